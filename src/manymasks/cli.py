@@ -1,0 +1,314 @@
+"""manymasks: plan | run | explain | verify | sql | doctor.
+
+Each command is a function here that reads its arguments, asks one package, and prints. A
+mistake that a person can mend is printed without a traceback, and the exit status is 1.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from manymasks import __version__
+from manymasks.errors import UserError
+from manymasks.store.layout import Layout
+
+CONFIG = Path("config/config.yaml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"\n{error}\n", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was complete stays.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="manymasks",
+        description="Train the same language model many times; measure what equal loss hides.",
+        epilog="`snakemake --cores all` runs a study; these commands look at it.",
+    )
+    parser.add_argument("--version", action="version", version=f"manymasks {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, function: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=function)
+        added.add_argument(
+            "--results", type=Path, default=Path("results"), help="results folder (results)"
+        )
+        return added
+
+    def with_study(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added.add_argument(
+            "--configfile",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"overlays over {CONFIG}, as for snakemake",
+        )
+        return added
+
+    added = with_study(command("plan", plan, "What is done, what will be made, and why."))
+    added.add_argument("--stage", help="show this stage only")
+
+    added = with_study(command("run", run, "Make one artifact, outside Snakemake."))
+    added.add_argument("stage", help="such as training")
+    added.add_argument(
+        "target",
+        help="a key, a label of the plan (pydocs/base/causal/i0-o0), or a manifest, node.json or "
+        "settings file",
+    )
+    added.add_argument("--force", action="store_true", help="make it again even if it is complete")
+    added.add_argument("--lines", action="store_true", help="lines of progress instead of a bar")
+
+    added = with_study(command("explain", explain, "What an artifact's key is made of."))
+    added.add_argument("key", help="a key, or its first digits")
+
+    command("verify", verify, "Check every file of every artifact against its digest.")
+
+    added = command("sql", sql, "Ask the database, read-only.")
+    added.add_argument("query", nargs="?", help="a query; - reads it from standard input")
+    added.add_argument("--file", type=Path, help="a file with a query")
+    added.add_argument(
+        "--format", choices=("table", "csv", "json", "parquet"), default="table", dest="form"
+    )
+    added.add_argument("--output", type=Path, help="write to this file instead of the terminal")
+    added.add_argument("--tables", action="store_true", help="list tables and views")
+    added.add_argument("--describe", metavar="TABLE", help="columns of a table or view")
+    added.add_argument("--example", type=int, metavar="N", help="run an example query")
+    added.add_argument("--examples", action="store_true", help="list the example queries")
+
+    with_study(command("doctor", doctor, "Is everything here that a run needs?"))
+    return parser
+
+
+# Imports stand inside the commands: `plan` must not wait for duckdb, nor `sql` for torch.
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Print each node with its state, and totals."""
+    from manymasks.config.loading import load_study
+    from manymasks.plan.nodes import STAGES, plan_study
+    from manymasks.plan.states import statuses
+    from manymasks.stages.workflow import check_lengths
+
+    layout = Layout(options.results)
+    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
+    check_lengths(planned, layout)
+    found = statuses(planned, layout)
+    if options.stage and options.stage not in STAGES:
+        raise UserError(f"--stage {options.stage}: stages are {', '.join(STAGES)}")
+    shown = [each for each in found if options.stage in (None, each.node.stage)]
+    width = max((len(each.node.label) for each in shown), default=0)
+    for each in shown:
+        state = f"{each.state}, because {each.because}" if each.because else each.state
+        print(f"{each.node.stage:<10}  {each.node.label:<{width}}  {each.node.key}  {state}")
+    counts = Counter(each.state for each in found)
+    print(
+        f"\n{len(found)} artifacts: "
+        + ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+    )
+    if not counts["will run"]:
+        print("Everything is up to date.")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make one artifact."""
+    from manymasks.stages.run import run_job, start_process_well
+
+    start_process_well()
+    layout = Layout(options.results)
+    description = _described(options, layout)
+    if description["stage"] != options.stage:
+        raise UserError(f"{options.target} describes {description['stage']}, not {options.stage}")
+    bar = sys.stderr.isatty() and not options.lines
+    try:
+        run_job(description, layout, force=options.force, bar=bar)
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        key = description.get("key", options.target)
+        log = layout.folder(options.stage, key) / "log.txt"
+        raise UserError(
+            f"{description.get('label', options.stage)} failed: {type(error).__name__}: {error}\n"
+            f"This is a fault of manymasks or of the machine. Its traceback is in\n  {log}\n"
+            f"To run this stage alone:\n  manymasks run {options.stage} {key}"
+        ) from error
+    return 0
+
+
+def _described(options: argparse.Namespace, layout: Layout) -> dict[str, Any]:
+    from manymasks.config.loading import load_study
+    from manymasks.plan.nodes import STAGES, plan_study
+    from manymasks.stages.run import description_of, read_description
+
+    if options.stage not in STAGES:
+        raise UserError(f"'{options.stage}' is not a stage. Stages: {', '.join(STAGES)}")
+    for path in (layout.node(options.stage, options.target), Path(options.target)):
+        if path.is_file():
+            return read_description(path)
+    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
+    for node in planned.nodes:
+        names = (node.key, node.label, node.label.partition("/")[2])
+        if node.stage == options.stage and options.target in names:
+            return description_of(node, planned.study.machine)
+    labels = [node.label for node in planned.nodes if node.stage == options.stage]
+    raise UserError(
+        f"'{options.target}' is no key, label or file of stage {options.stage}. In the plan:\n  "
+        + "\n  ".join(labels)
+    )
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Print what a key is made of: stage, settings, code and inputs."""
+    from manymasks.config.loading import load_study
+    from manymasks.plan.nodes import Node, plan_study
+    from manymasks.store.manifest import Manifest, all_manifests
+
+    layout = Layout(options.results)
+    found: list[Manifest | Node] = [
+        manifest for manifest in all_manifests(layout) if manifest.digest.startswith(options.key)
+    ]
+    if not found:
+        nodes = plan_study(load_study([CONFIG, *options.configfile]), Path()).nodes
+        found = [node for node in nodes if node.digest.startswith(options.key)]
+    if not found:
+        raise UserError(
+            f"{options.key}: no artifact in {layout.results} and no node of the plan has a key that "
+            "begins so. `manymasks plan` lists them."
+        )
+    if len(found) > 1:
+        raise UserError(f"{options.key}: begins {len(found)} keys; give more digits")
+    (one,) = found
+    about: dict[str, Any] = {
+        "label": one.label,
+        "stage": one.stage,
+        "digest": one.digest,
+        "settings": one.settings,
+        "code": one.code,
+        "inputs": {
+            role: [f"{each.stage}/{each.key}" for each in each_role]
+            for role, each_role in one.inputs.items()
+        },
+        "made": None,
+    }
+    if isinstance(one, Manifest):
+        made = {"made": one.created, "environment": one.environment, "figures": one.figures}
+        about.update(made)
+    print(json.dumps(about, indent=2, ensure_ascii=False))
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Check every payload file; 1 if one is missing or damaged."""
+    from manymasks.store.manifest import all_manifests, damaged_files
+
+    layout = Layout(options.results)
+    artifacts, files, size, damaged = 0, 0, 0, []
+    for manifest in all_manifests(layout):
+        artifacts += 1
+        files += len(manifest.files)
+        size += sum(file.bytes for file in manifest.files)
+        damaged += damaged_files(layout.folder(manifest.stage, manifest.key), manifest)
+    if damaged:
+        folders = sorted({str(Path(line.partition(":")[0]).parent) for line in damaged})
+        raise UserError(
+            "\n".join(damaged)
+            + f"\n{len(damaged)} of {files} files are not what their manifests say. Delete and run "
+            "again:\n  rm -r " + " ".join(folders)
+        )
+    print(f"{artifacts} artifacts, {files} files, {size / 1e6:.1f} MB: all as their manifests say")
+    return 0
+
+
+def sql(options: argparse.Namespace) -> int:
+    """Ask the database."""
+    from manymasks.database import query
+    from manymasks.database.queries import examples
+
+    database = Layout(options.results).database
+    asked = [
+        name
+        for name in ("query", "file", "tables", "describe", "example", "examples")
+        if getattr(options, name) not in (None, False)
+    ]
+    if len(asked) != 1:
+        raise UserError(
+            "Ask one thing: a query, --file FILE, --tables, --describe TABLE, --examples or "
+            "--example N. Try: manymasks sql --example 1"
+        )
+    if options.examples:
+        for each in examples():
+            print(f"{each.number:>3}  {each.question}")
+        return 0
+    if options.tables or options.describe:
+        rows: Sequence[tuple[Any, ...]] = (
+            query.tables(database) if options.tables else query.describe(database, options.describe)
+        )
+        names = (query.Table if options.tables else query.Column)._fields
+        print(query.render(names, rows, options.form), end="")
+        return 0
+    if options.example is not None:
+        chosen = [each for each in examples() if each.number == options.example]
+        if not chosen:
+            raise UserError(f"There are examples 1 to {len(examples())}: manymasks sql --examples")
+        statement = chosen[0].sql
+        if options.form == "table":
+            print(f"{statement.strip()}\n", flush=True)
+    elif options.file:
+        try:
+            statement = options.file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{options.file}: cannot be read ({error.strerror})") from error
+    else:
+        statement = sys.stdin.read() if options.query == "-" else options.query
+    if options.form == "parquet" and not options.output and sys.stdout.isatty():
+        raise UserError("Parquet is not for a terminal: add --output FILE")
+    query.run(database, statement, options.form, options.output or sys.stdout.buffer)
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Say what this machine has, and whether a run could start."""
+    import shutil
+
+    from manymasks.config.loading import load_study
+    from manymasks.plan.nodes import plan_study
+    from manymasks.plan.states import missing
+    from manymasks.stages.gpu import devices
+    from manymasks.stages.workflow import snakemake_lock
+    from manymasks.store.environment import environment
+
+    layout = Layout(options.results)
+    about = environment()
+    print(f"python     {about['python']}, {about['processor']}, {about['cores']} cores")
+    print(f"packages   {', '.join(f'{k} {v}' for k, v in about['packages'].items())}")
+    print(f"gpus       {', '.join(devices()) or 'none: models train on the CPU'}")
+    free = shutil.disk_usage(Path()).free
+    print(f"disk       {free / 1e9:.0f} GB free")
+    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
+    left = missing(planned, layout)
+    print(
+        f"study      '{planned.study.name}': {len(left)} of {len(planned.nodes)} artifacts to make"
+    )
+    print(f"lock       {snakemake_lock(layout)}")
+    return 0

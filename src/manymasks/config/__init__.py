@@ -1,0 +1,1 @@
+"""Typed settings, strict YAML, messages that help."""

@@ -1,0 +1,235 @@
+"""Files and overrides become one study, or one message that lists everything wrong."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from manymasks.config.reading import Document, Where, read_yaml, scalar
+from manymasks.config.study import Study
+from manymasks.errors import UserError
+
+COMMAND_LINE = "--config"
+
+
+def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Study:
+    """Read a study from files, later ones over earlier ones, and overrides over all.
+
+    Mappings merge, lists and values replace, and `name: null` takes a named corpus, size,
+    variant or probe away. Texts in `overrides` are read as a file would have them.
+
+    Raises:
+        UserError: lists every problem of every file: YAML that cannot be read, keys given
+            twice, unknown keys with a suggestion, wrong types, ranges and combinations.
+    """
+    documents = [read_yaml(path) for path in files]
+    if overrides:
+        documents.append(Document(Path(COMMAND_LINE), _read_texts(dict(overrides))))
+    problems = [problem for document in documents for problem in document.problems]
+    merged: dict[str, Any] = {}
+    for document in documents:
+        merged = _merge(merged, document.values)
+    # Where the YAML itself is broken, settings are missing that were meant to be there.
+    broken = [d for d in documents if d.problems and not d.values]
+    if not broken:
+        study, mistakes = _validate(merged)
+        problems += [_located(where, text, documents) for where, text in mistakes]
+        if study is not None and not problems:
+            return study
+    raise UserError("\n".join(dict.fromkeys(problems)))
+
+
+def _merge(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _merge(below[key], value) if key in below else value
+    return merged
+
+
+def _read_texts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _read_texts(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_read_texts(item) for item in value]
+    return scalar(value) if isinstance(value, str) and value else value
+
+
+_REMOVABLE = ("corpora", "sizes", "variants", "probes")
+
+
+def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, str]]]:
+    values = {
+        key: {name: item for name, item in value.items() if item is not None}
+        if key in _REMOVABLE and isinstance(value, dict)
+        else value
+        for key, value in values.items()
+    }
+    try:
+        # JSON mode: strict about types, yet a list is a tuple and a whole number a float.
+        study = Study.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        return None, [_in_words(e, values) for e in error.errors()]
+    return study, [(tuple(where.split(".")), text) for where, text in study.cross_field_problems()]
+
+
+def _located(where: Where, text: str, documents: Sequence[Document]) -> str:
+    """A problem with the file and line that set the value; the last to set it decided."""
+    for depth in range(len(where), 0, -1):
+        for document in reversed(documents):
+            known = {tuple(map(str, key)): line for key, line in document.lines.items()}
+            place = tuple(map(str, where[:depth]))
+            if place in known:
+                suffix = f" (line {known[place]})"
+                return f"{document.path}: {_dotted(where)} {text}{suffix}"
+            if str(document.path) == COMMAND_LINE and _holds(document.values, where[:depth]):
+                return f"{COMMAND_LINE}: {_dotted(where)} {text}"
+    return f"{documents[0].path if documents else 'study'}: {_dotted(where)} {text}"
+
+
+def _holds(values: Any, where: Where) -> bool:
+    for step in where:
+        if not isinstance(values, dict) or step not in values:
+            return False
+        values = values[step]
+    return True
+
+
+def _dotted(where: Where) -> str:
+    return ".".join(map(str, where))
+
+
+def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
+    where = _path(error["loc"], values)
+    kind, found = error["type"], _shown(error["input"])
+    context = error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return where, "is not a setting." + _suggestion(where)
+    if kind in ("missing", "union_tag_not_found"):
+        if kind == "union_tag_not_found":
+            where = (*where, "kind")
+        return where, "is missing: this setting has no default" + _expected(where)
+    if kind in ("literal_error", "enum", "union_tag_invalid"):
+        if kind == "union_tag_invalid":
+            where, found = (*where, "kind"), repr(context.get("tag"))
+        allowed = str(context.get("expected") or context.get("expected_tags"))
+        near = difflib.get_close_matches(found.strip("'"), allowed.replace("'", " ").split(), 1)
+        hint = f". Did you mean {near[0]}?" if near else ""
+        return where, f"must be {allowed}, found {found}{hint}"
+    if kind == "value_error":
+        return where, error["msg"].removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        return where, f"must match {context.get('pattern')}, found {found}"
+    expected = {
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+        "float_type": "a number",
+        "bool_type": "true or false",
+        "string_type": "text",
+        "tuple_type": "a list",
+        "dict_type": "a mapping",
+        "model_type": "a mapping of settings",
+        "model_attributes_type": "a mapping of settings",
+        "finite_number": "a finite number",
+    }.get(kind)
+    message = expected or error["msg"].removeprefix("Input should be ").removeprefix(
+        "Input should "
+    )
+    message = message[0].lower() + message[1:]
+    return where, f"must be {message}, found {found}"
+
+
+def _path(loc: Sequence[str | int], values: Any) -> Where:
+    """The place in the file: pydantic adds the tag of a union and `[key]`, people do not."""
+    where: list[str | int] = []
+    for i, step in enumerate(loc):
+        inside = (isinstance(values, dict) and step in values) or (
+            isinstance(values, list) and isinstance(step, int) and step < len(values)
+        )
+        if inside:
+            where.append(step)
+            values = values[step]
+        elif i == len(loc) - 1 and step != "[key]":
+            where.append(step)
+    return tuple(where)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = "nothing" if value is None else json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _suggestion(where: Where) -> str:
+    """The nearest setting beside the unknown one, or else anywhere in a study."""
+    parent, name = where[:-1], str(where[-1])
+    known = [".".join(steps) for steps, _ in settings_of(Study)]
+    shape = _shape(parent)
+    beside = [path for path in known if path.rpartition(".")[0] == ".".join(shape)]
+    near = difflib.get_close_matches(name, [path.rpartition(".")[2] for path in beside], 1, 0.6)
+    if near:
+        return f" Did you mean {_dotted((*parent, near[0]))}?"
+    elsewhere = [path for path in known if path.rpartition(".")[2] == name]
+    if elsewhere:
+        return f" Did you mean {elsewhere[0]}?"
+    near = difflib.get_close_matches(".".join((*shape, name)), known, 1, 0.7)
+    if near and "<" not in near[0]:
+        return f" Did you mean {near[0]}?"
+    return " Settings here: " + ", ".join(path.rpartition(".")[2] for path in beside) + "."
+
+
+def _expected(where: Where) -> str:
+    shape = ".".join((*_shape(where[:-1]), str(where[-1])))
+    for steps, field in settings_of(Study):
+        if ".".join(steps) == shape and field.description:
+            return f" ({field.description.rstrip('.')})"
+    return ""
+
+
+def _shape(where: Where) -> tuple[str, ...]:
+    """`sizes.base` is `sizes.<name>`: as the settings are listed."""
+    shape: list[str] = []
+    for step in where:
+        named = shape in (["corpora"], ["sizes"], ["variants"], ["probes"]) or shape == [
+            "rashomon",
+            "references",
+        ]
+        if isinstance(step, int):
+            step = "<item>"
+        shape.append("<name>" if named else step)
+    return tuple(shape)
+
+
+def settings_of(
+    model: type[BaseModel], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every setting of a study with its path, named entries as `<name>`, lists as `<item>`."""
+    for name, field in model.model_fields.items():
+        path = (*above, name)
+        yield path, field
+        for step, nested in _nested(field.annotation):
+            yield from settings_of(nested, (*path, *step))
+
+
+def _nested(
+    annotation: Any, step: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield step, annotation
+        return
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is dict:
+        yield from _nested(arguments[1], (*step, "<name>"))
+    elif origin is tuple:
+        yield from _nested(arguments[0], (*step, "<item>"))
+    else:
+        for argument in arguments:
+            yield from _nested(argument, step)

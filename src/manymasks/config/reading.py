@@ -1,0 +1,127 @@
+"""Strict YAML: what is read is what was written, with the place of every key.
+
+YAML 1.1 reads `1e-3` as text, `no` as false and `12:30` as 750, and lets the last of two
+equal keys win. Here scalars follow YAML 1.2's core schema, `1e-3` is a number, and a key
+given twice is a mistake that names both lines.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Where = tuple[str | int, ...]
+
+
+@dataclass
+class Document:
+    """One file as read: its values, where each key stands, and what is wrong with it."""
+
+    path: Path
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: dict[Where, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class _Core(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+for _tag, _pattern, _first in (
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    (
+        "float",
+        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$",
+        list("-+.0123456789"),
+    ),
+):
+    _Core.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def scalar(text: str) -> Any:
+    """The value of an unquoted word, as a configuration file would have it."""
+    return _value(yaml.compose(text, Loader=_Core), (), Document(Path()))
+
+
+def read_yaml(path: Path) -> Document:
+    """Read one file. Nothing is raised: what is wrong stands in `problems`."""
+    document = Document(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        document.problems.append(f"{path}: there is no such file")
+        return document
+    except (OSError, UnicodeDecodeError) as error:
+        document.problems.append(f"{path}: cannot be read as UTF-8 text ({error})")
+        return document
+    try:
+        root = yaml.compose(text, Loader=_Core)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        document.problems.append(f"{path}{place}: this is not valid YAML: {what}")
+        return document
+    except yaml.YAMLError as error:
+        document.problems.append(f"{path}: this is not valid YAML: {error}")
+        return document
+    if root is None:
+        document.problems.append(f"{path}: is empty; expected settings, one `key: value` a line")
+    elif not isinstance(root, yaml.MappingNode):
+        document.problems.append(
+            f"{path} line {root.start_mark.line + 1}: expected settings at the top level, "
+            "one `key: value` a line"
+        )
+    else:
+        document.values = _value(root, (), document)
+    return document
+
+
+def _value(node: yaml.Node | None, where: Where, document: Document) -> Any:
+    if node is None:
+        return None
+    if isinstance(node, yaml.MappingNode):
+        values: dict[str, Any] = {}
+        first: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                document.problems.append(f"{document.path} line {line}: a key must be a plain word")
+                continue
+            key = key_node.value
+            if key in values:
+                document.problems.append(
+                    f"{document.path} line {line}: '{'.'.join(map(str, (*where, key)))}' is set "
+                    f"twice (first in line {first[key]}): keep one of them"
+                )
+                continue
+            first[key] = line
+            document.lines[(*where, key)] = line
+            values[key] = _value(value_node, (*where, key), document)
+        return values
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for i, item in enumerate(node.value):
+            document.lines[(*where, i)] = item.start_mark.line + 1
+            items.append(_value(item, (*where, i), document))
+        return items
+    return _scalar(node.tag.rpartition(":")[2], node.value)
+
+
+def _scalar(tag: str, text: str) -> Any:
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return text.lower() == "true"
+    if tag == "int":
+        return int(text)
+    if tag == "float":
+        number = float(text)
+        # `2e6` steps is a whole number to the person who writes it.
+        whole = number.is_integer() and "." not in text
+        return int(number) if whole else number
+    return text

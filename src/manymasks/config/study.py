@@ -1,0 +1,484 @@
+"""A study, typed: every setting, its default, its range and whether it is part of what it names.
+
+Two kinds of settings. *Identity* settings are part of an artifact's key: change one and
+what depends on it is made anew. *Operational* settings (marked with `operational()`) say
+how the work is done, not what comes out, and are in no key.
+
+The same declarations generate config/schema.json and config/README.md, so a setting is
+documented where it is defined and nowhere else.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Frozen, and strict about names: a key that is not a setting is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def operational(default: Any, **constraints: Any) -> Any:
+    """A field that says how the work is done and is left out of every key."""
+    return Field(default, json_schema_extra={"operational": True}, **constraints)
+
+
+# ------------------------------------------------------------------------------- corpora
+
+
+class CorpusSettings(Settings):
+    """What every kind of corpus has."""
+
+    select: Share = 0.1
+    """Share of the documents that decides membership of a Rashomon set."""
+    measure: Share = 0.1
+    """Share of the documents on which everything else is measured."""
+    max_documents: Annotated[int, Field(ge=3)] | None = None
+    """Keep this many documents, chosen by the hash of their id; null keeps all."""
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        if self.select + self.measure >= 1:
+            raise ValueError(
+                f"select and measure are {self.select:g} and {self.measure:g} of the documents: "
+                "together they must be less than 1, the rest is the train split"
+            )
+        return self
+
+
+class TextCorpusSettings(CorpusSettings):
+    """What corpora that are read from text, JSONL or Parquet files have."""
+
+    format: Literal["text", "jsonl", "parquet"] = "text"
+    """How the files are read: plain text, one JSON object a line, or Parquet rows."""
+    field: str = "text"
+    """The field (JSONL) or column (Parquet) that holds a document's text."""
+    separator: str | None = None
+    """Text files only: what stands between documents; null makes a file one document."""
+    join_to: Annotated[int, Field(ge=1)] | None = None
+    """Join consecutive pieces until a document has this many characters; null joins none."""
+
+
+class PydocsCorpus(CorpusSettings):
+    """Reference prose that every Python has: language topics and docstrings of modules."""
+
+    kind: Literal["pydocs"]
+    """Embedded: read from the installed packages, nothing is downloaded."""
+    packages: tuple[str, ...] = ("numpy",)
+    """Installed packages whose docstrings are read beside the standard library's."""
+    min_characters: Annotated[int, Field(ge=1)] = 40
+    """Docstrings shorter than this are left out."""
+
+
+class FilesCorpus(TextCorpusSettings):
+    """Your own text, from files on this machine."""
+
+    kind: Literal["files"]
+    """Local files."""
+    paths: tuple[str, ...] = operational(..., min_length=1)
+    """Files or patterns (`texts/**/*.txt`), relative to where the study is run. Their contents
+    are in the key, where they lie is not."""
+
+
+class UrlCorpus(TextCorpusSettings):
+    """One file from a web address, pinned by its digest."""
+
+    kind: Literal["url"]
+    """A download."""
+    sha256: Sha256
+    """SHA-256 of the file: this, not its address, says which file it is."""
+    url: str = operational(...)
+    """Where to download it from."""
+    local: str | None = operational(None)
+    """A copy on this machine to use instead of downloading; its digest is checked too."""
+    licence: str | None = None
+    """Licence of the text, recorded beside it."""
+
+
+class HubFile(Settings):
+    """One file of a Hugging Face dataset repository."""
+
+    path: str
+    """Path inside the repository."""
+    sha256: Sha256
+    """SHA-256 of the file."""
+
+
+class HubCorpus(TextCorpusSettings):
+    """Files of a dataset on the Hugging Face Hub, pinned by revision and digests."""
+
+    kind: Literal["hub"]
+    """A download from the Hub."""
+    repository: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
+    """Dataset repository, `owner/name`."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    """Commit of the repository, 40 hex digits: branches move, commits do not."""
+    files: Annotated[tuple[HubFile, ...], Field(min_length=1)]
+    """The files to read, each with its digest."""
+    licence: str | None = None
+    """Licence of the text, recorded beside it."""
+
+
+Corpus = Annotated[PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus, Field(discriminator="kind")]
+
+
+class Tokenizer(Settings):
+    """How text becomes tokens."""
+
+    kind: Literal["bpe", "bytes", "characters"] = "bpe"
+    """Byte-level BPE trained on the train split, raw bytes, or the train split's characters."""
+    vocabulary: Annotated[int, Field(ge=257, le=1_000_000)] = 1024
+    """Number of tokens, the 256 bytes and the end of text among them; only BPE is told it."""
+
+
+# ---------------------------------------------------------------------- models and training
+
+
+class Size(Settings):
+    """The shape of a model."""
+
+    width: Annotated[int, Field(ge=2)]
+    """Width of the residual stream."""
+    layers: Annotated[int, Field(ge=1)] = 2
+    """Number of blocks, each attention and then an MLP."""
+    heads: Annotated[int, Field(ge=1)] = 2
+    """Attention heads; the width must be divisible by twice this (rotary pairs)."""
+    mlp: Annotated[int, Field(ge=1)] = 4
+    """Hidden width of the MLP in units of the width."""
+    activation: Literal["gelu", "relu2"] = "gelu"
+    """Nonlinearity of the MLP: GELU or squared ReLU."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} is not divisible by 2 x heads ({self.heads} heads): each "
+                "head needs an even number of dimensions for its rotary positions"
+            )
+        return self
+
+
+class Variant(Settings):
+    """How gradients flow through attention."""
+
+    gradient: Literal["causal", "myopic"]
+    """`causal`: ordinary attention. `myopic`: no gradient reaches an earlier position."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak learning rate of this variant; null takes training.learning_rate."""
+
+
+class Training(Settings):
+    """The training budget and the optimiser (AdamW, warmup-stable-decay)."""
+
+    context: Annotated[int, Field(ge=2)] = 128
+    """Tokens a model sees at once."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Windows of `context` tokens in one step."""
+    steps: Annotated[int, Field(ge=1)] = 1000
+    """Optimiser steps."""
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    """Peak learning rate."""
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of the steps over which the learning rate rises from 0."""
+    decay: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of the steps at the end over which the learning rate falls to 0."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """Decoupled weight decay of the matrices."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """AdamW's decay of the first moment."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """AdamW's decay of the second moment."""
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    """A member's gradient is scaled down to this norm."""
+    curve_every: Annotated[int, Field(ge=1)] = 100
+    """Steps between two points of the loss curves."""
+    curve_windows: Annotated[int, Field(ge=1)] = 64
+    """Windows of the select split scored for a point of the select curve."""
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> Self:
+        if self.warmup + self.decay > 1:
+            raise ValueError(
+                f"warmup {self.warmup:g} and decay {self.decay:g} are shares of the steps: "
+                "together they must not exceed 1"
+            )
+        return self
+
+
+class Seeds(Settings):
+    """Initial weights and data order are seeded apart and crossed: one model for each pair."""
+
+    init: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2)
+    """Seeds of the initial weights."""
+    order: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1)
+    """Seeds of the data order."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for name in ("init", "order"):
+            seeds = getattr(self, name)
+            twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+            if twice:
+                raise ValueError(f"{name} names the seed {twice[0]} more than once")
+        return self
+
+
+# ------------------------------------------------------------------------------- analyses
+
+
+class Evaluation(Settings):
+    """How members are scored on whole documents."""
+
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Windows in one forward pass (it changes the last bits, so it is part of the key)."""
+    position_edges: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
+        0,
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+    )
+    """Where buckets of positions begin; the last one ends with the context."""
+
+    @model_validator(mode="after")
+    def _edges_rise_from_zero(self) -> Self:
+        if list(self.position_edges) != sorted(set(self.position_edges)) or self.position_edges[0]:
+            raise ValueError(f"position_edges must rise from 0, found {list(self.position_edges)}")
+        return self
+
+
+class Reference(Settings):
+    """What a member's loss is compared with."""
+
+    kind: Literal["best_of_class", "best_of_pool", "absolute", "mean_minus_sd"]
+    """Best member of its class, best of all, a fixed loss, or the class mean less k sd."""
+    nats: Annotated[float, Field(gt=0)] | None = None
+    """`absolute` only: the loss, in nats per token."""
+    k: Annotated[float, Field(ge=0)] | None = None
+    """`mean_minus_sd` only: how many standard deviations over the seeds."""
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        for kind, name in (("absolute", "nats"), ("mean_minus_sd", "k")):
+            given = getattr(self, name) is not None
+            if given != (self.kind == kind):
+                raise ValueError(
+                    f"{name} belongs to references of kind {kind}: "
+                    + ("it is missing here" if not given else f"this one is {self.kind}")
+                )
+        return self
+
+
+class Epsilons(Settings):
+    """How much worse than the reference a member may be, in three units."""
+
+    nats: tuple[Annotated[float, Field(ge=0)], ...] = (0.01, 0.02, 0.05)
+    """In nats per token."""
+    percent: tuple[Annotated[float, Field(ge=0)], ...] = (1.0,)
+    """In per cent of the reference loss."""
+    seed_sd: tuple[Annotated[float, Field(ge=0)], ...] = (2.0,)
+    """In standard deviations of the loss over the seeds of the class."""
+
+
+class Rashomon(Settings):
+    """Which models fit equally well."""
+
+    references: dict[Name, Reference] = {
+        "best-of-class": Reference(kind="best_of_class"),
+        "best-of-pool": Reference(kind="best_of_pool"),
+    }
+    """Named references."""
+    eps: Epsilons = Epsilons()
+    """Thresholds; each is tried with each reference."""
+
+
+class Probe(Settings):
+    """A family of contexts with a severity; severity 0 is the measure split untouched."""
+
+    family: Literal["held-out", "shuffle"]
+    """`held-out`: text as it is. `shuffle`: context tokens permuted within blocks."""
+    windows: Annotated[int, Field(ge=2)] = 256
+    """Windows of the measure split that are tried."""
+    scored: Annotated[int, Field(ge=1)] | None = None
+    """Tokens scored at the end of each window, never changed; null scores them all."""
+    severities: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    """`shuffle` only: the block lengths of severity 1, 2, ..."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the choice of windows and of the changes to them."""
+
+    @model_validator(mode="after")
+    def _severities_fit_the_family(self) -> Self:
+        if self.family == "held-out" and self.severities:
+            raise ValueError("a held-out probe has severity 0 only: take severities away")
+        if self.family == "shuffle" and not self.severities:
+            raise ValueError("a shuffle probe needs severities, such as [2, 4, 8]")
+        if list(self.severities) != sorted(set(self.severities)):
+            raise ValueError(f"severities must rise, found {list(self.severities)}")
+        if self.family == "shuffle" and self.scored is None:
+            raise ValueError(
+                "a shuffle probe needs scored: the tokens at the end of each window that stay "
+                "clean and are scored"
+            )
+        return self
+
+
+class Divergence(Settings):
+    """How differently members behave."""
+
+    batch: Annotated[int, Field(ge=1)] = 8
+    """Windows held at once, for all members, with the full vocabulary."""
+    floor_batch: Annotated[int, Field(ge=1)] = 3
+    """The other batch size of the noise floor: the same member must give nearly the same."""
+    floor_windows: Annotated[int, Field(ge=1)] = 32
+    """Windows of each severity on which the noise floor is measured."""
+
+
+class Contrast(Settings):
+    """Two variants that differ in their gradients only, compared over shared seeds."""
+
+    baseline: Name
+    """The variant whose loss is subtracted."""
+    variant: Name
+    """The variant compared with it."""
+
+
+class Myopia(Settings):
+    """What forbidding gradients to earlier positions costs."""
+
+    contrasts: tuple[Contrast, ...] = (Contrast(baseline="causal", variant="myopic"),)
+    """Pairs of variants."""
+
+
+class Statistics(Settings):
+    """Intervals."""
+
+    confidence: Share = 0.95
+    """Coverage that intervals aim at."""
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    """Resamples of a document bootstrap."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the bootstrap."""
+
+
+class Machine(Settings):
+    """How the work is done; nothing here changes a result."""
+
+    device: Literal["auto", "cpu", "cuda"] = operational("auto")
+    """Where models run: `auto` takes a GPU where there is one."""
+    members_per_gpu: int = operational(4, ge=1)
+    """Trainings that may share one GPU at a time."""
+    log_seconds: float = operational(15.0, gt=0)
+    """Seconds between two lines of progress in a log."""
+    checkpoint_seconds: float = operational(20.0, ge=0)
+    """Seconds between two resumable states of a training."""
+
+
+class Study(Settings):
+    """Everything that is trained and measured."""
+
+    name: Name = "study"
+    """Title of the study in the report."""
+    corpora: Annotated[dict[Name, Corpus], Field(min_length=1)]
+    """Named corpora; every size and variant is trained on each."""
+    tokenizer: Tokenizer = Tokenizer()
+    """The tokenizer, trained once for each corpus."""
+    sizes: Annotated[dict[Name, Size], Field(min_length=1)]
+    """Named model sizes."""
+    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
+    """Named variants."""
+    training: Training = Training()
+    """The training budget, the same for all."""
+    seeds: Seeds = Seeds()
+    """Seeds, crossed."""
+    evaluation: Evaluation = Evaluation()
+    """Scoring on whole documents."""
+    rashomon: Rashomon = Rashomon()
+    """Rashomon sets."""
+    probes: Annotated[dict[Name, Probe], Field(min_length=1)] = {
+        "held-out": Probe(family="held-out"),
+        "shuffle": Probe(family="shuffle", scored=32, severities=(2, 4, 8, 16, 32)),
+    }
+    """Named probes."""
+    divergence: Divergence = Divergence()
+    """Behavioural divergence."""
+    myopia: Myopia = Myopia()
+    """The myopia gap."""
+    statistics: Statistics = Statistics()
+    """Intervals."""
+    analyses: tuple[Literal["rashomon", "divergence", "myopia"], ...] = (
+        "rashomon",
+        "divergence",
+        "myopia",
+    )
+    """Which analyses are made."""
+    machine: Machine = Machine()
+    """How the work is done."""
+
+    def cross_field_problems(self) -> Iterator[tuple[str, str]]:
+        """Mistakes that only the study as a whole shows, each with the setting it concerns."""
+        for i, contrast in enumerate(self.myopia.contrasts if "myopia" in self.analyses else ()):
+            for role in ("baseline", "variant"):
+                named = getattr(contrast, role)
+                if named not in self.variants:
+                    yield (
+                        f"myopia.contrasts.{i}.{role}",
+                        f"'{named}' is not a variant. Variants: {', '.join(self.variants)}",
+                    )
+        context = self.training.context
+        for name, probe in self.probes.items():
+            if probe.scored is not None and probe.scored >= context:
+                yield (
+                    f"probes.{name}.scored",
+                    f"is {probe.scored}, which leaves no context: it must be less than "
+                    f"training.context ({context})",
+                )
+                continue
+            for block in probe.severities:
+                if block > context - (probe.scored or 0):
+                    yield (
+                        f"probes.{name}.severities",
+                        f"a block of {block} tokens is longer than the context before the scored "
+                        f"tokens ({context} - {probe.scored})",
+                    )
+        if self.evaluation.position_edges[-1] >= context:
+            yield (
+                "evaluation.position_edges",
+                f"the last bucket begins at {self.evaluation.position_edges[-1]}, but positions "
+                f"end before training.context ({context})",
+            )
+        for what in ("sizes", "variants", "corpora"):
+            seen: dict[str, str] = {}
+            for name, settings in getattr(self, what).items():
+                same = seen.setdefault(settings.model_dump_json(), name)
+                if same != name:
+                    yield f"{what}.{name}", f"is the same as {what}.{same}: give each once"
+
+
+def identity(settings: BaseModel) -> dict[str, Any]:
+    """Settings that belong in a key, defaults filled in, as plain JSON values."""
+    kept: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("operational"):
+            continue
+        kept[name] = _plain(getattr(settings, name))
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return identity(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

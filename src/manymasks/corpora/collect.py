@@ -1,0 +1,61 @@
+"""One door to every kind of corpus: settings in, documents out."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from manymasks.config.study import Corpus, FilesCorpus, PydocsCorpus, UrlCorpus
+from manymasks.corpora.documents import Raw
+from manymasks.corpora.download import Report, fetch, quiet, verify_local
+from manymasks.corpora.files import expand, read_files
+from manymasks.corpora.hub import fetch_hub
+from manymasks.corpora.pydocs import read_pydocs
+from manymasks.corpora.versions import versions
+
+
+def collect(
+    settings: Corpus, *, downloads: Path, base: Path, report: Report = quiet
+) -> Iterator[Raw]:
+    """Documents of a corpus, in an order that is the same every time.
+
+    `downloads` keeps downloaded files by digest; relative paths start at `base`; `report`
+    hears of bytes done and in total while a file is downloaded. Raises UserError for
+    everything that is missing, damaged or unreadable.
+    """
+    if isinstance(settings, PydocsCorpus):
+        return read_pydocs(settings)
+    if isinstance(settings, FilesCorpus):
+        paths = expand(settings.paths, base)
+        return read_files(paths, settings, names(paths, base))
+    if isinstance(settings, UrlCorpus):
+        if settings.local is not None:
+            path = verify_local(base / Path(settings.local).expanduser(), settings.sha256)
+        else:
+            path = fetch(settings.url, settings.sha256, downloads, report=report)
+        # Named by the digest, not by the address: where a file came from moves no split.
+        return read_files([path], settings, [settings.sha256[:12]])
+    fetched = fetch_hub(settings, downloads)
+    return read_files(fetched, settings, [file.path for file in settings.files])
+
+
+def names(paths: list[Path], base: Path) -> list[str]:
+    """Names of local files: relative to `base`, or to their own common folder outside it."""
+    full = [path.absolute() for path in paths]
+    root = base.absolute()
+    if not all(path.is_relative_to(root) for path in full):
+        root = Path(os.path.commonpath([path.parent for path in full]))
+    return [path.relative_to(root).as_posix() for path in full]
+
+
+def describe(settings: Corpus) -> str:
+    """Where the text comes from, with versions, in one line."""
+    if isinstance(settings, PydocsCorpus):
+        found = versions(settings)
+        python = f"Python {found.pop('python')}: topics and standard library"
+        return "; ".join([python, *(f"{name} {version}" for name, version in found.items())])
+    if isinstance(settings, FilesCorpus):
+        return "files: " + ", ".join(settings.paths)
+    if isinstance(settings, UrlCorpus):
+        return f"{settings.url} (sha256 {settings.sha256})"
+    files = ", ".join(file.path for file in settings.files)
+    return f"Hugging Face dataset {settings.repository} at {settings.revision}: {files}"

@@ -1,0 +1,240 @@
+"""Downloads: resumed, retried, and never taken for whole before their digest is right."""
+
+import contextlib
+import email.utils
+import errno
+import fcntl
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from manymasks.errors import UserError
+
+Report = Callable[[int, int | None], None]
+"""Hears of bytes done and of bytes in total, where the server tells."""
+
+BLOCK = 2**20
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection counts as broken."""
+LONGEST_WAIT = 300.0
+"""Seconds: a server that asks for more (Retry-After) is asked again after this long."""
+
+
+class _Interrupted(Exception):
+    """A failure that may pass; `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def quiet(done: int, total: int | None) -> None:
+    """Report nothing."""
+
+
+def fetch(
+    url: str,
+    sha256: str,
+    folder: Path,
+    *,
+    report: Report = quiet,
+    attempts: int = 5,
+    wait: float = 1.0,
+) -> Path:
+    """The file of a digest, as `folder/<sha256>`; downloaded from `url` unless it is there.
+
+    A file that is there is verified, and replaced if it is damaged. Bytes go to
+    `<sha256>.part`, which a later call resumes (HTTP Range), and are renamed once their
+    digest is right. Lost connections, short bodies, 408, 429 and 5xx are tried again,
+    `attempts` times without a new byte in between, after `wait`, 2 `wait`, 4 `wait`, ...
+    seconds or what the server asks for. A lock file keeps two processes apart.
+
+    Raises UserError at once for any other answer, after the last attempt with what was
+    tried, and where the whole file has another digest (it is then kept as `.mismatch`).
+    """
+    if not url.startswith(("http://", "https://")):
+        raise UserError(
+            f"url: '{url}' is no web address (http or https). For a file on this machine set local."
+        )
+    target = folder / sha256
+    part = folder / f"{sha256}.part"
+    with locked(target):
+        if target.is_file() and file_sha256(target) == sha256:
+            return target
+        resumed = part.exists()
+        _download(url, part, report, attempts, wait)
+        found = file_sha256(part)
+        if found != sha256 and resumed:
+            # The first half may be of an earlier file at this address: once more, from nothing.
+            part.unlink()
+            _download(url, part, report, attempts, wait)
+            found = file_sha256(part)
+        if found != sha256:
+            kept = folder / f"{sha256}.mismatch"
+            size = part.stat().st_size
+            part.replace(kept)
+            raise UserError(
+                f"{url}: the download has another digest than the study expects.\n"
+                f"  expected sha256 {sha256}\n"
+                f"  found    sha256 {found} ({size} bytes, kept as {kept})\n"
+                "If the file was changed on purpose, read it, then set sha256 to what was found. "
+                "If not, look for another source (url) or a copy (local)."
+            )
+        part.replace(target)
+    return target
+
+
+def verify_local(path: Path, sha256: str) -> Path:
+    """A copy on this machine, after its digest was compared; raises UserError."""
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise UserError(
+            f"local: {path} cannot be read ({error.strerror}). Correct the path, or set local to "
+            "null to download the file."
+        ) from error
+    if found != sha256:
+        raise UserError(
+            f"local: {path} is not the file the study expects.\n"
+            f"  expected sha256 {sha256}\n"
+            f"  found    sha256 {found} ({path.stat().st_size} bytes)\n"
+            "Give the right copy, or set local to null to download it."
+        )
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Hold the lock of a file to be (`<target>.lock`), waiting for who holds it now.
+
+    The lock file stays: to remove it would let two in that opened different ones.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(target.name + ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(url: str, part: Path, report: Report, attempts: int, wait: float) -> None:
+    """Fill `part` until the server has no more to give, over as many requests as it takes."""
+    failures: list[str] = []
+    farthest = part.stat().st_size if part.exists() else 0
+    while True:
+        try:
+            _request(url, part, report)
+            return
+        except _Interrupted as error:
+            size = part.stat().st_size if part.exists() else 0
+            if size > farthest:
+                farthest, failures = size, []
+            failures.append(str(error))
+            if len(failures) >= attempts:
+                raise UserError(
+                    f"{url}: could not be downloaded, {len(failures)} attempts without a new byte "
+                    f"(the last: {failures[-1]}; {farthest} bytes are kept in {part}).\n"
+                    "Run again later to go on from there. Without a network, copy the file here "
+                    "by other means and set local to its path, or use a corpus of kind pydocs, "
+                    "which downloads nothing."
+                ) from error
+            time.sleep(min(LONGEST_WAIT, max(error.wait, wait * 2 ** (len(failures) - 1))))
+
+
+def _request(url: str, part: Path, report: Report) -> None:
+    """One request for what `part` lacks; raises _Interrupted where another one may help."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "manymasks", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        response = urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=TIMEOUT
+        )
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416 and have:
+            return _past_the_end(part, have, error.headers.get("Content-Range"))
+        if error.code in (408, 429) or error.code >= 500:
+            seconds = _retry_after(error.headers.get("Retry-After"))
+            raise _Interrupted(f"HTTP {error.code} {error.reason}", seconds) from error
+        raise UserError(
+            f"{url}: the server answered {error.code} {error.reason}. Correct the url, or set "
+            "local to a copy of the file."
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _Interrupted(_reason(error)) from error
+    with response:
+        resumed = response.status == 206
+        if resumed and not str(response.headers["Content-Range"]).startswith(f"bytes {have}-"):
+            # Not the range that was asked for: without a part the next request asks for all.
+            part.unlink(missing_ok=True)
+            raise _Interrupted("the server sent another range than was asked for")
+        length = response.headers.get("Content-Length")
+        done = have if resumed else 0
+        total = done + int(length) if length is not None else None
+        try:
+            with part.open("ab" if resumed else "wb") as file:
+                for block in _blocks(response):
+                    file.write(block)
+                    done += len(block)
+                    report(done, total)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            needed = "" if total is None else f" of {total}"
+            raise UserError(
+                f"{part}: the disk is full after {done}{needed} bytes of {url}. Make room and run "
+                "again: the download goes on from there."
+            ) from error
+    if total is not None and done < total:
+        raise _Interrupted(f"the connection ended after {done} of {total} bytes")
+
+
+def _blocks(response: IO[Any]) -> Iterator[bytes]:
+    while True:
+        try:
+            block = response.read(BLOCK)
+        except (OSError, http.client.HTTPException) as error:
+            raise _Interrupted(_reason(error)) from error
+        if not block:
+            return
+        yield block
+
+
+def _past_the_end(part: Path, have: int, content_range: str | None) -> None:
+    """No byte is left after those we have: done, unless the file is now a shorter one."""
+    total = (content_range or "").rpartition("/")[2]
+    if total.isdigit() and int(total) != have:
+        part.unlink()
+        raise _Interrupted(f"the file has {total} bytes now, and {have} were here")
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return 0.0
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    return str(error) or type(error).__name__

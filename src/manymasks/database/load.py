@@ -1,0 +1,316 @@
+"""Load every artifact of a results folder into one DuckDB file, whole or not at all.
+
+The file is built beside its final name and renamed when it is complete, so that readers see
+the old database or the new one and never a part. It is written in DuckDB's storage version
+v1.0.0, which every DuckDB from 1.0 on can read.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from manymasks.errors import UserError
+
+_HERE = Path(__file__).parent
+_BUILT_HERE = ("artifact", "artifact_input", "model_class")
+_PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
+_GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
+
+
+def load(
+    results: Path, current: Mapping[str, str], target: Path, *, threads: int = 1
+) -> dict[str, int]:
+    """Build the database `target` from every artifact below `results`.
+
+    `current` maps the keys (12 hex digits) that the current study uses to what it calls them;
+    artifacts of earlier settings are loaded too and marked. Returns rows by table, and under `missing_payloads` the
+    number of tables that a manifest lists but that are gone (evicted).
+
+    Raises UserError, leaving `target` as it was, where a manifest cannot be read, a table is
+    not in the schema, its columns do not fit it, or its rows are not unique in its grain.
+    """
+    manifests = _read_manifests(results)
+    payloads, missing = _payloads(manifests)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    building.unlink(missing_ok=True)
+    try:
+        rows = _build(building, manifests, payloads, current, threads)
+        _verify(building, rows)
+        with building.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(building, target)
+        _sync_folder(target.parent)
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise UserError(
+            f"{target}: the database could not be written. Check the space on that disk and the "
+            f"free memory, then run again. DuckDB says: {str(error).strip()}"
+        ) from error
+    finally:
+        building.unlink(missing_ok=True)
+        building.with_name(building.name + ".wal").unlink(missing_ok=True)
+    return {**rows, "missing_payloads": missing}
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 (64 hex digits) of all tables' columns and rows, whatever the rows' order.
+
+    Database files of equal content differ byte for byte; this does not. It rests on DuckDB's
+    own hash(), which is not promised to stay the same: compare only within a DuckDB version.
+    """
+    digest = hashlib.sha256()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        for table in _tables(connection):
+            columns = connection.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() "
+                "WHERE NOT internal AND table_name = ? ORDER BY column_index",
+                [table],
+            ).fetchall()
+            content = connection.execute(
+                f"SELECT count(*), sum(hash({table}))::VARCHAR, bit_xor(hash({table}))::VARCHAR "
+                f"FROM {table}"
+            ).fetchone()
+            digest.update(json.dumps([table, columns, content]).encode())
+    return digest.hexdigest()
+
+
+def _read_manifests(results: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Every manifest with its folder, sorted by key."""
+    found = []
+    for path in results.glob("*/*/manifest.json"):
+        try:
+            manifest = json.loads(path.read_bytes())
+            place = (manifest["stage"], manifest["key"])
+            _ = [file["path"] for file in manifest["files"]]
+            supported = manifest["format"] == 1
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}: this manifest cannot be read ({type(error).__name__}: {error}). "
+                "Manifests are written whole, so it was damaged or edited: delete the folder it "
+                "lies in and run again to make the artifact anew."
+            ) from error
+        if not supported:
+            raise UserError(
+                f"{path}: format is {manifest['format']!r}, expected 1: the artifact was made by "
+                "another version of manymasks. Use that version, or move the folder away."
+            )
+        if place != (path.parent.parent.name, path.parent.name):
+            raise UserError(
+                f"{path}: the manifest says {place[0]}/{place[1]}, but lies in "
+                f"{path.parent.parent.name}/{path.parent.name}. Move the copy out of {results}."
+            )
+        found.append((path.parent, manifest))
+    return sorted(found, key=lambda item: (item[1]["key"], item[1]["stage"]))
+
+
+def _payloads(manifests: list[tuple[Path, dict[str, Any]]]) -> tuple[dict[str, list[str]], int]:
+    """Parquet files by table, and the number of listed ones that are gone."""
+    files: dict[str, list[str]] = {}
+    missing = 0
+    for folder, manifest in manifests:
+        for entry in manifest["files"]:
+            match = _PAYLOAD.fullmatch(entry["path"])
+            if not match:
+                continue
+            path = folder / entry["path"]
+            if path.is_file():
+                files.setdefault(match[1], []).append(str(path))
+            else:
+                missing += 1
+    return files, missing
+
+
+def _build(
+    path: Path,
+    manifests: list[tuple[Path, dict[str, Any]]],
+    payloads: dict[str, list[str]],
+    current: Mapping[str, str],
+    threads: int,
+) -> dict[str, int]:
+    with duckdb.connect(config={"threads": threads}) as connection:
+        connection.execute(f"ATTACH {_quoted(str(path))} AS building (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("USE building")
+        connection.execute((_HERE / "schema.sql").read_text(encoding="utf-8"))
+        grains = _grains(connection)
+        _insert_artifacts(connection, manifests, current)
+        for table, files in sorted(payloads.items()):
+            if table not in grains or table in _BUILT_HERE:
+                expected = ", ".join(sorted(set(grains) - set(_BUILT_HERE)))
+                raise UserError(
+                    f"{files[0]}: '{table}' is not a table of the database, expected one of "
+                    f"{expected}. Declare it in schema.sql, or delete the artifact."
+                )
+            _insert_payload(connection, table, files, grains[table])
+        for table, grain in grains.items():
+            _check_grain(connection, table, grain)
+        for script in ("derive.sql", "views.sql", "macros.sql"):
+            connection.execute((_HERE / script).read_text(encoding="utf-8"))
+        rows = _count(connection)
+        connection.execute("CHECKPOINT building")
+        connection.execute("USE memory")
+        connection.execute("DETACH building")
+    return rows
+
+
+def _insert_artifacts(
+    connection: duckdb.DuckDBPyConnection,
+    manifests: list[tuple[Path, dict[str, Any]]],
+    current: Mapping[str, str],
+) -> None:
+    artifacts: dict[str, list[Any]] = {name: [] for name, _ in _columns(connection, "artifact")}
+    inputs: dict[str, list[Any]] = {name: [] for name, _ in _columns(connection, "artifact_input")}
+    for folder, manifest in manifests:
+        try:
+            for name, values in artifacts.items():
+                values.append(_artifact_value(name, manifest, current))
+            for role, used in manifest["inputs"].items():
+                for position, node in enumerate(used):
+                    row = (manifest["key"], role, position, node["key"])
+                    for values, value in zip(inputs.values(), row, strict=True):
+                        values.append(value)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{folder / 'manifest.json'}: the manifest lacks something or has it in another "
+                f"form ({type(error).__name__}: {error}). Delete its folder and run again."
+            ) from error
+    for table, rows in (("artifact", artifacts), ("artifact_input", inputs)):
+        connection.register("rows", pa.table(rows))
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
+        connection.unregister("rows")
+
+
+def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str, str]) -> Any:
+    match column:
+        case "artifact":
+            return manifest["key"]
+        case "is_current":
+            return manifest["key"] in current
+        case "created":
+            return datetime.fromisoformat(manifest["created"]).astimezone(UTC).replace(tzinfo=None)
+        case "payload_bytes":
+            return sum(file["bytes"] for file in manifest["files"])
+        case "settings" | "code" | "environment" | "figures":
+            return json.dumps(manifest.get(column), sort_keys=True)
+        case "label":
+            # A corpus, size or variant may have been renamed since: names are in few keys.
+            return current.get(manifest["key"], manifest["label"])
+        case "stage" | "digest":
+            return manifest[column]
+        case _:
+            return manifest.get(column)
+
+
+def _insert_payload(
+    connection: duckdb.DuckDBPyConnection, table: str, files: list[str], grain: list[str]
+) -> None:
+    """Insert the Parquet files of one table, ordered by its grain: that compresses best."""
+    source = "read_parquet(?, union_by_name = true, filename = true)"
+    parameters = [[glob.escape(file) for file in files]]
+    try:
+        found = {
+            row[0]
+            for row in connection.execute(f"DESCRIBE FROM {source}", parameters).fetchall()
+            if row[0] != "filename"
+        }
+        columns = [name for name, _ in _columns(connection, table)]
+        # The artifact is the folder two levels above the file: results/<stage>/<key>/tables/.
+        selected = [
+            "parse_path(filename, 'both_slash')[-3] AS artifact" if name == "artifact" else name
+            for name in columns
+            if name == "artifact" or name in found
+        ]
+        order = [name for name in grain if name in found or name == "artifact"]
+        connection.execute(
+            f"INSERT INTO {table} BY NAME SELECT {', '.join(selected)} FROM {source}"
+            + (f" ORDER BY {', '.join(order)}" if order else ""),
+            parameters,
+        )
+    except duckdb.Error as error:
+        raise UserError(
+            f"table {table}: its {len(files)} Parquet files (first: {files[0]}) cannot be "
+            f"loaded. DuckDB says: {str(error).strip()}"
+        ) from error
+
+
+def _check_grain(connection: duckdb.DuckDBPyConnection, table: str, grain: list[str]) -> None:
+    columns = ", ".join(grain)
+    twice = connection.execute(
+        f"SELECT {columns}, count(*) FROM {table} GROUP BY ALL HAVING count(*) > 1 "
+        "ORDER BY ALL LIMIT 1"
+    ).fetchone()
+    if twice:
+        example = ", ".join(f"{name} = {value}" for name, value in zip(grain, twice, strict=False))
+        raise UserError(
+            f"table {table}: rows must be unique in ({columns}), but {twice[-1]} rows have "
+            f"{example}. Delete the artifact they come from and run again; if it happens twice, "
+            "the stage that writes this table is at fault."
+        )
+
+
+def _verify(path: Path, rows: dict[str, int]) -> None:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = _count(connection)
+        if found != rows:
+            raise UserError(
+                f"{path}: read back {found}, expected {rows}: the disk did not keep what was "
+                "written. Check its space and health, then run again."
+            )
+        for (view,) in connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        ).fetchall():
+            connection.execute(f"FROM {view} LIMIT 0")
+
+
+def _grains(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The grain of each table, from the end of its comment."""
+    grains = {}
+    for table, comment in connection.execute(
+        "SELECT table_name, comment FROM duckdb_tables() WHERE NOT internal"
+    ).fetchall():
+        match = _GRAIN.search(comment or "")
+        if not match:
+            raise UserError(f"schema.sql: the comment of {table} must end with 'Grain: columns.'")
+        grains[table] = match[1].split(", ")
+    return grains
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]]:
+    return [row[:2] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> Iterable[str]:
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
+    ).fetchall()
+    return [row[0] for row in found]
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    counts = {}
+    for table in _tables(connection):
+        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        counts[table] = int(row[0]) if row else 0
+    return counts
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the platform can open folders."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,37 @@
+-- Short names for questions that are asked often. Views never use them, so that the file can
+-- be attached under any name.
+
+CREATE MACRO bits(nats) AS nats / ln(2);
+COMMENT ON MACRO bits IS 'Nats as bits';
+
+CREATE MACRO perplexity(nats) AS exp(nats);
+COMMENT ON MACRO perplexity IS 'Nats per token as perplexity';
+
+CREATE MACRO pairs_of(model_key) AS TABLE
+SELECT
+    CASE WHEN model_a = model_key THEN model_b ELSE model_a END AS other,
+    CASE WHEN model_a = model_key THEN class_b ELSE class_a END AS other_class,
+    relation,
+    probe,
+    severity,
+    kl,
+    CASE WHEN model_a = model_key THEN visible ELSE -visible END AS visible,
+    hidden,
+    top1_agreement
+FROM current_pair
+WHERE model_key IN (model_a, model_b)
+ORDER BY probe, severity, kl;
+COMMENT ON MACRO TABLE pairs_of IS 'Every current pair a model is in, seen from it';
+
+CREATE MACRO ancestors(artifact_key) AS TABLE
+SELECT ancestor, ancestor_stage, ancestor_label, distance
+FROM lineage
+WHERE artifact = artifact_key
+ORDER BY distance, ancestor_stage, ancestor_label;
+COMMENT ON MACRO TABLE ancestors IS 'All that an artifact was made from, nearest first';
+
+CREATE MACRO setting(artifact_key, path) AS TABLE
+SELECT artifact, stage, label, json_extract_string(settings, path) AS setting
+FROM artifact
+WHERE artifact = artifact_key;
+COMMENT ON MACRO TABLE setting IS 'One setting of an artifact, by JSON path such as $.training.steps';

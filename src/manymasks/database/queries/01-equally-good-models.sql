@@ -1,0 +1,9 @@
+-- How many models fit equally well, by class and threshold?
+PIVOT (
+    SELECT label, reference, candidates, members, concat(eps, ' ', eps_unit) AS threshold
+    FROM rashomon_summary
+)
+ON threshold
+USING first(members)
+GROUP BY label, reference, candidates
+ORDER BY reference, label;

@@ -1,0 +1,25 @@
+-- How differently do equally good models behave, on held-out text and further away from it?
+WITH widest AS (
+    SELECT label, max_by(rashomon_set, eps_nats) AS rashomon_set
+    FROM equal_loss_pairs
+    GROUP BY label
+),
+equally_good AS (
+    SELECT label, probe, severity, avg(kl) AS kl
+    FROM rashomon_divergence
+    JOIN widest USING (label, rashomon_set)
+    GROUP BY label, probe, severity
+)
+SELECT
+    s.label,
+    s.probe,
+    s.severity,
+    round(s.changed, 2) AS context_changed,
+    round(g.kl, 4) AS kl_equally_good,
+    round(s.kl, 4) AS kl_all_seeds,
+    round(s.low, 4) AS low,
+    round(s.high, 4) AS high,
+    round(100 * s.entropy_share, 1) AS percent_of_entropy
+FROM severity_curve AS s
+LEFT JOIN equally_good AS g USING (label, probe, severity)
+ORDER BY s.label, NOT s.is_text, s.probe, s.severity;

@@ -1,0 +1,12 @@
+-- How far above numerical noise is what we measure?
+SELECT
+    label,
+    probe,
+    severity,
+    perturbation,
+    round(seed_kl, 4) AS seed_kl,
+    printf('%.1e', max_kl) AS floor_kl,
+    printf('%.1e', share_of_seed_kl) AS floor_share
+FROM noise_floor_summary
+ORDER BY share_of_seed_kl DESC
+LIMIT 20;

@@ -1,0 +1,236 @@
+"""Ask the database read-only, and write answers as a table, CSV, JSON or Parquet."""
+
+import csv
+import difflib
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import duckdb
+import pyarrow.parquet as pq
+
+from manymasks.errors import UserError
+
+Format = Literal["table", "csv", "json", "parquet"]
+TABLE_ROWS = 1000
+"""Rows that the table format prints before it stops and says so."""
+
+
+class Table(NamedTuple):
+    """A table or view of the database."""
+
+    name: str
+    kind: str
+    rows: int
+    comment: str | None
+
+
+class Column(NamedTuple):
+    """A column of a table or view."""
+
+    column: str
+    type: str
+    comment: str | None
+
+
+@contextmanager
+def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database read-only; DuckDB's own errors inside become UserError.
+
+    Raises UserError where the file is missing, is no database, or is being written.
+    """
+    if not database.is_file():
+        raise UserError(
+            f"{database}: there is no database yet. Make it with: snakemake --cores all"
+        )
+    try:
+        # Without this a misspelt function may start a download.
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false"
+        }
+        connection = duckdb.connect(str(database), read_only=True, config=settings)
+    except duckdb.Error as error:
+        message = str(error).strip()
+        if "lock" in message:
+            raise UserError(
+                f"{database}: another process has it open for writing. Close that one (the "
+                f"workflow itself never keeps it open). DuckDB says: {message}"
+            ) from error
+        raise UserError(
+            f"{database}: cannot be opened as a DuckDB database. Delete it and run snakemake "
+            f"again. DuckDB says: {message}"
+        ) from error
+    with connection:
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise UserError(_explain(str(error))) from error
+
+
+def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
+    """Run `sql` read-only and write what its last statement returns to `out`.
+
+    Raises UserError with DuckDB's message where the query fails, writes, or returns nothing.
+    """
+    if not sql.strip().rstrip(";"):
+        raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
+    with connect(database) as connection:
+        if format == "parquet":
+            relation = connection.sql(sql)
+            if relation is None:
+                raise UserError("the query returns no rows to write as Parquet: end it in a SELECT")
+            buffer = io.BytesIO()
+            pq.write_table(relation.to_arrow_table(), buffer)
+            content = buffer.getvalue()
+        else:
+            answer = connection.execute(sql)
+            columns = _distinct([column[0] for column in answer.description or ()])
+            content = render(columns, answer.fetchall() if columns else [], format).encode()
+    if isinstance(out, Path):
+        out.write_bytes(content)
+    else:
+        out.write(content)
+        out.flush()
+
+
+def tables(database: Path) -> list[Table]:
+    """Every table and view, tables first, with its rows and comment."""
+    with connect(database) as connection:
+        names = connection.execute(
+            "SELECT table_name, 'table', comment FROM duckdb_tables() WHERE NOT internal "
+            "UNION ALL "
+            "SELECT view_name, 'view', comment FROM duckdb_views() WHERE NOT internal "
+            "ORDER BY ALL"
+        ).fetchall()
+        found = []
+        for name, kind, comment in sorted(names, key=lambda row: (row[1], row[0])):
+            row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+            found.append(Table(name, kind, int(row[0]) if row else 0, comment))
+        return found
+
+
+def describe(database: Path, table: str) -> list[Column]:
+    """Columns of a table or view; UserError with a suggestion where there is none of that name."""
+    with connect(database) as connection:
+        rows = connection.execute(
+            "SELECT column_name, data_type, comment FROM duckdb_columns() "
+            "WHERE NOT internal AND table_name = ? ORDER BY column_index",
+            [table],
+        ).fetchall()
+        if rows:
+            return [Column(*row) for row in rows]
+        known = connection.execute(
+            "SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+        ).fetchall()
+    names = [row[0] for row in known]
+    close = difflib.get_close_matches(table, names, n=1)
+    raise UserError(
+        f"{database}: there is no table or view '{table}'. "
+        + (f"Did you mean '{close[0]}'? " if close else "")
+        + f"There are: {', '.join(names)}"
+    )
+
+
+def render(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: Format) -> str:
+    """Rows as text: an aligned table (NULL shown), CSV (NULL empty) or a JSON list of records."""
+    match format:
+        case "table":
+            return _table(columns, rows)
+        case "csv":
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([_plain_cell(cell, "") for cell in row] for row in rows)
+            return text.getvalue()
+        case "json":
+            records = [
+                {name: _json_value(cell) for name, cell in zip(columns, row, strict=True)}
+                for row in rows
+            ]
+            return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+        case _:
+            raise UserError(f"'{format}' cannot be written as text")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    if not columns:
+        return "The statement returns no rows.\n"
+    shown = [
+        [" ".join(_plain_cell(cell, "NULL").split()) for cell in row] for row in rows[:TABLE_ROWS]
+    ]
+    widths = [
+        max(len(name), *(len(row[i]) for row in shown)) if shown else len(name)
+        for i, name in enumerate(columns)
+    ]
+    numeric = [
+        all(isinstance(row[i], int | float) or row[i] is None for row in rows[:TABLE_ROWS])
+        and any(not isinstance(row[i], bool) and row[i] is not None for row in rows[:TABLE_ROWS])
+        for i in range(len(columns))
+    ]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, numeric, strict=True)
+        ]
+        return "  ".join(padded).rstrip()
+
+    lines = [line(columns), "  ".join("─" * width for width in widths), *map(line, shown)]
+    if len(rows) > TABLE_ROWS:
+        lines.append(
+            f"({TABLE_ROWS} of {len(rows)} rows; --format csv, json or parquet writes all)"
+        )
+    elif not rows:
+        lines.append("(no rows)")
+    return "\n".join(lines) + "\n"
+
+
+def _plain_cell(cell: Any, null: str) -> str:
+    if cell is None:
+        return null
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, list | dict):
+        return json.dumps(_json_value(cell), ensure_ascii=False)
+    return str(cell)
+
+
+def _json_value(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
+    return str(value)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Column names with later repetitions numbered, as a record needs each name once."""
+    found: list[str] = []
+    for name in names:
+        unique, number = name, 0
+        while unique in found:
+            number += 1
+            unique = f"{name}_{number}"
+        found.append(unique)
+    return found
+
+
+def _explain(message: str) -> str:
+    if "read-only" in message:
+        return (
+            "the database is opened read-only: it is built by the workflow and never changed in "
+            f"place. Use SELECT, or copy the file first. DuckDB says: {message.strip()}"
+        )
+    return message.strip()

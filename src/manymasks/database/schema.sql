@@ -1,0 +1,505 @@
+-- The tables, one grain each. A table's comment ends with "Grain: columns.": the loader reads
+-- it there and refuses rows that are not unique in those columns. Losses and divergences are
+-- in nats (natural logarithm) per token unless a column says otherwise.
+
+CREATE TABLE artifact (
+    artifact VARCHAR NOT NULL,
+    stage VARCHAR NOT NULL,
+    label VARCHAR NOT NULL,
+    is_current BOOLEAN NOT NULL,
+    digest VARCHAR NOT NULL,
+    created TIMESTAMP NOT NULL,
+    wall_seconds DOUBLE,
+    cpu_seconds DOUBLE,
+    peak_memory_bytes BIGINT,
+    payload_bytes BIGINT,
+    settings JSON,
+    code JSON,
+    environment JSON,
+    figures JSON
+);
+COMMENT ON TABLE artifact IS 'Every artifact ever made in this results folder. Grain: artifact.';
+COMMENT ON COLUMN artifact.artifact IS 'Key: first 12 hex digits of the digest; the artifact lies in results/<stage>/<artifact>/';
+COMMENT ON COLUMN artifact.stage IS 'Stage that made it';
+COMMENT ON COLUMN artifact.label IS 'Readable name when it was made, such as training/pydocs/base/causal/i0-o1';
+COMMENT ON COLUMN artifact.is_current IS 'Whether the study this database was loaded for uses it';
+COMMENT ON COLUMN artifact.digest IS 'SHA-256 of settings, code and input digests in canonical JSON';
+COMMENT ON COLUMN artifact.created IS 'When it was finished (UTC)';
+COMMENT ON COLUMN artifact.wall_seconds IS 'Seconds by the clock, summed over interrupted runs';
+COMMENT ON COLUMN artifact.cpu_seconds IS 'Processor seconds, user and system, of the last run';
+COMMENT ON COLUMN artifact.peak_memory_bytes IS 'Peak resident memory of the last run';
+COMMENT ON COLUMN artifact.payload_bytes IS 'Bytes of its payload files';
+COMMENT ON COLUMN artifact.settings IS 'Its resolved identity settings, defaults included';
+COMMENT ON COLUMN artifact.code IS 'Digest of each module in the stage''s import closure';
+COMMENT ON COLUMN artifact.environment IS 'Python, packages, machine and git state it was made with';
+COMMENT ON COLUMN artifact.figures IS 'Figures of merit the stage reported';
+
+CREATE TABLE artifact_input (
+    artifact VARCHAR NOT NULL,
+    role VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    input VARCHAR NOT NULL
+);
+COMMENT ON TABLE artifact_input IS 'What each artifact was made from. Grain: artifact, role, position.';
+COMMENT ON COLUMN artifact_input.artifact IS 'The artifact made';
+COMMENT ON COLUMN artifact_input.role IS 'What the input was used as';
+COMMENT ON COLUMN artifact_input.position IS 'Place among the inputs of that role, from 0';
+COMMENT ON COLUMN artifact_input.input IS 'Key of the artifact used';
+
+CREATE TABLE corpus (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    documents BIGINT,
+    train_documents BIGINT,
+    select_documents BIGINT,
+    measure_documents BIGINT,
+    characters BIGINT,
+    bytes BIGINT,
+    empty_documents BIGINT,
+    duplicate_documents BIGINT,
+    undecodable_documents BIGINT,
+    sha256 VARCHAR,
+    source VARCHAR,
+    licence VARCHAR
+);
+COMMENT ON TABLE corpus IS 'Corpora: documents with a source, split by document. Grain: artifact.';
+COMMENT ON COLUMN corpus.artifact IS 'Corpus artifact';
+COMMENT ON COLUMN corpus.corpus IS 'Name of the corpus in the study';
+COMMENT ON COLUMN corpus.kind IS 'pydocs, files, url or hub';
+COMMENT ON COLUMN corpus.documents IS 'Documents kept';
+COMMENT ON COLUMN corpus.train_documents IS 'Documents of the train split';
+COMMENT ON COLUMN corpus.select_documents IS 'Documents of the split that decides membership';
+COMMENT ON COLUMN corpus.measure_documents IS 'Documents of the split everything else is measured on';
+COMMENT ON COLUMN corpus.characters IS 'Characters of all documents kept';
+COMMENT ON COLUMN corpus.bytes IS 'UTF-8 bytes of all documents kept';
+COMMENT ON COLUMN corpus.empty_documents IS 'Documents dropped because nothing but white space was in them';
+COMMENT ON COLUMN corpus.duplicate_documents IS 'Documents dropped because an earlier one has the same text';
+COMMENT ON COLUMN corpus.undecodable_documents IS 'Documents dropped because they are not UTF-8';
+COMMENT ON COLUMN corpus.sha256 IS 'SHA-256 over the ids and texts of all documents';
+COMMENT ON COLUMN corpus.source IS 'Where the text came from, with versions';
+COMMENT ON COLUMN corpus.licence IS 'Licence of the text, where it is known';
+
+CREATE TABLE tokenizer (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    vocabulary INTEGER NOT NULL,
+    bytes_per_token DOUBLE,
+    sha256 VARCHAR
+);
+COMMENT ON TABLE tokenizer IS 'Tokenizers, one a corpus. Grain: artifact.';
+COMMENT ON COLUMN tokenizer.artifact IS 'Tokenizer artifact';
+COMMENT ON COLUMN tokenizer.corpus IS 'Name of the corpus it was trained on';
+COMMENT ON COLUMN tokenizer.kind IS 'bpe, bytes or characters';
+COMMENT ON COLUMN tokenizer.vocabulary IS 'Number of tokens, the end of text among them';
+COMMENT ON COLUMN tokenizer.bytes_per_token IS 'UTF-8 bytes per token on the select split';
+COMMENT ON COLUMN tokenizer.sha256 IS 'SHA-256 of the tokenizer file';
+
+CREATE TABLE model_class (
+    model_class VARCHAR NOT NULL,
+    label VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    variant VARCHAR NOT NULL,
+    parameters BIGINT,
+    training_tokens BIGINT,
+    models INTEGER,
+    is_current BOOLEAN NOT NULL
+);
+COMMENT ON TABLE model_class IS 'What stays fixed while seeds vary: corpus x size x variant x training budget. Grain: model_class.';
+COMMENT ON COLUMN model_class.model_class IS 'First 12 hex digits of the digest of everything but the seeds';
+COMMENT ON COLUMN model_class.label IS 'corpus/size/variant';
+COMMENT ON COLUMN model_class.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN model_class.size IS 'Name of the size';
+COMMENT ON COLUMN model_class.variant IS 'Name of the variant';
+COMMENT ON COLUMN model_class.parameters IS 'Parameters of a member';
+COMMENT ON COLUMN model_class.training_tokens IS 'Tokens a member is trained on';
+COMMENT ON COLUMN model_class.models IS 'Members trained, failed ones too';
+COMMENT ON COLUMN model_class.is_current IS 'Whether the current study has members of this class';
+
+CREATE TABLE model (
+    model VARCHAR NOT NULL,
+    model_class VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    variant VARCHAR NOT NULL,
+    seed_init BIGINT NOT NULL,
+    seed_order BIGINT NOT NULL,
+    method VARCHAR NOT NULL,
+    parent VARCHAR,
+    status VARCHAR NOT NULL,
+    failed_step INTEGER,
+    parameters BIGINT,
+    training_tokens BIGINT,
+    learning_rate DOUBLE,
+    cost_seconds DOUBLE,
+    weights_sha256 VARCHAR
+);
+COMMENT ON TABLE model IS 'Members: one model each. Grain: model.';
+COMMENT ON COLUMN model.model IS 'Key of the training artifact';
+COMMENT ON COLUMN model.model_class IS 'Its class';
+COMMENT ON COLUMN model.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN model.size IS 'Name of the size';
+COMMENT ON COLUMN model.variant IS 'Name of the variant';
+COMMENT ON COLUMN model.seed_init IS 'Seed of the initial weights';
+COMMENT ON COLUMN model.seed_order IS 'Seed of the data order';
+COMMENT ON COLUMN model.method IS 'How the member came about: trained';
+COMMENT ON COLUMN model.parent IS 'The member it was derived from; NULL for trained ones';
+COMMENT ON COLUMN model.status IS 'trained, or failed: its loss became infinite or not a number, and it is in no set';
+COMMENT ON COLUMN model.failed_step IS 'The step at which it failed';
+COMMENT ON COLUMN model.parameters IS 'Number of weights';
+COMMENT ON COLUMN model.training_tokens IS 'Tokens it was trained on';
+COMMENT ON COLUMN model.learning_rate IS 'Peak learning rate';
+COMMENT ON COLUMN model.cost_seconds IS 'Seconds its training took';
+COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights file';
+
+CREATE TABLE training_curve (
+    model VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    split VARCHAR NOT NULL,
+    nats DOUBLE,
+    tokens BIGINT,
+    learning_rate DOUBLE,
+    gradient_norm DOUBLE
+);
+COMMENT ON TABLE training_curve IS 'Loss while training. Grain: model, step, split.';
+COMMENT ON COLUMN training_curve.model IS 'Member';
+COMMENT ON COLUMN training_curve.step IS 'Optimiser steps done';
+COMMENT ON COLUMN training_curve.split IS 'train (mean over the steps since the last point) or select (fixed windows)';
+COMMENT ON COLUMN training_curve.nats IS 'Loss, nats per token';
+COMMENT ON COLUMN training_curve.tokens IS 'Tokens trained on so far';
+COMMENT ON COLUMN training_curve.learning_rate IS 'Learning rate of the step';
+COMMENT ON COLUMN training_curve.gradient_norm IS 'Gradient norm before clipping, mean since the last point; NULL for select';
+
+CREATE TABLE model_loss (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    nats DOUBLE,
+    nats_low DOUBLE,
+    nats_high DOUBLE,
+    bits_per_byte DOUBLE,
+    top1 DOUBLE,
+    documents BIGINT,
+    tokens BIGINT,
+    bytes BIGINT
+);
+COMMENT ON TABLE model_loss IS 'Loss of a member on a split. Grain: artifact, split.';
+COMMENT ON COLUMN model_loss.artifact IS 'Evaluation artifact';
+COMMENT ON COLUMN model_loss.model IS 'Member';
+COMMENT ON COLUMN model_loss.split IS 'select (decides membership) or measure';
+COMMENT ON COLUMN model_loss.nats IS 'Loss, nats per token';
+COMMENT ON COLUMN model_loss.nats_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN model_loss.nats_high IS 'Upper end of its interval over documents';
+COMMENT ON COLUMN model_loss.bits_per_byte IS 'The same loss in bits per UTF-8 byte';
+COMMENT ON COLUMN model_loss.top1 IS 'Share of tokens that the member ranked first';
+COMMENT ON COLUMN model_loss.documents IS 'Documents scored';
+COMMENT ON COLUMN model_loss.tokens IS 'Tokens scored, ends of text included';
+COMMENT ON COLUMN model_loss.bytes IS 'UTF-8 bytes of the documents scored';
+
+CREATE TABLE document_loss (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    document VARCHAR NOT NULL,
+    nats DOUBLE,
+    tokens BIGINT,
+    bytes BIGINT,
+    top1 BIGINT
+);
+COMMENT ON TABLE document_loss IS 'Loss of a member on a document. Grain: artifact, split, document.';
+COMMENT ON COLUMN document_loss.artifact IS 'Evaluation artifact';
+COMMENT ON COLUMN document_loss.model IS 'Member';
+COMMENT ON COLUMN document_loss.split IS 'select or measure';
+COMMENT ON COLUMN document_loss.document IS 'Document id';
+COMMENT ON COLUMN document_loss.nats IS 'Sum over the document''s tokens, in nats';
+COMMENT ON COLUMN document_loss.tokens IS 'Tokens scored, the end of text included';
+COMMENT ON COLUMN document_loss.bytes IS 'UTF-8 bytes';
+COMMENT ON COLUMN document_loss.top1 IS 'Tokens that the member ranked first';
+
+CREATE TABLE position_loss (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    position_low INTEGER NOT NULL,
+    position_high INTEGER NOT NULL,
+    nats DOUBLE,
+    tokens BIGINT
+);
+COMMENT ON TABLE position_loss IS 'Loss of a member by position in its window. Grain: artifact, split, position_low.';
+COMMENT ON COLUMN position_loss.artifact IS 'Evaluation artifact';
+COMMENT ON COLUMN position_loss.model IS 'Member';
+COMMENT ON COLUMN position_loss.split IS 'select or measure';
+COMMENT ON COLUMN position_loss.position_low IS 'First position of the bucket: tokens of context before the one that predicts';
+COMMENT ON COLUMN position_loss.position_high IS 'Last position of the bucket';
+COMMENT ON COLUMN position_loss.nats IS 'Loss, nats per token';
+COMMENT ON COLUMN position_loss.tokens IS 'Tokens scored';
+
+CREATE TABLE rashomon_set (
+    artifact VARCHAR NOT NULL,
+    rashomon_set VARCHAR NOT NULL,
+    model_class VARCHAR NOT NULL,
+    reference VARCHAR NOT NULL,
+    reference_nats DOUBLE,
+    eps DOUBLE NOT NULL,
+    eps_unit VARCHAR NOT NULL,
+    eps_nats DOUBLE,
+    candidates INTEGER,
+    members INTEGER,
+    share DOUBLE,
+    share_low DOUBLE,
+    share_high DOUBLE
+);
+COMMENT ON TABLE rashomon_set IS 'Models of one class whose select loss is within eps of a reference. Grain: artifact, rashomon_set.';
+COMMENT ON COLUMN rashomon_set.artifact IS 'Rashomon artifact';
+COMMENT ON COLUMN rashomon_set.rashomon_set IS 'class | reference | eps, readable';
+COMMENT ON COLUMN rashomon_set.model_class IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN rashomon_set.reference IS 'Name of the reference';
+COMMENT ON COLUMN rashomon_set.reference_nats IS 'Select loss of the reference';
+COMMENT ON COLUMN rashomon_set.eps IS 'Threshold in its own unit';
+COMMENT ON COLUMN rashomon_set.eps_unit IS 'nats, percent (of the reference loss) or seed_sd (sd of the select loss over the class)';
+COMMENT ON COLUMN rashomon_set.eps_nats IS 'The same threshold in nats per token';
+COMMENT ON COLUMN rashomon_set.candidates IS 'Trained members of the class';
+COMMENT ON COLUMN rashomon_set.members IS 'Those within the threshold';
+COMMENT ON COLUMN rashomon_set.share IS 'members / candidates; not comparable between classes of unequal candidates';
+COMMENT ON COLUMN rashomon_set.share_low IS 'Lower end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
+COMMENT ON COLUMN rashomon_set.share_high IS 'Upper end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
+
+CREATE TABLE rashomon_member (
+    artifact VARCHAR NOT NULL,
+    rashomon_set VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    is_member BOOLEAN NOT NULL,
+    excess_nats DOUBLE,
+    probability DOUBLE
+);
+COMMENT ON TABLE rashomon_member IS 'Every candidate of every set. Grain: artifact, rashomon_set, model.';
+COMMENT ON COLUMN rashomon_member.artifact IS 'Rashomon artifact';
+COMMENT ON COLUMN rashomon_member.rashomon_set IS 'The set';
+COMMENT ON COLUMN rashomon_member.model IS 'Candidate';
+COMMENT ON COLUMN rashomon_member.is_member IS 'Whether its select loss is within eps of the reference';
+COMMENT ON COLUMN rashomon_member.excess_nats IS 'Its select loss less the reference''s';
+COMMENT ON COLUMN rashomon_member.probability IS 'Share of document resamples of the select split in which it is a member';
+
+CREATE TABLE rashomon_metric (
+    artifact VARCHAR NOT NULL,
+    rashomon_set VARCHAR NOT NULL,
+    metric VARCHAR NOT NULL,
+    members_used INTEGER NOT NULL,
+    value DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    documents BIGINT
+);
+COMMENT ON TABLE rashomon_metric IS 'What a set looks like on the measure split. Grain: artifact, rashomon_set, metric, members_used.';
+COMMENT ON COLUMN rashomon_metric.artifact IS 'Rashomon artifact';
+COMMENT ON COLUMN rashomon_metric.rashomon_set IS 'The set';
+COMMENT ON COLUMN rashomon_metric.metric IS 'mean_nats, sd_nats (over members) or document_sd_nats (sd over members of a document''s loss per token, averaged over tokens)';
+COMMENT ON COLUMN rashomon_metric.members_used IS 'Members that entered';
+COMMENT ON COLUMN rashomon_metric.value IS 'Estimate';
+COMMENT ON COLUMN rashomon_metric.low IS 'Lower end of its interval over members and documents';
+COMMENT ON COLUMN rashomon_metric.high IS 'Upper end of its interval';
+COMMENT ON COLUMN rashomon_metric.documents IS 'Documents that entered';
+
+CREATE TABLE probe (
+    artifact VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    corpus VARCHAR NOT NULL,
+    family VARCHAR NOT NULL,
+    description VARCHAR,
+    windows INTEGER,
+    scored INTEGER,
+    documents INTEGER,
+    changed DOUBLE
+);
+COMMENT ON TABLE probe IS 'Contexts that members are tried on. Grain: artifact, severity.';
+COMMENT ON COLUMN probe.artifact IS 'Probe artifact';
+COMMENT ON COLUMN probe.probe IS 'Name of the probe in the study';
+COMMENT ON COLUMN probe.severity IS 'How far from text: 0 is the measure split untouched';
+COMMENT ON COLUMN probe.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN probe.family IS 'Family of the probe';
+COMMENT ON COLUMN probe.description IS 'What this severity does';
+COMMENT ON COLUMN probe.windows IS 'Windows tried';
+COMMENT ON COLUMN probe.scored IS 'Tokens scored at the end of each window';
+COMMENT ON COLUMN probe.documents IS 'Documents the windows come from: the units of intervals';
+COMMENT ON COLUMN probe.changed IS 'Share of context tokens that differ from severity 0';
+
+CREATE TABLE model_probe (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    nats DOUBLE,
+    nats_low DOUBLE,
+    nats_high DOUBLE,
+    entropy DOUBLE,
+    top1 DOUBLE,
+    documents INTEGER,
+    tokens BIGINT
+);
+COMMENT ON TABLE model_probe IS 'A member on a probe. Grain: artifact, model, severity.';
+COMMENT ON COLUMN model_probe.artifact IS 'Divergence artifact';
+COMMENT ON COLUMN model_probe.model IS 'Member';
+COMMENT ON COLUMN model_probe.probe IS 'Name of the probe';
+COMMENT ON COLUMN model_probe.severity IS 'Severity';
+COMMENT ON COLUMN model_probe.nats IS 'Loss on the scored tokens, nats per token';
+COMMENT ON COLUMN model_probe.nats_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN model_probe.nats_high IS 'Upper end of its interval over documents';
+COMMENT ON COLUMN model_probe.entropy IS 'Mean predictive entropy, nats';
+COMMENT ON COLUMN model_probe.top1 IS 'Share of scored tokens that the member ranked first';
+COMMENT ON COLUMN model_probe.documents IS 'Documents';
+COMMENT ON COLUMN model_probe.tokens IS 'Scored tokens';
+
+CREATE TABLE pair_divergence (
+    artifact VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    model_a VARCHAR NOT NULL,
+    model_b VARCHAR NOT NULL,
+    kl_ab DOUBLE,
+    kl_ba DOUBLE,
+    kl DOUBLE,
+    kl_low DOUBLE,
+    kl_high DOUBLE,
+    hellinger DOUBLE,
+    top1_agreement DOUBLE,
+    visible DOUBLE,
+    hidden DOUBLE,
+    kl_floor DOUBLE,
+    documents INTEGER,
+    tokens BIGINT
+);
+COMMENT ON TABLE pair_divergence IS 'How differently two members behave. Grain: artifact, severity, model_a, model_b.';
+COMMENT ON COLUMN pair_divergence.artifact IS 'Divergence artifact';
+COMMENT ON COLUMN pair_divergence.probe IS 'Name of the probe';
+COMMENT ON COLUMN pair_divergence.severity IS 'Severity';
+COMMENT ON COLUMN pair_divergence.model_a IS 'The member with the smaller key';
+COMMENT ON COLUMN pair_divergence.model_b IS 'The other';
+COMMENT ON COLUMN pair_divergence.kl_ab IS 'Mean KL(a || b), nats per token, full vocabulary';
+COMMENT ON COLUMN pair_divergence.kl_ba IS 'Mean KL(b || a), nats per token, full vocabulary';
+COMMENT ON COLUMN pair_divergence.kl IS 'Mean of the two';
+COMMENT ON COLUMN pair_divergence.kl_low IS 'Lower end of its interval over documents (the two members are given)';
+COMMENT ON COLUMN pair_divergence.kl_high IS 'Upper end of its interval over documents';
+COMMENT ON COLUMN pair_divergence.hellinger IS 'Mean squared Hellinger distance, 1 - sum sqrt(p q)';
+COMMENT ON COLUMN pair_divergence.top1_agreement IS 'Share of tokens on which both rank the same token first';
+COMMENT ON COLUMN pair_divergence.visible IS 'Mean of d = log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
+COMMENT ON COLUMN pair_divergence.hidden IS 'Half the variance of d over tokens: what the loss difference hides';
+COMMENT ON COLUMN pair_divergence.kl_floor IS 'Noise floor: mean KL of these two members from themselves at another batch size';
+COMMENT ON COLUMN pair_divergence.documents IS 'Documents';
+COMMENT ON COLUMN pair_divergence.tokens IS 'Scored tokens';
+
+CREATE TABLE noise_floor (
+    artifact VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    model VARCHAR NOT NULL,
+    perturbation VARCHAR NOT NULL,
+    kl DOUBLE,
+    hellinger DOUBLE,
+    top1_agreement DOUBLE,
+    tokens BIGINT
+);
+COMMENT ON TABLE noise_floor IS 'A member against itself, computed another way. Grain: artifact, severity, model, perturbation.';
+COMMENT ON COLUMN noise_floor.artifact IS 'Divergence artifact';
+COMMENT ON COLUMN noise_floor.probe IS 'Name of the probe';
+COMMENT ON COLUMN noise_floor.severity IS 'Severity';
+COMMENT ON COLUMN noise_floor.model IS 'Member';
+COMMENT ON COLUMN noise_floor.perturbation IS 'What was done differently, such as batch 8 -> 3';
+COMMENT ON COLUMN noise_floor.kl IS 'Mean KL between the two computations, nats per token';
+COMMENT ON COLUMN noise_floor.hellinger IS 'Mean squared Hellinger distance between them';
+COMMENT ON COLUMN noise_floor.top1_agreement IS 'Share of tokens with the same first-ranked token';
+COMMENT ON COLUMN noise_floor.tokens IS 'Scored tokens';
+
+CREATE TABLE pool_divergence (
+    artifact VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    pool VARCHAR NOT NULL,
+    other VARCHAR NOT NULL,
+    metric VARCHAR NOT NULL,
+    value DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    floor DOUBLE,
+    entropy_share DOUBLE,
+    models INTEGER,
+    documents INTEGER
+);
+COMMENT ON TABLE pool_divergence IS 'Mean divergence within a class, or between two. Grain: artifact, severity, pool, other, metric.';
+COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
+COMMENT ON COLUMN pool_divergence.probe IS 'Name of the probe';
+COMMENT ON COLUMN pool_divergence.severity IS 'Severity';
+COMMENT ON COLUMN pool_divergence.pool IS 'Label of a class, corpus/size/variant';
+COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across)';
+COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, top1_disagreement, hidden, or (within a class) information: I(Y; model | x) = H(mean p) - mean H(p)';
+COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic); kl, hidden and information in nats per token';
+COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife with t(m - 1), joined with the document bootstrap';
+COMMENT ON COLUMN pool_divergence.high IS 'Upper end of the interval';
+COMMENT ON COLUMN pool_divergence.floor IS 'Noise floor of the same metric';
+COMMENT ON COLUMN pool_divergence.entropy_share IS 'value / mean predictive entropy of the members, for metrics in nats';
+COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval';
+COMMENT ON COLUMN pool_divergence.documents IS 'Documents that entered';
+
+CREATE TABLE myopia_gap (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    baseline VARCHAR NOT NULL,
+    variant VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    position_low INTEGER NOT NULL,
+    position_high INTEGER NOT NULL,
+    is_total BOOLEAN NOT NULL,
+    gap DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    p DOUBLE,
+    baseline_nats DOUBLE,
+    variant_nats DOUBLE,
+    seeds INTEGER,
+    documents INTEGER
+);
+COMMENT ON TABLE myopia_gap IS 'Loss of a variant less that of its baseline, paired over seeds. Grain: artifact, size, baseline, variant, split, is_total, position_low.';
+COMMENT ON COLUMN myopia_gap.artifact IS 'Myopia artifact';
+COMMENT ON COLUMN myopia_gap.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_gap.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_gap.baseline IS 'Variant subtracted';
+COMMENT ON COLUMN myopia_gap.variant IS 'Variant compared';
+COMMENT ON COLUMN myopia_gap.split IS 'measure';
+COMMENT ON COLUMN myopia_gap.position_low IS 'First position of the bucket';
+COMMENT ON COLUMN myopia_gap.position_high IS 'Last position of the bucket';
+COMMENT ON COLUMN myopia_gap.is_total IS 'Whether the row is over all positions';
+COMMENT ON COLUMN myopia_gap.gap IS 'Mean over shared seeds, nats per token; positive where the variant is worse';
+COMMENT ON COLUMN myopia_gap.low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN myopia_gap.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_gap.p IS 'Two-sided p of gap = 0';
+COMMENT ON COLUMN myopia_gap.baseline_nats IS 'Mean loss of the baseline';
+COMMENT ON COLUMN myopia_gap.variant_nats IS 'Mean loss of the variant';
+COMMENT ON COLUMN myopia_gap.seeds IS 'Pairs of members that share both seeds';
+COMMENT ON COLUMN myopia_gap.documents IS 'Documents';
+
+CREATE TABLE contrast (
+    artifact VARCHAR NOT NULL,
+    contrast VARCHAR NOT NULL,
+    is_primary BOOLEAN NOT NULL,
+    estimate DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    p DOUBLE,
+    q DOUBLE,
+    models INTEGER,
+    documents INTEGER
+);
+COMMENT ON TABLE contrast IS 'Every tested claim. Grain: artifact, contrast.';
+COMMENT ON COLUMN contrast.artifact IS 'Artifact of the analysis';
+COMMENT ON COLUMN contrast.contrast IS 'What is compared, readable';
+COMMENT ON COLUMN contrast.is_primary IS 'Named in the study before the run; all others are exploratory';
+COMMENT ON COLUMN contrast.estimate IS 'Difference, or log ratio where the contrast says so';
+COMMENT ON COLUMN contrast.low IS 'Lower end of its interval';
+COMMENT ON COLUMN contrast.high IS 'Upper end of its interval';
+COMMENT ON COLUMN contrast.p IS 'Two-sided p';
+COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';
+COMMENT ON COLUMN contrast.models IS 'Models that entered';
+COMMENT ON COLUMN contrast.documents IS 'Documents that entered';

@@ -1,0 +1,564 @@
+-- Views answer the questions; all of them look at the current study only, but for `lineage` and
+-- `old_artifact`. Losses and divergences are in nats per token.
+
+CREATE VIEW current_model AS
+SELECT
+    m.model,
+    m.model_class,
+    concat_ws('/', m.corpus, m.size, m.variant) AS label,
+    m.corpus,
+    m.size,
+    m.variant,
+    m.seed_init,
+    m.seed_order,
+    m.status,
+    m.parameters,
+    m.training_tokens,
+    m.learning_rate,
+    s.nats AS select_nats,
+    t.nats AS measure_nats,
+    t.nats_low AS measure_low,
+    t.nats_high AS measure_high,
+    t.bits_per_byte AS measure_bits_per_byte,
+    t.top1 AS measure_top1,
+    m.cost_seconds
+FROM model AS m
+JOIN artifact AS a ON a.artifact = m.model AND a.is_current
+LEFT JOIN (
+    SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
+) AS s ON s.model = m.model AND s.split = 'select'
+LEFT JOIN (
+    SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
+) AS t ON t.model = m.model AND t.split = 'measure';
+COMMENT ON VIEW current_model IS 'Members of the current study with their losses. Grain: model.';
+COMMENT ON COLUMN current_model.model IS 'Member';
+COMMENT ON COLUMN current_model.model_class IS 'Its class';
+COMMENT ON COLUMN current_model.label IS 'Label of its class, corpus/size/variant';
+COMMENT ON COLUMN current_model.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN current_model.size IS 'Name of the size';
+COMMENT ON COLUMN current_model.variant IS 'Name of the variant';
+COMMENT ON COLUMN current_model.seed_init IS 'Seed of the initial weights';
+COMMENT ON COLUMN current_model.seed_order IS 'Seed of the data order';
+COMMENT ON COLUMN current_model.status IS 'trained or failed';
+COMMENT ON COLUMN current_model.parameters IS 'Number of weights';
+COMMENT ON COLUMN current_model.training_tokens IS 'Tokens it was trained on';
+COMMENT ON COLUMN current_model.learning_rate IS 'Peak learning rate';
+COMMENT ON COLUMN current_model.select_nats IS 'Loss on the select split, which decides membership';
+COMMENT ON COLUMN current_model.measure_nats IS 'Loss on the measure split';
+COMMENT ON COLUMN current_model.measure_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN current_model.measure_high IS 'Upper end of its interval over documents';
+COMMENT ON COLUMN current_model.measure_bits_per_byte IS 'The measure loss in bits per byte';
+COMMENT ON COLUMN current_model.measure_top1 IS 'Share of measure tokens it ranked first';
+COMMENT ON COLUMN current_model.cost_seconds IS 'Seconds its training took';
+
+CREATE VIEW leaderboard AS
+SELECT
+    corpus,
+    size,
+    variant,
+    any_value(parameters) AS parameters,
+    count(*) FILTER (WHERE status = 'trained') AS models,
+    count(*) FILTER (WHERE status <> 'trained') AS failed,
+    avg(measure_nats) FILTER (WHERE status = 'trained') AS nats,
+    avg(measure_low) FILTER (WHERE status = 'trained') AS nats_low,
+    avg(measure_high) FILTER (WHERE status = 'trained') AS nats_high,
+    stddev_samp(measure_nats) FILTER (WHERE status = 'trained') AS sd_nats,
+    min(measure_nats) FILTER (WHERE status = 'trained') AS best_nats,
+    max(measure_nats) FILTER (WHERE status = 'trained') AS worst_nats,
+    avg(measure_bits_per_byte) FILTER (WHERE status = 'trained') AS bits_per_byte,
+    avg(measure_top1) FILTER (WHERE status = 'trained') AS top1,
+    arg_min(model, measure_nats) FILTER (WHERE status = 'trained') AS best_model
+FROM current_model
+GROUP BY corpus, size, variant
+ORDER BY corpus, nats;
+COMMENT ON VIEW leaderboard IS 'Loss on the measure split by class. Grain: corpus, size, variant.';
+COMMENT ON COLUMN leaderboard.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN leaderboard.size IS 'Name of the size';
+COMMENT ON COLUMN leaderboard.variant IS 'Name of the variant';
+COMMENT ON COLUMN leaderboard.parameters IS 'Weights of a member';
+COMMENT ON COLUMN leaderboard.models IS 'Trained members: the mean and the spread are over these';
+COMMENT ON COLUMN leaderboard.failed IS 'Members whose training failed, left out of all the rest';
+COMMENT ON COLUMN leaderboard.nats IS 'Mean loss over members';
+COMMENT ON COLUMN leaderboard.nats_low IS 'Mean of the lower ends of the members'' intervals over documents; the mean''s own interval is no wider';
+COMMENT ON COLUMN leaderboard.nats_high IS 'Mean of the upper ends';
+COMMENT ON COLUMN leaderboard.sd_nats IS 'Standard deviation over members';
+COMMENT ON COLUMN leaderboard.best_nats IS 'Loss of the best member; falls with the number of members';
+COMMENT ON COLUMN leaderboard.worst_nats IS 'Loss of the worst member';
+COMMENT ON COLUMN leaderboard.bits_per_byte IS 'Mean loss over members, bits per byte';
+COMMENT ON COLUMN leaderboard.top1 IS 'Mean share of tokens ranked first';
+COMMENT ON COLUMN leaderboard.best_model IS 'The best member';
+
+CREATE VIEW current_probe AS
+SELECT
+    p.corpus,
+    p.probe,
+    p.severity,
+    p.family,
+    p.description,
+    p.windows,
+    p.scored,
+    p.documents,
+    p.changed,
+    p.severity = 0
+    AND p.probe = first_value(p.probe) OVER (
+        PARTITION BY p.corpus ORDER BY p.family <> 'held-out', p.probe
+    ) AS is_text
+FROM probe AS p
+JOIN artifact AS a ON a.artifact = p.artifact AND a.is_current;
+COMMENT ON VIEW current_probe IS 'Probes of the current study. Grain: corpus, probe, severity.';
+COMMENT ON COLUMN current_probe.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN current_probe.probe IS 'Name of the probe';
+COMMENT ON COLUMN current_probe.severity IS 'How far from text: 0 is the measure split untouched';
+COMMENT ON COLUMN current_probe.family IS 'Family of the probe';
+COMMENT ON COLUMN current_probe.description IS 'What this severity does';
+COMMENT ON COLUMN current_probe.windows IS 'Windows tried';
+COMMENT ON COLUMN current_probe.scored IS 'Tokens scored at the end of each window';
+COMMENT ON COLUMN current_probe.documents IS 'Documents the windows come from';
+COMMENT ON COLUMN current_probe.changed IS 'Share of context tokens that differ from severity 0';
+COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe';
+
+CREATE VIEW current_pair AS
+SELECT
+    d.artifact,
+    a.corpus,
+    d.probe,
+    d.severity,
+    coalesce(p.is_text, FALSE) AS is_text,
+    d.model_a,
+    d.model_b,
+    a.label AS class_a,
+    b.label AS class_b,
+    CASE
+        WHEN a.label = b.label THEN 'seed'
+        WHEN a.size = b.size THEN 'variant'
+        WHEN a.variant = b.variant THEN 'size'
+        ELSE 'size and variant'
+    END AS relation,
+    a.seed_init = b.seed_init AS same_init,
+    a.seed_order = b.seed_order AS same_order,
+    d.kl,
+    d.kl_low,
+    d.kl_high,
+    d.hellinger,
+    d.top1_agreement,
+    d.visible,
+    d.hidden,
+    d.kl_floor
+FROM pair_divergence AS d
+JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
+JOIN current_model AS a ON a.model = d.model_a
+JOIN current_model AS b ON b.model = d.model_b
+LEFT JOIN current_probe AS p
+    ON p.corpus = a.corpus AND p.probe = d.probe AND p.severity = d.severity;
+COMMENT ON VIEW current_pair IS 'Pairs of current members with what they share. Grain: corpus, probe, severity, model_a, model_b.';
+COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
+COMMENT ON COLUMN current_pair.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN current_pair.probe IS 'Name of the probe';
+COMMENT ON COLUMN current_pair.severity IS 'Severity';
+COMMENT ON COLUMN current_pair.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
+COMMENT ON COLUMN current_pair.model_a IS 'The member with the smaller key';
+COMMENT ON COLUMN current_pair.model_b IS 'The other';
+COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
+COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
+COMMENT ON COLUMN current_pair.relation IS 'How the two differ: seed (same class), variant, size, or size and variant';
+COMMENT ON COLUMN current_pair.same_init IS 'Whether they share seed_init';
+COMMENT ON COLUMN current_pair.same_order IS 'Whether they share seed_order';
+COMMENT ON COLUMN current_pair.kl IS 'Mean KL, both directions averaged';
+COMMENT ON COLUMN current_pair.kl_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN current_pair.kl_high IS 'Upper end of its interval over documents';
+COMMENT ON COLUMN current_pair.hellinger IS 'Mean squared Hellinger distance';
+COMMENT ON COLUMN current_pair.top1_agreement IS 'Share of tokens on which both rank the same token first';
+COMMENT ON COLUMN current_pair.visible IS 'Mean of log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
+COMMENT ON COLUMN current_pair.hidden IS 'Half the variance of log p_a(y) - log p_b(y): what the loss difference hides';
+COMMENT ON COLUMN current_pair.kl_floor IS 'Noise floor of kl';
+
+CREATE VIEW rashomon_divergence AS
+SELECT
+    s.rashomon_set,
+    s.model_class AS label,
+    s.reference,
+    s.eps,
+    s.eps_unit,
+    s.eps_nats,
+    d.probe,
+    d.severity,
+    d.is_text,
+    d.model_a,
+    d.model_b,
+    greatest(x.excess_nats, y.excess_nats) AS excess_nats,
+    d.kl,
+    d.hellinger,
+    d.top1_agreement,
+    d.visible,
+    d.hidden
+FROM rashomon_set AS s
+JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
+JOIN rashomon_member AS x
+    ON x.artifact = s.artifact AND x.rashomon_set = s.rashomon_set AND x.is_member
+JOIN rashomon_member AS y
+    ON y.artifact = s.artifact AND y.rashomon_set = s.rashomon_set AND y.is_member
+JOIN current_pair AS d ON d.model_a = x.model AND d.model_b = y.model;
+COMMENT ON VIEW rashomon_divergence IS 'Pairs of members of one Rashomon set, on every probe. Grain: rashomon_set, probe, severity, model_a, model_b.';
+COMMENT ON COLUMN rashomon_divergence.rashomon_set IS 'The set';
+COMMENT ON COLUMN rashomon_divergence.label IS 'Label of its class, corpus/size/variant';
+COMMENT ON COLUMN rashomon_divergence.reference IS 'Name of its reference';
+COMMENT ON COLUMN rashomon_divergence.eps IS 'Its threshold in its own unit';
+COMMENT ON COLUMN rashomon_divergence.eps_unit IS 'nats, percent or seed_sd';
+COMMENT ON COLUMN rashomon_divergence.eps_nats IS 'The threshold in nats per token';
+COMMENT ON COLUMN rashomon_divergence.probe IS 'Name of the probe';
+COMMENT ON COLUMN rashomon_divergence.severity IS 'Severity';
+COMMENT ON COLUMN rashomon_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
+COMMENT ON COLUMN rashomon_divergence.model_a IS 'One member';
+COMMENT ON COLUMN rashomon_divergence.model_b IS 'The other';
+COMMENT ON COLUMN rashomon_divergence.excess_nats IS 'Select loss over the reference of the worse of the two';
+COMMENT ON COLUMN rashomon_divergence.kl IS 'Mean KL, both directions averaged';
+COMMENT ON COLUMN rashomon_divergence.hellinger IS 'Mean squared Hellinger distance';
+COMMENT ON COLUMN rashomon_divergence.top1_agreement IS 'Share of tokens on which both rank the same token first';
+COMMENT ON COLUMN rashomon_divergence.visible IS 'The loss difference a leaderboard sees';
+COMMENT ON COLUMN rashomon_divergence.hidden IS 'What the loss difference hides';
+
+CREATE VIEW equal_loss_pairs AS
+SELECT * EXCLUDE (is_text), sqrt(2 * hidden) / nullif(abs(visible), 0) AS hidden_ratio
+FROM rashomon_divergence
+WHERE is_text;
+COMMENT ON VIEW equal_loss_pairs IS 'Pairs of members of one Rashomon set on held-out text: what their loss shows and what it hides. Grain: rashomon_set, model_a, model_b.';
+COMMENT ON COLUMN equal_loss_pairs.rashomon_set IS 'The set';
+COMMENT ON COLUMN equal_loss_pairs.label IS 'Label of its class, corpus/size/variant';
+COMMENT ON COLUMN equal_loss_pairs.reference IS 'Name of its reference';
+COMMENT ON COLUMN equal_loss_pairs.eps IS 'Its threshold in its own unit';
+COMMENT ON COLUMN equal_loss_pairs.eps_unit IS 'nats, percent or seed_sd';
+COMMENT ON COLUMN equal_loss_pairs.eps_nats IS 'The threshold in nats per token';
+COMMENT ON COLUMN equal_loss_pairs.probe IS 'Name of the probe';
+COMMENT ON COLUMN equal_loss_pairs.severity IS 'Severity: 0';
+COMMENT ON COLUMN equal_loss_pairs.model_a IS 'One member';
+COMMENT ON COLUMN equal_loss_pairs.model_b IS 'The other';
+COMMENT ON COLUMN equal_loss_pairs.excess_nats IS 'Select loss over the reference of the worse of the two';
+COMMENT ON COLUMN equal_loss_pairs.kl IS 'Mean KL, both directions averaged';
+COMMENT ON COLUMN equal_loss_pairs.hellinger IS 'Mean squared Hellinger distance';
+COMMENT ON COLUMN equal_loss_pairs.top1_agreement IS 'Share of tokens on which both rank the same token first';
+COMMENT ON COLUMN equal_loss_pairs.visible IS 'The loss difference a leaderboard sees';
+COMMENT ON COLUMN equal_loss_pairs.hidden IS 'Half the variance of the log ratio: what the loss difference hides';
+COMMENT ON COLUMN equal_loss_pairs.hidden_ratio IS 'sd of the log ratio by token / absolute loss difference: how many times larger what is hidden is';
+
+CREATE VIEW rashomon_summary AS
+SELECT
+    s.model_class AS label,
+    s.reference,
+    s.eps,
+    s.eps_unit,
+    s.eps_nats,
+    s.reference_nats,
+    s.candidates,
+    s.members,
+    s.share,
+    s.share_low,
+    s.share_high,
+    m.mean_excess_nats,
+    d.pairs,
+    d.mean_kl,
+    d.max_kl,
+    d.mean_hidden,
+    1 - d.top1_agreement AS top1_disagreement,
+    s.rashomon_set
+FROM rashomon_set AS s
+JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
+LEFT JOIN (
+    SELECT artifact, rashomon_set, avg(excess_nats) AS mean_excess_nats
+    FROM rashomon_member
+    WHERE is_member
+    GROUP BY artifact, rashomon_set
+) AS m ON m.artifact = s.artifact AND m.rashomon_set = s.rashomon_set
+LEFT JOIN (
+    SELECT
+        rashomon_set,
+        count(*) AS pairs,
+        avg(kl) AS mean_kl,
+        max(kl) AS max_kl,
+        avg(hidden) AS mean_hidden,
+        avg(top1_agreement) AS top1_agreement
+    FROM equal_loss_pairs
+    GROUP BY rashomon_set
+) AS d ON d.rashomon_set = s.rashomon_set
+ORDER BY s.reference, s.eps_unit, s.eps, s.model_class;
+COMMENT ON VIEW rashomon_summary IS 'Size and diversity of each Rashomon set, on held-out text. Grain: label, reference, eps, eps_unit.';
+COMMENT ON COLUMN rashomon_summary.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN rashomon_summary.reference IS 'Name of the reference';
+COMMENT ON COLUMN rashomon_summary.eps IS 'Threshold in its own unit';
+COMMENT ON COLUMN rashomon_summary.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
+COMMENT ON COLUMN rashomon_summary.eps_nats IS 'The same threshold in nats per token';
+COMMENT ON COLUMN rashomon_summary.reference_nats IS 'Select loss of the reference';
+COMMENT ON COLUMN rashomon_summary.candidates IS 'Trained members of the class';
+COMMENT ON COLUMN rashomon_summary.members IS 'Those within the threshold';
+COMMENT ON COLUMN rashomon_summary.share IS 'members / candidates; not comparable between classes of unequal candidates';
+COMMENT ON COLUMN rashomon_summary.share_low IS 'Lower end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
+COMMENT ON COLUMN rashomon_summary.share_high IS 'Upper end';
+COMMENT ON COLUMN rashomon_summary.mean_excess_nats IS 'Mean over members of the select loss less the reference''s';
+COMMENT ON COLUMN rashomon_summary.pairs IS 'Pairs of members; NULL where divergence was not measured or there is no pair';
+COMMENT ON COLUMN rashomon_summary.mean_kl IS 'Mean KL over pairs of members';
+COMMENT ON COLUMN rashomon_summary.max_kl IS 'Largest KL of a pair; grows with the number of members';
+COMMENT ON COLUMN rashomon_summary.mean_hidden IS 'Mean hidden half-variance over pairs of members';
+COMMENT ON COLUMN rashomon_summary.top1_disagreement IS 'Mean share of tokens on which two members rank another token first';
+COMMENT ON COLUMN rashomon_summary.rashomon_set IS 'The set';
+
+CREATE VIEW severity_curve AS
+SELECT
+    c.corpus,
+    c.size,
+    c.variant,
+    d.pool AS label,
+    d.probe,
+    d.severity,
+    p.family,
+    p.description,
+    p.changed,
+    coalesce(p.is_text, FALSE) AS is_text,
+    d.value AS kl,
+    d.low,
+    d.high,
+    d.floor,
+    d.entropy_share,
+    d.models,
+    d.documents
+FROM pool_divergence AS d
+JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
+JOIN model_class AS c ON c.label = d.pool AND c.is_current
+LEFT JOIN current_probe AS p
+    ON p.corpus = c.corpus AND p.probe = d.probe AND p.severity = d.severity
+WHERE d.pool = d.other AND d.metric = 'kl'
+ORDER BY d.probe, d.severity, c.parameters, d.pool;
+COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class, on text and further and further from it. Grain: label, probe, severity.';
+COMMENT ON COLUMN severity_curve.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN severity_curve.size IS 'Name of the size';
+COMMENT ON COLUMN severity_curve.variant IS 'Name of the variant';
+COMMENT ON COLUMN severity_curve.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN severity_curve.probe IS 'Name of the probe';
+COMMENT ON COLUMN severity_curve.severity IS 'How far from text: 0 is the measure split untouched';
+COMMENT ON COLUMN severity_curve.family IS 'Family of the probe';
+COMMENT ON COLUMN severity_curve.description IS 'What this severity does';
+COMMENT ON COLUMN severity_curve.changed IS 'Share of context tokens that differ from severity 0';
+COMMENT ON COLUMN severity_curve.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
+COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
+COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
+COMMENT ON COLUMN severity_curve.high IS 'Upper end of its interval';
+COMMENT ON COLUMN severity_curve.floor IS 'Noise floor: mean KL of a member from itself at another batch size';
+COMMENT ON COLUMN severity_curve.entropy_share IS 'kl / mean predictive entropy of the members';
+COMMENT ON COLUMN severity_curve.models IS 'Members that entered: the units of the interval';
+COMMENT ON COLUMN severity_curve.documents IS 'Documents that entered';
+
+CREATE VIEW variant_divergence AS
+WITH kl AS (
+    SELECT d.*
+    FROM pool_divergence AS d
+    JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
+    WHERE d.metric = 'kl'
+)
+SELECT
+    a.corpus,
+    a.size,
+    a.variant AS variant_a,
+    b.variant AS variant_b,
+    k.probe,
+    k.severity,
+    coalesce(p.is_text, FALSE) AS is_text,
+    k.value AS between_kl,
+    k.low AS between_low,
+    k.high AS between_high,
+    wa.value AS within_a_kl,
+    wb.value AS within_b_kl,
+    k.value / ((wa.value + wb.value) / 2) AS ratio
+FROM kl AS k
+JOIN model_class AS a ON a.label = least(k.pool, k.other) AND a.is_current
+JOIN model_class AS b
+    ON b.label = greatest(k.pool, k.other) AND b.is_current
+    AND b.corpus = a.corpus AND b.size = a.size AND b.variant <> a.variant
+LEFT JOIN kl AS wa
+    ON wa.pool = a.label AND wa.other = a.label
+    AND wa.probe = k.probe AND wa.severity = k.severity
+LEFT JOIN kl AS wb
+    ON wb.pool = b.label AND wb.other = b.label
+    AND wb.probe = k.probe AND wb.severity = k.severity
+LEFT JOIN current_probe AS p
+    ON p.corpus = a.corpus AND p.probe = k.probe AND p.severity = k.severity
+ORDER BY a.corpus, a.parameters, variant_a, variant_b, k.probe, k.severity;
+COMMENT ON VIEW variant_divergence IS 'Mean KL between two variants of one size beside that between seeds of each. Grain: corpus, size, variant_a, variant_b, probe, severity.';
+COMMENT ON COLUMN variant_divergence.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN variant_divergence.size IS 'Name of the size';
+COMMENT ON COLUMN variant_divergence.variant_a IS 'One variant';
+COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
+COMMENT ON COLUMN variant_divergence.probe IS 'Name of the probe';
+COMMENT ON COLUMN variant_divergence.severity IS 'Severity';
+COMMENT ON COLUMN variant_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
+COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each';
+COMMENT ON COLUMN variant_divergence.between_low IS 'Lower end of its interval over models and documents';
+COMMENT ON COLUMN variant_divergence.between_high IS 'Upper end of its interval';
+COMMENT ON COLUMN variant_divergence.within_a_kl IS 'Mean KL over pairs of seeds of variant_a';
+COMMENT ON COLUMN variant_divergence.within_b_kl IS 'Mean KL over pairs of seeds of variant_b';
+COMMENT ON COLUMN variant_divergence.ratio IS 'between_kl / mean of the two within';
+
+CREATE VIEW myopia_by_position AS
+SELECT g.* EXCLUDE (artifact, is_total)
+FROM myopia_gap AS g
+JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
+WHERE NOT g.is_total
+ORDER BY g.corpus, g.size, g.baseline, g.variant, g.position_low;
+COMMENT ON VIEW myopia_by_position IS 'The myopia gap by position in the window. Grain: corpus, size, baseline, variant, split, position_low.';
+COMMENT ON COLUMN myopia_by_position.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_by_position.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_by_position.baseline IS 'Variant subtracted';
+COMMENT ON COLUMN myopia_by_position.variant IS 'Variant compared';
+COMMENT ON COLUMN myopia_by_position.split IS 'measure';
+COMMENT ON COLUMN myopia_by_position.position_low IS 'First position of the bucket';
+COMMENT ON COLUMN myopia_by_position.position_high IS 'Last position of the bucket';
+COMMENT ON COLUMN myopia_by_position.gap IS 'Mean over shared seeds; positive where the variant is worse';
+COMMENT ON COLUMN myopia_by_position.low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN myopia_by_position.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_by_position.p IS 'Two-sided p of gap = 0';
+COMMENT ON COLUMN myopia_by_position.baseline_nats IS 'Mean loss of the baseline';
+COMMENT ON COLUMN myopia_by_position.variant_nats IS 'Mean loss of the variant';
+COMMENT ON COLUMN myopia_by_position.seeds IS 'Pairs of members that share both seeds';
+COMMENT ON COLUMN myopia_by_position.documents IS 'Documents';
+
+CREATE VIEW myopia_total AS
+SELECT g.* EXCLUDE (artifact, is_total, position_low, position_high)
+FROM myopia_gap AS g
+JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
+WHERE g.is_total
+ORDER BY g.corpus, g.size, g.baseline, g.variant;
+COMMENT ON VIEW myopia_total IS 'The myopia gap over all positions. Grain: corpus, size, baseline, variant, split.';
+COMMENT ON COLUMN myopia_total.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_total.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_total.baseline IS 'Variant subtracted';
+COMMENT ON COLUMN myopia_total.variant IS 'Variant compared';
+COMMENT ON COLUMN myopia_total.split IS 'measure';
+COMMENT ON COLUMN myopia_total.gap IS 'Mean over shared seeds; positive where the variant is worse';
+COMMENT ON COLUMN myopia_total.low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN myopia_total.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_total.p IS 'Two-sided p of gap = 0';
+COMMENT ON COLUMN myopia_total.baseline_nats IS 'Mean loss of the baseline';
+COMMENT ON COLUMN myopia_total.variant_nats IS 'Mean loss of the variant';
+COMMENT ON COLUMN myopia_total.seeds IS 'Pairs of members that share both seeds';
+COMMENT ON COLUMN myopia_total.documents IS 'Documents';
+
+CREATE VIEW noise_floor_summary AS
+SELECT
+    m.label,
+    n.probe,
+    n.severity,
+    n.perturbation,
+    count(*) AS models,
+    avg(n.kl) AS mean_kl,
+    max(n.kl) AS max_kl,
+    min(n.top1_agreement) AS least_top1_agreement,
+    any_value(s.kl) AS seed_kl,
+    max(n.kl) / nullif(any_value(s.kl), 0) AS share_of_seed_kl
+FROM noise_floor AS n
+JOIN artifact AS e ON e.artifact = n.artifact AND e.is_current
+JOIN current_model AS m ON m.model = n.model
+LEFT JOIN severity_curve AS s
+    ON s.label = m.label AND s.probe = n.probe AND s.severity = n.severity
+GROUP BY m.label, n.probe, n.severity, n.perturbation
+ORDER BY n.probe, n.severity, m.label;
+COMMENT ON VIEW noise_floor_summary IS 'Members against themselves computed another way, beside the divergence of seeds. Grain: label, probe, severity, perturbation.';
+COMMENT ON COLUMN noise_floor_summary.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN noise_floor_summary.probe IS 'Name of the probe';
+COMMENT ON COLUMN noise_floor_summary.severity IS 'Severity';
+COMMENT ON COLUMN noise_floor_summary.perturbation IS 'What was done differently';
+COMMENT ON COLUMN noise_floor_summary.models IS 'Members tried';
+COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between the two computations';
+COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Largest KL between the two computations of a member';
+COMMENT ON COLUMN noise_floor_summary.least_top1_agreement IS 'Smallest share of tokens with the same first-ranked token';
+COMMENT ON COLUMN noise_floor_summary.seed_kl IS 'Mean KL between two seeds of the class';
+COMMENT ON COLUMN noise_floor_summary.share_of_seed_kl IS 'max_kl / seed_kl: what is measured is far above the floor where this is small';
+
+CREATE VIEW tested_claims AS
+SELECT
+    c.contrast,
+    e.stage,
+    CASE WHEN c.is_primary THEN 'primary' ELSE 'exploratory' END AS kind,
+    c.estimate,
+    c.low,
+    c.high,
+    c.p,
+    c.q,
+    c.models,
+    c.documents,
+    c.artifact
+FROM contrast AS c
+JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
+ORDER BY c.is_primary DESC, c.p, c.contrast;
+COMMENT ON VIEW tested_claims IS 'Every claim that was tested, null results too. Grain: artifact, contrast.';
+COMMENT ON COLUMN tested_claims.contrast IS 'What is compared';
+COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it';
+COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
+COMMENT ON COLUMN tested_claims.estimate IS 'Difference, or log ratio where the contrast says so';
+COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
+COMMENT ON COLUMN tested_claims.high IS 'Upper end of its interval';
+COMMENT ON COLUMN tested_claims.p IS 'Two-sided p';
+COMMENT ON COLUMN tested_claims.q IS 'p corrected over the current claims of its kind: Holm (primary), Benjamini-Hochberg (exploratory)';
+COMMENT ON COLUMN tested_claims.models IS 'Models that entered';
+COMMENT ON COLUMN tested_claims.documents IS 'Documents that entered';
+COMMENT ON COLUMN tested_claims.artifact IS 'Artifact of the analysis';
+
+CREATE VIEW lineage AS
+WITH RECURSIVE walk AS (
+    SELECT artifact, input AS ancestor, 1 AS distance FROM artifact_input
+    UNION
+    SELECT w.artifact, i.input, w.distance + 1
+    FROM walk AS w
+    JOIN artifact_input AS i ON i.artifact = w.ancestor
+)
+SELECT
+    a.artifact,
+    a.stage,
+    a.label,
+    a.is_current,
+    w.ancestor,
+    b.stage AS ancestor_stage,
+    b.label AS ancestor_label,
+    min(w.distance) AS distance
+FROM walk AS w
+JOIN artifact AS a ON a.artifact = w.artifact
+LEFT JOIN artifact AS b ON b.artifact = w.ancestor
+GROUP BY ALL;
+COMMENT ON VIEW lineage IS 'Everything each artifact was made from, near and far; current artifacts and old ones. Grain: artifact, ancestor.';
+COMMENT ON COLUMN lineage.artifact IS 'The artifact made';
+COMMENT ON COLUMN lineage.stage IS 'Its stage';
+COMMENT ON COLUMN lineage.label IS 'Its label';
+COMMENT ON COLUMN lineage.is_current IS 'Whether the current study uses it';
+COMMENT ON COLUMN lineage.ancestor IS 'An artifact it was made from';
+COMMENT ON COLUMN lineage.ancestor_stage IS 'Stage of that one; NULL where it is no longer there';
+COMMENT ON COLUMN lineage.ancestor_label IS 'Label of that one';
+COMMENT ON COLUMN lineage.distance IS 'Steps between the two, by the shortest way';
+
+CREATE VIEW stage_cost AS
+SELECT
+    stage,
+    count(*) AS artifacts,
+    sum(wall_seconds) AS wall_seconds,
+    sum(cpu_seconds) AS cpu_seconds,
+    max(peak_memory_bytes) AS peak_memory_bytes,
+    sum(payload_bytes) AS payload_bytes
+FROM artifact
+WHERE is_current
+GROUP BY stage
+ORDER BY wall_seconds DESC;
+COMMENT ON VIEW stage_cost IS 'What each stage of the current study cost. Grain: stage.';
+COMMENT ON COLUMN stage_cost.stage IS 'Stage';
+COMMENT ON COLUMN stage_cost.artifacts IS 'Artifacts it made';
+COMMENT ON COLUMN stage_cost.wall_seconds IS 'Seconds by the clock, summed over artifacts (they may have run side by side)';
+COMMENT ON COLUMN stage_cost.cpu_seconds IS 'Processor seconds, summed';
+COMMENT ON COLUMN stage_cost.peak_memory_bytes IS 'Peak resident memory of the largest one';
+COMMENT ON COLUMN stage_cost.payload_bytes IS 'Bytes of payload, summed';
+
+CREATE VIEW old_artifact AS
+SELECT artifact, stage, label, created, wall_seconds, payload_bytes
+FROM artifact
+WHERE NOT is_current
+ORDER BY stage, created;
+COMMENT ON VIEW old_artifact IS 'Artifacts that the current study does not use. Grain: artifact.';
+COMMENT ON COLUMN old_artifact.artifact IS 'Key';
+COMMENT ON COLUMN old_artifact.stage IS 'Stage';
+COMMENT ON COLUMN old_artifact.label IS 'Readable name when it was made';
+COMMENT ON COLUMN old_artifact.created IS 'When it was finished (UTC)';
+COMMENT ON COLUMN old_artifact.wall_seconds IS 'Seconds it took';
+COMMENT ON COLUMN old_artifact.payload_bytes IS 'Bytes of its payload: what deleting it would free';

@@ -1,0 +1,1 @@
+"""How differently equally good models behave."""

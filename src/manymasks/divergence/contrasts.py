@@ -1,0 +1,114 @@
+"""Exploratory contrasts of divergence: what a variant adds beyond seeds, what size changes."""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from manymasks.config.study import Statistics
+from manymasks.divergence.measured import Measured
+from manymasks.statistics.documents import FloatArray, standard_error
+from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.members import IndexArray, Member, classes, paired_by_seeds
+from manymasks.statistics.models import jackknife_error, pair_mean, pair_means_without
+
+
+def contrast_rows(
+    measured: Measured, members: Sequence[Member], place: str, statistics: Statistics
+) -> list[dict[str, Any]]:
+    """Rows of `contrast` for every two classes that differ in variant only, or in size only.
+
+    `place` ends the text, such as "probe shuffle severity 5". `q` is left open: it takes all
+    contrasts of a study. Pairs of classes with too few members for an estimate have no row.
+    """
+    rows = []
+    for pool, other in combinations(classes(members).values(), 2):
+        one, two = members[pool[0]], members[other[0]]
+        if one.size == two.size:
+            pool, other = paired_by_seeds(members, pool, other)
+            interval = beyond_seeds(measured, pool, other, statistics)
+            text = (
+                f"kl across {one.variant} and {two.variant} beyond seeds, "
+                f"{one.corpus}/{one.size}, {place}"
+            )
+        elif one.variant == two.variant:
+            interval = log_ratio(measured, pool, other, statistics)
+            text = f"log ratio of kl within {two.model_class} to {one.model_class}, {place}"
+        else:
+            continue
+        if interval is not None:
+            rows.append(
+                {
+                    "contrast": text,
+                    "is_primary": False,
+                    "estimate": finite(interval.estimate),
+                    "low": finite(interval.low),
+                    "high": finite(interval.high),
+                    "p": finite(interval.p),
+                    "q": None,
+                    "models": pool.size + other.size,
+                    "documents": measured.documents,
+                }
+            )
+    return rows
+
+
+def beyond_seeds(
+    measured: Measured, pool: IndexArray, other: IndexArray, statistics: Statistics
+) -> Interval | None:
+    """Mean kl across two classes less the mean of their two means within; None below 2 seeds.
+
+    `pool[k]` and `other[k]` share both seeds. Such a pair starts from the same weights and
+    sees the same data, as no pair within a class does, so it is left out of the mean across:
+    the remaining pairs share seeds as often as those within, and for a variant that changes
+    nothing the expectation is 0. This is a U-statistic over the shared seeds k < l with kernel
+    (K(a_k, b_l) + K(a_l, b_k)) / 2 - (K(a_k, a_l) + K(b_k, b_l)) / 2, so the jackknife is over
+    seeds. Where the variant changes nothing the kernel is degenerate and the interval too wide.
+    """
+    if pool.size < 2:
+        return None
+    kl = measured.means["kl"]
+    across = kl[np.ix_(pool, other)]
+    within = kl[np.ix_(pool, pool)] + kl[np.ix_(other, other)]
+    estimate = pair_mean((across + across.T - within) / 2)
+    k, j = np.nonzero(~np.eye(pool.size, dtype=bool))
+    resamples = (
+        measured.between_pairs("kl", pool[k], other[j])
+        - (measured.within("kl", pool) + measured.within("kl", other)) / 2
+    )
+    return joined(
+        estimate.estimate,
+        estimate.standard_error,
+        standard_error(resamples),
+        estimate.degrees,
+        statistics.confidence,
+    )
+
+
+def log_ratio(
+    measured: Measured, pool: IndexArray, other: IndexArray, statistics: Statistics
+) -> Interval | None:
+    """log(mean kl within `other` / mean kl within `pool`); None where one is not positive.
+
+    The variances of the two jackknives of the logarithm add up, with the degrees of the
+    smaller class. Classes that share data orders vary together, which makes this cautious.
+    """
+    kl = measured.means["kl"]
+    squares = [kl[np.ix_(group, group)] for group in (pool, other)]
+    values = [pair_mean(square).estimate for square in squares]
+    if not min(values) > 0:
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = [jackknife_error(np.log(pair_means_without(square))) for square in squares]
+        resamples: FloatArray = np.log(measured.within("kl", other)) - np.log(
+            measured.within("kl", pool)
+        )
+    return joined(
+        float(np.log(values[1] / values[0])),
+        math.hypot(*errors),
+        standard_error(resamples),
+        min(pool.size, other.size) - 1,
+        statistics.confidence,
+    )

@@ -1,0 +1,1 @@
+"""Members scored on whole documents."""

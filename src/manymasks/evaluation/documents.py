@@ -1,0 +1,111 @@
+"""Members scored on whole documents, each token once.
+
+A document is cut into windows of the context's length that do not overlap; the first begins
+after an end of text. A token's position is how many tokens of its window stand before the one
+that predicts it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from manymasks.models.transformer import Transformer
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Sums by document and bucket of positions."""
+
+    nats: npt.NDArray[np.float64]
+    """(documents, buckets) summed loss in nats."""
+    tokens: npt.NDArray[np.int64]
+    """(documents, buckets) tokens scored."""
+    top1: npt.NDArray[np.int64]
+    """(documents,) tokens that the member ranked first."""
+
+
+def windows_of(
+    documents: Sequence[npt.NDArray[np.int64]], context: int, end_of_text: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Cut documents into windows.
+
+    Args:
+        documents: token ids of each, its end of text included.
+        context: tokens of a window.
+        end_of_text: what a document's first token is predicted from.
+
+    Returns:
+        Tokens (windows, context + 1), input and target overlapping, padded with the end of
+        text; the length (windows,) of each window's targets; the document (windows,) of each.
+    """
+    rows, lengths, owners = [], [], []
+    for index, document in enumerate(documents):
+        with_start = np.concatenate(([end_of_text], document))
+        for begin in range(0, len(document), context):
+            window = with_start[begin : begin + context + 1]
+            row = np.full(context + 1, end_of_text, dtype=np.int64)
+            row[: len(window)] = window
+            rows.append(row)
+            lengths.append(len(window) - 1)
+            owners.append(index)
+    return (
+        np.array(rows, dtype=np.int64).reshape(-1, context + 1),
+        np.array(lengths, dtype=np.int64),
+        np.array(owners, dtype=np.int64),
+    )
+
+
+def score_documents(
+    model: Transformer,
+    documents: Sequence[npt.NDArray[np.int64]],
+    *,
+    context: int,
+    end_of_text: int,
+    edges: Sequence[int],
+    batch: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Scores:
+    """Score each token of each document once.
+
+    Args:
+        model: on its device.
+        documents: token ids of each, its end of text included.
+        context: tokens of a window.
+        end_of_text: what a document's first token is predicted from.
+        edges: where buckets of positions begin, rising from 0.
+        batch: windows in one forward pass.
+        report: told windows done and in all.
+
+    Returns:
+        Sums in float64; the predictions are the model's float32.
+    """
+    device = model.W_E.device
+    rows, lengths, owners = windows_of(documents, context, end_of_text)
+    bucket = np.searchsorted(np.asarray(edges), np.arange(context), side="right") - 1
+    nats = np.zeros((len(documents), len(edges)))
+    tokens = np.zeros((len(documents), len(edges)), dtype=np.int64)
+    top1 = np.zeros(len(documents), dtype=np.int64)
+    # Windows of like length together, so that little of a batch is padding.
+    order = np.argsort(-lengths, kind="stable")
+    with torch.no_grad():
+        for begin in range(0, len(order), batch):
+            chosen = order[begin : begin + batch]
+            longest = int(lengths[chosen].max())
+            windows = torch.from_numpy(rows[chosen, : longest + 1]).to(device)
+            logits = model(windows[:, :-1])
+            targets = windows[:, 1:]
+            logp = torch.log_softmax(logits.float(), -1)
+            scored = logp.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+            hit = (logits.argmax(-1) == targets).cpu().numpy()
+            loss = -scored.double().cpu().numpy()
+            real = np.arange(longest) < lengths[chosen, None]
+            window, position = np.nonzero(real)
+            owner = owners[chosen][window]
+            np.add.at(nats, (owner, bucket[position]), loss[real])
+            np.add.at(tokens, (owner, bucket[position]), 1)
+            np.add.at(top1, owner, hit[real])
+            report(min(begin + batch, len(order)), len(order))
+    return Scores(nats, tokens, top1)

@@ -1,0 +1,1 @@
+"""The networks and how gradients flow through them."""

@@ -1,0 +1,143 @@
+"""Causal attention whose gradients can be kept from earlier positions.
+
+The forward pass is ordinary causal attention for every variant: equal weights give equal
+logits, bit for bit. What differs is what a loss at position i may change at an earlier
+position j < i. In the `myopic` variant it may change how it reads the past (W_K and W_V keep
+the gradient of all pairs i >= j) but not how the past was written (h_j gets none). The
+diagonal j = i always keeps its full gradient, in the score and in the value.
+
+With s_ij the scaled scores, lse_i their log-sum-exp, a_ii = exp(s_ii - lse_i) and o_i the
+output, the diagonal's share of the gradients of keys and values is
+
+    dv_i = a_ii do_i        dk_i = scale a_ii ((v_i - o_i) . do_i) q_i
+
+the derivative of o_i = sum_j a_ij v_j in k_i and v_i alone. It costs O(T d) beside the fused
+kernel and needs no T x T matrix. What Wu, Morris & Levine (2024) call myopic descent is this
+cut; their code builds the dense matrix.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+_aten = torch.ops.aten
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention of each position over itself and all earlier ones.
+
+    Args:
+        q, k, v: (batch, heads, positions, head dimension).
+
+    Returns:
+        Outputs of the same shape. Gradients are the ordinary ones.
+    """
+    return _Attention.apply(q, k, v, None, None)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def myopic_attention(q: Tensor, k: Tensor, v: Tensor, k_own: Tensor, v_own: Tensor) -> Tensor:
+    """The same outputs as `causal_attention(q, k, v)`, with the gradient in two parts.
+
+    Args:
+        q: (batch, heads, positions, head dimension).
+        k, v: keys and values as read by later positions and their own; they get the whole
+            gradient, of all pairs i >= j.
+        k_own, v_own: equal in value to k and v; they get the gradient of the diagonal i = j.
+
+    Returns:
+        Outputs of the same shape.
+    """
+    return _Attention.apply(q, k, v, k_own, v_own)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Attention(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, k_own: Tensor | None, v_own: Tensor | None
+    ) -> Tensor:
+        out, lse = _forward(q, k, v)
+        ctx.save_for_backward(q, k, v, out, lse)
+        ctx.split = k_own is not None
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        q, k, v, out, lse = ctx.saved_tensors
+        grad = grad.contiguous()
+        dq, dk, dv = _backward(grad, q, k, v, out, lse)
+        if not ctx.split:
+            return dq, dk, dv, None, None
+        scale = 1 / math.sqrt(q.shape[-1])
+        own = torch.exp((q * k).sum(-1) * scale - lse).to(q.dtype).unsqueeze(-1)
+        dv_own = own * grad
+        dk_own = (scale * own * ((v - out) * grad).sum(-1, keepdim=True)) * q
+        return dq, dk, dv, dk_own, dv_own
+
+
+def _forward(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs, and the log-sum-exp of each position's scores, (batch, heads, positions)."""
+    if q.device.type == "cpu":
+        out, lse = _aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, True)
+        return out, lse
+    weights, lse = _dense(q, k)
+    return weights @ v, lse
+
+
+def _backward(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    if q.device.type == "cpu":
+        return _aten._scaled_dot_product_flash_attention_for_cpu_backward(  # type: ignore[no-any-return]
+            grad, q, k, v, out, lse, 0.0, True
+        )
+    return dense_backward(grad, q, k, v, out)
+
+
+def _dense(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    scores = (q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
+    scores = scores.masked_fill(future, -math.inf)
+    lse = torch.logsumexp(scores.float() if scores.dtype != torch.float64 else scores, -1)
+    return torch.exp(scores - lse.unsqueeze(-1)).to(q.dtype), lse
+
+
+def dense_backward(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, out: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of causal attention with the T x T matrix written out, on any device."""
+    weights, _ = _dense(q, k)
+    centred = grad @ v.transpose(-1, -2) - (grad * out).sum(-1, keepdim=True)
+    dscores = weights * centred / math.sqrt(q.shape[-1])
+    return dscores @ k, dscores.transpose(-1, -2) @ q, weights.transpose(-1, -2) @ grad
+
+
+class _ReadAndWritten(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, h: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(h, weight)
+        read = h @ weight.T
+        return read, read.view_as(read)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        read, own = grads
+        h, weight = ctx.saved_tensors
+        return own @ weight, read.flatten(0, -2).T @ h.flatten(0, -2)
+
+
+def read_and_own(h: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Project once, and part the gradient between the weight and what it is applied to.
+
+    Args:
+        h: (..., positions, d) normalised inputs of an attention layer.
+        weight: (e, d) of W_K or W_V.
+
+    Returns:
+        `h @ weight.T` twice. The first, read by all positions, passes its gradient to the
+        weight alone; the second, a position's own, passes its gradient to h alone.
+    """
+    return _ReadAndWritten.apply(h, weight)  # type: ignore[no-any-return, no-untyped-call]

@@ -1,0 +1,1 @@
+"""What forbidding gradients to earlier positions costs."""

@@ -1,0 +1,138 @@
+"""The myopia gap: the loss of a variant less that of its baseline, by position and by size."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from manymasks.config.study import Contrast, Statistics
+from manymasks.statistics.documents import (
+    FloatArray,
+    document_weights,
+    ratio,
+    ratio_resamples,
+    standard_error,
+)
+from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.members import IndexArray, Member, one_corpus, paired_by_seeds
+from manymasks.statistics.paired import paired_mean
+
+Rows = list[dict[str, Any]]
+
+
+def myopia_rows(
+    nats: FloatArray,
+    tokens: FloatArray,
+    edges: Sequence[int],
+    context: int,
+    members: Sequence[Member],
+    contrasts: Sequence[Contrast],
+    statistics: Statistics,
+) -> dict[str, Rows]:
+    """Rows of myopia_gap and contrast, on the measure split.
+
+    `nats` (m, D, K): sums over the tokens of each document in each bucket of positions;
+    `tokens` (D, K). Bucket k begins at position `edges[k]`; the last ends with the context.
+    Members, all of one corpus, are paired within a size by both seeds; a size whose arms share
+    none has no rows. The total gap of each size is a primary contrast. The gap of the last
+    size less that of the first (in order of appearance) is exploratory. Intervals join the
+    error over paired seeds, t with one degree less than their number, with the bootstrap over
+    documents. Raises ValueError for members of several corpora or arrays that do not fit.
+    """
+    corpus = one_corpus(members)
+    expected = (len(members), tokens.shape[0], len(edges))
+    if nats.shape != expected or tokens.shape != expected[1:]:
+        raise ValueError(
+            f"nats are {nats.shape} and tokens {tokens.shape}, expected {expected} and "
+            f"{expected[1:]}: members, documents and buckets"
+        )
+    weights = document_weights(tokens.shape[0], statistics.resamples, statistics.seed)
+    ends = [*(edge - 1 for edge in edges[1:]), context - 1]
+    total = nats.sum(axis=2), tokens.sum(axis=1)
+    buckets = [(0, context - 1, True, *total)]
+    buckets += [
+        (low, high, False, nats[:, :, k], tokens[:, k])
+        for k, (low, high) in enumerate(zip(edges, ends, strict=True))
+    ]
+    tables: dict[str, Rows] = {"myopia_gap": [], "contrast": []}
+    for contrast in contrasts:
+        arms: dict[str, tuple[IndexArray, IndexArray]] = {}
+        for size in dict.fromkeys(member.size for member in members):
+            baseline, variant = paired_by_seeds(
+                members,
+                _arm(members, size, contrast.baseline),
+                _arm(members, size, contrast.variant),
+            )
+            if not baseline.size:
+                continue
+            arms[size] = baseline, variant
+            for low, high, is_total, sums, counts in buckets:
+                differences = sums[variant] - sums[baseline]
+                gap = _gap(differences, counts, weights, statistics.confidence)
+                tables["myopia_gap"].append(
+                    {
+                        "corpus": corpus,
+                        "size": size,
+                        "baseline": contrast.baseline,
+                        "variant": contrast.variant,
+                        "split": "measure",
+                        "position_low": low,
+                        "position_high": high,
+                        "is_total": is_total,
+                        "gap": finite(gap.estimate),
+                        "low": finite(gap.low),
+                        "high": finite(gap.high),
+                        "p": finite(gap.p),
+                        "baseline_nats": finite(ratio(sums[baseline], counts).mean()),
+                        "variant_nats": finite(ratio(sums[variant], counts).mean()),
+                        "seeds": baseline.size,
+                        "documents": int((counts > 0).sum()),
+                    }
+                )
+                if is_total:
+                    text = f"myopia gap {_title(contrast)}, {corpus}/{size}"
+                    tables["contrast"].append(
+                        _contrast_row(text, True, gap, 2 * baseline.size, counts)
+                    )
+        if len(arms) > 1:
+            first, *_, last = arms
+            four = paired_by_seeds(members, *arms[last], *arms[first])
+            if four[0].size:
+                sums, counts = total
+                differences = sums[four[1]] - sums[four[0]] - (sums[four[3]] - sums[four[2]])
+                gap = _gap(differences, counts, weights, statistics.confidence)
+                text = f"myopia gap {_title(contrast)}, {corpus}: {last} less {first}"
+                tables["contrast"].append(_contrast_row(text, False, gap, 4 * four[0].size, counts))
+    return tables
+
+
+def _gap(
+    differences: FloatArray, tokens: FloatArray, weights: FloatArray, confidence: float
+) -> Interval:
+    """Mean over seeds of differences in nats (seeds, D) per token, tokens (D,)."""
+    resamples = ratio_resamples(differences.mean(axis=0), tokens, weights)
+    return paired_mean(ratio(differences, tokens), standard_error(resamples), confidence)
+
+
+def _arm(members: Sequence[Member], size: str, variant: str) -> list[int]:
+    return [
+        i for i, member in enumerate(members) if (member.size, member.variant) == (size, variant)
+    ]
+
+
+def _title(contrast: Contrast) -> str:
+    return f"{contrast.variant} - {contrast.baseline}"
+
+
+def _contrast_row(
+    text: str, is_primary: bool, gap: Interval, models: int, tokens: FloatArray
+) -> dict[str, Any]:
+    return {
+        "contrast": text,
+        "is_primary": is_primary,
+        "estimate": finite(gap.estimate),
+        "low": finite(gap.low),
+        "high": finite(gap.high),
+        "p": finite(gap.p),
+        "q": None,
+        "models": models,
+        "documents": int((tokens > 0).sum()),
+    }

@@ -1,0 +1,1 @@
+"""A study becomes nodes with keys; what is stale, and why."""

@@ -1,0 +1,135 @@
+"""The code of a stage: its import closure inside the package, comments and docstrings aside.
+
+Snakemake does not see a package's code; a commit id sees too much. So each module that a
+stage can reach by its import statements is hashed by meaning: its syntax tree without
+docstrings, which no comment, blank line or formatter changes. The tree is written out field
+by field, empty fields left out, because `ast.dump` differs between versions of Python.
+
+The machinery that plans, stores and reads settings is left out: what it contributes to an
+artifact are the settings and inputs, and those are in the key by value.
+"""
+
+import ast
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+PACKAGE = "manymasks"
+SOURCE = Path(__file__).resolve().parent.parent
+MACHINERY = tuple(f"{PACKAGE}.{name}" for name in ("config", "plan", "store", "errors", "cli"))
+DATA_SUFFIXES = {".sql", ".j2", ".css"}
+
+
+def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
+    """Digest of each module (and data file) that a stage's code consists of.
+
+    Args:
+        stage: name of the stage; its code starts in `stages/<stage>.py`.
+        source: folder of the package.
+
+    Returns:
+        `{"manymasks.stages.training": sha256, ..., "manymasks/database/views.sql": sha256}`
+    """
+    found: dict[str, str] = {}
+    waiting = [f"{PACKAGE}.stages.{stage}"]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name == PACKAGE or _is_machinery(name):
+            continue
+        file = _file_of(name, source)
+        if file is None:
+            continue
+        found[name], imports = _module(file, name)
+        waiting += imports
+        waiting.append(name.rpartition(".")[0])
+        for data in _data_files(file.parent):
+            relative = data.relative_to(source.parent).as_posix()
+            found[relative] = hashlib.sha256(_sql_or_text(data).encode()).hexdigest()
+    return dict(sorted(found.items()))
+
+
+def _is_machinery(name: str) -> bool:
+    return any(name == part or name.startswith(part + ".") for part in MACHINERY)
+
+
+def _file_of(name: str, source: Path) -> Path | None:
+    path = source.joinpath(*name.split(".")[1:])
+    for candidate in (path / "__init__.py", path.with_suffix(".py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _module(file: Path, name: str) -> tuple[str, list[str]]:
+    state = file.stat()
+    return _read_module(file, name, state.st_size, state.st_mtime_ns)
+
+
+@functools.cache
+def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, list[str]]:
+    """Digest and imports; size and time are arguments to notice a change within a process."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    imports: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([node.module] if node.module else [])])
+            # `from package import module` may name a module or a value: both are tried.
+            imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    written: list[str] = []
+    _write(tree, written)
+    return (
+        hashlib.sha256("\n".join(written).encode()).hexdigest(),
+        [item for item in imports if item.split(".")[0] == PACKAGE],
+    )
+
+
+def _write(node: ast.AST, out: list[str]) -> None:
+    out.append(f"({type(node).__name__}")
+    docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    for name, value in ast.iter_fields(node):
+        if docstring and name == "body":
+            value = [item for item in value if not _is_text(item)]
+        if value is None or value == []:
+            continue
+        out.append(f".{name}")
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, ast.AST):
+                _write(item, out)
+            else:
+                out.append(repr(item))
+    out.append(")")
+
+
+def _is_text(node: ast.AST) -> bool:
+    """A string that stands alone does nothing: a docstring, or one of an attribute."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """Data files of a package: beside its modules, and in subfolders that are no packages."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not (path / "__init__.py").exists():
+            found += _data_files(path)
+        elif path.suffix in DATA_SUFFIXES:
+            found.append(path)
+    return found
+
+
+def _sql_or_text(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".sql":
+        lines = (line.rstrip() for line in text.splitlines())
+        text = "\n".join(line for line in lines if line and not re.match(r"\s*--", line))
+    return text

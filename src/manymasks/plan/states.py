@@ -1,0 +1,110 @@
+"""What is there, what will be made, and because of which setting or line of code."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from manymasks.plan.nodes import Node, Plan
+from manymasks.store.layout import Layout
+from manymasks.store.manifest import Manifest, all_manifests
+
+State = Literal["done", "will run", "not needed"]
+SHOWN = 4
+"""Differences from an earlier artifact that are named; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A node and where it stands."""
+
+    node: Node
+    state: State
+    because: str = ""
+
+
+def missing(plan: Plan, layout: Layout) -> list[Node]:
+    """Nodes that a run makes: the targets that are not there, and what they lack.
+
+    A manifest that is there ends the search, so an intermediate artifact that was deleted is
+    made again only if something that needs it is missing too.
+    """
+    needed: dict[str, Node] = {}
+    waiting = list(plan.targets)
+    while waiting:
+        node = waiting.pop()
+        if node.digest in needed or layout.manifest(node.stage, node.key).exists():
+            continue
+        needed[node.digest] = node
+        waiting.extend(node.ancestors())
+    return [node for node in plan.nodes if node.digest in needed]
+
+
+def statuses(plan: Plan, layout: Layout) -> list[Status]:
+    """Every node with its state, and for those that will run the reason."""
+    needed = {node.digest for node in missing(plan, layout)}
+    earlier: dict[str, list[Manifest]] = {}
+    found = []
+    for node in plan.nodes:
+        if layout.manifest(node.stage, node.key).exists():
+            found.append(Status(node, "done"))
+        elif node.digest not in needed:
+            found.append(Status(node, "not needed", "deleted, and nothing that is missing uses it"))
+        else:
+            if node.stage not in earlier:
+                earlier[node.stage] = list(all_manifests(layout, node.stage))
+            found.append(Status(node, "will run", _because(node, earlier[node.stage])))
+    return found
+
+
+def _because(node: Node, earlier: list[Manifest]) -> str:
+    """The difference from the nearest earlier artifact of the stage."""
+    if not earlier:
+        return "nothing of this stage has been made yet"
+    # An artifact of the same name is nearer than one of another, whatever differs.
+    same = [manifest for manifest in earlier if manifest.label == node.label]
+    if not same:
+        return "new"
+    newest_first = sorted(same, key=lambda manifest: manifest.created, reverse=True)
+    nearest = min((list(_differences(node, manifest)) for manifest in newest_first), key=len)
+    more = [f"and {len(nearest) - SHOWN} more"] if len(nearest) > SHOWN else []
+    return "; ".join(nearest[:SHOWN] + more) or "its manifest was deleted"
+
+
+def _differences(node: Node, manifest: Manifest) -> Iterator[str]:
+    before, now = dict(_leaves(manifest.settings)), dict(_leaves(node.settings))
+    for path in sorted(before.keys() | now.keys()):
+        if before.get(path, ...) != now.get(path, ...):
+            yield f"{path} {_shown(before, path)} -> {_shown(now, path)}"
+    for module in sorted(manifest.code.keys() | node.code.keys()):
+        if manifest.code.get(module) != node.code.get(module):
+            yield f"code of {module} changed"
+    for role in sorted(manifest.inputs.keys() | node.inputs.keys()):
+        used = {reference.digest for reference in manifest.inputs.get(role, ())}
+        wanted = {each.digest: each for each in node.inputs.get(role, ())}
+        new = [wanted[digest] for digest in wanted if digest not in used]
+        gone = len(used - wanted.keys())
+        if new:
+            more = f" and {len(new) - 1} more" if len(new) > 1 else ""
+            yield f"input {new[0].label}{more} changed"
+        elif gone:
+            yield f"{gone} fewer {role}"
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by dotted path; a list is one value, so that a longer one reads as one change."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}" if path else key)
+    else:
+        yield path, value
+
+
+def _shown(values: dict[str, Any], path: str) -> str:
+    if path not in values:
+        return "(none)"
+    value = values[path]
+    text = json.dumps(value)
+    if len(text) <= 48:
+        return text
+    return f"[{len(value)} items]" if isinstance(value, list) else text[:45] + "..."

@@ -1,0 +1,1 @@
+"""Contexts to try, by family and severity."""

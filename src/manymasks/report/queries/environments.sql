@@ -1,0 +1,6 @@
+-- What the current artifacts were made with
+SELECT environment::VARCHAR AS environment, count(*) AS artifacts, max(created) AS latest
+FROM artifact
+WHERE is_current
+GROUP BY environment::VARCHAR
+ORDER BY latest DESC, environment;

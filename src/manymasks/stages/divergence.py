@@ -1,0 +1,87 @@
+"""divergence: all members of a corpus on one probe, every pair from one pass."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manymasks.config.study import Divergence, Statistics
+from manymasks.divergence.pairs import FloorSums, Sums, by_document, floor_sums, pair_sums
+from manymasks.divergence.tables import divergence_rows
+from manymasks.models.transformer import Transformer
+from manymasks.stages.members import members_of
+from manymasks.stages.weights import load_member
+from manymasks.statistics.members import classes
+from manymasks.store.job import Job
+from manymasks.training.device import choose_device
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write `model_probe`, `pair_divergence`, `pool_divergence`, `noise_floor`, `contrast`."""
+    settings: Divergence = job.setting("divergence", Divergence)
+    artifacts = job.inputs["training"]
+    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    members = [member for _, member in found]
+    pools = list(classes(members).values())
+    device = choose_device(job.machine.device)
+    models = [load_member(artifact, device) for artifact, _ in found]
+    probe = job.input("probe")
+    with np.load(probe.file("contexts.npz")) as saved:
+        windows = torch.from_numpy(saved["tokens"]).to(device)
+        documents = saved["documents"]
+    scored = probe.figures["scored"]
+    _, owners = np.unique(documents, return_inverse=True)
+
+    sums: dict[int, Sums] = {}
+    floors: dict[int, FloorSums] = {}
+    total = windows.shape[0] * windows.shape[1]
+    done = 0
+    with torch.no_grad():
+        for severity, tokens in enumerate(windows):
+            parts = []
+            for batch in torch.split(tokens, settings.batch):
+                logp = _log_probabilities(models, batch, scored)
+                parts.append(pair_sums(logp, batch[:, -scored:], pools))
+                done += len(batch)
+                job.report(done, total, f"windows, severity {severity}, {len(models)} members")
+            sums[severity] = by_document(parts, owners)
+            floors[severity] = _floor(models, tokens[: settings.floor_windows], scored, settings)
+    tables = divergence_rows(
+        sums,
+        floors,
+        members,
+        probe.manifest.settings["name"],
+        f"batch {settings.batch} -> {settings.floor_batch}, threads 1 -> 2",
+        job.setting("statistics", Statistics),
+    )
+    for name, rows in tables.items():
+        job.write_table(name, rows)
+    return {"members": len(members), "pairs": len(members) * (len(members) - 1) // 2}
+
+
+def _log_probabilities(models: list[Transformer], windows: Tensor, scored: int) -> Tensor:
+    """(members, windows, scored, vocabulary) of the last `scored` tokens of each window."""
+    return torch.stack(
+        [torch.log_softmax(model(windows[:, :-1], scored).float(), -1) for model in models]
+    )
+
+
+def _floor(
+    models: list[Transformer], tokens: Tensor, scored: int, settings: Divergence
+) -> FloorSums:
+    """Every member against itself, computed in other batches and by two threads."""
+    parts = []
+    for batch in torch.split(tokens, settings.batch):
+        once = _log_probabilities(models, batch, scored)
+        torch.set_num_threads(2)
+        again = torch.cat(
+            [
+                _log_probabilities(models, part, scored)
+                for part in torch.split(batch, settings.floor_batch)
+            ],
+            dim=1,
+        )
+        torch.set_num_threads(1)
+        parts.append(floor_sums(once, again, batch[:, -scored:]))
+    return by_document(parts, np.arange(len(tokens)))

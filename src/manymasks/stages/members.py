@@ -1,0 +1,25 @@
+"""Members as the stages hand them to the science: named, and without those that failed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from manymasks.statistics.members import Member
+from manymasks.store.job import Artifact
+
+
+def members_of(
+    artifacts: Sequence[Artifact], keys: Sequence[str], names: Sequence[dict[str, Any]]
+) -> list[tuple[Artifact, Member]]:
+    """The members that did not fail, each with its artifact.
+
+    Args:
+        artifacts: one for each member, with a figure `status`.
+        keys: key of each member's training.
+        names: corpus, size, variant and seeds of each, as the study calls them.
+    """
+    found = []
+    for artifact, key, name in zip(artifacts, keys, names, strict=True):
+        if artifact.figures["status"] == "trained":
+            label = "{corpus}/{size}/{variant}".format(**name)
+            found.append((artifact, Member(model=key, model_class=label, **name)))
+    return found

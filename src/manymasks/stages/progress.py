@@ -1,0 +1,74 @@
+"""Progress for people: a bar on a terminal, sparse lines in a log."""
+
+import sys
+import time
+from typing import IO
+
+
+class Progress:
+    """Writes how far a job is, at what rate, and how long it has yet to go.
+
+    A log gets a line at most every `seconds`; a terminal gets one line that is rewritten.
+    """
+
+    def __init__(self, label: str, log: IO[str], *, seconds: float, bar: bool) -> None:
+        self._label, self._log, self._seconds, self._bar = label, log, seconds, bar
+        self._began = time.monotonic()
+        self._first: float | None = None
+        self._logged = self._drawn = self._began
+
+    def __call__(self, done: float, total: float | None, note: str) -> None:
+        """Report; cheap enough to call in every step."""
+        now = time.monotonic()
+        # What was done before an interruption took none of this run's time.
+        if self._first is None:
+            self._first, self._began = done, now
+        if self._bar and now - self._drawn >= 0.1:
+            self._drawn = now
+            sys.stderr.write(f"\r\033[K{self._line(done, total, note, now)[:200]}")
+            sys.stderr.flush()
+        if now - self._logged >= self._seconds:
+            self._logged = now
+            line = self._line(done, total, note, now)
+            print(line, file=self._log, flush=True)
+            if not self._bar:
+                print(line, file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """A line that is always written."""
+        if self._bar:
+            sys.stderr.write("\r\033[K")
+        for stream in (self._log, sys.stderr):
+            print(f"{self._label}: {text}", file=stream, flush=True)
+
+    def _line(self, done: float, total: float | None, note: str, now: float) -> str:
+        rate = (done - (self._first or 0)) / max(now - self._began, 1e-9)
+        parts = [f"{self._label}: {_number(done)}"]
+        if total:
+            parts[0] += f"/{_number(total)} ({done / total:.0%})"
+        if rate > 0:
+            parts.append(f"{_number(rate)}/s")
+            if total:
+                parts.append(f"{_span((total - done) / rate)} left")
+        if note:
+            parts.append(note)
+        return ", ".join(parts)
+
+
+def _number(value: float) -> str:
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if value >= size:
+            return f"{value / (size if size > 1e4 else 1e3):.3g}{unit}"
+    return f"{value:.3g}" if value < 10 and value != int(value) else f"{value:.0f}"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min {rest} s"
+        if minutes
+        else f"{rest} s"
+    )

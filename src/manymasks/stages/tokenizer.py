@@ -1,0 +1,31 @@
+"""tokenizer: trained on the train split of a corpus."""
+
+from typing import Any
+
+from manymasks.config.study import Tokenizer as TokenizerSettings
+from manymasks.corpora.reading import documents_of
+from manymasks.store.job import Job
+from manymasks.store.manifest import sha256_of
+from manymasks.tokens.tokenizer import train
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write tokenizer.json and the table `tokenizer`; the figures are its one row."""
+    documents = job.input("corpus").file("documents.parquet")
+    settings: TokenizerSettings = job.setting("tokenizer", TokenizerSettings)
+    tokenizer = train(settings, (text for _, text in documents_of(documents, "train")))
+    path = job.folder / "tokenizer.json"
+    tokenizer.save(path)
+    tokens = text_bytes = 0
+    for _, text in documents_of(documents, "select"):
+        tokens += len(tokenizer.encode([text])[0])
+        text_bytes += len(text.encode())
+    figures = {
+        "corpus": job.label.partition("/")[2],
+        "kind": tokenizer.kind,
+        "vocabulary": tokenizer.vocabulary,
+        "bytes_per_token": text_bytes / tokens,
+        "sha256": sha256_of(path),
+    }
+    job.write_table("tokenizer", [figures])
+    return figures

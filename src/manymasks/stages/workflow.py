@@ -1,0 +1,185 @@
+"""What the Snakefile asks: the study's plan, which jobs are missing, and what to say.
+
+A rule's keys are those of the artifacts that are missing, so Snakemake sees complete
+artifacts as plain files. Where a person asks about all jobs (`--report`, `--dag`) or forces
+some (`--forceall`), the rules get every key.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from manymasks.config.loading import load_study
+from manymasks.errors import UserError
+from manymasks.plan.nodes import Node, Plan, plan_study
+from manymasks.plan.states import missing
+from manymasks.stages.run import write_node
+from manymasks.store.atomic import link
+from manymasks.store.layout import Layout
+from manymasks.store.lock import holder, try_lock
+
+RESULTS = Path("results")
+REPORTING = ("--report", "--report-after-run")
+ALL_JOBS = (
+    *REPORTING, "--dag", "--rulegraph", "--filegraph", "--d3dag", "--summary",
+    "--detailed-summary", "--forceall", "-F", "--forcerun", "-R", "--force", "-f", "--lint",
+    "--list-rules", "--delete-all-output",
+)  # fmt: skip
+WRITES_NOTHING = (*ALL_JOBS[:8], "--lint", "--list-rules", "-n", "--dry-run", "--dryrun")
+NO_LOCK = (*WRITES_NOTHING, "--unlock", "--nolock")
+REPORTED = (("report.html", "page"), ("headline.png", "picture"))
+
+
+@dataclass
+class Session:
+    """One call of Snakemake."""
+
+    plan: Plan
+    layout: Layout
+    wanted: dict[str, dict[str, Node]]
+    shown_in_reports: tuple[tuple[str, str], ...] = ()
+    held: list[IO[str]] = field(default_factory=list)
+
+    failed = (
+        "\nA job failed. Its message is above, and in results/<stage>/<key>/log.txt. What was "
+        "complete stays; mend the cause and type the same command again to go on."
+    )
+
+    @classmethod
+    def start(
+        cls,
+        files: Sequence[Path],
+        overrides: Mapping[str, Any],
+        arguments: Sequence[str],
+        is_main: bool,
+    ) -> "Session":
+        """Read the configuration and plan; end with a message, not a traceback, on a mistake."""
+        given = {argument.partition("=")[0] for argument in arguments}
+        layout = Layout(RESULTS)
+        try:
+            plan = plan_study(load_study(files, overrides), Path())
+            check_lengths(plan, layout)
+            nodes = plan.nodes if given & set(ALL_JOBS) else missing(plan, layout)
+            held = _run_lock(layout) if is_main and not given & set(NO_LOCK) else []
+        except UserError as error:
+            print(f"\n{error}\n", file=sys.stderr)
+            sys.exit(1)
+        wanted: dict[str, dict[str, Node]] = {}
+        for node in nodes:
+            wanted.setdefault(node.stage, {})[node.key] = node
+        session = cls(plan, layout, wanted, REPORTED if given & set(REPORTING) else (), held)
+        if is_main and not nodes and not given & set(WRITES_NOTHING):
+            session.publish()
+        return session
+
+    def targets(self) -> list[str]:
+        """What `rule all` asks for."""
+        return [str(self.layout.manifest(node.stage, node.key)) for node in self.plan.targets]
+
+    def inputs(self, stage: str, key: str) -> list[str]:
+        """Manifests that an artifact is made from."""
+        node = self.wanted[stage][key]
+        return [str(self.layout.manifest(each.stage, each.key)) for each in node.ancestors()]
+
+    def pattern(self, stage: str) -> str:
+        """A regular expression of the keys that are to be made; it matches nothing if none are."""
+        return "|".join(self.wanted.get(stage, ())) or "none"
+
+    def begin(self) -> None:
+        """Describe every job by value, so that later edits change nothing in this run."""
+        for nodes in self.wanted.values():
+            for node in nodes.values():
+                write_node(self.layout, node, self.plan.study.machine)
+
+    def finish(self) -> None:
+        """Point the links at this study's database and report, and say what to do next."""
+        self.publish()
+        count = len({node.digest for node in self.plan.nodes})
+        print(
+            f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts.\n"
+            f"  report    {self.layout.report}\n"
+            f"  database  {self.layout.database}\n"
+            "  ask it    manymasks sql --example 1",
+            file=sys.stderr,
+        )
+
+    def publish(self) -> None:
+        """Link the current study's database and report, which may be those of an earlier run."""
+        for stage, name, path in (
+            ("database", "manymasks.duckdb", self.layout.database),
+            ("report", "report.html", self.layout.report),
+        ):
+            for node in self.plan.targets:
+                target = self.layout.folder(node.stage, node.key) / name
+                if node.stage == stage and target.exists():
+                    link(path, target)
+
+
+def check_lengths(plan: Plan, layout: Layout) -> None:
+    """Refuse a context that a split is too short for, where the split's length is known.
+
+    Raises:
+        UserError: names the corpus, the split, its tokens and the context.
+    """
+    context = plan.study.training.context
+    problems = []
+    for node in plan.nodes:
+        manifest = layout.manifest(node.stage, node.key)
+        if node.stage == "tokens" and manifest.exists():
+            figures = json.loads(manifest.read_text(encoding="utf-8"))["figures"]
+            for split, tokens in figures["tokens"].items():
+                if tokens <= context:
+                    problems.append(
+                        f"corpora.{node.label.partition('/')[2]}: its {split} split has {tokens} "
+                        f"tokens, too short for training.context ({context}): lower the context "
+                        f"or give {split} more text"
+                    )
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _run_lock(layout: Layout) -> list[IO[str]]:
+    """Hold the lock of this run, and tell a dead run's Snakemake lock from a live one's.
+
+    Raises:
+        UserError: if another run is alive, or Snakemake's lock is there and none is.
+    """
+    file = try_lock(_run_lock_path(layout))
+    if file is None or _snakemake_locked():
+        state = snakemake_lock(layout, held=file is not None)
+        if file is not None:
+            file.close()
+        raise UserError(state)
+    return [file]
+
+
+def snakemake_lock(layout: Layout, held: bool = False) -> str:
+    """Whether a run is alive here, or died and left Snakemake's lock; what to type then."""
+    file = None if held else try_lock(_run_lock_path(layout))
+    if file is not None:
+        file.close()
+    elif not held:
+        return (
+            f"Another run is at work here: {holder(_run_lock_path(layout))}. Wait until it has "
+            "ended. (A run in another folder may share these results: each artifact is made once.)"
+        )
+    if not _snakemake_locked():
+        return "free"
+    return (
+        "An earlier run was killed and left Snakemake's lock behind; no run is alive. Type\n"
+        "  snakemake --unlock\n"
+        "and then your command again: what was complete stays, and a training that was "
+        "interrupted goes on from its last saved state."
+    )
+
+
+def _run_lock_path(layout: Layout) -> Path:
+    return layout.results / ".run.lock"
+
+
+def _snakemake_locked() -> bool:
+    locks = Path(".snakemake/locks")
+    return locks.is_dir() and any(locks.iterdir())

@@ -1,0 +1,1 @@
+"""Intervals whose units are models and documents."""

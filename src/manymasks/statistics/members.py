@@ -1,0 +1,62 @@
+"""The models that analyses are about, and how they are grouped and paired."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+IndexArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained model that did not fail.
+
+    `model` is its key, `model_class` the label of its class, corpus/size/variant.
+    """
+
+    model: str
+    model_class: str
+    corpus: str
+    size: str
+    variant: str
+    seed_init: int
+    seed_order: int
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Both seeds: members of two classes that share them are a pair."""
+        return self.seed_init, self.seed_order
+
+
+def one_corpus(members: Sequence[Member]) -> str:
+    """The corpus of all members.
+
+    Raises ValueError when there is none or more than one: documents and vocabularies are
+    those of a corpus, so arrays over members cannot mix corpora.
+    """
+    corpora = list(dict.fromkeys(member.corpus for member in members))
+    if len(corpora) != 1:
+        raise ValueError(f"members must be of one corpus, found {corpora or 'no members'}")
+    return corpora[0]
+
+
+def classes(members: Sequence[Member]) -> dict[str, IndexArray]:
+    """Label of each class -> positions of its members, in order of appearance."""
+    positions: dict[str, list[int]] = {}
+    for position, member in enumerate(members):
+        positions.setdefault(member.model_class, []).append(position)
+    return {label: np.array(found, dtype=np.intp) for label, found in positions.items()}
+
+
+def paired_by_seeds(
+    members: Sequence[Member], *groups: Sequence[int] | IndexArray
+) -> tuple[IndexArray, ...]:
+    """Positions in each group of the members whose two seeds occur in all groups.
+
+    Entry k of every returned array has the same seeds. Arrays are empty when none are shared.
+    """
+    found = [{members[position].seeds: int(position) for position in group} for group in groups]
+    shared = sorted(set.intersection(*(set(group) for group in found)))
+    return tuple(np.array([group[seeds] for seeds in shared], dtype=np.intp) for group in found)

@@ -1,0 +1,21 @@
+"""Means of differences between models that share their seeds."""
+
+import numpy as np
+
+from manymasks.statistics.documents import FloatArray
+from manymasks.statistics.intervals import Interval, joined
+
+
+def paired_mean(differences: FloatArray, document_se: float, confidence: float) -> Interval:
+    """Mean of differences (m,), one for each shared pair of seeds.
+
+    Their standard error, with t(m - 1), is joined with `document_se`, the bootstrap error over
+    documents of the same mean. The ends are NaN and p is None for m < 2. The m pairs of seeds
+    are crossed and share values: see `joined`.
+    """
+    m = differences.size
+    if m < 2:
+        estimate = float(differences.mean()) if m else float("nan")
+        return joined(estimate, float("nan"), document_se, m - 1, confidence)
+    error = float(differences.std(ddof=1) / np.sqrt(m))
+    return joined(float(differences.mean()), error, document_se, m - 1, confidence)

@@ -1,0 +1,1 @@
+"""Artifacts on disk: manifests, paths, atomic writes, locks."""

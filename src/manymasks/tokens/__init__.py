@@ -1,0 +1,1 @@
+"""Text becomes tokens: tokenizers, Arrow shards, the order they are visited in."""

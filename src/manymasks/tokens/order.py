@@ -1,0 +1,118 @@
+"""The order of the data: a pure function of the seed and the step, in O(1) memory.
+
+An epoch visits every window once, in an order of its own; epochs follow each other without
+a gap. A training that resumes at a step needs nothing but the step.
+"""
+
+import functools
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+Seed = int | tuple[int | str, ...]
+
+ROUNDS = 6
+"""Four make a Feistel network of good rounds pseudorandom (Luby & Rackoff 1988); two more
+because the halves are small here."""
+
+
+def permute(positions: Int64, n: int, seed: Seed) -> Int64:
+    """Where a permutation of range(n) sends each position, same shape; another for each seed.
+
+    A balanced Feistel network on the least even number of bits that hold n, followed through
+    its cycle until it is back below n (Black & Rogaway 2002). Raises ValueError for positions
+    outside range(n).
+    """
+    positions = np.asarray(positions, dtype=np.int64)
+    if positions.size and not 0 <= positions.min() <= positions.max() < n:
+        raise ValueError(f"positions {positions.min()} to {positions.max()} outside range({n})")
+    half = max(1, ((n - 1).bit_length() + 1) // 2)
+    keys = _keys(seed)
+    out = _network(positions.reshape(-1).astype(np.uint64), half, keys)
+    outside = np.flatnonzero(out >= n)
+    while outside.size:
+        out[outside] = _network(out[outside], half, keys)
+        outside = outside[out[outside] >= n]
+    return out.astype(np.int64).reshape(positions.shape)
+
+
+def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> tuple[Int64, Int64]:
+    """Epoch and window, (batch,) each, of the batch that a step is trained on.
+
+    It is the slice [step * batch, (step + 1) * batch) of the endless sequence of epochs of
+    `windows` windows; a batch may reach into the next epoch. Raises ValueError for no windows.
+    """
+    if windows < 1:
+        raise ValueError(f"there are {windows} windows")
+    places = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
+    epochs, places = np.divmod(places, windows)
+    out = np.empty(batch, dtype=np.int64)
+    for epoch in np.unique(epochs):
+        of_epoch = epochs == epoch
+        out[of_epoch] = permute(places[of_epoch], windows, (seed_order, int(epoch)))
+    return epochs, out
+
+
+def windows_of_stream(tokens: int, context: int) -> int:
+    """Windows in an epoch over a stream of `tokens` tokens.
+
+    A window takes context + 1 of the tokens + 1 positions (an end of text comes first), each
+    a context further on. An epoch shifts them all by up to context - 1, and none may reach
+    beyond the stream. Raises ValueError where there is no room for one.
+    """
+    windows = (tokens - (context - 1)) // context
+    if windows < 1:
+        raise ValueError(
+            f"{tokens} tokens are too few for windows of {context}: it takes {2 * context - 1}"
+        )
+    return windows
+
+
+def starts_of_step(step: int, *, batch: int, context: int, tokens: int, seed_order: int) -> Int64:
+    """First positions, (batch,), of the windows of context + 1 positions of a step.
+
+    Positions are those of `TokenStream.gather`: the end of text and then the `tokens` tokens.
+    Window w of epoch e starts at w * context + offset(e), with offset(e) in [0, context) a
+    pure function of (seed_order, e), so that no two epochs cut the text alike.
+    Raises ValueError for a stream too short for one window.
+    """
+    windows = windows_of_stream(tokens, context)
+    epochs, window = windows_of_step(step, batch=batch, windows=windows, seed_order=seed_order)
+    offsets = {epoch: _offset(seed_order, epoch, context) for epoch in set(epochs.tolist())}
+    starts = window * context + np.array([offsets[e] for e in epochs.tolist()], dtype=np.int64)
+    assert int(starts.max()) + context + 1 <= tokens + 1
+    return starts
+
+
+def _offset(seed_order: int, epoch: int, context: int) -> int:
+    # 64 bits leave a bias below context / 2^64.
+    return int(_keys((seed_order, epoch, "offset"))[0]) % context
+
+
+@functools.lru_cache(maxsize=64)
+def _keys(seed: Seed) -> tuple[np.uint64, ...]:
+    """One 64-bit key a round, from SHA-256."""
+    return tuple(
+        np.uint64(int.from_bytes(hashlib.sha256(f"{seed!r}/{i}".encode()).digest()[:8], "big"))
+        for i in range(ROUNDS)
+    )
+
+
+def _network(
+    x: npt.NDArray[np.uint64], half: int, keys: tuple[np.uint64, ...]
+) -> npt.NDArray[np.uint64]:
+    """A bijection of range(4^half): in each round one half is changed by a hash of the other."""
+    bits, mask = np.uint64(half), np.uint64(2**half - 1)
+    left, right = x >> bits, x & mask
+    for key in keys:
+        left, right = right, left ^ (_mixed(right ^ key) & mask)
+    return (left << bits) | right
+
+
+def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea & Flood 2014); products wrap, as meant."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

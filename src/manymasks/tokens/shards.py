@@ -1,0 +1,225 @@
+"""Tokens on disk: Arrow shards of whole documents, mapped into memory, read as one stream."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.ipc
+
+from manymasks.errors import UserError
+
+Int64 = npt.NDArray[np.int64]
+
+FORMAT = b"manymasks.tokens/1"
+UINT16_VOCABULARY = 2**16
+"""The largest vocabulary whose tokens fit 16 bits."""
+
+
+def write_shards(
+    documents: Iterable[tuple[str, npt.NDArray[Any], int]],
+    folder: Path,
+    *,
+    vocabulary: int,
+    end_of_text: int,
+    shard_tokens: int = 32 * 2**20,
+) -> list[Path]:
+    """Write documents (id, tokens, UTF-8 bytes) as Arrow IPC files; the paths, in order.
+
+    The end of text is appended to each document. A shard holds whole documents, `shard_tokens`
+    at most (more where one document has more), as one uncompressed record batch with the
+    columns `document`, `bytes` and `tokens`, a list of uint16 (uint32 for a vocabulary beyond
+    65,536). Files are renamed into place when whole; bytes are the same for the same input.
+
+    Raises ValueError for a token outside the vocabulary and where there is no document.
+    """
+    if not 0 <= end_of_text < vocabulary:
+        raise ValueError(f"end of text {end_of_text} is outside the vocabulary of {vocabulary}")
+    folder.mkdir(parents=True, exist_ok=True)
+    width = np.uint16 if vocabulary <= UINT16_VOCABULARY else np.uint32
+    paths: list[Path] = []
+    waiting: list[tuple[str, npt.NDArray[Any], int]] = []
+    tokens = 0
+    end = np.array([end_of_text], dtype=width)
+
+    def flush() -> None:
+        paths.append(folder / f"tokens-{len(paths):05d}.arrow")
+        _write(waiting, paths[-1], vocabulary, end_of_text, width)
+        waiting.clear()
+
+    for document, ids, size in documents:
+        # The cast below wraps silently, so a token that does not fit must not reach it.
+        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary:
+            raise ValueError(
+                f"document '{document}' has tokens from {ids.min()} to {ids.max()}, outside the "
+                f"vocabulary of {vocabulary}"
+            )
+        if waiting and tokens + ids.size + 1 > shard_tokens:
+            flush()
+            tokens = 0
+        waiting.append((document, np.concatenate([ids.astype(width), end]), size))
+        tokens += ids.size + 1
+    if not waiting:
+        raise ValueError("there is no document to write")
+    flush()
+    return paths
+
+
+def _write(
+    documents: list[tuple[str, npt.NDArray[Any], int]],
+    path: Path,
+    vocabulary: int,
+    end_of_text: int,
+    width: Any,
+) -> None:
+    kind = pa.from_numpy_dtype(np.dtype(width))
+    schema = pa.schema(
+        [("document", pa.string()), ("bytes", pa.int64()), ("tokens", pa.large_list(kind))],
+        metadata={
+            b"format": FORMAT,
+            b"vocabulary": str(vocabulary).encode(),
+            b"end_of_text": str(end_of_text).encode(),
+        },
+    )
+    offsets = np.cumsum([0, *(ids.size for _, ids, _ in documents)], dtype=np.int64)
+    values = np.concatenate([ids for _, ids, _ in documents])
+    columns = [
+        pa.array([document for document, _, _ in documents], type=pa.string()),
+        pa.array([size for _, _, size in documents], type=pa.int64()),
+        pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values, type=kind)),
+    ]
+    part = path.with_name(path.name + ".part")
+    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+    part.replace(path)
+
+
+class TokenStream:
+    """Shards as one stream, without a copy in memory.
+
+    Two ways to count. *Tokens* run from 0 to `tokens` - 1 through all documents, each ended
+    by the end of text; `offsets` counts so: document d is tokens `offsets[d]` to
+    `offsets[d + 1]`. *Positions* have one end of text before them, so that the first token
+    has a context too: position 0 is the end of text, position i is token i - 1, and there
+    are `positions` = `tokens` + 1. `gather` counts so. Position `offsets[d]` is therefore
+    the end of text before document d, and the n + 1 positions from there are what it takes
+    to score its n tokens.
+    """
+
+    def __init__(self, batches: list[pa.RecordBatch], end_of_text: int, vocabulary: int) -> None:
+        self.end_of_text = end_of_text
+        self.vocabulary = vocabulary
+        self._batches = batches
+        self._values = [_tokens(batch).values.to_numpy() for batch in batches]
+        self._starts = np.cumsum([0, *(v.size for v in self._values)], dtype=np.int64)
+        ends = [
+            _tokens(batch).offsets.to_numpy()[1:] + start
+            for batch, start in zip(batches, self._starts[:-1], strict=True)
+        ]
+        self.offsets: Int64 = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
+        """Where each document begins, and at last where the stream ends, (documents + 1,)."""
+        self.bytes: Int64 = np.concatenate([batch.column(1).to_numpy() for batch in batches])
+        """UTF-8 bytes of each document, (documents,)."""
+
+    @classmethod
+    def open(cls, paths: Sequence[Path]) -> "TokenStream":
+        """Map shards into memory; raises UserError where one is truncated or is no shard."""
+        if not paths:
+            raise ValueError("a stream needs one shard at least")
+        batches = []
+        found: dict[tuple[int, int], Path] = {}
+        for path in paths:
+            batch, end_of_text, vocabulary = _open(path)
+            batches.append(batch)
+            found.setdefault((end_of_text, vocabulary), path)
+        if len(found) > 1:
+            one, other = list(found.values())[:2]
+            raise UserError(f"{one} and {other} are shards of different tokenizers.")
+        ((end_of_text, vocabulary),) = found
+        return cls(batches, end_of_text, vocabulary)
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens, ends of text among them."""
+        return int(self._starts[-1])
+
+    @property
+    def positions(self) -> int:
+        """Number of positions: the tokens and the end of text before them."""
+        return self.tokens + 1
+
+    @cached_property
+    def documents(self) -> list[str]:
+        """Ids of the documents."""
+        return [name for batch in self._batches for name in batch.column(0).to_pylist()]
+
+    def document(self, i: int) -> Int64:
+        """Tokens of document i, its end of text last, (n,)."""
+        return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+
+    def gather(self, starts: Int64, length: int) -> Int64:
+        """Tokens of the `length` positions from each start, (n, length).
+
+        Raises ValueError where a window reaches beyond the stream.
+        """
+        starts = np.asarray(starts, dtype=np.int64)
+        if starts.size and not 0 <= starts.min() <= starts.max() <= self.positions - length:
+            raise ValueError(
+                f"windows of {length} from {starts.min()} to {starts.max()} reach beyond the "
+                f"{self.positions} positions of the stream"
+            )
+        out = np.empty((starts.size, length), dtype=np.int64)
+        first = np.searchsorted(self._starts, starts - 1, side="right") - 1
+        last = np.searchsorted(self._starts, starts + length - 2, side="right") - 1
+        # -1 where a window holds the end of text before the stream: it is no shard's.
+        inside = first == last
+        for shard in np.unique(first[inside]):
+            rows = np.flatnonzero(inside & (first == shard))
+            if shard < 0:
+                out[rows] = self.end_of_text
+                continue
+            local = starts[rows] - 1 - self._starts[shard]
+            out[rows] = self._values[shard][local[:, None] + np.arange(length)]
+        for row in np.flatnonzero(~inside):
+            out[row] = self._slice(int(starts[row]) - 1, int(starts[row]) - 1 + length)
+        return out
+
+    def _slice(self, begin: int, end: int) -> Int64:
+        """Tokens from `begin` to `end` over borders of shards; token -1 is the end of text."""
+        parts: list[npt.NDArray[Any]] = []
+        if begin < 0:
+            parts.append(np.full(min(0, end) - begin, self.end_of_text))
+        for values, start in zip(self._values, self._starts[:-1], strict=True):
+            if start < end and begin < start + values.size:
+                parts.append(values[max(0, begin - int(start)) : end - int(start)])
+        return np.concatenate(parts).astype(np.int64)
+
+
+def _open(path: Path) -> tuple[pa.RecordBatch, int, int]:
+    """The record batch of a shard, its end of text and its vocabulary."""
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        metadata = reader.schema.metadata or {}
+        if metadata.get(b"format") != FORMAT or reader.num_record_batches != 1:
+            raise ValueError(
+                f"format {metadata.get(b'format', b'none').decode()}, "
+                f"{reader.num_record_batches} record batches"
+            )
+        batch = reader.get_batch(0)
+        offsets = _tokens(batch).offsets.to_numpy()
+        size = len(_tokens(batch).values)
+        if offsets[0] != 0 or offsets[-1] != size or (np.diff(offsets) < 1).any():
+            raise ValueError("its documents do not cover its tokens")
+        return batch, int(metadata[b"end_of_text"]), int(metadata[b"vocabulary"])
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise UserError(
+            f"{path}: is no readable shard of tokens, or is cut short ({error}). Delete its "
+            "artifact to have it made again."
+        ) from error
+
+
+def _tokens(batch: pa.RecordBatch) -> Any:
+    return batch.column(2)

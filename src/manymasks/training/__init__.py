@@ -1,0 +1,1 @@
+"""One member, from its seeds to its weights."""

@@ -1,0 +1,28 @@
+"""Where a model runs, and with how many threads."""
+
+import torch
+
+from manymasks.errors import UserError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu` or `cuda`; sets what makes results repeatable.
+
+    One thread on the CPU: sums depend on how many threads share them. Numbers too small to be
+    normal are flushed to zero: a softmax that underflows would cost several times as much.
+
+    Raises:
+        UserError: if `cuda` is asked for and there is none.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if wanted == "cuda":
+        raise UserError(
+            "machine.device is cuda, but torch sees no GPU (CUDA_VISIBLE_DEVICES hides it, or this "
+            "is the CPU build of torch). Set machine.device to auto or cpu."
+        )
+    return torch.device("cpu")

@@ -1,0 +1,469 @@
+"""A made-up results folder: 2 sizes x 2 variants x (2 x 2) seeds, with manifests and tables."""
+
+import hashlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SIZES = {"w32": 40_000, "w64": 120_000}
+VARIANTS = ("causal", "myopic")
+PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
+EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+P_VALUES = (0.004, 0.03, 0.02, 0.9)
+"""Of the contrasts; the first two are primary."""
+
+Rows = list[dict[str, Any]]
+
+
+def key_of(text: str) -> str:
+    """A key made up from a name."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class ExampleResults:
+    """Writes artifacts below `root`; `current` collects the keys of the current study."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.current: dict[str, str] = {}
+        self.random = np.random.default_rng(7)
+        self.models: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        stage: str,
+        label: str,
+        tables: dict[str, Rows],
+        inputs: dict[str, list[str]] | None = None,
+        *,
+        settings: dict[str, Any] | None = None,
+        is_current: bool = True,
+        seconds: float = 1.5,
+    ) -> str:
+        """Write one artifact, its manifest last; returns its key."""
+        name = f"{stage}/{label}"
+        digest = hashlib.sha256(
+            json.dumps([name, settings, is_current], sort_keys=True).encode()
+        ).hexdigest()
+        key = digest[:12]
+        folder = self.root / stage / key
+        files = []
+        for table, rows in tables.items():
+            path = folder / "tables" / f"{table}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_pylist(rows), path)
+            content = path.read_bytes()
+            files.append(
+                {
+                    "path": f"tables/{table}.parquet",
+                    "bytes": len(content),
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                }
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = {
+            "format": 1,
+            "stage": stage,
+            "key": key,
+            "digest": digest,
+            "label": name,
+            "settings": settings or {},
+            "inputs": {
+                role: [{"stage": "any", "key": used, "digest": used * 5} for used in keys]
+                for role, keys in (inputs or {}).items()
+            },
+            "code": {f"manymasks.stages.{stage}": "0" * 64},
+            "files": files,
+            "figures": {},
+            "environment": {
+                "python": "3.11.7",
+                "platform": "Linux x86_64",
+                "packages": {"torch": "2.13.0", "duckdb": "2.0.0"},
+                "git": {"commit": "0123456789abcdef", "dirty": False},
+            },
+            "created": f"2026-11-20T13:00:{0 if is_current else 30:02d}Z",
+            "wall_seconds": seconds,
+            "cpu_seconds": seconds * 0.9,
+            "peak_memory_bytes": 400_000_000,
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        if is_current:
+            self.current[key] = name
+        return key
+
+    def train(
+        self, size: str, variant: str, init: int, order: int, *, is_current: bool = True
+    ) -> str:
+        """A training artifact with its evaluation; returns the model's key."""
+        label = f"pydocs/{size}/{variant}/i{init}-o{order}"
+        rate = 0.003 if is_current else 0.01
+        final = (3.9 if size == "w32" else 3.6) + 0.05 * (variant == "myopic")
+        final += float(self.random.normal(0, 0.008))
+        model: dict[str, Any] = {
+            "model_class": key_of(f"{size}/{variant}/{rate}"),
+            "corpus": "pydocs",
+            "size": size,
+            "variant": variant,
+            "seed_init": init,
+            "seed_order": order,
+            "method": "trained",
+            "parent": None,
+            "status": "trained",
+            "failed_step": None,
+            "parameters": SIZES[size],
+            "training_tokens": 2_048_000,
+            "learning_rate": rate,
+            "cost_seconds": 12.0,
+            "weights_sha256": "0" * 64,
+        }
+        settings: dict[str, Any] = {
+            "training": {"learning_rate": rate, "steps": 1000},
+            "width": int(size[1:]),
+        }
+        if not is_current:
+            settings["training"]["nesterov"] = True
+        digest = hashlib.sha256(
+            json.dumps([f"training/{label}", settings, is_current], sort_keys=True).encode()
+        ).hexdigest()
+        model["model"] = digest[:12]
+        curve = [
+            {
+                "model": model["model"],
+                "step": step,
+                "split": split,
+                "nats": final
+                + 3.3 * float(np.exp(-step / 160))
+                + (0.03 if split == "select" else float(self.random.normal(0, 0.02))),
+                "tokens": step * 2048,
+                "learning_rate": rate,
+                "gradient_norm": 1.0 if split == "train" else None,
+            }
+            for step in range(0, 1001, 50)
+            for split in ("train", "select")
+        ]
+        key = self.add(
+            "training",
+            label,
+            {"model": [model], "training_curve": curve},
+            {"tokens": [key_of("tokens")]},
+            settings=settings,
+            is_current=is_current,
+            seconds=12.0,
+        )
+        assert key == model["model"]
+        if is_current:
+            self.models.append({**model, "final": final})
+        self.evaluate(label, key, final, is_current)
+        return key
+
+    def evaluate(self, label: str, model: str, final: float, is_current: bool) -> None:
+        """An evaluation artifact."""
+        losses, documents, positions = [], [], []
+        for split, nats in (("select", final), ("measure", final + 0.02)):
+            losses.append(
+                {
+                    "model": model,
+                    "split": split,
+                    "nats": nats,
+                    "nats_low": nats - 0.09,
+                    "nats_high": nats + 0.09,
+                    "bits_per_byte": nats / np.log(2) / 3,
+                    "top1": 0.31,
+                    "documents": 20,
+                    "tokens": 4000,
+                    "bytes": 12000,
+                }
+            )
+            documents += [
+                {
+                    "model": model,
+                    "split": split,
+                    "document": f"d{i}",
+                    "nats": nats * 200 + float(self.random.normal(0, 9)),
+                    "tokens": 200,
+                    "bytes": 600,
+                    "top1": 62,
+                }
+                for i in range(20)
+            ]
+            positions += [
+                {
+                    "model": model,
+                    "split": split,
+                    "position_low": low,
+                    "position_high": high - 1,
+                    "nats": nats + 2 / (1 + low),
+                    "tokens": 31 * (high - low),
+                }
+                for low, high in itertools.pairwise(EDGES)
+            ]
+        self.add(
+            "evaluation",
+            label,
+            {"model_loss": losses, "document_loss": documents, "position_loss": positions},
+            {"model": [model]},
+            settings={"batch": 64},
+            is_current=is_current,
+            seconds=2.0,
+        )
+
+    def classes(self) -> dict[str, list[dict[str, Any]]]:
+        """Current models by class label."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for model in self.models:
+            label = f"pydocs/{model['size']}/{model['variant']}"
+            found.setdefault(label, []).append(model)
+        return found
+
+    def rashomon(self) -> str:
+        """The sets within 0.01 and 0.02 nats of the best of the class and of the pool."""
+        sets, members, metrics = [], [], []
+        best_of_pool = min(model["final"] for model in self.models)
+        for (label, models), reference, eps in itertools.product(
+            self.classes().items(), ("best-of-class", "best-of-pool"), (0.01, 0.02)
+        ):
+            best = min(model["final"] for model in models)
+            best = best_of_pool if reference == "best-of-pool" else best
+            name = f"{label} | {reference} | {eps} nats"
+            inside = [model["final"] - best <= eps for model in models]
+            sets.append(
+                {
+                    "rashomon_set": name,
+                    "model_class": label,
+                    "reference": reference,
+                    "reference_nats": best,
+                    "eps": eps,
+                    "eps_unit": "nats",
+                    "eps_nats": eps,
+                    "candidates": len(models),
+                    "members": sum(inside),
+                    "share": sum(inside) / len(models),
+                    "share_low": None,
+                    "share_high": None,
+                }
+            )
+            members += [
+                {
+                    "rashomon_set": name,
+                    "model": model["model"],
+                    "is_member": is_member,
+                    "excess_nats": model["final"] - best,
+                    "probability": 0.8 if is_member else 0.1,
+                }
+                for model, is_member in zip(models, inside, strict=True)
+            ]
+            metrics.append(
+                {
+                    "rashomon_set": name,
+                    "metric": "sd_nats",
+                    "members_used": sum(inside),
+                    "value": 0.01,
+                    "low": 0.005,
+                    "high": 0.02,
+                    "documents": 20,
+                }
+            )
+        return self.add(
+            "rashomon",
+            "pydocs",
+            {"rashomon_set": sets, "rashomon_member": members, "rashomon_metric": metrics},
+            {"model": [model["model"] for model in self.models]},
+        )
+
+    def divergence(self, probe: str) -> str:
+        """All pairs, pools and floors on one probe, with two exploratory contrasts."""
+        severities = PROBES[probe]
+        key = self.add(
+            "probe",
+            f"pydocs/{probe}",
+            {
+                "probe": [
+                    {
+                        "probe": probe,
+                        "severity": place,
+                        "corpus": "pydocs",
+                        "family": probe,
+                        "description": f"blocks of {block}" if block else "text as it is",
+                        "windows": 256,
+                        "scored": 32,
+                        "documents": 20,
+                        "changed": 1 - 1 / block if block else 0.0,
+                    }
+                    for place, block in enumerate(severities)
+                ]
+            },
+        )
+        pairs: Rows = []
+        pools: Rows = []
+        floors: Rows = []
+        probes: Rows = []
+        for severity in range(len(severities)):
+            growth = 1 + 0.35 * severity
+            by_pool: dict[tuple[str, str], list[float]] = {}
+            ordered = sorted(self.models, key=lambda model: str(model["model"]))
+            for a, b in itertools.combinations(ordered, 2):
+                kl = 0.16 + 0.05 * (a["size"] == "w64") + 0.03 * (a["seed_init"] != b["seed_init"])
+                kl += 0.04 * (a["variant"] != b["variant"]) + 0.25 * (a["size"] != b["size"])
+                kl *= growth * float(np.exp(self.random.normal(0, 0.06)))
+                pairs.append(
+                    {
+                        "probe": probe,
+                        "severity": severity,
+                        "model_a": a["model"],
+                        "model_b": b["model"],
+                        "kl_ab": kl * 0.98,
+                        "kl_ba": kl * 1.02,
+                        "kl": kl,
+                        "kl_low": kl * 0.9,
+                        "kl_high": kl * 1.1,
+                        "hellinger": kl / 5,
+                        "top1_agreement": float(np.exp(-kl)),
+                        "visible": b["final"] - a["final"],
+                        "hidden": kl * 0.8,
+                        "kl_floor": 2e-12,
+                        "documents": 20,
+                        "tokens": 8192,
+                    }
+                )
+                names = [f"pydocs/{model['size']}/{model['variant']}" for model in (a, b)]
+                by_pool.setdefault((min(names), max(names)), []).append(kl)
+            pools += [
+                {
+                    "probe": probe,
+                    "severity": severity,
+                    "pool": pool,
+                    "other": other,
+                    "metric": metric,
+                    "value": float(np.mean(values)) * scale,
+                    "low": float(np.mean(values)) * scale * 0.85,
+                    "high": float(np.mean(values)) * scale * 1.15,
+                    "floor": 2e-12,
+                    "entropy_share": float(np.mean(values)) * scale / 3.4,
+                    "models": 4 if pool == other else 8,
+                    "documents": 20,
+                }
+                for (pool, other), values in by_pool.items()
+                for metric, scale in (("kl", 1.0), ("hidden", 0.8))
+            ]
+            for model in self.models:
+                row = {"model": model["model"], "probe": probe, "severity": severity}
+                probes.append(
+                    {
+                        **row,
+                        "nats": model["final"] * growth,
+                        "nats_low": model["final"] * growth - 0.1,
+                        "nats_high": model["final"] * growth + 0.1,
+                        "entropy": 3.4,
+                        "top1": 0.3,
+                        "documents": 20,
+                        "tokens": 8192,
+                    }
+                )
+                floors.append(
+                    {
+                        **row,
+                        "perturbation": "batch 8 -> 3",
+                        "kl": 2e-12,
+                        "hellinger": 1e-13,
+                        "top1_agreement": 1.0,
+                        "tokens": 8192,
+                    }
+                )
+        contrasts = [_contrast(f"{probe}: size {i}", False, p) for i, p in enumerate(P_VALUES[2:])]
+        return self.add(
+            "divergence",
+            f"pydocs/{probe}",
+            {
+                "pair_divergence": pairs,
+                "pool_divergence": pools,
+                "noise_floor": floors,
+                "model_probe": probes,
+                "contrast": contrasts,
+            },
+            {"probe": [key], "model": [model["model"] for model in self.models]},
+            seconds=8.0,
+        )
+
+    def myopia(self, *, is_current: bool = True) -> str:
+        """The gap by position and over all, with two primary contrasts."""
+        gaps = []
+        for size, (low, high) in itertools.product(
+            SIZES, [*itertools.pairwise(EDGES), (0, EDGES[-1])]
+        ):
+            gap = (0.05 if size == "w32" else 0.065) * float(1 - np.exp(-low / 10))
+            is_total = high - low == EDGES[-1]
+            gap = 0.045 if is_total else gap
+            gaps.append(
+                {
+                    "corpus": "pydocs",
+                    "size": size,
+                    "baseline": "causal",
+                    "variant": "myopic",
+                    "split": "measure",
+                    "position_low": low,
+                    "position_high": high - 1,
+                    "is_total": is_total,
+                    "gap": gap,
+                    "low": gap - 0.012,
+                    "high": gap + 0.012,
+                    "p": 0.004,
+                    "baseline_nats": 3.6,
+                    "variant_nats": 3.6 + gap,
+                    "seeds": 4,
+                    "documents": 20,
+                }
+            )
+        contrasts = [
+            _contrast(f"myopia gap, {size}", True, p)
+            for size, p in zip(SIZES, P_VALUES[:2], strict=True)
+        ]
+        return self.add(
+            "myopia",
+            "pydocs",
+            {"myopia_gap": gaps, "contrast": contrasts},
+            {"model": [model["model"] for model in self.models]},
+            is_current=is_current,
+        )
+
+
+def _contrast(name: str, is_primary: bool, p: float) -> dict[str, Any]:
+    return {
+        "contrast": name,
+        "is_primary": is_primary,
+        "estimate": 0.05,
+        "low": 0.02,
+        "high": 0.08,
+        "p": p,
+        "models": 8,
+        "documents": 20,
+    }
+
+
+def write_results(
+    root: Path, *, analyses: tuple[str, ...] = ("rashomon", "divergence", "myopia")
+) -> ExampleResults:
+    """A whole study below `root`, with one old training and one old myopia artifact."""
+    results = ExampleResults(root)
+    corpus = {"corpus": "pydocs", "kind": "pydocs", "documents": 200, "bytes": 2_200_000}
+    tokenizer = {"corpus": "pydocs", "kind": "bpe", "vocabulary": 1024, "bytes_per_token": 3.0}
+    used = results.add("corpus", "pydocs", {"corpus": [corpus]})
+    used = results.add("tokenizer", "pydocs", {"tokenizer": [tokenizer]}, {"corpus": [used]})
+    for size, variant, init, order in itertools.product(SIZES, VARIANTS, (0, 1), (0, 1)):
+        results.train(size, variant, init, order)
+    results.train("w32", "causal", 0, 0, is_current=False)
+    if "rashomon" in analyses:
+        results.rashomon()
+    if "divergence" in analyses:
+        for probe in PROBES:
+            results.divergence(probe)
+    if "myopia" in analyses:
+        results.myopia()
+        results.myopia(is_current=False)
+    (root / "downloads").mkdir()
+    (root / "README.md").write_text("Artifacts lie here.")
+    return results

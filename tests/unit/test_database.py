@@ -1,0 +1,323 @@
+"""The loader: every artifact into one file, whole or not at all."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from example_results import P_VALUES, ExampleResults, write_results
+
+from manymasks.database.load import content_hash, load
+from manymasks.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExampleResults, Path]:
+    folder = tmp_path_factory.mktemp("example")
+    results = write_results(folder / "results [1]")
+    load(results.root, results.current, folder / "example.duckdb")
+    return results, folder / "example.duckdb"
+
+
+def ask(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_rows_and_provenance(example: tuple[ExampleResults, Path]) -> None:
+    results, database = example
+    assert ask(database, "SELECT count(*) FROM artifact WHERE is_current") == [
+        (len(results.current),)
+    ]
+    assert ask(database, "SELECT count(*), count(DISTINCT model) FROM current_model") == [(16, 16)]
+    # The key comes from the folder: each evaluation's rows belong to its own artifact.
+    assert ask(
+        database,
+        "SELECT count(*) FROM model_loss AS l "
+        "JOIN artifact_input AS i ON i.artifact = l.artifact AND i.input = l.model",
+    ) == [(34,)]
+    assert ask(database, "SELECT label, models, is_current FROM model_class ORDER BY ALL") == [
+        ("pydocs/w32/causal", 1, False),
+        ("pydocs/w32/causal", 4, True),
+        ("pydocs/w32/myopic", 4, True),
+        ("pydocs/w64/causal", 4, True),
+        ("pydocs/w64/myopic", 4, True),
+    ]
+    settings, created = ask(
+        database, "SELECT settings, created FROM artifact WHERE stage = 'training' AND is_current"
+    )[0]
+    assert json.loads(settings)["training"]["steps"] == 1000
+    assert created.isoformat() == "2026-11-20T13:00:00"
+
+
+def test_returned_rows_are_those_in_the_file(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    rows = load(results.root, results.current, tmp_path / "db" / "x.duckdb", threads=2)
+    assert rows.pop("missing_payloads") == 0
+    for table, count in rows.items():
+        assert ask(tmp_path / "db" / "x.duckdb", f"SELECT count(*) FROM {table}") == [(count,)]
+    assert [path.name for path in (tmp_path / "db").iterdir()] == ["x.duckdb"]
+
+
+def test_everything_has_a_comment(example: tuple[ExampleResults, Path]) -> None:
+    bare = ask(
+        example[1],
+        """
+        SELECT table_name FROM duckdb_tables() WHERE NOT internal AND coalesce(comment, '') = ''
+        UNION ALL
+        SELECT view_name FROM duckdb_views() WHERE NOT internal AND coalesce(comment, '') = ''
+        UNION ALL
+        SELECT table_name || '.' || column_name
+        FROM duckdb_columns() WHERE NOT internal AND coalesce(comment, '') = ''
+        UNION ALL
+        SELECT function_name FROM duckdb_functions() WHERE NOT internal AND comment IS NULL
+        """,
+    )
+    assert bare == []
+
+
+def test_views_keep_the_grain_they_state(example: tuple[ExampleResults, Path]) -> None:
+    views = ask(
+        example[1],
+        "SELECT view_name, regexp_extract(comment, 'Grain: (.*)\\.$', 1) "
+        "FROM duckdb_views() WHERE NOT internal",
+    )
+    assert len(views) >= 15
+    for view, grain in views:
+        assert grain, view
+        twice = f"SELECT {grain}, count(*) FROM {view} GROUP BY ALL HAVING count(*) > 1"
+        assert ask(example[1], twice) == [], view
+        assert ask(example[1], f"SELECT count(*) > 0 FROM {view}") == [(True,)], view
+
+
+def test_any_duckdb_can_read_it(example: tuple[ExampleResults, Path], tmp_path: Path) -> None:
+    assert ask(example[1], "SELECT tags['storage_version'] FROM duckdb_databases() LIMIT 1") == [
+        ("v1.0.0+",)
+    ]
+    # Views and macros must not remember the name the file was built under.
+    moved = Path(shutil.copy(example[1], tmp_path / "other name.duckdb"))
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{moved}' AS elsewhere (READ_ONLY)")
+        connection.execute("USE elsewhere")
+        assert len(connection.execute("SELECT * FROM leaderboard").fetchall()) == 4
+    model = ask(moved, "SELECT min(model) FROM current_model")[0][0]
+    assert len(ask(moved, f"SELECT * FROM pairs_of('{model}')")) == 15 * 7
+    assert ask(moved, "SELECT bits(ln(8))")[0][0] == pytest.approx(3)
+
+
+def test_old_artifacts_are_kept_apart(example: tuple[ExampleResults, Path]) -> None:
+    _, database = example
+    assert ask(database, "SELECT stage FROM old_artifact ORDER BY ALL") == [
+        ("evaluation",),
+        ("myopia",),
+        ("training",),
+    ]
+    old = "SELECT model FROM model AS m JOIN old_artifact AS o ON o.artifact = m.model"
+    assert len(ask(database, old)) == 1
+    assert ask(database, f"SELECT count(*) FROM document_loss WHERE model IN ({old})") == [(40,)]
+    assert ask(database, f"SELECT count(*) FROM current_model WHERE model IN ({old})") == [(0,)]
+    assert ask(database, "SELECT count(*), min(gap) FROM myopia_total") == [(2, 0.045)]
+    assert ask(database, "SELECT count(*) FROM myopia_gap WHERE is_total") == [(4,)]
+
+
+def test_leaderboard_and_pairs_by_hand(example: tuple[ExampleResults, Path]) -> None:
+    results, database = example
+    finals = [m["final"] + 0.02 for m in results.classes()["pydocs/w64/myopic"]]
+    row = ask(
+        database,
+        "SELECT nats, sd_nats, best_nats, nats_low FROM leaderboard "
+        "WHERE size = 'w64' AND variant = 'myopic'",
+    )[0]
+    expected = (np.mean(finals), np.std(finals, ddof=1), min(finals), np.mean(finals) - 0.09)
+    assert row == pytest.approx(expected, abs=1e-12)
+    relations = ask(
+        database, "SELECT relation, count(*) FROM current_pair WHERE is_text GROUP BY 1 ORDER BY 1"
+    )
+    assert relations == [("seed", 24), ("size", 32), ("size and variant", 32), ("variant", 32)]
+    # A set of n members has n (n - 1) / 2 pairs, each once.
+    assert ask(
+        database,
+        "SELECT count(*) FROM rashomon_summary "
+        "WHERE coalesce(pairs, 0) <> members * (members - 1) / 2",
+    ) == [(0,)]
+
+
+def holm(p: list[float]) -> list[float]:
+    """Closed testing by hand: step down from the smallest."""
+    order = np.argsort(p, kind="stable")
+    q, running = np.empty(len(p)), 0.0
+    for place, i in enumerate(order):
+        running = max(running, (len(p) - place) * p[i])
+        q[i] = min(1.0, running)
+    return q.tolist()
+
+
+def benjamini_hochberg(p: list[float]) -> list[float]:
+    """For each test, the smallest n p_(k) / k over the k no smaller than its own place."""
+    ordered = sorted(p)
+    return [
+        min(min(1.0, len(p) * ordered[k] / (k + 1)) for k in range(len(p)) if ordered[k] >= value)
+        for value in p
+    ]
+
+
+def test_corrections_of_the_example(example: tuple[ExampleResults, Path]) -> None:
+    rows = ask(example[1], "SELECT kind, p, q FROM tested_claims ORDER BY kind DESC, p, contrast")
+    assert [row[2] for row in rows] == pytest.approx([0.008, 0.03, 0.04, 0.04, 0.9, 0.9])
+    assert {row[1] for row in rows} == set(P_VALUES)
+    # Old claims take no part in the correction and get none.
+    assert ask(example[1], "SELECT count(*) FROM contrast WHERE q IS NULL") == [(2,)]
+
+
+def test_corrections_against_naive_ones(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    p = [*random.uniform(0, 1, 12).round(2).tolist(), 0.03, 0.03, 0.0, 1.0]
+    rows = [
+        {"contrast": f"{kind} {i}", "is_primary": kind, "estimate": 0.0, "p": value}
+        for kind in (True, False)
+        for i, value in enumerate(p)
+    ]
+    rows.append({"contrast": "untested", "is_primary": True, "estimate": 0.0, "p": None})
+    rows.append({"contrast": "nan", "is_primary": False, "estimate": 0.0, "p": float("nan")})
+    results = ExampleResults(tmp_path / "results")
+    results.add("divergence", "x", {"contrast": rows})
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    found = dict(ask(tmp_path / "x.duckdb", "SELECT contrast, q FROM contrast"))
+    for kind, correct in ((True, holm), (False, benjamini_hochberg)):
+        got = [found[f"{kind} {i}"] for i in range(len(p))]
+        assert got == pytest.approx(correct(p), abs=1e-12)
+    assert found["untested"] is None
+    assert found["nan"] is None
+
+
+def test_a_failed_load_leaves_the_old_file(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    target = tmp_path / "x.duckdb"
+    load(results.root, results.current, target)
+    before = target.read_bytes()
+    key = results.add("evaluation", "twice", {"model_loss": [_loss("m"), _loss("m")]})
+    with pytest.raises(UserError) as error:
+        load(results.root, results.current, target)
+    assert "table model_loss" in str(error.value)
+    assert f"artifact = {key}, split = measure" in str(error.value)
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "x.duckdb"]
+
+
+def test_a_reader_keeps_the_database_it_opened(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    target = tmp_path / "x.duckdb"
+    load(results.root, results.current, target)
+    with duckdb.connect(str(target), read_only=True) as reader:
+        results.train("w32", "causal", 9, 9)
+        load(results.root, results.current, target)
+        assert reader.execute("SELECT count(*) FROM current_model").fetchone() == (16,)
+    assert ask(target, "SELECT count(*) FROM current_model") == [(17,)]
+
+
+def _loss(model: str) -> dict[str, Any]:
+    return {"model": model, "split": "measure", "nats": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"format": 2, "stage": "s", "key": "k", "files": []}', "expected 1"),
+        ('{"format": 1, "stage": "s", "key": "other", "files": []}', "lies in s/k"),
+        ('{"format": 1, "stage": "s", "key": "k", "files": []}', "lacks something"),
+    ],
+)
+def test_bad_manifests_are_named(tmp_path: Path, manifest: str, message: str) -> None:
+    path = tmp_path / "results" / "s" / "k" / "manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(manifest)
+    with pytest.raises(UserError, match=message) as error:
+        load(tmp_path / "results", {}, tmp_path / "x.duckdb")
+    assert str(path) in str(error.value)
+    assert not (tmp_path / "x.duckdb").exists()
+
+
+def test_unknown_tables_and_built_ones_are_refused(tmp_path: Path) -> None:
+    for table in ("model_los", "artifact"):
+        results = ExampleResults(tmp_path / table)
+        results.add("evaluation", "x", {table: [{"model": "m"}]})
+        with pytest.raises(UserError, match=f"'{table}' is not a table"):
+            load(results.root, {}, tmp_path / "x.duckdb")
+
+
+def test_older_columns(tmp_path: Path) -> None:
+    """Columns that are no longer in the schema are left out, and newer ones are NULL."""
+    results = ExampleResults(tmp_path / "results")
+    results.add("evaluation", "old", {"model_loss": [{**_loss("a"), "perplexity": 20.0}]})
+    results.add("evaluation", "new", {"model_loss": [{**_loss("b"), "top1": 0.5}]})
+    load(results.root, {}, tmp_path / "x.duckdb")
+    rows = ask(tmp_path / "x.duckdb", "SELECT model, nats, top1 FROM model_loss ORDER BY model")
+    assert rows == [("a", 3.0, None), ("b", 3.0, 0.5)]
+    results.add("evaluation", "bad", {"model_loss": [{**_loss("c"), "top1": "half"}]})
+    with pytest.raises(UserError, match=r"table model_loss: .* cannot be loaded"):
+        load(results.root, {}, tmp_path / "x.duckdb")
+
+
+def test_evicted_payloads_are_counted(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    for path in results.root.glob("evaluation/*/tables/document_loss.parquet"):
+        path.unlink()
+    rows = load(results.root, results.current, tmp_path / "x.duckdb")
+    assert rows["missing_payloads"] == 17
+    assert rows["document_loss"] == 0
+    assert rows["model_loss"] == 34
+
+
+def test_an_empty_results_folder(tmp_path: Path) -> None:
+    rows = load(tmp_path / "none", {}, tmp_path / "x.duckdb")
+    assert set(rows.values()) == {0}
+    assert ask(tmp_path / "x.duckdb", "SELECT count(*) FROM leaderboard") == [(0,)]
+
+
+def test_content_hash_sees_content_and_nothing_else(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    load(results.root, results.current, tmp_path / "a.duckdb")
+    load(results.root, results.current, tmp_path / "b.duckdb", threads=2)
+    first = content_hash(tmp_path / "a.duckdb")
+    assert first == content_hash(tmp_path / "b.duckdb")
+    path = next(results.root.glob("evaluation/*/tables/model_loss.parquet"))
+    rows = pq.read_table(path).to_pylist()
+    pq.write_table(pa.Table.from_pylist(rows[::-1]), path)
+    load(results.root, results.current, tmp_path / "a.duckdb")
+    assert content_hash(tmp_path / "a.duckdb") == first
+    rows[0]["nats"] += 1e-9
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    load(results.root, results.current, tmp_path / "a.duckdb")
+    assert content_hash(tmp_path / "a.duckdb") != first
+
+
+def test_hundreds_of_artifacts_load_quickly(tmp_path: Path) -> None:
+    results = ExampleResults(tmp_path / "results")
+    rows = [
+        {"model": "m", "split": "measure", "document": f"d{i}", "nats": 1.0} for i in range(200)
+    ]
+    for i in range(400):
+        results.add("evaluation", f"{i}", {"model_loss": [_loss("m")], "document_loss": rows})
+    start = time.process_time()
+    assert load(results.root, {}, tmp_path / "x.duckdb")["document_loss"] == 80_000
+    # About 0.6 s of one core; loading row by row would take more than a minute.
+    assert time.process_time() - start < 10
+
+
+def test_a_renamed_class_goes_by_its_current_name(results: ExampleResults, tmp_path: Path) -> None:
+    renamed = {key: label.replace("/w32/", "/tiny/") for key, label in results.current.items()}
+    load(results.root, renamed, tmp_path / "x.duckdb")
+    sizes = ask(tmp_path / "x.duckdb", "SELECT DISTINCT size FROM current_model ORDER BY ALL")
+    assert ("tiny",) in sizes and ("w32",) not in sizes
+    assert ask(
+        tmp_path / "x.duckdb",
+        "SELECT count(*) FROM artifact WHERE is_current AND label LIKE 'training/%/tiny/%'",
+    ) == [(8,)]

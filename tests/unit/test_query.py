@@ -1,0 +1,150 @@
+"""Questions to the database: examples, formats and messages."""
+
+import io
+import json
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from example_results import write_results
+
+from manymasks.database import query
+from manymasks.database.load import load
+from manymasks.database.queries import Example, examples
+from manymasks.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("query")
+    results = write_results(folder / "results")
+    load(results.root, results.current, folder / "x.duckdb")
+    return folder / "x.duckdb"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("empty")
+    load(folder / "results", {}, folder / "x.duckdb")
+    return folder / "x.duckdb"
+
+
+def written(database: Path, sql: str, format: query.Format) -> str:
+    out = io.BytesIO()
+    query.run(database, sql, format, out)
+    return out.getvalue().decode()
+
+
+def test_examples_are_numbered_questions() -> None:
+    found = examples()
+    assert [example.number for example in found] == list(range(1, len(found) + 1))
+    assert len(found) >= 10
+    for example in found:
+        assert example.question.endswith("?"), example.name
+        assert example.sql.startswith(f"-- {example.question}\n")
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
+def test_examples_answer_on_any_database(example: Example, database: Path, empty: Path) -> None:
+    start = time.perf_counter()
+    rows = json.loads(written(database, example.sql, "json"))
+    assert time.perf_counter() - start < 1
+    assert rows, "the example study has an answer to every question"
+    assert len({tuple(row) for row in rows}) == 1
+    assert json.loads(written(empty, example.sql, "json")) == []
+
+
+def test_table_shows_every_row_and_null(database: Path) -> None:
+    sql = "SELECT i, NULL AS nothing, 'x' || i AS name, i > 1 AS big FROM range(3) AS t(i)"
+    assert written(database, sql, "table") == (
+        "i  nothing  name  big\n"
+        "─  ───────  ────  ─────\n"
+        "0  NULL     x0    false\n"
+        "1  NULL     x1    false\n"
+        "2  NULL     x2    true\n"
+    )
+    assert len(written(database, "SELECT * FROM range(999)", "table").splitlines()) == 1001
+    long = written(database, "SELECT * FROM range(1200)", "table")
+    assert len(long.splitlines()) == 1003
+    assert "1000 of 1200 rows" in long
+    assert "(no rows)" in written(database, "SELECT 1 AS a WHERE FALSE", "table")
+
+
+def test_csv_and_json(database: Path) -> None:
+    sql = (
+        "SELECT 1 AS a, NULL AS a, 'say \"x\", y' AS text, 'nan'::DOUBLE AS n, [1, 2] AS l, "
+        "TIMESTAMP '2026-11-20 13:00:00' AS t"
+    )
+    assert written(database, sql, "csv") == (
+        'a,a_1,text,n,l,t\n1,,"say ""x"", y",nan,"[1, 2]",2026-11-20 13:00:00\n'
+    )
+    assert json.loads(written(database, sql, "json")) == [
+        {
+            "a": 1,
+            "a_1": None,
+            "text": 'say "x", y',
+            "n": None,
+            "l": [1, 2],
+            "t": "2026-11-20T13:00:00",
+        }
+    ]
+
+
+def test_parquet_to_a_file_and_a_stream(database: Path, tmp_path: Path) -> None:
+    query.run(database, "SELECT * FROM leaderboard", "parquet", tmp_path / "x.parquet")
+    assert pq.read_table(tmp_path / "x.parquet").num_rows == 4
+    out = io.BytesIO()
+    query.run(database, "SELECT * FROM leaderboard", "parquet", out)
+    assert out.getvalue() == (tmp_path / "x.parquet").read_bytes()
+
+
+def test_tables_and_describe(database: Path) -> None:
+    found = {table.name: table for table in query.tables(database)}
+    assert found["model"].rows == 17
+    assert found["leaderboard"].kind == "view"
+    assert "one model each" in (found["model"].comment or "")
+    columns = query.describe(database, "model_loss")
+    assert columns[0].column == "artifact"
+    assert columns[3] == ("nats", "DOUBLE", "Loss, nats per token")
+    with pytest.raises(UserError, match="Did you mean 'leaderboard'"):
+        query.describe(database, "leaderbord")
+
+
+@pytest.mark.parametrize("format", ["table", "parquet"])
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT natz FROM model_loss", "(?s)natz.*nats"),
+        ("SELEC 1", "syntax error"),
+        ("SELECT * FROM leaderbord", "(?s)does not exist.*leaderboard"),
+        ("DELETE FROM model", "opened read-only"),
+        ("CREATE TABLE mine (i INTEGER)", "opened read-only"),
+        (" ; ", "the query is empty"),
+    ],
+)
+def test_bad_queries(database: Path, sql: str, message: str, format: query.Format) -> None:
+    before = database.read_bytes()
+    with pytest.raises(UserError, match=message):
+        query.run(database, sql, format, io.BytesIO())
+    assert database.read_bytes() == before
+
+
+def test_bad_databases(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="snakemake --cores all"):
+        query.tables(tmp_path / "none.duckdb")
+    (tmp_path / "text.duckdb").write_text("not a database, but long enough to look like one" * 400)
+    with pytest.raises(UserError, match="cannot be opened as a DuckDB database"):
+        query.tables(tmp_path / "text.duckdb")
+
+
+def test_a_locked_database(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise duckdb.IOException(
+            "IO Error: Could not set lock on file: Conflicting lock is held in python (PID 12)"
+        )
+
+    monkeypatch.setattr(duckdb, "connect", locked)
+    with pytest.raises(UserError, match=r"(?s)another process has it open.*PID 12"):
+        query.run(database, "SELECT 1", "table", tmp_path / "out")

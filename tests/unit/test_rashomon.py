@@ -1,0 +1,200 @@
+"""Rashomon sets: membership by every reference and unit, probabilities and metrics."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import manymasks
+from manymasks.config.study import Epsilons, Rashomon, Reference, Statistics
+from manymasks.rashomon.membership import Losses, metric_rows, rashomon_rows
+from manymasks.statistics.documents import document_weights
+from manymasks.statistics.members import Member
+from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.proportions import wilson
+
+STATISTICS = Statistics(resamples=300)
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema.sql"
+REFERENCES = {
+    "class": Reference(kind="best_of_class"),
+    "pool": Reference(kind="best_of_pool"),
+    "fixed": Reference(kind="absolute", nats=2.0),
+    "typical": Reference(kind="mean_minus_sd", k=1.0),
+}
+
+
+def _members(*counts: tuple[str, int]) -> list[Member]:
+    return [
+        Member(f"{size}{i}", f"c/{size}/causal", "c", size, "causal", i, 0)
+        for size, count in counts
+        for i in range(count)
+    ]
+
+
+def _losses(values: list[float], documents: int = 6, noise: float = 0.0) -> Losses:
+    """Members with the given losses per token in every document, of 10 to 60 tokens."""
+    tokens = np.linspace(10, 60, documents)
+    generator = np.random.default_rng(0)
+    shift = noise * generator.normal(size=(len(values), documents))
+    return Losses((np.array(values)[:, None] + shift) * tokens, tokens)
+
+
+def _rows(
+    losses: Losses, members: list[Member], eps: Epsilons, **kinds: Reference
+) -> dict[str, list[dict[str, Any]]]:
+    settings = Rashomon(references=kinds or REFERENCES, eps=eps)
+    return rashomon_rows(losses, losses, members, settings, STATISTICS)
+
+
+def _inside(tables: dict[str, list[dict[str, Any]]], name: str) -> set[str]:
+    return {
+        r["model"]
+        for r in tables["rashomon_member"]
+        if r["rashomon_set"] == name and r["is_member"]
+    }
+
+
+def test_membership_by_every_reference_and_unit() -> None:
+    members = _members(("a", 3), ("b", 2))
+    values = [2.0, 2.12, 2.4, 1.8, 2.05]
+    eps = Epsilons(nats=(0.13, 0.3), percent=(6.5,), seed_sd=(1.0,))
+    tables = _rows(_losses(values), members, eps)
+    sets = {row["rashomon_set"]: row for row in tables["rashomon_set"]}
+    assert len(sets) == 2 * 4 * 4
+    assert _inside(tables, "c/a/causal | class | 0.13 nats") == {"a0", "a1"}
+    assert _inside(tables, "c/a/causal | pool | 0.13 nats") == set()
+    assert _inside(tables, "c/a/causal | pool | 0.3 nats") == {"a0"}
+    assert _inside(tables, "c/a/causal | class | 6.5 percent") == {"a0", "a1"}
+    assert _inside(tables, "c/b/causal | fixed | 0.13 nats") == {"b0", "b1"}
+    sd = np.std(values[:3], ddof=1)
+    row = sets["c/a/causal | class | 1 seed_sd"]
+    assert row["eps_nats"] == pytest.approx(sd)
+    assert row["reference_nats"] == pytest.approx(2.0)
+    row = sets["c/a/causal | typical | 0.3 nats"]
+    assert row["reference_nats"] == pytest.approx(np.mean(values[:3]) - sd)
+    assert sets["c/a/causal | pool | 6.5 percent"]["eps_nats"] == pytest.approx(0.117)
+    assert sets["c/a/causal | class | 0.13 nats"]["share"] == pytest.approx(2 / 3)
+
+
+def test_the_best_member_is_in_its_own_set_at_eps_0() -> None:
+    members = _members(("a", 3))
+    eps = Epsilons(nats=(0.0,), percent=(), seed_sd=())
+    tables = _rows(_losses([2.0, 2.1, 2.4], noise=0.01), members, eps, best=REFERENCES["class"])
+    assert _inside(tables, "c/a/causal | best | 0 nats") == {"a0"}
+    probability = {r["model"]: r["probability"] for r in tables["rashomon_member"]}
+    assert probability == {"a0": 1.0, "a1": 0.0, "a2": 0.0}
+
+
+def test_only_absolute_references_have_a_wilson_interval() -> None:
+    members = _members(("a", 4))
+    eps = Epsilons(nats=(0.05,), percent=(), seed_sd=())
+    tables = _rows(_losses([2.0, 2.04, 2.2, 2.3]), members, eps)
+    for row in tables["rashomon_set"]:
+        if row["reference"] == "fixed":
+            assert (row["share_low"], row["share_high"]) == pytest.approx(wilson(2, 4, 0.95))
+        else:
+            assert row["share_low"] is row["share_high"] is None
+
+
+def test_probability_is_the_share_of_paired_resamples() -> None:
+    # Two members that differ in one document by 1 nat a token of 4: member b is within 0.3 of
+    # the best (a) exactly when that document is drawn at most once in four.
+    tokens = np.ones(4)
+    nats = np.array([[2.0, 2, 2, 2], [3.0, 2, 2, 2]])
+    members = _members(("a", 2))
+    eps = Epsilons(nats=(0.3,), percent=(), seed_sd=())
+    statistics = Statistics(resamples=4000)
+    losses = Losses(nats, tokens)
+    settings = Rashomon(references={"best": REFERENCES["class"]}, eps=eps)
+    rows = rashomon_rows(losses, losses, members, settings, statistics)["rashomon_member"]
+    expected = 0.75**4 + 4 * 0.25 * 0.75**3
+    assert [r["probability"] for r in rows] == [1.0, pytest.approx(expected, abs=0.03)]
+    assert [r["excess_nats"] for r in rows] == pytest.approx([0, 0.25])
+    assert [r["is_member"] for r in rows] == [True, True]
+
+
+def test_common_difficulty_of_documents_cancels_in_the_probability() -> None:
+    tokens = np.ones(8)
+    hard = 5 * np.random.default_rng(1).normal(size=8)
+    losses = Losses(np.array([[2.0], [2.02], [2.2]]) + hard, tokens)
+    eps = Epsilons(nats=(0.05,), percent=(), seed_sd=())
+    rows = _rows(losses, _members(("a", 3)), eps, best=REFERENCES["class"])["rashomon_member"]
+    assert [r["probability"] for r in rows] == [1, 1, 0]
+
+
+def test_metrics_are_of_the_measure_split_and_have_closed_forms() -> None:
+    members = _members(("a", 4))
+    select = _losses([2.0, 2.01, 2.02, 3.0])
+    measure = _losses([2.5, 2.1, 2.3, 9.0], documents=5)
+    eps = Epsilons(nats=(0.05,), percent=(), seed_sd=())
+    settings = Rashomon(references={"best": REFERENCES["class"]}, eps=eps)
+    tables = rashomon_rows(select, measure, members, settings, STATISTICS)
+    rows = {r["metric"]: r for r in tables["rashomon_metric"]}
+    chosen = np.array([2.5, 2.1, 2.3])
+    assert rows["mean_nats"]["value"] == pytest.approx(chosen.mean())
+    # The same differences in every document: both deviations are that of the losses.
+    assert rows["sd_nats"]["value"] == pytest.approx(0.2)
+    assert rows["document_sd_nats"]["value"] == pytest.approx(0.2)
+    half = 4.302653 * chosen.std(ddof=1) / math.sqrt(3)
+    assert rows["mean_nats"]["high"] == pytest.approx(chosen.mean() + half)
+    left_out = np.array([np.delete(chosen, i).std(ddof=1) for i in range(3)])
+    half = 4.302653 * jackknife_error(left_out)
+    assert rows["sd_nats"]["high"] == pytest.approx(0.2 + half)
+    assert half > 0.2
+    assert rows["sd_nats"]["low"] == 0
+    assert all(r["members_used"] == 3 and r["documents"] == 5 for r in rows.values())
+
+
+def test_opposite_documents_show_in_the_document_deviation_only() -> None:
+    losses = Losses(np.array([[1.0, 3.0], [3.0, 1.0]]), np.ones(2))
+    rows = {r["metric"]: r for r in metric_rows(losses, document_weights(2, 100, 0), 0.95)}
+    assert rows["sd_nats"]["value"] == 0
+    assert rows["document_sd_nats"]["value"] == pytest.approx(math.sqrt(2))
+    assert rows["document_sd_nats"]["low"] is None
+
+
+def test_small_and_empty_sets_have_rows_without_what_is_unknown() -> None:
+    members = _members(("a", 3), ("b", 1))
+    eps = Epsilons(nats=(0.01,), percent=(), seed_sd=(1.0,))
+    tables = _rows(_losses([2.0, 2.5, 3.0, 1.0]), members, eps, pool=REFERENCES["pool"])
+    sets = {r["rashomon_set"]: r for r in tables["rashomon_set"]}
+    empty = "c/a/causal | pool | 0.01 nats"
+    assert (sets[empty]["members"], sets[empty]["share"]) == (0, 0)
+    metrics = [r for r in tables["rashomon_metric"] if r["rashomon_set"] == empty]
+    assert len(metrics) == 3
+    assert all(r["value"] is r["low"] is None and r["members_used"] == 0 for r in metrics)
+    one = {
+        r["metric"]: r["value"]
+        for r in tables["rashomon_metric"]
+        if r["rashomon_set"] == "c/b/causal | pool | 0.01 nats"
+    }
+    assert one == {"mean_nats": pytest.approx(1.0), "sd_nats": None, "document_sd_nats": None}
+    assert "c/b/causal | pool | 1 seed_sd" not in sets
+
+
+def test_a_single_document_gives_no_probability() -> None:
+    eps = Epsilons(nats=(0.2,), percent=(), seed_sd=())
+    tables = _rows(_losses([2.0, 2.1, 2.2], documents=1), _members(("a", 3)), eps)
+    assert all(r["probability"] is None for r in tables["rashomon_member"])
+    assert all(r["low"] is None for r in tables["rashomon_metric"])
+
+
+def test_rows_have_the_columns_of_the_schema() -> None:
+    tables = _rows(_losses([2.0, 2.1, 2.2]), _members(("a", 3)), Epsilons())
+    text = SCHEMA.read_text()
+    for table, rows in tables.items():
+        body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", text, re.S)
+        assert body
+        columns = {line.split()[0] for line in body[1].strip().splitlines()} - {"artifact"}
+        assert rows
+        assert all(set(row) == columns for row in rows), table
+
+
+def test_losses_that_do_not_fit_the_members_are_refused() -> None:
+    good = _losses([2.0, 2.1])
+    settings = Rashomon()
+    with pytest.raises(ValueError, match="measure losses"):
+        rashomon_rows(good, _losses([2.0]), _members(("a", 2)), settings, STATISTICS)

@@ -1,0 +1,64 @@
+"""
+What the members have in common and what they do not: one job for all members of a corpus.
+
+REQUIRED INPUTS
+    results/evaluation/<key>/manifest.json of every member   (rashomon, myopia)
+    results/training/<key>/manifest.json of every member     (divergence)
+    results/probe/<key>/manifest.json                        (divergence)
+
+OUTPUTS
+    results/rashomon/<key>/manifest.json
+        tables/rashomon_set.parquet, rashomon_member.parquet, rashomon_metric.parquet
+    results/divergence/<key>/manifest.json
+        tables/model_probe.parquet, pair_divergence.parquet, pool_divergence.parquet,
+        noise_floor.parquet, contrast.parquet
+    results/myopia/<key>/manifest.json
+        tables/myopia_gap.parquet, contrast.parquet
+"""
+
+rule rashomon:
+    input:
+        made_from("rashomon"),
+    output:
+        "results/rashomon/{key}/manifest.json",
+    log:
+        "results/rashomon/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("rashomon"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    shell:
+        "manymasks run rashomon {wildcards.key} --lines"
+
+rule divergence:
+    input:
+        made_from("divergence"),
+    output:
+        "results/divergence/{key}/manifest.json",
+    log:
+        "results/divergence/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("divergence"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    shell:
+        "manymasks run divergence {wildcards.key} --lines"
+
+rule myopia:
+    input:
+        made_from("myopia"),
+    output:
+        "results/myopia/{key}/manifest.json",
+    log:
+        "results/myopia/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("myopia"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    shell:
+        "manymasks run myopia {wildcards.key} --lines"

@@ -1,0 +1,38 @@
+"""
+The page, and the figures it is made of.
+
+REQUIRED INPUTS
+    results/database/<key>/manifest.json
+
+OUTPUTS
+    results/report/<key>/manifest.json
+        report.html   linked as results/report.html
+        headline.png
+    `snakemake --report` shows the page and the picture too; they are declared then only, since
+    a manifest is all that a run may rely on.
+"""
+
+
+rule report:
+    input:
+        made_from("report"),
+    output:
+        "results/report/{key}/manifest.json",
+        *[
+            report(
+                f"results/report/{{key}}/{name}",
+                caption="../report/page.rst",
+                category="Study",
+                labels={"content": content},
+            )
+            for name, content in STUDY.shown_in_reports
+        ],
+    log:
+        "results/report/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("report"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    shell:
+        "manymasks run report {wildcards.key} --lines"
