@@ -193,8 +193,8 @@ def explain(options: argparse.Namespace) -> int:
         found = [node for node in nodes if node.digest.startswith(options.key)]
     if not found:
         raise UserError(
-            f"{options.key}: no artifact in {layout.results} and no node of the plan has a key that "
-            "begins so. `manymasks plan` lists them."
+            f"{options.key}: no artifact in {layout.results} and no node of the plan has a key "
+            "that begins so. `manymasks plan` lists them."
         )
     if len(found) > 1:
         raise UserError(f"{options.key}: begins {len(found)} keys; give more digits")
@@ -223,14 +223,18 @@ def verify(options: argparse.Namespace) -> int:
     from manymasks.store.manifest import all_manifests, damaged_files
 
     layout = Layout(options.results)
-    artifacts, files, size, damaged = 0, 0, 0, []
+    artifacts, files, size = 0, 0, 0
+    damaged: list[str] = []
+    folders: list[str] = []
     for manifest in all_manifests(layout):
         artifacts += 1
         files += len(manifest.files)
         size += sum(file.bytes for file in manifest.files)
-        damaged += damaged_files(layout.folder(manifest.stage, manifest.key), manifest)
+        folder = layout.folder(manifest.stage, manifest.key)
+        found = damaged_files(folder, manifest)
+        damaged += found
+        folders += [str(folder)] if found else []
     if damaged:
-        folders = sorted({str(Path(line.partition(":")[0]).parent) for line in damaged})
         raise UserError(
             "\n".join(damaged)
             + f"\n{len(damaged)} of {files} files are not what their manifests say. Delete and run "
@@ -277,13 +281,18 @@ def sql(options: argparse.Namespace) -> int:
     elif options.file:
         try:
             statement = options.file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"{options.file}: cannot be read ({error.strerror})") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{options.file}: cannot be read as text ({error})") from error
     else:
         statement = sys.stdin.read() if options.query == "-" else options.query
     if options.form == "parquet" and not options.output and sys.stdout.isatty():
         raise UserError("Parquet is not for a terminal: add --output FILE")
-    query.run(database, statement, options.form, options.output or sys.stdout.buffer)
+    try:
+        query.run(database, statement, options.form, options.output or sys.stdout.buffer)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"{options.output}: cannot be written ({error.strerror})") from error
     return 0
 
 
@@ -310,5 +319,5 @@ def doctor(options: argparse.Namespace) -> int:
     print(
         f"study      '{planned.study.name}': {len(left)} of {len(planned.nodes)} artifacts to make"
     )
-    print(f"lock       {snakemake_lock(layout)}")
+    print(f"lock       {snakemake_lock()}")
     return 0

@@ -312,7 +312,10 @@ def test_hundreds_of_artifacts_load_quickly(tmp_path: Path) -> None:
     assert time.process_time() - start < 10
 
 
-def test_a_renamed_class_goes_by_its_current_name(results: ExampleResults, tmp_path: Path) -> None:
+def test_a_renamed_class_goes_by_its_current_name(
+    example: tuple[ExampleResults, Path], tmp_path: Path
+) -> None:
+    results, _ = example
     renamed = {key: label.replace("/w32/", "/tiny/") for key, label in results.current.items()}
     load(results.root, renamed, tmp_path / "x.duckdb")
     sizes = ask(tmp_path / "x.duckdb", "SELECT DISTINCT size FROM current_model ORDER BY ALL")

@@ -16,11 +16,12 @@ OUTPUTS
         tables/myopia_gap.parquet, contrast.parquet
 """
 
+
 rule rashomon:
     input:
         made_from("rashomon"),
     output:
-        "results/rashomon/{key}/manifest.json",
+        update("results/rashomon/{key}/manifest.json"),
     log:
         "results/rashomon/{key}/log.txt",
     wildcard_constraints:
@@ -31,11 +32,12 @@ rule rashomon:
     shell:
         "manymasks run rashomon {wildcards.key} --lines"
 
+
 rule divergence:
     input:
         made_from("divergence"),
     output:
-        "results/divergence/{key}/manifest.json",
+        update("results/divergence/{key}/manifest.json"),
     log:
         "results/divergence/{key}/log.txt",
     wildcard_constraints:
@@ -48,11 +50,12 @@ rule divergence:
     shell:
         "manymasks run divergence {wildcards.key} --lines"
 
+
 rule myopia:
     input:
         made_from("myopia"),
     output:
-        "results/myopia/{key}/manifest.json",
+        update("results/myopia/{key}/manifest.json"),
     log:
         "results/myopia/{key}/log.txt",
     wildcard_constraints:

@@ -10,18 +10,19 @@ OUTPUTS
         tables/corpus.parquet
 """
 
+
 rule corpus:
     input:
         made_from("corpus"),
     output:
-        "results/corpus/{key}/manifest.json",
+        update("results/corpus/{key}/manifest.json"),
     log:
         "results/corpus/{key}/log.txt",
     wildcard_constraints:
         key=keys("corpus"),
+    retries: 2
     conda:
         "../../envs/manymasks.yaml"
     threads: 1
-    retries: 2
     shell:
         "manymasks run corpus {wildcards.key} --lines"

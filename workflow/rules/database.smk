@@ -9,11 +9,12 @@ OUTPUTS
         manymasks.duckdb   linked as results/manymasks.duckdb
 """
 
+
 rule database:
     input:
         made_from("database"),
     output:
-        "results/database/{key}/manifest.json",
+        update("results/database/{key}/manifest.json"),
     log:
         "results/database/{key}/log.txt",
     wildcard_constraints:

@@ -13,11 +13,12 @@ OUTPUTS
         contexts.npz, tables/probe.parquet
 """
 
+
 rule evaluation:
     input:
         made_from("evaluation"),
     output:
-        "results/evaluation/{key}/manifest.json",
+        update("results/evaluation/{key}/manifest.json"),
     log:
         "results/evaluation/{key}/log.txt",
     wildcard_constraints:
@@ -30,11 +31,12 @@ rule evaluation:
     shell:
         "manymasks run evaluation {wildcards.key} --lines"
 
+
 rule probe:
     input:
         made_from("probe"),
     output:
-        "results/probe/{key}/manifest.json",
+        update("results/probe/{key}/manifest.json"),
     log:
         "results/probe/{key}/log.txt",
     wildcard_constraints:

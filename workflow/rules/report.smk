@@ -17,7 +17,7 @@ rule report:
     input:
         made_from("report"),
     output:
-        "results/report/{key}/manifest.json",
+        update("results/report/{key}/manifest.json"),
         *[
             report(
                 f"results/report/{{key}}/{name}",

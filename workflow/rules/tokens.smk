@@ -11,11 +11,12 @@ OUTPUTS
         train-*.arrow, select-*.arrow, measure-*.arrow
 """
 
+
 rule tokenizer:
     input:
         made_from("tokenizer"),
     output:
-        "results/tokenizer/{key}/manifest.json",
+        update("results/tokenizer/{key}/manifest.json"),
     log:
         "results/tokenizer/{key}/log.txt",
     wildcard_constraints:
@@ -26,11 +27,12 @@ rule tokenizer:
     shell:
         "manymasks run tokenizer {wildcards.key} --lines"
 
+
 rule tokens:
     input:
         made_from("tokens"),
     output:
-        "results/tokens/{key}/manifest.json",
+        update("results/tokens/{key}/manifest.json"),
     log:
         "results/tokens/{key}/log.txt",
     wildcard_constraints:

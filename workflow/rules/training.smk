@@ -11,11 +11,12 @@ OUTPUTS
     While it runs, state/ holds what a killed training goes on from.
 """
 
+
 rule training:
     input:
         made_from("training"),
     output:
-        "results/training/{key}/manifest.json",
+        update("results/training/{key}/manifest.json"),
     log:
         "results/training/{key}/log.txt",
     wildcard_constraints:

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from manymasks.config.reading import Document, Where, read_yaml, scalar
+from manymasks.config.reading import Document, Where, read_text, read_yaml
 from manymasks.config.study import Study
 from manymasks.errors import UserError
 
@@ -20,7 +20,7 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
     """Read a study from files, later ones over earlier ones, and overrides over all.
 
     Mappings merge, lists and values replace, and `name: null` takes a named corpus, size,
-    variant or probe away. Texts in `overrides` are read as a file would have them.
+    variant, probe or reference away. Texts in `overrides` are read as a file would have them.
 
     Raises:
         UserError: lists every problem of every file: YAML that cannot be read, keys given
@@ -28,19 +28,25 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
     """
     documents = [read_yaml(path) for path in files]
     if overrides:
-        documents.append(Document(Path(COMMAND_LINE), _read_texts(dict(overrides))))
+        typed = Document(Path(COMMAND_LINE))
+        typed.values = _read_texts(dict(overrides), (), typed)
+        # What is typed has no lines: the command line is named instead.
+        typed.lines.clear()
+        documents.append(typed)
     problems = [problem for document in documents for problem in document.problems]
     merged: dict[str, Any] = {}
     for document in documents:
         merged = _merge(merged, document.values)
-    # Where the YAML itself is broken, settings are missing that were meant to be there.
-    broken = [d for d in documents if d.problems and not d.values]
-    if not broken:
-        study, mistakes = _validate(merged)
-        problems += [_located(where, text, documents) for where, text in mistakes]
-        if study is not None and not problems:
-            return study
-    raise UserError("\n".join(dict.fromkeys(problems)))
+    study, mistakes = _validate(merged)
+    if any(document.problems and not document.values for document in documents):
+        # A file that cannot be read leaves settings missing that were meant to be there.
+        mistakes = [each for each in mistakes if not each[1].startswith(MISSING)]
+    else:
+        mistakes += _cross_field_mistakes(merged, {str(where[0]) for where, _ in mistakes})
+    problems += [_located(where, text, documents) for where, text in mistakes]
+    if study is None or problems:
+        raise UserError("\n".join(dict.fromkeys(problems)))
+    return study
 
 
 def _merge(below: Any, above: Any) -> Any:
@@ -52,30 +58,71 @@ def _merge(below: Any, above: Any) -> Any:
     return merged
 
 
-def _read_texts(value: Any) -> Any:
+def _read_texts(value: Any, where: Where, document: Document) -> Any:
     if isinstance(value, Mapping):
-        return {key: _read_texts(item) for key, item in value.items()}
+        return {key: _read_texts(item, (*where, key), document) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_read_texts(item) for item in value]
-    return scalar(value) if isinstance(value, str) and value else value
+        return [_read_texts(item, (*where, i), document) for i, item in enumerate(value)]
+    return read_text(value, where, document) if isinstance(value, str) and value else value
 
 
-_REMOVABLE = ("corpora", "sizes", "variants", "probes")
+NAMED = (("corpora",), ("sizes",), ("variants",), ("probes",), ("rashomon", "references"))
+"""Mappings whose keys are names of a person's choice; a name set to null is taken away."""
+MISSING = "is missing"
+
+
+def _without_removed(value: Any, where: tuple[str, ...] = ()) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_removed(item, (*where, name))
+        for name, item in value.items()
+        if item is not None or where not in NAMED
+    }
 
 
 def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, str]]]:
-    values = {
-        key: {name: item for name, item in value.items() if item is not None}
-        if key in _REMOVABLE and isinstance(value, dict)
-        else value
-        for key, value in values.items()
-    }
+    values = _without_removed(values)
     try:
         # JSON mode: strict about types, yet a list is a tuple and a whole number a float.
         study = Study.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        return None, [_in_words(e, values) for e in error.errors()]
-    return study, [(tuple(where.split(".")), text) for where, text in study.cross_field_problems()]
+        # Items that are wrong make pydantic call their list too short as well.
+        real = [e for e in error.errors() if e["type"] != "too_short" or _is_short(e)]
+        return None, [_in_words(e, values) for e in real]
+    return study, []
+
+
+def _is_short(error: ErrorDetails) -> bool:
+    return len(error["input"]) < int(error["ctx"]["min_length"])
+
+
+# Sections a check reads beside the one it complains about.
+_READ_WITH = {
+    "myopia": {"variants"},
+    "probes": {"training"},
+    "evaluation": {"training"},
+}
+_STAND_IN: dict[str, Any] = {
+    "corpora": {"any": {"kind": "pydocs"}},
+    "sizes": {"any": {"width": 4}},
+    "variants": {"any": {"gradient": "causal"}},
+}
+
+
+def _cross_field_mistakes(values: dict[str, Any], wrong: set[str]) -> list[tuple[Where, str]]:
+    """Mistakes between sections, those that are wrong in themselves left out."""
+    kept = {section: value for section, value in values.items() if section not in wrong}
+    kept |= {section: _STAND_IN[section] for section in wrong & _STAND_IN.keys()}
+    study, mistakes = _validate(kept)
+    if study is None:
+        return mistakes
+    found = [(tuple(where.split(".")), text) for where, text in study.cross_field_problems()]
+    return [
+        (where, text)
+        for where, text in found
+        if not wrong & {where[0], *_READ_WITH.get(where[0], ())}
+    ]
 
 
 def _located(where: Where, text: str, documents: Sequence[Document]) -> str:
@@ -105,7 +152,7 @@ def _dotted(where: Where) -> str:
 
 
 def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
-    where = _path(error["loc"], values)
+    where = _path(error["loc"], values, absent=error["type"] == "missing")
     kind, found = error["type"], _shown(error["input"])
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
@@ -113,7 +160,7 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
     if kind in ("missing", "union_tag_not_found"):
         if kind == "union_tag_not_found":
             where = (*where, "kind")
-        return where, "is missing: this setting has no default" + _expected(where)
+        return where, f"{MISSING}: this setting has no default" + _expected(where)
     if kind in ("literal_error", "enum", "union_tag_invalid"):
         if kind == "union_tag_invalid":
             where, found = (*where, "kind"), repr(context.get("tag"))
@@ -123,6 +170,8 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
         return where, f"must be {allowed}, found {found}{hint}"
     if kind == "value_error":
         return where, error["msg"].removeprefix("Value error, ")
+    if kind == "too_short":
+        return where, f"must have at least {context['min_length']}, found {found}"
     if kind == "string_pattern_mismatch":
         return where, f"must match {context.get('pattern')}, found {found}"
     expected = {
@@ -144,7 +193,7 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
     return where, f"must be {message}, found {found}"
 
 
-def _path(loc: Sequence[str | int], values: Any) -> Where:
+def _path(loc: Sequence[str | int], values: Any, absent: bool) -> Where:
     """The place in the file: pydantic adds the tag of a union and `[key]`, people do not."""
     where: list[str | int] = []
     for i, step in enumerate(loc):
@@ -154,7 +203,7 @@ def _path(loc: Sequence[str | int], values: Any) -> Where:
         if inside:
             where.append(step)
             values = values[step]
-        elif i == len(loc) - 1 and step != "[key]":
+        elif i == len(loc) - 1 and absent:
             where.append(step)
     return tuple(where)
 
@@ -179,8 +228,10 @@ def _suggestion(where: Where) -> str:
         return f" Did you mean {_dotted((*parent, near[0]))}?"
     elsewhere = [path for path in known if path.rpartition(".")[2] == name]
     if elsewhere:
-        return f" Did you mean {elsewhere[0]}?"
-    near = difflib.get_close_matches(".".join((*shape, name)), known, 1, 0.7)
+        return f" Did you mean {min(elsewhere, key=lambda path: '<' in path)}?"
+    whole = ".".join((*shape, name))
+    others = [path for path in known if not whole.startswith(f"{path}.")]
+    near = difflib.get_close_matches(whole, others, 1, 0.7)
     if near and "<" not in near[0]:
         return f" Did you mean {near[0]}?"
     return " Settings here: " + ", ".join(path.rpartition(".")[2] for path in beside) + "."
@@ -190,7 +241,7 @@ def _expected(where: Where) -> str:
     shape = ".".join((*_shape(where[:-1]), str(where[-1])))
     for steps, field in settings_of(Study):
         if ".".join(steps) == shape and field.description:
-            return f" ({field.description.rstrip('.')})"
+            return f" ({' '.join(field.description.split()).rstrip('.')})"
     return ""
 
 
@@ -198,13 +249,9 @@ def _shape(where: Where) -> tuple[str, ...]:
     """`sizes.base` is `sizes.<name>`: as the settings are listed."""
     shape: list[str] = []
     for step in where:
-        named = shape in (["corpora"], ["sizes"], ["variants"], ["probes"]) or shape == [
-            "rashomon",
-            "references",
-        ]
         if isinstance(step, int):
             step = "<item>"
-        shape.append("<name>" if named else step)
+        shape.append("<name>" if tuple(shape) in NAMED else step)
     return tuple(shape)
 
 

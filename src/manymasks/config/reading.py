@@ -42,9 +42,12 @@ for _tag, _pattern, _first in (
     _Core.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
-def scalar(text: str) -> Any:
-    """The value of an unquoted word, as a configuration file would have it."""
-    return _value(yaml.compose(text, Loader=_Core), (), Document(Path()))
+def read_text(text: str, where: Where, document: Document) -> Any:
+    """The value of a text as a file would have it; problems are added to the document's."""
+    try:
+        return _value(yaml.compose(text, Loader=_Core), where, document)
+    except yaml.YAMLError:
+        return text
 
 
 def read_yaml(path: Path) -> Document:
@@ -81,9 +84,17 @@ def read_yaml(path: Path) -> Document:
     return document
 
 
-def _value(node: yaml.Node | None, where: Where, document: Document) -> Any:
+def _value(
+    node: yaml.Node | None, where: Where, document: Document, around: tuple[yaml.Node, ...] = ()
+) -> Any:
     if node is None:
         return None
+    if any(node is each for each in around):
+        document.problems.append(
+            f"{document.path} line {node.start_mark.line + 1}: contains itself, by its own anchor"
+        )
+        return None
+    around = (*around, node)
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         first: dict[str, int] = {}
@@ -101,18 +112,26 @@ def _value(node: yaml.Node | None, where: Where, document: Document) -> Any:
                 continue
             first[key] = line
             document.lines[(*where, key)] = line
-            values[key] = _value(value_node, (*where, key), document)
+            values[key] = _value(value_node, (*where, key), document, around)
         return values
     if isinstance(node, yaml.SequenceNode):
         items = []
         for i, item in enumerate(node.value):
             document.lines[(*where, i)] = item.start_mark.line + 1
-            items.append(_value(item, (*where, i), document))
+            items.append(_value(item, (*where, i), document, around))
         return items
-    return _scalar(node.tag.rpartition(":")[2], node.value)
+    try:
+        return _scalar(node.tag.removeprefix("tag:yaml.org,2002:"), node.value)
+    except ValueError:
+        document.problems.append(
+            f"{document.path} line {node.start_mark.line + 1}: '{node.value[:40]}' cannot be read "
+            f"as {node.tag}: write it without the tag"
+        )
+        return node.value
 
 
 def _scalar(tag: str, text: str) -> Any:
+    """The value of a word; ValueError for a tag that is not in the core schema or does not fit."""
     if tag == "null":
         return None
     if tag == "bool":
@@ -124,4 +143,6 @@ def _scalar(tag: str, text: str) -> Any:
         # `2e6` steps is a whole number to the person who writes it.
         whole = number.is_integer() and "." not in text
         return int(number) if whole else number
+    if tag != "str":
+        raise ValueError(tag)
     return text

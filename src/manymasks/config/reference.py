@@ -31,7 +31,8 @@ INTRODUCTION = """\
 
 A study is `config.yaml`, then each file given with `--configfile`, then `--config`, later ones
 over earlier ones. Mappings merge, lists and values replace, and `name: null` takes a named
-corpus, size, variant or probe away. `schema.json` lets an editor complete and check the files.
+corpus, size, variant, probe or reference away. `schema.json` lets an editor complete and check
+the files.
 
 | file | what it is |
 |---|---|
@@ -47,12 +48,31 @@ anew beside the old. An **operational** setting says how the work is done and is
 
 
 def schema() -> str:
-    """JSON Schema of a study file; overlays set less, so nothing is required."""
+    """JSON Schema of a study file or an overlay, which sets less and takes names away."""
     written = Study.model_json_schema()
+    _loosen(written)
     written["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     written["title"] = "A manymasks study"
-    written.pop("required", None)
     return json.dumps(written, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _loosen(part: Any) -> None:
+    """Require nothing, and let `null` stand for a name that is taken away."""
+    if isinstance(part, list):
+        for item in part:
+            _loosen(item)
+    if not isinstance(part, dict):
+        return
+    if isinstance(part.get("required"), list):
+        del part["required"]
+    if "discriminator" in part:
+        del part["discriminator"]
+        part["anyOf"] = part.pop("oneOf")
+    for item in part.values():
+        _loosen(item)
+    if isinstance(named := part.get("patternProperties"), dict):
+        for pattern, item in named.items():
+            named[pattern] = {"anyOf": [item, {"type": "null"}]}
 
 
 def readme() -> str:

@@ -16,12 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Settings(BaseModel):
     """Frozen, and strict about names: a key that is not a setting is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def operational(default: Any, **constraints: Any) -> Any:
@@ -153,6 +156,8 @@ class Size(Settings):
     """Hidden width of the MLP in units of the width."""
     activation: Literal["gelu", "relu2"] = "gelu"
     """Nonlinearity of the MLP: GELU or squared ReLU."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak learning rate of this size; null takes training.learning_rate."""
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
@@ -170,7 +175,7 @@ class Variant(Settings):
     gradient: Literal["causal", "myopic"]
     """`causal`: ordinary attention. `myopic`: no gradient reaches an earlier position."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Peak learning rate of this variant; null takes training.learning_rate."""
+    """Peak learning rate of this variant; null takes that of the size."""
 
 
 class Training(Settings):
@@ -214,9 +219,9 @@ class Training(Settings):
 class Seeds(Settings):
     """Initial weights and data order are seeded apart and crossed: one model for each pair."""
 
-    init: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2)
+    init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1, 2)
     """Seeds of the initial weights."""
-    order: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1)
+    order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1)
     """Seeds of the data order."""
 
     @model_validator(mode="after")

@@ -32,8 +32,8 @@ def load(
     """Build the database `target` from every artifact below `results`.
 
     `current` maps the keys (12 hex digits) that the current study uses to what it calls them;
-    artifacts of earlier settings are loaded too and marked. Returns rows by table, and under `missing_payloads` the
-    number of tables that a manifest lists but that are gone (evicted).
+    artifacts of earlier settings are loaded too and marked. Returns rows by table, and under
+    `missing_payloads` the number of tables that a manifest lists but that are gone (evicted).
 
     Raises UserError, leaving `target` as it was, where a manifest cannot be read, a table is
     not in the schema, its columns do not fit it, or its rows are not unique in its grain.
@@ -48,7 +48,7 @@ def load(
         _verify(building, rows)
         with building.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(building, target)
+        building.replace(target)
         _sync_folder(target.parent)
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise UserError(

@@ -32,7 +32,7 @@ def _checked(value: Any) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} has no canonical form")
-        return value
+        return value + 0.0  # -0.0 is 0.0
     if isinstance(value, dict):
         return {_checked(key): _checked(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -16,6 +16,7 @@ from typing import Any
 
 from manymasks.config.study import Corpus, FilesCorpus, PydocsCorpus, Study, identity
 from manymasks.corpora.versions import versions
+from manymasks.errors import UserError
 from manymasks.plan.canonical import digest
 from manymasks.plan.closure import code_of
 from manymasks.plan.sources import digests
@@ -98,7 +99,8 @@ def plan_study(study: Study, base: Path) -> Plan:
         base: folder that local text files are named from.
 
     Raises:
-        UserError: for local files or packages that a corpus names and that are not there.
+        UserError: for local files or packages that a corpus names and that are not there, and
+            for two names of the same thing.
     """
     nodes: list[Node] = []
 
@@ -161,7 +163,14 @@ def plan_study(study: Study, base: Path) -> Plan:
         for stage in STAGES
         if any(node.stage == stage for node in nodes)
     }
-    labels = {node.key: node.label for node in nodes}
+    labels: dict[str, str] = {}
+    for node in nodes:
+        same = labels.setdefault(node.key, node.label)
+        if same != node.label:
+            raise UserError(
+                f"{node.label} and {same} are one and the same: equal text, settings and seeds "
+                "under two names. Give each once."
+            )
     database = add("database", "", {"labels": labels}, **by_stage)
     settings = identity(study)
     add("report", "", {"study": settings}, database=(database,))
@@ -172,16 +181,16 @@ def _members(study: Study, corpus: str) -> Iterator[tuple[dict[str, Any], dict[s
     """Who each member is, and the settings of its training."""
     for size_name, size in study.sizes.items():
         for variant_name, variant in study.variants.items():
-            training = identity(study.training)
-            chosen = identity(variant)
-            training["learning_rate"] = chosen.pop("learning_rate") or training["learning_rate"]
+            training, shape, chosen = map(identity, (study.training, size, variant))
+            rates = [each.pop("learning_rate") for each in (chosen, shape, dict(training))]
+            training["learning_rate"] = next(rate for rate in rates if rate is not None)
             for seed_init in study.seeds.init:
                 for seed_order in study.seeds.order:
                     seeds = {"seed_init": seed_init, "seed_order": seed_order}
                     member = {"corpus": corpus, "size": size_name, "variant": variant_name, **seeds}
                     yield (
                         member,
-                        {"size": identity(size), "variant": chosen, "training": training, **seeds},
+                        {"size": shape, "variant": chosen, "training": training, **seeds},
                     )
 
 

@@ -57,8 +57,8 @@ def contexts(
     windows, owners = _cut(documents, context, end_of_text)
     if len(set(owners)) < 2:
         raise UserError(
-            f"the measure split has {len(set(owners))} documents of {context} tokens or more, and a "
-            "probe needs at least 2: lower training.context, or give measure more documents"
+            f"the measure split has {len(set(owners))} documents of {context} tokens or more, and "
+            "a probe needs at least 2: lower training.context, or give measure more documents"
         )
     generator = np.random.default_rng([settings.seed, 0])
     chosen = np.sort(generator.permutation(len(windows))[: settings.windows])

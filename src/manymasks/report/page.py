@@ -52,7 +52,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         partial.write_text(html, encoding="utf-8")
-        os.replace(partial, out)
+        partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
 

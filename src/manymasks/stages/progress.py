@@ -57,7 +57,8 @@ class Progress:
 
 def _number(value: float) -> str:
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
-        if value >= size:
+        # As rounded: 999,600 is 1 M, not 1e+03 k.
+        if value >= 0.9995 * size:
             return f"{value / (size if size > 1e4 else 1e3):.3g}{unit}"
     return f"{value:.3g}" if value < 10 and value != int(value) else f"{value:.0f}"
 

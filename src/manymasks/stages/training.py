@@ -54,13 +54,16 @@ def make(job: Job) -> dict[str, Any]:
         )
         return torch.from_numpy(stream.gather(starts, settings.context + 1)).to(device)
 
+    state = job.state / "training.safetensors"
+    if state.exists():
+        job.say("goes on from its last saved state")
     per_step = settings.batch * settings.context
     progressed = train(
         model,
         settings,
         windows_of,
         torch.from_numpy(_evenly(select, settings)).to(device),
-        state=job.state / "training.safetensors",
+        state=state,
         checkpoint_seconds=job.machine.checkpoint_seconds,
         on_step=lambda step, note: job.report(
             step * per_step, settings.steps * per_step, f"tokens, step {step}, {note}"

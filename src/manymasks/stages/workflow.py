@@ -5,7 +5,6 @@ artifacts as plain files. Where a person asks about all jobs (`--report`, `--dag
 some (`--forceall`), the rules get every key.
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,10 @@ from manymasks.stages.run import write_node
 from manymasks.store.atomic import link
 from manymasks.store.layout import Layout
 from manymasks.store.lock import holder, try_lock
+from manymasks.store.manifest import read_manifest
 
 RESULTS = Path("results")
+RUN_LOCK = Path(".snakemake/manymasks.lock")
 REPORTING = ("--report", "--report-after-run")
 ALL_JOBS = (
     *REPORTING, "--dag", "--rulegraph", "--filegraph", "--d3dag", "--summary",
@@ -63,7 +64,7 @@ class Session:
             plan = plan_study(load_study(files, overrides), Path())
             check_lengths(plan, layout)
             nodes = plan.nodes if given & set(ALL_JOBS) else missing(plan, layout)
-            held = _run_lock(layout) if is_main and not given & set(NO_LOCK) else []
+            held = _run_lock() if is_main and not given & set(NO_LOCK) else []
         except UserError as error:
             print(f"\n{error}\n", file=sys.stderr)
             sys.exit(1)
@@ -129,41 +130,40 @@ def check_lengths(plan: Plan, layout: Layout) -> None:
     for node in plan.nodes:
         manifest = layout.manifest(node.stage, node.key)
         if node.stage == "tokens" and manifest.exists():
-            figures = json.loads(manifest.read_text(encoding="utf-8"))["figures"]
-            for split, tokens in figures["tokens"].items():
-                if tokens <= context:
+            for split, tokens in read_manifest(manifest).figures["tokens"].items():
+                if tokens < 2 * context:
                     problems.append(
                         f"corpora.{node.label.partition('/')[2]}: its {split} split has {tokens} "
-                        f"tokens, too short for training.context ({context}): lower the context "
-                        f"or give {split} more text"
+                        f"tokens, too short for training.context ({context}), which needs "
+                        f"{2 * context}: lower the context or give {split} more text"
                     )
     if problems:
         raise UserError("\n".join(problems))
 
 
-def _run_lock(layout: Layout) -> list[IO[str]]:
+def _run_lock() -> list[IO[str]]:
     """Hold the lock of this run, and tell a dead run's Snakemake lock from a live one's.
 
     Raises:
         UserError: if another run is alive, or Snakemake's lock is there and none is.
     """
-    file = try_lock(_run_lock_path(layout))
+    file = try_lock(RUN_LOCK)
     if file is None or _snakemake_locked():
-        state = snakemake_lock(layout, held=file is not None)
+        state = snakemake_lock(held=file is not None)
         if file is not None:
             file.close()
         raise UserError(state)
     return [file]
 
 
-def snakemake_lock(layout: Layout, held: bool = False) -> str:
+def snakemake_lock(held: bool = False) -> str:
     """Whether a run is alive here, or died and left Snakemake's lock; what to type then."""
-    file = None if held else try_lock(_run_lock_path(layout))
+    file = None if held else try_lock(RUN_LOCK)
     if file is not None:
         file.close()
     elif not held:
         return (
-            f"Another run is at work here: {holder(_run_lock_path(layout))}. Wait until it has "
+            f"Another run is at work here: {holder(RUN_LOCK)}. Wait until it has "
             "ended. (A run in another folder may share these results: each artifact is made once.)"
         )
     if not _snakemake_locked():
@@ -174,10 +174,6 @@ def snakemake_lock(layout: Layout, held: bool = False) -> str:
         "and then your command again: what was complete stays, and a training that was "
         "interrupted goes on from its last saved state."
     )
-
-
-def _run_lock_path(layout: Layout) -> Path:
-    return layout.results / ".run.lock"
 
 
 def _snakemake_locked() -> bool:

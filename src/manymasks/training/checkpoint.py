@@ -72,6 +72,6 @@ def _save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -
         save_file(plain, temporary, metadata)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

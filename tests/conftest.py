@@ -1,0 +1,16 @@
+"""A test's marker is the folder it lies in."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0]
+        item.add_marker(folder)
+        if folder in ("workflow", "e2e"):
+            # One worker each: these tests share what is dear to make.
+            item.add_marker(pytest.mark.xdist_group(folder))

@@ -1,0 +1,148 @@
+"""A throw-away copy of the repository that workflow tests edit, and what Snakemake plans in it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproject.toml")
+OVERLAY = "config/smoke.yaml"
+
+JOB = re.compile(r"^(?:local)?rule (\w+):$|^    wildcards: key=([0-9a-f]{12})$", re.MULTILINE)
+PLAN_LINE = re.compile(
+    r"^\S+ +(?P<label>\S+) +(?P<key>[0-9a-f]{12})  (?P<state>done|will run|not needed)(?P<rest>.*)$"
+)
+TIME = 1_700_000_000
+"""Seconds since 1970 that every file of a complete study is as old as: long before any edit."""
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """A line of `manymasks plan`."""
+
+    label: str
+    key: str
+    state: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a copy of the workflow and of the package."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    def python(
+        self, *words: str, package: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python in the project, with its own copy of the package before any other."""
+        environment = {**os.environ, "PYTHONPATH": str(package or self.root / "src")}
+        environment.pop("SNAKEMAKE_PROFILE", None)
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def snakemake(
+        self, *words: str, overlay: str | None = OVERLAY, package: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the project."""
+        given = ("--configfile", overlay) if overlay else ()
+        return self.python("-m", "snakemake", *words, *given, package=package)
+
+    def manymasks(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the package in the project."""
+        return self.python("-m", "manymasks", *words)
+
+    def fabricate(self) -> None:
+        """Complete the study as it is configured now, without running a stage."""
+        done = self.python(str(Path(__file__).with_name("fabricate.py")), OVERLAY)
+        assert done.returncode == 0, done.stderr
+
+    def plan(self, overlay: str | None = OVERLAY) -> list[PlanLine]:
+        """What `manymasks plan` prints."""
+        done = self.manymasks("plan", *(("--configfile", overlay) if overlay else ()))
+        assert done.returncode == 0, done.stderr
+        return [
+            PlanLine(
+                line["label"], line["key"], line["state"], line["rest"].removeprefix(", because ")
+            )
+            for line in map(PLAN_LINE.match, done.stdout.splitlines())
+            if line
+        ]
+
+    def planned(self, *words: str, overlay: str | None = OVERLAY) -> set[str]:
+        """Labels of the jobs of a dry run, which are those that `manymasks plan` announces."""
+        done = self.snakemake("--cores", "2", "-n", *words, overlay=overlay)
+        assert done.returncode == 0, done.stdout + done.stderr
+        jobs: list[tuple[str, str]] = []
+        rule = ""
+        for match in JOB.finditer(done.stdout):
+            rule = match[1] or rule
+            if match[2]:
+                jobs.append((rule, match[2]))
+        assert bool(jobs) != ("Nothing to be done" in done.stdout + done.stderr)
+        lines = self.plan(overlay)
+        labels = {line.key: line.label for line in lines}
+        assert len(set(jobs)) == len(jobs)
+        assert all(labels[key].partition("/")[0] == rule for rule, key in jobs)
+        found = {labels[key] for _, key in jobs}
+        if not words:
+            assert found == {line.label for line in lines if line.state == "will run"}
+        return found
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Edit a file: `old`, which stands there once, becomes `new`."""
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def prepend(self, path: str, text: str) -> None:
+        """Edit a file: put text before what is in it."""
+        file = self.root / path
+        file.write_text(text + file.read_text(encoding="utf-8"), encoding="utf-8")
+
+    def manifest(self, label: str) -> Path:
+        """The manifest of an artifact of the study as it is configured now."""
+        (line,) = [line for line in self.plan() if line.label == label]
+        return self.results / label.partition("/")[0] / line.key / "manifest.json"
+
+    def tree(self) -> dict[str, tuple[int, int]]:
+        """Size and time of everything in the results folder."""
+        return {
+            str(path.relative_to(self.root)): (path.lstat().st_size, path.lstat().st_mtime_ns)
+            for path in self.results.rglob("*")
+        }
+
+
+def copy_repository(root: Path) -> Project:
+    """A project with a copy of the repository's files, all equally old, and no results."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, root / name, ignore=skipped)
+        else:
+            shutil.copy2(source, root / name)
+    return Project(root)
+
+
+def age(root: Path) -> None:
+    """Make every file as old as every other."""
+    for path in root.rglob("*"):
+        if not path.is_symlink():
+            os.utime(path, (TIME, TIME))
