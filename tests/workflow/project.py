@@ -11,6 +11,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproject.toml")
 OVERLAY = "config/smoke.yaml"
+NOTHING_TO_DO = "Nothing to be done"
 
 JOB = re.compile(r"^(?:local)?rule (\w+):$|^    wildcards: key=([0-9a-f]{12})$", re.MULTILINE)
 PLAN_LINE = re.compile(
@@ -83,22 +84,25 @@ class Project:
             if line
         ]
 
-    def planned(self, *words: str, overlay: str | None = OVERLAY) -> set[str]:
-        """Labels of the jobs of a dry run, which are those that `manymasks plan` announces."""
+    def jobs(self, *words: str, overlay: str | None = OVERLAY) -> set[tuple[str, str]]:
+        """Rule and key of each job of a dry run."""
         done = self.snakemake("--cores", "2", "-n", *words, overlay=overlay)
         assert done.returncode == 0, done.stdout + done.stderr
-        jobs: list[tuple[str, str]] = []
+        found: list[tuple[str, str]] = []
         rule = ""
         for match in JOB.finditer(done.stdout):
             rule = match[1] or rule
             if match[2]:
-                jobs.append((rule, match[2]))
-        assert bool(jobs) != ("Nothing to be done" in done.stdout + done.stderr)
+                found.append((rule, match[2]))
+        assert len(set(found)) == len(found)
+        assert bool(found) != (NOTHING_TO_DO in done.stdout)
+        return set(found)
+
+    def planned(self, *words: str, overlay: str | None = OVERLAY) -> set[str]:
+        """Labels of the jobs of a dry run, which are those that `manymasks plan` announces."""
         lines = self.plan(overlay)
-        labels = {line.key: line.label for line in lines}
-        assert len(set(jobs)) == len(jobs)
-        assert all(labels[key].partition("/")[0] == rule for rule, key in jobs)
-        found = {labels[key] for _, key in jobs}
+        labels = {(line.label.partition("/")[0], line.key): line.label for line in lines}
+        found = {labels[job] for job in self.jobs(*words, overlay=overlay)}
         if not words:
             assert found == {line.label for line in lines if line.state == "will run"}
         return found
@@ -115,10 +119,13 @@ class Project:
         file = self.root / path
         file.write_text(text + file.read_text(encoding="utf-8"), encoding="utf-8")
 
-    def manifest(self, label: str) -> Path:
-        """The manifest of an artifact of the study as it is configured now."""
-        (line,) = [line for line in self.plan() if line.label == label]
-        return self.results / label.partition("/")[0] / line.key / "manifest.json"
+    def manifests(self, *labels: str) -> list[Path]:
+        """The manifests of artifacts of the study as it is configured now."""
+        keys = {line.label: line.key for line in self.plan()}
+        return [
+            self.results / label.partition("/")[0] / keys[label] / "manifest.json"
+            for label in labels
+        ]
 
     def tree(self) -> dict[str, tuple[int, int]]:
         """Size and time of everything in the results folder."""

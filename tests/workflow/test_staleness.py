@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import product
 
 import pytest
-from project import Project
+from project import NOTHING_TO_DO, Project
 
 Edit = Callable[[Project], object]
 
@@ -56,7 +56,7 @@ def before(path: str, text: str) -> Edit:
 
 
 def delete(*labels: str) -> Edit:
-    return lambda project: [path.unlink() for path in [*map(project.manifest, labels)]]
+    return lambda project: [path.unlink() for path in project.manifests(*labels)]
 
 
 def touch_everything(project: Project) -> None:
@@ -232,8 +232,48 @@ def test_edit_makes_exactly_these_jobs_stale(project: Project, name: str) -> Non
     assert project.planned() == expected
 
 
+def test_smoke_and_default_study_are_planned_whole_in_a_fresh_clone(checkout: Project) -> None:
+    for overlay, expected in ((OVERLAY, SMOKE), (None, DEFAULT)):
+        found = checkout.planned(overlay=overlay)
+        assert Counter(label.partition("/")[0] for label in found) == expected
+        assert found == {line.label for line in checkout.plan(overlay)}
+    assert not checkout.results.exists()
+
+
 def test_command_line_settings_count_as_those_of_a_file(project: Project) -> None:
-    rate = ("--config", 'training={"learning_rate": 2e-3}')
-    assert project.planned(*rate) == set()
+    given = project.jobs("--config", 'training={"learning_rate": 2e-3}')
+    LEARNING_RATE(project)
+    assert given == project.jobs()
+    assert len(given) == len(members() | OF_ALL_MEMBERS)
+
+
+def test_switching_back_to_an_old_setting_makes_nothing(project: Project) -> None:
+    links = [project.results / name for name in ("manymasks.duckdb", "report.html")]
+    old = [path.parent for path in project.manifests("database", "report")]
+    config = (project.root / CONFIG).read_text()
+
+    LEARNING_RATE(project)
     project.fabricate()
-"""placeholder"""
+    assert project.planned() == NOTHING
+    done = project.snakemake("--cores", "1")
+    assert done.returncode == 0, done.stderr
+    new = [path.parent for path in project.manifests("database", "report")]
+    assert [link.resolve().parent for link in links] == new
+
+    (project.root / CONFIG).write_text(config)
+    assert project.planned() == NOTHING
+    # A dry run looks only: the links still show the study that was run last.
+    assert [link.resolve().parent for link in links] == new
+    done = project.snakemake("--cores", "1")
+    assert NOTHING_TO_DO in done.stdout + done.stderr
+    assert [link.resolve().parent for link in links] == old
+    assert not any(link.readlink().is_absolute() for link in links)
+
+
+@pytest.mark.parametrize("flags", [("-n",), ("-np",), ("--dry-run", "--quiet"), ("--summary",)])
+def test_a_dry_run_writes_nothing(project: Project, flags: tuple[str, ...]) -> None:
+    MORE_INIT(project)
+    tree = project.tree()
+    done = project.snakemake(*flags)
+    assert done.returncode == 0, done.stderr
+    assert project.tree() == tree

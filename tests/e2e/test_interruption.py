@@ -1,0 +1,109 @@
+"""Killed at any moment, shared between runs, on one core or two: the same weights."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from clones import Clone, clone
+
+STUDY = """\
+name: interrupted
+corpora:
+  pydocs: null
+  words: {kind: files, paths: [words.txt], separator: "\\n\\n", select: 0.2, measure: 0.2}
+tokenizer: {kind: bytes}
+sizes:
+  small: null
+  base: {width: 32}
+training: {context: 32, batch: 8, steps: 400, curve_every: 50, curve_windows: 8}
+seeds: {init: [0], order: [0]}
+evaluation: {position_edges: [0, 4]}
+probes: {shuffle: null}
+analyses: []
+machine: {checkpoint_seconds: 0.05, device: cpu}
+"""
+OVERLAY = ("--configfile", "study.yaml")
+
+
+def project(folder: Path) -> Clone:
+    made = clone(folder)
+    (folder / "study.yaml").write_text(STUDY)
+    chosen = random.Random(0)
+    words = ["".join(chosen.choices("abcdefgh", k=5)) for _ in range(60)]
+    paragraphs = [" ".join(chosen.choices(words, k=120)) for _ in range(60)]
+    (folder / "words.txt").write_text("\n\n".join(paragraphs))
+    return made
+
+
+def weights(made: Clone) -> dict[str, str]:
+    """SHA-256 of each member's weights file, by label."""
+    found = {}
+    for path in (made.folder / "results" / "training").glob("*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        (digest,) = [f["sha256"] for f in manifest["files"] if f["path"] == "weights.safetensors"]
+        found[manifest["label"]] = digest
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    made = project(tmp_path_factory.mktemp("e2e") / "undisturbed")
+    made.snakemake(*OVERLAY, cores=1)
+    found = weights(made)
+    assert len(found) == 2
+    return found
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path, undisturbed):
+    made = project(tmp_path / "killed")
+    states = made.folder / "results" / "training"
+
+    run = made.start("snakemake", "--cores", "2", *OVERLAY)
+    wait_for(lambda: len(list(states.glob("*/state/*.safetensors"))) == 2)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    assert not weights(made), "it was to be killed in the middle"
+
+    message = made.snakemake(*OVERLAY, expect=1)
+    assert "snakemake --unlock" in message and "Traceback" not in message
+    made.run("snakemake", "--unlock", *OVERLAY)
+    output = made.snakemake(*OVERLAY)
+    assert "goes on from its last saved state" in output
+    assert weights(made) == undisturbed
+    assert "Nothing to be done" in made.snakemake(*OVERLAY)
+    assert "all as their manifests say" in made.run("manymasks", "verify")
+
+
+def test_interrupted_it_says_so_and_goes_on(tmp_path, undisturbed):
+    """Ctrl-C: all processes of the terminal get the signal."""
+    made = project(tmp_path / "interrupted")
+    run = made.start("snakemake", "--cores", "2", *OVERLAY)
+    wait_for(lambda: list((made.folder / "results/training").glob("*/state/*.safetensors")))
+    os.killpg(run.pid, signal.SIGINT)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode != 0 and "Traceback" not in output
+    made.snakemake(*OVERLAY)
+    assert weights(made) == undisturbed
+
+
+def test_two_runs_on_one_results_folder_make_each_artifact_once(tmp_path, undisturbed):
+    one, other = project(tmp_path / "one"), project(tmp_path / "other")
+    (one.folder / "results").mkdir()
+    (other.folder / "results").symlink_to(one.folder / "results")
+    runs = [each.start("snakemake", "--cores", "2", *OVERLAY) for each in (one, other)]
+    for run in runs:
+        output, _ = run.communicate(timeout=300)
+        assert run.returncode == 0, output
+    assert weights(one) == undisturbed
+    assert "all as their manifests say" in one.run("manymasks", "verify")

@@ -1,0 +1,194 @@
+"""The smoke study, from corpus to report, and every question the README asks of it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from clones import ROOT, Clone
+
+MODELS = 12
+OVERLAY = ("--configfile", "config/smoke.yaml")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def ask(project: Clone, sql: str) -> list[tuple]:
+    path = project.folder / "results" / "manymasks.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_it_ends_with_a_database_and_a_report(smoke):
+    project, output = smoke
+    assert "The study 'smoke' is complete" in output
+    assert "Traceback" not in output
+    page = (project.folder / "results" / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=["']https?://""", page), "the page must stand alone"
+    for heading in ("Loss", "Rashomon", "ivergence", "yopia"):
+        assert heading in page
+    assert 50_000 < len(page) < 3_000_000
+
+
+def test_a_second_run_finds_nothing_to_do(smoke):
+    project, _ = smoke
+    assert "Nothing to be done" in project.snakemake(*OVERLAY)
+    assert "Everything is up to date" in project.run("manymasks", "plan", *OVERLAY)
+
+
+def test_every_artifact_is_intact_and_says_what_it_cost(smoke):
+    project, _ = smoke
+    assert "all as their manifests say" in project.run("manymasks", "verify")
+    manifests = list((project.folder / "results").glob("*/*/manifest.json"))
+    assert len(manifests) == 35
+    for path in manifests:
+        manifest = json.loads(path.read_text())
+        assert manifest["wall_seconds"] > 0 and manifest["cpu_seconds"] > 0
+        assert 0 < manifest["peak_memory_bytes"] < 4e9
+        assert manifest["environment"]["python"]
+        assert not (path.parent / "state").exists()
+        assert (path.parent / "log.txt").stat().st_size > 0
+
+
+def test_the_database_holds_the_study(smoke):
+    project, _ = smoke
+    assert ask(project, "SELECT count(*), count(DISTINCT model_class) FROM current_model") == [
+        (MODELS, 4)
+    ]
+    assert ask(project, "SELECT count(*) FROM model WHERE status != 'trained'") == [(0,)]
+    splits = dict(ask(project, "SELECT split, count(*) FROM model_loss GROUP BY ALL"))
+    assert splits == {"select": MODELS, "measure": MODELS}
+    # Documents of select and measure are never the same.
+    assert ask(
+        project,
+        "SELECT count(*) FROM document_loss a JOIN document_loss b USING (document) "
+        "WHERE a.split = 'select' AND b.split = 'measure'",
+    ) == [(0,)]
+    pairs = MODELS * (MODELS - 1) // 2
+    assert set(
+        ask(project, "SELECT count(*) FROM pair_divergence GROUP BY artifact, severity")
+    ) == {(pairs,)}
+    assert ask(project, "SELECT count(*) FROM artifact WHERE NOT is_current") == [(0,)]
+
+
+def test_the_numbers_agree_with_each_other(smoke):
+    """What two stages computed in two ways is the same."""
+    project, _ = smoke
+    # Sums over documents and over positions are the split's loss.
+    worst = ask(
+        project,
+        """
+        WITH by_document AS (
+            SELECT model, split, sum(nats) / sum(tokens) AS nats FROM document_loss GROUP BY ALL
+        ), by_position AS (
+            SELECT model, split, sum(nats * tokens) / sum(tokens) AS nats
+            FROM position_loss GROUP BY ALL
+        )
+        SELECT max(abs(l.nats - d.nats)), max(abs(l.nats - p.nats))
+        FROM model_loss AS l
+        JOIN by_document AS d USING (model, split)
+        JOIN by_position AS p USING (model, split)
+        """,
+    )[0]
+    assert max(worst) < 1e-9
+    # The visible difference of a pair is the difference of its members' losses.
+    assert (
+        ask(
+            project,
+            """
+            SELECT max(abs(p.visible - (b.nats - a.nats)))
+            FROM pair_divergence AS p
+            JOIN model_probe AS a ON (a.artifact, a.severity, a.model)
+                = (p.artifact, p.severity, p.model_a)
+            JOIN model_probe AS b ON (b.artifact, b.severity, b.model)
+                = (p.artifact, p.severity, p.model_b)
+            """,
+        )[0][0]
+        < 1e-6
+    )
+    assert ask(
+        project,
+        "SELECT count(*) FROM pair_divergence WHERE kl_ab < 0 OR kl_ba < 0 OR kl <= kl_floor "
+        "OR hellinger NOT BETWEEN 0 AND 1 OR top1_agreement NOT BETWEEN 0 AND 1 OR hidden < 0",
+    ) == [(0,)]
+    # The gap is the mean difference of its arms.
+    assert (
+        ask(project, "SELECT max(abs(gap - (variant_nats - baseline_nats))) FROM myopia_gap")[0][0]
+        < 1e-9
+    )
+    # Training made the models better than guessing, on text they have not seen.
+    assert ask(project, "SELECT max(nats) < ln(512) FROM model_loss") == [(True,)]
+    assert ask(
+        project, "SELECT count(*) FROM pool_divergence WHERE low > value OR high < value"
+    ) == [(0,)]
+
+
+def test_sql_answers(smoke, tmp_path: Path):
+    project, _ = smoke
+    examples = project.run("manymasks", "sql", "--examples").splitlines()
+    assert len(examples) >= 10
+    for number in range(1, len(examples) + 1):
+        assert "──" in project.run("manymasks", "sql", "--example", str(number))
+    question = "SELECT label, measure_nats FROM current_model ORDER BY measure_nats"
+    as_json = json.loads(project.run("manymasks", "sql", question, "--format", "json"))
+    assert len(as_json) == MODELS
+    assert project.run("manymasks", "sql", question, "--format", "csv").count("\n") == MODELS + 1
+    out = tmp_path / "models.parquet"
+    project.run("manymasks", "sql", question, "--format", "parquet", "--output", str(out))
+    assert duckdb.sql(f"SELECT count(*) FROM '{out}'").fetchone() == (MODELS,)
+    assert "pair_divergence" in project.run("manymasks", "sql", "--tables")
+    assert "nats per token" in project.run("manymasks", "sql", "--describe", "model_loss")
+    assert "read-only" in project.run("manymasks", "sql", "DELETE FROM model", expect=1)
+    assert "leaderboard" in project.run("manymasks", "sql", "SELECT * FROM leaderbord", expect=1)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("sql"))))
+def test_the_readmes_sql_runs(smoke, number):
+    project, _ = smoke
+    assert project.run("manymasks", "sql", blocks("sql")[number])
+
+
+def test_the_readmes_commands_exist(smoke):
+    """Each `manymasks` line of the README runs as it stands on a complete study."""
+    project, _ = smoke
+    lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("manymasks ")]
+    assert len(commands) >= 5
+    for line in commands:
+        project.run("bash", "-c", line)
+    for overlay in re.findall(r"config/\w+\.yaml", README):
+        assert (project.folder / overlay).exists(), overlay
+
+
+def test_snakemakes_own_report(smoke):
+    project, _ = smoke
+    project.snakemake(*OVERLAY, "--report", "snakemake-report.html")
+    made = (project.folder / "snakemake-report.html").read_text(encoding="utf-8")
+    assert "report.html" in made and "headline.png" in made
+
+
+def test_a_lost_database_is_made_again_and_nothing_else(smoke):
+    project, _ = smoke
+    target = (project.folder / "results" / "manymasks.duckdb").resolve()
+    before = ask(project, "FROM leaderboard")
+    shutil.rmtree(target.parent)
+    output = project.snakemake(*OVERLAY)
+    assert output.count("Finished jobid") == 2  # the database, and `all`
+    assert ask(project, "FROM leaderboard") == before
+
+
+def test_damage_is_found_and_named(smoke, tmp_path: Path):
+    project, _ = smoke
+    path = next((project.folder / "results" / "training").glob("*/weights.safetensors"))
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        output = project.run("manymasks", "verify", expect=1)
+        assert str(path.relative_to(project.folder)) in output and "SHA-256" in output
+    finally:
+        path.write_bytes(whole)

@@ -1,0 +1,706 @@
+"""Settings: what is read is what was written, and every mistake is named where it was made."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pydantic
+import pytest
+
+from manymasks.config.loading import load_study, settings_of
+from manymasks.config.reading import read_yaml
+from manymasks.config.reference import readme, schema
+from manymasks.config.study import Contrast, Probe, Size, Study, Training, UrlCorpus, identity
+from manymasks.errors import UserError
+from manymasks.plan.canonical import canonical
+
+CONFIG = Path(__file__).parents[2] / "config"
+BASE = """\
+corpora:
+  pydocs: {kind: pydocs}
+sizes:
+  base: {width: 64}
+variants:
+  causal: {gradient: causal}
+  myopic: {gradient: myopic}
+"""
+NEXT = BASE.count("\n") + 1
+"""The line on which text added to BASE stands."""
+
+
+def study_of(tmp_path: Path, *texts: str, overrides: dict[str, Any] | None = None) -> Study:
+    """The study of files config.yaml, overlay1.yaml, ... with these texts."""
+    files = []
+    for i, text in enumerate(texts):
+        files.append(tmp_path / (f"overlay{i}.yaml" if i else "config.yaml"))
+        files[-1].write_text(text, encoding="utf-8")
+    return load_study(files, overrides)
+
+
+def problems(tmp_path: Path, *texts: str, overrides: dict[str, Any] | None = None) -> list[str]:
+    """What is wrong with them, line by line, without the folder."""
+    with pytest.raises(UserError) as caught:
+        study_of(tmp_path, *texts, overrides=overrides)
+    return str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+
+
+# ---------------------------------------------------------------------------- strict YAML
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1e-3", 0.001),
+        ("1E-3", 0.001),
+        ("+1.5e+2", 150.0),
+        (".5", 0.5),
+        ("2e6", 2_000_000),
+        ("3.0", 3.0),
+        ("010", 10),
+        ("-7", -7),
+        ("no", "no"),
+        ("off", "off"),
+        ("y", "y"),
+        ("12:30", "12:30"),
+        ("1_000", "1_000"),
+        ("0x10", "0x10"),
+        ("2026-01-01", "2026-01-01"),
+        (".inf", ".inf"),
+        ("'1e-3'", "1e-3"),
+        ("!!str 5", "5"),
+        ("true", True),
+        ("False", False),
+        ("~", None),
+        ("null", None),
+        ("", None),
+    ],
+)
+def test_scalars_follow_the_core_schema(tmp_path: Path, written: str, read: Any) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text(f"key: {written}\n", encoding="utf-8")
+    document = read_yaml(path)
+    assert document.problems == []
+    assert document.values == {"key": read}
+    assert type(document.values["key"]) is type(read)
+
+
+def test_every_key_and_item_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text("a:\n  b: 1\n  c:\n    - x\n    - d: 2\n", encoding="utf-8")
+    assert read_yaml(path).lines == {
+        ("a",): 1,
+        ("a", "b"): 2,
+        ("a", "c"): 3,
+        ("a", "c", 0): 4,
+        ("a", "c", 1): 5,
+        ("a", "c", 1, "d"): 5,
+    }
+
+
+def test_a_key_given_twice_names_both_lines(tmp_path: Path) -> None:
+    text = BASE + "training:\n  steps: 10\n  batch: 4\n  steps: 20\nsizes: {}\n"
+    assert problems(tmp_path, text) == [
+        f"config.yaml line {NEXT + 3}: 'training.steps' is set twice "
+        f"(first in line {NEXT + 1}): keep one of them",
+        f"config.yaml line {NEXT + 4}: 'sizes' is set twice (first in line 3): keep one of them",
+    ]
+
+
+def test_a_key_given_twice_in_a_list_item(tmp_path: Path) -> None:
+    text = BASE + "myopia:\n  contrasts:\n  - {baseline: causal, variant: myopic, variant: x}\n"
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(f"config.yaml line {NEXT + 2}: 'myopia.contrasts.0.variant' is set")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("name: a\n  b: c\n", "line 2, column 4"),
+        ("a: [1, 2\nb: 3\n", "line 2, column 2"),
+        ("name: 'open\n", "line 2, column 1"),
+        ("\tname: a\n", "line 1, column 1"),
+        ("name: @x\n", "line 1, column 7"),
+        ("a: 1\n---\nb: 2\n", "line 2, column 1"),
+    ],
+)
+def test_broken_yaml_names_line_and_column(tmp_path: Path, text: str, where: str) -> None:
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(f"config.yaml {where}: this is not valid YAML: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "config.yaml: is empty"),
+        ("# only a comment\n", "config.yaml: is empty"),
+        ("\n- a\n- b\n", "config.yaml line 2: expected settings at the top level"),
+        ("word\n", "config.yaml line 1: expected settings at the top level"),
+        ("? [a]\n: 3\n", "config.yaml line 1: a key must be a plain word"),
+        ("\x00", "config.yaml: this is not valid YAML"),
+        ("name: !!int x\n", "config.yaml line 1: 'x' cannot be read as tag:yaml.org,2002:int"),
+        ("name: !!python/object:os.system x\n", "config.yaml line 1: 'x' cannot be read as"),
+        ("a: &a\n  b: *a\n", "config.yaml line 1: contains itself, by its own anchor"),
+    ],
+)
+def test_files_that_hold_no_settings(tmp_path: Path, text: str, expected: str) -> None:
+    assert problems(tmp_path, text)[0].startswith(expected)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes("name: caf\xe9\n".encode("latin-1"))
+    files = [tmp_path / "absent.yaml", tmp_path / "latin.yaml", tmp_path]
+    with pytest.raises(UserError) as caught:
+        load_study(files)
+    first, second, third = str(caught.value).splitlines()
+    assert first == f"{tmp_path}/absent.yaml: there is no such file"
+    assert second.startswith(f"{tmp_path}/latin.yaml: cannot be read as UTF-8 text")
+    assert third.startswith(f"{tmp_path}: cannot be read")
+
+
+def test_an_alias_is_what_it_stands_for(tmp_path: Path) -> None:
+    text = BASE.replace("width: 64", "width: &w 64") + "training: {batch: *w}\n"
+    assert study_of(tmp_path, text).training.batch == 64
+
+
+# ----------------------------------------------------------------------- unknown settings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "training:\n  learning_rte: 1e-3\n",
+            "config.yaml: training.learning_rte is not a setting. Did you mean "
+            f"training.learning_rate? (line {NEXT + 1})",
+        ),
+        (
+            "train: {learning_rte: 1e-3}\n",
+            f"config.yaml: train is not a setting. Did you mean training? (line {NEXT})",
+        ),
+        (
+            "learning_rate: 1e-3\n",
+            "config.yaml: learning_rate is not a setting. Did you mean training.learning_rate? "
+            f"(line {NEXT})",
+        ),
+        (
+            "training: {vocabulary: 300}\n",
+            "config.yaml: training.vocabulary is not a setting. Did you mean "
+            f"tokenizer.vocabulary? (line {NEXT})",
+        ),
+        (
+            "tokenizer: {xyzzy: 1}\n",
+            "config.yaml: tokenizer.xyzzy is not a setting. Settings here: kind, vocabulary. "
+            f"(line {NEXT})",
+        ),
+        (
+            "rashomon:\n  references:\n    x: {kind: absolute, natss: 3}\n",
+            "config.yaml: rashomon.references.x.natss is not a setting. Did you mean "
+            f"rashomon.references.x.nats? (line {NEXT + 2})",
+        ),
+        (
+            "rashomon: {eps: {percentage: [1]}}\n",
+            "config.yaml: rashomon.eps.percentage is not a setting. Did you mean "
+            f"rashomon.eps.percent? (line {NEXT})",
+        ),
+        (
+            "probes: {p: {family: held-out, window: 5}}\n",
+            "config.yaml: probes.p.window is not a setting. Did you mean probes.p.windows? "
+            f"(line {NEXT})",
+        ),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_a_suggestion(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    assert problems(tmp_path, BASE + text) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        (
+            "{kind: pydocs}",
+            "{kind: pydocs, packges: [numpy]}",
+            "config.yaml: corpora.pydocs.packges is not a setting. Did you mean "
+            "corpora.pydocs.packages? (line 2)",
+        ),
+        (
+            "{width: 64}",
+            "{width: 64, layer: 2}",
+            "config.yaml: sizes.base.layer is not a setting. Did you mean sizes.base.layers? "
+            "(line 4)",
+        ),
+        (
+            "{gradient: myopic}",
+            "{gradient: myopic, learning-rate: 1}",
+            "config.yaml: variants.myopic.learning-rate is not a setting. Did you mean "
+            "variants.myopic.learning_rate? (line 7)",
+        ),
+        (
+            "{kind: pydocs}",
+            "{kind: pydoc}",
+            "config.yaml: corpora.pydocs.kind must be 'pydocs', 'files', 'url', 'hub', found "
+            "'pydoc'. Did you mean pydocs? (line 2)",
+        ),
+    ],
+)
+def test_an_unknown_setting_under_a_name(
+    tmp_path: Path, right: str, wrong: str, expected: str
+) -> None:
+    assert problems(tmp_path, BASE.replace(right, wrong, 1)) == [expected]
+
+
+def test_a_misspelt_key_in_a_list_item(tmp_path: Path) -> None:
+    text = BASE + "myopia:\n  contrasts:\n  - {basline: causal, variant: myopic}\n"
+    assert problems(tmp_path, text) == [
+        "config.yaml: myopia.contrasts.0.baseline is missing: this setting has no default "
+        f"(The variant whose loss is subtracted) (line {NEXT + 2})",
+        "config.yaml: myopia.contrasts.0.basline is not a setting. Did you mean "
+        f"myopia.contrasts.0.baseline? (line {NEXT + 2})",
+    ]
+
+
+def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> None:
+    """At each level of the tree, also of those that have no test of their own."""
+    hub = {
+        "kind": "hub",
+        "repository": "a/b",
+        "revision": "0" * 40,
+        "files": [{"path": "x", "sha256": "0" * 64}],
+    }
+    whole: dict[str, Any] = json.loads(
+        study_of(tmp_path, BASE, overrides={"corpora": {"hub": hub}}).model_dump_json()
+    )
+    places: list[tuple[Any, ...]] = []
+
+    def walk(value: Any, place: tuple[Any, ...]) -> None:
+        if isinstance(value, dict):
+            named = place in [(n,) for n in ("corpora", "sizes", "variants", "probes")]
+            if not named and place != ("rashomon", "references"):
+                places.append(place)
+            for key, item in value.items():
+                walk(item, (*place, key))
+        elif isinstance(value, list):
+            for i, item in enumerate(value):
+                walk(item, (*place, i))
+
+    walk(whole, ())
+    assert len(places) > 15
+    for place in places:
+        changed = json.loads(json.dumps(whole))
+        inside = changed
+        for step in place:
+            inside = inside[step]
+        inside["zzzz"] = 1
+        name = ".".join(map(str, (*place, "zzzz")))
+        (found,) = problems(tmp_path, json.dumps(changed))
+        assert found.startswith(f"config.yaml: {name} is not a setting."), place
+
+
+# ------------------------------------------------------------- types, ranges, combinations
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("training: {steps: soon}\n", "training.steps must be a whole number, found the text"),
+        ("training: {steps: 1.5}\n", "training.steps must be a whole number, found 1.5"),
+        ("training: {steps: true}\n", "training.steps must be a whole number, found true"),
+        ("training: {steps: '10'}\n", "training.steps must be a whole number, found the text '10'"),
+        ("training: {steps: 0}\n", "training.steps must be greater than or equal to 1, found 0"),
+        ("training: {steps: null}\n", "training.steps must be a whole number, found nothing"),
+        ("training: {learning_rate: fast}\n", "training.learning_rate must be a number, found"),
+        ("training: {learning_rate: 0}\n", "training.learning_rate must be greater than 0"),
+        ("training: {beta1: 1}\n", "training.beta1 must be less than 1, found 1"),
+        ("training: {clip: 1e999}\n", "training.clip must be a finite number, found Infinity"),
+        ("training: {clip: .inf}\n", "training.clip must be a number, found the text '.inf'"),
+        ("training: 3\n", "training must be a mapping of settings, found 3"),
+        ("training: null\n", "training must be a mapping of settings, found nothing"),
+        ("tokenizer: {vocabulary: 256}\n", "tokenizer.vocabulary must be greater than or equal"),
+        ("tokenizer: {kind: byte}\n", "tokenizer.kind must be 'bpe', 'bytes' or 'characters'"),
+        ("seeds: {init: 3}\n", "seeds.init must be a list, found 3"),
+        ("seeds: {init: []}\n", "seeds.init must have at least 1, found []"),
+        ("seeds: {init: [a]}\n", "seeds.init.0 must be a whole number, found the text 'a'"),
+        ("seeds: {order: [0, -1]}\n", "seeds.order.1 must be greater than or equal to 0, found -1"),
+        ("seeds: {order: [9223372036854775808]}\n", "seeds.order.0 must be less than"),
+        ("seeds: {init: [4, 4]}\n", "seeds init names the seed 4 more than once"),
+        ("name: 5\n", "name must be text, found 5"),
+        ("name: My Study\n", "name must match ^[a-z0-9]"),
+        ("analyses: [rashomn]\n", "analyses.0 must be 'rashomon', 'divergence' or 'myopia'"),
+        ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
+        ("machine: {members_per_gpu: 0}\n", "machine.members_per_gpu must be greater than"),
+        ("statistics: {confidence: 1}\n", "statistics.confidence must be less than 1, found 1"),
+        ("training: {warmup: 0.8, decay: 0.3}\n", "training warmup 0.8 and decay 0.3 are shares"),
+        ("evaluation: {position_edges: [1, 2]}\n", "evaluation position_edges must rise from 0"),
+        ("evaluation: {position_edges: [0, 4, 4]}\n", "evaluation position_edges must rise"),
+        ("evaluation: {position_edges: [0, 128]}\n", "evaluation.position_edges the last bucket"),
+        ("rashomon: {references: {x: 3}}\n", "rashomon.references.x must be a mapping"),
+        ("rashomon: {references: {x: {kind: best}}}\n", "rashomon.references.x.kind must be"),
+        (
+            "rashomon: {references: {x: {kind: absolute}}}\n",
+            "rashomon.references.x nats belongs to references of kind absolute: it is missing",
+        ),
+        (
+            "rashomon: {references: {x: {kind: best_of_pool, k: 1}}}\n",
+            "rashomon.references.x k belongs to references of kind mean_minus_sd: this one is "
+            "best_of_pool",
+        ),
+        ("rashomon: {eps: {nats: [-1]}}\n", "rashomon.eps.nats.0 must be greater than or equal"),
+        (
+            "probes: {p: {family: held-out, scored: 128}}\n",
+            "probes.p.scored is 128, which leaves no context: it must be less than",
+        ),
+        ("probes: {p: {family: shuffle, scored: 3}}\n", "probes.p a shuffle probe needs severit"),
+        (
+            "probes: {p: {family: shuffle, severities: [2]}}\n",
+            "probes.p a shuffle probe needs scored",
+        ),
+        (
+            "probes: {p: {family: shuffle, scored: 3, severities: [4, 2]}}\n",
+            "probes.p severities must rise, found [4, 2]",
+        ),
+        (
+            "probes: {p: {family: shuffle, scored: 100, severities: [2, 32]}}\n",
+            "probes.p.severities a block of 32 tokens is longer than the context before",
+        ),
+        ("probes: {p: {family: held-out, severities: [2]}}\n", "probes.p a held-out probe has"),
+        ("probes: {p: {}}\n", "probes.p.family is missing: this setting has no default"),
+        (
+            "myopia: {contrasts: [{baseline: causal, variant: myopc}]}\n",
+            "myopia.contrasts.0.variant 'myopc' is not a variant. Variants: causal, myopic",
+        ),
+        ("variants: {again: {gradient: causal}}\n", "'variants' is set twice"),
+    ],
+)
+def test_wrong_types_ranges_and_combinations(tmp_path: Path, text: str, expected: str) -> None:
+    (found,) = problems(tmp_path, BASE + text)
+    assert expected in found
+    assert found.startswith("config.yaml")
+    assert f"line {NEXT}" in found
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("{width: 64}", "{width: 64, heads: 5}", "sizes.base width 64 is not divisible by 2 x"),
+        ("{width: 64}", "{layers: 2}", "sizes.base.width is missing: this setting has no default"),
+        ("{width: 64}", "64", "sizes.base must be a mapping of settings, found 64"),
+        ("base:", "Base Size:", "sizes.Base Size must match"),
+        ("{gradient: myopic}", "{gradient: causal}", "variants.myopic is the same as variants.c"),
+        ("{kind: pydocs}", "{packages: []}", "corpora.pydocs.kind is missing"),
+        ("{kind: pydocs}", "text", "corpora.pydocs must be a mapping, found the text 'text'"),
+        ("{kind: pydocs}", "{kind: files}", "corpora.pydocs.paths is missing"),
+        ("{kind: pydocs}", "{kind: files, paths: a.txt}", "corpora.pydocs.paths must be a list"),
+        (
+            "{kind: pydocs}",
+            "{kind: pydocs, select: 0.6, measure: 0.5}",
+            "corpora.pydocs select and measure are 0.6 and 0.5 of the documents",
+        ),
+        ("{kind: pydocs}", "{kind: pydocs, select: 0}", "corpora.pydocs.select must be greater"),
+        (
+            "{kind: pydocs}",
+            "{kind: url, url: http://a.b/c, sha256: 12ab}",
+            "corpora.pydocs.sha256 must match ^[0-9a-f]{64}$, found the text '12ab'",
+        ),
+    ],
+)
+def test_mistakes_under_a_name(tmp_path: Path, right: str, wrong: str, expected: str) -> None:
+    (found,) = problems(tmp_path, BASE.replace(right, wrong, 1))
+    assert found.startswith(f"config.yaml: {expected}")
+    assert found.endswith(")")
+
+
+def test_the_default_contrast_needs_its_variants(tmp_path: Path) -> None:
+    text = BASE.replace("  myopic: {gradient: myopic}\n", "")
+    (found,) = problems(tmp_path, text)
+    assert "myopia.contrasts.0.variant 'myopic' is not a variant" in found
+    assert study_of(tmp_path, text + "analyses: [rashomon]\n").analyses == ("rashomon",)
+
+
+def test_an_empty_study_names_what_has_no_default(tmp_path: Path) -> None:
+    found = problems(tmp_path, "name: x\n")
+    assert [line.partition(" is missing")[0] for line in found] == [
+        "config.yaml: corpora",
+        "config.yaml: sizes",
+        "config.yaml: variants",
+    ]
+
+
+def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
+    overlay = (
+        "training: {steps: soon, batch: 0}\n"
+        "seeds: {init: [1, 1]}\n"
+        "sizes: {odd: {width: 5}}\n"
+        "nonsense: 1\n"
+        "myopia: {contrasts: [{baseline: causal, variant: other}]}\n"
+    )
+    found = problems(
+        tmp_path,
+        BASE + "name: a\nname: b\n",
+        overlay,
+        "tokenizer: [1\n",
+        overrides={"statistics": {"seed": "x"}},
+    )
+    for start in (
+        f"config.yaml line {NEXT + 1}: 'name' is set twice",
+        "overlay2.yaml line 2, column 1: this is not valid YAML",
+        "overlay1.yaml: training.steps must be a whole number",
+        "overlay1.yaml: training.batch must be greater",
+        "overlay1.yaml: seeds init names the seed 1 more than once",
+        "overlay1.yaml: sizes.odd width 5 is not divisible",
+        "overlay1.yaml: nonsense is not a setting",
+        "--config: statistics.seed must be a whole number",
+    ):
+        assert any(line.startswith(start) for line in found), start
+
+
+def test_mistakes_between_sections_come_with_the_others(tmp_path: Path) -> None:
+    text = BASE + (
+        "seeds: {init: 3}\n"
+        "probes: {p: {family: held-out, scored: 200}}\n"
+        "myopia: {contrasts: [{baseline: causal, variant: other}]}\n"
+    )
+    found = problems(tmp_path, text)
+    assert [line.split()[1] for line in found] == [
+        "seeds.init",
+        "myopia.contrasts.0.variant",
+        "probes.p.scored",
+    ]
+
+
+def test_a_section_that_is_wrong_causes_no_mistakes_elsewhere(tmp_path: Path) -> None:
+    text = BASE + "training: {context: long}\nprobes: {p: {family: held-out, scored: 200}}\n"
+    (found,) = problems(tmp_path, text)
+    assert "training.context must be a whole number" in found
+
+
+def test_a_broken_file_causes_no_missing_settings(tmp_path: Path) -> None:
+    found = problems(tmp_path, "corpora: [\n", "training: {stps: 3}\n")
+    assert len(found) == 2
+    assert found[0].startswith("config.yaml line 2, column 1")
+    assert found[1].startswith("overlay1.yaml: training.stps is not a setting. Did you mean")
+
+
+# ------------------------------------------------------------------ overlays and overrides
+
+
+def test_overlays_merge_deeply_and_replace_lists(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        BASE + "training: {steps: 10, batch: 4}\nseeds: {init: [0, 1, 2], order: [5]}\n",
+        "training: {steps: 20}\nseeds: {init: [7]}\nsizes: {base: {layers: 3}}\n",
+        "sizes: {wide: {width: 128}}\n",
+    )
+    assert (study.training.steps, study.training.batch) == (20, 4)
+    assert (study.seeds.init, study.seeds.order) == ((7,), (5,))
+    assert (study.sizes["base"].width, study.sizes["base"].layers) == (64, 3)
+    assert list(study.sizes) == ["base", "wide"]
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ("corpora", "corpora: {pydocs: null, mine: {kind: files, paths: [a.txt]}}\n"),
+        ("sizes", "sizes: {base: null, mine: {width: 8}}\n"),
+        ("variants", "variants: {causal: null, mine: {gradient: causal}}\nanalyses: []\n"),
+        ("probes", "probes: {held-out: null, mine: {family: held-out}}\n"),
+    ],
+)
+def test_null_takes_a_name_away(tmp_path: Path, section: str, text: str) -> None:
+    base = BASE + "probes: {held-out: {family: held-out}}\n"
+    study = study_of(tmp_path, base, text)
+    assert [*getattr(study, section)][-1] == "mine"
+    assert not {"pydocs", "base", "causal", "held-out"} & set(getattr(study, section))
+
+
+def test_null_takes_a_reference_away(tmp_path: Path) -> None:
+    base = BASE + "rashomon: {references: {a: {kind: best_of_class}, b: {kind: best_of_pool}}}\n"
+    study = study_of(tmp_path, base, "rashomon: {references: {a: null}}\n")
+    assert list(study.rashomon.references) == ["b"]
+
+
+def test_all_taken_away_is_too_few(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, BASE, "sizes: {base: null}\n")
+    assert "sizes must have at least 1, found {}" in found
+
+
+def test_the_message_names_the_overlay_that_set_the_value(tmp_path: Path) -> None:
+    base = BASE + "training: {steps: 10, batch: 0}\n"
+    found = problems(tmp_path, base, "# one\n\ntraining:\n  steps: -3\n", "name: fine\n")
+    assert sorted(found) == [
+        f"config.yaml: training.batch must be greater than or equal to 1, found 0 (line {NEXT})",
+        "overlay1.yaml: training.steps must be greater than or equal to 1, found -3 (line 4)",
+    ]
+
+
+def test_texts_of_overrides_are_read_as_a_file_would_have_them(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        BASE,
+        overrides={
+            "training": {"learning_rate": "1e-4", "steps": "2e1", "batch": 3},
+            "seeds": {"init": "[4, 5]", "order": ["7"]},
+            "sizes": {"base": "null", "tiny": {"width": "8"}},
+            "name": "no",
+        },
+    )
+    assert (study.training.learning_rate, study.training.steps, study.training.batch) == (
+        1e-4,
+        20,
+        3,
+    )
+    assert (study.seeds.init, study.seeds.order) == ((4, 5), (7,))
+    assert list(study.sizes) == ["tiny"]
+    assert study.name == "no"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ({"training": {"steps": "soon"}}, "--config: training.steps must be a whole number, found"),
+        ({"train": {"steps": "3"}}, "--config: train is not a setting. Did you mean training?"),
+        ({"training": ""}, "--config: training must be a mapping of settings, found the text ''"),
+        (
+            {"name": "@x"},
+            "--config: name must match ^[a-z0-9][a-z0-9_-]{0,39}$, found the text '@x'",
+        ),
+        ({"name": "[1"}, "--config: name must match"),
+        (
+            {"training": "{steps: 1, steps: 2}"},
+            "--config line 1: 'training.steps' is set twice (first in line 1): keep one of them",
+        ),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    tmp_path: Path, overrides: dict[str, Any], expected: str
+) -> None:
+    (found,) = problems(tmp_path, BASE, overrides=overrides)
+    assert found.startswith(expected)
+
+
+# ----------------------------------------------------------------------- identity and keys
+
+IDENTITY = """
+name corpora tokenizer sizes variants training seeds evaluation rashomon probes divergence myopia
+statistics analyses machine
+corpora.<name>.kind corpora.<name>.select corpora.<name>.measure corpora.<name>.max_documents
+corpora.<name>.packages corpora.<name>.min_characters
+corpora.<name>.format corpora.<name>.field corpora.<name>.separator corpora.<name>.join_to
+corpora.<name>.sha256 corpora.<name>.licence
+corpora.<name>.repository corpora.<name>.revision
+corpora.<name>.files corpora.<name>.files.<item>.path corpora.<name>.files.<item>.sha256
+tokenizer.kind tokenizer.vocabulary
+sizes.<name>.width sizes.<name>.layers sizes.<name>.heads sizes.<name>.mlp sizes.<name>.activation
+sizes.<name>.learning_rate
+variants.<name>.gradient variants.<name>.learning_rate
+training.context training.batch training.steps training.learning_rate training.warmup
+training.decay training.weight_decay training.beta1 training.beta2 training.clip
+training.curve_every training.curve_windows
+seeds.init seeds.order
+evaluation.batch evaluation.position_edges
+rashomon.references rashomon.references.<name>.kind rashomon.references.<name>.nats
+rashomon.references.<name>.k
+rashomon.eps rashomon.eps.nats rashomon.eps.percent rashomon.eps.seed_sd
+probes.<name>.family probes.<name>.windows probes.<name>.scored probes.<name>.severities
+probes.<name>.seed
+divergence.batch divergence.floor_batch divergence.floor_windows
+myopia.contrasts myopia.contrasts.<item>.baseline myopia.contrasts.<item>.variant
+statistics.confidence statistics.resamples statistics.seed
+""".split()
+OPERATIONAL = """
+corpora.<name>.paths corpora.<name>.url corpora.<name>.local
+machine.device machine.members_per_gpu machine.log_seconds machine.checkpoint_seconds
+""".split()
+
+
+def test_every_setting_and_its_class() -> None:
+    """A new setting must be put in one of the two lists: does it change a result or not?"""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for steps, field in settings_of(Study):
+        extra = field.json_schema_extra
+        operational = isinstance(extra, dict) and bool(extra.get("operational"))
+        found[operational].add(".".join(steps))
+    assert found[False] == set(IDENTITY)
+    assert found[True] == set(OPERATIONAL)
+
+
+def test_identity_leaves_operational_settings_out(tmp_path: Path) -> None:
+    url = UrlCorpus(kind="url", url="http://a/b", sha256="0" * 64, local="here.txt")
+    assert {"url", "local"} & identity(url).keys() == set()
+    assert identity(url)["sha256"] == "0" * 64
+    study = study_of(tmp_path, BASE, "machine: {device: cpu, log_seconds: 1}\n")
+    assert identity(study)["machine"] == {}
+    assert identity(study) == identity(study_of(tmp_path, BASE))
+    assert identity(study)["sizes"]["base"] == {**Size(width=64).model_dump()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "training: {learning_rate: 0.001, weight_decay: 0, steps: 1000}\n",
+        "training: {steps: 1e3, weight_decay: 0.0, learning_rate: 1e-3}\n",
+        "training:\n  weight_decay: -0.0\n  learning_rate: 1.0e-03\n  steps: 01000\n",
+    ],
+)
+def test_spelling_and_order_do_not_change_identity(tmp_path: Path, text: str) -> None:
+    head = "training: {weight_decay: 0, steps: 1000, learning_rate: .001}\n"
+    expected = canonical(identity(study_of(tmp_path, head + BASE)))
+    assert canonical(identity(study_of(tmp_path, BASE + text))) == expected
+
+
+def test_settings_are_frozen() -> None:
+    settings = Training()
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        settings.steps = 3  # type: ignore[misc]
+
+
+def test_defaults_are_checked_too() -> None:
+    assert Probe(family="held-out").scored is None
+    assert Contrast(baseline="a", variant="b").baseline == "a"
+    study = Study(
+        corpora={"a": {"kind": "pydocs"}},
+        sizes={"s": {"width": 4}},
+        variants={"causal": {"gradient": "causal"}, "myopic": {"gradient": "myopic"}},
+    )  # type: ignore[dict-item]
+    assert list(study.cross_field_problems()) == []
+
+
+# --------------------------------------------------------------------------- the own files
+
+
+@pytest.mark.parametrize("overlay", [None, "smoke", "shakespeare", "tinystories"])
+def test_the_studies_of_the_repository_are_right(overlay: str | None) -> None:
+    files = [CONFIG / "config.yaml", *([CONFIG / f"{overlay}.yaml"] if overlay else [])]
+    assert load_study(files).name == (overlay or "default")
+
+
+def test_schema_and_readme_are_current() -> None:
+    again = "type: python -m manymasks.config.reference"
+    assert (CONFIG / "schema.json").read_text(encoding="utf-8") == schema(), again
+    assert (CONFIG / "README.md").read_text(encoding="utf-8") == readme(), again
+
+
+def test_the_readme_has_every_setting() -> None:
+    text = readme()
+    sections = {"corpora.<name>.files"} | {path for path in IDENTITY if "." not in path}
+    shown = {path for path in (*IDENTITY, *OPERATIONAL) if path not in sections}
+    parts = {"name", "analyses", "rashomon.references", "rashomon.eps", "myopia.contrasts"}
+    for path in shown - parts | {"name", "analyses"}:
+        (row,) = {line for line in text.splitlines() if line.startswith(f"| `{path}` ")} or {""}
+        kind = "operational" if path in OPERATIONAL else "identity"
+        assert f"| {kind} |" in row, path
+
+
+def test_the_schema_takes_overlays_and_refuses_mistakes() -> None:
+    check = jsonschema.Draft202012Validator(json.loads(schema()))
+    for path in sorted(CONFIG.glob("*.yaml")):
+        assert not list(check.iter_errors(read_yaml(path).values)), path.name
+    for wrong in (
+        {"train": {}},
+        {"training": {"steps": "soon"}},
+        {"training": {"learning_rte": 1}},
+        {"sizes": {"base": {"widht": 3}}},
+        {"corpora": {"pydocs": {"kind": "pydoc"}}},
+    ):
+        assert list(check.iter_errors(wrong)), wrong
