@@ -11,6 +11,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(HERE).parts[0]
         item.add_marker(folder)
-        if folder in ("workflow", "e2e"):
-            # One worker each: these tests share what is dear to make.
+        if folder == "e2e":
+            # One worker: these tests share a study that takes a minute to make.
             item.add_marker(pytest.mark.xdist_group(folder))

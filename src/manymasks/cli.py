@@ -5,11 +5,12 @@ mistake that a person can mend is printed without a traceback, and the exit stat
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -264,12 +265,17 @@ def sql(options: argparse.Namespace) -> int:
         for each in examples():
             print(f"{each.number:>3}  {each.question}")
         return 0
-    if options.tables or options.describe:
+    if options.tables or options.describe is not None:
         rows: Sequence[tuple[Any, ...]] = (
             query.tables(database) if options.tables else query.describe(database, options.describe)
         )
         names = (query.Table if options.tables else query.Column)._fields
-        print(query.render(names, rows, options.form), end="")
+        text = query.render(names, rows, options.form)
+        if options.output:
+            with _writing(options.output):
+                options.output.write_text(text, encoding="utf-8")
+        else:
+            print(text, end="")
         return 0
     if options.example is not None:
         chosen = [each for each in examples() if each.number == options.example]
@@ -287,13 +293,20 @@ def sql(options: argparse.Namespace) -> int:
         statement = sys.stdin.read() if options.query == "-" else options.query
     if options.form == "parquet" and not options.output and sys.stdout.isatty():
         raise UserError("Parquet is not for a terminal: add --output FILE")
-    try:
-        query.run(database, statement, options.form, options.output or sys.stdout.buffer)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise UserError(f"{options.output}: cannot be written ({error.strerror})") from error
+    if not options.output:
+        query.run(database, statement, options.form, sys.stdout.buffer)
+        return 0
+    with _writing(options.output):
+        query.run(database, statement, options.form, options.output)
     return 0
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def doctor(options: argparse.Namespace) -> int:

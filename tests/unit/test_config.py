@@ -266,8 +266,8 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
     hub = {
         "kind": "hub",
         "repository": "a/b",
-        "revision": "0" * 40,
-        "files": [{"path": "x", "sha256": "0" * 64}],
+        "revision": "a" * 40,
+        "files": [{"path": "x", "sha256": "a" * 64}],
     }
     whole: dict[str, Any] = json.loads(
         study_of(tmp_path, BASE, overrides={"corpora": {"hub": hub}}).model_dump_json()
@@ -325,7 +325,7 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("seeds: {order: [0, -1]}\n", "seeds.order.1 must be greater than or equal to 0, found -1"),
         ("seeds: {order: [9223372036854775808]}\n", "seeds.order.0 must be less than"),
         ("seeds: {init: [4, 4]}\n", "seeds init names the seed 4 more than once"),
-        ("name: 5\n", "name must be text, found 5"),
+        ("name: 5\n", "name must be text, found 5: put it in quotes"),
         ("name: My Study\n", "name must match ^[a-z0-9]"),
         ("analyses: [rashomn]\n", "analyses.0 must be 'rashomon', 'divergence' or 'myopia'"),
         ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
@@ -581,37 +581,42 @@ def test_mistakes_on_the_command_line(
 
 # ----------------------------------------------------------------------- identity and keys
 
-IDENTITY = """
-name corpora tokenizer sizes variants training seeds evaluation rashomon probes divergence myopia
-statistics analyses machine
-corpora.<name>.kind corpora.<name>.select corpora.<name>.measure corpora.<name>.max_documents
-corpora.<name>.packages corpora.<name>.min_characters
-corpora.<name>.format corpora.<name>.field corpora.<name>.separator corpora.<name>.join_to
-corpora.<name>.sha256 corpora.<name>.licence
-corpora.<name>.repository corpora.<name>.revision
-corpora.<name>.files corpora.<name>.files.<item>.path corpora.<name>.files.<item>.sha256
-tokenizer.kind tokenizer.vocabulary
-sizes.<name>.width sizes.<name>.layers sizes.<name>.heads sizes.<name>.mlp sizes.<name>.activation
-sizes.<name>.learning_rate
-variants.<name>.gradient variants.<name>.learning_rate
-training.context training.batch training.steps training.learning_rate training.warmup
-training.decay training.weight_decay training.beta1 training.beta2 training.clip
-training.curve_every training.curve_windows
-seeds.init seeds.order
-evaluation.batch evaluation.position_edges
-rashomon.references rashomon.references.<name>.kind rashomon.references.<name>.nats
-rashomon.references.<name>.k
-rashomon.eps rashomon.eps.nats rashomon.eps.percent rashomon.eps.seed_sd
-probes.<name>.family probes.<name>.windows probes.<name>.scored probes.<name>.severities
-probes.<name>.seed
-divergence.batch divergence.floor_batch divergence.floor_windows
-myopia.contrasts myopia.contrasts.<item>.baseline myopia.contrasts.<item>.variant
-statistics.confidence statistics.resamples statistics.seed
-""".split()
-OPERATIONAL = """
-corpora.<name>.paths corpora.<name>.url corpora.<name>.local
-machine.device machine.members_per_gpu machine.log_seconds machine.checkpoint_seconds
-""".split()
+
+def paths(table: dict[str, str]) -> set[str]:
+    """`{"seeds": "init order"}` as `{"seeds.init", "seeds.order"}`."""
+    return {f"{part}.{leaf}".lstrip(".") for part, names in table.items() for leaf in names.split()}
+
+
+IDENTITY = paths(
+    {
+        "": "name corpora tokenizer sizes variants training seeds evaluation rashomon probes "
+        "divergence myopia statistics analyses machine",
+        "corpora.<name>": "kind select measure max_documents packages min_characters "
+        "format field separator join_to sha256 licence repository revision files",
+        "corpora.<name>.files.<item>": "path sha256",
+        "tokenizer": "kind vocabulary",
+        "sizes.<name>": "width layers heads mlp activation learning_rate",
+        "variants.<name>": "gradient learning_rate",
+        "training": "context batch steps learning_rate warmup decay weight_decay beta1 beta2 clip "
+        "curve_every curve_windows",
+        "seeds": "init order",
+        "evaluation": "batch position_edges",
+        "rashomon": "references eps",
+        "rashomon.references.<name>": "kind nats k",
+        "rashomon.eps": "nats percent seed_sd",
+        "probes.<name>": "family windows scored severities seed",
+        "divergence": "batch floor_batch floor_windows",
+        "myopia": "contrasts",
+        "myopia.contrasts.<item>": "baseline variant",
+        "statistics": "confidence resamples seed",
+    }
+)
+OPERATIONAL = paths(
+    {
+        "corpora.<name>": "paths url local",
+        "machine": "device members_per_gpu log_seconds checkpoint_seconds",
+    }
+)
 
 
 def test_every_setting_and_its_class() -> None:
@@ -621,8 +626,8 @@ def test_every_setting_and_its_class() -> None:
         extra = field.json_schema_extra
         operational = isinstance(extra, dict) and bool(extra.get("operational"))
         found[operational].add(".".join(steps))
-    assert found[False] == set(IDENTITY)
-    assert found[True] == set(OPERATIONAL)
+    assert found[False] == IDENTITY
+    assert found[True] == OPERATIONAL
 
 
 def test_identity_leaves_operational_settings_out(tmp_path: Path) -> None:
@@ -682,14 +687,12 @@ def test_schema_and_readme_are_current() -> None:
 
 
 def test_the_readme_has_every_setting() -> None:
-    text = readme()
-    sections = {"corpora.<name>.files"} | {path for path in IDENTITY if "." not in path}
-    shown = {path for path in (*IDENTITY, *OPERATIONAL) if path not in sections}
-    parts = {"name", "analyses", "rashomon.references", "rashomon.eps", "myopia.contrasts"}
-    for path in shown - parts | {"name", "analyses"}:
-        (row,) = {line for line in text.splitlines() if line.startswith(f"| `{path}` ")} or {""}
-        kind = "operational" if path in OPERATIONAL else "identity"
-        assert f"| {kind} |" in row, path
+    rows = [line.split(" | ") for line in readme().splitlines() if line.startswith("| `")]
+    kinds = {cells[0].strip("| `"): cells[2] for cells in rows if len(cells) > 3}
+    whole = {path.rpartition(".")[0] for path in IDENTITY | OPERATIONAL}
+    for path in IDENTITY | OPERATIONAL:
+        if path not in whole and f"{path}.<item>" not in whole and f"{path}.<name>" not in whole:
+            assert kinds[path] == ("operational" if path in OPERATIONAL else "identity"), path
 
 
 def test_the_schema_takes_overlays_and_refuses_mistakes() -> None:

@@ -8,6 +8,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from manymasks.config.reading import read_yaml
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproject.toml")
 OVERLAY = "config/smoke.yaml"
@@ -41,9 +45,7 @@ class Project:
     def results(self) -> Path:
         return self.root / "results"
 
-    def python(
-        self, *words: str, package: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def python(self, *words: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Python in the project, with its own copy of the package before any other."""
         environment = {**os.environ, "PYTHONPATH": str(package or self.root / "src")}
         environment.pop("SNAKEMAKE_PROFILE", None)
@@ -113,6 +115,17 @@ class Project:
         text = file.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
         file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def set(self, path: str, value: object) -> None:
+        """Set one setting of the overlay, such as `training.steps`."""
+        file = self.root / OVERLAY
+        values = read_yaml(file).values
+        *above, name = path.split(".")
+        inside = values
+        for step in above:
+            inside = inside.setdefault(step, {})
+        inside[name] = value
+        file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
     def prepend(self, path: str, text: str) -> None:
         """Edit a file: put text before what is in it."""

@@ -2,13 +2,18 @@
 
 import os
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import product
+from typing import Any
 
 import pytest
+import yaml
 from project import NOTHING_TO_DO, Project
+
+from manymasks.config.reading import read_yaml
 
 Edit = Callable[[Project], object]
 
@@ -47,6 +52,10 @@ def edit(path: str, old: str, new: str) -> Edit:
     return lambda project: project.replace(path, old, new)
 
 
+def setting(path: str, value: object) -> Edit:
+    return lambda project: project.set(path, value)
+
+
 def edits(*several: Edit) -> Edit:
     return lambda project: [each(project) for each in several]
 
@@ -68,28 +77,52 @@ def touch_everything(project: Project) -> None:
             os.utime(path, (when, when))
 
 
-def reverse_keys(project: Project) -> None:
-    """Write the study with the keys of every mapping in the opposite order."""
-    import yaml
+def rewrite(change: Callable[[dict[str, Any]], object]) -> Edit:
+    """Write the study's files anew, their values changed."""
 
-    def backwards(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: backwards(value[key]) for key in reversed(value)}
-        return [backwards(item) for item in value] if isinstance(value, list) else value
+    def apply(project: Project) -> None:
+        for name in (CONFIG, OVERLAY):
+            path = project.root / name
+            text = yaml.safe_dump(change(read_yaml(path).values), sort_keys=False)
+            path.write_text(text, encoding="utf-8")
 
-    for name in (CONFIG, OVERLAY):
-        path = project.root / name
-        path.write_text(
-            yaml.safe_dump(backwards(yaml.safe_load(path.read_text())), sort_keys=False)
+    return apply
+
+
+def backwards(value: Any) -> Any:
+    """The keys of every mapping in the opposite order."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return [backwards(item) for item in value] if isinstance(value, list) else value
+
+
+def rename_small(values: dict[str, Any]) -> dict[str, Any]:
+    sizes = {"tiny" if name == "small" else name: size for name, size in values["sizes"].items()}
+    return {**values, "sizes": sizes}
+
+
+def respell(form: str) -> Edit:
+    """Write the learning rates in another form, such as 0.003, 3.000e-03 or 3E-3."""
+
+    def apply(project: Project) -> None:
+        path = project.root / CONFIG
+        text, count = re.subn(
+            r"(learning_rate: )([0-9.e-]+)",
+            lambda found: found[1] + format(float(found[2]), form),
+            path.read_text(encoding="utf-8"),
         )
+        assert count
+        path.write_text(text, encoding="utf-8")
+
+    return apply
 
 
 def forget(project: Project) -> None:
     shutil.rmtree(project.root / ".snakemake", ignore_errors=True)
 
 
-LEARNING_RATE = edit(CONFIG, "learning_rate: 3e-3", "learning_rate: 2e-3")
-MORE_INIT = edit(OVERLAY, "init: [0, 1, 2]", "init: [0, 1, 2, 3]")
+LEARNING_RATE = setting("sizes.base.learning_rate", 0.002)
+MORE_INIT = setting("seeds.init", [0, 1, 2, 3])
 DOCSTRING = edit(LOOP, '"""Train a model in place.', '"""Train a model where it lies.')
 LOGIC = edit(LOOP, "EPSILON = 1e-8", "EPSILON = 1e-7")
 
@@ -126,77 +159,64 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     # Seeds
     "one more seed of the initial weights": (MORE_INIT, members(init=[3]) | OF_ALL_MEMBERS),
     "one more seed of the data order": (
-        edit(OVERLAY, "order: [0]", "order: [0, 7]"),
+        setting("seeds.order", [0, 7]),
         members(order=[7]) | OF_ALL_MEMBERS,
     ),
-    "a seed removed": (edit(OVERLAY, "init: [0, 1, 2]", "init: [0, 2]"), OF_ALL_MEMBERS),
-    "seeds in another order": (edit(OVERLAY, "init: [0, 1, 2]", "init: [2, 0, 1]"), {"report"}),
+    "a seed removed": (setting("seeds.init", [0, 2]), OF_ALL_MEMBERS),
+    "seeds in another order": (setting("seeds.init", [2, 0, 1]), {"report"}),
     # Settings
-    "learning rate": (LEARNING_RATE, members() | OF_ALL_MEMBERS),
+    "a setting of all trainings": (setting("training.beta2", 0.99), members() | OF_ALL_MEMBERS),
+    "learning rate of one size": (LEARNING_RATE, members(size=["base"]) | OF_ALL_MEMBERS),
     "learning rate of one variant": (
-        edit(CONFIG, "{gradient: myopic}", "{gradient: myopic, learning_rate: 1e-3}"),
+        setting("variants.myopic.learning_rate", 0.0123),
         members(variant=["myopic"]) | OF_ALL_MEMBERS,
     ),
-    "learning rate of one variant, said again": (
-        edit(CONFIG, "{gradient: myopic}", "{gradient: myopic, learning_rate: 3e-3}"),
+    "learning rate of all, where each size has its own": (
+        setting("training.learning_rate", 0.0123),
         {"report"},
     ),
-    "a size renamed": (
-        edits(edit(CONFIG, "  small: {", "  tiny: {"), edit(OVERLAY, "  small: {", "  tiny: {")),
-        OF_ALL_MEMBERS,
-    ),
-    "an analysis less": (
-        edit(CONFIG, "analyses: [rashomon, divergence, myopia]", "analyses: [rashomon]"),
-        PUBLISHED,
-    ),
+    "a size renamed": (rewrite(rename_small), OF_ALL_MEMBERS),
+    "an analysis less": (setting("analyses", ["rashomon"]), PUBLISHED),
     "a probe's severities": (
-        edit(OVERLAY, "severities: [4, 16]", "severities: [4, 8]"),
+        setting("probes.shuffle.severities", [4, 8]),
         {"probe/pydocs/shuffle", "divergence/pydocs/shuffle", *PUBLISHED},
     ),
-    "a threshold": (
-        edit(CONFIG, "nats: [0.01, 0.02, 0.05]", "nats: [0.01, 0.02]"),
-        {"rashomon/pydocs", *PUBLISHED},
-    ),
+    "a threshold": (setting("rashomon.eps.nats", [0.01]), {"rashomon/pydocs", *PUBLISHED}),
     "resamples": (
-        edit(OVERLAY, "resamples: 200", "resamples: 300"),
+        setting("statistics.resamples", 300),
         members(["evaluation"]) | OF_ALL_MEMBERS,
     ),
     "batch of the evaluation": (
-        edit(OVERLAY, "evaluation: {", "evaluation: {batch: 32, "),
+        setting("evaluation.batch", 32),
         members(["evaluation"]) | {"rashomon/pydocs", "myopia/pydocs"} | PUBLISHED,
     ),
     "vocabulary": (
-        edit(OVERLAY, "vocabulary: 512", "vocabulary: 600"),
+        setting("tokenizer.vocabulary", 600),
         {"tokenizer/pydocs", "tokens/pydocs", "probe/pydocs/held-out", "probe/pydocs/shuffle"}
         | members()
         | OF_ALL_MEMBERS,
     ),
-    "title of the study": (edit(OVERLAY, "name: smoke", "name: smaller"), {"report"}),
+    "title of the study": (setting("name", "smaller"), {"report"}),
     # What a setting is written as
-    "float spelling 0.003": (edit(CONFIG, "learning_rate: 3e-3", "learning_rate: 0.003"), NOTHING),
-    "float spelling 3.0e-3": (
-        edit(CONFIG, "learning_rate: 3e-3", "learning_rate: 3.0e-3"),
-        NOTHING,
-    ),
+    "floats as 0.003000": (respell("f"), NOTHING),
+    "floats as 3.00E-03": (respell(".2E"), NOTHING),
     "a default written out, a whole number as a float": (
-        edits(
-            edit(CONFIG, "learning_rate: 3e-3 ", "learning_rate: 3e-3\n  weight_decay: 0.1 "),
-            edit(CONFIG, "percent: [1]", "percent: [1.0]"),
-        ),
+        edits(setting("training.weight_decay", 0.1), setting("rashomon.eps.percent", [1.0])),
         NOTHING,
     ),
     "comments in the study": (
         edits(before(CONFIG, "# Mine.\n"), edit(OVERLAY, "name: smoke", "name: smoke  # mine")),
         NOTHING,
     ),
-    "key order": (reverse_keys, NOTHING),
+    "key order": (rewrite(backwards), NOTHING),
     "how the work is done": (
-        before(OVERLAY, "machine: {log_seconds: 3, checkpoint_seconds: 5, device: cpu}\n"),
+        setting("machine", {"log_seconds": 3, "checkpoint_seconds": 5, "device": "cpu"}),
         NOTHING,
     ),
     # Files
     "everything touched": (touch_everything, NOTHING),
     "Snakemake's records deleted": (forget, NOTHING),
+    "both": (edits(touch_everything, forget), NOTHING),
     "text of a rule": (
         edits(
             edit(
@@ -241,16 +261,16 @@ def test_smoke_and_default_study_are_planned_whole_in_a_fresh_clone(checkout: Pr
 
 
 def test_command_line_settings_count_as_those_of_a_file(project: Project) -> None:
-    given = project.jobs("--config", 'training={"learning_rate": 2e-3}')
+    given = project.jobs("--config", 'sizes={"base": {"learning_rate": 2e-3}}')
     LEARNING_RATE(project)
     assert given == project.jobs()
-    assert len(given) == len(members() | OF_ALL_MEMBERS)
+    assert len(given) == len(members(size=["base"]) | OF_ALL_MEMBERS)
 
 
 def test_switching_back_to_an_old_setting_makes_nothing(project: Project) -> None:
     links = [project.results / name for name in ("manymasks.duckdb", "report.html")]
     old = [path.parent for path in project.manifests("database", "report")]
-    config = (project.root / CONFIG).read_text()
+    overlay = (project.root / OVERLAY).read_text()
 
     LEARNING_RATE(project)
     project.fabricate()
@@ -260,8 +280,9 @@ def test_switching_back_to_an_old_setting_makes_nothing(project: Project) -> Non
     new = [path.parent for path in project.manifests("database", "report")]
     assert [link.resolve().parent for link in links] == new
 
-    (project.root / CONFIG).write_text(config)
+    (project.root / OVERLAY).write_text(overlay)
     assert project.planned() == NOTHING
+    assert project.snakemake("-np").returncode == 0
     # A dry run looks only: the links still show the study that was run last.
     assert [link.resolve().parent for link in links] == new
     done = project.snakemake("--cores", "1")

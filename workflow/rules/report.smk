@@ -20,7 +20,7 @@ rule report:
         update("results/report/{key}/manifest.json"),
         *[
             report(
-                f"results/report/{{key}}/{name}",
+                update(f"results/report/{{key}}/{name}"),
                 caption="../report/page.rst",
                 category="Study",
                 labels={"content": content},

@@ -190,13 +190,20 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
         "Input should "
     )
     message = message[0].lower() + message[1:]
-    return where, f"must be {message}, found {found}"
+    quotes = ": put it in quotes" if kind == "string_type" and _is_word(error["input"]) else ""
+    return where, f"must be {message}, found {found}{quotes}"
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, bool | int | float)
 
 
 def _path(loc: Sequence[str | int], values: Any, absent: bool) -> Where:
-    """The place in the file: pydantic adds the tag of a union and `[key]`, people do not."""
+    """The place in the file: pydantic adds a corpus's kind and `[key]`, people do not."""
     where: list[str | int] = []
     for i, step in enumerate(loc):
+        if i == 2 and loc[0] == "corpora":
+            continue
         inside = (isinstance(values, dict) and step in values) or (
             isinstance(values, list) and isinstance(step, int) and step < len(values)
         )

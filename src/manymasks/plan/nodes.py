@@ -5,7 +5,8 @@
     everything -> database -> report
 
 Names of corpora, sizes and variants are labels: they are in the keys of the analyses, whose
-tables show them, and of nothing that is expensive to make.
+tables show them, and of nothing that is expensive to make. Sizes come from small to large and
+all else by name, so that the order of a file's keys changes nothing.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.study import Corpus, FilesCorpus, PydocsCorpus, Study, identity
+from manymasks.config.study import Corpus, FilesCorpus, PydocsCorpus, Size, Study, identity
 from manymasks.corpora.versions import versions
 from manymasks.errors import UserError
 from manymasks.plan.canonical import digest
@@ -114,7 +115,7 @@ def plan_study(study: Study, base: Path) -> Plan:
         return nodes[-1]
 
     statistics = identity(study.statistics)
-    for corpus_name, corpus_settings in study.corpora.items():
+    for corpus_name, corpus_settings in sorted(study.corpora.items()):
         settings, operational = _corpus_settings(corpus_settings, base)
         corpus = Node("corpus", f"corpus/{corpus_name}", settings, operational=operational)
         nodes.append(corpus)
@@ -143,7 +144,7 @@ def plan_study(study: Study, base: Path) -> Plan:
             settings = {**shared, "rashomon": identity(study.rashomon)}
             add("rashomon", corpus_name, settings, evaluation=tuple(scored))
         if "divergence" in study.analyses:
-            for name, probe_settings in study.probes.items():
+            for name, probe_settings in sorted(study.probes.items()):
                 label = f"{corpus_name}/{name}"
                 settings = {
                     "name": name,
@@ -179,19 +180,25 @@ def plan_study(study: Study, base: Path) -> Plan:
 
 def _members(study: Study, corpus: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Who each member is, and the settings of its training."""
-    for size_name, size in study.sizes.items():
-        for variant_name, variant in study.variants.items():
+    for size_name, size in sorted(study.sizes.items(), key=_by_parameters):
+        for variant_name, variant in sorted(study.variants.items()):
             training, shape, chosen = map(identity, (study.training, size, variant))
             rates = [each.pop("learning_rate") for each in (chosen, shape, dict(training))]
             training["learning_rate"] = next(rate for rate in rates if rate is not None)
-            for seed_init in study.seeds.init:
-                for seed_order in study.seeds.order:
+            for seed_init in sorted(study.seeds.init):
+                for seed_order in sorted(study.seeds.order):
                     seeds = {"seed_init": seed_init, "seed_order": seed_order}
                     member = {"corpus": corpus, "size": size_name, "variant": variant_name, **seeds}
                     yield (
                         member,
                         {"size": shape, "variant": chosen, "training": training, **seeds},
                     )
+
+
+def _by_parameters(named: tuple[str, Size]) -> tuple[int, str]:
+    """Weights of the blocks' matrices, then the name."""
+    name, size = named
+    return size.layers * (4 + 2 * size.mlp) * size.width**2, name
 
 
 def _corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -72,23 +72,31 @@ def _because(node: Node, earlier: list[Manifest]) -> str:
 
 
 def _differences(node: Node, manifest: Manifest) -> Iterator[str]:
-    before, now = dict(_leaves(manifest.settings)), dict(_leaves(node.settings))
+    before, now = (
+        # The database's labels are by key: what differs in them is said of its inputs below.
+        dict(_leaves({name: item for name, item in each.settings.items() if name != "labels"}))
+        for each in (manifest, node)
+    )
     for path in sorted(before.keys() | now.keys()):
         if before.get(path, ...) != now.get(path, ...):
             yield f"{path} {_shown(before, path)} -> {_shown(now, path)}"
     for module in sorted(manifest.code.keys() | node.code.keys()):
         if manifest.code.get(module) != node.code.get(module):
             yield f"code of {module} changed"
+    same_inputs = True
     for role in sorted(manifest.inputs.keys() | node.inputs.keys()):
         used = {reference.digest for reference in manifest.inputs.get(role, ())}
         wanted = {each.digest: each for each in node.inputs.get(role, ())}
         new = [wanted[digest] for digest in wanted if digest not in used]
         gone = len(used - wanted.keys())
+        same_inputs = same_inputs and not new and not gone
         if new:
             more = f" and {len(new) - 1} more" if len(new) > 1 else ""
             yield f"input {new[0].label}{more} changed"
         elif gone:
             yield f"{gone} fewer {role}"
+    if same_inputs and manifest.settings.get("labels") != node.settings.get("labels"):
+        yield "names changed"
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -234,7 +234,7 @@ def _draw_severity(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_xlabel(f"severity of {probe}, and share of context tokens changed")
         if corpus_title := _prefix(rows, "corpus", corpus):
             axis.set_title(corpus_title)
-        axis.legend(loc="upper left")
+        axis.legend(loc="best")
     axes[0].set_ylabel("mean KL between seeds, nats per token")
 
 
@@ -251,7 +251,7 @@ def _mark_floor(axis: Axes, floor: float) -> None:
     if axis.get_yscale() == "linear":
         axis.axhline(floor, color=_MUTED, linestyle="--", linewidth=1, clip_on=False)
     axis.annotate(
-        f"noise floor {floor:.0e}", (0.99, 0.02), xycoords="axes fraction",
+        f"noise floor {floor:.0e}" if floor else "noise floor 0: equal bits", (0.99, 0.02), xycoords="axes fraction",
         ha="right", va="bottom", color=_MUTED, fontsize=7.5,
     )  # fmt: skip
 

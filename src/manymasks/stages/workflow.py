@@ -5,6 +5,8 @@ artifacts as plain files. Where a person asks about all jobs (`--report`, `--dag
 some (`--forceall`), the rules get every key.
 """
 
+import contextlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,14 +25,16 @@ from manymasks.store.manifest import read_manifest
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")
-REPORTING = ("--report", "--report-after-run")
-ALL_JOBS = (
-    *REPORTING, "--dag", "--rulegraph", "--filegraph", "--d3dag", "--summary",
-    "--detailed-summary", "--forceall", "-F", "--forcerun", "-R", "--force", "-f", "--lint",
-    "--list-rules", "--delete-all-output",
+REPORTING = ("report", "report_after_run")
+LOOKS_ONLY = (
+    "report", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "lint",
+    "list_rules", "list_target_rules",
 )  # fmt: skip
-WRITES_NOTHING = (*ALL_JOBS[:8], "--lint", "--list-rules", "-n", "--dry-run", "--dryrun")
-NO_LOCK = (*WRITES_NOTHING, "--unlock", "--nolock")
+ALL_JOBS = (
+    *LOOKS_ONLY, "report_after_run", "forceall", "forcerun", "force", "delete_all_output",
+)  # fmt: skip
+WRITES_NOTHING = (*LOOKS_ONLY, "dryrun")
+NO_LOCK = (*WRITES_NOTHING, "unlock", "nolock")
 REPORTED = (("report.html", "page"), ("headline.png", "picture"))
 
 
@@ -58,10 +62,11 @@ class Session:
         is_main: bool,
     ) -> "Session":
         """Read the configuration and plan; end with a message, not a traceback, on a mistake."""
-        given = {argument.partition("=")[0] for argument in arguments}
+        given = _options(arguments)
+        reporting = bool(given & set(REPORTING))
         layout = Layout(RESULTS)
         try:
-            plan = plan_study(load_study(files, overrides), Path())
+            plan = plan_study(load_study([_from_here(path) for path in files], overrides), Path())
             check_lengths(plan, layout)
             nodes = plan.nodes if given & set(ALL_JOBS) else missing(plan, layout)
             held = _run_lock() if is_main and not given & set(NO_LOCK) else []
@@ -71,7 +76,7 @@ class Session:
         wanted: dict[str, dict[str, Node]] = {}
         for node in nodes:
             wanted.setdefault(node.stage, {})[node.key] = node
-        session = cls(plan, layout, wanted, REPORTED if given & set(REPORTING) else (), held)
+        session = cls(plan, layout, wanted, REPORTED if reporting else (), held)
         if is_main and not nodes and not given & set(WRITES_NOTHING):
             session.publish()
         return session
@@ -117,6 +122,31 @@ class Session:
                 target = self.layout.folder(node.stage, node.key) / name
                 if node.stage == stage and target.exists():
                     link(path, target)
+
+
+def _options(arguments: Sequence[str]) -> set[str]:
+    """Names of the options that this call of Snakemake was given, as it reads them itself.
+
+    Flags may be bundled (`-np`) or come from a profile, so the words alone do not say.
+    """
+    # Here and not above: other commands do not wait for Snakemake, which has it loaded.
+    from snakemake.cli import parse_args
+
+    try:
+        # It announces profiles, and has done so once.
+        with contextlib.redirect_stderr(io.StringIO()):
+            _, options = parse_args(list(arguments))
+    except (SystemExit, Exception):
+        # Snakemake was called from Python: the words are those of another program.
+        return set()
+    given = {name for name, value in vars(options).items() if value}
+    return given - {"report"} if "report_after_run" in given else given
+
+
+def _from_here(path: Path) -> Path:
+    """A path as a person in this folder would write it: Snakemake makes them absolute."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def check_lengths(plan: Plan, layout: Layout) -> None:

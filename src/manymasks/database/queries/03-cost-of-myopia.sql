@@ -9,7 +9,7 @@ SELECT
     round(gap, 4) AS gap,
     round(low, 4) AS low,
     round(high, 4) AS high,
-    round(p, 4) AS p,
+    printf('%.1e', p) AS p,
     seeds
 FROM myopia_total
 ORDER BY corpus, baseline_nats DESC, variant;

@@ -5,8 +5,8 @@ SELECT
     round(estimate, 4) AS estimate,
     round(low, 4) AS low,
     round(high, 4) AS high,
-    round(p, 4) AS p,
-    round(q, 4) AS q,
+    printf('%.1e', p) AS p,
+    printf('%.1e', q) AS q,
     models
 FROM tested_claims
-ORDER BY kind DESC, q, contrast;
+ORDER BY kind DESC, tested_claims.q, contrast;

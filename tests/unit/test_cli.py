@@ -1,0 +1,494 @@
+"""The command line: what it prints, and one message without a traceback for every mistake."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from example_results import write_results
+
+from manymasks import __version__
+from manymasks.cli import main
+from manymasks.config.loading import load_study
+from manymasks.database.load import load
+from manymasks.database.queries import examples
+from manymasks.plan.nodes import STAGES, Plan, plan_study
+from manymasks.stages import corpus, run
+from manymasks.store.layout import Layout
+from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of, write_manifest
+
+STUDY = """\
+name: tiny
+corpora: {pydocs: {kind: pydocs, packages: []}}
+sizes: {base: {width: 8}}
+variants: {causal: {gradient: causal}}
+training: {learning_rate: 1e-3}
+seeds: {init: [0], order: [0, 1]}
+probes: {held-out: {family: held-out}}
+analyses: [rashomon]
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a small study, where the test runs."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text(STUDY, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def planned() -> Plan:
+    return plan_study(load_study([Path("config/config.yaml")]), Path())
+
+
+def make(plan: Plan, *stages: str, **payload: bytes) -> list[Path]:
+    """Manifests, with the same payload in each, as if these stages had been made."""
+    layout = Layout(Path("results"))
+    folders = []
+    for node in plan.nodes:
+        if node.stage not in stages:
+            continue
+        folder = layout.folder(node.stage, node.key)
+        files = []
+        for name, content in payload.items():
+            path = folder / "tables" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            files.append(PayloadFile(f"tables/{name}", len(content), sha256_of(path)))
+        manifest = Manifest(
+            stage=node.stage,
+            key=node.key,
+            digest=node.digest,
+            label=node.label,
+            settings=node.settings,
+            inputs={
+                role: tuple(Reference(each.stage, each.key, each.digest) for each in nodes)
+                for role, nodes in node.inputs.items()
+            },
+            code=node.code,
+            files=tuple(files),
+            figures={"tokens": {"train": 9999}} if node.stage == "tokens" else {"n": 1},
+            environment={"python": "3.11.7"},
+            created="2026-01-02T03:04:05Z",
+            wall_seconds=1.0,
+            cpu_seconds=1.0,
+            peak_memory_bytes=1,
+        )
+        write_manifest(layout.manifest(node.stage, node.key), manifest)
+        folders.append(folder)
+    return folders
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command that succeeds prints."""
+    assert main(arguments) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    return shown.out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The message of a command that does not."""
+    assert main(arguments) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+    assert shown.err.startswith("\n")
+    assert shown.err.endswith("\n\n")
+    return shown.err.strip()
+
+
+# ------------------------------------------------------------------------------- in general
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, expected in (
+        (["--version"], f"manymasks {__version__}\n"),
+        (["--help"], "usage: manymasks"),
+        (["sql", "--help"], "--describe TABLE"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["fly"], ["sql", "--format", "xml", "SELECT 1"], ["sql", "--example", "one"]]
+)
+def test_words_that_are_no_command_show_the_usage(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("usage: manymasks")
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    "command", [["plan"], ["doctor"], ["explain", "abc"], ["run", "training", "x"]]
+)
+def test_a_broken_study_is_one_message(
+    command: list[str], here: Path, capsys: pytest.CaptureFixture[str], in_place: None
+) -> None:
+    (here / "config/config.yaml").write_text(STUDY + "trainin: 1\nname: x\n", encoding="utf-8")
+    assert main(command) == 1
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert shown == [
+        "config/config.yaml line 10: 'name' is set twice (first in line 1): keep one of them",
+        "config/config.yaml: trainin is not a setting. Did you mean training? (line 9)",
+    ]
+
+
+@pytest.mark.parametrize("command", ["plan", "doctor"])
+def test_a_study_that_is_not_there(
+    command: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--configfile", "other.yaml", "more.yaml"]) == 1
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert shown == [f"{name}.yaml: there is no such file" for name in ("other", "more")]
+
+
+def test_ctrl_c_is_no_traceback(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("manymasks.plan.states.statuses", interrupted)
+    assert main(["plan"]) == 130
+    assert capsys.readouterr().err == "\nInterrupted. What was complete stays.\n"
+
+
+def test_a_reader_that_has_seen_enough(here: Path) -> None:
+    program = f"{sys.executable} -m manymasks plan | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", program], capture_output=True, text=True, check=True, cwd=here
+    )
+    assert done.stdout.splitlines()[1:] == ["0"]
+    assert done.stderr == ""
+
+
+# ------------------------------------------------------------------------------------- plan
+
+
+def test_plan_of_a_new_study(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = printed(capsys, "plan").splitlines()
+    nodes = planned().nodes
+    assert [row.split()[:3] for row in rows[: len(nodes)]] == [
+        [node.stage, node.label, node.key] for node in nodes
+    ]
+    ending = "will run, because nothing of this stage has been made yet"
+    assert all(row.endswith(ending) for row in rows[: len(nodes)])
+    assert rows[len(nodes) :] == ["", "10 artifacts: 10 will run"]
+    assert not (here / "results").exists()
+
+
+def test_plan_names_what_changed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(planned(), *STAGES)
+    shown = printed(capsys, "plan")
+    assert shown.endswith("\n10 artifacts: 10 done\nEverything is up to date.\n")
+    (here / "overlay.yaml").write_text("training: {learning_rate: 2e-3}\n", encoding="utf-8")
+    rows = printed(capsys, "plan", "--configfile", "overlay.yaml").splitlines()
+    assert rows[-1] == "10 artifacts: 3 done, 7 will run"
+    reason = "will run, because training.learning_rate 0.001 -> 0.002"
+    assert sum(row.startswith("training ") and row.endswith(reason) for row in rows) == 2
+    rows = printed(
+        capsys, "plan", "--configfile", "overlay.yaml", "--stage", "training"
+    ).splitlines()
+    assert [row.split()[0] for row in rows[:-2]] == ["training", "training"]
+    assert rows[-1] == "10 artifacts: 3 done, 7 will run"
+
+
+def test_plan_says_what_is_deleted_and_not_needed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = planned()
+    make(plan, *STAGES)
+    shutil.rmtree(Layout(Path("results")).folder("tokens", plan.nodes[2].key))
+    shown = printed(capsys, "plan")
+    assert "not needed, because deleted, and nothing that is missing uses it" in shown
+    assert shown.endswith("10 artifacts: 9 done, 1 not needed\nEverything is up to date.\n")
+
+
+def test_plan_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "plan", "--stage", "trainings").startswith(
+        "--stage trainings: stages are corpus, tokenizer, tokens, training, "
+    )
+    (folder,) = make(planned(), "tokens")
+    (folder / "manifest.json").write_text("{", encoding="utf-8")
+    assert f"{folder}/manifest.json: is not a readable manifest" in refused(capsys, "plan")
+
+
+# ---------------------------------------------------------------------------------- explain
+
+
+def test_explain_a_planned_key(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    node = next(node for node in planned().nodes if node.stage == "training")
+    about = json.loads(printed(capsys, "explain", node.key[:8]))
+    assert about == {
+        "label": "training/pydocs/base/causal/i0-o0",
+        "stage": "training",
+        "digest": node.digest,
+        "settings": node.settings,
+        "code": node.code,
+        "inputs": {"tokens": [f"tokens/{node.inputs['tokens'][0].key}"]},
+        "made": None,
+    }
+
+
+def test_explain_an_artifact(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder,) = make(planned(), "tokens")
+    about = json.loads(printed(capsys, "explain", folder.name))
+    assert about["made"] == "2026-01-02T03:04:05Z"
+    assert about["environment"] == {"python": "3.11.7"}
+    assert about["figures"] == {"tokens": {"train": 9999}}
+    assert about["inputs"].keys() == {"corpus", "tokenizer"}
+
+
+def test_explain_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "explain", "xyz") == (
+        "xyz: no artifact in results and no node of the plan has a key that begins so. "
+        "`manymasks plan` lists them."
+    )
+    assert refused(capsys, "explain", "") == ": begins 10 keys; give more digits"
+
+
+# ----------------------------------------------------------------------------------- verify
+
+
+def test_verify_counts_what_is_whole(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "verify").startswith("0 artifacts, 0 files")
+    make(planned(), "training", "tokens", a=b"x" * 1_000_000, b=b"y")
+    shown = printed(capsys, "verify")
+    assert shown == "3 artifacts, 6 files, 3.0 MB: all as their manifests say\n"
+
+
+def test_verify_names_every_damaged_file_and_the_folders_to_delete(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens, first, second = make(planned(), "tokens", "training", a=b"one", b=b"two")
+    (tokens / "tables/a").write_bytes(b"onE")
+    (second / "tables/a").unlink()
+    (second / "tables/b").write_bytes(b"two and more")
+    message = refused(capsys, "verify").splitlines()
+    assert sorted(line.partition(": ")[0] for line in message[:3]) == sorted(
+        [f"{tokens}/tables/a", f"{second}/tables/a", f"{second}/tables/b"]
+    )
+    assert message[3] == ("3 of 6 files are not what their manifests say. Delete and run again:")
+    # The whole artifact: with its manifest left behind it would still count as complete.
+    command = message[4].split()
+    assert command[:2] == ["rm", "-r"]
+    assert sorted(command[2:]) == sorted([str(tokens), str(second)])
+    for folder in command[2:]:
+        shutil.rmtree(folder)
+    assert printed(capsys, "verify").startswith("1 artifacts, 2 files")
+    assert first.exists()
+
+
+def test_verify_another_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(planned(), "tokens", a=b"one")
+    Path("results").rename("elsewhere")
+    assert printed(capsys, "verify", "--results", "elsewhere").startswith("1 artifacts, 1 files")
+
+
+# -------------------------------------------------------------------------------------- sql
+
+
+@pytest.fixture(scope="module")
+def example_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("database")
+    results = write_results(folder / "made")
+    load(results.root, results.current, folder / "manymasks.duckdb")
+    return folder / "manymasks.duckdb"
+
+
+@pytest.fixture
+def database(example_database: Path, here: Path) -> Path:
+    (here / "results").mkdir()
+    Path("results/manymasks.duckdb").symlink_to(example_database)
+    return example_database
+
+
+def test_sql_answers(
+    database: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    query = "SELECT 1 AS one, 'é' AS two"
+
+    def out(*arguments: str) -> str:
+        assert main(["sql", *arguments]) == 0
+        return capsysbinary.readouterr().out.decode()
+
+    assert out(query).splitlines()[0].split() == ["one", "two"]
+    assert list(csv.reader(io.StringIO(out(query, "--format", "csv")))) == [
+        ["one", "two"],
+        ["1", "é"],
+    ]
+    assert json.loads(out(query, "--format", "json")) == [{"one": 1, "two": "é"}]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(query))
+    assert json.loads(out("-", "--format", "json")) == [{"one": 1, "two": "é"}]
+    Path("q.sql").write_text(f"-- a question\n{query};\n", encoding="utf-8")
+    assert json.loads(out("--file", "q.sql", "--format", "json")) == [{"one": 1, "two": "é"}]
+    assert out(query, "--format", "parquet", "--output", "x.parquet") == ""
+    assert pq.read_table("x.parquet").to_pylist() == [{"one": 1, "two": "é"}]
+
+
+def test_sql_describes(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = json.loads(printed(capsys, "sql", "--tables", "--format", "json"))
+    assert {"model", "model_loss", "leaderboard"} <= {row["name"] for row in tables}
+    columns = json.loads(printed(capsys, "sql", "--describe", "model", "--format", "json"))
+    assert {"column": "seed_init", "type": "BIGINT"}.items() <= next(
+        row.items() for row in columns if row["column"] == "seed_init"
+    )
+    assert printed(capsys, "sql", "--tables", "--format", "csv", "--output", "t.csv") == ""
+    assert Path("t.csv").read_text(encoding="utf-8").startswith("name,kind,rows,comment\n")
+
+
+def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = printed(capsys, "sql", "--examples").splitlines()
+    assert [int(line.split()[0]) for line in listed] == [each.number for each in examples()]
+    for each in examples():
+        shown = printed(capsys, "sql", "--example", str(each.number))
+        assert shown.startswith(each.sql.strip())
+        assert "─" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "Ask one thing: a query, --file FILE, --tables"),
+        (["SELECT 1", "--tables"], "Ask one thing: a query"),
+        (["--example", "99"], "There are examples 1 to "),
+        (["--example", "0"], "There are examples 1 to "),
+        (["--describe", "modl"], "results/manymasks.duckdb: there is no table or view 'modl'. Did"),
+        (["--describe", ""], "results/manymasks.duckdb: there is no table or view ''"),
+        (["--file", "absent.sql"], "absent.sql: cannot be read as text ("),
+        (["--file", "config"], "config: cannot be read as text ("),
+        (["--file", "latin.sql"], "latin.sql: cannot be read as text ("),
+        (["SELEC 1"], "Parser Error"),
+        (["SELECT * FROM modl"], "Catalog Error: Table with name modl does not exist"),
+        (["DELETE FROM model"], "the database is opened read-only"),
+        ([" ; "], "the query is empty"),
+        (["SELECT 1", "--output", "absent/x.csv"], "absent/x.csv: cannot be written (No such"),
+        (["SELECT 1", "--output", "config"], "config: cannot be written (Is a directory)"),
+        (["--tables", "--output", "absent/x"], "absent/x: cannot be written (No such"),
+        (["--tables", "--format", "parquet"], "'parquet' cannot be written as text"),
+    ],
+)
+def test_sql_refuses(
+    arguments: list[str], expected: str, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("latin.sql").write_bytes("SELECT 'é'".encode("latin-1"))
+    assert refused(capsys, "sql", *arguments).startswith(expected)
+
+
+def test_sql_without_a_database(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["SELECT 1"], ["--tables"], ["--describe", "model"]):
+        assert refused(capsys, "sql", *arguments) == (
+            "results/manymasks.duckdb: there is no database yet. Make it with: "
+            "snakemake --cores all"
+        )
+    Path("results").mkdir()
+    Path("results/manymasks.duckdb").write_text("no database", encoding="utf-8")
+    assert "cannot be opened as a DuckDB database" in refused(capsys, "sql", "SELECT 1")
+
+
+def test_parquet_is_not_for_a_terminal(
+    database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    message = refused(capsys, "sql", "SELECT 1", "--format", "parquet")
+    assert message == "Parquet is not for a terminal: add --output FILE"
+
+
+# ------------------------------------------------------------------------------ run, doctor
+
+
+@pytest.fixture
+def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is not started again."""
+    for name, value in {**run.ALLOCATOR, **run.ONE_THREAD}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_run_makes_one_artifact(
+    here: Path,
+    in_place: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(corpus, "make", lambda job: {"documents": 3})
+    node = planned().nodes[0]
+    assert main(["run", "corpus", node.key, "--lines"]) == 0
+    assert f"corpus/pydocs: [{node.key}] done in" in capsys.readouterr().err
+    manifest = f"results/corpus/{node.key}/manifest.json"
+    for target in (node.key, "corpus/pydocs", "pydocs", manifest):
+        assert main(["run", "corpus", target]) == 0
+        assert "is complete, nothing to do" in capsys.readouterr().err
+    assert main(["run", "corpus", "pydocs", "--force"]) == 0
+    assert "done in" in capsys.readouterr().err
+
+
+def test_run_refuses(here: Path, in_place: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "run", "train", "x").startswith("'train' is not a stage. Stages: corpus")
+    assert refused(capsys, "run", "training", "small") == (
+        "'small' is no key, label or file of stage training. In the plan:\n"
+        "  training/pydocs/base/causal/i0-o0\n  training/pydocs/base/causal/i0-o1"
+    )
+    (folder,) = make(planned(), "corpus")
+    assert refused(capsys, "run", "tokens", f"{folder}/manifest.json") == (
+        f"{folder}/manifest.json describes corpus, not tokens"
+    )
+    Path("x.json").write_text("{}", encoding="utf-8")
+    assert refused(capsys, "run", "tokens", "x.json").startswith("x.json: expected a manifest.json")
+    assert refused(capsys, "run", "tokens", "pydocs").startswith(
+        "these inputs have not been made yet:\n  results/tokenizer/"
+    )
+
+
+def test_a_fault_names_its_log_and_how_to_go_on(
+    here: Path,
+    in_place: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(job: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(corpus, "make", fails)
+    node = planned().nodes[0]
+    log = f"results/corpus/{node.key}/log.txt"
+    assert refused(capsys, "run", "corpus", "pydocs") == (
+        "corpus/pydocs failed: ZeroDivisionError: by nothing\n"
+        f"This is a fault of manymasks or of the machine. Its traceback is in\n  {log}\n"
+        f"To run this stage alone:\n  manymasks run corpus {node.key}"
+    )
+    assert "ZeroDivisionError: by nothing" in Path(log).read_text(encoding="utf-8")
+
+
+def test_doctor_says_what_is_here(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    make(planned(), "corpus", "tokenizer")
+    rows = dict(line.split(maxsplit=1) for line in printed(capsys, "doctor").splitlines())
+    assert rows["python"].startswith(sys.version.split()[0])
+    assert "torch 2." in rows["packages"]
+    assert rows["gpus"] == "3"
+    assert rows["study"] == "'tiny': 8 of 10 artifacts to make"
+    assert rows["lock"] == "free"
+    locks = here / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").touch()
+    assert "  snakemake --unlock\n" in printed(capsys, "doctor")

@@ -1,0 +1,622 @@
+"""Keys: what changes them and what does not, and which nodes a study has."""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manymasks.config.loading import load_study
+from manymasks.errors import UserError
+from manymasks.plan.canonical import canonical, digest
+from manymasks.plan.closure import SOURCE, code_of
+from manymasks.plan.nodes import STAGES, Node, Plan, digest_of, plan_study
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "config"
+BASE = """\
+corpora:
+  pydocs: {kind: pydocs, packages: []}
+sizes:
+  small: {width: 8}
+  base: {width: 16}
+variants:
+  causal: {gradient: causal}
+  myopic: {gradient: myopic}
+training: {learning_rate: 0.003, steps: 100}
+seeds: {init: [0, 1, 2], order: [0, 1]}
+probes:
+  held-out: {family: held-out}
+  shuffle: {family: shuffle, scored: 32, severities: [2, 4]}
+"""
+
+
+def plan_of(tmp_path: Path, text: str = BASE, **overrides: Any) -> Plan:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return plan_study(load_study([path], overrides), tmp_path)
+
+
+def keys(plan: Plan) -> dict[str, str]:
+    return {node.label: node.key for node in plan.nodes}
+
+
+# -------------------------------------------------------------------------- canonical JSON
+
+
+def test_canonical_json_is_written_out() -> None:
+    value = {"b": [1, 2.0, True, None], "a": {"z": "x\n", "é": 0.1}, "c": (1e-3, 1e22, -0.0)}
+    expected = '{"a":{"z":"x\\n","é":0.1},"b":[1,2.0,true,null],"c":[0.001,1e+22,0.0]}'
+    assert canonical(value) == expected.encode()
+    assert digest(value) == hashlib.sha256(expected.encode()).hexdigest()
+
+
+def test_a_golden_digest() -> None:
+    """Keys of artifacts that people have made: this number must never change."""
+    value = {"scheme": 1, "stage": "x", "settings": {"rate": 0.003, "names": ["é", "b"]}}
+    assert digest(value) == "894e7b0a549b4fd3b1f12b600f99036cc86693bf621c15feb4e1d1c00c3833ca"
+
+
+def test_normal_form_and_key_order() -> None:
+    assert canonical({"e\u0301": "e\u0301", "b": 1}) == canonical({"b": 1, "\u00e9": "\u00e9"})
+    assert canonical({"a": 1, "b": 2}) != canonical({"a": 2, "b": 1})
+    assert canonical([1, 2]) != canonical([2, 1])
+    assert canonical("1") != canonical(1)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="no canonical form"):
+        canonical({"a": [number]})
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"x", Path("x"), object()])
+def test_what_is_not_json_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="is not a JSON value"):
+        canonical([value])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text(st.characters(codec="ascii")), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(VALUES)
+def test_canonical_json_is_a_fixed_point(value: Any) -> None:
+    once = canonical(value)
+    assert canonical(json.loads(once)) == once
+
+
+# -------------------------------------------------------------------------------- closure
+
+MODULES = {
+    "__init__.py": '"""A package."""\n__version__ = "1"\n',
+    "errors.py": "class UserError(Exception): ...\n",
+    "config/__init__.py": "",
+    "config/study.py": "X = 1\n",
+    "plan/__init__.py": "",
+    "plan/canonical.py": "Y = 1\n",
+    "store/__init__.py": "",
+    "store/job.py": "Z = 1\n",
+    "stages/__init__.py": '"""Stages."""\n',
+    "stages/thing.py": """\
+        \"\"\"A stage.\"\"\"
+
+        import math
+        from manymasks import science
+        from manymasks.config.study import X
+        from manymasks.errors import UserError
+        from manymasks.plan.canonical import Y
+        from manymasks.science import near
+        from manymasks.science.deep import answer as found
+        from manymasks.store.job import Z
+        from ..other.relative import value
+        from . import beside
+
+
+        def make(job):
+            \"\"\"Make it.\"\"\"
+            rate = 1e-3  # a comment
+            return [rate, "text", None, f"{rate:.3f}"]
+        """,
+    "stages/beside.py": "import manymasks.later.module\n",
+    "stages/stranger.py": "W = 1\n",
+    "science/__init__.py": "",
+    "science/near.py": "from .helper import half\n",
+    "science/helper.py": "def half(x):\n    return x / 2\n",
+    "science/deep.py": "def answer():\n    from manymasks.lazy import thing\n    return 42\n",
+    "science/notes.txt": "not data of the code\n",
+    "lazy.py": "thing = 1\n",
+    "other/__init__.py": "",
+    "other/relative.py": "value = 1\n",
+    "later/__init__.py": "",
+    "later/module.py": "",
+    "later/ask.sql": "-- What it asks.\nSELECT 1\n  -- and why\nFROM t\n",
+    "later/sql/more.sql": "SELECT 2\n",
+    "later/page.html.j2": "<p>{{ x }}</p>\n",
+    "stranger/__init__.py": "",
+    "stranger/far.py": "V = 1\n",
+    "stranger/far.sql": "SELECT 3\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A small package with every way of importing."""
+    source = tmp_path / "manymasks"
+    for name, text in MODULES.items():
+        path = source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return source
+
+
+def rewrite(package: Path, name: str, old: str, new: str) -> None:
+    path = package / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_closure_follows_every_import(package: Path) -> None:
+    assert [name.removeprefix("manymasks").lstrip("./") for name in code_of("thing", package)] == [
+        "later",
+        "later.module",
+        "lazy",
+        "other",
+        "other.relative",
+        "science",
+        "science.deep",
+        "science.helper",
+        "science.near",
+        "stages",
+        "stages.beside",
+        "stages.thing",
+        "later/ask.sql",
+        "later/page.html.j2",
+        "later/sql/more.sql",
+    ]
+
+
+SAME = [
+    ("stages/thing.py", "# a comment", "# another one"),
+    ("stages/thing.py", "  # a comment", ""),
+    ("stages/thing.py", '"""A stage."""', '"""The very same stage, in other words."""'),
+    ("stages/thing.py", '"""A stage."""\n', ""),
+    ("stages/thing.py", '    """Make it."""\n', ""),
+    ("stages/thing.py", "\n\ndef make(job):", "\n\n\n\n\ndef make(job):"),
+    ("stages/thing.py", "rate = 1e-3", "rate = (0.001)"),
+    ("stages/thing.py", '"text"', "'text'"),
+    ("stages/thing.py", "[rate, ", "[\n        rate,\n        "),
+    ("science/helper.py", "def half(x):\n", 'def half(x):\n    """Half of x."""\n'),
+    ("science/helper.py", "x / 2", "(x / 2)"),
+    ("science/notes.txt", "not", "no"),
+    ("config/study.py", "1", "2"),
+    ("plan/canonical.py", "1", "2"),
+    ("store/job.py", "1", "2"),
+    ("errors.py", "...", "pass"),
+    ("__init__.py", "1", "2"),
+    ("stages/stranger.py", "1", "2"),
+    ("stranger/far.py", "1", "2"),
+    ("stranger/far.sql", "3", "4"),
+    ("later/ask.sql", "-- What it asks.", "-- What it asks, said better.\n-- Twice."),
+    ("later/ask.sql", "-- What it asks.\n", ""),
+    ("later/ask.sql", "SELECT 1\n", "SELECT 1\n\n\n"),
+]
+OTHER = [
+    ("stages/thing.py", "1e-3", "2e-3", "manymasks.stages.thing"),
+    ("stages/thing.py", '"text"', '"texts"', "manymasks.stages.thing"),
+    ("stages/thing.py", "None", "True", "manymasks.stages.thing"),
+    ("stages/thing.py", ".3f", ".4f", "manymasks.stages.thing"),
+    ("stages/thing.py", "return [", "return [0, ", "manymasks.stages.thing"),
+    ("science/helper.py", "/", "//", "manymasks.science.helper"),
+    ("science/deep.py", "42", "43", "manymasks.science.deep"),
+    ("lazy.py", "1", "1.0", "manymasks.lazy"),
+    ("other/relative.py", "1", "2", "manymasks.other.relative"),
+    ("later/ask.sql", "SELECT 1", "SELECT 2", "manymasks/later/ask.sql"),
+    ("later/sql/more.sql", "2", "3", "manymasks/later/sql/more.sql"),
+    ("later/page.html.j2", "<p>", "<p >", "manymasks/later/page.html.j2"),
+    ("stages/__init__.py", '"""Stages."""', "import math", "manymasks.stages"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), SAME)
+def test_what_changes_no_meaning_changes_no_digest(
+    package: Path, name: str, old: str, new: str
+) -> None:
+    before = code_of("thing", package)
+    rewrite(package, name, old, new)
+    assert code_of("thing", package) == before
+
+
+@pytest.mark.parametrize(("name", "old", "new", "module"), OTHER)
+def test_what_changes_meaning_changes_that_digest_alone(
+    package: Path, name: str, old: str, new: str, module: str
+) -> None:
+    before = code_of("thing", package)
+    rewrite(package, name, old, new)
+    after = code_of("thing", package)
+    assert {each for each in after if after[each] != before.get(each)} == {module}
+
+
+def test_touching_and_moving_change_nothing(package: Path, tmp_path: Path) -> None:
+    before = code_of("thing", package)
+    for path in package.rglob("*.py"):
+        os.utime(path, (1, 1))
+    assert code_of("thing", package) == before
+    moved = tmp_path / "elsewhere" / "manymasks"
+    shutil.copytree(package, moved)
+    assert code_of("thing", moved) == before
+
+
+def test_a_new_import_joins_the_closure(package: Path) -> None:
+    rewrite(package, "science/near.py", "from .helper import half", "from ..stranger import far")
+    after = code_of("thing", package)
+    assert "manymasks.science.helper" not in after
+    assert {"manymasks.stranger.far", "manymasks/stranger/far.sql"} <= after.keys()
+
+
+# ------------------------------------------------- the closures of the stages as they are
+
+CONTAINS = {
+    "corpus": {"corpora.collect", "corpora.documents", "corpora.pydocs", "corpora.hub"},
+    "tokenizer": {"tokens.tokenizer"},
+    "tokens": {"tokens.tokenizer", "tokens.shards"},
+    "training": {
+        "models.attention", "models.transformer", "tokens.order", "tokens.shards",
+        "training.loop", "training.schedule", "training.checkpoint",
+    },
+    "evaluation": {"evaluation.documents", "models.attention", "tokens.shards"},
+    "probe": {"probes.families"},
+    "rashomon": {"rashomon.membership"},
+    "divergence": {"divergence.pairs", "divergence.tables", "models.attention"},
+    "myopia": {"myopia.gap"},
+    "database": {"database.load"},
+    "report": {"report.page", "report.figures"},
+}  # fmt: skip
+FOREIGN = {
+    "corpus": ("tokens", "models", "training", "database", "report"),
+    "tokenizer": ("models", "training", "database", "report"),
+    "tokens": ("models", "training", "database", "report"),
+    "training": (
+        "corpora", "probes", "evaluation", "rashomon", "divergence", "myopia", "statistics",
+        "database", "report",
+    ),
+    "evaluation": ("corpora", "probes", "rashomon", "divergence", "myopia", "database", "report"),
+    "probe": ("corpora", "models", "training", "divergence", "database", "report"),
+    "rashomon": ("models", "training", "tokens", "divergence", "myopia", "database", "report"),
+    "divergence": ("corpora", "rashomon", "myopia", "evaluation", "database", "report"),
+    "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
+    "database": ("corpora", "tokens", "models", "training", "divergence", "report"),
+    "report": ("corpora", "tokens", "models", "training", "divergence"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_closure_of_each_stage(stage: str) -> None:
+    code = code_of(stage)
+    modules = {name.removeprefix("manymasks.") for name in code}
+    assert modules >= CONTAINS[stage] | {f"stages.{stage}"}
+    for foreign in (*FOREIGN[stage], "config", "plan", "store", "errors", "cli"):
+        assert not [n for n in modules if n == foreign or n.startswith(foreign + ".")], foreign
+    machinery = {"stages.run", "stages.workflow", "stages.gpu", "stages.progress"}
+    others = {f"stages.{each}" for each in STAGES if each != stage}
+    assert not modules & (machinery | others)
+
+
+def test_sql_and_templates_are_code() -> None:
+    files = {name for stage in ("database", "report") for name in code_of(stage) if "/" in name}
+    present = {
+        path.relative_to(SOURCE.parent).as_posix()
+        for folder in ("database", "report")
+        for path in (SOURCE / folder).rglob("*")
+        if path.suffix in (".sql", ".j2", ".css")
+    }
+    examples = {name for name in present if name.startswith("manymasks/database/queries/")}
+    assert files == present - examples
+    assert "manymasks/database/views.sql" in files
+    assert "manymasks/report/page.html.j2" in files
+
+
+def test_every_stage_has_its_function() -> None:
+    for stage in STAGES:
+        text = (SOURCE / "stages" / f"{stage}.py").read_text(encoding="utf-8")
+        assert "\ndef make(job: Job) -> dict[str, Any]:" in text, stage
+
+
+EDITS = [
+    ("training/loop.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
+    ("training/loop.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training"}),
+    ("models/attention.py", "_aten = torch.ops.aten", "_aten = torch.ops.aten\nNEW = 1",
+     {"training", "evaluation", "divergence"}),
+    ("config/study.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
+    ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
+    ("stages/run.py", "import importlib\n", "import importlib\nimport ast\n", set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "old", "new", "expected"), EDITS)
+def test_edits_of_the_source_reach_these_stages(
+    tmp_path: Path, name: str, old: str, new: str, expected: set[str]
+) -> None:
+    copy = tmp_path / "manymasks"
+    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before = {stage: code_of(stage, copy) for stage in STAGES}
+    rewrite(copy, name, old, new)
+    assert {stage for stage in STAGES if code_of(stage, copy) != before[stage]} == expected
+
+
+# ---------------------------------------------------------------------------------- plans
+
+
+@pytest.mark.parametrize(
+    ("overlays", "members"), [([], 24), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
+)
+def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: int) -> None:
+    files = [CONFIG / name for name in ("config.yaml", *overlays)]
+    plan = plan_study(load_study(files), ROOT)
+    assert Counter(node.stage for node in plan.nodes) == {
+        **dict.fromkeys(STAGES, 1),
+        "training": members,
+        "evaluation": members,
+        "probe": 2,
+        "divergence": 2,
+    }
+    assert [node.stage for node in plan.targets] == ["database", "report"]
+    assert len({node.digest for node in plan.nodes}) == len(plan.nodes)
+    assert len({node.label for node in plan.nodes}) == len(plan.nodes)
+    seen: set[str] = set()
+    for node in plan.nodes:
+        assert {each.digest for each in node.ancestors()} <= seen
+        assert node.key == node.digest[:12]
+        seen.add(node.digest)
+
+
+def test_two_corpora_are_two_of_everything_but_the_ends(tmp_path: Path) -> None:
+    corpora = {"more": {"kind": "pydocs", "packages": [], "select": 0.2}}
+    stages = Counter(node.stage for node in plan_of(tmp_path, corpora=corpora).nodes)
+    assert stages["training"] == 48
+    assert (stages["corpus"], stages["divergence"], stages["database"]) == (2, 4, 1)
+
+
+def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
+    base = Node("tokens", "tokens/x", {"a": 1})
+    above = Node("training", "training/x", {"b": 1}, {"tokens": (base,)})
+    code = code_of("training")
+    assert above.digest == digest(
+        {
+            "scheme": 1,
+            "stage": "training",
+            "settings": {"b": 1},
+            "code": code,
+            "inputs": {"tokens": [base.digest]},
+        }
+    )
+    inputs = {"tokens": [base.digest]}
+    same = digest_of("training", {"b": 1}, code, inputs)
+    assert same == above.digest
+    assert Node("training", "other label", {"b": 1}, {"tokens": (base,)}).digest == same
+    for other in (
+        digest_of("tokens", {"b": 1}, code, inputs),
+        digest_of("training", {"b": 2}, code, inputs),
+        digest_of("training", {"b": 1}, {**code, "manymasks.x": "0"}, inputs),
+        digest_of("training", {"b": 1}, code, {"tokens": ["0" * 64]}),
+        digest_of("training", {"b": 1}, code, {"other": [base.digest]}),
+    ):
+        assert other != same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BASE.replace("0.003", "3e-3").replace("steps: 100", "steps: 1e2"),
+        BASE.replace("{learning_rate: 0.003, steps: 100}", "{steps: 100, learning_rate: .0030}"),
+        "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
+        + BASE.partition("probes:")[0],
+        BASE + "machine: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
+        BASE + "analyses: [rashomon, divergence, myopia]\n",
+        BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
+    ],
+)  # fmt: skip
+def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -> None:
+    assert keys(plan_of(tmp_path, text)) == keys(plan_of(tmp_path, BASE))
+
+
+EVERYTHING = set(STAGES)
+ENDS = {"database", "report"}
+CHANGES: list[tuple[dict[str, Any], set[str]]] = [
+    ({"name": "other"}, {"report"}),
+    ({"machine": {"device": "cpu"}}, set()),
+    ({"corpora": {"pydocs": {"select": 0.2}}}, EVERYTHING),
+    ({"corpora": {"pydocs": {"max_documents": 100}}}, EVERYTHING),
+    ({"tokenizer": {"vocabulary": 512}}, EVERYTHING - {"corpus"}),
+    (
+        {"training": {"learning_rate": 0.004}},
+        {"training", "evaluation", "rashomon", "divergence", "myopia", *ENDS},
+    ),
+    (
+        {"training": {"curve_every": 50}},
+        {"training", "evaluation", "rashomon", "divergence", "myopia", *ENDS},
+    ),
+    ({"training": {"context": 256}}, EVERYTHING - {"corpus", "tokenizer", "tokens"}),
+    ({"evaluation": {"batch": 32}}, {"evaluation", "rashomon", "myopia", *ENDS}),
+    (
+        {"statistics": {"confidence": 0.9}},
+        {"evaluation", "rashomon", "divergence", "myopia", *ENDS},
+    ),
+    ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", *ENDS}),
+    ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", *ENDS}),
+    ({"divergence": {"batch": 4}}, {"divergence", *ENDS}),
+    ({"myopia": {"contrasts": [{"baseline": "myopic", "variant": "causal"}]}}, {"myopia", *ENDS}),
+    ({"analyses": ["rashomon", "myopia"]}, ENDS),
+]
+
+
+@pytest.mark.parametrize(("overrides", "expected"), CHANGES)
+def test_a_changed_setting_changes_exactly_these_stages(
+    tmp_path: Path, overrides: dict[str, Any], expected: set[str]
+) -> None:
+    before, plan = keys(plan_of(tmp_path)), plan_of(tmp_path, **overrides)
+    after = {node.label: node for node in plan.nodes}
+    assert after.keys() <= before.keys()
+    changed = {node.stage for label, node in after.items() if node.key != before[label]}
+    assert changed == expected
+    if overrides.get("probes"):
+        same = {label for label, node in after.items() if node.key == before[label]}
+        assert {"probe/pydocs/shuffle", "divergence/pydocs/shuffle"} <= same
+
+
+def test_a_variant_of_its_own_rate_changes_its_members_alone(tmp_path: Path) -> None:
+    before = keys(plan_of(tmp_path))
+    after = keys(plan_of(tmp_path, variants={"myopic": {"learning_rate": 0.01}}))
+    trained = {label for label in after if label.startswith(("training/", "evaluation/"))}
+    changed = {label for label in trained if after[label] != before[label]}
+    assert changed == {label for label in trained if "/myopic/" in label}
+    rates = {
+        (node.settings["size"]["width"], node.settings["variant"]["gradient"]): (
+            node.settings["training"]["learning_rate"]
+        )
+        for node in plan_of(
+            tmp_path,
+            sizes={"base": {"learning_rate": 0.5}},
+            variants={"myopic": {"learning_rate": 0.01}},
+        ).nodes
+        if node.stage == "training"
+    }
+    assert rates == {
+        (8, "causal"): 0.003,
+        (8, "myopic"): 0.01,
+        (16, "causal"): 0.5,
+        (16, "myopic"): 0.01,
+    }
+
+
+def test_one_rate_said_in_another_place_is_the_same_training(tmp_path: Path) -> None:
+    before = keys(plan_of(tmp_path))
+    variants = {name: {"learning_rate": 0.003} for name in ("causal", "myopic")}
+    after = keys(plan_of(tmp_path, variants=variants))
+    assert {label for label in after if after[label] != before[label]} == {"report"}
+
+
+@pytest.mark.parametrize("seeds", [{"order": [0, 1, 2]}, {"init": [0, 1, 2, 3]}])
+def test_one_more_seed_trains_exactly_the_new_members(
+    tmp_path: Path, seeds: dict[str, list[int]]
+) -> None:
+    before, after = plan_of(tmp_path), plan_of(tmp_path, seeds=seeds)
+    old = {node.digest for node in before.nodes}
+    new = Counter(node.stage for node in after.nodes if node.digest not in old)
+    count = 4 * len(after.study.seeds.init) * len(after.study.seeds.order) - 24
+    assert new == {
+        "training": count,
+        "evaluation": count,
+        "rashomon": 1,
+        "divergence": 2,
+        "myopia": 1,
+        "database": 1,
+        "report": 1,
+    }
+    # Taking the seed away again finds everything as it was.
+    assert keys(plan_of(tmp_path)) == keys(before)
+
+
+def test_names_of_sizes_are_not_in_what_is_trained(tmp_path: Path) -> None:
+    before, after = plan_of(tmp_path), plan_of(tmp_path, BASE.replace("base:", "large:"))
+
+    def of(plan: Plan, *stages: str) -> set[str]:
+        return {node.digest for node in plan.nodes if node.stage in stages}
+
+    cheap = ("rashomon", "divergence", "myopia", "database", "report")
+    dear = tuple(stage for stage in STAGES if stage not in cheap)
+    assert of(before, *dear) == of(after, *dear)
+    assert not of(before, *cheap) & of(after, *cheap)
+
+
+def test_two_names_of_one_thing_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text", encoding="utf-8")
+    corpora = {
+        name: {"kind": "files", "paths": [path]} for name, path in (("x", "a.txt"), ("y", "*.txt"))
+    }
+    with pytest.raises(UserError, match="corpus/y and corpus/x are one and the same"):
+        plan_of(tmp_path, corpora=corpora)
+
+
+# --------------------------------------------------------------- corpora of local files
+
+FILES = BASE.replace("{kind: pydocs, packages: []}", '{kind: files, paths: ["texts/*.txt"]}')
+
+
+def test_local_files_are_keyed_by_content(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    one, two = tmp_path / "texts/one.txt", tmp_path / "texts/two.txt"
+    one.write_text("first", encoding="utf-8")
+    two.write_text("second", encoding="utf-8")
+    plan = plan_of(tmp_path, FILES)
+    corpus = plan.nodes[0]
+    assert corpus.settings["sha256"] == {
+        "texts/one.txt": hashlib.sha256(b"first").hexdigest(),
+        "texts/two.txt": hashlib.sha256(b"second").hexdigest(),
+    }
+    assert "paths" not in corpus.settings["corpus"]
+    assert corpus.operational == {"paths": ["texts/*.txt"]}
+    os.utime(one, (1, 1))
+    assert keys(plan_of(tmp_path, FILES)) == keys(plan)
+    other = FILES.replace('["texts/*.txt"]', "[texts/one.txt, texts/t*.txt]")
+    after = keys(plan_of(tmp_path, other))
+    assert {label for label in after if after[label] != keys(plan)[label]} == set()
+    two.write_text("changed", encoding="utf-8")
+    after = keys(plan_of(tmp_path, FILES))
+    assert all(after[label] != key for label, key in keys(plan).items())
+
+
+def test_local_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"paths: 'texts/\*.txt' matches no file"):
+        plan_of(tmp_path, FILES)
+
+
+def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="packages: 'no_such_package' is not an installed package"):
+        plan_of(tmp_path, BASE.replace("packages: []", "packages: [no_such_package]"))
+
+
+# -------------------------------------------------------------------------------- quick
+
+
+def test_the_default_plan_is_quick_and_light() -> None:
+    program = """
+import sys, time
+began = time.process_time()
+from pathlib import Path
+from manymasks.config.loading import load_study
+from manymasks.plan.nodes import plan_study
+from manymasks.plan.states import statuses
+from manymasks.stages.workflow import check_lengths
+from manymasks.store.layout import Layout
+plan = plan_study(load_study([Path("config/config.yaml")]), Path())
+layout = Layout(Path("no-such-folder"))
+check_lengths(plan, layout)
+assert len(statuses(plan, layout)) == len(plan.nodes) > 50
+heavy = {"torch", "pyarrow", "duckdb", "numpy", "datasets", "tokenizers", "snakemake"}
+print(sorted(heavy & set(sys.modules)), time.process_time() - began)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded, _, seconds = done.stdout.rpartition(" ")
+    assert loaded == "[]"
+    assert float(seconds) < 1.5

@@ -1,0 +1,447 @@
+"""The store: files whole or not at all, manifests that tell the truth, locks that die."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manymasks.config.loading import load_study
+from manymasks.errors import UserError
+from manymasks.plan.nodes import Node, Plan, plan_study
+from manymasks.plan.states import missing, statuses
+from manymasks.store.atomic import link, replacing, write_json
+from manymasks.store.job import Artifact
+from manymasks.store.layout import Layout
+from manymasks.store.lock import holder, locked, try_lock
+from manymasks.store.manifest import (
+    Manifest,
+    PayloadFile,
+    Reference,
+    all_manifests,
+    damaged_files,
+    read_manifest,
+    sha256_of,
+    write_manifest,
+)
+
+# -------------------------------------------------------------------------------- atomic
+
+
+def test_replacing_writes_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.bin"
+    with replacing(path) as temporary:
+        assert temporary.parent == path.parent
+        temporary.write_bytes(b"new")
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert os.listdir(path.parent) == ["file.bin"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(error), replacing(path) as temporary:
+        temporary.write_text("half of the n", encoding="utf-8")
+        raise error
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_json_is_sorted_and_readable(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"b": [1, 0.1], "a": "é"})
+    text = path.read_text(encoding="utf-8")
+    assert text == '{\n "a": "é",\n "b": [\n  1,\n  0.1\n ]\n}\n'
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_links_are_relative_and_replaced_in_one_step(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    for name in ("one", "two"):
+        (results / name).mkdir(parents=True)
+        (results / name / "report.html").write_text(name, encoding="utf-8")
+    path = results / "report.html"
+    link(path, results / "one" / "report.html")
+    assert path.readlink() == Path("one/report.html")
+    inode = path.lstat().st_ino
+    link(path, results / "one" / "report.html")
+    assert path.lstat().st_ino == inode
+    link(path, results / "two" / "report.html")
+    assert path.read_text(encoding="utf-8") == "two"
+    moved = results.rename(tmp_path / "moved")
+    assert (moved / "report.html").read_text(encoding="utf-8") == "two"
+    assert sorted(each.name for each in moved.iterdir()) == ["one", "report.html", "two"]
+
+
+# ----------------------------------------------------------------------------- manifests
+
+
+def manifest_of(**changes: Any) -> Manifest:
+    values: dict[str, Any] = {
+        "stage": "tokens",
+        "key": "0123456789ab",
+        "digest": "0123456789ab" + "0" * 52,
+        "label": "tokens/pydocs",
+        "settings": {"a": {"b": [1, 2.5, None, "é"]}},
+        "inputs": {"corpus": (Reference("corpus", "b" * 12, "b" * 64),), "tokenizer": ()},
+        "code": {"manymasks.stages.tokens": "c" * 64},
+        "files": (),
+        "figures": {"tokens": {"train": 10}},
+        "environment": {"python": "3.11.7", "git": None},
+        "created": "2026-01-02T03:04:05Z",
+        "wall_seconds": 1.25,
+        "cpu_seconds": 1.0,
+        "peak_memory_bytes": 123,
+    }
+    return Manifest(**{**values, **changes})
+
+
+def artifact(layout: Layout, manifest: Manifest, **files: bytes) -> Artifact:
+    """An artifact on disk, with payload files by name (__ for /, _dot_ for a dot)."""
+    folder = layout.folder(manifest.stage, manifest.key)
+    listed = []
+    for name, content in files.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        listed.append(PayloadFile(path.relative_to(folder).as_posix(), len(content), digest))
+    manifest = dataclasses.replace(manifest, files=tuple(listed))
+    write_manifest(layout.manifest(manifest.stage, manifest.key), manifest)
+    return Artifact(folder, manifest)
+
+
+def test_a_manifest_comes_back(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    made = artifact(layout, manifest_of(), tables__model_dot_parquet=b"123")
+    path = layout.manifest("tokens", "0123456789ab")
+    assert path == tmp_path / "tokens/0123456789ab/manifest.json"
+    assert read_manifest(path) == made.manifest
+    assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1
+    assert made.manifest.files == (
+        PayloadFile("tables/model.parquet", 3, hashlib.sha256(b"123").hexdigest()),
+    )
+    assert (made.key, made.figures) == ("0123456789ab", {"tokens": {"train": 10}})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda text: text[:100], "is not a readable manifest"),
+        (lambda text: "", "is not a readable manifest"),
+        (lambda text: "[]", "is not a readable manifest"),
+        (lambda text: "{}", "is not a readable manifest ('format')"),
+        (lambda text: text.replace('"format": 1', '"format": 2'), "manifest format 2, this vers"),
+        (lambda text: text.replace('"created"', '"made"'), "is not a readable manifest"),
+        (lambda text: text.replace('"digest": "b', '"sum": "b'), "is not a readable manifest"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read(tmp_path: Path, change: Any, expected: str) -> None:
+    layout = Layout(tmp_path)
+    artifact(layout, manifest_of())
+    path = layout.manifest("tokens", "0123456789ab")
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        read_manifest(path)
+    assert str(caught.value).startswith(f"{path}: {expected}")
+    assert f"Delete the folder {path.parent}" in str(caught.value)
+    with pytest.raises(UserError):
+        list(all_manifests(layout))
+
+
+def test_all_manifests_are_the_complete_artifacts(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for stage, key in (("tokens", "b" * 12), ("tokens", "a" * 12), ("corpus", "c" * 12)):
+        artifact(layout, manifest_of(stage=stage, key=key))
+    layout.folder("tokens", "d" * 12).mkdir()
+    write_json(layout.node("tokens", "d" * 12), {})
+    found = [(each.stage, each.key[0]) for each in all_manifests(layout)]
+    assert found == [("corpus", "c"), ("tokens", "a"), ("tokens", "b")]
+    assert [each.key[0] for each in all_manifests(layout, "tokens")] == ["a", "b"]
+
+
+def test_damaged_files_are_named_with_both_values(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 10
+    made = artifact(
+        Layout(tmp_path), manifest_of(), a=content, b=content, c=content, sub__d=content
+    )
+    assert damaged_files(made.folder, made.manifest) == []
+    (made.folder / "a").unlink()
+    (made.folder / "b").write_bytes(content[:-1])
+    flipped = bytearray(content)
+    flipped[1000] ^= 1
+    (made.folder / "sub/d").write_bytes(flipped)
+    says, found = hashlib.sha256(content).hexdigest(), hashlib.sha256(flipped).hexdigest()
+    assert damaged_files(made.folder, made.manifest) == [
+        f"{made.folder}/a: is missing",
+        f"{made.folder}/b: has 2559 bytes, its manifest says 2560",
+        f"{made.folder}/sub/d: has SHA-256 {found}, its manifest says {says}",
+    ]
+
+
+def test_inputs_are_checked_when_they_are_read(tmp_path: Path) -> None:
+    made = artifact(Layout(tmp_path), manifest_of(), train__a=b"1", train__b=b"2", weights=b"3")
+    assert made.files("train/") == [made.folder / "train/a", made.folder / "train/b"]
+    assert made.file("weights") == made.folder / "weights"
+    (made.folder / "train/b").write_bytes(b"X")
+    with pytest.raises(UserError) as caught:
+        made.files("train/")
+    for part in (
+        f"{made.folder}/train/b: has SHA-256 {hashlib.sha256(b'X').hexdigest()}",
+        f"its manifest says {hashlib.sha256(b'2').hexdigest()}",
+        f"Delete the folder {made.folder}",
+    ):
+        assert part in str(caught.value)
+    (made.folder / "weights").unlink()
+    with pytest.raises(UserError, match="weights: is missing"):
+        made.file("weights")
+    with pytest.raises(UserError, match=re.escape("has no file select/")):
+        made.files("select/")
+
+
+def test_sha256_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_of(tmp_path / "x") == expected
+
+
+# --------------------------------------------------------------------------------- locks
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from manymasks.store.lock import locked
+with locked(Path(sys.argv[1]), lambda who: print("waits for", who, flush=True)):
+    print("holds", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def hold(path: Path, seconds: float) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def line_of(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_second_process_waits_and_is_told_for_whom(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "lock"
+    first = hold(path, 1.5)
+    assert line_of(first) == "holds"
+    second = hold(path, 0)
+    told = line_of(second)
+    assert re.fullmatch(rf"waits for process {first.pid} on \S+ since \d\d:\d\d:\d\d UTC", told)
+    assert try_lock(path) is None
+    assert first.wait(10) == 0
+    assert line_of(second) == "holds"
+    assert second.wait(10) == 0
+
+
+def test_a_lock_dies_with_the_process_that_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    process = hold(path, 60)
+    assert line_of(process) == "holds"
+    assert try_lock(path) is None
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    file = try_lock(path)
+    assert file is not None
+    assert holder(path).startswith(f"process {os.getpid()} on ")
+    file.close()
+    assert try_lock(path) is not None
+
+
+def test_a_lock_is_given_back_when_the_block_fails(tmp_path: Path) -> None:
+    waits: list[str] = []
+    with pytest.raises(ValueError, match="x"), locked(tmp_path / "lock", waits.append):
+        raise ValueError("x")
+    began = time.monotonic()
+    with locked(tmp_path / "lock", waits.append):
+        pass
+    assert waits == []
+    assert time.monotonic() - began < 0.2
+
+
+def test_a_lock_without_a_record_is_held_by_someone(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("", encoding="utf-8")
+    assert holder(tmp_path / "lock") == "another process"
+    assert holder(tmp_path / "absent") == "another process"
+
+
+# -------------------------------------------------------------------------------- states
+
+BASE = """\
+corpora: {pydocs: {kind: pydocs, packages: []}}
+sizes: {base: {width: 8}}
+variants: {causal: {gradient: causal}}
+training: {learning_rate: 1e-3}
+seeds: {init: [0], order: [0, 1]}
+probes: {held-out: {family: held-out}}
+analyses: [rashomon, divergence]
+"""
+
+
+def plan_of(tmp_path: Path, **overrides: Any) -> Plan:
+    path = tmp_path / "config.yaml"
+    path.write_text(BASE, encoding="utf-8")
+    return plan_study(load_study([path], overrides), tmp_path)
+
+
+def make(layout: Layout, node: Node, **changes: Any) -> None:
+    """A manifest as if the node had been made."""
+    inputs = {
+        role: tuple(Reference(each.stage, each.key, each.digest) for each in nodes)
+        for role, nodes in node.inputs.items()
+    }
+    written = {
+        "stage": node.stage,
+        "key": node.key,
+        "digest": node.digest,
+        "label": node.label,
+        "settings": node.settings,
+        "inputs": inputs,
+        "code": node.code,
+    }
+    manifest = manifest_of(**{**written, **changes})
+    write_manifest(layout.manifest(manifest.stage, manifest.key), manifest)
+
+
+def made(tmp_path: Path, **overrides: Any) -> tuple[Plan, Layout]:
+    plan, layout = plan_of(tmp_path, **overrides), Layout(tmp_path / "results")
+    for node in plan.nodes:
+        make(layout, node)
+    return plan, layout
+
+
+def because(plan: Plan, layout: Layout) -> dict[str, str]:
+    return {
+        each.node.label: each.because for each in statuses(plan, layout) if each.state == "will run"
+    }
+
+
+def test_nothing_made_all_missing(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    layout = Layout(tmp_path / "results")
+    assert missing(plan, layout) == list(plan.nodes)
+    assert set(because(plan, layout).values()) == {"nothing of this stage has been made yet"}
+    assert not layout.results.exists()
+
+
+def test_all_made_none_missing(tmp_path: Path) -> None:
+    plan, layout = made(tmp_path)
+    assert missing(plan, layout) == []
+    assert {each.state for each in statuses(plan, layout)} == {"done"}
+
+
+def test_a_deleted_leaf_alone_is_made_again(tmp_path: Path) -> None:
+    plan, layout = made(tmp_path)
+    report = plan.targets[-1]
+    layout.manifest(report.stage, report.key).unlink()
+    assert missing(plan, layout) == [report]
+
+
+def test_a_deleted_intermediate_is_made_only_if_it_is_needed(tmp_path: Path) -> None:
+    plan, layout = made(tmp_path)
+    tokens = next(node for node in plan.nodes if node.stage == "tokens")
+    training = next(node for node in plan.nodes if node.stage == "training")
+    for node in (tokens, training):
+        layout.manifest(node.stage, node.key).unlink()
+    assert missing(plan, layout) == []
+    found = {each.node.label: each for each in statuses(plan, layout)}
+    assert found[tokens.label].state == "not needed"
+    assert "nothing that is missing uses it" in found[tokens.label].because
+    divergence = next(node for node in plan.nodes if node.stage == "divergence")
+    for node in (divergence, *plan.targets):
+        layout.manifest(node.stage, node.key).unlink()
+    assert missing(plan, layout) == [tokens, training, divergence, *plan.targets]
+
+
+def test_the_reason_is_the_setting_that_differs(tmp_path: Path) -> None:
+    _, layout = made(tmp_path)
+    found = because(plan_of(tmp_path, training={"learning_rate": 2e-3}), layout)
+    assert found == {
+        "training/pydocs/base/causal/i0-o0": "training.learning_rate 0.001 -> 0.002",
+        "training/pydocs/base/causal/i0-o1": "training.learning_rate 0.001 -> 0.002",
+        "evaluation/pydocs/base/causal/i0-o0": ("input training/pydocs/base/causal/i0-o0 changed"),
+        "evaluation/pydocs/base/causal/i0-o1": ("input training/pydocs/base/causal/i0-o1 changed"),
+        "rashomon/pydocs": "input evaluation/pydocs/base/causal/i0-o0 and 1 more changed",
+        "divergence/pydocs/held-out": (
+            "input training/pydocs/base/causal/i0-o0 and 1 more changed"
+        ),
+        "database": found["database"],
+        "report": found["report"],
+    }
+    assert "input training/pydocs/base/causal/i0-o0 and 1 more changed" in found["database"]
+    assert "study.training.learning_rate 0.001 -> 0.002" in found["report"]
+
+
+def test_the_reason_for_a_new_seed(tmp_path: Path) -> None:
+    _, layout = made(tmp_path)
+    found = because(plan_of(tmp_path, seeds={"order": [0, 1, 2]}), layout)
+    assert found["training/pydocs/base/causal/i0-o2"] == "new"
+    assert found["rashomon/pydocs"].startswith("members [2 items] -> [3 items]; input evaluation/")
+    assert len(found) == 6
+    fewer = because(plan_of(tmp_path, seeds={"order": [0]}), layout)
+    assert fewer["divergence/pydocs/held-out"].endswith("1 fewer training")
+    assert fewer.keys() == {
+        "rashomon/pydocs",
+        "divergence/pydocs/held-out",
+        "database",
+        "report",
+    }
+
+
+def test_the_reason_is_the_module_that_changed(tmp_path: Path) -> None:
+    plan, layout = Plan(plan_of(tmp_path).study, plan_of(tmp_path).nodes), Layout(tmp_path / "r")
+    node = next(node for node in plan.nodes if node.stage == "training")
+    code = {**node.code, "manymasks.training.loop": "0" * 64, "manymasks.gone": "1" * 64}
+    make(layout, node, key="e" * 12, digest="e" * 64, code=code)
+    assert because(plan, layout)[node.label] == (
+        "code of manymasks.gone changed; code of manymasks.training.loop changed"
+    )
+
+
+def test_the_nearest_earlier_artifact_is_the_one_compared_with(tmp_path: Path) -> None:
+    plan, layout = plan_of(tmp_path), Layout(tmp_path / "results")
+    node = next(node for node in plan.nodes if node.stage == "training")
+    training = node.settings["training"]
+    for i, changes in enumerate(
+        [{"steps": 5, "batch": 2}, {"steps": 7}, {"clip": 9.0, "beta1": 0}]
+    ):
+        settings = {**node.settings, "training": {**training, **changes}}
+        make(layout, node, key=f"{i:012d}", digest=f"{i:064d}", settings=settings)
+    # As near, and newer.
+    settings = {**node.settings, "training": {**training, "steps": 8}}
+    make(layout, node, key="a" * 12, digest="a" * 64, settings=settings, created="2027-01-01")
+    assert because(plan, layout)[node.label] == "training.steps 8 -> 1000"
+
+
+def test_many_differences_are_counted(tmp_path: Path) -> None:
+    plan, layout = plan_of(tmp_path), Layout(tmp_path / "results")
+    node = next(node for node in plan.nodes if node.stage == "training")
+    settings = {"size": {}, "long": "x" * 100, "seed_init": 0}
+    make(layout, node, key="a" * 12, digest="a" * 64, settings=settings)
+    reason = because(plan, layout)[node.label]
+    assert reason.count(";") == 4
+    assert re.search(r"; and \d+ more$", reason)
+    assert len(reason) < 500

@@ -1,0 +1,196 @@
+"""What people type, and what they are told: mistakes, locks, reports, graphs, lint."""
+
+import base64
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fabricate import PAGE, PIXEL
+from project import NOTHING_TO_DO, OVERLAY, REPOSITORY, Project
+from test_staleness import LEARNING_RATE, MORE_INIT, SMOKE, forget, members
+
+from manymasks.store.lock import try_lock
+
+MISTAKES = """\
+nme: smaller
+training: {steps: many, learning_rte: 1e-3}
+sizes:
+  base: {width: 30, heads: 4}
+seeds: {init: [0], init: [1]}
+"""
+
+
+@pytest.mark.parametrize("flags", [("-n",), ("--cores", "1"), ("--summary",)])
+def test_all_mistakes_in_a_study_are_told_at_once(
+    checkout: Project, flags: tuple[str, ...]
+) -> None:
+    (checkout.root / OVERLAY).write_text(MISTAKES)
+    done = checkout.snakemake(*flags)
+    assert done.returncode == 1
+    told = done.stderr
+    for expected in (
+        "nme is not a setting. Did you mean name? (line 1)",
+        "training.steps must be a whole number, found the text 'many' (line 2)",
+        "training.learning_rte is not a setting. Did you mean training.learning_rate? (line 2)",
+        "width 30 is not divisible by 2 x heads (4 heads)",
+        "'seeds.init' is set twice (first in line 5)",
+    ):
+        assert expected in told
+    lines = [line for line in told.splitlines() if line.strip()]
+    assert len(lines) == 5
+    assert all(line.startswith(OVERLAY) for line in lines)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not checkout.results.exists()
+
+
+def test_a_mistake_on_the_command_line_is_told_with_its_place(checkout: Project) -> None:
+    done = checkout.snakemake("-n", "--config", "seed=3")
+    assert done.returncode == 1
+    assert "--config: seed is not a setting. Did you mean seeds?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_context_too_long_for_the_text_is_told_before_any_job(project: Project) -> None:
+    project.set("training.context", 15_000)
+    done = project.snakemake("--cores", "1")
+    assert done.returncode == 1
+    assert "corpora.pydocs: its select split has 20000 tokens, too short" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_package_is_told_with_what_to_type(checkout: Project, tmp_path: Path) -> None:
+    package = tmp_path / "elsewhere" / "manymasks"
+    package.mkdir(parents=True)
+    missing = 'raise ModuleNotFoundError("No module named \'manymasks\'", name="manymasks")'
+    (package / "__init__.py").write_text(missing)
+    done = checkout.snakemake("-n", package=package.parent)
+    assert done.returncode == 1
+    assert "manymasks is not installed in this Python" in done.stderr
+    assert "pip install -e ." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_lock_left_by_a_killed_run_says_what_to_type(project: Project) -> None:
+    MORE_INIT(project)
+    locks = project.root / ".snakemake/locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    for name in ("0.input.lock", "0.output.lock"):
+        (locks / name).write_text("results/database/000000000000/manifest.json\n")
+    done = project.snakemake("--cores", "1")
+    assert done.returncode == 1
+    assert "no run is alive" in done.stderr
+    assert "snakemake --unlock" in done.stderr
+    assert "Traceback" not in done.stderr
+    # Looking at the study is not locked out.
+    assert project.planned() >= members(init=[3])
+
+    done = project.snakemake("--unlock")
+    assert done.returncode == 0, done.stderr
+    project.set("seeds.init", [0, 1, 2])
+    done = project.snakemake("--cores", "1")
+    assert done.returncode == 0, done.stderr
+    assert NOTHING_TO_DO in done.stdout + done.stderr
+
+
+def test_a_live_run_is_named_by_its_process(project: Project) -> None:
+    script = (
+        "import sys; from pathlib import Path; from manymasks.store.lock import try_lock\n"
+        "held = try_lock(Path('.snakemake/manymasks.lock')); print(bool(held), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=project.root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        done = project.snakemake("--cores", "1")
+        assert done.returncode == 1
+        assert f"process {other.pid} on {socket.gethostname()}" in done.stderr
+        assert "--unlock" not in done.stderr
+        assert project.planned() == set()
+        assert project.snakemake("-np").returncode == 0
+        other.communicate()
+    assert project.snakemake("--cores", "1").returncode == 0
+
+
+def test_a_run_holds_the_lock_that_others_look_for(project: Project) -> None:
+    """The name of the lock file in the test above is that of a real run."""
+    lock = project.root / ".snakemake/manymasks.lock"
+    lock.unlink(missing_ok=True)
+    assert project.snakemake("--cores", "1").returncode == 0
+    assert lock.exists()
+    file = try_lock(lock)
+    assert file is not None
+    file.close()
+
+
+@pytest.mark.parametrize("after_run", [(), ("--report-after-run", "--cores", "1")])
+def test_snakemakes_own_report_shows_the_page(project: Project, after_run: tuple[str, ...]) -> None:
+    done = project.snakemake("--report", "x.html", *after_run)
+    assert done.returncode == 0, done.stderr
+    html = (project.root / "x.html").read_text(encoding="utf-8")
+    embedded = {
+        base64.b64decode(found)
+        for found in re.findall(r"data:(?:text/html|image/png)[^,\"']*;base64,([\w+/=]+)", html)
+    }
+    assert {PAGE, PIXEL} <= embedded
+
+
+@pytest.mark.parametrize("kind", ["--dag", "--rulegraph"])
+def test_graphs_show_every_rule_of_a_complete_study(project: Project, kind: str) -> None:
+    done = project.snakemake(kind)
+    assert done.returncode == 0, done.stderr
+    nodes = re.findall(r'\[label = "(\w+)', done.stdout)
+    assert set(nodes) == {*SMOKE, "all"}
+    if kind == "--dag":
+        assert {stage: nodes.count(stage) for stage in SMOKE} == SMOKE
+
+
+def test_plan_says_which_setting_makes_a_job_run(project: Project) -> None:
+    # Another number of steps makes this study the nearest, whatever the default rate is.
+    project.set("training.steps", 61)
+    project.set("sizes.base.learning_rate", 0.003)
+    project.fabricate()
+    LEARNING_RATE(project)
+    lines = {line.label: line for line in project.plan()}
+    training = lines["training/pydocs/base/causal/i0-o0"]
+    assert training.state == "will run"
+    assert training.because == "training.learning_rate 0.003 -> 0.002"
+    assert "input training/pydocs/base/causal/i0-o0 changed" in (
+        lines["evaluation/pydocs/base/causal/i0-o0"].because
+    )
+    assert lines["training/pydocs/small/causal/i0-o0"].state == "done"
+
+
+def test_plan_says_which_code_makes_a_job_run(project: Project) -> None:
+    project.prepend("src/manymasks/training/loop.py", "NEW = 1\n")
+    because = {line.label: line.because for line in project.plan()}
+    assert because["training/pydocs/base/causal/i0-o0"] == (
+        "code of manymasks.training.loop changed"
+    )
+
+
+def test_a_run_with_nothing_to_do_says_so_and_needs_no_records(project: Project) -> None:
+    forget(project)
+    done = project.snakemake("--cores", "2")
+    assert done.returncode == 0, done.stderr
+    assert NOTHING_TO_DO in done.stdout + done.stderr
+
+
+def test_lint_is_clean(checkout: Project) -> None:
+    done = checkout.snakemake("--lint", overlay=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_are_formatted() -> None:
+    pytest.importorskip("snakefmt")
+    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
