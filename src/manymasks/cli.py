@@ -107,13 +107,13 @@ def _parser() -> argparse.ArgumentParser:
 def plan(options: argparse.Namespace) -> int:
     """Print each node with its state, and totals."""
     from manymasks.config.loading import load_study
+    from manymasks.plan.lengths import check_lengths
     from manymasks.plan.nodes import STAGES, plan_study
     from manymasks.plan.states import statuses
-    from manymasks.stages.workflow import check_lengths
 
     layout = Layout(options.results)
     planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
-    check_lengths(planned, layout)
+    check_lengths(planned, layout, Path())
     found = statuses(planned, layout)
     if options.stage and options.stage not in STAGES:
         raise UserError(f"--stage {options.stage}: stages are {', '.join(STAGES)}")
@@ -254,7 +254,7 @@ def sql(options: argparse.Namespace) -> int:
     asked = [
         name
         for name in ("query", "file", "tables", "describe", "example", "examples")
-        if getattr(options, name) not in (None, False)
+        if getattr(options, name) is not None and getattr(options, name) is not False
     ]
     if len(asked) != 1:
         raise UserError(

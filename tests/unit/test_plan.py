@@ -604,11 +604,11 @@ from pathlib import Path
 from manymasks.config.loading import load_study
 from manymasks.plan.nodes import plan_study
 from manymasks.plan.states import statuses
-from manymasks.stages.workflow import check_lengths
+from manymasks.plan.lengths import check_lengths
 from manymasks.store.layout import Layout
 plan = plan_study(load_study([Path("config/config.yaml")]), Path())
 layout = Layout(Path("no-such-folder"))
-check_lengths(plan, layout)
+check_lengths(plan, layout, Path())
 assert len(statuses(plan, layout)) == len(plan.nodes) > 50
 heavy = {"torch", "pyarrow", "duckdb", "numpy", "datasets", "tokenizers", "snakemake"}
 print(sorted(heavy & set(sys.modules)), time.process_time() - began)

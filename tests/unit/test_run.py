@@ -20,12 +20,12 @@ import torch
 from manymasks.config.loading import load_study
 from manymasks.config.study import Machine
 from manymasks.errors import UserError
+from manymasks.plan.lengths import check_lengths
 from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
 from manymasks.stages import gpu, run, tokens
 from manymasks.stages.progress import Progress
 from manymasks.stages.run import description_of, read_description, rebased, run_job, write_node
-from manymasks.stages.workflow import check_lengths
 from manymasks.store.layout import Layout
 from manymasks.store.lock import try_lock
 from manymasks.store.manifest import damaged_files, read_manifest
@@ -171,7 +171,7 @@ def test_what_is_complete_is_not_made_again(here: Path, monkeypatch: pytest.Monk
     before = RESULTS.manifest("tokens", node.key).read_bytes()
     assert run_job(describe(plan, "tokens"), RESULTS).key == node.key
     assert RESULTS.manifest("tokens", node.key).read_bytes() == before
-    assert log_of(node).endswith(f"tokens/mine: [{node.key}] is complete, nothing to do\n")
+    assert f"tokens/mine: [{node.key}] is complete" in log_of(node).splitlines()[-1]
 
 
 def test_force_makes_it_again(here: Path) -> None:
@@ -328,13 +328,20 @@ def test_a_split_that_is_too_short(here: Path) -> None:
     with pytest.raises(UserError, match=r"the train split has .* too short for training\.context"):
         run_job(describe(plan, "training"), RESULTS)
     with pytest.raises(UserError) as caught:
-        check_lengths(plan, RESULTS)
+        check_lengths(plan, RESULTS, Path())
     lines = str(caught.value).splitlines()
     assert [line.partition(" split has")[0] for line in lines] == [
         f"corpora.mine: its {split}" for split in ("measure", "select", "train")
     ]
     assert "too short for training.context (4096), which needs 8192" in lines[0]
-    check_lengths(study_in(here), RESULTS)
+    check_lengths(study_in(here), RESULTS, Path())
+
+
+def test_local_text_that_is_too_short_before_anything_is_made(here: Path) -> None:
+    plan = study_in(here, training={"context": 1_000_000})
+    nothing_made = Layout(here / "empty")
+    with pytest.raises(UserError, match=r"about \d+ tokens at the most, too short for training"):
+        check_lengths(plan, nothing_made, Path())
 
 
 # ----------------------------------------------------------------------------- at once
@@ -368,7 +375,7 @@ def test_two_processes_make_an_artifact_once(here: Path) -> None:
     log = log_of(node)
     assert log.count(waits) == 2
     assert log.count(f"[{node.key}] done in") == 1
-    assert log.count(f"[{node.key}] is complete, nothing to do") == 1
+    assert log.count(f"[{node.key}] is complete") == 1
     manifest = read_manifest(folder / "manifest.json")
     assert damaged_files(folder, manifest) == []
 

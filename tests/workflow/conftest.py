@@ -7,13 +7,6 @@ import pytest
 from project import Project, age, copy_repository
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is a workflow test."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.workflow)
-
-
 @pytest.fixture(scope="session")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A complete study; tests get copies of it."""

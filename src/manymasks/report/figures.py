@@ -250,8 +250,9 @@ def _mark_floor(axis: Axes, floor: float) -> None:
         return
     if axis.get_yscale() == "linear":
         axis.axhline(floor, color=_MUTED, linestyle="--", linewidth=1, clip_on=False)
+    note = f"noise floor {floor:.0e}" if floor else "noise floor 0: equal bits"
     axis.annotate(
-        f"noise floor {floor:.0e}" if floor else "noise floor 0: equal bits", (0.99, 0.02), xycoords="axes fraction",
+        note, (0.99, 0.02), xycoords="axes fraction",
         ha="right", va="bottom", color=_MUTED, fontsize=7.5,
     )  # fmt: skip
 

@@ -123,7 +123,7 @@ def run_job(
         with locked(folder / "lock", lambda who: progress.say(waiting.format(who))):
             manifest_path = layout.manifest(stage, key)
             if manifest_path.exists() and not force:
-                progress.say(f"[{key}] is complete (to make it again, delete {folder})")
+                progress.say(f"[{key}] is complete, nothing to do")
                 return read_manifest(manifest_path)
             manifest_path.unlink(missing_ok=True)
             _clear(folder)

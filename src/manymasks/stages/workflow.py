@@ -15,13 +15,13 @@ from typing import IO, Any
 
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
+from manymasks.plan.lengths import check_lengths
 from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
 from manymasks.stages.run import write_node
 from manymasks.store.atomic import link
 from manymasks.store.layout import Layout
 from manymasks.store.lock import holder, try_lock
-from manymasks.store.manifest import read_manifest
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")
@@ -67,7 +67,7 @@ class Session:
         layout = Layout(RESULTS)
         try:
             plan = plan_study(load_study([_from_here(path) for path in files], overrides), Path())
-            check_lengths(plan, layout)
+            check_lengths(plan, layout, Path())
             nodes = plan.nodes if given & set(ALL_JOBS) else missing(plan, layout)
             held = _run_lock() if is_main and not given & set(NO_LOCK) else []
         except UserError as error:
@@ -147,28 +147,6 @@ def _from_here(path: Path) -> Path:
     """A path as a person in this folder would write it: Snakemake makes them absolute."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def check_lengths(plan: Plan, layout: Layout) -> None:
-    """Refuse a context that a split is too short for, where the split's length is known.
-
-    Raises:
-        UserError: names the corpus, the split, its tokens and the context.
-    """
-    context = plan.study.training.context
-    problems = []
-    for node in plan.nodes:
-        manifest = layout.manifest(node.stage, node.key)
-        if node.stage == "tokens" and manifest.exists():
-            for split, tokens in read_manifest(manifest).figures["tokens"].items():
-                if tokens < 2 * context:
-                    problems.append(
-                        f"corpora.{node.label.partition('/')[2]}: its {split} split has {tokens} "
-                        f"tokens, too short for training.context ({context}), which needs "
-                        f"{2 * context}: lower the context or give {split} more text"
-                    )
-    if problems:
-        raise UserError("\n".join(problems))
 
 
 def _run_lock() -> list[IO[str]]:

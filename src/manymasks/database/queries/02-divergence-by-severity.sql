@@ -22,4 +22,5 @@ SELECT
     round(100 * s.entropy_share, 1) AS percent_of_entropy
 FROM severity_curve AS s
 LEFT JOIN equally_good AS g USING (label, probe, severity)
+QUALIFY s.is_text OR s.severity = max(s.severity) OVER (PARTITION BY s.label, s.probe)
 ORDER BY s.label, NOT s.is_text, s.probe, s.severity;
