@@ -241,6 +241,8 @@ def verify(options: argparse.Namespace) -> int:
             + f"\n{len(damaged)} of {files} files are not what their manifests say. Delete and run "
             "again:\n  rm -r " + " ".join(folders)
         )
+    if not artifacts:
+        raise UserError(f"{layout.results}: there are no artifacts to verify")
     print(f"{artifacts} artifacts, {files} files, {size / 1e6:.1f} MB: all as their manifests say")
     return 0
 

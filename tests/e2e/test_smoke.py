@@ -136,7 +136,7 @@ def test_sql_answers(smoke, tmp_path: Path):
     assert project.run("manymasks", "sql", question, "--format", "csv").count("\n") == MODELS + 1
     out = tmp_path / "models.parquet"
     project.run("manymasks", "sql", question, "--format", "parquet", "--output", str(out))
-    assert duckdb.sql(f"SELECT count(*) FROM '{out}'").fetchone() == (MODELS,)
+    assert duckdb.sql(f"SELECT count(*) FROM '{out}'").fetchall() == [(MODELS,)]
     assert "pair_divergence" in project.run("manymasks", "sql", "--tables")
     assert "nats per token" in project.run("manymasks", "sql", "--describe", "model_loss")
     assert "read-only" in project.run("manymasks", "sql", "DELETE FROM model", expect=1)

@@ -525,11 +525,19 @@ def test_every_order_of_a_block_is_as_likely() -> None:
     assert all(abs(count - 500) < 100 for count in orders.values())
 
 
+def test_windows_of_one_document_are_no_probe() -> None:
+    """The split has two, but the few windows that were chosen are all of the long one."""
+    with pytest.raises(UserError, match=r"2 windows of the probe come from 1 documents"):
+        tried(
+            Probe(family="shuffle", scored=2, severities=(2,), windows=2), [100 * CONTEXT, CONTEXT]
+        )
+
+
 @pytest.mark.parametrize(
     ("lengths", "count"), [([], 0), ([7, 7, 7], 0), ([100], 1), ([100, CONTEXT - 1], 1)]
 )
 def test_too_few_documents_for_a_probe(lengths: list[int], count: int) -> None:
     with pytest.raises(UserError) as caught:
         tried(shuffle(), lengths)
-    assert str(caught.value).startswith(f"the measure split has {count} documents of 8 tokens")
+    assert f"come from {count} documents" in str(caught.value)
     assert "lower training.context" in str(caught.value)

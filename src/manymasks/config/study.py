@@ -86,7 +86,7 @@ class FilesCorpus(TextCorpusSettings):
     """Local files."""
     paths: tuple[str, ...] = operational(..., min_length=1)
     """Files or patterns (`texts/**/*.txt`), relative to where the study is run. Their contents
-    are in the key, where they lie is not."""
+    and their names below that folder are in the key."""
 
 
 class UrlCorpus(TextCorpusSettings):

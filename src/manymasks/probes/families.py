@@ -52,16 +52,18 @@ def contexts(
         end_of_text: what stands before a document's first token.
 
     Raises:
-        UserError: if the split has fewer than two documents as long as a window.
+        UserError: if the windows chosen are of fewer than two documents.
     """
     windows, owners = _cut(documents, context, end_of_text)
-    if len(set(owners)) < 2:
-        raise UserError(
-            f"the measure split has {len(set(owners))} documents of {context} tokens or more, and "
-            "a probe needs at least 2: lower training.context, or give measure more documents"
-        )
     generator = np.random.default_rng([settings.seed, 0])
     chosen = np.sort(generator.permutation(len(windows))[: settings.windows])
+    documents_chosen = {owners[i] for i in chosen}
+    if len(documents_chosen) < 2:
+        raise UserError(
+            f"the {len(chosen)} windows of the probe come from {len(documents_chosen)} documents "
+            f"of the measure split, and a probe needs at least 2 with {context} tokens or more: "
+            "lower training.context, raise the probe's windows, or give measure more documents"
+        )
     clean = windows[chosen]
     scored = settings.scored or context
     levels, descriptions = [clean], ["text as it is"]

@@ -28,7 +28,8 @@ def make(job: Job) -> dict[str, Any]:
         report=lambda done, total: job.report(done, total, "bytes downloaded"),
     )
     summary = write_documents(documents, job.folder / "documents.parquet", settings)
-    job.say(summary.dropped())
+    if dropped := summary.dropped():
+        job.say(f"left out: {dropped}")
     figures = {
         "corpus": job.label.partition("/")[2],
         "kind": settings.kind,

@@ -166,10 +166,11 @@ def _run_lock() -> list[IO[str]]:
 
 def snakemake_lock(held: bool = False) -> str:
     """Whether a run is alive here, or died and left Snakemake's lock; what to type then."""
-    file = None if held else try_lock(RUN_LOCK)
+    # A lock that was never taken is not made by looking at it.
+    file = try_lock(RUN_LOCK) if RUN_LOCK.exists() and not held else None
     if file is not None:
         file.close()
-    elif not held:
+    elif RUN_LOCK.exists() and not held:
         return (
             f"Another run is at work here: {holder(RUN_LOCK)}. Wait until it has "
             "ended. (A run in another folder may share these results: each artifact is made once.)"
