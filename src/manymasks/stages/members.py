@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from manymasks.errors import UserError
 from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact
 
@@ -16,10 +17,18 @@ def members_of(
         artifacts: one for each member, with a figure `status`.
         keys: key of each member's training.
         names: corpus, size, variant and seeds of each, as the study calls them.
+
+    Raises:
+        UserError: if all of them failed.
     """
     found = []
     for artifact, key, name in zip(artifacts, keys, names, strict=True):
         if artifact.figures["status"] == "trained":
             label = "{corpus}/{size}/{variant}".format(**name)
             found.append((artifact, Member(model=key, model_class=label, **name)))
+    if not found:
+        raise UserError(
+            f"all {len(names)} members failed in training: their losses became infinite or not a "
+            "number. Lower the learning rate (training, sizes or variants: learning_rate)."
+        )
     return found
