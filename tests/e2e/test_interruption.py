@@ -16,6 +16,7 @@ corpora:
   pydocs: null
   words: {kind: files, paths: [words.txt], separator: "\\n\\n", select: 0.2, measure: 0.2}
 tokenizer: {kind: bytes}
+variants: {half: {gradient: discount, gamma: 0.5}}
 sizes:
   small: null
   base: {width: 32}
@@ -54,7 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made = project(tmp_path_factory.mktemp("e2e") / "undisturbed")
     made.snakemake(*OVERLAY, cores=1)
     found = weights(made)
-    assert len(found) == 2
+    assert len(found) == 3
     return found
 
 

@@ -8,10 +8,12 @@ import jsonschema
 import pydantic
 import pytest
 
+from manymasks.config.corpora import UrlCorpus
 from manymasks.config.loading import load_study, settings_of
 from manymasks.config.reading import read_yaml
 from manymasks.config.reference import readme, schema
-from manymasks.config.study import Contrast, Probe, Size, Study, Training, UrlCorpus, identity
+from manymasks.config.settings import identity
+from manymasks.config.study import Contrast, Probe, Size, Study, Training
 from manymasks.errors import UserError
 from manymasks.plan.canonical import canonical
 
@@ -597,7 +599,7 @@ IDENTITY = paths(
         "corpora.<name>.files.<item>": "path sha256",
         "tokenizer": "kind vocabulary",
         "sizes.<name>": "width layers heads mlp activation learning_rate",
-        "variants.<name>": "gradient learning_rate",
+        "variants.<name>": "gradient gamma learning_rate",
         "training": "context batch steps learning_rate warmup decay weight_decay beta1 beta2 clip "
         "curve_every curve_windows",
         "seeds": "init order",

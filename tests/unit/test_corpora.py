@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from manymasks.config.study import (
+from manymasks.config.corpora import (
     CorpusSettings,
     FilesCorpus,
     PydocsCorpus,

@@ -23,7 +23,7 @@ PATH = f"/datasets/owner/name/resolve/{REVISION}/data/a.txt"
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from manymasks.config.study import HubCorpus
+from manymasks.config.corpora import HubCorpus
 from manymasks.corpora.hub import fetch_hub
 from manymasks.errors import UserError
 settings = HubCorpus(kind="hub", **json.loads(sys.argv[1]))

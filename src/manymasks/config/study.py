@@ -1,134 +1,18 @@
-"""A study, typed: every setting, its default, its range and whether it is part of what it names.
-
-Two kinds of settings. *Identity* settings are part of an artifact's key: change one and
-what depends on it is made anew. *Operational* settings (marked with `operational()`) say
-how the work is done, not what comes out, and are in no key.
+"""A study, typed: every setting, its default and its range.
 
 The same declarations generate config/schema.json and config/README.md, so a setting is
 documented where it is defined and nowhere else.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
+from manymasks.config.corpora import Corpus
+from manymasks.config.settings import Name, Settings, Share, operational
+
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class Settings(BaseModel):
-    """Frozen, and strict about names: a key that is not a setting is an error."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-
-def operational(default: Any, **constraints: Any) -> Any:
-    """A field that says how the work is done and is left out of every key."""
-    return Field(default, json_schema_extra={"operational": True}, **constraints)
-
-
-# ------------------------------------------------------------------------------- corpora
-
-
-class CorpusSettings(Settings):
-    """What every kind of corpus has."""
-
-    select: Share = 0.1
-    """Share of the documents that decides membership of a Rashomon set."""
-    measure: Share = 0.1
-    """Share of the documents on which everything else is measured."""
-    max_documents: Annotated[int, Field(ge=3)] | None = None
-    """Keep this many documents, chosen by the hash of their id; null keeps all."""
-
-    @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> Self:
-        if self.select + self.measure >= 1:
-            raise ValueError(
-                f"select and measure are {self.select:g} and {self.measure:g} of the documents: "
-                "together they must be less than 1, the rest is the train split"
-            )
-        return self
-
-
-class TextCorpusSettings(CorpusSettings):
-    """What corpora that are read from text, JSONL or Parquet files have."""
-
-    format: Literal["text", "jsonl", "parquet"] = "text"
-    """How the files are read: plain text, one JSON object a line, or Parquet rows."""
-    field: str = "text"
-    """The field (JSONL) or column (Parquet) that holds a document's text."""
-    separator: str | None = None
-    """Text files only: what stands between documents; null makes a file one document."""
-    join_to: Annotated[int, Field(ge=1)] | None = None
-    """Join consecutive pieces until a document has this many characters; null joins none."""
-
-
-class PydocsCorpus(CorpusSettings):
-    """Reference prose that every Python has: language topics and docstrings of modules."""
-
-    kind: Literal["pydocs"]
-    """Embedded: read from the installed packages, nothing is downloaded."""
-    packages: tuple[str, ...] = ("numpy",)
-    """Installed packages whose docstrings are read beside the standard library's."""
-    min_characters: Annotated[int, Field(ge=1)] = 40
-    """Docstrings shorter than this are left out."""
-
-
-class FilesCorpus(TextCorpusSettings):
-    """Your own text, from files on this machine."""
-
-    kind: Literal["files"]
-    """Local files."""
-    paths: tuple[str, ...] = operational(..., min_length=1)
-    """Files or patterns (`texts/**/*.txt`), relative to where the study is run. Their contents
-    and their names below that folder are in the key."""
-
-
-class UrlCorpus(TextCorpusSettings):
-    """One file from a web address, pinned by its digest."""
-
-    kind: Literal["url"]
-    """A download."""
-    sha256: Sha256
-    """SHA-256 of the file: this, not its address, says which file it is."""
-    url: str = operational(...)
-    """Where to download it from."""
-    local: str | None = operational(None)
-    """A copy on this machine to use instead of downloading; its digest is checked too."""
-    licence: str | None = None
-    """Licence of the text, recorded beside it."""
-
-
-class HubFile(Settings):
-    """One file of a Hugging Face dataset repository."""
-
-    path: str
-    """Path inside the repository."""
-    sha256: Sha256
-    """SHA-256 of the file."""
-
-
-class HubCorpus(TextCorpusSettings):
-    """Files of a dataset on the Hugging Face Hub, pinned by revision and digests."""
-
-    kind: Literal["hub"]
-    """A download from the Hub."""
-    repository: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
-    """Dataset repository, `owner/name`."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """Commit of the repository, 40 hex digits: branches move, commits do not."""
-    files: Annotated[tuple[HubFile, ...], Field(min_length=1)]
-    """The files to read, each with its digest."""
-    licence: str | None = None
-    """Licence of the text, recorded beside it."""
-
-
-Corpus = Annotated[PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus, Field(discriminator="kind")]
 
 
 class Tokenizer(Settings):
@@ -169,13 +53,28 @@ class Size(Settings):
         return self
 
 
+Gradient = Literal["causal", "myopic", "myopic-kv", "discount"]
+
+
 class Variant(Settings):
     """How gradients flow through attention."""
 
-    gradient: Literal["causal", "myopic"]
-    """`causal`: ordinary attention. `myopic`: no gradient reaches an earlier position."""
+    gradient: Gradient
+    """`causal`: ordinary attention. `myopic`: the past may be read otherwise, not written.
+    `myopic-kv`: nor read. `discount`: gamma^(i-j) of the gradient from i reaches position j."""
+    gamma: Annotated[float, Field(ge=0, le=1)] | None = None
+    """`discount` only: the share that reaches the position before; 0 is myopic, 1 is causal."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Peak learning rate of this variant; null takes that of the size."""
+
+    @model_validator(mode="after")
+    def _gamma_belongs_to_discount(self) -> Self:
+        if (self.gamma is not None) != (self.gradient == "discount"):
+            raise ValueError(
+                "gamma belongs to gradient discount: "
+                + ("it is missing here" if self.gamma is None else f"this one is {self.gradient}")
+            )
+        return self
 
 
 class Training(Settings):
@@ -466,24 +365,3 @@ class Study(Settings):
                 same = seen.setdefault(settings.model_dump_json(), name)
                 if same != name:
                     yield f"{what}.{name}", f"is the same as {what}.{same}: give each once"
-
-
-def identity(settings: BaseModel) -> dict[str, Any]:
-    """Settings that belong in a key, defaults filled in, as plain JSON values."""
-    kept: dict[str, Any] = {}
-    for name, field in type(settings).model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("operational"):
-            continue
-        kept[name] = _plain(getattr(settings, name))
-    return kept
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return identity(value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from manymasks.config.study import Corpus, FilesCorpus, PydocsCorpus, UrlCorpus
+from manymasks.config.corpora import Corpus, FilesCorpus, PydocsCorpus, UrlCorpus
 from manymasks.corpora.documents import Raw
 from manymasks.corpora.download import Report, fetch, quiet, verify_local
 from manymasks.corpora.files import expand, read_files

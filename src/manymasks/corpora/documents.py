@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manymasks.config.study import CorpusSettings
+from manymasks.config.corpora import CorpusSettings
 from manymasks.errors import UserError
 
 Split = Literal["train", "select", "measure"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manymasks.config.study import TextCorpusSettings
+from manymasks.config.corpora import TextCorpusSettings
 from manymasks.corpora.documents import Raw
 from manymasks.errors import UserError
 

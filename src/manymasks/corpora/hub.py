@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from manymasks.config.study import HubCorpus, HubFile
+from manymasks.config.corpora import HubCorpus, HubFile
 from manymasks.corpora.download import file_sha256, locked
 from manymasks.errors import UserError
 

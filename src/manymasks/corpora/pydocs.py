@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from manymasks.config.study import PydocsCorpus
+from manymasks.config.corpora import PydocsCorpus
 from manymasks.corpora.documents import Raw
 from manymasks.corpora.versions import locate
 from manymasks.errors import UserError

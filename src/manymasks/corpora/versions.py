@@ -5,7 +5,7 @@ import importlib.util
 import platform
 from pathlib import Path
 
-from manymasks.config.study import PydocsCorpus
+from manymasks.config.corpora import PydocsCorpus
 from manymasks.errors import UserError
 
 

@@ -6,17 +6,20 @@ W_out, W_U.
 """
 
 import math
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from manymasks.config.study import Size
-from manymasks.models.attention import causal_attention, myopic_attention, read_and_own
+from manymasks.config.study import Gradient, Size
+from manymasks.models.attention import (
+    causal_attention,
+    own_attention,
+    parted_attention,
+    read_and_own,
+)
 
 ROTARY_BASE = 10_000.0
-Gradient = Literal["causal", "myopic"]
 
 
 class Transformer(nn.Module):
@@ -27,13 +30,16 @@ class Transformer(nn.Module):
         vocabulary: number of tokens.
         context: the longest window.
         gradient: how gradients flow through attention; it changes no output.
+        gamma: of `discount`, the share of a gradient that goes one position back.
     """
 
-    def __init__(self, size: Size, vocabulary: int, context: int, gradient: Gradient) -> None:
+    def __init__(
+        self, size: Size, vocabulary: int, context: int, gradient: Gradient, gamma: float = 0.0
+    ) -> None:
         super().__init__()
         d = size.width
         self.W_E = nn.Parameter(torch.empty(vocabulary, d))
-        self.blocks = nn.ModuleList([Block(size, gradient) for _ in range(size.layers)])
+        self.blocks = nn.ModuleList([Block(size, gradient, gamma) for _ in range(size.layers)])
         self.norm = nn.Parameter(torch.ones(d))
         self.W_U = nn.Parameter(torch.empty(vocabulary, d))
         cos, sin = rotary_table(context, d // size.heads)
@@ -68,10 +74,11 @@ class Transformer(nn.Module):
 class Block(nn.Module):
     """Attention, then an MLP, each added to the residual stream."""
 
-    def __init__(self, size: Size, gradient: Gradient) -> None:
+    def __init__(self, size: Size, gradient: Gradient, gamma: float) -> None:
         super().__init__()
         d, hidden = size.width, size.width * size.mlp
-        self.heads, self.gradient, self.activation = size.heads, gradient, size.activation
+        self.heads, self.activation = size.heads, size.activation
+        self.gradient, self.gamma = gradient, gamma
         self.norm_attention = nn.Parameter(torch.ones(d))
         self.W_Q = nn.Parameter(torch.empty(d, d))
         self.W_K = nn.Parameter(torch.empty(d, d))
@@ -85,19 +92,21 @@ class Block(nn.Module):
         """(batch, positions, width) to the same shape."""
         h = rms_norm(x, self.norm_attention)
         q = rotate(self._split(F.linear(h, self.W_Q)), cos, sin)
-        if self.gradient == "myopic" and torch.is_grad_enabled():
+        if self.gradient in ("myopic", "discount") and torch.is_grad_enabled():
             k, k_own = read_and_own(h, self.W_K)
             v, v_own = read_and_own(h, self.W_V)
-            out = myopic_attention(
+            out = parted_attention(
                 q,
                 rotate(self._split(k), cos, sin),
                 self._split(v),
                 rotate(self._split(k_own), cos, sin),
                 self._split(v_own),
+                self.gamma,
             )
         else:
+            attention = own_attention if self.gradient == "myopic-kv" else causal_attention
             k = rotate(self._split(F.linear(h, self.W_K)), cos, sin)
-            out = causal_attention(q, k, self._split(F.linear(h, self.W_V)))
+            out = attention(q, k, self._split(F.linear(h, self.W_V)))
         x = x + F.linear(out.transpose(1, 2).flatten(2), self.W_O)
         h = F.linear(rms_norm(x, self.norm_mlp), self.W_in)
         h = F.gelu(h, approximate="tanh") if self.activation == "gelu" else F.relu(h).square()

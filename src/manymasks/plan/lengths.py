@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from manymasks.config.study import Corpus, FilesCorpus
+from manymasks.config.corpora import Corpus, FilesCorpus
 from manymasks.errors import UserError
 from manymasks.plan.nodes import Node, Plan
 from manymasks.store.layout import Layout

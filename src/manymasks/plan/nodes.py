@@ -15,7 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.study import Corpus, FilesCorpus, PydocsCorpus, Size, Study, identity
+from manymasks.config.corpora import Corpus, FilesCorpus, PydocsCorpus
+from manymasks.config.settings import identity
+from manymasks.config.study import Size, Study
 from manymasks.corpora.versions import versions
 from manymasks.errors import UserError
 from manymasks.plan.canonical import digest

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manymasks.config.study import FilesCorpus
+from manymasks.config.corpora import FilesCorpus
 from manymasks.store.manifest import sha256_of
 
 

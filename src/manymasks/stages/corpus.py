@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from manymasks.config.study import Corpus, FilesCorpus, HubCorpus, UrlCorpus
+from manymasks.config.corpora import Corpus, FilesCorpus, HubCorpus, UrlCorpus
 from manymasks.corpora.collect import collect, describe, names
 from manymasks.corpora.documents import write_documents
 from manymasks.corpora.download import file_sha256

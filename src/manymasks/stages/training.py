@@ -40,7 +40,9 @@ def make(job: Job) -> dict[str, Any]:
                 f"lower the context or give {split} more text"
             )
 
-    model = Transformer(size, stream.vocabulary, settings.context, variant.gradient)
+    model = Transformer(
+        size, stream.vocabulary, settings.context, variant.gradient, variant.gamma or 0.0
+    )
     initialise(model, seed_init)
     model.to(device)
 

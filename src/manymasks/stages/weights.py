@@ -2,7 +2,7 @@
 
 import torch
 
-from manymasks.config.study import Size, Training, Variant
+from manymasks.config.study import Size, Training
 from manymasks.models.transformer import Transformer
 from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import load_weights
@@ -15,7 +15,8 @@ def load_member(training: Artifact, device: torch.device) -> Transformer:
         Size.model_validate(settings["size"]),
         training.figures["vocabulary"],
         Training.model_validate(settings["training"]).context,
-        Variant.model_validate(settings["variant"]).gradient,
+        # Without gradients all variants compute the same.
+        "causal",
     )
     load_weights(model, training.file("weights.safetensors"))
     return model.to(device).eval()

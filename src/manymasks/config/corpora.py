@@ -1,0 +1,105 @@
+"""Where text comes from: the settings of each kind of corpus."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from manymasks.config.settings import Settings, Share, operational
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class CorpusSettings(Settings):
+    """What every kind of corpus has."""
+
+    select: Share = 0.1
+    """Share of the documents that decides membership of a Rashomon set."""
+    measure: Share = 0.1
+    """Share of the documents on which everything else is measured."""
+    max_documents: Annotated[int, Field(ge=3)] | None = None
+    """Keep this many documents, chosen by the hash of their id; null keeps all."""
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        if self.select + self.measure >= 1:
+            raise ValueError(
+                f"select and measure are {self.select:g} and {self.measure:g} of the documents: "
+                "together they must be less than 1, the rest is the train split"
+            )
+        return self
+
+
+class TextCorpusSettings(CorpusSettings):
+    """What corpora that are read from text, JSONL or Parquet files have."""
+
+    format: Literal["text", "jsonl", "parquet"] = "text"
+    """How the files are read: plain text, one JSON object a line, or Parquet rows."""
+    field: str = "text"
+    """The field (JSONL) or column (Parquet) that holds a document's text."""
+    separator: str | None = None
+    """Text files only: what stands between documents; null makes a file one document."""
+    join_to: Annotated[int, Field(ge=1)] | None = None
+    """Join consecutive pieces until a document has this many characters; null joins none."""
+
+
+class PydocsCorpus(CorpusSettings):
+    """Reference prose that every Python has: language topics and docstrings of modules."""
+
+    kind: Literal["pydocs"]
+    """Embedded: read from the installed packages, nothing is downloaded."""
+    packages: tuple[str, ...] = ("numpy",)
+    """Installed packages whose docstrings are read beside the standard library's."""
+    min_characters: Annotated[int, Field(ge=1)] = 40
+    """Docstrings shorter than this are left out."""
+
+
+class FilesCorpus(TextCorpusSettings):
+    """Your own text, from files on this machine."""
+
+    kind: Literal["files"]
+    """Local files."""
+    paths: tuple[str, ...] = operational(..., min_length=1)
+    """Files or patterns (`texts/**/*.txt`), relative to where the study is run. Their contents
+    and their names below that folder are in the key."""
+
+
+class UrlCorpus(TextCorpusSettings):
+    """One file from a web address, pinned by its digest."""
+
+    kind: Literal["url"]
+    """A download."""
+    sha256: Sha256
+    """SHA-256 of the file: this, not its address, says which file it is."""
+    url: str = operational(...)
+    """Where to download it from."""
+    local: str | None = operational(None)
+    """A copy on this machine to use instead of downloading; its digest is checked too."""
+    licence: str | None = None
+    """Licence of the text, recorded beside it."""
+
+
+class HubFile(Settings):
+    """One file of a Hugging Face dataset repository."""
+
+    path: str
+    """Path inside the repository."""
+    sha256: Sha256
+    """SHA-256 of the file."""
+
+
+class HubCorpus(TextCorpusSettings):
+    """Files of a dataset on the Hugging Face Hub, pinned by revision and digests."""
+
+    kind: Literal["hub"]
+    """A download from the Hub."""
+    repository: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
+    """Dataset repository, `owner/name`."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    """Commit of the repository, 40 hex digits: branches move, commits do not."""
+    files: Annotated[tuple[HubFile, ...], Field(min_length=1)]
+    """The files to read, each with its digest."""
+    licence: str | None = None
+    """Licence of the text, recorded beside it."""
+
+
+Corpus = Annotated[PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus, Field(discriminator="kind")]
