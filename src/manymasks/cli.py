@@ -142,18 +142,7 @@ def run(options: argparse.Namespace) -> int:
     if description["stage"] != options.stage:
         raise UserError(f"{options.target} describes {description['stage']}, not {options.stage}")
     bar = sys.stderr.isatty() and not options.lines
-    try:
-        run_job(description, layout, force=options.force, bar=bar)
-    except (UserError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        key = description.get("key", options.target)
-        log = layout.folder(options.stage, key) / "log.txt"
-        raise UserError(
-            f"{description.get('label', options.stage)} failed: {type(error).__name__}: {error}\n"
-            f"This is a fault of manymasks or of the machine. Its traceback is in\n  {log}\n"
-            f"To run this stage alone:\n  manymasks run {options.stage} {key}"
-        ) from error
+    run_job(description, layout, force=options.force, bar=bar)
     return 0
 
 
@@ -226,7 +215,7 @@ def verify(options: argparse.Namespace) -> int:
     layout = Layout(options.results)
     artifacts, files, size = 0, 0, 0
     damaged: list[str] = []
-    folders: list[str] = []
+    commands: list[str] = []
     for manifest in all_manifests(layout):
         artifacts += 1
         files += len(manifest.files)
@@ -234,12 +223,13 @@ def verify(options: argparse.Namespace) -> int:
         folder = layout.folder(manifest.stage, manifest.key)
         found = damaged_files(folder, manifest)
         damaged += found
-        folders += [str(folder)] if found else []
+        if found:
+            commands.append(f"manymasks run {manifest.stage} {manifest.key} --force")
     if damaged:
         raise UserError(
             "\n".join(damaged)
-            + f"\n{len(damaged)} of {files} files are not what their manifests say. Delete and run "
-            "again:\n  rm -r " + " ".join(folders)
+            + f"\n{len(damaged)} of {files} files are not what their manifests say. "
+            "Make them again:" + "".join(f"\n  {command}" for command in commands)
         )
     if not artifacts:
         raise UserError(f"{layout.results}: there are no artifacts to verify")
@@ -319,7 +309,7 @@ def doctor(options: argparse.Namespace) -> int:
     from manymasks.plan.nodes import plan_study
     from manymasks.plan.states import missing
     from manymasks.stages.gpu import devices
-    from manymasks.stages.workflow import snakemake_lock
+    from manymasks.stages.workflow import lock_state
     from manymasks.store.environment import environment
 
     layout = Layout(options.results)
@@ -334,5 +324,5 @@ def doctor(options: argparse.Namespace) -> int:
     print(
         f"study      '{planned.study.name}': {len(left)} of {len(planned.nodes)} artifacts to make"
     )
-    print(f"lock       {snakemake_lock()}")
+    print(f"lock       {lock_state()}")
     return 0

@@ -467,3 +467,15 @@ def write_results(
     (root / "downloads").mkdir()
     (root / "README.md").write_text("Artifacts lie here.")
     return results
+
+
+def replace_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write other rows to a table, and its new digest to the manifest."""
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    manifest_path = path.parents[1] / "manifest.json"
+    manifest = json.loads(manifest_path.read_text())
+    for entry in manifest["files"]:
+        if entry["path"] == f"tables/{path.name}":
+            entry["bytes"] = path.stat().st_size
+            entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest_path.write_text(json.dumps(manifest))

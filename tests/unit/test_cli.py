@@ -273,7 +273,7 @@ def test_verify_counts_what_is_whole(here: Path, capsys: pytest.CaptureFixture[s
     assert shown == "3 artifacts, 6 files, 3.0 MB: all as their manifests say\n"
 
 
-def test_verify_names_every_damaged_file_and_the_folders_to_delete(
+def test_verify_names_every_damaged_file_and_how_to_make_it_again(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tokens, first, second = make(planned(), "tokens", "training", a=b"one", b=b"two")
@@ -284,12 +284,11 @@ def test_verify_names_every_damaged_file_and_the_folders_to_delete(
     assert sorted(line.partition(": ")[0] for line in message[:3]) == sorted(
         [f"{tokens}/tables/a", f"{second}/tables/a", f"{second}/tables/b"]
     )
-    assert message[3] == ("3 of 6 files are not what their manifests say. Delete and run again:")
-    # The whole artifact: with its manifest left behind it would still count as complete.
-    command = message[4].split()
-    assert command[:2] == ["rm", "-r"]
-    assert sorted(command[2:]) == sorted([str(tokens), str(second)])
-    for folder in command[2:]:
+    assert message[3] == "3 of 6 files are not what their manifests say. Make them again:"
+    assert sorted(line.strip() for line in message[4:6]) == sorted(
+        f"manymasks run {folder.parent.name} {folder.name} --force" for folder in (tokens, second)
+    )
+    for folder in (tokens, second):
         shutil.rmtree(folder)
     assert printed(capsys, "verify").startswith("1 artifacts, 2 files")
     assert first.exists()

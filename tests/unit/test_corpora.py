@@ -188,7 +188,7 @@ def test_an_empty_separator_is_refused(tmp_path: Path) -> None:
 def test_large_text_is_streamed(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path\n"
-        "from manymasks.config.study import TextCorpusSettings\n"
+        "from manymasks.config.corpora import TextCorpusSettings\n"
         "from manymasks.corpora.files import read_files\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "settings = TextCorpusSettings(separator='|')\n"
@@ -401,7 +401,7 @@ def test_this_python_has_text_enough(tmp_path: Path) -> None:
 def test_versions_are_cheap_and_import_nothing_heavy() -> None:
     code = (
         "import sys, json; from manymasks.corpora.versions import versions\n"
-        "from manymasks.config.study import PydocsCorpus\n"
+        "from manymasks.config.corpora import PydocsCorpus\n"
         "print(json.dumps([versions(PydocsCorpus(kind='pydocs')), sorted(sys.modules)]))"
     )
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}

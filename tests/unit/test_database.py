@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from example_results import P_VALUES, ExampleResults, write_results
+from example_results import P_VALUES, ExampleResults, replace_table, write_results
 
 from manymasks.database.load import content_hash, load
 from manymasks.errors import UserError
@@ -290,13 +290,29 @@ def test_content_hash_sees_content_and_nothing_else(tmp_path: Path) -> None:
     assert first == content_hash(tmp_path / "b.duckdb")
     path = next(results.root.glob("evaluation/*/tables/model_loss.parquet"))
     rows = pq.read_table(path).to_pylist()
-    pq.write_table(pa.Table.from_pylist(rows[::-1]), path)
+    replace_table(path, rows[::-1])
     load(results.root, results.current, tmp_path / "a.duckdb")
     assert content_hash(tmp_path / "a.duckdb") == first
     rows[0]["nats"] += 1e-9
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    replace_table(path, rows)
     load(results.root, results.current, tmp_path / "a.duckdb")
     assert content_hash(tmp_path / "a.duckdb") != first
+
+
+def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    path = next(results.root.glob("evaluation/*/tables/model_loss.parquet"))
+    rows = pq.read_table(path).to_pylist()
+    pq.write_table(pa.Table.from_pylist(rows[::-1]), path)
+    with pytest.raises(UserError, match=r"has SHA-256 .* its manifest says"):
+        load(results.root, results.current, tmp_path / "a.duckdb")
+
+
+def test_tables_without_rows_or_columns_load(tmp_path: Path) -> None:
+    results = ExampleResults(tmp_path / "results")
+    results.add("myopia", "pydocs", {"contrast": [], "myopia_gap": []})
+    rows = load(results.root, results.current, tmp_path / "x.duckdb")
+    assert (rows["contrast"], rows["myopia_gap"], rows["artifact"]) == (0, 0, 1)
 
 
 def test_hundreds_of_artifacts_load_quickly(tmp_path: Path) -> None:

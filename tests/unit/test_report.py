@@ -7,10 +7,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from example_results import write_results
+from example_results import replace_table, write_results
 
 from manymasks.database.load import load
 from manymasks.report import figures, page
@@ -147,7 +146,7 @@ def test_failed_members_are_counted_apart(tmp_path: Path) -> None:
     key = results.models[0]["model"]
     path = results.root / "training" / key / "tables" / "model.parquet"
     row = pq.read_table(path).to_pylist()[0]
-    pq.write_table(pa.Table.from_pylist([{**row, "status": "failed", "failed_step": 9}]), path)
+    replace_table(path, [{**row, "status": "failed", "failed_step": 9}])
     load(results.root, results.current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
     text = " ".join(read(tmp_path / "x.html").text.split())

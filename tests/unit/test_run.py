@@ -203,8 +203,14 @@ def test_a_job_that_fails_leaves_no_manifest_and_a_log(
 
     with monkeypatch.context() as patched:
         patched.setattr(tokens, "make", fails)
-        with pytest.raises(RuntimeError, match="the roof is on fire"):
+        with pytest.raises(UserError) as caught:
             run_job(describe(plan, "tokens"), RESULTS)
+    for part in (
+        "tokens/mine failed: RuntimeError: the roof is on fire",
+        str(RESULTS.folder("tokens", node.key) / "log.txt"),
+        f"manymasks run tokens {node.key}",
+    ):
+        assert part in str(caught.value)
     assert not RESULTS.manifest("tokens", node.key).exists()
     assert "Traceback" in log_of(node)
     assert log_of(node).endswith("RuntimeError: the roof is on fire\n")
@@ -306,13 +312,37 @@ def test_inputs_that_are_damaged(here: Path) -> None:
         str(shard),
         hashlib.sha256(whole).hexdigest(),
         hashlib.sha256(shard.read_bytes()).hexdigest(),
-        f"Delete the folder {tokens_folder}",
+        f"manymasks run tokens {tokens_folder.name} --force",
     ):
         assert part in message
     node = node_of(plan, "training")
     assert message in log_of(node)
     assert "Traceback" not in log_of(node)
     assert not RESULTS.manifest("training", node.key).exists()
+
+
+def test_what_is_made_again_stays_until_the_new_one_is(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its manifest alone: where the text lies is recorded in it too."""
+    plan = study_in(here)
+    node = node_of(plan, "corpus")
+    folder = RESULTS.folder("corpus", node.key)
+    before = (folder / "documents.parquet").read_bytes()
+    text = here / "texts" / "two.txt"
+    kept = text.read_bytes()
+    text.write_text("changed", encoding="utf-8")
+    with pytest.raises(UserError, match="changed after the run was planned"):
+        run_job(read_description(folder / "manifest.json"), RESULTS, force=True)
+    assert (folder / "documents.parquet").read_bytes() == before
+    assert RESULTS.manifest("corpus", node.key).exists()
+
+    text.write_bytes(kept)
+    (folder / "documents.parquet").write_bytes(b"damaged")
+    again = run_job(read_description(folder / "manifest.json"), RESULTS, force=True)
+    assert again.key == node.key
+    assert (folder / "documents.parquet").read_bytes() == before
+    assert not (folder / "state").exists()
 
 
 def test_texts_that_changed_after_the_plan(here: Path) -> None:

@@ -204,7 +204,7 @@ def test_inputs_are_checked_when_they_are_read(tmp_path: Path) -> None:
     for part in (
         f"{made.folder}/train/b: has SHA-256 {hashlib.sha256(b'X').hexdigest()}",
         f"its manifest says {hashlib.sha256(b'2').hexdigest()}",
-        f"Delete the folder {made.folder}",
+        f"manymasks run {made.manifest.stage} {made.key} --force",
     ):
         assert part in str(caught.value)
     (made.folder / "weights").unlink()

@@ -20,7 +20,6 @@ rule corpus:
         "results/corpus/{key}/log.txt",
     wildcard_constraints:
         key=keys("corpus"),
-    retries: 2
     conda:
         "../../envs/manymasks.yaml"
     threads: 1

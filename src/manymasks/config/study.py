@@ -192,6 +192,16 @@ class Epsilons(Settings):
     seed_sd: tuple[Annotated[float, Field(ge=0)], ...] = (2.0,)
     """In standard deviations of the loss over the seeds of the class."""
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for unit in ("nats", "percent", "seed_sd"):
+            # Six digits are what a set is named by.
+            values = [f"{eps:g}" for eps in getattr(self, unit)]
+            twice = [value for value in values if values.count(value) > 1]
+            if twice:
+                raise ValueError(f"{unit} has the threshold {twice[0]} more than once")
+        return self
+
 
 class Rashomon(Settings):
     """Which models fit equally well."""
@@ -245,6 +255,15 @@ class Divergence(Settings):
     floor_windows: Annotated[int, Field(ge=1)] = 32
     """Windows of each severity on which the noise floor is measured."""
 
+    @model_validator(mode="after")
+    def _batches_differ(self) -> Self:
+        if self.floor_batch == self.batch:
+            raise ValueError(
+                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
+                "compares two"
+            )
+        return self
+
 
 class Contrast(Settings):
     """Two variants that differ in their gradients only, compared over shared seeds."""
@@ -254,12 +273,27 @@ class Contrast(Settings):
     variant: Name
     """The variant compared with it."""
 
+    @model_validator(mode="after")
+    def _of_two_variants(self) -> Self:
+        if self.baseline == self.variant:
+            raise ValueError(f"'{self.variant}' cannot be compared with itself")
+        return self
+
 
 class Myopia(Settings):
     """What forbidding gradients to earlier positions costs."""
 
     contrasts: tuple[Contrast, ...] = (Contrast(baseline="causal", variant="myopic"),)
     """Pairs of variants."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        pairs = [(contrast.baseline, contrast.variant) for contrast in self.contrasts]
+        twice = [pair for pair in pairs if pairs.count(pair) > 1]
+        if twice:
+            baseline, variant = twice[0]
+            raise ValueError(f"contrasts has {variant} against {baseline} more than once")
+        return self
 
 
 class Statistics(Settings):
@@ -279,7 +313,7 @@ class Machine(Settings):
     device: Literal["auto", "cpu", "cuda"] = operational("auto")
     """Where models run: `auto` takes a GPU where there is one."""
     members_per_gpu: int = operational(4, ge=1)
-    """Trainings that may share one GPU at a time."""
+    """Jobs that may share one GPU at a time."""
     log_seconds: float = operational(15.0, gt=0)
     """Seconds between two lines of progress in a log."""
     checkpoint_seconds: float = operational(20.0, ge=0)

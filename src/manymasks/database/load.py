@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from manymasks.errors import UserError
 
@@ -122,10 +123,20 @@ def _payloads(manifests: list[tuple[Path, dict[str, Any]]]) -> tuple[dict[str, l
             if not match:
                 continue
             path = folder / entry["path"]
-            if path.is_file():
-                files.setdefault(match[1], []).append(str(path))
-            else:
+            if not path.is_file():
                 missing += 1
+                continue
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != entry["sha256"]:
+                raise UserError(
+                    f"{path}: has SHA-256 {digest}, its manifest says {entry['sha256']}: the file "
+                    f"was damaged after it was made. Make it again with\n"
+                    f"  manymasks run {manifest['stage']} {manifest['key']} --force"
+                )
+            # A table without rows may have been written without columns: nothing to load.
+            if pq.read_schema(path).names:
+                files.setdefault(match[1], []).append(str(path))
     return files, missing
 
 

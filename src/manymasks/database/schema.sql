@@ -18,7 +18,7 @@ CREATE TABLE artifact (
     environment JSON,
     figures JSON
 );
-COMMENT ON TABLE artifact IS 'Every artifact ever made in this results folder. Grain: artifact.';
+COMMENT ON TABLE artifact IS 'Every artifact made in this results folder before this database was loaded. Grain: artifact.';
 COMMENT ON COLUMN artifact.artifact IS 'Key: first 12 hex digits of the digest; the artifact lies in results/<stage>/<artifact>/';
 COMMENT ON COLUMN artifact.stage IS 'Stage that made it';
 COMMENT ON COLUMN artifact.label IS 'Readable name when it was made, such as training/pydocs/base/causal/i0-o1';
@@ -386,7 +386,7 @@ COMMENT ON COLUMN pair_divergence.hellinger IS 'Mean squared Hellinger distance,
 COMMENT ON COLUMN pair_divergence.top1_agreement IS 'Share of tokens on which both rank the same token first';
 COMMENT ON COLUMN pair_divergence.visible IS 'Mean of d = log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
 COMMENT ON COLUMN pair_divergence.hidden IS 'Half the variance of d over tokens: what the loss difference hides';
-COMMENT ON COLUMN pair_divergence.kl_floor IS 'Noise floor: mean KL of these two members from themselves at another batch size';
+COMMENT ON COLUMN pair_divergence.kl_floor IS 'Noise floor: mean KL of these two members from themselves at another batch size and, on a CPU, with two threads';
 COMMENT ON COLUMN pair_divergence.documents IS 'Documents';
 COMMENT ON COLUMN pair_divergence.tokens IS 'Scored tokens';
 
@@ -432,7 +432,7 @@ COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN pool_divergence.probe IS 'Name of the probe';
 COMMENT ON COLUMN pool_divergence.severity IS 'Severity';
 COMMENT ON COLUMN pool_divergence.pool IS 'Label of a class, corpus/size/variant';
-COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across)';
+COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without the pairs that share both seeds)';
 COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, top1_disagreement, hidden, or (within a class) information: I(Y; model | x) = H(mean p) - mean H(p)';
 COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic); kl, hidden and information in nats per token';
 COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife with t(m - 1), joined with the document bootstrap';

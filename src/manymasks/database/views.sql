@@ -388,7 +388,7 @@ COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
 COMMENT ON COLUMN variant_divergence.probe IS 'Name of the probe';
 COMMENT ON COLUMN variant_divergence.severity IS 'Severity';
 COMMENT ON COLUMN variant_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each';
+COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each that do not share both seeds';
 COMMENT ON COLUMN variant_divergence.between_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN variant_divergence.between_high IS 'Upper end of its interval';
 COMMENT ON COLUMN variant_divergence.within_a_kl IS 'Mean KL over pairs of seeds of variant_a';

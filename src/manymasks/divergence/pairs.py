@@ -148,6 +148,16 @@ def by_document(batches: Sequence[AnySums], documents: npt.NDArray[np.integer]) 
     return type(batches[0])(*grouped)
 
 
+def joined_members(parts: Sequence[FloorSums]) -> FloorSums:
+    """Sums of members that were compared with themselves one by one, as one over all of them."""
+    together = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=1)
+        for field in fields(FloorSums)
+        if field.name != "tokens"
+    }
+    return FloorSums(tokens=parts[0].tokens, **together)
+
+
 def _window(logp: Tensor, targets: Tensor, pools: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The sums of one window, logp (m, s, V), in the order of the fields of `Sums`."""
     m = logp.shape[0]

@@ -18,7 +18,13 @@ from manymasks.statistics.documents import (
     standard_error,
 )
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import IndexArray, Member, classes, one_corpus
+from manymasks.statistics.members import (
+    IndexArray,
+    Member,
+    classes,
+    one_corpus,
+    paired_by_seeds,
+)
 from manymasks.statistics.models import ModelEstimate, cross_mean, jackknife_error, pair_mean
 
 Rows = list[dict[str, Any]]
@@ -216,11 +222,24 @@ def _pools(
         floor_value = float(floor["kl"][pool].mean()) * share if floor else None
         add((label, label), "information", estimate, error, floor_value, pool)
     for (label, pool), (other_label, other) in combinations(pools.items(), 2):
+        one, two = paired_by_seeds(members, pool, other)
+        matched = members[pool[0]].size == members[other[0]].size and one.size > 1
+        if matched:
+            pool, other = one, two
         both = np.concatenate([pool, other])
         for metric in METRICS:
-            error = standard_error(measured.between(metric, pool, other))
+            means = measured.means[metric][np.ix_(pool, other)]
+            if matched:
+                # Members that share both seeds start from the same weights and see the same
+                # data, as no two of one class do: without those pairs, across and within
+                # differ by the variant alone. A U-statistic over the shared seeds.
+                k, j = np.nonzero(~np.eye(pool.size, dtype=bool))
+                estimate = pair_mean((means + means.T) / 2)
+                error = standard_error(measured.between_pairs(metric, pool[k], other[j]))
+            else:
+                estimate = cross_mean(means)
+                error = standard_error(measured.between(metric, pool, other))
             floor_value = float(floor[metric][both].mean()) if floor else None
-            estimate = cross_mean(measured.means[metric][np.ix_(pool, other)])
             add((label, other_label), metric, estimate, error, floor_value, both)
     return rows
 

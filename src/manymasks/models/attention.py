@@ -16,10 +16,10 @@ output, the diagonal's share of the gradients of keys and values is
 
     dv_i = a_ii do_i        dk_i = scale a_ii ((v_i - o_i) . do_i) q_i
 
-the derivative of o_i = sum_j a_ij v_j in k_i and v_i alone. It costs O(T d) beside the fused
-kernel and needs no T x T matrix. A discount is the fused backward pass called once more with
-the outputs and lse of the first and a bias (i - j) log gamma on the scores, which multiplies
-a_ij by gamma^(i-j) and nothing else.
+the derivative of o_i = sum_j a_ij v_j in k_i and v_i alone. It costs O(T d) beside the CPU's
+fused kernel and needs no T x T matrix; elsewhere the matrix is written out. A discount is the
+fused backward pass called once more with the outputs and lse of the first and a bias (i - j)
+log gamma on the scores, which multiplies a_ij by gamma^(i-j) and nothing else.
 """
 
 import functools

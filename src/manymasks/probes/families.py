@@ -88,9 +88,13 @@ def _cut(
 
 
 def _shuffled(windows: Tokens, context: int, block: int, generator: np.random.Generator) -> Tokens:
-    """Permute the first `context` tokens within blocks that end where the context ends."""
+    """Permute tokens 1 to `context` within blocks that end where the context ends.
+
+    The first token stays: in a document's first window it is the end of text, and moved it
+    would say that all before it is another document.
+    """
     changed = windows.copy()
-    for end in range(context, 0, -block):
-        begin = max(end - block, 0)
+    for end in range(context, 1, -block):
+        begin = max(end - block, 1)
         changed[:, begin:end] = generator.permuted(windows[:, begin:end], axis=1)
     return changed

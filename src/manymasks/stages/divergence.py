@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from manymasks.config.study import Divergence, Statistics
-from manymasks.divergence.pairs import FloorSums, Sums, by_document, floor_sums, pair_sums
+from manymasks.divergence.pairs import (
+    FloorSums,
+    Sums,
+    by_document,
+    floor_sums,
+    joined_members,
+    pair_sums,
+)
 from manymasks.divergence.tables import divergence_rows
 from manymasks.models.transformer import Transformer
 from manymasks.stages.members import members_of
@@ -46,13 +53,15 @@ def make(job: Job) -> dict[str, Any]:
                 done += len(batch)
                 job.report(done, total, f"windows, severity {severity}, {len(models)} members")
             sums[severity] = by_document(parts, owners)
-            floors[severity] = _floor(models, tokens[: settings.floor_windows], scored, settings)
+            floor_tokens = tokens[: settings.floor_windows]
+            floors[severity] = _floor(models, floor_tokens, scored, settings)
     tables = divergence_rows(
         sums,
         floors,
         members,
         probe.manifest.settings["name"],
-        f"batch {settings.batch} -> {settings.floor_batch}, threads 1 -> 2",
+        f"batch {settings.batch} -> {settings.floor_batch}"
+        + (", threads 1 -> 2" if device.type == "cpu" else ""),
         job.setting("statistics", Statistics),
     )
     for name, rows in tables.items():
@@ -70,18 +79,18 @@ def _log_probabilities(models: list[Transformer], windows: Tensor, scored: int) 
 def _floor(
     models: list[Transformer], tokens: Tensor, scored: int, settings: Divergence
 ) -> FloorSums:
-    """Every member against itself, computed in other batches and by two threads."""
-    parts = []
-    for batch in torch.split(tokens, settings.batch):
-        once = _log_probabilities(models, batch, scored)
+    """Every member against itself, computed in other batches and, on a CPU, by two threads."""
+    targets = tokens[:, -scored:]
+    by_member = []
+    for model in models:
+        once = _in_batches(model, tokens, scored, settings.batch)
         torch.set_num_threads(2)
-        again = torch.cat(
-            [
-                _log_probabilities(models, part, scored)
-                for part in torch.split(batch, settings.floor_batch)
-            ],
-            dim=1,
-        )
+        again = _in_batches(model, tokens, scored, settings.floor_batch)
         torch.set_num_threads(1)
-        parts.append(floor_sums(once, again, batch[:, -scored:]))
-    return by_document(parts, np.arange(len(tokens)))
+        by_member.append(floor_sums(once, again, targets))
+    return joined_members(by_member)
+
+
+def _in_batches(model: Transformer, tokens: Tensor, scored: int, batch: int) -> Tensor:
+    parts = torch.split(tokens, batch)
+    return torch.cat([_log_probabilities([model], part, scored) for part in parts], dim=1)

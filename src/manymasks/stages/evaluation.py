@@ -9,6 +9,7 @@ from manymasks.config.study import Evaluation, Statistics
 from manymasks.evaluation.documents import score_documents
 from manymasks.stages.weights import load_member
 from manymasks.statistics.documents import document_weights, percentile_interval, ratio_resamples
+from manymasks.statistics.intervals import finite
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.device import choose_device
@@ -54,8 +55,8 @@ def make(job: Job) -> dict[str, Any]:
             {
                 **mine,
                 "nats": nats.sum() / counts.sum(),
-                "nats_low": float(low),
-                "nats_high": float(high),
+                "nats_low": finite(float(low)),
+                "nats_high": finite(float(high)),
                 "bits_per_byte": nats.sum() / math.log(2) / text_bytes,
                 "top1": scores.top1.sum() / counts.sum(),
                 "documents": len(documents),

@@ -90,7 +90,7 @@ def run_job(
         description: stage, settings, inputs, and where given label, key, operational settings
             and machine settings, as `description_of` gives them.
         layout: the results folder.
-        force: make it again even if it is complete.
+        force: make it again even if it is complete; it stays until the new one is.
         bar: draw progress on the terminal instead of writing sparse lines.
 
     Raises:
@@ -125,8 +125,12 @@ def run_job(
             if manifest_path.exists() and not force:
                 progress.say(f"[{key}] is complete, nothing to do")
                 return read_manifest(manifest_path)
-            manifest_path.unlink(missing_ok=True)
-            _clear(folder)
+            again = manifest_path.exists()
+            work = folder / "state" / "again" if again else folder
+            if again:
+                shutil.rmtree(work, ignore_errors=True)
+                work.mkdir(parents=True)
+            _clear(work)
             job = Job(
                 stage=stage,
                 key=key,
@@ -134,7 +138,7 @@ def run_job(
                 settings=settings,
                 inputs=inputs,
                 operational=dict(description.get("operational", {})),
-                folder=folder,
+                folder=work,
                 layout=layout,
                 machine=machine,
                 report=progress,
@@ -145,9 +149,22 @@ def run_job(
             except UserError as error:
                 print(error, file=log)
                 raise
+            except Exception as error:
+                traceback.print_exc(file=log)
+                raise UserError(
+                    f"{label} failed: {type(error).__name__}: {error}\nThis is a fault of "
+                    f"manymasks or of the machine. Its traceback is in\n  {folder / 'log.txt'}\n"
+                    f"To run this stage alone:\n  manymasks run {stage} {key}"
+                ) from error
             except BaseException:
                 traceback.print_exc(file=log)
                 raise
+            if again:
+                manifest_path.unlink()
+                _clear(folder)
+                for path in work.iterdir():
+                    if path.name not in NOT_PAYLOAD:
+                        path.rename(folder / path.name)
             write_manifest(manifest_path, manifest)
             shutil.rmtree(folder / "state", ignore_errors=True)
             progress.say(f"[{key}] done in {manifest.wall_seconds:.1f} s")
@@ -155,8 +172,8 @@ def run_job(
 
 
 def _make(job: Job, digest: str, code: dict[str, str]) -> Manifest:
-    began = time.monotonic()
     with leased(job.stage, job.machine, job.say):
+        began = time.monotonic()
         # Here and not above: the lease decides which GPU torch may see, before it looks.
         module = importlib.import_module(f"manymasks.stages.{job.stage}")
         figures: dict[str, Any] = module.make(job)
@@ -182,6 +199,7 @@ def _make(job: Job, digest: str, code: dict[str, str]) -> Manifest:
         wall_seconds=round(time.monotonic() - began + figures.pop("earlier_seconds", 0.0), 3),
         cpu_seconds=round(used.ru_utime + used.ru_stime, 3),
         peak_memory_bytes=used.ru_maxrss * 1024,
+        operational=dict(job.operational),
     )
 
 
@@ -209,7 +227,7 @@ def _inputs(description: Mapping[str, Any], layout: Layout) -> dict[str, tuple[A
 def _clear(folder: Path) -> None:
     """Take away what an interrupted run left, but for the state it can go on from."""
     for path in folder.iterdir():
-        if path.name in NOT_PAYLOAD:
+        if path.name in NOT_PAYLOAD or path.name.startswith("."):
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -217,7 +235,9 @@ def _clear(folder: Path) -> None:
 def _payload(folder: Path) -> Iterator[PayloadFile]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] not in NOT_PAYLOAD:
+        # A name with a dot is a file that someone is about to rename.
+        hidden = path.name.startswith(".")
+        if not hidden and relative.parts[0] not in NOT_PAYLOAD and path.is_file():
             yield PayloadFile(relative.as_posix(), path.stat().st_size, sha256_of(path))
 
 
@@ -227,6 +247,7 @@ def rebased(manifest: Manifest) -> dict[str, Any]:
         "stage": manifest.stage,
         "label": manifest.label,
         "settings": manifest.settings,
+        "operational": manifest.operational,
         "inputs": {
             role: [{"stage": each.stage, "key": each.key} for each in references]
             for role, references in manifest.inputs.items()

@@ -111,6 +111,7 @@ def make(job: Job) -> dict[str, Any]:
         "seconds": row["cost_seconds"],
         "tokens_per_second": round(row["training_tokens"] / max(progressed.seconds, 1e-9)),
         "device": str(device),
+        "earlier_seconds": progressed.earlier_seconds,
     }
 
 

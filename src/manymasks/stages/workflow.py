@@ -25,6 +25,12 @@ from manymasks.store.lock import holder, try_lock
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")
+STALE = (
+    "An earlier run was killed and left Snakemake's lock behind; no run is alive. Type\n"
+    "  snakemake --unlock\n"
+    "and then your command again: what was complete stays, and a training that was "
+    "interrupted goes on from its last saved state."
+)
 REPORTING = ("report", "report_after_run")
 LOOKS_ONLY = (
     "report", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "lint",
@@ -103,6 +109,10 @@ class Session:
     def finish(self) -> None:
         """Point the links at this study's database and report, and say what to do next."""
         self.publish()
+        left = len(missing(self.plan, self.layout))
+        if left:
+            print(f"\nDone so far; {left} artifacts are still to be made.", file=sys.stderr)
+            return
         count = len({node.digest for node in self.plan.nodes})
         print(
             f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts.\n"
@@ -156,33 +166,26 @@ def _run_lock() -> list[IO[str]]:
         UserError: if another run is alive, or Snakemake's lock is there and none is.
     """
     file = try_lock(RUN_LOCK)
-    if file is None or _snakemake_locked():
-        state = snakemake_lock(held=file is not None)
-        if file is not None:
-            file.close()
-        raise UserError(state)
+    if file is None:
+        raise UserError(
+            f"Another run is at work here: {holder(RUN_LOCK)}. Wait until it has ended. (A run in "
+            "another folder may share these results: each artifact is made once.)"
+        )
+    if _snakemake_locked():
+        file.close()
+        raise UserError(STALE)
     return [file]
 
 
-def snakemake_lock(held: bool = False) -> str:
+def lock_state() -> str:
     """Whether a run is alive here, or died and left Snakemake's lock; what to type then."""
     # A lock that was never taken is not made by looking at it.
-    file = try_lock(RUN_LOCK) if RUN_LOCK.exists() and not held else None
-    if file is not None:
+    if RUN_LOCK.exists():
+        file = try_lock(RUN_LOCK)
+        if file is None:
+            return f"Another run is at work here: {holder(RUN_LOCK)}"
         file.close()
-    elif RUN_LOCK.exists() and not held:
-        return (
-            f"Another run is at work here: {holder(RUN_LOCK)}. Wait until it has "
-            "ended. (A run in another folder may share these results: each artifact is made once.)"
-        )
-    if not _snakemake_locked():
-        return "free"
-    return (
-        "An earlier run was killed and left Snakemake's lock behind; no run is alive. Type\n"
-        "  snakemake --unlock\n"
-        "and then your command again: what was complete stays, and a training that was "
-        "interrupted goes on from its last saved state."
-    )
+    return STALE if _snakemake_locked() else "free"
 
 
 def _snakemake_locked() -> bool:

@@ -57,6 +57,9 @@ def percentile_interval(resamples: FloatArray, confidence: float) -> tuple[Float
 
     Resamples that are NaN are left out; NaN where all are.
     """
+    if not resamples.size:
+        nothing = np.full(resamples.shape[:-1], np.nan)
+        return nothing, nothing
     tail = (1 - confidence) / 2
     empty = np.asarray(~np.isfinite(resamples).any(axis=-1, keepdims=True))
     filled = np.where(empty, 0.0, resamples)

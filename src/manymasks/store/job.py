@@ -37,7 +37,9 @@ class Artifact:
             UserError: if there is none, or one is missing or damaged.
         """
         found = [file for file in self.manifest.files if file.path.startswith(prefix)]
-        again = f"Delete the folder {self.folder} and run again to make it anew."
+        again = (
+            f"Make it again with\n  manymasks run {self.manifest.stage} {self.manifest.key} --force"
+        )
         if not found:
             raise UserError(f"{self.folder}: has no file {prefix}. {again}")
         for file in found:
@@ -94,11 +96,13 @@ class Job:
         return folder
 
     def write_table(self, name: str, rows: Iterable[Mapping[str, Any]] | Any) -> None:
-        """Write rows (dicts, or an Arrow table) of a database table."""
+        """Write rows (dicts, or an Arrow table) of a database table; nothing if there are none."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows))
+        if not table.num_rows:
+            return
         path = self.folder / "tables" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, path, compression="zstd")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Manifest:
     wall_seconds: float
     cpu_seconds: float
     peak_memory_bytes: int
+    operational: dict[str, Any] = field(default_factory=dict)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -19,6 +19,7 @@ class Progressed:
 
     step: int = 0
     seconds: float = 0.0
+    earlier_seconds: float = 0.0
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     since: int = 0

@@ -59,7 +59,8 @@ def train(
         fused=True,
     )
     progressed = load_state(model, optimizer, state) if state.exists() else Progressed()
-    earlier, began = progressed.seconds, time.monotonic()
+    progressed.earlier_seconds = progressed.seconds
+    began = time.monotonic()
     saved = began
     while progressed.step < settings.steps and progressed.failed_step is None:
         step = progressed.step
@@ -83,8 +84,11 @@ def train(
         progressed.norm_sum += norm.item()
         if progressed.step % settings.curve_every == 0 or progressed.step == settings.steps:
             _add_points(progressed, model, settings, select, rate)
+            if not math.isfinite(progressed.curve[-1]["nats"] or math.nan):
+                # The step itself went wrong: the loss before it was still finite.
+                progressed.failed_step = step
         now = time.monotonic()
-        progressed.seconds = earlier + now - began
+        progressed.seconds = progressed.earlier_seconds + now - began
         on_step(progressed.step, f"loss {nats:.3f}")
         if now - saved >= checkpoint_seconds:
             save_state(model, optimizer, progressed, state)
@@ -115,6 +119,8 @@ def _add_points(
         "gradient_norm": progressed.norm_sum / progressed.since,
     }
     nats = torch.stack(parts).double().sum().item() / len(select)
-    progressed.curve += [train_row, {**point, "split": "select", "nats": nats}]
+    # What is not a number has no place in a manifest or a table.
+    finite = nats if math.isfinite(nats) else None
+    progressed.curve += [train_row, {**point, "split": "select", "nats": finite}]
     progressed.loss_sum = progressed.norm_sum = 0.0
     progressed.since = 0

@@ -1,13 +1,13 @@
 -- How differently do equally good models behave, on held-out text and further away from it?
-WITH widest AS (
-    SELECT label, max_by(rashomon_set, eps_nats) AS rashomon_set
+WITH tightest AS (
+    SELECT label, arg_min(rashomon_set, (eps_nats, rashomon_set)) AS rashomon_set
     FROM equal_loss_pairs
     GROUP BY label
 ),
 equally_good AS (
     SELECT label, probe, severity, avg(kl) AS kl
     FROM rashomon_divergence
-    JOIN widest USING (label, rashomon_set)
+    JOIN tightest USING (label, rashomon_set)
     GROUP BY label, probe, severity
 )
 SELECT

@@ -1,6 +1,6 @@
 -- Which pairs have nearly equal loss but hide the most?
-WITH widest AS (
-    SELECT label, max_by(rashomon_set, eps_nats) AS rashomon_set
+WITH tightest AS (
+    SELECT label, arg_min(rashomon_set, (eps_nats, rashomon_set)) AS rashomon_set
     FROM equal_loss_pairs
     GROUP BY label
 )
@@ -14,6 +14,6 @@ SELECT
     round(kl, 4) AS kl,
     round(100 * (1 - top1_agreement), 1) AS percent_other_top1
 FROM equal_loss_pairs
-JOIN widest USING (label, rashomon_set)
-ORDER BY equal_loss_pairs.hidden_ratio DESC, model_a, model_b
+JOIN tightest USING (label, rashomon_set)
+ORDER BY equal_loss_pairs.hidden DESC, model_a, model_b
 LIMIT 10;

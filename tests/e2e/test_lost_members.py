@@ -1,0 +1,42 @@
+"""A member that fails, and classes of one member: the study is complete all the same."""
+
+import duckdb
+from clones import clone
+
+STUDY = """\
+name: lost
+corpora:
+  pydocs: {packages: [], max_documents: 100, select: 0.2, measure: 0.2}
+tokenizer: {kind: bytes}
+variants:
+  myopic: {gradient: myopic, learning_rate: 1e30}   # it cannot but fail
+sizes:
+  small: null
+  base: {width: 16, learning_rate: 3e-3}
+training: {context: 32, batch: 4, steps: 20, curve_every: 10, curve_windows: 4}
+seeds: {init: [0], order: [0]}
+evaluation: {position_edges: [0, 4]}
+probes:
+  held-out: {windows: 8}
+  shuffle: {windows: 8, scored: 8, severities: [4]}
+statistics: {resamples: 100}
+"""
+
+
+def test_a_failed_member_is_in_no_set_and_stops_nothing(tmp_path):
+    made = clone(tmp_path / "lost")
+    (made.folder / "study.yaml").write_text(STUDY)
+    output = made.snakemake("--configfile", "study.yaml")
+    assert "not finite" in output and "Traceback" not in output
+    with duckdb.connect(str(made.folder / "results/manymasks.duckdb"), read_only=True) as asked:
+        found = asked.execute("SELECT variant, status FROM current_model ORDER BY ALL").fetchall()
+        assert found == [("causal", "trained"), ("myopic", "failed")]
+        members = asked.execute(
+            "SELECT DISTINCT m.variant FROM rashomon_member JOIN model AS m USING (model)"
+        ).fetchall()
+        assert members == [("causal",)]
+        assert asked.execute("SELECT count(*) FROM pair_divergence").fetchall() == [(0,)]
+        assert asked.execute("SELECT count(*) FROM myopia_gap").fetchall() == [(0,)]
+    for number in range(1, 12):
+        made.run("manymasks", "sql", "--example", str(number))
+    assert "failed" in (made.folder / "results/report.html").read_text(encoding="utf-8")
