@@ -373,6 +373,23 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
             "myopia.contrasts.0.variant 'myopc' is not a variant. Variants: causal, myopic",
         ),
         ("variants: {again: {gradient: causal}}\n", "'variants' is set twice"),
+        (
+            "rashomon: {eps: {nats: [0.01, 1e-2]}}\n",
+            "rashomon.eps nats has the threshold 0.01 more than once",
+        ),
+        (
+            "myopia: {contrasts: [{baseline: causal, variant: causal}]}\n",
+            "myopia.contrasts.0 'causal' cannot be compared with itself",
+        ),
+        (
+            "myopia: {contrasts: [{baseline: causal, variant: myopic}, "
+            "{baseline: causal, variant: myopic}]}\n",
+            "myopia contrasts has myopic against causal more than once",
+        ),
+        (
+            "divergence: {batch: 4, floor_batch: 4}\n",
+            "divergence floor_batch is 4, the same as batch",
+        ),
     ],
 )
 def test_wrong_types_ranges_and_combinations(tmp_path: Path, text: str, expected: str) -> None:

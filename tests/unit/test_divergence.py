@@ -13,7 +13,14 @@ from manymasks.config.study import Statistics
 from manymasks.divergence import pairs
 from manymasks.divergence.contrasts import beyond_seeds
 from manymasks.divergence.measured import measure
-from manymasks.divergence.pairs import FloorSums, Sums, by_document, floor_sums, pair_sums
+from manymasks.divergence.pairs import (
+    FloorSums,
+    Sums,
+    by_document,
+    floor_sums,
+    joined_members,
+    pair_sums,
+)
 from manymasks.divergence.tables import divergence_rows, floor_means
 from manymasks.statistics.members import Member, classes
 
@@ -375,3 +382,31 @@ def test_log_ratio_between_sizes_is_recovered() -> None:
         "log ratio of kl within c/large/causal to c/small/causal, probe p severity 0"
     )
     assert row["models"] == 8
+
+
+def test_between_variants_leaves_out_pairs_that_share_both_seeds() -> None:
+    """A variant that changes nothing: across is then as within, whatever seeds share."""
+    members = _members(["s"], ["causal", "myopic"], 3, 2)
+    kl = np.zeros((5, 12, 12))
+    for a, b in combinations(range(12), 2):
+        one, two = members[a], members[b]
+        shared = (one.seed_init == two.seed_init) + (one.seed_order == two.seed_order)
+        kl[:, a, b] = kl[:, b, a] = 1 - 0.3 * shared
+    tables = divergence_rows({0: _kl_only(kl)}, {}, members, "held-out", "batch", STATISTICS)
+    found = {
+        (row["pool"], row["other"]): row["value"]
+        for row in tables["pool_divergence"]
+        if row["metric"] == "kl"
+    }
+    assert found["c/s/causal", "c/s/myopic"] == pytest.approx(found["c/s/causal", "c/s/causal"])
+
+
+def test_members_compared_one_by_one_are_as_all_at_once() -> None:
+    once, again = _logp(3, 4, 5, 7, seed=1), _logp(3, 4, 5, 7, seed=2)
+    targets = _targets(4, 5, 7)
+    together = floor_sums(once, again, targets)
+    apart = joined_members(
+        [floor_sums(once[i : i + 1], again[i : i + 1], targets) for i in range(3)]
+    )
+    for name in ("tokens", "kl", "hellinger", "agree", "difference", "difference_squares"):
+        np.testing.assert_allclose(getattr(apart, name), getattr(together, name), rtol=1e-12)

@@ -191,3 +191,8 @@ def test_members_are_grouped_in_order_and_paired_by_both_seeds() -> None:
     assert one_corpus(members) == "c"
     with pytest.raises(ValueError, match="one corpus"):
         one_corpus([*members, _member("d", "causal", 0, 0)])
+
+
+def test_percentiles_of_nothing_are_nothing() -> None:
+    low, high = percentile_interval(np.empty((0, 50)), 0.95)
+    assert low.shape == high.shape == (0,)

@@ -302,6 +302,16 @@ def test_a_rate_that_is_far_too_high_fails(tmp_path: Path) -> None:
     assert all(math.isfinite(row["nats"]) for row in progressed.curve)
 
 
+def test_a_last_step_that_goes_wrong_is_seen(tmp_path: Path) -> None:
+    """The loss of the only step is finite; what it makes of the weights is not."""
+    settings = Training(
+        context=SETTINGS.context, batch=SETTINGS.batch, steps=1, learning_rate=1e38, warmup=0
+    )
+    _, progressed = trained(tmp_path, settings=settings)
+    assert progressed.failed_step == 0
+    assert progressed.curve[-1]["nats"] is None
+
+
 def test_weights_come_back(tmp_path: Path) -> None:
     model, _ = trained(tmp_path)
     path = tmp_path / "weights.safetensors"

@@ -9,12 +9,20 @@ equally_good AS (
     FROM rashomon_divergence
     JOIN tightest USING (label, rashomon_set)
     GROUP BY label, probe, severity
+),
+loss AS (
+    SELECT m.label, p.probe, p.severity, avg(p.nats) AS nats
+    FROM model_probe AS p
+    JOIN artifact AS a ON a.artifact = p.artifact AND a.is_current
+    JOIN current_model AS m ON m.model = p.model
+    GROUP BY m.label, p.probe, p.severity
 )
 SELECT
     s.label,
     s.probe,
     s.severity,
     round(s.changed, 2) AS context_changed,
+    round(l.nats, 3) AS loss,
     round(g.kl, 4) AS kl_equally_good,
     round(s.kl, 4) AS kl_all_seeds,
     round(s.low, 4) AS low,
@@ -22,5 +30,6 @@ SELECT
     round(100 * s.entropy_share, 1) AS percent_of_entropy
 FROM severity_curve AS s
 LEFT JOIN equally_good AS g USING (label, probe, severity)
-QUALIFY s.is_text OR s.severity = max(s.severity) OVER (PARTITION BY s.label, s.probe)
+LEFT JOIN loss AS l USING (label, probe, severity)
+QUALIFY s.severity IN (0, max(s.severity) OVER (PARTITION BY s.label, s.probe))
 ORDER BY s.label, NOT s.is_text, s.probe, s.severity;
