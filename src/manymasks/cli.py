@@ -70,14 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     added = with_study(command("plan", plan, "What is done, what will be made, and why."))
     added.add_argument("--stage", help="show this stage only")
 
-    added = with_study(command("run", run, "Make one artifact, outside Snakemake."))
+    added = with_study(command("run", run, "Make artifacts, outside Snakemake."))
     added.add_argument("stage", help="such as training")
     added.add_argument(
         "target",
+        nargs="+",
         help="a key, a label of the plan (pydocs/base/causal/i0-o0), or a manifest, node.json or "
-        "settings file",
+        "settings file; several trainings or evaluations of one shape are made at once",
     )
-    added.add_argument("--force", action="store_true", help="make it again even if it is complete")
+    added.add_argument("--force", action="store_true", help="make again what is complete")
     added.add_argument("--lines", action="store_true", help="lines of progress instead of a bar")
 
     added = with_study(command("explain", explain, "What an artifact's key is made of."))
@@ -133,39 +134,45 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make one artifact."""
-    from manymasks.stages.run import run_job, start_process_well
+    """Make artifacts of one stage in this process."""
+    from manymasks.stages.run import run_jobs, start_process_well
 
     start_process_well()
     layout = Layout(options.results)
-    description = _described(options, layout)
-    if description["stage"] != options.stage:
-        raise UserError(f"{options.target} describes {description['stage']}, not {options.stage}")
+    descriptions = list(_described(options, layout))
     bar = sys.stderr.isatty() and not options.lines
-    run_job(description, layout, force=options.force, bar=bar)
+    run_jobs(descriptions, layout, force=options.force, bar=bar)
     return 0
 
 
-def _described(options: argparse.Namespace, layout: Layout) -> dict[str, Any]:
+def _described(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str, Any]]:
     from manymasks.config.loading import load_study
-    from manymasks.plan.nodes import STAGES, plan_study
-    from manymasks.stages.run import description_of, read_description
+    from manymasks.plan.nodes import STAGES, Plan, plan_study
+    from manymasks.stages.description import description_of, read_description
 
     if options.stage not in STAGES:
         raise UserError(f"'{options.stage}' is not a stage. Stages: {', '.join(STAGES)}")
-    for path in (layout.node(options.stage, options.target), Path(options.target)):
-        if path.is_file():
-            return read_description(path)
-    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
-    for node in planned.nodes:
-        names = (node.key, node.label, node.label.partition("/")[2])
-        if node.stage == options.stage and options.target in names:
-            return description_of(node, planned.study.machine)
-    labels = [node.label for node in planned.nodes if node.stage == options.stage]
-    raise UserError(
-        f"'{options.target}' is no key, label or file of stage {options.stage}. In the plan:\n  "
-        + "\n  ".join(labels)
-    )
+    planned: Plan | None = None
+    for target in options.target:
+        paths = (layout.node(options.stage, target), Path(target))
+        path = next((path for path in paths if path.is_file()), None)
+        if path is not None:
+            description = read_description(path)
+            if description["stage"] != options.stage:
+                raise UserError(f"{target} describes {description['stage']}, not {options.stage}")
+            yield description
+            continue
+        planned = planned or plan_study(load_study([CONFIG, *options.configfile]), Path())
+        nodes = [node for node in planned.nodes if node.stage == options.stage]
+        for node in nodes:
+            if target in (node.key, node.label, node.label.partition("/")[2]):
+                yield description_of(node, planned.study.machine)
+                break
+        else:
+            raise UserError(
+                f"'{target}' is no key, label or file of stage {options.stage}. In the plan:\n  "
+                + "\n  ".join(node.label for node in nodes)
+            )
 
 
 def explain(options: argparse.Namespace) -> int:

@@ -14,6 +14,17 @@ SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
 PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
 EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+ARMS = {
+    "causal": ("causal", 1.0, 0.0),
+    "most": ("discount", 0.9, 0.02),
+    "half": ("discount", 0.5, 0.035),
+    "local": ("local", None, -0.01),
+    "myopic": ("myopic", 0.0, 0.045),
+    "alone": ("bigram", None, 1.1),
+    "unigram": (None, None, 2.8),
+    "bigram": (None, None, 1.2),
+}
+"""Gradient, discount and gap of each arm of the myopia analysis; the last two are floors."""
 P_VALUES = (0.004, 0.03, 0.02, 0.9)
 """Of the contrasts; the first two are primary."""
 
@@ -109,6 +120,8 @@ class ExampleResults:
             "corpus": "pydocs",
             "size": size,
             "variant": variant,
+            "gradient": variant,
+            "gamma": None,
             "seed_init": init,
             "seed_order": order,
             "method": "trained",
@@ -219,6 +232,28 @@ class ExampleResults:
             label = f"pydocs/{model['size']}/{model['variant']}"
             found.setdefault(label, []).append(model)
         return found
+
+    def tune(self, size: str, variant: str, best: float) -> str:
+        """Trials of four rates with two pairs of seeds; at the highest rate one failed."""
+        trials = [
+            {
+                "corpus": "pydocs",
+                "size": size,
+                "variant": variant,
+                "learning_rate": rate,
+                "seed_init": init,
+                "seed_order": 1000,
+                "select_nats": None
+                if (rate, init) == (0.012, 1001)
+                else 4 + 0.1 * abs(float(np.log2(rate / best))) + 0.002 * (init - 1000),
+                "status": "failed" if (rate, init) == (0.012, 1001) else "trained",
+                "is_chosen": rate == best,
+            }
+            for rate in (0.0015, 0.003, 0.006, 0.012)
+            for init in (1000, 1001)
+        ]
+        label = f"pydocs/{size}/{variant}"
+        return self.add("tuning", label, {"tuning": trials}, {"tokens": [key_of("tokens")]})
 
     def rashomon(self) -> str:
         """The sets within 0.01 and 0.02 nats of the best of the class and of the pool."""
@@ -425,10 +460,147 @@ class ExampleResults:
         return self.add(
             "myopia",
             "pydocs",
-            {"myopia_gap": gaps, "contrast": contrasts},
+            {"myopia_gap": gaps, "contrast": contrasts, **_arms()},
             {"model": [model["model"] for model in self.models]},
             is_current=is_current,
         )
+
+    def floor(self) -> str:
+        """Counts on both splits, in total and by position."""
+        named = [
+            ({"corpus": "pydocs", "floor": floor, "split": split}, 3.6 + ARMS[floor][2])
+            for floor in ("unigram", "bigram")
+            for split in ("select", "measure")
+        ]
+        losses = [
+            {
+                **name,
+                "nats": nats,
+                "nats_low": nats - 0.1,
+                "nats_high": nats + 0.1,
+                "bits_per_byte": nats / np.log(2) / 3,
+                "documents": 20,
+                "tokens": 4000,
+            }
+            for name, nats in named
+        ]
+        positions = [
+            {**name, "position_low": low, "position_high": high - 1, "nats": nats, "tokens": 31}
+            for name, nats in named
+            for low, high in itertools.pairwise(EDGES)
+        ]
+        tables = {"floor_loss": losses, "floor_position_loss": positions}
+        return self.add("floor", "pydocs", tables, {"tokens": [key_of("tokens")]})
+
+    def gradient(self) -> str:
+        """Present and future in the gradients of the causal members."""
+        causal = [model for model in self.models if model["variant"] == "causal"]
+        rows = [
+            {
+                "model": model["model"],
+                "level": level,
+                "weights": weights,
+                "gamma": gamma,
+                "norm": 1.0,
+                "rest_norm": 0.4 * (1 - gamma),
+                "whole_norm": 1.2,
+                "projection": 0.7
+                + 0.3 * gamma**2
+                + (1 - gamma) * float(self.random.normal(0, 0.02)),
+                "cosine": 0.9 + 0.1 * gamma,
+                "rest_cosine": 0.2 if gamma < 1 else None,
+                "windows": 64,
+            }
+            for model in causal
+            for level in ("mean", "window")
+            for weights in ("W_E", "W_K", "all")
+            for gamma in (0.0, 0.5, 0.9, 1.0)
+        ]
+        models = {"training": [model["model"] for model in causal]}
+        return self.add("gradient", "pydocs", {"myopia_gradient": rows}, models)
+
+
+def _arms() -> dict[str, Rows]:
+    """Tables of the myopia analysis beside the gap."""
+    sizes = [{"corpus": "pydocs", "size": size} for size in SIZES]
+    arms = [
+        {
+            **size,
+            "arm": arm,
+            "is_floor": gradient is None,
+            "gradient": gradient,
+            "gamma": gamma,
+            "split": "measure",
+            "nats": 3.6 + gap,
+            "nats_low": 3.5 + gap,
+            "nats_high": 3.7 + gap,
+            "gap": gap,
+            "gap_low": gap - 0.01,
+            "gap_high": gap + 0.01,
+            "models": None if gradient is None else 4,
+            "seeds": 0 if arm == "causal" else 4,
+            "documents": 20,
+        }
+        for size in sizes
+        for arm, (gradient, gamma, gap) in ARMS.items()
+    ]
+    parts = [
+        {
+            **size,
+            "local": "local",
+            "past": "causal",
+            "myopic": "myopic",
+            "part": part,
+            "split": "measure",
+            "nats": nats,
+            "low": nats - 0.01,
+            "high": nats + 0.01,
+            "p": 0.03,
+            "seeds": 4,
+            "documents": 20,
+        }
+        for size in sizes
+        for part, nats in (("bonus", 0.01), ("malus", 0.055), ("gap", 0.045))
+    ]
+    curve = [
+        {
+            **size,
+            "baseline": "causal",
+            "variant": "myopic",
+            "step": step,
+            "tokens": step * 2048,
+            "gap": 0.045 * step / 1000,
+            "low": 0.04 * step / 1000,
+            "high": 0.05 * step / 1000,
+            "seeds": 4,
+        }
+        for size in sizes
+        for step in range(50, 1001, 50)
+    ]
+    horizon = [
+        {
+            **size,
+            "baseline": "causal",
+            "split": "measure",
+            "gammas": 4,
+            "gap": 0.045,
+            "half_gamma": 0.8,
+            "half_gamma_low": 0.7,
+            "half_gamma_high": 0.9,
+            "horizon": 5.0,
+            "horizon_low": 3.3,
+            "horizon_high": 10.0,
+            "fitted_horizon": 6.0,
+            "seeds": 4,
+        }
+        for size in sizes
+    ]
+    return {
+        "myopia_arm": arms,
+        "myopia_part": parts,
+        "myopia_curve": curve,
+        "myopia_horizon": horizon,
+    }
 
 
 def _contrast(name: str, is_primary: bool, p: float) -> dict[str, Any]:
@@ -445,7 +617,10 @@ def _contrast(name: str, is_primary: bool, p: float) -> dict[str, Any]:
 
 
 def write_results(
-    root: Path, *, analyses: tuple[str, ...] = ("rashomon", "divergence", "myopia")
+    root: Path,
+    *,
+    analyses: tuple[str, ...] = ("rashomon", "divergence", "myopia"),
+    tuned: bool = True,
 ) -> ExampleResults:
     """A whole study below `root`, with one old training and one old myopia artifact."""
     results = ExampleResults(root)
@@ -456,6 +631,9 @@ def write_results(
     for size, variant, init, order in itertools.product(SIZES, VARIANTS, (0, 1), (0, 1)):
         results.train(size, variant, init, order)
     results.train("w32", "causal", 0, 0, is_current=False)
+    if tuned:
+        results.tune("w32", "causal", 0.003)
+        results.tune("w32", "myopic", 0.0015)
     if "rashomon" in analyses:
         results.rashomon()
     if "divergence" in analyses:
@@ -464,6 +642,8 @@ def write_results(
     if "myopia" in analyses:
         results.myopia()
         results.myopia(is_current=False)
+        results.floor()
+        results.gradient()
     (root / "downloads").mkdir()
     (root / "README.md").write_text("Artifacts lie here.")
     return results

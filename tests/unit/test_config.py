@@ -312,8 +312,29 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("training: {steps: '10'}\n", "training.steps must be a whole number, found the text '10'"),
         ("training: {steps: 0}\n", "training.steps must be greater than or equal to 1, found 0"),
         ("training: {steps: null}\n", "training.steps must be a whole number, found nothing"),
-        ("training: {learning_rate: fast}\n", "training.learning_rate must be a number, found"),
-        ("training: {learning_rate: 0}\n", "training.learning_rate must be greater than 0"),
+        (
+            "training: {learning_rate: fast}\n",
+            "training.learning_rate must be a number or 'tune', found the text 'fast' (line",
+        ),
+        (
+            "training: {learning_rate: tuned}\n",
+            "training.learning_rate must be a number or 'tune', found the text 'tuned'. Did you "
+            "mean tune?",
+        ),
+        ("training: {learning_rate: true}\n", "must be a number or 'tune', found true (line"),
+        ("training: {learning_rate: null}\n", "must be a number or 'tune', found nothing"),
+        ("training: {learning_rate: '1e-3'}\n", "a number or 'tune', found the text '1e-3'"),
+        (
+            "training: {learning_rate: 0}\n",
+            "training.learning_rate must be greater than 0, found 0",
+        ),
+        ("training: {learning_rate: 1e999}\n", "training.learning_rate must be a finite number"),
+        ("tune: {rates: [0.1]}\n", "tune.rates must have at least 2, found [0.1]"),
+        ("tune: {rates: [0.2, 0.1]}\n", "tune rates must rise, found ['0.2', '0.1']"),
+        ("tune: {rates: [0.1, tune]}\n", "tune.rates.1 must be a number, found the text 'tune'"),
+        ("tune: {rates: [0, 0.1]}\n", "tune.rates.0 must be greater than 0, found 0"),
+        ("tune: {seeds: {init: [3, 3]}}\n", "tune.seeds init names the seed 3 more than once"),
+        ("tune: {steps: 0}\n", "tune.steps must be greater than or equal to 1, found 0"),
         ("training: {beta1: 1}\n", "training.beta1 must be less than 1, found 1"),
         ("training: {clip: 1e999}\n", "training.clip must be a finite number, found Infinity"),
         ("training: {clip: .inf}\n", "training.clip must be a number, found the text '.inf'"),
@@ -332,6 +353,12 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("analyses: [rashomn]\n", "analyses.0 must be 'rashomon', 'divergence' or 'myopia'"),
         ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
         ("machine: {members_per_gpu: 0}\n", "machine.members_per_gpu must be greater than"),
+        (
+            "machine: {stack: all}\n",
+            "machine.stack must be a whole number or 'auto', found the text 'all'",
+        ),
+        ("machine: {stack: 1.5}\n", "machine.stack must be a whole number or 'auto', found 1.5"),
+        ("machine: {stack: 0}\n", "machine.stack must be greater than or equal to 1, found 0"),
         ("statistics: {confidence: 1}\n", "statistics.confidence must be less than 1, found 1"),
         ("training: {warmup: 0.8, decay: 0.3}\n", "training warmup 0.8 and decay 0.3 are shares"),
         ("evaluation: {position_edges: [1, 2]}\n", "evaluation position_edges must rise from 0"),
@@ -407,6 +434,36 @@ def test_wrong_types_ranges_and_combinations(tmp_path: Path, text: str, expected
         ("{width: 64}", "{layers: 2}", "sizes.base.width is missing: this setting has no default"),
         ("{width: 64}", "64", "sizes.base must be a mapping of settings, found 64"),
         ("base:", "Base Size:", "sizes.Base Size must match"),
+        (
+            "{width: 64}",
+            "{width: 64, learning_rate: fast}",
+            "sizes.base.learning_rate must be a number or 'tune', found the text 'fast'",
+        ),
+        (
+            "{gradient: myopic}",
+            "{gradient: myopic, learning_rate: -1}",
+            "variants.myopic.learning_rate must be greater than 0, found -1",
+        ),
+        (
+            "{gradient: myopic}",
+            "{gradient: local}",
+            "variants.myopic of belongs to gradient local: it is missing here",
+        ),
+        (
+            "{gradient: myopic}",
+            "{gradient: myopic, of: causal}",
+            "variants.myopic of belongs to gradient local: this one is myopic",
+        ),
+        (
+            "{gradient: myopic}",
+            "{gradient: local, of: caused}",
+            "variants.myopic.of 'caused' is not a variant. Variants: causal, myopic",
+        ),
+        (
+            "{gradient: myopic}",
+            "{gradient: local, of: myopic}",
+            "variants.myopic.of 'myopic' is itself local: name another",
+        ),
         ("{gradient: myopic}", "{gradient: causal}", "variants.myopic is the same as variants.c"),
         ("{kind: pydocs}", "{packages: []}", "corpora.pydocs.kind is missing"),
         ("{kind: pydocs}", "text", "corpora.pydocs must be a mapping, found the text 'text'"),
@@ -429,6 +486,53 @@ def test_mistakes_under_a_name(tmp_path: Path, right: str, wrong: str, expected:
     (found,) = problems(tmp_path, BASE.replace(right, wrong, 1))
     assert found.startswith(f"config.yaml: {expected}")
     assert found.endswith(")")
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "training: {learning_rate: tune}\n",
+        "sizes: {base: {learning_rate: tune}}\n",
+        "variants: {myopic: {learning_rate: tune}}\n",
+    ],
+)
+def test_seeds_of_trials_are_seeds_of_their_own(tmp_path: Path, asks: str) -> None:
+    text = BASE + "seeds: {init: [0, 1], order: [2, 3]}\n"
+    shared = "tune:\n  seeds:\n    init: [7, 1, 0]\n    order: [3]\n"
+    assert problems(tmp_path, text, shared, asks) == [
+        "overlay1.yaml: tune.seeds.init 0 is a seed of the study: trials need seeds of their own "
+        "(line 3)",
+        "overlay1.yaml: tune.seeds.order 3 is a seed of the study: trials need seeds of their own "
+        "(line 4)",
+    ]
+    # One number may be a seed of the weights here and of the order there.
+    apart = "tune: {seeds: {init: [2, 3], order: [0]}}\n"
+    assert study_of(tmp_path, text, apart, asks).tune.seeds.init == (2, 3)
+    # Where nothing is tuned, no trial needs a seed.
+    assert study_of(tmp_path, text, shared).tune.seeds.order == (3,)
+
+
+def test_a_rate_is_that_of_the_variant_or_the_size_or_the_training(tmp_path: Path) -> None:
+    text = BASE.replace("{width: 64}", "{width: 64, learning_rate: tune}")
+    text = text.replace("{gradient: myopic}", "{gradient: myopic, learning_rate: 0.01}")
+    study = study_of(tmp_path, text, "sizes: {wide: {width: 128}}\n")
+    rates = {
+        (size, variant): study.learning_rate(size, variant)
+        for size in study.sizes
+        for variant in study.variants
+    }
+    assert rates == {
+        ("base", "causal"): "tune",
+        ("base", "myopic"): 0.01,
+        ("wide", "causal"): 3e-3,
+        ("wide", "myopic"): 0.01,
+    }
+
+
+def test_a_wrong_section_hides_shared_seeds_until_it_is_right(tmp_path: Path) -> None:
+    text = BASE + "seeds: {init: [1000], order: [a]}\ntraining: {learning_rate: tune}\n"
+    (found,) = problems(tmp_path, text)
+    assert "seeds.order.0 must be a whole number" in found
 
 
 def test_the_default_contrast_needs_its_variants(tmp_path: Path) -> None:
@@ -609,16 +713,18 @@ def paths(table: dict[str, str]) -> set[str]:
 
 IDENTITY = paths(
     {
-        "": "name corpora tokenizer sizes variants training seeds evaluation rashomon probes "
+        "": "name corpora tokenizer sizes variants training tune seeds evaluation rashomon probes "
         "divergence myopia statistics analyses machine",
         "corpora.<name>": "kind select measure max_documents packages min_characters "
         "format field separator join_to sha256 licence repository revision files",
         "corpora.<name>.files.<item>": "path sha256",
         "tokenizer": "kind vocabulary",
         "sizes.<name>": "width layers heads mlp activation learning_rate",
-        "variants.<name>": "gradient gamma learning_rate",
-        "training": "context batch steps learning_rate warmup decay weight_decay beta1 beta2 clip "
-        "curve_every curve_windows",
+        "variants.<name>": "gradient of gamma learning_rate",
+        "training": "context batch steps optimizer learning_rate warmup decay weight_decay beta1 "
+        "beta2 clip precision curve_every curve_windows",
+        "tune": "rates seeds steps",
+        "tune.seeds": "init order",
         "seeds": "init order",
         "evaluation": "batch position_edges",
         "rashomon": "references eps",
@@ -626,7 +732,7 @@ IDENTITY = paths(
         "rashomon.eps": "nats percent seed_sd",
         "probes.<name>": "family windows scored severities seed",
         "divergence": "batch floor_batch floor_windows",
-        "myopia": "contrasts",
+        "myopia": "contrasts gradient_windows gammas",
         "myopia.contrasts.<item>": "baseline variant",
         "statistics": "confidence resamples seed",
     }
@@ -634,7 +740,7 @@ IDENTITY = paths(
 OPERATIONAL = paths(
     {
         "corpora.<name>": "paths url local",
-        "machine": "device members_per_gpu log_seconds checkpoint_seconds",
+        "machine": "device members_per_gpu stack log_seconds checkpoint_seconds",
     }
 )
 

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from example_results import P_VALUES, ExampleResults, replace_table, write_results
+from example_results import ARMS, P_VALUES, ExampleResults, replace_table, write_results
+from scipy import stats
 
 from manymasks.database.load import content_hash, load
 from manymasks.errors import UserError
@@ -146,6 +147,44 @@ def test_leaderboard_and_pairs_by_hand(example: tuple[ExampleResults, Path]) -> 
         "SELECT count(*) FROM rashomon_summary "
         "WHERE coalesce(pairs, 0) <> members * (members - 1) / 2",
     ) == [(0,)]
+
+
+def test_arms_and_floors_are_side_by_side(example: tuple[ExampleResults, Path]) -> None:
+    rows = ask(example[1], "SELECT arm, gap, learning_rate FROM arms WHERE size = 'w32'")
+    assert [row[0] for row in rows] == sorted(ARMS, key=lambda arm: ARMS[arm][2])
+    assert {row[0]: row[1] for row in rows} == {arm: gap for arm, (_, _, gap) in ARMS.items()}
+    # Only arms with members have a rate; a floor never does, whatever a variant is called.
+    assert {row[0] for row in rows if row[2] is not None} == {"causal", "myopic"}
+    assert ask(example[1], "SELECT count(*) FROM myopia_arm") == [(2 * 2 * len(ARMS),)]
+    kinds = ask(example[1], "SELECT DISTINCT gradient, gamma FROM current_model ORDER BY ALL")
+    assert kinds == [("causal", None), ("myopic", None)]
+    for view, count in (("myopia_parts", 6), ("myopia_by_tokens", 40), ("planning_horizon", 2)):
+        assert ask(example[1], f"SELECT count(*) FROM {view}") == [(count,)], (
+            "old ones are left out"
+        )
+
+
+@pytest.mark.parametrize("members", [1, 2, 5, 31, 32, 60])
+def test_intervals_over_members_are_those_of_t(members: int, tmp_path: Path) -> None:
+    values = np.random.default_rng(4).normal(0.7, 0.1, size=members)
+    results = ExampleResults(tmp_path / "results")
+    keys = [results.train("w32", "causal", i, 0) for i in range(members)]
+    rows = [
+        {"model": key, "level": "mean", "weights": "all", "gamma": 0.0, "projection": value}
+        for key, value in zip(keys, values.tolist(), strict=True)
+    ]
+    results.add("gradient", "pydocs", {"myopia_gradient": rows})
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    sql = "SELECT projection, low, high, rest, distance, models FROM gradient_share"
+    ((mean, low, high, rest, distance, models),) = ask(tmp_path / "x.duckdb", sql)
+    assert (mean, rest, distance, models) == pytest.approx(
+        (values.mean(), 1 - values.mean(), 1, members)
+    )
+    if members == 1:
+        assert low is high is None
+        return
+    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((interval.low, interval.high), rel=2e-4)
 
 
 def holm(p: list[float]) -> list[float]:

@@ -277,6 +277,7 @@ CONTAINS = {
     "corpus": {"corpora.collect", "corpora.documents", "corpora.pydocs", "corpora.hub"},
     "tokenizer": {"tokens.tokenizer"},
     "tokens": {"tokens.tokenizer", "tokens.shards"},
+    "tuning": {"training.tuning", "training.loop", "statistics.paired", "models.attention"},
     "training": {
         "models.attention", "models.transformer", "tokens.order", "tokens.shards",
         "training.loop", "training.schedule", "training.checkpoint",
@@ -285,6 +286,8 @@ CONTAINS = {
     "probe": {"probes.families"},
     "rashomon": {"rashomon.membership"},
     "divergence": {"divergence.pairs", "divergence.tables", "models.attention"},
+    "floor": {"myopia.floors", "tokens.shards"},
+    "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
     "myopia": {"myopia.gap"},
     "database": {"database.load"},
     "report": {"report.page", "report.figures"},
@@ -293,14 +296,19 @@ FOREIGN = {
     "corpus": ("tokens", "models", "training", "database", "report"),
     "tokenizer": ("models", "training", "database", "report"),
     "tokens": ("models", "training", "database", "report"),
+    "tuning": (
+        "corpora", "probes", "evaluation", "rashomon", "divergence", "myopia", "database", "report",
+    ),
     "training": (
         "corpora", "probes", "evaluation", "rashomon", "divergence", "myopia", "statistics",
-        "database", "report",
+        "training.tuning", "database", "report",
     ),
     "evaluation": ("corpora", "probes", "rashomon", "divergence", "myopia", "database", "report"),
     "probe": ("corpora", "models", "training", "divergence", "database", "report"),
     "rashomon": ("models", "training", "tokens", "divergence", "myopia", "database", "report"),
     "divergence": ("corpora", "rashomon", "myopia", "evaluation", "database", "report"),
+    "floor": ("corpora", "models", "training", "evaluation", "divergence", "database", "report"),
+    "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
     "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
     "database": ("corpora", "tokens", "models", "training", "divergence", "report"),
     "report": ("corpora", "tokens", "models", "training", "divergence"),
@@ -314,7 +322,10 @@ def test_the_closure_of_each_stage(stage: str) -> None:
     assert modules >= CONTAINS[stage] | {f"stages.{stage}"}
     for foreign in (*FOREIGN[stage], "config", "plan", "store", "errors", "cli"):
         assert not [n for n in modules if n == foreign or n.startswith(foreign + ".")], foreign
-    machinery = {"stages.run", "stages.workflow", "stages.gpu", "stages.progress"}
+    machinery = {
+        f"stages.{each}"
+        for each in ("run", "making", "description", "stacks", "workflow", "gpu", "progress")
+    }
     others = {f"stages.{each}" for each in STAGES if each != stage}
     assert not modules & (machinery | others)
 
@@ -340,13 +351,14 @@ def test_every_stage_has_its_function() -> None:
 
 
 EDITS = [
-    ("training/loop.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
-    ("training/loop.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training"}),
-    ("models/attention.py", "_aten = torch.ops.aten", "_aten = torch.ops.aten\nNEW = 1",
-     {"training", "evaluation", "divergence"}),
+    ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
+    ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
+    ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
+    ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
+     {"training", "tuning", "evaluation", "divergence", "gradient"}),
     ("config/study.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
-    ("stages/run.py", "import importlib\n", "import importlib\nimport ast\n", set()),
+    ("stages/run.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
 ]  # fmt: skip
 
 
@@ -363,6 +375,9 @@ def test_edits_of_the_source_reach_these_stages(
 
 # ---------------------------------------------------------------------------------- plans
 
+EVERYTHING = set(STAGES) - {"tuning"}
+"""Where all learning rates are named."""
+
 
 @pytest.mark.parametrize(
     ("overlays", "members"), [([], 24), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
@@ -371,7 +386,7 @@ def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: in
     files = [CONFIG / name for name in ("config.yaml", *overlays)]
     plan = plan_study(load_study(files), ROOT)
     assert Counter(node.stage for node in plan.nodes) == {
-        **dict.fromkeys(STAGES, 1),
+        **dict.fromkeys(EVERYTHING, 1),
         "training": members,
         "evaluation": members,
         "probe": 2,
@@ -437,7 +452,6 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
     assert keys(plan_of(tmp_path, text)) == keys(plan_of(tmp_path, BASE))
 
 
-EVERYTHING = set(STAGES)
 ENDS = {"database", "report"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
@@ -447,22 +461,24 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"tokenizer": {"vocabulary": 512}}, EVERYTHING - {"corpus"}),
     (
         {"training": {"learning_rate": 0.004}},
-        {"training", "evaluation", "rashomon", "divergence", "myopia", *ENDS},
+        {"training", "evaluation", "rashomon", "divergence", "gradient", "myopia", *ENDS},
     ),
     (
         {"training": {"curve_every": 50}},
-        {"training", "evaluation", "rashomon", "divergence", "myopia", *ENDS},
+        {"training", "evaluation", "rashomon", "divergence", "gradient", "myopia", *ENDS},
     ),
     ({"training": {"context": 256}}, EVERYTHING - {"corpus", "tokenizer", "tokens"}),
-    ({"evaluation": {"batch": 32}}, {"evaluation", "rashomon", "myopia", *ENDS}),
+    ({"evaluation": {"batch": 32}}, {"evaluation", "rashomon", "floor", "myopia", *ENDS}),
     (
         {"statistics": {"confidence": 0.9}},
-        {"evaluation", "rashomon", "divergence", "myopia", *ENDS},
+        {"evaluation", "rashomon", "divergence", "floor", "myopia", *ENDS},
     ),
     ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", *ENDS}),
     ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", *ENDS}),
     ({"divergence": {"batch": 4}}, {"divergence", *ENDS}),
     ({"myopia": {"contrasts": [{"baseline": "myopic", "variant": "causal"}]}}, {"myopia", *ENDS}),
+    ({"myopia": {"gradient_windows": 32}}, {"gradient", *ENDS}),
+    ({"tune": {"rates": [0.1, 0.2]}}, {"report"}),
     ({"analyses": ["rashomon", "myopia"]}, ENDS),
 ]
 
@@ -526,6 +542,7 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "evaluation": count,
         "rashomon": 1,
         "divergence": 2,
+        "gradient": 1,
         "myopia": 1,
         "database": 1,
         "report": 1,
@@ -540,10 +557,152 @@ def test_names_of_sizes_are_not_in_what_is_trained(tmp_path: Path) -> None:
     def of(plan: Plan, *stages: str) -> set[str]:
         return {node.digest for node in plan.nodes if node.stage in stages}
 
-    cheap = ("rashomon", "divergence", "myopia", "database", "report")
+    cheap = ("rashomon", "divergence", "gradient", "myopia", "database", "report")
     dear = tuple(stage for stage in STAGES if stage not in cheap)
     assert of(before, *dear) == of(after, *dear)
     assert not of(before, *cheap) & of(after, *cheap)
+
+
+# --------------------------------------------------------- learning rates to be found
+
+TUNE: dict[str, Any] = {"rates": [0.001, 0.01], "seeds": {"init": [10, 11], "order": [12]}}
+
+
+def nodes_of(plan: Plan, stage: str) -> dict[str, Node]:
+    """By label without the stage."""
+    return {node.label.partition("/")[2]: node for node in plan.nodes if node.stage == stage}
+
+
+@pytest.mark.parametrize(
+    ("asks", "tuned"),
+    [
+        ({}, set()),
+        ({"training": {"learning_rate": "tune"}},
+         {"small/causal", "small/myopic", "base/causal", "base/myopic"}),
+        ({"sizes": {"base": {"learning_rate": "tune"}}}, {"base/causal", "base/myopic"}),
+        ({"variants": {"myopic": {"learning_rate": "tune"}}}, {"small/myopic", "base/myopic"}),
+        ({"training": {"learning_rate": "tune"}, "sizes": {"small": {"learning_rate": 0.1}},
+          "variants": {"myopic": {"learning_rate": 0.2}}}, {"base/causal"}),
+    ],
+)  # fmt: skip
+def test_a_rate_is_found_where_it_is_asked_for_and_nowhere_else(
+    tmp_path: Path, asks: dict[str, Any], tuned: set[str]
+) -> None:
+    plan = plan_of(tmp_path, tune=TUNE, **asks)
+    tunings = nodes_of(plan, "tuning")
+    assert set(tunings) == {f"pydocs/{arm}" for arm in tuned}
+    for label, node in nodes_of(plan, "training").items():
+        arm = label.rpartition("/")[0]
+        rate = node.settings["training"]["learning_rate"]
+        assert (rate == "tune") == (arm in tunings)
+        assert node.inputs.get("tuning", ()) == ((tunings[arm],) if arm in tunings else ())
+    for node in tunings.values():
+        assert "learning_rate" not in {**node.settings["training"], **node.settings["variant"]}
+        assert node.settings["tune"] == TUNE
+        assert [each.stage for each in node.ancestors()] == ["tokens"]
+    database = nodes_of(plan, "database")[""]
+    assert database.inputs.get("tuning", ()) == tuple(tunings.values())
+
+
+def changed(before: Plan, after: Plan) -> Counter[str]:
+    """Nodes by stage that are new or other."""
+    old = {node.digest for node in before.nodes}
+    return Counter(node.stage for node in after.nodes if node.digest not in old)
+
+
+TUNED: dict[str, Any] = {"variants": {"myopic": {"learning_rate": "tune"}}, "tune": TUNE}
+
+
+@pytest.mark.parametrize(
+    "tune",
+    [
+        {"rates": [0.001, 0.01, 0.1]},
+        {"seeds": {"init": [10], "order": [12]}},
+        {"steps": 50},
+    ],
+)
+def test_another_grid_changes_what_was_tuned_and_nothing_of_named_rates(
+    tmp_path: Path, tune: dict[str, Any]
+) -> None:
+    before = plan_of(tmp_path, **TUNED)
+    after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
+    assert changed(before, after) == {
+        "tuning": 2, "training": 12, "evaluation": 12, "rashomon": 1, "divergence": 2, "myopia": 1,
+        "database": 1, "report": 1,
+    }  # fmt: skip
+    new = {node.digest for node in before.nodes}
+    for node in after.nodes:
+        if node.stage in ("training", "evaluation"):
+            assert (node.digest not in new) == ("/myopic/" in node.label)
+
+
+def test_what_changes_no_trial_changes_no_tuning(tmp_path: Path) -> None:
+    before = plan_of(tmp_path, **TUNED)
+    for other in (
+        {"seeds": {"init": [0, 1, 2, 3]}},
+        {"sizes": {"base": {"learning_rate": 0.5}}},
+        {"training": {"learning_rate": 0.5}},
+        {"evaluation": {"batch": 32}},
+        {"machine": {"stack": 3}},
+    ):
+        assert not changed(before, plan_of(tmp_path, **TUNED, **other))["tuning"], other
+    # A trial is as long as a training unless it is said.
+    same = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, "steps": 100}})
+    assert changed(before, same) == {"report": 1}
+    longer = plan_of(tmp_path, **TUNED, training={"steps": 200})
+    assert changed(before, longer)["tuning"] == 2
+    shorter = {**TUNED, "tune": {**TUNE, "steps": 50}}
+    longer = plan_of(tmp_path, **shorter, training={"steps": 200})
+    assert not changed(plan_of(tmp_path, **shorter), longer)["tuning"]
+
+
+LOCAL: dict[str, Any] = {"variants": {"alone": {"gradient": "local", "of": "causal"}}}
+"""A variant whose name comes before that of its past."""
+
+
+def test_names_of_variants_are_not_in_what_is_trained(tmp_path: Path) -> None:
+    tuned = {**LOCAL["variants"]["alone"], "learning_rate": "tune"}
+    before = plan_of(tmp_path, tune=TUNE, variants={"alone": tuned})
+    text = BASE.replace("causal: {", "whole: {")
+    text += "myopia: {contrasts: [{baseline: whole, variant: myopic}]}\n"
+    after = plan_of(tmp_path, text, tune=TUNE, variants={"bonus": {**tuned, "of": "whole"}})
+    dear = changed(before, after) & Counter(dict.fromkeys(("tuning", "training", "evaluation"), 99))
+    assert not dear
+
+
+def test_a_local_variant_has_the_members_of_its_past(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, **LOCAL)
+    trainings, evaluations = nodes_of(plan, "training"), nodes_of(plan, "evaluation")
+    assert len(trainings) == 36
+    for label, node in trainings.items():
+        past = trainings[label.replace("/alone/", "/causal/")]
+        is_local = "/alone/" in label
+        assert node.inputs.get("past", ()) == ((past,) if is_local else ())
+        assert evaluations[label].inputs.get("past", ()) == ((past,) if is_local else ())
+        assert plan.nodes.index(past) <= plan.nodes.index(node)
+    # It is held against the others and is none of them.
+    for stage in ("rashomon", "divergence"):
+        for node in nodes_of(plan, stage).values():
+            assert {each["variant"] for each in node.settings["members"]} == {"causal", "myopic"}
+    assert changed(plan_of(tmp_path), plan) == {
+        "training": 12, "evaluation": 12, "myopia": 1, "database": 1, "report": 1,
+    }  # fmt: skip
+
+
+def test_trials_of_a_local_variant_have_one_past(tmp_path: Path) -> None:
+    plan = plan_of(
+        tmp_path,
+        tune=TUNE,
+        variants={"alone": {**LOCAL["variants"]["alone"], "learning_rate": "tune"}},
+    )
+    trainings = nodes_of(plan, "training")
+    for size in ("small", "base"):
+        (past,) = nodes_of(plan, "tuning")[f"pydocs/{size}/alone"].inputs["past"]
+        assert past is trainings[f"pydocs/{size}/causal/i0-o0"]
+    changes = changed(plan, plan_of(tmp_path, tune=TUNE, variants={
+        "alone": {**LOCAL["variants"]["alone"], "learning_rate": "tune", "of": "myopic"},
+    }))  # fmt: skip
+    assert (changes["tuning"], changes["training"]) == (2, 12)
 
 
 def test_two_names_of_one_thing_are_refused(tmp_path: Path) -> None:

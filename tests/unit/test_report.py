@@ -12,13 +12,17 @@ import pytest
 from example_results import replace_table, write_results
 
 from manymasks.database.load import load
-from manymasks.report import figures, page
+from manymasks.report import drawing, figures, page
 
 FIGURES = (
     figures.loss_curves,
     figures.heatmap,
     figures.severity_curve,
     figures.myopia_gap,
+    figures.gap_by_size,
+    figures.loss_by_position,
+    figures.gap_by_gamma,
+    figures.gradient_reach,
 )
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
 STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence": 0.9}}
@@ -93,13 +97,15 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert out.stat().st_size < 2_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 4
+    assert sum(address.startswith("data:") for address in reader.addresses) == 8
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
     assert "90% interval" in reader.text
-    for name in ("leaderboard", "loss_curves", "rashomon", "heatmap", "severity", "gap", "claims"):
-        assert figures.query(name).strip() in reader.text, name
+    for name in (path.stem for path in QUERIES):
+        if name in ("headline", "environments", "corpora"):
+            continue
+        assert drawing.query(name).strip() in reader.text, name
     assert "torch 2.13.0" in reader.text
     assert "held-out: size 1" in reader.text, "a null result is shown as it is"
     assert "there is nothing to show" not in reader.text
@@ -139,6 +145,28 @@ def test_a_database_without_anything(tmp_path: Path) -> None:
     page.write_page(tmp_path / "x.duckdb", {"name": "empty"}, tmp_path / "x.html")
     figures.save_png(tmp_path / "x.duckdb", tmp_path / "x.png", dpi=40)
     assert "empty" in read(tmp_path / "x.html").text
+
+
+def test_figures_of_arms_need_arms(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    folder = next(
+        results.root / "myopia" / key
+        for key in results.current
+        if (results.root / "myopia" / key).exists()
+    )
+    path = folder / "tables" / "myopia_arm.parquet"
+    rows = pq.read_table(path).to_pylist()
+    replace_table(path, [row for row in rows if row["gradient"] != "discount"])
+    gaps = folder / "tables" / "myopia_gap.parquet"
+    replace_table(gaps, [row for row in pq.read_table(gaps).to_pylist() if row["size"] == "w32"])
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
+        # No discount, and one size: nothing to draw against them.
+        assert figures.gap_by_gamma(connection)[0] == ""
+        assert figures.gap_by_size(connection)[0] == ""
+        assert figures.loss_by_position(connection)[0]
+    page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
+    assert "How far ahead" not in read(tmp_path / "x.html").text
 
 
 def test_failed_members_are_counted_apart(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ from manymasks.plan.lengths import check_lengths
 from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
 from manymasks.stages import gpu, run, tokens
+from manymasks.stages.description import description_of, read_description, rebased, write_node
 from manymasks.stages.progress import Progress
-from manymasks.stages.run import description_of, read_description, rebased, run_job, write_node
+from manymasks.stages.run import run_job
 from manymasks.store.layout import Layout
 from manymasks.store.lock import try_lock
 from manymasks.store.manifest import damaged_files, read_manifest

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from torch import Tensor
 from manymasks.config.study import Probe, Size, Training
 from manymasks.errors import UserError
 from manymasks.evaluation.documents import score_documents, windows_of
+from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.probes.families import Contexts, contexts
 from manymasks.tokens.order import starts_of_step
 from manymasks.training.checkpoint import Progressed, load_weights, save_weights
 from manymasks.training.device import choose_device
-from manymasks.training.loop import mean_nats, train
+from manymasks.training.loop import train
 from manymasks.training.schedule import learning_rate
 
 VOCABULARY, CONTEXT = 11, 8
@@ -59,8 +61,8 @@ def closed_form(step: int, steps: int, rising: int, falling: int) -> float:
 def test_the_schedule_has_its_closed_form(
     steps: int, warmup: float, decay: float, rising: int, falling: int
 ) -> None:
-    settings = Training(steps=steps, warmup=warmup, decay=decay, learning_rate=0.5)
-    found = [learning_rate(step, settings) for step in range(steps)]
+    settings = Training(steps=steps, warmup=warmup, decay=decay)
+    found = [learning_rate(step, settings, 0.5) for step in range(steps)]
     expected = [0.5 * closed_form(step, steps, rising, falling) for step in range(steps)]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert min(found) > 0
@@ -68,26 +70,28 @@ def test_the_schedule_has_its_closed_form(
 
 
 def test_the_schedule_in_numbers() -> None:
-    settings = Training(steps=10, warmup=0.3, decay=0.4, learning_rate=1.0)
-    found = [learning_rate(step, settings) for step in range(10)]
+    settings = Training(steps=10, warmup=0.3, decay=0.4)
+    found = [learning_rate(step, settings, 1.0) for step in range(10)]
     np.testing.assert_allclose(found, [1 / 3, 2 / 3, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
 
 
 @given(st.integers(1, 400), st.integers(0, 100), st.integers(0, 100))
 def test_the_schedule_never_leaves_its_range(steps: int, warmup: int, decay: int) -> None:
-    settings = Training(
-        steps=steps, warmup=warmup / 100, decay=min(decay, 100 - warmup) / 100, learning_rate=2
-    )
-    assert all(0 < learning_rate(step, settings) <= 2 for step in range(steps))
+    settings = Training(steps=steps, warmup=warmup / 100, decay=min(decay, 100 - warmup) / 100)
+    assert all(0 < learning_rate(step, settings, 2.0) <= 2 for step in range(steps))
 
 
 # ---------------------------------------------------------------------------------- loop
 
 
 def model_of(seed_init: int = 0, gradient: Any = "causal", size: Size = SIZE) -> Transformer:
-    model = Transformer(size, VOCABULARY, CONTEXT, gradient)
-    initialise(model, seed_init)
+    model = Transformer(size, VOCABULARY, CONTEXT, [Route(gradient)])
+    initialise(model, [seed_init])
     return model
+
+
+def mean_nats(model: Transformer, windows: Tensor) -> Tensor:
+    return model.nats(windows.unsqueeze(0))[0]
 
 
 def windows_of_step(step: int, seed_order: int = 0) -> Tensor:
@@ -118,12 +122,13 @@ def trained(
         if step == stop_after:
             raise KeyboardInterrupt
 
-    progressed = train(
+    (progressed,) = train(
         model,
         settings,
-        lambda step: windows_of_step(step, seed_order),
+        [float(settings.learning_rate)],
+        lambda steps: windows_of_step(steps[0], seed_order).unsqueeze(0),
         SELECT,
-        state=tmp_path / f"{name}.safetensors",
+        states=[tmp_path / f"{name}.safetensors"],
         checkpoint_seconds=every,
         on_step=on_step,
     )
@@ -197,7 +202,7 @@ def test_the_curve_has_its_points(tmp_path: Path) -> None:
     per_step = SETTINGS.batch * CONTEXT
     for row in progressed.curve:
         assert row["tokens"] == row["step"] * per_step
-        assert row["learning_rate"] == learning_rate(row["step"] - 1, SETTINGS)
+        assert row["learning_rate"] == learning_rate(row["step"] - 1, SETTINGS, 0.02)
         assert ("gradient_norm" in row) == (row["split"] == "train")
         assert 0 < row["nats"] < 2 * math.log(VOCABULARY)
 
@@ -210,7 +215,7 @@ def naive_adamw(steps: int, settings: Training) -> tuple[Transformer, list[float
     second = [torch.zeros_like(w) for w in weights]
     losses, norms = [], []
     for step in range(steps):
-        rate = learning_rate(step, settings)
+        rate = learning_rate(step, settings, 0.02)
         loss = mean_nats(model, windows_of_step(step))
         grads = torch.autograd.grad(loss, weights)
         norm = math.sqrt(sum(float(g.double().square().sum()) for g in grads))
@@ -222,7 +227,7 @@ def naive_adamw(steps: int, settings: Training) -> tuple[Transformer, list[float
                 g = g * scale
                 m.mul_(settings.beta1).add_(g, alpha=1 - settings.beta1)
                 v.mul_(settings.beta2).add_(g * g, alpha=1 - settings.beta2)
-                if w.ndim > 1:
+                if w.ndim > 2:
                     w.mul_(1 - rate * settings.weight_decay)
                 unbiased = m / (1 - settings.beta1 ** (step + 1))
                 spread = (v / (1 - settings.beta2 ** (step + 1))).sqrt()
@@ -265,18 +270,19 @@ def poisoned(tmp_path: Path, poison: float, at: int) -> tuple[Transformer, Progr
     model = model_of()
     told: list[int] = []
 
-    def windows(step: int) -> Tensor:
-        if step == at:
+    def windows(steps: Sequence[int]) -> Tensor:
+        if steps[0] == at:
             with torch.no_grad():
                 model.W_E.fill_(poison)
-        return windows_of_step(step)
+        return windows_of_step(steps[0]).unsqueeze(0)
 
-    progressed = train(
+    (progressed,) = train(
         model,
         SETTINGS,
+        [0.02],
         windows,
         SELECT,
-        state=tmp_path / "state.safetensors",
+        states=[tmp_path / "state.safetensors"],
         checkpoint_seconds=math.inf,
         on_step=lambda step, note: told.append(step),
     )
@@ -288,7 +294,7 @@ def poisoned(tmp_path: Path, poison: float, at: int) -> tuple[Transformer, Progr
 def test_what_is_not_finite_stops_the_member(tmp_path: Path, poison: float, at: int) -> None:
     model, progressed, told = poisoned(tmp_path, poison, at)
     assert (progressed.failed_step, progressed.step) == (at, at)
-    assert told == list(range(1, at + 1))
+    assert told == [*range(1, at + 1), at]
     assert all(math.isfinite(row["nats"]) for row in progressed.curve)
     # The step that failed changed no other weight.
     assert torch.isfinite(model.W_U).all()
@@ -312,17 +318,152 @@ def test_a_last_step_that_goes_wrong_is_seen(tmp_path: Path) -> None:
     assert progressed.curve[-1]["nats"] is None
 
 
+# ---------------------------------------------------------------------------------- stacks
+
+STACK = [("causal", 0, 0), ("myopic", 0, 0), ("myopic", 1, 0), ("myopic-kv", 0, 1)]
+
+
+def trained_together(
+    tmp_path: Path,
+    members: Sequence[tuple[Any, int, int]],
+    *,
+    name: str = "stack",
+    settings: Training = SETTINGS,
+    rates: Sequence[float] | None = None,
+    stop_after: int | None = None,
+    poison: tuple[int, int] | None = None,
+) -> tuple[Transformer, list[Progressed]]:
+    """Members (gradient, seed_init, seed_order) in one stack; `poison` is a member and a step."""
+    routes = [Route(gradient) for gradient, _, _ in members]
+    model = Transformer(SIZE, VOCABULARY, CONTEXT, routes)
+    initialise(model, [init for _, init, _ in members])
+    calls = 0
+
+    def windows(steps: Sequence[int]) -> Tensor:
+        if poison and steps[poison[0]] == poison[1]:
+            with torch.no_grad():
+                model.W_E[poison[0]].fill_(math.nan)
+        found = [
+            windows_of_step(step, order) for step, (_, _, order) in zip(steps, members, strict=True)
+        ]
+        return torch.stack(found)
+
+    def on_step(steps: int, note: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stop_after:
+            raise KeyboardInterrupt
+
+    progressed = train(
+        model,
+        settings,
+        rates or [0.02] * len(members),
+        windows,
+        SELECT,
+        states=[tmp_path / f"{name}-{'-'.join(map(str, each))}.safetensors" for each in members],
+        checkpoint_seconds=math.inf if stop_after is None else 0,
+        on_step=on_step,
+    )
+    return model, progressed
+
+
+def bits_of(model: Transformer, member: int) -> dict[str, bytes]:
+    return {name: w.numpy().tobytes() for name, w in model.weights_of(member).items()}
+
+
+def alone(tmp_path: Path, member: tuple[Any, int, int], **options: Any) -> dict[str, bytes]:
+    return bits_of(trained_together(tmp_path, [member], name="alone", **options)[0], 0)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_member_ends_with_the_same_bits_in_any_company(tmp_path: Path, optimizer: Any) -> None:
+    settings = SETTINGS.model_copy(update={"optimizer": optimizer})
+    model, progressed = trained_together(tmp_path, STACK, settings=settings)
+    back, _ = trained_together(tmp_path, STACK[::-1], settings=settings)
+    for slot, member in enumerate(STACK):
+        assert bits_of(model, slot) == alone(tmp_path, member, settings=settings)
+        assert bits_of(back, len(STACK) - 1 - slot) == bits_of(model, slot)
+    assert progressed[1].curve != progressed[0].curve
+
+
+def test_a_stack_goes_on_in_other_company(tmp_path: Path) -> None:
+    """Killed as a stack; its members go on in stacks of others, from steps of their own."""
+    with pytest.raises(KeyboardInterrupt):
+        trained_together(tmp_path, STACK[:2], stop_after=6)
+    with pytest.raises(KeyboardInterrupt):
+        trained_together(tmp_path, STACK[2:3], stop_after=3)
+    mixed = [STACK[2], STACK[0], STACK[3]]
+    model, progressed = trained_together(tmp_path, mixed)
+    for slot, member in enumerate(mixed):
+        assert bits_of(model, slot) == alone(tmp_path, member)
+    assert [each.step for each in progressed] == [9, 9, 9]
+    assert progressed[0].curve == trained_together(tmp_path, [mixed[0]], name="c")[1][0].curve
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_member_that_fails_leaves_its_companions_alone(tmp_path: Path, at: int) -> None:
+    model, progressed = trained_together(tmp_path, STACK, poison=(1, at))
+    assert [each.failed_step for each in progressed] == [None, at, None, None]
+    for slot in (0, 2, 3):
+        assert bits_of(model, slot) == alone(tmp_path, STACK[slot])
+    # Its updates stopped: nothing but what was poisoned is not a number.
+    assert torch.isfinite(model.W_U[1]).all()
+
+
+def test_each_member_has_its_own_learning_rate(tmp_path: Path) -> None:
+    rates = [0.01, 0.02, 0.04, 1e30]
+    model, progressed = trained_together(tmp_path, STACK, rates=rates)
+    assert progressed[3].failed_step is not None
+    for slot in range(3):
+        assert bits_of(model, slot) == alone(tmp_path, STACK[slot], rates=[rates[slot]])
+        assert progressed[slot].curve[-1]["learning_rate"] == learning_rate(
+            8, SETTINGS, rates[slot]
+        )
+
+
+def test_muon_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"optimizer": "muon"})
+    with pytest.raises(KeyboardInterrupt):
+        trained_together(tmp_path, STACK[:1], settings=settings, stop_after=5)
+    model, _ = trained_together(tmp_path, STACK[:1], settings=settings)
+    assert bits_of(model, 0) == alone(tmp_path, STACK[0], settings=settings)
+    assert bits_of(model, 0) != alone(tmp_path, STACK[0])
+
+
+def test_a_local_member_is_trained_on_anothers_past(tmp_path: Path) -> None:
+    frozen, _ = trained_together(tmp_path, [("causal", 0, 0)], name="past")
+    local = Transformer(SIZE, VOCABULARY, CONTEXT, [Route("local")])
+    initialise(local, [0])
+    (progressed,) = train(
+        local,
+        SETTINGS,
+        [0.02],
+        lambda steps: windows_of_step(steps[0]).unsqueeze(0),
+        SELECT,
+        states=[tmp_path / "local.safetensors"],
+        checkpoint_seconds=math.inf,
+        on_step=lambda steps, note: None,
+        past=frozen.requires_grad_(False),
+    )
+    assert progressed.failed_step is None
+    assert bits_of(local, 0) != bits_of(frozen, 0)
+    with torch.no_grad():
+        past = frozen.inputs(SELECT[None, :, :-1])
+        nats = local.nats(SELECT[None], past).item()
+    assert progressed.curve[-1]["nats"] == pytest.approx(nats, abs=1e-5)
+
+
 def test_weights_come_back(tmp_path: Path) -> None:
     model, _ = trained(tmp_path)
     path = tmp_path / "weights.safetensors"
-    save_weights(model, path)
+    save_weights(model, 0, path)
     other = model_of(5)
-    load_weights(other, path)
+    load_weights(other, 0, path)
     assert bits(other) == bits(model)
     assert [each.name for each in tmp_path.iterdir()] == ["weights.safetensors"]
-    small = Transformer(Size(width=4, heads=1), VOCABULARY, CONTEXT, "causal")
+    small = Transformer(Size(width=4, heads=1), VOCABULARY, CONTEXT)
     with pytest.raises(RuntimeError):
-        load_weights(small, path)
+        load_weights(small, 0, path)
 
 
 def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +516,7 @@ def naive_scores(seed_init: int, documents: list[Ids]) -> tuple[npt.NDArray[np.f
             position = i % CONTEXT
             before = text[i - position : i + 1]
             with torch.no_grad():
-                logits = model(torch.tensor([before]))[0, -1]
+                logits = model(torch.tensor([[before]]))[0, 0, -1]
             bucket = max(k for k, edge in enumerate(EDGES) if edge <= position)
             nats[index, bucket] += float(torch.logsumexp(logits, -1) - logits[target])
             tokens[index, bucket] += 1
@@ -386,7 +527,7 @@ def naive_scores(seed_init: int, documents: list[Ids]) -> tuple[npt.NDArray[np.f
 def test_scores_are_those_of_a_naive_loop() -> None:
     documents = documents_of([1, 5, CONTEXT, CONTEXT + 1, 29, 40])
     told: list[tuple[int, int]] = []
-    found = score_documents(
+    (found,) = score_documents(
         model_of(3),
         documents,
         context=CONTEXT,
@@ -410,9 +551,10 @@ def test_scores_do_not_depend_on_the_batch() -> None:
     documents = documents_of([3, 50, 1, 8, 9, 17])
 
     def scores(batch: int) -> Any:
-        return score_documents(
+        (found,) = score_documents(
             model, documents, context=CONTEXT, end_of_text=END, edges=EDGES, batch=batch
         )
+        return found
 
     one = scores(1)
     for batch in (2, 3, 7, 1000):
@@ -420,7 +562,7 @@ def test_scores_do_not_depend_on_the_batch() -> None:
         np.testing.assert_allclose(other.nats, one.nats, rtol=1e-5)
         np.testing.assert_array_equal(other.tokens, one.tokens)
     order = [4, 2, 0, 5, 1, 3]
-    moved = score_documents(
+    (moved,) = score_documents(
         model, [documents[i] for i in order], context=CONTEXT, end_of_text=END, edges=EDGES, batch=3
     )
     np.testing.assert_allclose(moved.nats, one.nats[order], rtol=1e-5)
@@ -428,12 +570,12 @@ def test_scores_do_not_depend_on_the_batch() -> None:
 
 def test_buckets_end_where_the_next_begins() -> None:
     (document,) = documents_of([2 * CONTEXT + 3])
-    found = score_documents(
+    (found,) = score_documents(
         model_of(), [document], context=CONTEXT, end_of_text=END, edges=(0, 1, 2, 5), batch=9
     )
     # Positions 0, 1, 2-4 and 5-7, in two whole windows and one of three tokens.
     assert found.tokens.tolist() == [[3, 3, 7, 6]]
-    whole = score_documents(
+    (whole,) = score_documents(
         model_of(), [document], context=CONTEXT, end_of_text=END, edges=(0,), batch=9
     )
     assert whole.nats.sum() == pytest.approx(found.nats.sum(), rel=1e-12)

@@ -17,7 +17,8 @@ COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproj
 OVERLAY = "config/smoke.yaml"
 NOTHING_TO_DO = "Nothing to be done"
 
-JOB = re.compile(r"^(?:local)?rule (\w+):$|^    wildcards: key=([0-9a-f]{12})$", re.MULTILINE)
+JOB = re.compile(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    output: (.+)$", re.MULTILINE)
+MADE = re.compile(r"results/(\w+)/([0-9a-f]{12})/manifest\.json")
 PLAN_LINE = re.compile(
     r"^\S+ +(?P<label>\S+) +(?P<key>[0-9a-f]{12})  (?P<state>done|will run|not needed)(?P<rest>.*)$"
 )
@@ -45,9 +46,13 @@ class Project:
     def results(self) -> Path:
         return self.root / "results"
 
-    def python(self, *words: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def python(
+        self, *words: str, package: Path | None = None, tools: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run Python in the project, with its own copy of the package before any other."""
         environment = {**os.environ, "PYTHONPATH": str(package or self.root / "src")}
+        if tools:
+            environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
         environment.pop("SNAKEMAKE_PROFILE", None)
         return subprocess.run(
             [sys.executable, *words],
@@ -59,11 +64,15 @@ class Project:
         )
 
     def snakemake(
-        self, *words: str, overlay: str | None = OVERLAY, package: Path | None = None
+        self,
+        *words: str,
+        overlay: str | None = OVERLAY,
+        package: Path | None = None,
+        tools: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake in the project."""
+        """Run Snakemake in the project; commands of jobs are looked for in `tools` first."""
         given = ("--configfile", overlay) if overlay else ()
-        return self.python("-m", "snakemake", *words, *given, package=package)
+        return self.python("-m", "snakemake", *words, *given, package=package, tools=tools)
 
     def manymasks(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the package in the project."""
@@ -86,18 +95,23 @@ class Project:
             if line
         ]
 
-    def jobs(self, *words: str, overlay: str | None = OVERLAY) -> set[tuple[str, str]]:
-        """Rule and key of each job of a dry run."""
+    def rules(
+        self, *words: str, overlay: str | None = OVERLAY
+    ) -> dict[str, list[set[tuple[str, str]]]]:
+        """Jobs of a dry run by rule: stage and key of each artifact that a job makes."""
         done = self.snakemake("--cores", "2", "-n", *words, overlay=overlay)
         assert done.returncode == 0, done.stdout + done.stderr
-        found: list[tuple[str, str]] = []
-        rule = ""
-        for match in JOB.finditer(done.stdout):
-            rule = match[1] or rule
-            if match[2]:
-                found.append((rule, match[2]))
-        assert len(set(found)) == len(found)
+        found: dict[str, list[set[tuple[str, str]]]] = {}
+        for rule, outputs in JOB.findall(done.stdout):
+            found.setdefault(rule, []).append(set(MADE.findall(outputs)))
         assert bool(found) != (NOTHING_TO_DO in done.stdout)
+        return found
+
+    def jobs(self, *words: str, overlay: str | None = OVERLAY) -> set[tuple[str, str]]:
+        """Stage and key of each artifact that a dry run would make; each is made by one job."""
+        rules = self.rules(*words, overlay=overlay)
+        found = [one for jobs in rules.values() for made in jobs for one in made]
+        assert len(set(found)) == len(found)
         return set(found)
 
     def planned(self, *words: str, overlay: str | None = OVERLAY) -> set[str]:

@@ -3,8 +3,11 @@ What the members have in common and what they do not: one job for all members of
 
 REQUIRED INPUTS
     results/evaluation/<key>/manifest.json of every member   (rashomon, myopia)
-    results/training/<key>/manifest.json of every member     (divergence)
+    results/training/<key>/manifest.json of every member     (divergence, myopia)
+    results/training/<key>/manifest.json of causal members   (gradient)
     results/probe/<key>/manifest.json                        (divergence)
+    results/tokens/<key>/manifest.json                       (floor, gradient)
+    results/floor/<key>/manifest.json                        (myopia)
 
 OUTPUTS
     results/rashomon/<key>/manifest.json
@@ -12,6 +15,11 @@ OUTPUTS
     results/divergence/<key>/manifest.json
         tables/model_probe.parquet, pair_divergence.parquet, pool_divergence.parquet,
         noise_floor.parquet, contrast.parquet
+    results/floor/<key>/manifest.json
+        sums.npz   loss of counts of tokens and of pairs, by document and position
+        tables/floor_loss.parquet, floor_position_loss.parquet
+    results/gradient/<key>/manifest.json
+        tables/myopia_gradient.parquet
     results/myopia/<key>/manifest.json
         tables/myopia_gap.parquet, contrast.parquet
 """
@@ -49,6 +57,40 @@ rule divergence:
         mem_mb=4000,
     shell:
         "manymasks run divergence {wildcards.key} --lines"
+
+
+rule floor:
+    input:
+        made_from("floor"),
+    output:
+        update("results/floor/{key}/manifest.json"),
+    log:
+        "results/floor/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("floor"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    shell:
+        "manymasks run floor {wildcards.key} --lines"
+
+
+rule gradient:
+    input:
+        made_from("gradient"),
+    output:
+        update("results/gradient/{key}/manifest.json"),
+    log:
+        "results/gradient/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("gradient"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    shell:
+        "manymasks run gradient {wildcards.key} --lines"
 
 
 rule myopia:

@@ -29,6 +29,7 @@ STUDY = Session.start(
 )
 FAILED = STUDY.failed
 begin, finish, targets = STUDY.begin, STUDY.finish, STUDY.targets
+stacks = STUDY.stacks
 
 
 def made_from(stage):
@@ -37,5 +38,15 @@ def made_from(stage):
 
 
 def keys(stage):
-    """What a key may be: those of this stage that are to be made."""
+    """What a key may be: those of this stage that are to be made, but for those in stacks."""
     return STUDY.pattern(stage)
+
+
+# What a profile, --set-resources or --set-threads say of a stage holds for its stacks too.
+for stage in ("training", "evaluation"):
+    for said in (
+        workflow.resource_settings.overwrite_resources,
+        workflow.resource_settings.overwrite_threads,
+    ):
+        if stage in said:
+            said.update({stack.name: said[stage] for stack in stacks(stage)})

@@ -1,9 +1,12 @@
 """
-One member scored on the documents of select and measure, and the contexts of a probe.
+Members scored on the documents of select and measure, and the contexts of a probe.
+
+Members of one shape are scored together where `machine.stack` is above 1.
 
 REQUIRED INPUTS
     results/training/<key>/manifest.json
     results/tokens/<key>/manifest.json
+    for a member of a local variant also the training of its past
 
 OUTPUTS
     results/evaluation/<key>/manifest.json
@@ -30,6 +33,28 @@ rule evaluation:
         mem_mb=4000,
     shell:
         "manymasks run evaluation {wildcards.key} --lines"
+
+
+for stack in stacks("evaluation"):
+
+    rule:
+        name:
+            stack.name
+        input:
+            stack.inputs,
+        output:
+            update(stack.outputs),
+        log:
+            stack.logs,
+        conda:
+            "../../envs/manymasks.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000 + 250 * len(stack.keys),
+        params:
+            members=stack.keys,
+        shell:
+            "manymasks run evaluation {params.members} --lines"
 
 
 rule probe:

@@ -89,7 +89,7 @@ def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, s
     except ValidationError as error:
         # Items that are wrong make pydantic call their list too short as well.
         real = [e for e in error.errors() if e["type"] != "too_short" or _is_short(e)]
-        return None, [_in_words(e, values) for e in real]
+        return None, [_in_words(e, values) for e in _joined(real)]
     return study, []
 
 
@@ -97,11 +97,29 @@ def _is_short(error: ErrorDetails) -> bool:
     return len(error["input"]) < int(error["ctx"]["min_length"])
 
 
+_NUMBER = {"int_type": "a whole number", "int_from_float": "a whole number"}
+_NUMBER |= {"float_type": "a number"}
+
+
+def _joined(errors: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """A number or a word is one setting, but pydantic complains of the number and of the word."""
+    words = {e["loc"][:-1]: e for e in errors if str(e["loc"][-1]).startswith("literal[")}
+    for error in errors:
+        word = words.get(error["loc"][:-1])
+        if word is None or (error is not word and error["type"] not in _NUMBER):
+            # A number that is out of range is not meant to be a word.
+            yield error
+        elif error is not word:
+            expected = f"{_NUMBER[error['type']]} or {word['ctx']['expected']}"
+            yield {**word, "ctx": {"expected": expected}}
+
+
 # Sections a check reads beside the one it complains about.
 _READ_WITH = {
     "myopia": {"variants"},
     "probes": {"training"},
     "evaluation": {"training"},
+    "tune": {"seeds", "training", "sizes", "variants"},
 }
 _STAND_IN: dict[str, Any] = {
     "corpora": {"any": {"kind": "pydocs"}},
@@ -165,7 +183,9 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
         if kind == "union_tag_invalid":
             where, found = (*where, "kind"), repr(context.get("tag"))
         allowed = str(context.get("expected") or context.get("expected_tags"))
-        near = difflib.get_close_matches(found.strip("'"), allowed.replace("'", " ").split(), 1)
+        given = context.get("tag", error["input"])
+        words = allowed.replace("'", " ").replace(",", " ").split()
+        near = difflib.get_close_matches(given, words, 1) if isinstance(given, str) else []
         hint = f". Did you mean {near[0]}?" if near else ""
         return where, f"must be {allowed}, found {found}{hint}"
     if kind == "value_error":
@@ -175,9 +195,7 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
     if kind == "string_pattern_mismatch":
         return where, f"must match {context.get('pattern')}, found {found}"
     expected = {
-        "int_type": "a whole number",
-        "int_from_float": "a whole number",
-        "float_type": "a number",
+        **_NUMBER,
         "bool_type": "true or false",
         "string_type": "text",
         "tuple_type": "a list",

@@ -32,6 +32,7 @@ the files.
 |---|---|
 | `config.yaml` | the default study: embedded text, 24 models, about ten minutes on two cores |
 | `smoke.yaml` | overlay: the whole workflow in under 90 seconds |
+| `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
 

@@ -13,6 +13,8 @@ from manymasks.config.corpora import Corpus
 from manymasks.config.settings import Name, Settings, Share, operational
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Precision = Literal["float32", "bf16"]
+Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
 
 
 class Tokenizer(Settings):
@@ -40,8 +42,9 @@ class Size(Settings):
     """Hidden width of the MLP in units of the width."""
     activation: Literal["gelu", "relu2"] = "gelu"
     """Nonlinearity of the MLP: GELU or squared ReLU."""
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Peak learning rate of this size; null takes training.learning_rate."""
+    learning_rate: Rate | None = None
+    """Peak learning rate of this size; null takes training.learning_rate. `tune` finds one for
+    each variant of it, on the grid of `tune`."""
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
@@ -53,7 +56,7 @@ class Size(Settings):
         return self
 
 
-Gradient = Literal["causal", "myopic", "myopic-kv", "discount"]
+Gradient = Literal["causal", "myopic", "myopic-kv", "discount", "local", "bigram"]
 
 
 class Variant(Settings):
@@ -61,24 +64,36 @@ class Variant(Settings):
 
     gradient: Gradient
     """`causal`: ordinary attention. `myopic`: the past may be read otherwise, not written.
-    `myopic-kv`: nor read. `discount`: gamma^(i-j) of the gradient from i reaches position j."""
+    `myopic-kv`: nor read. `discount`: gamma^(i-j) of the gradient from i reaches position j.
+    Two more are no models of their own but what the others are held against: `local`, trained
+    while all earlier positions stay those of a finished member, and `bigram`, which sees no
+    earlier position."""
+    of: Name | None = None
+    """`local` only: the variant whose member of the same size and seeds the past comes from."""
     gamma: Annotated[float, Field(ge=0, le=1)] | None = None
     """`discount` only: the share that reaches the position before; 0 is myopic, 1 is causal."""
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    learning_rate: Rate | None = None
     """Peak learning rate of this variant; null takes that of the size."""
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is there to hold others against: in no Rashomon set and no divergence."""
+        return self.gradient in ("local", "bigram")
+
     @model_validator(mode="after")
-    def _gamma_belongs_to_discount(self) -> Self:
-        if (self.gamma is not None) != (self.gradient == "discount"):
-            raise ValueError(
-                "gamma belongs to gradient discount: "
-                + ("it is missing here" if self.gamma is None else f"this one is {self.gradient}")
-            )
+    def _has_what_its_gradient_needs(self) -> Self:
+        for gradient, name in (("discount", "gamma"), ("local", "of")):
+            given = getattr(self, name) is not None
+            if given != (self.gradient == gradient):
+                raise ValueError(
+                    f"{name} belongs to gradient {gradient}: "
+                    + ("it is missing here" if not given else f"this one is {self.gradient}")
+                )
         return self
 
 
 class Training(Settings):
-    """The training budget and the optimiser (AdamW, warmup-stable-decay)."""
+    """The training budget and the optimiser, with a warmup-stable-decay schedule."""
 
     context: Annotated[int, Field(ge=2)] = 128
     """Tokens a model sees at once."""
@@ -86,8 +101,10 @@ class Training(Settings):
     """Windows of `context` tokens in one step."""
     steps: Annotated[int, Field(ge=1)] = 1000
     """Optimiser steps."""
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-    """Peak learning rate."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: orthogonalised momentum for the matrices of the blocks, AdamW for the rest."""
+    learning_rate: Rate = 3e-3
+    """Peak learning rate; `tune` finds one for each size and variant, on the grid of `tune`."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of the steps over which the learning rate rises from 0."""
     decay: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -100,6 +117,8 @@ class Training(Settings):
     """AdamW's decay of the second moment."""
     clip: Annotated[float, Field(gt=0)] = 1.0
     """A member's gradient is scaled down to this norm."""
+    precision: Precision = "float32"
+    """Of the matrix products; weights, norms, losses and the optimiser are always float32."""
     curve_every: Annotated[int, Field(ge=1)] = 100
     """Steps between two points of the loss curves."""
     curve_windows: Annotated[int, Field(ge=1)] = 64
@@ -130,6 +149,40 @@ class Seeds(Settings):
             twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
             if twice:
                 raise ValueError(f"{name} names the seed {twice[0]} more than once")
+        return self
+
+
+class TrialSeeds(Seeds):
+    """Seeds of the trials, crossed; none may be a seed of the study."""
+
+    init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1000, 1001)
+    """Seeds of the initial weights."""
+    order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1000,)
+    """Seeds of the data order."""
+
+
+class Tune(Settings):
+    """The grid on which learning rates are found, for sizes and variants that ask to `tune`.
+
+    Each rate is tried with seeds of its own; the best mean loss on the select split wins.
+    """
+
+    rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)] = (
+        1.5e-3,
+        3e-3,
+        6e-3,
+        1.2e-2,
+    )
+    """Peak learning rates that are tried, rising."""
+    seeds: TrialSeeds = TrialSeeds()
+    """Seeds of the trials, crossed; none may be a seed of the study."""
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimiser steps of a trial; null takes training.steps."""
+
+    @model_validator(mode="after")
+    def _rates_rise(self) -> Self:
+        if list(self.rates) != sorted(set(self.rates)):
+            raise ValueError(f"rates must rise, found {[f'{rate:g}' for rate in self.rates]}")
         return self
 
 
@@ -285,6 +338,11 @@ class Myopia(Settings):
 
     contrasts: tuple[Contrast, ...] = (Contrast(baseline="causal", variant="myopic"),)
     """Pairs of variants."""
+    gradient_windows: Annotated[int, Field(ge=2)] = 64
+    """Windows of the train split on which present and future gradients are compared."""
+    gammas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+    """Discounts at which they are; 0, the present alone, and 1, everything, are always among
+    them."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -314,6 +372,8 @@ class Machine(Settings):
     """Where models run: `auto` takes a GPU where there is one."""
     members_per_gpu: int = operational(4, ge=1)
     """Jobs that may share one GPU at a time."""
+    stack: Annotated[int, Field(ge=1)] | Literal["auto"] = operational("auto")
+    """Members of one shape that one process trains: `auto` is 1 on a CPU and 32 on a GPU."""
     log_seconds: float = operational(15.0, gt=0)
     """Seconds between two lines of progress in a log."""
     checkpoint_seconds: float = operational(20.0, ge=0)
@@ -335,6 +395,8 @@ class Study(Settings):
     """Named variants."""
     training: Training = Training()
     """The training budget, the same for all."""
+    tune: Tune = Tune()
+    """The grid of learning rates, used where a learning rate is `tune`."""
     seeds: Seeds = Seeds()
     """Seeds, crossed."""
     evaluation: Evaluation = Evaluation()
@@ -361,6 +423,11 @@ class Study(Settings):
     machine: Machine = Machine()
     """How the work is done."""
 
+    def learning_rate(self, size: str, variant: str) -> float | Literal["tune"]:
+        """The peak learning rate of a size and variant, or `tune`."""
+        named = (self.variants[variant].learning_rate, self.sizes[size].learning_rate)
+        return next((rate for rate in named if rate is not None), self.training.learning_rate)
+
     def cross_field_problems(self) -> Iterator[tuple[str, str]]:
         """Mistakes that only the study as a whole shows, each with the setting it concerns."""
         for i, contrast in enumerate(self.myopia.contrasts if "myopia" in self.analyses else ()):
@@ -371,6 +438,23 @@ class Study(Settings):
                         f"myopia.contrasts.{i}.{role}",
                         f"'{named}' is not a variant. Variants: {', '.join(self.variants)}",
                     )
+        for name, variant in self.variants.items():
+            if variant.of is not None and variant.of not in self.variants:
+                yield (
+                    f"variants.{name}.of",
+                    f"'{variant.of}' is not a variant. Variants: {', '.join(self.variants)}",
+                )
+            elif variant.of is not None and self.variants[variant.of].gradient == "local":
+                yield f"variants.{name}.of", f"'{variant.of}' is itself local: name another"
+        arms = [(size, variant) for size in self.sizes for variant in self.variants]
+        tuned = any(self.learning_rate(*arm) == "tune" for arm in arms)
+        for kind in ("init", "order") if tuned else ():
+            shared = set(getattr(self.tune.seeds, kind)) & set(getattr(self.seeds, kind))
+            if shared:
+                yield (
+                    f"tune.seeds.{kind}",
+                    f"{min(shared)} is a seed of the study: trials need seeds of their own",
+                )
         context = self.training.context
         for name, probe in self.probes.items():
             if probe.scored is not None and probe.scored >= context:

@@ -15,6 +15,13 @@ UPDATE tokenizer SET corpus = split_part(label, '/', 2)
 FROM artifact
 WHERE artifact.artifact = tokenizer.artifact AND artifact.is_current;
 
+UPDATE tuning SET
+    corpus = split_part(label, '/', 2),
+    size = split_part(label, '/', 3),
+    variant = split_part(label, '/', 4)
+FROM artifact
+WHERE artifact.artifact = tuning.artifact AND artifact.is_current;
+
 -- A class that was renamed goes by its current name, else by its latest.
 INSERT INTO model_class BY NAME
 SELECT

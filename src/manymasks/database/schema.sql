@@ -124,6 +124,8 @@ CREATE TABLE model (
     corpus VARCHAR NOT NULL,
     size VARCHAR NOT NULL,
     variant VARCHAR NOT NULL,
+    gradient VARCHAR,
+    gamma DOUBLE,
     seed_init BIGINT NOT NULL,
     seed_order BIGINT NOT NULL,
     method VARCHAR NOT NULL,
@@ -142,6 +144,8 @@ COMMENT ON COLUMN model.model_class IS 'Its class';
 COMMENT ON COLUMN model.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN model.size IS 'Name of the size';
 COMMENT ON COLUMN model.variant IS 'Name of the variant';
+COMMENT ON COLUMN model.gradient IS 'How its gradients flow: causal, myopic, myopic-kv, discount, local or bigram';
+COMMENT ON COLUMN model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
 COMMENT ON COLUMN model.seed_init IS 'Seed of the initial weights';
 COMMENT ON COLUMN model.seed_order IS 'Seed of the data order';
 COMMENT ON COLUMN model.method IS 'How the member came about: trained';
@@ -153,6 +157,30 @@ COMMENT ON COLUMN model.training_tokens IS 'Tokens it was trained on';
 COMMENT ON COLUMN model.learning_rate IS 'Peak learning rate';
 COMMENT ON COLUMN model.cost_seconds IS 'Seconds its training took';
 COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights file';
+
+CREATE TABLE tuning (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    variant VARCHAR NOT NULL,
+    learning_rate DOUBLE NOT NULL,
+    seed_init BIGINT NOT NULL,
+    seed_order BIGINT NOT NULL,
+    select_nats DOUBLE,
+    status VARCHAR NOT NULL,
+    is_chosen BOOLEAN NOT NULL
+);
+COMMENT ON TABLE tuning IS 'Trials of learning rates, one training each, with seeds of their own. Grain: artifact, learning_rate, seed_init, seed_order.';
+COMMENT ON COLUMN tuning.artifact IS 'Tuning artifact, one for each corpus, size and variant whose learning rate is to be found';
+COMMENT ON COLUMN tuning.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN tuning.size IS 'Name of the size';
+COMMENT ON COLUMN tuning.variant IS 'Name of the variant';
+COMMENT ON COLUMN tuning.learning_rate IS 'Peak learning rate that was tried';
+COMMENT ON COLUMN tuning.seed_init IS 'Seed of the initial weights; no seed of the study';
+COMMENT ON COLUMN tuning.seed_order IS 'Seed of the data order; no seed of the study';
+COMMENT ON COLUMN tuning.select_nats IS 'Loss at the end, on windows of the select split that all trials share; NULL if it failed';
+COMMENT ON COLUMN tuning.status IS 'trained, or failed: its loss became infinite or not a number';
+COMMENT ON COLUMN tuning.is_chosen IS 'Whether this rate was chosen: lowest mean loss of the rates none of whose trials failed';
 
 CREATE TABLE training_curve (
     model VARCHAR NOT NULL,
@@ -479,6 +507,208 @@ COMMENT ON COLUMN myopia_gap.baseline_nats IS 'Mean loss of the baseline';
 COMMENT ON COLUMN myopia_gap.variant_nats IS 'Mean loss of the variant';
 COMMENT ON COLUMN myopia_gap.seeds IS 'Pairs of members that share both seeds';
 COMMENT ON COLUMN myopia_gap.documents IS 'Documents';
+
+CREATE TABLE myopia_arm (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    arm VARCHAR NOT NULL,
+    is_floor BOOLEAN NOT NULL,
+    gradient VARCHAR,
+    gamma DOUBLE,
+    split VARCHAR NOT NULL,
+    nats DOUBLE,
+    nats_low DOUBLE,
+    nats_high DOUBLE,
+    gap DOUBLE,
+    gap_low DOUBLE,
+    gap_high DOUBLE,
+    models INTEGER,
+    seeds INTEGER,
+    documents INTEGER
+);
+COMMENT ON TABLE myopia_arm IS 'Loss of each variant and floor, and its gap to the causal variant. Grain: artifact, size, arm.';
+COMMENT ON COLUMN myopia_arm.artifact IS 'Myopia artifact';
+COMMENT ON COLUMN myopia_arm.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_arm.size IS 'Name of the size; floors have a row for each, with the gap to that size';
+COMMENT ON COLUMN myopia_arm.arm IS 'Name of the variant, or unigram or bigram: counts of the train split';
+COMMENT ON COLUMN myopia_arm.is_floor IS 'Whether it is a floor of counts and no variant';
+COMMENT ON COLUMN myopia_arm.gradient IS 'How gradients flow in the variant; NULL for floors';
+COMMENT ON COLUMN myopia_arm.gamma IS 'Discount of gradients by one position back: 1 for causal, 0 for myopic, NULL where there is none';
+COMMENT ON COLUMN myopia_arm.split IS 'measure';
+COMMENT ON COLUMN myopia_arm.nats IS 'Mean loss over members, nats per token';
+COMMENT ON COLUMN myopia_arm.nats_low IS 'Lower end of its interval over members and documents; of a floor, over documents';
+COMMENT ON COLUMN myopia_arm.nats_high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_arm.gap IS 'Loss less that of the causal variant, mean over shared seeds; of a floor, over the causal members';
+COMMENT ON COLUMN myopia_arm.gap_low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN myopia_arm.gap_high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_arm.models IS 'Members; NULL for floors';
+COMMENT ON COLUMN myopia_arm.seeds IS 'Members of the causal variant that the gap is to; 0 for itself';
+COMMENT ON COLUMN myopia_arm.documents IS 'Documents';
+
+CREATE TABLE myopia_part (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    local VARCHAR NOT NULL,
+    past VARCHAR NOT NULL,
+    myopic VARCHAR,
+    part VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    nats DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    p DOUBLE,
+    seeds INTEGER,
+    documents INTEGER
+);
+COMMENT ON TABLE myopia_part IS 'The myopia gap as local malus less local bonus, over the same seeds. Grain: artifact, size, local, myopic, part.';
+COMMENT ON COLUMN myopia_part.artifact IS 'Myopia artifact';
+COMMENT ON COLUMN myopia_part.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_part.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_part.local IS 'Variant trained while all earlier positions stayed those of a finished member';
+COMMENT ON COLUMN myopia_part.past IS 'Variant of that member';
+COMMENT ON COLUMN myopia_part.myopic IS 'Myopic variant; NULL where there is none, or where the past is not causal';
+COMMENT ON COLUMN myopia_part.part IS 'bonus (loss of past less that of local), malus (myopic less local) or gap (myopic less past = malus - bonus)';
+COMMENT ON COLUMN myopia_part.split IS 'measure';
+COMMENT ON COLUMN myopia_part.nats IS 'Mean over shared seeds, nats per token';
+COMMENT ON COLUMN myopia_part.low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN myopia_part.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_part.p IS 'Two-sided p of 0';
+COMMENT ON COLUMN myopia_part.seeds IS 'Seeds that all of the variants share';
+COMMENT ON COLUMN myopia_part.documents IS 'Documents';
+
+CREATE TABLE myopia_curve (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    baseline VARCHAR NOT NULL,
+    variant VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    tokens BIGINT,
+    gap DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    seeds INTEGER
+);
+COMMENT ON TABLE myopia_curve IS 'The gap while training, on the windows of the select curve. Grain: artifact, size, baseline, variant, step.';
+COMMENT ON COLUMN myopia_curve.artifact IS 'Myopia artifact';
+COMMENT ON COLUMN myopia_curve.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_curve.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_curve.baseline IS 'Variant subtracted';
+COMMENT ON COLUMN myopia_curve.variant IS 'Variant compared';
+COMMENT ON COLUMN myopia_curve.step IS 'Optimiser steps done';
+COMMENT ON COLUMN myopia_curve.tokens IS 'Tokens trained on so far';
+COMMENT ON COLUMN myopia_curve.gap IS 'Mean over shared seeds of the loss difference, nats per token; positive where the variant is worse';
+COMMENT ON COLUMN myopia_curve.low IS 'Lower end of its interval over seeds; the windows are given';
+COMMENT ON COLUMN myopia_curve.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_curve.seeds IS 'Pairs of members that share both seeds';
+
+CREATE TABLE myopia_horizon (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    size VARCHAR NOT NULL,
+    baseline VARCHAR,
+    split VARCHAR NOT NULL,
+    gammas INTEGER,
+    gap DOUBLE,
+    half_gamma DOUBLE,
+    half_gamma_low DOUBLE,
+    half_gamma_high DOUBLE,
+    horizon DOUBLE,
+    horizon_low DOUBLE,
+    horizon_high DOUBLE,
+    fitted_horizon DOUBLE,
+    seeds INTEGER
+);
+COMMENT ON TABLE myopia_horizon IS 'How far ahead planning pays: the discount that leaves half of the myopia gap. Grain: artifact, size.';
+COMMENT ON COLUMN myopia_horizon.artifact IS 'Myopia artifact';
+COMMENT ON COLUMN myopia_horizon.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_horizon.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_horizon.baseline IS 'The causal variant';
+COMMENT ON COLUMN myopia_horizon.split IS 'measure';
+COMMENT ON COLUMN myopia_horizon.gammas IS 'Discounts with members, 0 (myopic) and 1 (causal) among them; NULL, as all that follows, where one of these two is missing';
+COMMENT ON COLUMN myopia_horizon.gap IS 'Gap at gamma = 0, nats per token';
+COMMENT ON COLUMN myopia_horizon.half_gamma IS 'Where lines through the gaps at the gammas tried first reach half of that; NULL where it is not above 0';
+COMMENT ON COLUMN myopia_horizon.half_gamma_low IS 'Lower end of its interval: bootstrap over seeds and documents, too narrow for few seeds';
+COMMENT ON COLUMN myopia_horizon.half_gamma_high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_horizon.horizon IS 'Effective planning horizon in tokens, 1 / (1 - half_gamma)';
+COMMENT ON COLUMN myopia_horizon.horizon_low IS 'Lower end of its interval';
+COMMENT ON COLUMN myopia_horizon.horizon_high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_horizon.fitted_horizon IS 'The same by a curve a (1 - gamma) / (1 - gamma r) through all gaps; NULL where none fits';
+COMMENT ON COLUMN myopia_horizon.seeds IS 'Seeds that all of the variants share';
+
+CREATE TABLE myopia_gradient (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    level VARCHAR NOT NULL,
+    weights VARCHAR NOT NULL,
+    gamma DOUBLE NOT NULL,
+    norm DOUBLE,
+    rest_norm DOUBLE,
+    whole_norm DOUBLE,
+    projection DOUBLE,
+    cosine DOUBLE,
+    rest_cosine DOUBLE,
+    windows INTEGER
+);
+COMMENT ON TABLE myopia_gradient IS 'The gradient of a causal member on train text when what comes from k positions later counts gamma^k: 0 is the present, 1 the whole. Grain: artifact, model, level, weights, gamma.';
+COMMENT ON COLUMN myopia_gradient.artifact IS 'Gradient artifact';
+COMMENT ON COLUMN myopia_gradient.model IS 'Member';
+COMMENT ON COLUMN myopia_gradient.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window: squares and products averaged over windows)';
+COMMENT ON COLUMN myopia_gradient.weights IS 'W_E, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
+COMMENT ON COLUMN myopia_gradient.gamma IS 'Discount; reaches about 1 / (1 - gamma) positions';
+COMMENT ON COLUMN myopia_gradient.norm IS 'Norm of the discounted gradient: of the present at gamma = 0';
+COMMENT ON COLUMN myopia_gradient.rest_norm IS 'Norm of the whole gradient less the discounted one: of the future at gamma = 0';
+COMMENT ON COLUMN myopia_gradient.whole_norm IS 'Norm of the whole gradient';
+COMMENT ON COLUMN myopia_gradient.projection IS 'Discounted gradient on the whole one, over the squared norm of the whole: the share of a small step''s gain; may leave 0 to 1';
+COMMENT ON COLUMN myopia_gradient.cosine IS 'Cosine of the discounted and the whole gradient';
+COMMENT ON COLUMN myopia_gradient.rest_cosine IS 'Cosine of the discounted gradient and the rest: of present and future at gamma = 0; NULL where there is no rest';
+COMMENT ON COLUMN myopia_gradient.windows IS 'Windows of the train split';
+
+CREATE TABLE floor_loss (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    floor VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    nats DOUBLE,
+    nats_low DOUBLE,
+    nats_high DOUBLE,
+    bits_per_byte DOUBLE,
+    documents BIGINT,
+    tokens BIGINT
+);
+COMMENT ON TABLE floor_loss IS 'Loss of counts of the train split. Grain: artifact, floor, split.';
+COMMENT ON COLUMN floor_loss.artifact IS 'Floor artifact';
+COMMENT ON COLUMN floor_loss.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN floor_loss.floor IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
+COMMENT ON COLUMN floor_loss.split IS 'select or measure';
+COMMENT ON COLUMN floor_loss.nats IS 'Loss, nats per token';
+COMMENT ON COLUMN floor_loss.nats_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN floor_loss.nats_high IS 'Upper end of its interval over documents';
+COMMENT ON COLUMN floor_loss.bits_per_byte IS 'The same loss in bits per UTF-8 byte';
+COMMENT ON COLUMN floor_loss.documents IS 'Documents scored';
+COMMENT ON COLUMN floor_loss.tokens IS 'Tokens scored, ends of text included';
+
+CREATE TABLE floor_position_loss (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    floor VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    position_low INTEGER NOT NULL,
+    position_high INTEGER NOT NULL,
+    nats DOUBLE,
+    tokens BIGINT
+);
+COMMENT ON TABLE floor_position_loss IS 'Loss of counts of the train split by position in the windows of models. Grain: artifact, floor, split, position_low.';
+COMMENT ON COLUMN floor_position_loss.artifact IS 'Floor artifact';
+COMMENT ON COLUMN floor_position_loss.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN floor_position_loss.floor IS 'unigram or bigram';
+COMMENT ON COLUMN floor_position_loss.split IS 'select or measure';
+COMMENT ON COLUMN floor_position_loss.position_low IS 'First position of the bucket';
+COMMENT ON COLUMN floor_position_loss.position_high IS 'Last position of the bucket';
+COMMENT ON COLUMN floor_position_loss.nats IS 'Loss, nats per token';
+COMMENT ON COLUMN floor_position_loss.tokens IS 'Tokens scored';
 
 CREATE TABLE contrast (
     artifact VARCHAR NOT NULL,

@@ -9,6 +9,8 @@ SELECT
     m.corpus,
     m.size,
     m.variant,
+    m.gradient,
+    m.gamma,
     m.seed_init,
     m.seed_order,
     m.status,
@@ -37,6 +39,8 @@ COMMENT ON COLUMN current_model.label IS 'Label of its class, corpus/size/varian
 COMMENT ON COLUMN current_model.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN current_model.size IS 'Name of the size';
 COMMENT ON COLUMN current_model.variant IS 'Name of the variant';
+COMMENT ON COLUMN current_model.gradient IS 'How its gradients flow: causal, myopic, myopic-kv, discount, local or bigram';
+COMMENT ON COLUMN current_model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
 COMMENT ON COLUMN current_model.seed_init IS 'Seed of the initial weights';
 COMMENT ON COLUMN current_model.seed_order IS 'Seed of the data order';
 COMMENT ON COLUMN current_model.status IS 'trained or failed';
@@ -50,6 +54,48 @@ COMMENT ON COLUMN current_model.measure_high IS 'Upper end of its interval over 
 COMMENT ON COLUMN current_model.measure_bits_per_byte IS 'The measure loss in bits per byte';
 COMMENT ON COLUMN current_model.measure_top1 IS 'Share of measure tokens it ranked first';
 COMMENT ON COLUMN current_model.cost_seconds IS 'Seconds its training took';
+
+CREATE VIEW tuning_summary AS
+WITH rate AS (
+    SELECT
+        t.corpus,
+        t.size,
+        t.variant,
+        t.learning_rate,
+        avg(t.select_nats) AS nats,
+        stddev_samp(t.select_nats) AS sd_nats,
+        count(*) AS trials,
+        count(*) FILTER (WHERE t.status <> 'trained') AS failed,
+        bool_or(t.is_chosen) AS is_chosen
+    FROM tuning AS t
+    JOIN artifact AS a ON a.artifact = t.artifact AND a.is_current
+    GROUP BY t.corpus, t.size, t.variant, t.learning_rate
+)
+SELECT
+    concat_ws('/', corpus, size, variant) AS label,
+    *,
+    nats - min(nats) FILTER (WHERE is_chosen) OVER arm AS excess_nats,
+    CASE
+        WHEN NOT is_chosen THEN NULL
+        WHEN learning_rate = min(learning_rate) OVER arm THEN 'lowest'
+        WHEN learning_rate = max(learning_rate) OVER arm THEN 'highest'
+    END AS edge
+FROM rate
+WINDOW arm AS (PARTITION BY corpus, size, variant)
+ORDER BY corpus, size, variant, learning_rate;
+COMMENT ON VIEW tuning_summary IS 'Learning rates that were tried for each class that had its rate found. Grain: corpus, size, variant, learning_rate.';
+COMMENT ON COLUMN tuning_summary.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN tuning_summary.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN tuning_summary.size IS 'Name of the size';
+COMMENT ON COLUMN tuning_summary.variant IS 'Name of the variant';
+COMMENT ON COLUMN tuning_summary.learning_rate IS 'Peak learning rate that was tried';
+COMMENT ON COLUMN tuning_summary.nats IS 'Mean loss on the select split over the trials that did not fail';
+COMMENT ON COLUMN tuning_summary.sd_nats IS 'Standard deviation of that loss over them';
+COMMENT ON COLUMN tuning_summary.trials IS 'Trials, one for each pair of seeds, failed ones too';
+COMMENT ON COLUMN tuning_summary.failed IS 'Trials that failed; a rate with one is never chosen';
+COMMENT ON COLUMN tuning_summary.is_chosen IS 'Whether the members of the class are trained with this rate';
+COMMENT ON COLUMN tuning_summary.excess_nats IS 'nats less that of the chosen rate';
+COMMENT ON COLUMN tuning_summary.edge IS 'lowest or highest where the chosen rate is an end of the grid, so that a better one may lie beyond; else NULL';
 
 CREATE VIEW leaderboard AS
 SELECT
@@ -438,6 +484,185 @@ COMMENT ON COLUMN myopia_total.baseline_nats IS 'Mean loss of the baseline';
 COMMENT ON COLUMN myopia_total.variant_nats IS 'Mean loss of the variant';
 COMMENT ON COLUMN myopia_total.seeds IS 'Pairs of members that share both seeds';
 COMMENT ON COLUMN myopia_total.documents IS 'Documents';
+
+CREATE VIEW arms AS
+SELECT
+    m.corpus,
+    m.size,
+    m.arm,
+    m.is_floor,
+    m.gradient,
+    m.gamma,
+    m.nats,
+    m.nats_low,
+    m.nats_high,
+    m.gap,
+    m.gap_low,
+    m.gap_high,
+    m.models,
+    m.seeds,
+    m.documents,
+    c.learning_rate,
+    s.parameters
+FROM myopia_arm AS m
+JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
+LEFT JOIN (
+    SELECT corpus, size, variant, max(learning_rate) AS learning_rate
+    FROM current_model
+    GROUP BY corpus, size, variant
+) AS c ON c.corpus = m.corpus AND c.size = m.size AND c.variant = m.arm AND NOT m.is_floor
+LEFT JOIN (
+    SELECT corpus, size, max(parameters) AS parameters FROM current_model GROUP BY corpus, size
+) AS s ON s.corpus = m.corpus AND s.size = m.size
+ORDER BY m.corpus, s.parameters, m.size, m.nats;
+COMMENT ON VIEW arms IS 'Causal, myopic, myopic-kv, discounts, local, transformer bigram and the floors of counts side by side, on the measure split. Grain: corpus, size, arm.';
+COMMENT ON COLUMN arms.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN arms.size IS 'Name of the size; floors have a row for each';
+COMMENT ON COLUMN arms.arm IS 'Name of the variant, or unigram or bigram: counts of the train split';
+COMMENT ON COLUMN arms.is_floor IS 'Whether it is a floor of counts and no variant';
+COMMENT ON COLUMN arms.gradient IS 'How gradients flow in the variant; NULL for floors';
+COMMENT ON COLUMN arms.gamma IS 'Discount of gradients by one position back: 1 for causal, 0 for myopic, NULL where there is none';
+COMMENT ON COLUMN arms.nats IS 'Mean loss over members';
+COMMENT ON COLUMN arms.nats_low IS 'Lower end of its interval over members and documents; of a floor, over documents';
+COMMENT ON COLUMN arms.nats_high IS 'Upper end of its interval';
+COMMENT ON COLUMN arms.gap IS 'Loss less that of the causal variant, paired over seeds';
+COMMENT ON COLUMN arms.gap_low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN arms.gap_high IS 'Upper end of its interval';
+COMMENT ON COLUMN arms.models IS 'Members; NULL for floors';
+COMMENT ON COLUMN arms.seeds IS 'Members of the causal variant that the gap is to; 0 for itself';
+COMMENT ON COLUMN arms.documents IS 'Documents';
+COMMENT ON COLUMN arms.learning_rate IS 'Peak learning rate, named or found; NULL for floors';
+COMMENT ON COLUMN arms.parameters IS 'Weights of a member of this size';
+
+CREATE VIEW myopia_parts AS
+SELECT m.* EXCLUDE (artifact)
+FROM myopia_part AS m
+JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
+ORDER BY m.corpus, m.size, m.local, m.myopic, m.part;
+COMMENT ON VIEW myopia_parts IS 'The myopia gap as local malus less local bonus. Grain: corpus, size, local, myopic, part.';
+COMMENT ON COLUMN myopia_parts.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_parts.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_parts.local IS 'Variant trained while all earlier positions stayed those of a finished member';
+COMMENT ON COLUMN myopia_parts.past IS 'Variant of that member';
+COMMENT ON COLUMN myopia_parts.myopic IS 'Myopic variant; NULL where there is none, or where the past is not causal';
+COMMENT ON COLUMN myopia_parts.part IS 'bonus: what the past''s own predictions could gain; malus: what myopic loses by worse earlier positions; gap = malus - bonus';
+COMMENT ON COLUMN myopia_parts.split IS 'measure';
+COMMENT ON COLUMN myopia_parts.nats IS 'Mean over shared seeds';
+COMMENT ON COLUMN myopia_parts.low IS 'Lower end of its interval over seeds and documents';
+COMMENT ON COLUMN myopia_parts.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_parts.p IS 'Two-sided p of 0';
+COMMENT ON COLUMN myopia_parts.seeds IS 'Seeds that all of the variants share';
+COMMENT ON COLUMN myopia_parts.documents IS 'Documents';
+
+CREATE VIEW myopia_by_tokens AS
+SELECT m.* EXCLUDE (artifact)
+FROM myopia_curve AS m
+JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
+ORDER BY m.corpus, m.size, m.baseline, m.variant, m.step;
+COMMENT ON VIEW myopia_by_tokens IS 'The gap while training, on the select split. Grain: corpus, size, baseline, variant, step.';
+COMMENT ON COLUMN myopia_by_tokens.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN myopia_by_tokens.size IS 'Name of the size';
+COMMENT ON COLUMN myopia_by_tokens.baseline IS 'Variant subtracted';
+COMMENT ON COLUMN myopia_by_tokens.variant IS 'Variant compared';
+COMMENT ON COLUMN myopia_by_tokens.step IS 'Optimiser steps done';
+COMMENT ON COLUMN myopia_by_tokens.tokens IS 'Tokens trained on so far';
+COMMENT ON COLUMN myopia_by_tokens.gap IS 'Mean over shared seeds; positive where the variant is worse';
+COMMENT ON COLUMN myopia_by_tokens.low IS 'Lower end of its interval over seeds; the windows are given';
+COMMENT ON COLUMN myopia_by_tokens.high IS 'Upper end of its interval';
+COMMENT ON COLUMN myopia_by_tokens.seeds IS 'Pairs of members that share both seeds';
+
+CREATE VIEW planning_horizon AS
+SELECT m.* EXCLUDE (artifact)
+FROM myopia_horizon AS m
+JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
+ORDER BY m.corpus, m.size;
+COMMENT ON VIEW planning_horizon IS 'The discount that leaves half of the myopia gap, as a distance. Grain: corpus, size.';
+COMMENT ON COLUMN planning_horizon.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN planning_horizon.size IS 'Name of the size';
+COMMENT ON COLUMN planning_horizon.baseline IS 'The causal variant';
+COMMENT ON COLUMN planning_horizon.split IS 'measure';
+COMMENT ON COLUMN planning_horizon.gammas IS 'Discounts with members, 0 (myopic) and 1 (causal) among them; NULL, as all that follows, where one of these two is missing';
+COMMENT ON COLUMN planning_horizon.gap IS 'Gap at gamma = 0';
+COMMENT ON COLUMN planning_horizon.half_gamma IS 'Where lines through the gaps at the gammas tried first reach half of that; NULL where it is not above 0';
+COMMENT ON COLUMN planning_horizon.half_gamma_low IS 'Lower end of its interval: bootstrap over seeds and documents, too narrow for few seeds';
+COMMENT ON COLUMN planning_horizon.half_gamma_high IS 'Upper end of its interval';
+COMMENT ON COLUMN planning_horizon.horizon IS 'Effective planning horizon in tokens, 1 / (1 - half_gamma)';
+COMMENT ON COLUMN planning_horizon.horizon_low IS 'Lower end of its interval';
+COMMENT ON COLUMN planning_horizon.horizon_high IS 'Upper end of its interval';
+COMMENT ON COLUMN planning_horizon.fitted_horizon IS 'The same by a curve a (1 - gamma) / (1 - gamma r) through all gaps; NULL where none fits';
+COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all of the variants share';
+
+CREATE VIEW gradient_share AS
+WITH found AS (
+    SELECT
+        m.corpus,
+        m.size,
+        m.variant,
+        g.level,
+        g.weights,
+        g.gamma,
+        avg(g.projection) AS projection,
+        stddev_samp(g.projection) / sqrt(count(g.projection)) AS error,
+        avg(g.norm) AS norm,
+        avg(g.rest_norm) AS rest_norm,
+        avg(g.whole_norm) AS whole_norm,
+        avg(g.cosine) AS cosine,
+        avg(g.rest_cosine) AS rest_cosine,
+        count(g.projection) AS models,
+        any_value(g.windows) AS windows
+    FROM myopia_gradient AS g
+    JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
+    JOIN current_model AS m ON m.model = g.model
+    GROUP BY m.corpus, m.size, m.variant, g.level, g.weights, g.gamma
+),
+-- Student's t at 97.5% for 1 to 30 degrees; its expansion in 1 / degrees beyond.
+quantile AS (
+    SELECT [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
+        2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06,
+        2.056, 2.052, 2.048, 2.045, 2.042
+    ] AS t
+)
+SELECT
+    corpus,
+    size,
+    variant,
+    level,
+    weights,
+    gamma,
+    CASE WHEN gamma < 1 THEN 1 / (1 - gamma) END AS distance,
+    projection,
+    projection - error * coalesce(t[models - 1], 1.96 + 2.37 / (models - 1)) AS low,
+    projection + error * coalesce(t[models - 1], 1.96 + 2.37 / (models - 1)) AS high,
+    1 - projection AS rest,
+    norm,
+    rest_norm,
+    whole_norm,
+    cosine,
+    rest_cosine,
+    models,
+    windows
+FROM found, quantile
+ORDER BY corpus, size, variant, level, weights, gamma;
+COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members by discount, mean over members: what serves the present is that at gamma = 0. Grain: corpus, size, variant, level, weights, gamma.';
+COMMENT ON COLUMN gradient_share.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN gradient_share.size IS 'Name of the size';
+COMMENT ON COLUMN gradient_share.variant IS 'Name of the variant';
+COMMENT ON COLUMN gradient_share.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window at a time)';
+COMMENT ON COLUMN gradient_share.weights IS 'W_E, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
+COMMENT ON COLUMN gradient_share.gamma IS 'Discount: what comes from k positions later counts gamma^k';
+COMMENT ON COLUMN gradient_share.distance IS 'Positions that this reaches, 1 / (1 - gamma); NULL for all of them';
+COMMENT ON COLUMN gradient_share.projection IS 'Discounted gradient on the whole one, over the squared norm of the whole; may leave 0 to 1';
+COMMENT ON COLUMN gradient_share.low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
+COMMENT ON COLUMN gradient_share.high IS 'Upper end of its interval';
+COMMENT ON COLUMN gradient_share.rest IS '1 - projection: the share that comes from further on, and at gamma = 0 the share of the future';
+COMMENT ON COLUMN gradient_share.norm IS 'Mean norm of the discounted gradient';
+COMMENT ON COLUMN gradient_share.rest_norm IS 'Mean norm of the whole gradient less the discounted one';
+COMMENT ON COLUMN gradient_share.whole_norm IS 'Mean norm of the whole gradient';
+COMMENT ON COLUMN gradient_share.cosine IS 'Mean cosine of the discounted and the whole gradient';
+COMMENT ON COLUMN gradient_share.rest_cosine IS 'Mean cosine of the discounted gradient and the rest: of present and future at gamma = 0';
+COMMENT ON COLUMN gradient_share.models IS 'Members: the units of the interval';
+COMMENT ON COLUMN gradient_share.windows IS 'Windows of the train split';
 
 CREATE VIEW noise_floor_summary AS
 SELECT

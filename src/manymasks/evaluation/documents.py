@@ -66,9 +66,10 @@ def score_documents(
     end_of_text: int,
     edges: Sequence[int],
     batch: int,
+    past: Transformer | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
-) -> Scores:
-    """Score each token of each document once.
+) -> list[Scores]:
+    """Score each token of each document once, for each member of a stack.
 
     Args:
         model: on its device.
@@ -77,6 +78,7 @@ def score_documents(
         end_of_text: what a document's first token is predicted from.
         edges: where buckets of positions begin, rising from 0.
         batch: windows in one forward pass.
+        past: for members whose route is `local`, the stack whose earlier positions they see.
         report: told windows done and in all.
 
     Returns:
@@ -85,9 +87,10 @@ def score_documents(
     device = model.W_E.device
     rows, lengths, owners = windows_of(documents, context, end_of_text)
     bucket = np.searchsorted(np.asarray(edges), np.arange(context), side="right") - 1
-    nats = np.zeros((len(documents), len(edges)))
+    shape = model.members, len(documents)
+    nats = np.zeros((*shape, len(edges)))
     tokens = np.zeros((len(documents), len(edges)), dtype=np.int64)
-    top1 = np.zeros(len(documents), dtype=np.int64)
+    top1 = np.zeros(shape, dtype=np.int64)
     # Windows of like length together, so that little of a batch is padding.
     order = np.argsort(-lengths, kind="stable")
     with torch.no_grad():
@@ -95,17 +98,19 @@ def score_documents(
             chosen = order[begin : begin + batch]
             longest = int(lengths[chosen].max())
             windows = torch.from_numpy(rows[chosen, : longest + 1]).to(device)
-            logits = model(windows[:, :-1])
-            targets = windows[:, 1:]
+            windows = windows.expand(model.members, -1, -1)
+            seen, targets = windows[..., :-1], windows[..., 1:]
+            logits = model(seen, past=past and past.inputs(seen))
             logp = torch.log_softmax(logits.float(), -1)
             scored = logp.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-            hit = (logits.argmax(-1) == targets).cpu().numpy()
-            loss = -scored.double().cpu().numpy()
+            hits = (logits.argmax(-1) == targets).cpu().numpy()
+            losses = -scored.double().cpu().numpy()
             real = np.arange(longest) < lengths[chosen, None]
             window, position = np.nonzero(real)
             owner = owners[chosen][window]
-            np.add.at(nats, (owner, bucket[position]), loss[real])
             np.add.at(tokens, (owner, bucket[position]), 1)
-            np.add.at(top1, owner, hit[real])
+            for member in range(model.members):
+                np.add.at(nats[member], (owner, bucket[position]), losses[member][real])
+                np.add.at(top1[member], owner, hits[member][real])
             report(min(begin + batch, len(order)), len(order))
-    return Scores(nats, tokens, top1)
+    return [Scores(nats[member], tokens, top1[member]) for member in range(model.members)]

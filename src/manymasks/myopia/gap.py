@@ -58,15 +58,15 @@ def myopia_rows(
         for size in dict.fromkeys(member.size for member in members):
             baseline, variant = paired_by_seeds(
                 members,
-                _arm(members, size, contrast.baseline),
-                _arm(members, size, contrast.variant),
+                of_arm(members, size, contrast.baseline),
+                of_arm(members, size, contrast.variant),
             )
             if not baseline.size:
                 continue
             arms[size] = baseline, variant
             for low, high, is_total, sums, counts in buckets:
                 differences = sums[variant] - sums[baseline]
-                gap = _gap(differences, counts, weights, statistics.confidence)
+                gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
                 tables["myopia_gap"].append(
                     {
                         "corpus": corpus,
@@ -90,7 +90,7 @@ def myopia_rows(
                 if is_total:
                     text = f"myopia gap {_title(contrast)}, {corpus}/{size}"
                     tables["contrast"].append(
-                        _contrast_row(text, True, gap, 2 * baseline.size, counts)
+                        contrast_row(text, True, gap, 2 * baseline.size, counts)
                     )
         if len(arms) > 1:
             first, *_, last = arms
@@ -98,21 +98,25 @@ def myopia_rows(
             if four[0].size:
                 sums, counts = total
                 differences = sums[four[1]] - sums[four[0]] - (sums[four[3]] - sums[four[2]])
-                gap = _gap(differences, counts, weights, statistics.confidence)
+                gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
                 text = f"myopia gap {_title(contrast)}, {corpus}: {last} less {first}"
-                tables["contrast"].append(_contrast_row(text, False, gap, 4 * four[0].size, counts))
+                tables["contrast"].append(contrast_row(text, False, gap, 4 * four[0].size, counts))
     return tables
 
 
-def _gap(
+def mean_over_seeds(
     differences: FloatArray, tokens: FloatArray, weights: FloatArray, confidence: float
 ) -> Interval:
-    """Mean over seeds of differences in nats (seeds, D) per token, tokens (D,)."""
+    """Mean over seeds of nats (seeds, D), or differences of them, per token, tokens (D,).
+
+    The interval joins the error over seeds with the bootstrap over documents, weights (B, D).
+    """
     resamples = ratio_resamples(differences.mean(axis=0), tokens, weights)
     return paired_mean(ratio(differences, tokens), standard_error(resamples), confidence)
 
 
-def _arm(members: Sequence[Member], size: str, variant: str) -> list[int]:
+def of_arm(members: Sequence[Member], size: str, variant: str) -> list[int]:
+    """Positions of the members of a size and variant."""
     return [
         i for i, member in enumerate(members) if (member.size, member.variant) == (size, variant)
     ]
@@ -122,9 +126,10 @@ def _title(contrast: Contrast) -> str:
     return f"{contrast.variant} - {contrast.baseline}"
 
 
-def _contrast_row(
+def contrast_row(
     text: str, is_primary: bool, gap: Interval, models: int, tokens: FloatArray
 ) -> dict[str, Any]:
+    """A row of the table contrast; tokens (D,) of the documents that entered."""
     return {
         "contrast": text,
         "is_primary": is_primary,

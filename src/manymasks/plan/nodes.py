@@ -1,7 +1,9 @@
 """A study becomes nodes: one for each artifact, keyed by its settings, code and inputs.
 
     corpus -> tokenizer -> tokens -> training -> evaluation -> rashomon, myopia
+                                  -> tuning -> training, where a learning rate is to be found
                                   -> probe ------------------> divergence   (with training)
+                                  -> floor, gradient                        (with training)
     everything -> database -> report
 
 Names of corpora, sizes and variants are labels: they are in the keys of the analyses, whose
@@ -12,6 +14,7 @@ all else by name, so that the order of a file's keys changes nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +29,8 @@ from manymasks.plan.sources import digests
 
 SCHEME = 1
 STAGES = (
-    "corpus", "tokenizer", "tokens", "training", "evaluation", "probe", "rashomon", "divergence",
-    "myopia", "database", "report",
+    "corpus", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe", "rashomon",
+    "divergence", "floor", "gradient", "myopia", "database", "report",
 )  # fmt: skip
 
 
@@ -124,27 +127,33 @@ def plan_study(study: Study, base: Path) -> Plan:
         tokenizer = add("tokenizer", corpus_name, _tokenizer_settings(study), corpus=(corpus,))
         tokens = add("tokens", corpus_name, {}, corpus=(corpus,), tokenizer=(tokenizer,))
 
-        members: list[dict[str, Any]] = []
-        trained: list[Node] = []
+        tunings, found = _arms(study, corpus_name, tokens)
+        nodes += tunings
+        members = [member for member, _ in found]
+        trained = [training for _, training in found]
         scored: list[Node] = []
-        for member, settings in _members(study, corpus_name):
-            label = member_label(member)
-            training = add("training", label, settings, tokens=(tokens,))
-            evaluation = add(
-                "evaluation",
-                label,
-                {"evaluation": identity(study.evaluation), "statistics": statistics},
-                training=(training,),
-                tokens=(tokens,),
+        for member, training in found:
+            nodes.append(training)
+            settings = {"evaluation": identity(study.evaluation), "statistics": statistics}
+            past = {"past": training.inputs["past"]} if "past" in training.inputs else {}
+            scored.append(
+                add(
+                    "evaluation",
+                    member_label(member),
+                    settings,
+                    training=(training,),
+                    tokens=(tokens,),
+                    **past,
+                )
             )
-            members.append(member)
-            trained.append(training)
-            scored.append(evaluation)
+        # Variants that others are held against are no members of a set.
+        own = [not study.variants[member["variant"]].is_reference for member in members]
 
-        shared = {"members": members, "statistics": statistics}
+        everyone = {"members": members, "statistics": statistics}
+        shared = {**everyone, "members": list(compress(members, own))}
         if "rashomon" in study.analyses:
             settings = {**shared, "rashomon": identity(study.rashomon)}
-            add("rashomon", corpus_name, settings, evaluation=tuple(scored))
+            add("rashomon", corpus_name, settings, evaluation=tuple(compress(scored, own)))
         if "divergence" in study.analyses:
             for name, probe_settings in sorted(study.probes.items()):
                 label = f"{corpus_name}/{name}"
@@ -156,10 +165,33 @@ def plan_study(study: Study, base: Path) -> Plan:
                 }
                 probe = add("probe", label, settings, tokens=(tokens,))
                 settings = {**shared, "divergence": identity(study.divergence)}
-                add("divergence", label, settings, probe=(probe,), training=tuple(trained))
+                add(
+                    "divergence",
+                    label,
+                    settings,
+                    probe=(probe,),
+                    training=tuple(compress(trained, own)),
+                )
         if "myopia" in study.analyses:
-            settings = {**shared, **identity(study.myopia)}
-            add("myopia", corpus_name, settings, evaluation=tuple(scored))
+            myopia = identity(study.myopia)
+            contrasts = {"contrasts": myopia.pop("contrasts")}
+            settings = {"evaluation": identity(study.evaluation), "statistics": statistics}
+            settings |= {"corpus": corpus_name, "context": study.training.context}
+            floor = add("floor", corpus_name, settings, tokens=(tokens,))
+            # Present and future are parts of a causal gradient.
+            whole = [study.variants[member["variant"]].gradient == "causal" for member in members]
+            if any(whole):
+                settings = {**myopia, "members": list(compress(members, whole))}
+                chosen = tuple(compress(trained, whole))
+                add("gradient", corpus_name, settings, training=chosen, tokens=(tokens,))
+            add(
+                "myopia",
+                corpus_name,
+                {**everyone, **contrasts},
+                evaluation=tuple(scored),
+                training=tuple(trained),
+                floor=(floor,),
+            )
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)
@@ -180,21 +212,49 @@ def plan_study(study: Study, base: Path) -> Plan:
     return Plan(study, tuple(nodes))
 
 
-def _members(study: Study, corpus: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Who each member is, and the settings of its training."""
+def _arms(
+    study: Study, corpus: str, tokens: Node
+) -> tuple[list[Node], list[tuple[dict[str, Any], Node]]]:
+    """The tuning of each size and variant that asks for it, and every member with its training."""
+    tunings: list[Node] = []
+    trained: dict[tuple[Any, ...], Node] = {}
+    members: list[tuple[dict[str, Any], Node]] = []
+    seeds = list(product(sorted(study.seeds.init), sorted(study.seeds.order)))
+    # The past of a local variant is trained before it.
+    by_need = sorted(study.variants.items(), key=lambda named: (named[1].of is not None, named[0]))
     for size_name, size in sorted(study.sizes.items(), key=_by_parameters):
-        for variant_name, variant in sorted(study.variants.items()):
-            training, shape, chosen = map(identity, (study.training, size, variant))
-            rates = [each.pop("learning_rate") for each in (chosen, shape, dict(training))]
-            training["learning_rate"] = next(rate for rate in rates if rate is not None)
-            for seed_init in sorted(study.seeds.init):
-                for seed_order in sorted(study.seeds.order):
-                    seeds = {"seed_init": seed_init, "seed_order": seed_order}
-                    member = {"corpus": corpus, "size": size_name, "variant": variant_name, **seeds}
-                    yield (
-                        member,
-                        {"size": shape, "variant": chosen, "training": training, **seeds},
-                    )
+        for variant_name, variant in by_need:
+            training, shape, chosen, tune = map(
+                identity, (study.training, size, variant, study.tune)
+            )
+            for each in (training, shape, chosen):
+                del each["learning_rate"]
+            # The past is an input, in that role: what its variant is called is in no key.
+            chosen["of"] = "past" if variant.of else None
+            rate = study.learning_rate(size_name, variant_name)
+            shared = {"size": shape, "variant": chosen}
+            inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
+            if rate == "tune":
+                label = f"tuning/{corpus}/{size_name}/{variant_name}"
+                budget = {**training, "steps": tune.pop("steps") or training["steps"]}
+                needs = dict(inputs)
+                if variant.of is not None:
+                    needs["past"] = (trained[size_name, variant.of, *seeds[0]],)
+                tunings.append(
+                    Node("tuning", label, {**shared, "training": budget, "tune": tune}, needs)
+                )
+                inputs["tuning"] = (tunings[-1],)
+            for seed_init, seed_order in seeds:
+                of_member = {"seed_init": seed_init, "seed_order": seed_order}
+                member = {"corpus": corpus, "size": size_name, "variant": variant_name, **of_member}
+                needs = dict(inputs)
+                if variant.of is not None:
+                    needs["past"] = (trained[size_name, variant.of, seed_init, seed_order],)
+                settings = {**shared, "training": {**training, "learning_rate": rate}, **of_member}
+                node = Node("training", f"training/{member_label(member)}", settings, needs)
+                trained[size_name, variant_name, seed_init, seed_order] = node
+                members.append((member, node))
+    return tunings, members
 
 
 def _by_parameters(named: tuple[str, Size]) -> tuple[int, str]:

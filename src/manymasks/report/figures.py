@@ -1,11 +1,5 @@
-"""The figures: each draws the answer of one query in report/queries, which it returns beside it.
+"""The figures: each draws the answer of one query in report/queries and returns it beside it."""
 
-Same database, same bytes: SVGs carry no date and no random identifiers. Colours are those of
-Okabe and Ito (2008), which people with any colour vision can tell apart.
-"""
-
-import io
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,83 +8,90 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-Row = dict[str, Any]
-
-WIDTH = 8.6
-"""Inches of a figure that takes the whole width of the page."""
-_QUERIES = Path(__file__).parent / "queries"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = "osD^vP"
-_INK, _MUTED, _GRID = "#24292f", "#6b7280", "#e5e7eb"
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "axes.titlecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": "#9ca3af",
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "text.color": _INK,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.6,
-    "figure.titlesize": 10.5,
-    "figure.titleweight": "bold",
-}
-
-
-def query(name: str) -> str:
-    """The text of report/queries/<name>.sql."""
-    return (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
-    """What a query returns, a dictionary a row."""
-    answer = connection.execute(sql)
-    names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+from manymasks.report.drawing import (
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    STYLE,
+    WIDTH,
+    Row,
+    colour_of,
+    columns,
+    draw_figure,
+    finite,
+    grouped,
+    only_one,
+    ordered,
+    panels_of,
+    prefix,
+    query,
+    records,
+    sizes_of,
+    tint,
+)
 
 
 def loss_curves(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     """Loss while training, a panel a size; (SVG, query), the SVG empty where there is no data."""
-    return _figure(connection, "loss_curves", _draw_loss, lambda rows: (WIDTH, 3.0))
+    return draw_figure(connection, "loss_curves", _draw_loss, lambda rows: (WIDTH, 3.0))
 
 
 def heatmap(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     """KL between all pairs of models on held-out text; (SVG, query) as above."""
-    return _figure(
+    return draw_figure(
         connection,
         "heatmap",
         _draw_heatmap,
-        lambda rows: (6.3, 5.0) if _one(rows, "corpus") else (WIDTH, 3.6),
+        lambda rows: (6.3, 5.0) if only_one(rows, "corpus") else (WIDTH, 3.6),
     )
 
 
 def severity_curve(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     """KL between seeds of a class by severity of a probe; (SVG, query) as above."""
-    return _figure(connection, "severity", _draw_severity, lambda rows: (WIDTH, 3.6))
+    return draw_figure(connection, "severity", _draw_severity, lambda rows: (WIDTH, 3.6))
 
 
 def myopia_gap(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     """The myopia gap by position, the total beside it; (SVG, query) as above."""
-    return _figure(connection, "gap", _draw_gap, lambda rows: (WIDTH, 3.4))
+    return draw_figure(connection, "gap", _draw_gap, lambda rows: (WIDTH, 3.4))
+
+
+def loss_by_position(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Loss of all arms by position, the floors of counts as lines; (SVG, query) as above."""
+    return draw_figure(connection, "positions", _draw_positions, lambda rows: (WIDTH, 3.6))
+
+
+def gap_by_size(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """The myopia gap against size, where there are several; (SVG, query) as above."""
+    return draw_figure(
+        connection,
+        "gap_by_size",
+        _draw_gap_by_size,
+        lambda rows: (4.6 if only_one(rows, "corpus") else WIDTH, 3.2),
+    )
+
+
+def gap_by_gamma(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """The gap against the discount, where there are discounts; (SVG, query) as above."""
+    return draw_figure(
+        connection,
+        "gap_by_gamma",
+        _draw_gap_by_gamma,
+        lambda rows: (5.2 if only_one(rows, "corpus") else WIDTH, 3.4),
+    )
+
+
+def gradient_reach(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """The share of the gradient from up to a distance; (SVG, query) as above."""
+    return draw_figure(connection, "gradient", _draw_gradient, lambda rows: (WIDTH, 3.4))
 
 
 def save_png(database: Path, path: Path, *, dpi: int = 170) -> None:
-    """One picture of all figures for which the database has data."""
+    """One picture of the main figures for which the database has data."""
     with duckdb.connect(str(database), read_only=True) as connection:
         parts = [
             (title, draw, rows)
@@ -102,7 +103,7 @@ def save_png(database: Path, path: Path, *, dpi: int = 170) -> None:
             )
             if (rows := records(connection, query(name)))
         ]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         lines = -(-len(parts) // 2) or 1
         figure = Figure(figsize=(11.5, 4.1 * lines), layout="constrained", facecolor="white")
         cells: Any = figure.subfigures(lines, 2, wspace=0.03, hspace=0.04, squeeze=False)
@@ -113,58 +114,40 @@ def save_png(database: Path, path: Path, *, dpi: int = 170) -> None:
         figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
 
 
-def _figure(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    draw: Callable[[FigureBase, list[Row]], None],
-    inches: Callable[[list[Row]], tuple[float, float]],
-) -> tuple[str, str]:
-    sql = query(name)
-    rows = records(connection, sql)
-    if not rows:
-        return "", sql
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": f"manymasks-{name}"}):
-        figure = Figure(figsize=inches(rows), layout="constrained", facecolor="white")
-        draw(figure, rows)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": "manymasks"})
-    return text.getvalue(), sql
-
-
 def _draw_loss(figure: FigureBase, rows: list[Row]) -> None:
-    panels = _grouped(rows, "corpus", "size")
-    variants = _ordered(rows, "variant")
-    shared = _one(rows, "corpus")
-    axes = _axes(figure, len(panels), sharey=shared)
+    panels = grouped(rows, "corpus", "size")
+    variants = ordered(rows, "variant")
+    shared = only_one(rows, "corpus")
+    axes = panels_of(figure, len(panels), sharey=shared)
     last = max(row["step"] for row in rows)
     for axis, ((corpus, size), panel) in zip(axes, panels, strict=True):
-        for (variant, split), line in _grouped(panel, "variant", "split"):
-            x, y, low, high = _columns(line, "step", "nats", "low", "high")
-            colour = _colour(variant, variants)
+        for (variant, split), line in grouped(panel, "variant", "split"):
+            x, y, low, high = columns(line, "step", "nats", "low", "high")
+            colour = colour_of(variant, variants)
             if split == "select":
                 axis.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
                 axis.plot(x, y, color=colour, label=variant)
             else:
                 axis.plot(x, y, color=colour, linewidth=0.9, linestyle=(0, (1, 1.5)))
-        axis.set_title(f"{_prefix(rows, 'corpus', corpus)}{size}")
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{size}")
         axis.set_xlabel("step")
         axis.set_xlim(0, last)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         # The steep beginning is cut off above, so that the seeds can be told apart at the end.
         shown = rows if shared else panel
-        late = _finite([row for row in shown if row["step"] >= last / 6], "low", "high")
+        late = finite([row for row in shown if row["step"] >= last / 6], "low", "high")
         if late.size and np.ptp(late):
             margin = 0.05 * np.ptp(late)
             axis.set_ylim(late.min() - margin, late.max() + margin)
     axes[0].set_ylabel("loss, nats per token")
     handles, labels = axes[0].get_legend_handles_labels()
-    dotted = matplotlib.lines.Line2D([], [], color=_MUTED, linewidth=0.9, linestyle=(0, (1, 1.5)))
+    dotted = matplotlib.lines.Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 1.5)))
     axes[-1].legend([*handles, dotted], [*labels, "on train text"], loc="upper right")
 
 
 def _draw_heatmap(figure: FigureBase, rows: list[Row]) -> None:
-    panels = _grouped(rows, "corpus")
-    axes = _axes(figure, len(panels))
+    panels = grouped(rows, "corpus")
+    axes = panels_of(figure, len(panels))
     for axis, ((corpus,), panel) in zip(axes, panels, strict=True):
         classes = {row["place_a"]: row["class_a"] for row in panel}
         classes |= {row["place_b"]: row["class_b"] for row in panel}
@@ -175,7 +158,7 @@ def _draw_heatmap(figure: FigureBase, rows: list[Row]) -> None:
             kl[i, j] = kl[j, i] = row["kl"]
         axis.set_facecolor("#f3f4f6")
         image = axis.imshow(
-            kl, cmap="YlGnBu", vmin=0, vmax=float(_finite(panel, "kl").max(initial=1e-12))
+            kl, cmap="YlGnBu", vmin=0, vmax=float(finite(panel, "kl").max(initial=1e-12))
         )
         axis.grid(False)
         axis.spines[:].set_visible(False)
@@ -189,7 +172,7 @@ def _draw_heatmap(figure: FigureBase, rows: list[Row]) -> None:
         labels = [names[start].replace(" ", "\n", 1) for start in starts]
         axis.set_xticks(middles, labels)
         axis.set_yticks(middles, labels)
-        axis.tick_params(length=0, colors=_INK)
+        axis.tick_params(length=0, colors=INK)
         if len(panels) > 1:
             axis.set_title(corpus)
         bar = figure.colorbar(image, ax=axis, shrink=0.85, pad=0.03)
@@ -198,23 +181,23 @@ def _draw_heatmap(figure: FigureBase, rows: list[Row]) -> None:
 
 
 def _draw_severity(figure: FigureBase, rows: list[Row]) -> None:
-    panels = _grouped(rows, "corpus", "probe")
-    variants, sizes = _ordered(rows, "variant"), _sizes(rows)
-    axes = _axes(figure, len(panels))
+    panels = grouped(rows, "corpus", "probe")
+    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
+    axes = panels_of(figure, len(panels))
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
-        lines = _grouped(panel, "size", "variant")
+        lines = grouped(panel, "size", "variant")
         for place, ((size, variant), line) in enumerate(lines):
-            x, y, low, high = _columns(line, "severity", "kl", "low", "high")
-            colour = _tint(_colour(variant, variants), size, sizes)
+            x, y, low, high = columns(line, "severity", "kl", "low", "high")
+            colour = tint(colour_of(variant, variants), size, sizes)
             # Side by side, or the intervals hide each other.
             x = x + 0.07 * (place - (len(lines) - 1) / 2)
             axis.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
             axis.vlines(x, low, high, color=colour, linewidth=1)
-            marker = _MARKERS[sizes.index(size) % len(_MARKERS)]
+            marker = MARKERS[sizes.index(size) % len(MARKERS)]
             axis.plot(x, y, color=colour, marker=marker, markersize=4, label=f"{size} {variant}")
-        values = _finite(panel, "low", "kl", "high")
+        values = finite(panel, "low", "kl", "high")
         values = values[values > 0]
-        floors = _finite(panel, "floor")
+        floors = finite(panel, "floor")
         if values.size and values.max() > 8 * values.min():
             axis.set_yscale("log")
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -232,7 +215,7 @@ def _draw_severity(figure: FigureBase, rows: list[Row]) -> None:
         )
         axis.grid(axis="x", visible=False)
         axis.set_xlabel(f"severity of {probe}, and share of context tokens changed")
-        if corpus_title := _prefix(rows, "corpus", corpus):
+        if corpus_title := prefix(rows, "corpus", corpus):
             axis.set_title(corpus_title)
         axis.legend(loc="best")
     axes[0].set_ylabel("mean KL between seeds, nats per token")
@@ -242,42 +225,42 @@ def _mark_floor(axis: Axes, floor: float) -> None:
     """A line at the noise floor, or a note where it lies below the picture."""
     bottom, top = axis.get_ylim()
     if floor > bottom + 0.02 * (top - bottom):
-        axis.axhline(floor, color=_MUTED, linestyle="--", linewidth=1)
+        axis.axhline(floor, color=MUTED, linestyle="--", linewidth=1)
         axis.annotate(
             "noise floor", (0.99, floor), xycoords=axis.get_yaxis_transform(),
-            ha="right", va="bottom", color=_MUTED, fontsize=7.5,
+            ha="right", va="bottom", color=MUTED, fontsize=7.5,
         )  # fmt: skip
         return
     if axis.get_yscale() == "linear":
-        axis.axhline(floor, color=_MUTED, linestyle="--", linewidth=1, clip_on=False)
+        axis.axhline(floor, color=MUTED, linestyle="--", linewidth=1, clip_on=False)
     note = f"noise floor {floor:.0e}" if floor else "noise floor 0: equal bits"
     axis.annotate(
         note, (0.99, 0.02), xycoords="axes fraction",
-        ha="right", va="bottom", color=_MUTED, fontsize=7.5,
+        ha="right", va="bottom", color=MUTED, fontsize=7.5,
     )  # fmt: skip
 
 
 def _draw_gap(figure: FigureBase, rows: list[Row]) -> None:
-    panels = _grouped(rows, "corpus", "baseline", "variant")
-    variants, sizes = _ordered(rows, "variant"), _sizes(rows)
-    axes = _axes(figure, len(panels), sharey=True)
+    panels = grouped(rows, "corpus", "baseline", "variant")
+    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
+    axes = panels_of(figure, len(panels), sharey=True)
     for axis, ((corpus, baseline, variant), panel) in zip(axes, panels, strict=True):
         starts = sorted({row["position_low"] for row in panel if not row["is_total"]})
         spans = {row["position_low"]: row["position_high"] for row in panel if not row["is_total"]}
         total = len(starts) + 0.6
-        axis.axhline(0, color=_INK, linewidth=0.9)
+        axis.axhline(0, color=INK, linewidth=0.9)
         if starts:
-            axis.axvline(len(starts) - 0.2, color=_GRID, linewidth=0.8)
-        lines = _grouped(panel, "size")
+            axis.axvline(len(starts) - 0.2, color=GRID, linewidth=0.8)
+        lines = grouped(panel, "size")
         for place, ((size,), line) in enumerate(lines):
             shift = 0.16 * (place - (len(lines) - 1) / 2)
-            colour = _tint(_colour(variant, ["causal", *variants]), size, sizes)
-            marker = _MARKERS[sizes.index(size) % len(_MARKERS)]
+            colour = tint(colour_of(variant, ["causal", *variants]), size, sizes)
+            marker = MARKERS[sizes.index(size) % len(MARKERS)]
             for is_total in (False, True):
                 points = [row for row in line if bool(row["is_total"]) == is_total]
                 if not points:
                     continue
-                y, low, high = _columns(points, "gap", "low", "high")
+                y, low, high = columns(points, "gap", "low", "high")
                 at = [total if is_total else starts.index(row["position_low"]) for row in points]
                 x = np.array(at, dtype=float) + shift
                 axis.vlines(x, low, high, color=colour, linewidth=1.3)
@@ -287,67 +270,123 @@ def _draw_gap(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_xticks([*range(len(starts)), total], [*labels, "all"])
         axis.grid(axis="x", visible=False)
         axis.set_xlabel("position in the window")
-        axis.set_title(f"{_prefix(rows, 'corpus', corpus)}{variant} less {baseline}")
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{variant} less {baseline}")
         axis.legend(loc="upper left", title=None)
     axes[0].set_ylabel("loss difference, nats per token")
 
 
-def _axes(figure: FigureBase, count: int, *, sharey: bool = False) -> list[Axes]:
-    """A row of panels, or several rows of at most three."""
-    across = min(count, 3)
-    down = -(-count // across)
-    grid = np.ravel(figure.subplots(down, across, sharey=sharey, squeeze=False))
-    for unused in grid[count:]:
-        unused.remove()
-    return list(grid[:count])
+def _draw_positions(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus", "size")
+    variants = ordered([row for row in rows if not row["is_floor"]], "arm")
+    starts = sorted({row["position_low"] for row in rows})
+    spans = {row["position_low"]: row["position_high"] for row in rows}
+    axes = panels_of(figure, len(panels), sharey=only_one(rows, "corpus"))
+    for axis, ((corpus, size), panel) in zip(axes, panels, strict=True):
+        lines = grouped(panel, "is_floor", "arm")
+        order = {name: place for place, name in enumerate(variants)}
+        lines.sort(key=lambda each: (each[0][0], order.get(each[0][1], 0)))
+        for (is_floor, arm), line in lines:
+            x = [starts.index(row["position_low"]) for row in line]
+            (y,) = columns(line, "nats")
+            if is_floor:
+                dashes = (0, (1, 1.5)) if arm == "unigram" else (0, (5, 2))
+                label = f"{arm} counts"
+                axis.plot(x, y, color=MUTED, linewidth=1.2, linestyle=dashes, label=label)
+                continue
+            marker = MARKERS[variants.index(arm) % len(MARKERS)]
+            colour = colour_of(arm, variants)
+            axis.plot(x, y, color=colour, marker=marker, markersize=4, linewidth=1.2, label=arm)
+        _label_positions(axis, starts, spans)
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{size}")
+    axes[0].set_ylabel("loss, nats per token")
+    handles, labels = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper")
 
 
-def _grouped(rows: list[Row], *names: str) -> list[tuple[tuple[Any, ...], list[Row]]]:
-    """Rows by the values of some columns, in the order in which the values first come."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    return list(groups.items())
+def _label_positions(axis: Axes, starts: list[int], spans: dict[int, int]) -> None:
+    labels = [f"{a}" if a == spans[a] else f"{a}–{spans[a]}" for a in starts]  # noqa: RUF001
+    axis.set_xticks(range(len(starts)), labels, rotation=45 if len(starts) > 6 else 0)
+    axis.grid(axis="x", visible=False)
+    axis.set_xlabel("position in the window")
 
 
-def _columns(rows: list[Row], *names: str) -> Iterator[Any]:
-    for name in names:
-        yield np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
+def _draw_gap_by_size(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus")
+    variants = ["causal", *ordered(rows, "variant")]
+    axes = panels_of(figure, len(panels))
+    for axis, ((corpus,), panel) in zip(axes, panels, strict=True):
+        axis.axhline(0, color=INK, linewidth=0.9)
+        lines = grouped(panel, "baseline", "variant")
+        for place, ((baseline, variant), line) in enumerate(lines):
+            x, y, low, high = columns(line, "parameters", "gap", "low", "high")
+            # Side by side on the logarithmic axis, or the intervals hide each other.
+            x = x * 1.03 ** (place - (len(lines) - 1) / 2)
+            colour, marker = colour_of(variant, variants), MARKERS[place % len(MARKERS)]
+            axis.vlines(x, low, high, color=colour, linewidth=1.3)
+            label = f"{variant} less {baseline}"
+            axis.plot(x, y, color=colour, marker=marker, markersize=4.5, label=label)
+        axis.set_xscale("log")
+        named = {row["parameters"]: row["size"] for row in panel}
+        axis.set_xticks(list(named), [f"{size}\n{n:,}" for n, size in named.items()])
+        axis.set_xticks([], minor=True)
+        axis.grid(axis="x", visible=False)
+        axis.set_xlabel("size, weights")
+        if title := prefix(rows, "corpus", corpus):
+            axis.set_title(title)
+        axis.legend(loc="best")
+    axes[0].set_ylabel("loss difference, nats per token")
 
 
-def _finite(rows: list[Row], *names: str) -> Any:
-    """The finite values of some columns, in one array."""
-    values = np.concatenate([np.empty(0), *_columns(rows, *names)])
-    return values[np.isfinite(values)]
+def _draw_gap_by_gamma(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus")
+    sizes = sizes_of(rows)
+    axes = panels_of(figure, len(panels))
+    for axis, ((corpus,), panel) in zip(axes, panels, strict=True):
+        axis.axhline(0, color=INK, linewidth=0.9)
+        for (size,), line in grouped(panel, "size"):
+            x, y, low, high = columns(line, "gamma", "gap", "low", "high")
+            colour = tint(colour_of("discount", ["discount"]), size, sizes)
+            marker = MARKERS[sizes.index(size) % len(MARKERS)]
+            axis.vlines(x, low, high, color=colour, linewidth=1.3)
+            axis.plot(x, y, color=colour, marker=marker, markersize=4.5, label=size)
+            half, gap = line[0]["half_gamma"], line[0]["myopic_gap"]
+            if half is not None and gap is not None:
+                axis.plot([half, half], [0, gap / 2], color=colour, linewidth=1, linestyle=":")
+                axis.plot([0, half], [gap / 2] * 2, color=colour, linewidth=1, linestyle=":")
+        _label_gammas(axis, panel)
+        if title := prefix(rows, "corpus", corpus):
+            axis.set_title(title)
+        axis.legend(loc="best")
+    axes[0].set_ylabel("loss above causal, nats per token")
 
 
-def _ordered(rows: list[Row], name: str) -> list[str]:
-    """Distinct values, `causal` first: a variant has one colour in all figures."""
-    return sorted({row[name] for row in rows}, key=lambda value: (value != "causal", value))
+def _draw_gradient(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus", "size", "variant")
+    weights = list(dict.fromkeys(row["weights"] for row in rows))
+    axes = panels_of(figure, len(panels), sharey=True)
+    for axis, ((corpus, size, variant), panel) in zip(axes, panels, strict=True):
+        axis.axhline(1, color=INK, linewidth=0.9)
+        for (name,), line in grouped(panel, "weights"):
+            x, y, low, high = columns(line, "gamma", "projection", "low", "high")
+            colour = INK if name == "all" else colour_of(name, weights)
+            axis.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+            wide = 2.2 if name == "all" else 1.1
+            axis.plot(x, y, color=colour, linewidth=wide, marker="o", markersize=3, label=name)
+        _label_gammas(axis, panel)
+        axis.set_title(
+            f"{prefix(rows, 'corpus', corpus)}{size}"
+            + ("" if only_one(rows, "variant") else f", {variant}")
+        )
+    axes[0].set_ylabel("share of the gradient")
+    handles, labels = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper")
 
 
-def _sizes(rows: list[Row]) -> list[str]:
-    """Sizes, the smallest model first."""
-    weights = {row["size"]: row["parameters"] or 0 for row in rows}
-    return sorted(weights, key=lambda size: (weights[size], size))
-
-
-def _one(rows: list[Row], name: str) -> bool:
-    return len({row[name] for row in rows}) == 1
-
-
-def _prefix(rows: list[Row], name: str, value: str) -> str:
-    """The value as the beginning of a title, where there is more than one to tell apart."""
-    return "" if _one(rows, name) else f"{value}, "
-
-
-def _colour(variant: str, variants: list[str]) -> str:
-    distinct = list(dict.fromkeys(variants))
-    return _COLOURS[distinct.index(variant) % len(_COLOURS)]
-
-
-def _tint(colour: str, size: str, sizes: list[str]) -> tuple[float, float, float]:
-    """Smaller models are drawn lighter."""
-    share = 0.5 * (1 - sizes.index(size) / max(len(sizes) - 1, 1)) if len(sizes) > 1 else 0.0
-    r, g, b = (channel + (1 - channel) * share for channel in to_rgb(colour))
-    return r, g, b
+def _label_gammas(axis: Axes, rows: list[Row]) -> None:
+    """Discounts, and under each how many positions it reaches."""
+    gammas = sorted({row["gamma"] for row in rows})
+    reaches = [f"{1 / (1 - gamma):.3g}" if gamma < 1 else "all" for gamma in gammas]
+    labels = [f"{gamma:g}\n{reach}" for gamma, reach in zip(gammas, reaches, strict=True)]
+    axis.set_xticks(gammas, labels)
+    axis.grid(axis="x", visible=False)
+    axis.set_xlabel("discount, and the positions that it reaches")

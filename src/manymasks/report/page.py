@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from manymasks.report import figures
+from manymasks.report import drawing, figures
 
 _HERE = Path(__file__).parent
 
@@ -29,23 +29,28 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters.update(number=number, size=size_in_bytes, seconds=duration)
+    page.filters.update(number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format)
     with duckdb.connect(str(database), read_only=True) as connection:
         html = page.get_template("page.html.j2").render(
             study=study,
             settings=json.dumps(study, indent=2, ensure_ascii=False, default=str),
             confidence=_confidence(study),
-            headline=figures.records(connection, figures.query("headline"))[0],
+            headline=drawing.records(connection, drawing.query("headline"))[0],
             loss_curves=_picture(figures.loss_curves(connection)),
             heatmap=_picture(figures.heatmap(connection)),
             severity=_picture(figures.severity_curve(connection)),
             gap=_picture(figures.myopia_gap(connection)),
-            rashomon=_rashomon(figures.records(connection, figures.query("rashomon"))),
+            positions=_picture(figures.loss_by_position(connection)),
+            gap_by_size=_picture(figures.gap_by_size(connection)),
+            gap_by_gamma=_picture(figures.gap_by_gamma(connection)),
+            gradient=_picture(figures.gradient_reach(connection)),
+            rashomon=_rashomon(drawing.records(connection, drawing.query("rashomon"))),
+            rates=_rates(drawing.records(connection, drawing.query("learning_rates"))),
             environments=_environments(connection),
-            queries={path.stem: figures.query(path.stem) for path in _HERE.glob("queries/*.sql")},
+            queries={path.stem: drawing.query(path.stem) for path in _HERE.glob("queries/*.sql")},
             **{
-                name: figures.records(connection, figures.query(name))
-                for name in ("leaderboard", "claims", "cost", "corpora")
+                name: drawing.records(connection, drawing.query(name))
+                for name in ("leaderboard", "claims", "cost", "corpora", "arms", "parts", "horizon")
             },
         )
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +105,7 @@ def _picture(figure: tuple[str, str]) -> dict[str, str]:
     if not svg:
         return {"src": "", "sql": sql, "width": "0"}
     points = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg)
-    share = float(points[1]) / 72 / figures.WIDTH if points else 1.0
+    share = float(points[1]) / 72 / drawing.WIDTH if points else 1.0
     encoded = base64.b64encode(svg.encode()).decode()
     src = f"data:image/svg+xml;base64,{encoded}"
     return {"src": src, "sql": sql, "width": f"{100 * share:.0f}"}
@@ -121,10 +126,23 @@ def _rashomon(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Learning rates that were tried: a line for each class, a column for each rate."""
+    classes: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        name = (row["corpus"], row["size"], row["variant"])
+        line = classes.setdefault(name, {**row, "cells": {}})
+        line["cells"][row["learning_rate"]] = row
+        if row["is_chosen"]:
+            line |= {"chosen": row["learning_rate"], "edge": row["edge"]}
+    grid = sorted({row["learning_rate"] for row in rows})
+    return {"grid": grid, "lines": list(classes.values())}
+
+
 def _environments(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Distinct environments of the current artifacts, the latest first."""
     found: dict[str, dict[str, Any]] = {}
-    for row in figures.records(connection, figures.query("environments")):
+    for row in drawing.records(connection, drawing.query("environments")):
         content = json.loads(row["environment"] or "null") or {}
         known = {name: content.get(name) for name in ("python", "platform", "packages", "git")}
         same = found.setdefault(json.dumps(known, sort_keys=True), {**known, "artifacts": 0})

@@ -18,7 +18,7 @@ from manymasks.divergence.pairs import (
 from manymasks.divergence.tables import divergence_rows
 from manymasks.models.transformer import Transformer
 from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_member
+from manymasks.stages.weights import load_members
 from manymasks.statistics.members import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
@@ -32,7 +32,7 @@ def make(job: Job) -> dict[str, Any]:
     members = [member for _, member in found]
     pools = list(classes(members).values())
     device = choose_device(job.machine.device)
-    models = [load_member(artifact, device) for artifact, _ in found]
+    models = [load_members([artifact], device) for artifact, _ in found]
     probe = job.input("probe")
     with np.load(probe.file("contexts.npz")) as saved:
         windows = torch.from_numpy(saved["tokens"]).to(device)
@@ -71,9 +71,8 @@ def make(job: Job) -> dict[str, Any]:
 
 def _log_probabilities(models: list[Transformer], windows: Tensor, scored: int) -> Tensor:
     """(members, windows, scored, vocabulary) of the last `scored` tokens of each window."""
-    return torch.stack(
-        [torch.log_softmax(model(windows[:, :-1], scored).float(), -1) for model in models]
-    )
+    seen = windows[:, :-1].unsqueeze(0)
+    return torch.stack([torch.log_softmax(model(seen, scored)[0].float(), -1) for model in models])
 
 
 def _floor(

@@ -1,13 +1,14 @@
 """evaluation: one member scored on the documents of select and measure."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from manymasks.config.study import Evaluation, Statistics
-from manymasks.evaluation.documents import score_documents
-from manymasks.stages.weights import load_member
+from manymasks.evaluation.documents import Scores, score_documents
+from manymasks.stages.weights import load_members
 from manymasks.statistics.documents import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 from manymasks.store.job import Job
@@ -19,32 +20,65 @@ SPLITS = ("select", "measure")
 
 def make(job: Job) -> dict[str, Any]:
     """Write sums.npz and the tables `model_loss`, `document_loss` and `position_loss`."""
-    settings: Evaluation = job.setting("evaluation", Evaluation)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    training, tokens = job.input("training"), job.input("tokens")
-    figures: dict[str, Any] = {"status": training.figures["status"], "model": training.key}
-    if figures["status"] != "trained":
-        job.say("its training failed: there is nothing to score")
-        return figures
-    model = load_member(training, choose_device(job.machine.device))
-    context = training.manifest.settings["training"]["context"]
-    last = [edge - 1 for edge in settings.position_edges[1:]] + [context - 1]
-    sums: dict[str, Any] = {}
-    model_rows, document_rows, position_rows = [], [], []
+    return make_many([job])[0]
+
+
+def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """As `make`, for members of one shape that are scored in one stack."""
+    for job in jobs:
+        if job.input("training").figures["status"] != "trained":
+            job.say("its training failed: there is nothing to score")
+    scored = [job for job in jobs if job.input("training").figures["status"] == "trained"]
+    scores = _scores(scored) if scored else {}
+    return [_written(job, scores.get(job.key, {})) for job in jobs]
+
+
+def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
+    """Scores by key and split."""
+    first = jobs[0]
+    settings: Evaluation = first.setting("evaluation", Evaluation)
+    device = choose_device(first.machine.device)
+    model = load_members([job.input("training") for job in jobs], device)
+    pasts = [job.input("past") for job in jobs if "past" in job.inputs]
+    past = load_members(pasts, device) if pasts else None
+    context = first.input("training").manifest.settings["training"]["context"]
+    found: dict[str, dict[str, Scores]] = {job.key: {} for job in jobs}
     for split in SPLITS:
-        stream = TokenStream.open(tokens.files(f"{split}/"))
-        documents = [stream.document(i) for i in range(len(stream.documents))]
+        stream = TokenStream.open(first.input("tokens").files(f"{split}/"))
         scores = score_documents(
             model,
-            documents,
+            [stream.document(i) for i in range(len(stream.documents))],
             context=context,
             end_of_text=stream.end_of_text,
             edges=settings.position_edges,
             batch=settings.batch,
-            report=lambda done, total, split=split: job.report(done, total, f"windows of {split}"),  # type: ignore[misc]
+            past=past,
+            report=lambda done, total, split=split: first.report(  # type: ignore[misc]
+                done, total, f"windows of {split}"
+            ),
         )
-        sums[f"{split}_nats"], sums[f"{split}_tokens"] = scores.nats, scores.tokens
-        nats, counts = scores.nats.sum(1), scores.tokens.sum(1)
+        for job, each in zip(jobs, scores, strict=True):
+            found[job.key][split] = each
+    return found
+
+
+def _written(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
+    """Write a member's sums and tables; its figures."""
+    settings: Evaluation = job.setting("evaluation", Evaluation)
+    statistics: Statistics = job.setting("statistics", Statistics)
+    training, tokens = job.input("training"), job.input("tokens")
+    figures: dict[str, Any] = {"status": training.figures["status"], "model": training.key}
+    if not scores:
+        return figures
+    context = training.manifest.settings["training"]["context"]
+    last = [edge - 1 for edge in settings.position_edges[1:]] + [context - 1]
+    sums: dict[str, Any] = {}
+    model_rows, document_rows, position_rows = [], [], []
+    for split, found in scores.items():
+        stream = TokenStream.open(tokens.files(f"{split}/"))
+        documents = stream.documents
+        sums[f"{split}_nats"], sums[f"{split}_tokens"] = found.nats, found.tokens
+        nats, counts = found.nats.sum(1), found.tokens.sum(1)
         weights = document_weights(len(documents), statistics.resamples, statistics.seed)
         low, high = percentile_interval(
             ratio_resamples(nats, counts, weights), statistics.confidence
@@ -58,7 +92,7 @@ def make(job: Job) -> dict[str, Any]:
                 "nats_low": finite(float(low)),
                 "nats_high": finite(float(high)),
                 "bits_per_byte": nats.sum() / math.log(2) / text_bytes,
-                "top1": scores.top1.sum() / counts.sum(),
+                "top1": found.top1.sum() / counts.sum(),
                 "documents": len(documents),
                 "tokens": int(counts.sum()),
                 "bytes": text_bytes,
@@ -71,17 +105,17 @@ def make(job: Job) -> dict[str, Any]:
                 "nats": nats[i],
                 "tokens": int(counts[i]),
                 "bytes": int(stream.bytes[i]),
-                "top1": int(scores.top1[i]),
+                "top1": int(found.top1[i]),
             }
-            for i, name in enumerate(stream.documents)
+            for i, name in enumerate(documents)
         ]
-        total = scores.tokens.sum(0)
+        total = found.tokens.sum(0)
         position_rows += [
             {
                 **mine,
                 "position_low": begin,
                 "position_high": end,
-                "nats": scores.nats[:, k].sum() / total[k] if total[k] else None,
+                "nats": found.nats[:, k].sum() / total[k] if total[k] else None,
                 "tokens": int(total[k]),
             }
             for k, (begin, end) in enumerate(zip(settings.position_edges, last, strict=True))

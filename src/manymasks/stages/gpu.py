@@ -16,7 +16,7 @@ from pathlib import Path
 from manymasks.config.study import Machine
 from manymasks.store.lock import try_lock
 
-USES_MODELS = {"training", "evaluation", "divergence"}
+USES_MODELS = {"tuning", "training", "evaluation", "divergence", "gradient"}
 
 
 def devices() -> list[str]:

@@ -1,30 +1,105 @@
-"""myopia: the gap between variants that differ in their gradients only."""
+"""myopia: what variants that differ in their gradients only cost, and what of it is planning."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from manymasks.config.study import Contrast, Statistics
+from manymasks.errors import UserError
+from manymasks.myopia.arms import (
+    Arm,
+    Curve,
+    Scored,
+    arm_rows,
+    baseline_of,
+    curve_rows,
+    part_rows,
+)
+from manymasks.myopia.floors import FLOORS
 from manymasks.myopia.gap import myopia_rows
+from manymasks.myopia.horizon import horizon_rows
 from manymasks.stages.members import members_of
-from manymasks.store.job import Job
+from manymasks.statistics.members import Member
+from manymasks.store.job import Artifact, Job
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write the tables `myopia_gap` and `contrast`."""
+    """Write myopia_gap, _arm, _part, _curve and _horizon, and contrast."""
     evaluations = job.inputs["evaluation"]
     keys = [each.figures["model"] for each in evaluations]
     found = members_of(evaluations, keys, job.settings["members"])
+    members = [member for _, member in found]
+    trainings = {each.key: each for each in job.inputs["training"]}
+    contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
+    statistics: Statistics = job.setting("statistics", Statistics)
     sums = [np.load(each.file("sums.npz")) for each, _ in found]
+    nats = np.stack([each["measure_nats"] for each in sums])
+    tokens = sums[0]["measure_tokens"].astype(float)
     tables = myopia_rows(
-        np.stack([each["measure_nats"] for each in sums]),
-        sums[0]["measure_tokens"].astype(float),
+        nats,
+        tokens,
         sums[0]["edges"].tolist(),
         found[0][0].figures["context"],
-        [member for _, member in found],
-        job.setting("contrasts", tuple[Contrast, ...]),
-        job.setting("statistics", Statistics),
+        members,
+        contrasts,
+        statistics,
     )
+
+    named = {key: name["variant"] for key, name in zip(keys, job.settings["members"], strict=True)}
+    arms = _arms(members, trainings, named)
+    floors = np.load(job.input("floor").file("sums.npz"))
+    if not np.array_equal(floors["measure_tokens"], sums[0]["measure_tokens"]):
+        raise UserError(
+            f"{job.label}: the floors were scored on other tokens than the members. Make them "
+            f"again with\n  manymasks run floor {job.input('floor').key} --force"
+        )
+    scored = Scored(
+        members,
+        nats.sum(axis=2),
+        tokens.sum(axis=1),
+        arms,
+        {floor: floors[f"measure_{floor}"].sum(axis=1) for floor in FLOORS},
+    )
+    baseline = baseline_of(arms, contrasts)
+    tables["myopia_arm"] = arm_rows(scored, baseline, statistics)
+    parts = part_rows(scored, statistics)
+    tables["myopia_part"] = parts["myopia_part"]
+    tables["contrast"] += parts["contrast"]
+    tables["myopia_horizon"] = horizon_rows(scored, baseline, statistics)
+    curves = [_curve(trainings[member.model]) for member in members]
+    pairs = list(contrasts)
+    if baseline is not None:
+        known = {(each.baseline, each.variant) for each in contrasts}
+        others = [name for name in arms if name != baseline and (baseline, name) not in known]
+        pairs += [Contrast(baseline=baseline, variant=name) for name in others]
+    tables["myopia_curve"] = curve_rows(curves, members, pairs, statistics)
     for name, rows in tables.items():
         job.write_table(name, rows)
-    return {"members": len(found), "gaps": len(tables["myopia_gap"])}
+    return {"members": len(found), "gaps": len(tables["myopia_gap"]), "arms": len(arms)}
+
+
+def _arms(
+    members: Sequence[Member], trainings: Mapping[str, Artifact], named: Mapping[str, str]
+) -> dict[str, Arm]:
+    """How gradients flow in each variant, as its members were trained; `named` by training."""
+    arms = {}
+    for member in members:
+        manifest = trainings[member.model].manifest
+        settings = manifest.settings["variant"]
+        past = manifest.inputs.get("past", ())
+        arms[member.variant] = Arm(
+            settings["gradient"], settings.get("gamma"), named[past[0].key] if past else None
+        )
+    return arms
+
+
+def _curve(training: Artifact) -> Curve:
+    """The points of the select curve whose loss was finite."""
+    rows = pq.read_table(training.file("tables/training_curve.parquet")).to_pylist()
+    return {
+        row["step"]: (row["tokens"], row["nats"])
+        for row in rows
+        if row["split"] == "select" and row["nats"] is not None
+    }

@@ -8,11 +8,12 @@ from typing import IO
 class Progress:
     """Writes how far a job is, at what rate, and how long it has yet to go.
 
-    A log gets a line at most every `seconds`; a terminal gets one line that is rewritten.
+    A log gets a line at most every `seconds`; a terminal gets one line that is rewritten. A
+    stack has one for all its members, with the log of each.
     """
 
-    def __init__(self, label: str, log: IO[str], *, seconds: float, bar: bool) -> None:
-        self._label, self._log, self._seconds, self._bar = label, log, seconds, bar
+    def __init__(self, label: str, *logs: IO[str], seconds: float, bar: bool) -> None:
+        self._label, self._logs, self._seconds, self._bar = label, logs, seconds, bar
         self._began = time.monotonic()
         self._first: float | None = None
         self._logged = self._drawn = self._began
@@ -30,15 +31,14 @@ class Progress:
         if now - self._logged >= self._seconds:
             self._logged = now
             line = self._line(done, total, note, now)
-            print(line, file=self._log, flush=True)
-            if not self._bar:
-                print(line, file=sys.stderr, flush=True)
+            for stream in self._logs if self._bar else (*self._logs, sys.stderr):
+                print(line, file=stream, flush=True)
 
     def say(self, text: str) -> None:
         """A line that is always written."""
         if self._bar:
             sys.stderr.write("\r\033[K")
-        for stream in (self._log, sys.stderr):
+        for stream in (*self._logs, sys.stderr):
             print(f"{self._label}: {text}", file=stream, flush=True)
 
     def _line(self, done: float, total: float | None, note: str, now: float) -> str:

@@ -1,19 +1,15 @@
-"""training: one member, from its two seeds to its weights."""
+"""training: members from their two seeds to their weights."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import torch
-
 from manymasks.config.study import Size, Training, Variant
-from manymasks.errors import UserError
-from manymasks.models.transformer import Transformer, initialise
+from manymasks.models.transformer import Transformer
 from manymasks.plan.canonical import digest
-from manymasks.store.job import Job
+from manymasks.stages.ready import prepare
+from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import sha256_of
-from manymasks.tokens.order import starts_of_step
-from manymasks.tokens.shards import TokenStream
-from manymasks.training.checkpoint import save_weights
+from manymasks.training.checkpoint import Progressed, save_weights
 from manymasks.training.device import choose_device
 from manymasks.training.loop import train
 
@@ -24,79 +20,113 @@ def make(job: Job) -> dict[str, Any]:
     A member whose loss was not finite is complete too: it has no weights and its status is
     `failed`, which keeps it out of every set.
     """
-    size: Size = job.setting("size", Size)
-    variant: Variant = job.setting("variant", Variant)
-    settings: Training = job.setting("training", Training)
-    seed_init, seed_order = job.settings["seed_init"], job.settings["seed_order"]
-    tokens = job.input("tokens")
-    device = choose_device(job.machine.device)
-    stream = TokenStream.open(tokens.files("train/"))
-    select = TokenStream.open(tokens.files("select/"))
-    for split, each in (("train", stream), ("select", select)):
-        if each.tokens < 2 * settings.context:
-            raise UserError(
-                f"{job.label}: the {split} split has {each.tokens} tokens, too short for "
-                f"training.context ({settings.context}), which needs {2 * settings.context}: "
-                f"lower the context or give {split} more text"
-            )
+    return make_many([job])[0]
 
-    model = Transformer(
-        size, stream.vocabulary, settings.context, variant.gradient, variant.gamma or 0.0
-    )
-    initialise(model, seed_init)
-    model.to(device)
 
-    def windows_of(step: int) -> torch.Tensor:
-        starts = starts_of_step(
-            step,
-            batch=settings.batch,
-            context=settings.context,
-            tokens=stream.tokens,
-            seed_order=seed_order,
-        )
-        return torch.from_numpy(stream.gather(starts, settings.context + 1)).to(device)
+def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """As `make`, for members of one shape and budget that are trained in one stack."""
+    with_past = {
+        job.key for job in jobs if all(_is_trained(each) for each in job.inputs.get("past", ()))
+    }
+    ready = [job for job in jobs if job.key in with_past]
+    figures = dict(zip((job.key for job in ready), _trained(ready), strict=True))
+    for job in jobs:
+        if job.key not in with_past:
+            job.say("its past failed in training: it fails too")
+            figures[job.key] = _written(job, None, Progressed(failed_step=0), _rate(job))
+    return [figures[job.key] for job in jobs]
 
-    state = job.state / "training.safetensors"
-    if state.exists():
-        job.say("goes on from its last saved state")
-    per_step = settings.batch * settings.context
-    progressed = train(
-        model,
+
+def _is_trained(training: Artifact) -> bool:
+    return bool(training.figures["status"] == "trained")
+
+
+def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    if not jobs:
+        return []
+    first = jobs[0]
+    # What differs within a stack is not the budget.
+    named = {**first.settings["training"], "learning_rate": 1.0}
+    settings = Training.model_validate(named)
+    pasts = [job.input("past") for job in jobs if "past" in job.inputs]
+    seeds = [(job.settings["seed_init"], job.settings["seed_order"]) for job in jobs]
+    rates = [_rate(job) for job in jobs]
+    ready = prepare(
+        first.setting("size", Size),
+        [job.setting("variant", Variant) for job in jobs],
         settings,
-        windows_of,
-        torch.from_numpy(_evenly(select, settings)).to(device),
-        state=state,
-        checkpoint_seconds=job.machine.checkpoint_seconds,
-        on_step=lambda step, note: job.report(
-            step * per_step, settings.steps * per_step, f"tokens, step {step}, {note}"
-        ),
+        first.input("tokens"),
+        pasts,
+        seeds,
+        choose_device(first.machine.device),
+        first.label,
     )
+    states = [job.state / "training.safetensors" for job in jobs]
+    for job, state in zip(jobs, states, strict=True):
+        if state.exists():
+            job.say("goes on from its last saved state")
+    per_step = settings.batch * settings.context
+    total = settings.steps * per_step * len(jobs)
+    progressed = train(
+        ready.model,
+        settings,
+        rates,
+        ready.windows_of,
+        ready.select,
+        states=states,
+        checkpoint_seconds=first.machine.checkpoint_seconds,
+        on_step=lambda steps, note: first.report(
+            steps * per_step, total, f"tokens, step {steps // len(jobs)}, {note}"
+        ),
+        past=ready.past,
+    )
+    return [
+        _written(job, (ready.model, member), progressed[member], rates[member])
+        for member, job in enumerate(jobs)
+    ]
+
+
+def _rate(job: Job) -> float:
+    """The peak learning rate: named by the study, or found by its tuning."""
+    rate = job.settings["training"]["learning_rate"]
+    return float(job.input("tuning").figures["learning_rate"] if rate == "tune" else rate)
+
+
+def _written(
+    job: Job, slot: tuple[Transformer, int] | None, progressed: Progressed, rate: float
+) -> dict[str, Any]:
+    """Write a member's weights and tables; its figures. `slot` is the member of a stack."""
     failed = progressed.failed_step is not None
-    weights_sha256 = None
-    if failed:
+    weights_sha256 = parameters = None
+    if slot is not None:
+        parameters = sum(weight.numel() for weight in slot[0].weights_of(slot[1]).values())
+    if slot is None or failed:
         job.say(f"failed: the loss or its gradient was not finite in step {progressed.failed_step}")
     else:
         weights = job.folder / "weights.safetensors"
-        save_weights(model, weights)
+        save_weights(*slot, weights)
         weights_sha256 = sha256_of(weights)
-    parameters = sum(weight.numel() for weight in model.parameters())
     corpus, size_name, variant_name = (*job.label.split("/"), "", "", "", "")[1:4]
-    everything_but_seeds = {k: v for k, v in job.settings.items() if not k.startswith("seed_")}
+    training, tokens = job.settings["training"], job.input("tokens")
+    pasts = [past.manifest.settings for past in job.inputs.get("past", ())]
+    of_class = [_but_seeds(each) for each in (job.settings, *pasts)]
     row = {
         "model": job.key,
-        "model_class": digest([everything_but_seeds, tokens.manifest.digest])[:12],
+        "model_class": digest([of_class, rate, tokens.manifest.digest])[:12],
         "corpus": corpus,
         "size": size_name,
         "variant": variant_name,
-        "seed_init": seed_init,
-        "seed_order": seed_order,
+        "gradient": job.settings["variant"]["gradient"],
+        "gamma": job.settings["variant"]["gamma"],
+        "seed_init": job.settings["seed_init"],
+        "seed_order": job.settings["seed_order"],
         "method": "trained",
         "parent": None,
         "status": "failed" if failed else "trained",
         "failed_step": progressed.failed_step,
         "parameters": parameters,
-        "training_tokens": progressed.step * per_step,
-        "learning_rate": settings.learning_rate,
+        "training_tokens": progressed.step * training["batch"] * training["context"],
+        "learning_rate": rate,
         "cost_seconds": round(progressed.seconds, 3),
         "weights_sha256": weights_sha256,
     }
@@ -105,19 +135,15 @@ def make(job: Job) -> dict[str, Any]:
     last = [point["nats"] for point in progressed.curve if point["split"] == "select"]
     return {
         "status": row["status"],
-        "vocabulary": stream.vocabulary,
+        "vocabulary": None if slot is None else slot[0].W_U.shape[1],
         "parameters": parameters,
         "select_nats": last[-1] if last else None,
         "seconds": row["cost_seconds"],
         "tokens_per_second": round(row["training_tokens"] / max(progressed.seconds, 1e-9)),
-        "device": str(device),
+        "device": None if slot is None else str(slot[0].W_U.device),
         "earlier_seconds": progressed.earlier_seconds,
     }
 
 
-def _evenly(stream: TokenStream, settings: Training) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Windows of the select curve: the same for all members, spread evenly over the split."""
-    possible = (stream.positions - 1) // settings.context
-    count = min(settings.curve_windows, possible)
-    starts = (np.arange(count) * possible // count) * settings.context
-    return stream.gather(starts, settings.context + 1)
+def _but_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if not name.startswith("seed_")}

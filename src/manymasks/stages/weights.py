@@ -1,22 +1,36 @@
 """Trained members with their weights."""
 
+from collections.abc import Sequence
+
 import torch
 
-from manymasks.config.study import Size, Training
+from manymasks.config.study import Size, Training, Variant
+from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
 from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import load_weights
 
 
-def load_member(training: Artifact, device: torch.device) -> Transformer:
-    """The trained model of a training artifact, on a device."""
-    settings = training.manifest.settings
+def load_members(trainings: Sequence[Artifact], device: torch.device) -> Transformer:
+    """The trained models of training artifacts of one shape, as one stack on a device."""
+    settings = trainings[0].manifest.settings
     model = Transformer(
         Size.model_validate(settings["size"]),
-        training.figures["vocabulary"],
+        trainings[0].figures["vocabulary"],
         Training.model_validate(settings["training"]).context,
-        # Without gradients all variants compute the same.
-        "causal",
+        [_forward_route(each) for each in trainings],
     )
-    load_weights(model, training.file("weights.safetensors"))
+    for member, training in enumerate(trainings):
+        load_weights(model, member, training.file("weights.safetensors"))
     return model.to(device).eval()
+
+
+def route_of(variant: Variant) -> Route:
+    """How gradients flow in a member of a variant."""
+    return Route(variant.gradient, variant.gamma or 0.0)
+
+
+def _forward_route(training: Artifact) -> Route:
+    """Without gradients all variants compute the same but those that see another past."""
+    gradient = training.manifest.settings["variant"]["gradient"]
+    return Route(gradient) if gradient in ("local", "bigram") else Route()

@@ -2,11 +2,13 @@
 
 A rule's keys are those of the artifacts that are missing, so Snakemake sees complete
 artifacts as plain files. Where a person asks about all jobs (`--report`, `--dag`) or forces
-some (`--forceall`), the rules get every key.
+some (`--forceall`), the rules get every key. Missing members of one shape are grouped into
+stacks, each a rule of its own.
 """
 
 import contextlib
 import io
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +20,15 @@ from manymasks.errors import UserError
 from manymasks.plan.lengths import check_lengths
 from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
-from manymasks.stages.run import write_node
-from manymasks.store.atomic import link
+from manymasks.stages.description import write_node
+from manymasks.stages.stacks import stacks_of, width_of
+from manymasks.store.atomic import link, write_json
 from manymasks.store.layout import Layout
 from manymasks.store.lock import holder, try_lock
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")
+STACKS = Path(".snakemake/manymasks.stacks.json")
 STALE = (
     "An earlier run was killed and left Snakemake's lock behind; no run is alive. Type\n"
     "  snakemake --unlock\n"
@@ -44,6 +48,17 @@ NO_LOCK = (*WRITES_NOTHING, "unlock", "nolock")
 REPORTED = (("report.html", "page"), ("headline.png", "picture"))
 
 
+@dataclass(frozen=True)
+class Stack:
+    """Members that one job makes."""
+
+    name: str
+    keys: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    logs: tuple[str, ...]
+
+
 @dataclass
 class Session:
     """One call of Snakemake."""
@@ -51,6 +66,7 @@ class Session:
     plan: Plan
     layout: Layout
     wanted: dict[str, dict[str, Node]]
+    grouped: dict[str, list[tuple[Node, ...]]]
     shown_in_reports: tuple[tuple[str, str], ...] = ()
     held: list[IO[str]] = field(default_factory=list)
 
@@ -68,21 +84,28 @@ class Session:
         is_main: bool,
     ) -> "Session":
         """Read the configuration and plan; end with a message, not a traceback, on a mistake."""
-        given = _options(arguments)
-        reporting = bool(given & set(REPORTING))
+        options = _options(arguments)
+        given = set(options)
         layout = Layout(RESULTS)
         try:
             plan = plan_study(load_study([_from_here(path) for path in files], overrides), Path())
             check_lengths(plan, layout, Path())
             nodes = plan.nodes if given & set(ALL_JOBS) else missing(plan, layout)
-            held = _run_lock() if is_main and not given & set(NO_LOCK) else []
+            wanted: dict[str, dict[str, Node]] = {}
+            for node in nodes:
+                wanted.setdefault(node.stage, {})[node.key] = node
+            grouped = None if is_main else _stacks_of_the_run(plan)
+            if grouped is None:
+                grouped = stacks_of(nodes, width_of(plan.study.machine))
+            session = cls(plan, layout, wanted, grouped)
+            session.check_rules(options)
+            if is_main and not given & set(NO_LOCK):
+                session.held = _run_lock()
         except UserError as error:
             print(f"\n{error}\n", file=sys.stderr)
             sys.exit(1)
-        wanted: dict[str, dict[str, Node]] = {}
-        for node in nodes:
-            wanted.setdefault(node.stage, {})[node.key] = node
-        session = cls(plan, layout, wanted, REPORTED if reporting else (), held)
+        if given & set(REPORTING):
+            session.shown_in_reports = REPORTED
         if is_main and not nodes and not given & set(WRITES_NOTHING):
             session.publish()
         return session
@@ -93,15 +116,58 @@ class Session:
 
     def inputs(self, stage: str, key: str) -> list[str]:
         """Manifests that an artifact is made from."""
-        node = self.wanted[stage][key]
-        return [str(self.layout.manifest(each.stage, each.key)) for each in node.ancestors()]
+        return self._needed([self.wanted[stage][key]])
 
     def pattern(self, stage: str) -> str:
-        """A regular expression of the keys that are to be made; it matches nothing if none are."""
-        return "|".join(self.wanted.get(stage, ())) or "none"
+        """A regular expression of the keys that have a job each; it matches nothing if none do."""
+        in_stacks = {node.key for members in self.grouped.get(stage, ()) for node in members}
+        return "|".join(key for key in self.wanted.get(stage, ()) if key not in in_stacks) or "none"
+
+    def stacks(self, stage: str) -> list[Stack]:
+        """Members that are made together, two and more in a job."""
+        return [
+            Stack(
+                # A name that is the same in every process of the run, and short.
+                name=f"{stage}_{len(members)}_from_{members[0].key}",
+                keys=tuple(node.key for node in members),
+                inputs=tuple(self._needed(members)),
+                outputs=tuple(str(self.layout.manifest(stage, node.key)) for node in members),
+                logs=tuple(
+                    str(self.layout.folder(stage, node.key) / "log.txt") for node in members
+                ),
+            )
+            for members in self.grouped.get(stage, ())
+        ]
+
+    def check_rules(self, options: Mapping[str, Any]) -> None:
+        """Who stops at a stage by its rule must name the rules of its stacks too.
+
+        Raises:
+            UserError: with the names.
+        """
+        for option in ("until", "omit_from"):
+            named = set(options.get(option, ()))
+            for stage in named & self.grouped.keys():
+                stacks = {stack.name for stack in self.stacks(stage)}
+                if not stacks <= named:
+                    flag = f"--{option.replace('_', '-')}"
+                    raise UserError(
+                        f"{flag} {stage}: members are made in stacks here, and each stack is a "
+                        f"rule. Say\n  {flag} {' '.join(sorted(named | stacks))}\n"
+                        "or make each member alone: --config 'machine={\"stack\": 1}'"
+                    )
+
+    def _needed(self, nodes: Sequence[Node]) -> list[str]:
+        inputs = (each for node in nodes for each in node.ancestors())
+        return list(dict.fromkeys(str(self.layout.manifest(i.stage, i.key)) for i in inputs))
 
     def begin(self) -> None:
         """Describe every job by value, so that later edits change nothing in this run."""
+        keys = {
+            stage: [[node.key for node in members] for members in each]
+            for stage, each in self.grouped.items()
+        }
+        write_json(STACKS, keys)
         for nodes in self.wanted.values():
             for node in nodes.values():
                 write_node(self.layout, node, self.plan.study.machine)
@@ -134,8 +200,8 @@ class Session:
                     link(path, target)
 
 
-def _options(arguments: Sequence[str]) -> set[str]:
-    """Names of the options that this call of Snakemake was given, as it reads them itself.
+def _options(arguments: Sequence[str]) -> dict[str, Any]:
+    """Options that this call of Snakemake was given, as it reads them itself.
 
     Flags may be bundled (`-np`) or come from a profile, so the words alone do not say.
     """
@@ -148,9 +214,27 @@ def _options(arguments: Sequence[str]) -> set[str]:
             _, options = parse_args(list(arguments))
     except (SystemExit, Exception):
         # Snakemake was called from Python: the words are those of another program.
-        return set()
-    given = {name for name, value in vars(options).items() if value}
-    return given - {"report"} if "report_after_run" in given else given
+        return {}
+    given = {name: value for name, value in vars(options).items() if value}
+    if "report_after_run" in given:
+        given.pop("report", None)
+    return given
+
+
+def _stacks_of_the_run(plan: Plan) -> dict[str, list[tuple[Node, ...]]] | None:
+    """What the run that started this process grouped, though some is complete by now.
+
+    None where no run has said so, or it was about another plan.
+    """
+    nodes = {(node.stage, node.key): node for node in plan.nodes}
+    try:
+        keys = json.loads(STACKS.read_text(encoding="utf-8"))
+        return {
+            stage: [tuple(nodes[stage, key] for key in members) for members in each]
+            for stage, each in keys.items()
+        }
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _from_here(path: Path) -> Path:

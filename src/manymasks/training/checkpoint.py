@@ -1,4 +1,8 @@
-"""Weights on disk, and the state from which a killed training goes on to the same bits."""
+"""Weights on disk, and the state from which a killed training goes on to the same bits.
+
+A file holds one member, without the model axis: it does not matter in which stack, or in which
+slot of it, a member was trained, nor in which it goes on.
+"""
 
 import json
 import os
@@ -7,15 +11,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
+
+from manymasks.models.transformer import Transformer
 
 
 @dataclass
 class Progressed:
-    """How far a training has come, beside its weights and moments."""
+    """How far a member's training has come, beside its weights and moments."""
 
     step: int = 0
     seconds: float = 0.0
@@ -27,48 +32,47 @@ class Progressed:
     failed_step: int | None = None
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the weights, float32, as safetensors, whole or not at all."""
-    _save(dict(model.named_parameters()), {}, path)
+Moments = Mapping[str, Mapping[str, Tensor]]
+"""What an optimiser remembers of each weight by its name, such as `exp_avg`."""
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Read weights written by `save_weights` into a model of the same shape."""
-    with safe_open(path, framework="pt") as file, torch.no_grad():
-        for name, weight in model.named_parameters():
+def save_weights(model: Transformer, member: int, path: Path) -> None:
+    """Write a member's weights, float32, as safetensors, whole or not at all."""
+    _save(model.weights_of(member), {}, path)
+
+
+def load_weights(model: Transformer, member: int, path: Path) -> None:
+    """Read weights written by `save_weights` into a member of a model of the same shape."""
+    with safe_open(path, framework="pt") as file:
+        for name, weight in model.weights_of(member).items():
             weight.copy_(file.get_tensor(name))
 
 
 def save_state(
-    model: nn.Module, optimizer: torch.optim.Optimizer, progressed: Progressed, path: Path
+    weights: Mapping[str, Tensor], moments: Moments, progressed: Progressed, path: Path
 ) -> None:
-    """Write weights, moments and progress in one file, whole or not at all."""
-    tensors: dict[str, Tensor] = {}
-    for name, weight in model.named_parameters():
-        moments = optimizer.state[weight]
-        tensors[f"weight/{name}"] = weight
-        tensors[f"first/{name}"] = moments["exp_avg"]
-        tensors[f"second/{name}"] = moments["exp_avg_sq"]
+    """Write a member's weights, moments and progress in one file, whole or not at all."""
+    tensors = {f"weight/{name}": weight for name, weight in weights.items()}
+    for name, remembered in moments.items():
+        tensors |= {f"{what}/{name}": tensor for what, tensor in remembered.items()}
     _save(tensors, {"progressed": json.dumps(asdict(progressed))}, path)
 
 
-def load_state(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> Progressed:
-    """Read a state written by `save_state` into model and optimizer."""
-    with safe_open(path, framework="pt") as file, torch.no_grad():
-        progressed = Progressed(**json.loads(file.metadata()["progressed"]))
-        for name, weight in model.named_parameters():
+def load_state(weights: Mapping[str, Tensor], moments: Moments, path: Path) -> Progressed:
+    """Read a state written by `save_state` into weights and moments."""
+    with safe_open(path, framework="pt") as file:
+        for name, weight in weights.items():
             weight.copy_(file.get_tensor(f"weight/{name}"))
-            optimizer.state[weight] = {
-                "step": torch.tensor(float(progressed.step), device=weight.device),
-                "exp_avg": file.get_tensor(f"first/{name}").to(weight.device),
-                "exp_avg_sq": file.get_tensor(f"second/{name}").to(weight.device),
-            }
-    return progressed
+        for name, remembered in moments.items():
+            for what, tensor in remembered.items():
+                tensor.copy_(file.get_tensor(f"{what}/{name}"))
+        return Progressed(**json.loads(file.metadata()["progressed"]))
 
 
 def _save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # A member's weights are a slice of its stack's: a copy has a storage of its own.
+    plain = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     try:
         save_file(plain, temporary, metadata)
         with temporary.open("rb") as file:

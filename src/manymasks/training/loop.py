@@ -1,112 +1,140 @@
-"""The training loop: one member from its seeds to its weights.
+"""The training loop: a stack of members from their seeds to their weights.
 
-A step is a pure function of the weights, the moments and the step's number: there is no
-dropout, and the windows of a step follow from the data order's seed. So a state saved at any
-step leads to the same final bits as a run that was never interrupted.
+A step is a pure function of a member's weights, moments and step: there is no dropout, and its
+windows follow from its own seed. So a state saved at any step leads to the same final bits as
+a run that was never interrupted, in whatever company: members of a stack share nothing but the
+time they are computed in, and each may be at a step of its own.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from manymasks.config.study import Training
 from manymasks.models.transformer import Transformer
 from manymasks.training.checkpoint import Progressed, load_state, save_state
+from manymasks.training.optimizer import Optimizer
 from manymasks.training.schedule import learning_rate
-
-EPSILON = 1e-8
 
 
 def train(
     model: Transformer,
     settings: Training,
-    windows_of: Callable[[int], Tensor],
+    rates: Sequence[float],
+    windows_of: Callable[[Sequence[int]], Tensor],
     select: Tensor,
     *,
-    state: Path,
+    states: Sequence[Path],
     checkpoint_seconds: float,
     on_step: Callable[[int, str], None],
-) -> Progressed:
-    """Train a model in place.
+    past: Transformer | None = None,
+) -> list[Progressed]:
+    """Train a stack in place.
 
     Args:
-        model: on its device, initialised; its weights are overwritten by a saved state.
-        settings: budget and optimiser.
-        windows_of: step -> (batch, context + 1) token ids on the model's device.
-        select: (windows, context + 1) token ids scored for the select curve.
-        state: file to go on from and to save to.
+        model: on its device, initialised; weights are overwritten by saved states.
+        settings: budget and optimiser, the same for all.
+        rates: each member's peak learning rate.
+        windows_of: each member's step -> (members, batch, context + 1) token ids on the device.
+        select: (windows, context + 1) token ids scored for the select curves.
+        states: each member's file to go on from and to save to.
         checkpoint_seconds: seconds between two saved states.
-        on_step: told the steps done and the loss so far, in words.
+        on_step: told the steps done, summed over members, and the loss so far, in words.
+        past: for members whose route is `local`, the stack whose earlier positions they see.
 
     Returns:
-        The curve, one row per point and split, the seconds taken in all runs, and
-        `failed_step` if a loss or gradient was not finite: then the training stopped there.
+        For each member its curve, one row per point and split, its share of the seconds taken
+        in all runs, and `failed_step` if a loss or gradient was not finite: there its
+        updates stopped, while its slot stayed.
     """
-    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in model.parameters() if weight.ndim == 1]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ],
-        betas=(settings.beta1, settings.beta2),
-        eps=EPSILON,
-        fused=True,
-    )
-    progressed = load_state(model, optimizer, state) if state.exists() else Progressed()
-    progressed.earlier_seconds = progressed.seconds
-    began = time.monotonic()
-    saved = began
-    while progressed.step < settings.steps and progressed.failed_step is None:
-        step = progressed.step
-        rate = learning_rate(step, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        windows = windows_of(step)
-        loss = mean_nats(model, windows)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        nats = loss.item()
-        if not (math.isfinite(nats) and math.isfinite(norm.item())):
-            progressed.failed_step = step
-            break
-        optimizer.step()
+    members = range(model.members)
+    weights = [model.weights_of(member) for member in members]
+    optimizers = [Optimizer(each, settings) for each in weights]
+    progressed = [Progressed() for _ in members]
+    for member, state in enumerate(states):
+        if state.exists():
+            moments = optimizers[member].moments
+            progressed[member] = load_state(weights[member], moments, state)
+            optimizers[member].begin(progressed[member].step)
+            progressed[member].earlier_seconds = progressed[member].seconds
+    began = saved = time.monotonic()
 
-        progressed.step += 1
-        progressed.since += 1
-        progressed.loss_sum += nats
-        progressed.norm_sum += norm.item()
-        if progressed.step % settings.curve_every == 0 or progressed.step == settings.steps:
-            _add_points(progressed, model, settings, select, rate)
-            if not math.isfinite(progressed.curve[-1]["nats"] or math.nan):
-                # The step itself went wrong: the loss before it was still finite.
-                progressed.failed_step = step
+    def running() -> list[int]:
+        return [
+            member
+            for member in members
+            if progressed[member].failed_step is None and progressed[member].step < settings.steps
+        ]
+
+    while at_work := running():
+        windows = windows_of([min(each.step, settings.steps - 1) for each in progressed])
+        losses = model.nats(windows, _inputs(past, windows))
+        model.zero_grad(set_to_none=True)
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        nats = losses.tolist()
+        for member in at_work:
+            mine = progressed[member]
+            rate = learning_rate(mine.step, settings, rates[member])
+            grads = model.gradients_of(member)
+            norm = optimizers[member].step(grads, rate).item() if math.isfinite(nats[member]) else 0
+            if not (math.isfinite(nats[member]) and math.isfinite(norm)):
+                mine.failed_step = mine.step
+                continue
+            mine.step += 1
+            mine.since += 1
+            mine.loss_sum += nats[member]
+            mine.norm_sum += norm
+        scored = [member for member in at_work if _is_point(progressed[member], settings)]
+        if scored:
+            found = _select_nats(model, select, settings.batch, past)
+            for member in scored:
+                rate = learning_rate(progressed[member].step - 1, settings, rates[member])
+                _add_points(progressed[member], settings, found[member], rate)
         now = time.monotonic()
-        progressed.seconds = progressed.earlier_seconds + now - began
-        on_step(progressed.step, f"loss {nats:.3f}")
+        for member in at_work:
+            spent = (now - began) / len(members)
+            progressed[member].seconds = progressed[member].earlier_seconds + spent
+        on_step(sum(each.step for each in progressed), f"loss {nats[at_work[0]]:.3f}")
         if now - saved >= checkpoint_seconds:
-            save_state(model, optimizer, progressed, state)
+            for member in at_work:
+                if progressed[member].failed_step is None:
+                    moments = optimizers[member].moments
+                    save_state(weights[member], moments, progressed[member], states[member])
             saved = now
     return progressed
 
 
-def mean_nats(model: Transformer, windows: Tensor) -> Tensor:
-    """Mean next-token loss, nats per token, of (batch, context + 1) token ids."""
-    logits = model(windows[:, :-1])
-    return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
-
-
-def _add_points(
-    progressed: Progressed, model: Transformer, settings: Training, select: Tensor, rate: float
-) -> None:
+def _inputs(past: Transformer | None, windows: Tensor) -> list[Tensor] | None:
+    if past is None:
+        return None
     with torch.no_grad():
-        parts = [mean_nats(model, part) * len(part) for part in torch.split(select, settings.batch)]
+        return past.inputs(windows[..., :-1])
+
+
+def _is_point(progressed: Progressed, settings: Training) -> bool:
+    """Whether the step just done is one of the curve's."""
+    if progressed.failed_step is not None:
+        return False
+    return progressed.step % settings.curve_every == 0 or progressed.step == settings.steps
+
+
+def _select_nats(
+    model: Transformer, select: Tensor, batch: int, past: Transformer | None
+) -> list[float]:
+    """Mean loss of each member on (windows, context + 1) token ids, nats per token."""
+    total = torch.zeros(model.members, dtype=torch.float64, device=select.device)
+    with torch.no_grad():
+        for part in torch.split(select, batch):
+            windows = part.expand(model.members, -1, -1)
+            total += model.nats(windows, _inputs(past, windows)).double() * len(part)
+    return (total / len(select)).tolist()
+
+
+def _add_points(progressed: Progressed, settings: Training, nats: float, rate: float) -> None:
     point = {
         "step": progressed.step,
         "tokens": progressed.step * settings.batch * settings.context,
@@ -118,7 +146,9 @@ def _add_points(
         "nats": progressed.loss_sum / progressed.since,
         "gradient_norm": progressed.norm_sum / progressed.since,
     }
-    nats = torch.stack(parts).double().sum().item() / len(select)
+    if not math.isfinite(nats):
+        # The step itself went wrong: the loss before it was still finite.
+        progressed.failed_step = progressed.step - 1
     # What is not a number has no place in a manifest or a table.
     finite = nats if math.isfinite(nats) else None
     progressed.curve += [train_row, {**point, "split": "select", "nats": finite}]

@@ -3,7 +3,7 @@
 from manymasks.config.study import Training
 
 
-def learning_rate(step: int, settings: Training) -> float:
+def learning_rate(step: int, settings: Training, peak: float) -> float:
     """Learning rate of a step, counted from 0.
 
     Rises linearly to the peak over the first `warmup` share of the steps, stays, and falls
@@ -16,4 +16,4 @@ def learning_rate(step: int, settings: Training) -> float:
         factor = (step + 1) / rising
     elif step >= settings.steps - falling:
         factor = (settings.steps - step) / (falling + 1)
-    return settings.learning_rate * factor
+    return peak * factor

@@ -1,0 +1,367 @@
+"""The parts of a transformer, each one step of autograd with its gradients written out.
+
+Tensors are features first, (members, features, tokens), where tokens are the positions of all
+windows of a batch one after another. So every matrix product has the weights on its left, and
+everything else is long rows: on a CPU that, and not making what is not needed, is most of the
+difference between this and the same network written with stock layers.
+
+Weights carry the model axis too. On a CPU, which gains nothing by it, a stack is taken `apart`
+and its members are computed one after another: so a member's bits do not depend on how many
+companions it has.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from manymasks.models.attention import Gradients, Route, attend, attend_backward, runs_of
+
+EPSILON = 1e-6
+CHUNK = 512
+"""Tokens whose logits are held at once while the loss is made: they should stay in the cache."""
+
+
+def product(
+    left: Tensor, right: Tensor, onto: Tensor | None = None, *, bf16: bool = False
+) -> Tensor:
+    """(members, a, b) @ (members, b, c), added to `onto` (members, a, c) where it is given.
+
+    With `bf16` both factors and the product are rounded to bfloat16, sums are float32, and what
+    is returned is of the type it was: nothing else in the network is computed in bfloat16.
+    """
+    if bf16:
+        found = product(left.bfloat16(), right.bfloat16()).to(left.dtype)
+        return found if onto is None else found.add_(onto)
+    if len(left) == 1:
+        one = left[0], right[0]
+        return (torch.mm(*one) if onto is None else torch.addmm(onto[0], *one)).unsqueeze(0)
+    return torch.bmm(left, right) if onto is None else torch.baddbmm(onto, left, right)
+
+
+def apart(
+    part: Callable[..., Tensor],
+    own: Sequence[Tensor | Sequence[Any] | None],
+    shared: Sequence[Any] = (),
+) -> Tensor:
+    """A part of the network, computed member by member on a CPU and at once elsewhere.
+
+    Args:
+        part: takes `own` and then `shared`, and returns a tensor with a model axis.
+        own: tensors with a model axis, the first among them, or what has an entry a member.
+        shared: what is the same for all members.
+    """
+    first = own[0]
+    assert isinstance(first, Tensor)
+    if len(first) == 1 or first.device.type != "cpu":
+        return part(*own, *shared)
+    alone = zip(*(_each(entries, len(first)) for entries in own), strict=True)
+    return torch.cat([part(*mine, *shared) for mine in alone])
+
+
+def _each(entries: Tensor | Sequence[Any] | None, count: int) -> Sequence[Any]:
+    if isinstance(entries, Tensor):
+        return torch.split(entries, 1)
+    return [entries and entries[member : member + 1] for member in range(count)]
+
+
+# -------------------------------------------------------------------------------- the norm
+
+
+def normalise(x: Tensor) -> tuple[Tensor, Tensor]:
+    """RMSNorm without its gain (Zhang & Sennrich 2019).
+
+    Args:
+        x: (members, features, tokens).
+
+    Returns:
+        x over the root mean square of its features, and one over that, (members, 1, tokens).
+    """
+    scale = (x * x).mean(1, keepdim=True).add_(EPSILON).rsqrt_()
+    return x * scale, scale
+
+
+def _normalise_backward(
+    grad: Tensor, unit: Tensor, scale: Tensor, gain: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of x and of the gain, from that of gain * unit; `grad` is overwritten."""
+    along = grad * unit
+    d_gain = along.sum(2)
+    mean = product(gain.unsqueeze(1), along).div_(unit.shape[1])
+    grad.mul_(gain.unsqueeze(2)).sub_(unit * mean).mul_(scale)
+    return grad, d_gain
+
+
+# --------------------------------------------------------------------------------- the parts
+
+
+class AttentionPart(torch.autograd.Function):
+    """x + W_O attention(norm(x)), with gradients as each member's route has them.
+
+    Inputs: x (members, d, tokens); gain (members, d); W_Q, W_K, W_V, W_O (members, d, d); past,
+    for members whose route is `local` the normalised inputs (members, d, tokens) of another
+    model's layer; routes, one a member; the table of `rotary_table`; heads; whether the products
+    with weights are bfloat16.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gain: Tensor,
+        W_Q: Tensor,
+        W_K: Tensor,
+        W_V: Tensor,
+        W_O: Tensor,
+        past: Tensor | None,
+        routes: Sequence[Route],
+        rotary: Tensor,
+        heads: int,
+        bf16: bool,
+    ) -> Tensor:
+        unit, scale = normalise(x)
+        weights = torch.cat((W_V, W_K, W_Q), 1)
+        vkq = by_head(product(weights * gain.unsqueeze(1), unit, bf16=bf16), "vkq", rotary, heads)
+        read = None
+        if past is not None:
+            read = by_head(
+                product(weights[:, : 2 * x.shape[1]], past, bf16=bf16), "vk", rotary, heads
+            )
+        found = torch.empty_like(vkq[:, 0])
+        logs = []
+        for route, run in runs_of(routes):
+            v, k, q = vkq[run].unbind(1)
+            if route.gradient == "bigram":
+                found[run], lse = v, v.new_empty(len(v), 0, 0)
+            elif route.gradient == "local":
+                assert read is not None, "a member whose route is local needs a past"
+                past_v, past_k = read[run].unbind(1)
+                found[run], lse = attend(q, past_k, past_v, (k, v))
+            else:
+                found[run], lse = attend(q, k, v)
+            logs.append(lse)
+        out = by_feature(found.unsqueeze(1), "v", rotary, heads)
+        ctx.save_for_backward(
+            unit, scale, gain, weights, W_O, rotary, vkq, found, out, past, read, *logs
+        )
+        ctx.heads, ctx.routes, ctx.bf16 = heads, routes, bf16
+        return product(W_O, out, x, bf16=bf16)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        unit, scale, gain, weights, W_O, rotary, vkq, found, out, past, read, *logs = (
+            ctx.saved_tensors
+        )
+        (grad,) = grads
+        d, heads, bf16 = unit.shape[1], ctx.heads, ctx.bf16
+        d_W_O = product(grad, out.mT, bf16=bf16)
+        d_found = by_head(product(W_O.mT, grad, bf16=bf16), "v", rotary, heads)[:, 0]
+        d_unit = torch.empty_like(unit)
+        d_Q, d_K, d_V = torch.split(torch.empty_like(weights), d, 1)
+        for (route, run), lse in zip(runs_of(ctx.routes), logs, strict=True):
+            of_past = read[run] if route.gradient == "local" else None
+            given = _routed(route, d_found[run], vkq[run], found[run], lse, of_past)
+            # Kinds of what positions own: values, keys, queries. Kinds of what was read: queries,
+            # keys, values. They share the queries, and where a route does not part them, all.
+            rows = by_feature(given, "vkqkv"[: given.shape[1]], rotary, heads)
+            own, parted = rows[:, : 3 * d], rows.shape[1] > 3 * d
+            d_unit[run] = product(weights[run].mT, own, bf16=bf16)
+            source = rows[:, 2 * d :] if parted and of_past is None else own
+            parts = torch.split(
+                product(source, unit[run].mT, bf16=bf16) * gain[run].unsqueeze(1), d, 1
+            )
+            targets = (d_V, d_K, d_Q) if source is own else (d_Q, d_K, d_V)
+            for target, part in zip(targets, parts, strict=True):
+                target[run] = part
+            if of_past is not None:
+                parts = torch.split(product(rows[:, 3 * d :], past[run].mT, bf16=bf16), d, 1)
+                for target, part in zip((d_K, d_V), parts, strict=True):
+                    target[run] += part
+        d_x, d_gain = _normalise_backward(d_unit, unit, scale, gain)
+        return d_x.add_(grad), d_gain, d_Q, d_K, d_V, d_W_O, None, None, None, None, None
+
+
+def _routed(
+    route: Route, grad: Tensor, vkq: Tensor, out: Tensor, lse: Tensor, read: Tensor | None
+) -> Tensor:
+    """Gradients of what attention was given, (members, kinds, heads x batch, head, positions).
+
+    Values, keys and queries as positions own them; then, where the route parts them, keys and
+    values as they were read.
+    """
+    if route.gradient == "bigram":
+        given = torch.zeros_like(vkq)
+        given[:, 0] = grad
+        return given
+    keeps = route.keeps
+    kinds = 5 if keeps is not None and keeps < 1 else 3
+    given = vkq.new_empty(vkq.shape[0], kinds, *vkq.shape[2:])
+    own_v, own_k, d_q = given[:, :3].unbind(1)
+    read_k, read_v = given[:, 3:].unbind(1) if kinds == 5 else (own_k, own_v)
+    into = Gradients(d_q, (read_k, read_v), (own_k, own_v))
+    v, k, q = vkq.unbind(1)
+    if read is None:
+        attend_backward(grad, q, k, v, out, lse, into, keeps)
+    else:
+        past_v, past_k = read.unbind(1)
+        attend_backward(grad, q, past_k, past_v, out, lse, into, keeps, (k, v))
+    return given
+
+
+class MlpPart(torch.autograd.Function):
+    """x + W_out f(W_in norm(x)).
+
+    Inputs: x (members, d, tokens); gain (members, d); W_in (members, hidden, d); W_out (members,
+    d, hidden); whether f is GELU (its tanh form) or the squared ReLU; whether
+    products are bfloat16.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gain: Tensor, W_in: Tensor, W_out: Tensor, gelu: bool, bf16: bool
+    ) -> Tensor:
+        unit, scale = normalise(x)
+        before = product(W_in * gain.unsqueeze(1), unit, bf16=bf16)
+        share = _gelu_share(before) if gelu else F.relu(before)
+        after = before * share
+        ctx.save_for_backward(unit, scale, gain, W_in, W_out, before, share, after)
+        ctx.gelu, ctx.bf16 = gelu, bf16
+        return product(W_out, after, x, bf16=bf16)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        unit, scale, gain, W_in, W_out, before, share, after = ctx.saved_tensors
+        (grad,) = grads
+        bf16 = ctx.bf16
+        d_W_out = product(grad, after.mT, bf16=bf16)
+        d_before = product(W_out.mT, grad, bf16=bf16)
+        d_before.mul_(_gelu_slope(before, share, after) if ctx.gelu else share * 2)
+        d_W_in = product(d_before, unit.mT, bf16=bf16) * gain.unsqueeze(1)
+        d_x, d_gain = _normalise_backward(product(W_in.mT, d_before, bf16=bf16), unit, scale, gain)
+        return d_x.add_(grad), d_gain, d_W_in, d_W_out, None, None
+
+
+# GELU in its tanh form (Hendrycks & Gimpel 2016), x (1 + tanh u) / 2 with u = x (A + B x^2) / 2,
+# is x sigmoid(2u), and on a CPU a sigmoid costs a tenth of a tanh.
+A = 2 * math.sqrt(2 / math.pi)
+B = 0.044715 * A
+
+
+def _gelu_share(x: Tensor) -> Tensor:
+    """GELU(x) / x."""
+    return torch.addcmul(x.new_tensor(A), x, x, value=B).mul_(x).sigmoid_()
+
+
+def _gelu_slope(x: Tensor, share: Tensor, gelu: Tensor) -> Tensor:
+    """The derivative of x share: share + gelu (1 - share) d(2u)/dx."""
+    steepness = torch.addcmul(x.new_tensor(A), x, x, value=3 * B)
+    return steepness.mul_(torch.addcmul(gelu, gelu, share, value=-1)).add_(share)
+
+
+class NatsPart(torch.autograd.Function):
+    """Mean next-token loss of each member, in nats, from the last residual stream.
+
+    The logits are made, turned into their own gradient and used up `CHUNK` tokens at a time:
+    they are never all there. So the gradients are made on the way forward.
+
+    Inputs: x (members, d, tokens); gain (members, d); W_U (members, vocabulary, d); targets
+    (members, tokens); whether gradients will be wanted; whether
+    their products are bfloat16: logits are float32. Output: (members,).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gain: Tensor, W_U: Tensor, targets: Tensor, learns: bool, bf16: bool
+    ) -> Tensor:
+        members, _, tokens = x.shape
+        unit, scale = normalise(x)
+        weights = W_U * gain.unsqueeze(1)
+        d_unit, d_weights = torch.empty_like(unit), torch.zeros_like(W_U.mT)
+        nats = unit.new_zeros(members)
+        for begin in range(0, tokens, CHUNK):
+            here = unit[..., begin : begin + CHUNK]
+            target = targets[:, begin : begin + CHUNK].unsqueeze(2)
+            logits = product(here.mT, weights.mT)
+            highest = logits.amax(2, keepdim=True)
+            scored = logits.gather(2, target)
+            p = torch.softmax(logits, 2, out=logits)
+            # The most likely token's probability is 1 over the sum of exp(logit - highest).
+            nats += (highest - scored - p.amax(2, keepdim=True).log_()).sum((1, 2))
+            if learns:
+                p.scatter_add_(2, target, p.new_full((1, 1, 1), -1.0).expand(target.shape))
+                d_unit[..., begin : begin + CHUNK] = product(W_U.mT, p.mT, bf16=bf16)
+                d_weights = product(here, p, d_weights, bf16=bf16)
+        ctx.save_for_backward(unit, scale, gain, d_unit, d_weights)
+        return nats / tokens
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        unit, scale, gain, d_unit, d_weights = ctx.saved_tensors
+        share = (grads[0] / unit.shape[2]).view(-1, 1, 1)
+        d_x, d_gain = _normalise_backward(d_unit * share, unit, scale, gain)
+        return d_x, d_gain, d_weights.mT * gain.unsqueeze(1) * share, None, None, None
+
+
+def logits_of(x: Tensor, gain: Tensor, W_U: Tensor) -> Tensor:
+    """(members, d, tokens) of the last residual stream to (members, tokens, vocabulary)."""
+    unit, _ = normalise(x)
+    return product(unit.mT, (W_U * gain.unsqueeze(1)).mT)
+
+
+# ----------------------------------------------------------------------- heads and positions
+
+
+def rotary_table(context: int, head: int, base: float = 10_000.0) -> Tensor:
+    """Cosines and sines of rotary positions (Su et al. 2021): float64, (2, head / 2, context)."""
+    frequencies = base ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
+    angles = frequencies[:, None] * torch.arange(context, dtype=torch.float64)
+    return torch.stack((angles.cos(), angles.sin()))
+
+
+def by_head(x: Tensor, kinds: str, table: Tensor, heads: int) -> Tensor:
+    """From features to heads: keys and queries turned to their positions, queries scaled.
+
+    Args:
+        x: (members, kinds x d, tokens).
+        kinds: what its rows are, a letter for each d of them: v, k or q.
+        table: that of `rotary_table`, as long as a window.
+        heads: how many.
+
+    Returns:
+        (members, kinds, heads x batch, head dimension, positions).
+    """
+    members, _, tokens = x.shape
+    _, half, positions = table.shape
+    shape = members, len(kinds), heads, 2 * half, tokens // positions, positions
+    source = x.view(shape).transpose(3, 4)
+    found = x.new_empty(source.shape)
+    for kind, of in enumerate(kinds):
+        _turn(source[:, kind], found[:, kind], of, table, back=False)
+    return found.flatten(2, 3)
+
+
+def by_feature(x: Tensor, kinds: str, table: Tensor, heads: int) -> Tensor:
+    """What `by_head` makes, back to (members, kinds x d, tokens): its gradient."""
+    members, _, both, head, positions = x.shape
+    source = x.view(members, len(kinds), heads, both // heads, head, positions)
+    found = x.new_empty(members, len(kinds), heads, head, both // heads, positions)
+    for kind, of in enumerate(kinds):
+        _turn(source[:, kind], found[:, kind].transpose(2, 3), of, table, back=True)
+    return found.view(members, len(kinds) * heads * head, -1)
+
+
+def _turn(source: Tensor, target: Tensor, kind: str, table: Tensor, *, back: bool) -> None:
+    """Each pair (x_n, x_{n + head/2}) of (..., head, positions), turned by its angle."""
+    if kind == "v":
+        target.copy_(source)
+        return
+    half = table.shape[1]
+    cos, sin = table / math.sqrt(2 * half) if kind == "q" else table
+    first, second = source[..., :half, :], source[..., half:, :]
+    sign = -1 if back else 1
+    one, two = target[..., :half, :], target[..., half:, :]
+    torch.mul(first, cos, out=one).addcmul_(second, sin, value=-sign)
+    torch.mul(second, cos, out=two).addcmul_(first, sin, value=sign)

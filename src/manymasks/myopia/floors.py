@@ -1,0 +1,134 @@
+"""Unigram and bigram counts of the train split: what is reached without any context, or with
+one token of it. They are the floors that models are held against.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from manymasks.statistics.documents import FloatArray
+
+Int64 = npt.NDArray[np.int64]
+
+FLOORS = ("unigram", "bigram")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each token, and each pair of neighbours, was seen.
+
+    A pair (h, w) is the code h * vocabulary + w; `pairs` has those seen, rising, and
+    `pair_counts` how often, so memory grows with the pairs seen and not with their square.
+    """
+
+    vocabulary: int
+    tokens: Int64
+    """(vocabulary,) how often each token was a target."""
+    pairs: Int64
+    pair_counts: Int64
+
+    @cached_property
+    def before(self) -> Int64:
+        """(vocabulary,) c(h): how often each token had one after it."""
+        sums = np.bincount(self.pairs // self.vocabulary, self.pair_counts, self.vocabulary)
+        return sums.astype(np.int64)
+
+    @cached_property
+    def followers(self) -> Int64:
+        """(vocabulary,) T(h): how many different tokens were seen after each."""
+        return np.bincount(self.pairs // self.vocabulary, minlength=self.vocabulary)
+
+    def unigram(self, targets: Int64) -> FloatArray:
+        """Probability of each target, add-one (Laplace): (c(w) + 1) / (N + V)."""
+        total = float(self.tokens.sum() + self.vocabulary)
+        return np.asarray((self.tokens[targets] + 1) / total, dtype=np.float64)
+
+    def bigram(self, previous: Int64, targets: Int64) -> FloatArray:
+        """Probability of each target after the token before it, Witten-Bell interpolated.
+
+        p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, which is
+        all there is where h was never seen. Witten & Bell (1991), method C, in the interpolated
+        form of Chen & Goodman (1998, section 2.5). Arrays of one shape (n,).
+        """
+        codes = previous * self.vocabulary + targets
+        seen = np.zeros(codes.shape, dtype=np.int64)
+        if self.pairs.size:
+            place = np.minimum(np.searchsorted(self.pairs, codes), self.pairs.size - 1)
+            seen = np.where(self.pairs[place] == codes, self.pair_counts[place], 0)
+        lower, types = self.unigram(targets), self.followers[previous]
+        all_seen = self.before[previous] + types
+        found = (seen + types * lower) / np.maximum(all_seen, 1)
+        return np.asarray(np.where(all_seen > 0, found, lower), dtype=np.float64)
+
+
+def count(runs: Iterable[Int64], vocabulary: int) -> Counts:
+    """Counts of runs of tokens: each is predicted from the one before it in its run.
+
+    A run's first token is no target. Pairs not yet merged are bounded by those merged and by
+    the length of a run. Raises ValueError for tokens outside the vocabulary.
+    """
+    tokens = np.zeros(vocabulary, dtype=np.int64)
+    pairs, counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    waiting: list[tuple[Int64, Int64]] = []
+    size = 0
+    for run in runs:
+        if run.size and not 0 <= int(run.min()) <= int(run.max()) < vocabulary:
+            raise ValueError(
+                f"tokens from {run.min()} to {run.max()}, outside the vocabulary of {vocabulary}"
+            )
+        tokens += np.bincount(run[1:], minlength=vocabulary)
+        new = np.unique(run[:-1] * vocabulary + run[1:], return_counts=True)
+        waiting.append((new[0], new[1].astype(np.int64)))
+        size += new[0].size
+        if size > pairs.size:
+            pairs, counts = _merged([(pairs, counts), *waiting])
+            waiting, size = [], 0
+    pairs, counts = _merged([(pairs, counts), *waiting])
+    return Counts(vocabulary, tokens, pairs, counts)
+
+
+def score(
+    counts: Counts,
+    documents: Sequence[Int64],
+    *,
+    context: int,
+    end_of_text: int,
+    edges: Sequence[int],
+) -> tuple[dict[str, FloatArray], Int64]:
+    """Score each token of each document once, at the positions that models are scored at.
+
+    Args:
+        counts: of the train split.
+        documents: token ids of each, its end of text included.
+        context: tokens of a window; windows follow each other without a gap.
+        end_of_text: what a document's first token is predicted from.
+        edges: where buckets of positions begin, rising from 0.
+
+    Returns:
+        For each floor (documents, buckets) summed loss in nats, and the tokens scored.
+    """
+    shape = len(documents), len(edges)
+    nats = {floor: np.zeros(shape) for floor in FLOORS}
+    tokens = np.zeros(shape, dtype=np.int64)
+    of_position = np.searchsorted(np.asarray(edges), np.arange(context), side="right") - 1
+    for i, document in enumerate(documents):
+        previous = np.concatenate(([end_of_text], document[:-1]))
+        bucket = of_position[np.arange(len(document)) % context]
+        tokens[i] = np.bincount(bucket, minlength=len(edges))
+        probabilities = (counts.unigram(document), counts.bigram(previous, document))
+        for floor, p in zip(FLOORS, probabilities, strict=True):
+            nats[floor][i] = np.bincount(bucket, -np.log(p), minlength=len(edges))
+    return nats, tokens
+
+
+def _merged(parts: Sequence[tuple[Int64, Int64]]) -> tuple[Int64, Int64]:
+    """Codes and how often each was seen, from parts that may share codes."""
+    codes = np.concatenate([part[0] for part in parts])
+    amounts = np.concatenate([part[1] for part in parts])
+    found, place = np.unique(codes, return_inverse=True)
+    sums = np.zeros(found.size, dtype=np.int64)
+    np.add.at(sums, place, amounts)
+    return found, sums

@@ -1,0 +1,146 @@
+"""What figures share: the queries they draw, their style, colours and panels.
+
+Same database, same bytes: SVGs carry no date and no random identifiers. Colours are those of
+Okabe and Ito (2008), which people with any colour vision can tell apart.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure, FigureBase
+
+Row = dict[str, Any]
+
+WIDTH = 8.6
+"""Inches of a figure that takes the whole width of the page."""
+_QUERIES = Path(__file__).parent / "queries"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vPX"
+INK, MUTED, GRID = "#24292f", "#6b7280", "#e5e7eb"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9ca3af",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "figure.titlesize": 10.5,
+    "figure.titleweight": "bold",
+}
+
+
+def query(name: str) -> str:
+    """The text of report/queries/<name>.sql."""
+    return (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
+    """What a query returns, a dictionary a row."""
+    answer = connection.execute(sql)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def draw_figure(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    draw: Callable[[FigureBase, list[Row]], None],
+    inches: Callable[[list[Row]], tuple[float, float]],
+) -> tuple[str, str]:
+    """Draw the answer of a query; (SVG, query), the SVG empty where there are no rows."""
+    sql = query(name)
+    rows = records(connection, sql)
+    if not rows:
+        return "", sql
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"manymasks-{name}"}):
+        figure = Figure(figsize=inches(rows), layout="constrained", facecolor="white")
+        draw(figure, rows)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": "manymasks"})
+    return text.getvalue(), sql
+
+
+def panels_of(figure: FigureBase, count: int, *, sharey: bool = False) -> list[Axes]:
+    """A row of panels, or several rows of at most three."""
+    across = min(count, 3)
+    down = -(-count // across)
+    grid = np.ravel(figure.subplots(down, across, sharey=sharey, squeeze=False))
+    for unused in grid[count:]:
+        unused.remove()
+    return list(grid[:count])
+
+
+def grouped(rows: list[Row], *names: str) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    """Rows by the values of some columns, in the order in which the values first come."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return list(groups.items())
+
+
+def columns(rows: list[Row], *names: str) -> Iterator[Any]:
+    """An array for each column, NaN for what is not known."""
+    for name in names:
+        yield np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
+
+
+def finite(rows: list[Row], *names: str) -> Any:
+    """The finite values of some columns, in one array."""
+    values = np.concatenate([np.empty(0), *columns(rows, *names)])
+    return values[np.isfinite(values)]
+
+
+def ordered(rows: list[Row], name: str) -> list[str]:
+    """Distinct values, `causal` and `myopic` first: these have one colour in all figures."""
+    first = ("causal", "myopic")
+    return sorted({row[name] for row in rows}, key=lambda value: (value not in first, value))
+
+
+def sizes_of(rows: list[Row]) -> list[str]:
+    """Sizes, the smallest model first."""
+    weights = {row["size"]: row["parameters"] or 0 for row in rows}
+    return sorted(weights, key=lambda size: (weights[size], size))
+
+
+def only_one(rows: list[Row], name: str) -> bool:
+    """Whether a column has one value only."""
+    return len({row[name] for row in rows}) == 1
+
+
+def prefix(rows: list[Row], name: str, value: str) -> str:
+    """The value as the beginning of a title, where there is more than one to tell apart."""
+    return "" if only_one(rows, name) else f"{value}, "
+
+
+def colour_of(variant: str, variants: list[str]) -> str:
+    """The colour of a variant among those of its figure."""
+    distinct = list(dict.fromkeys(variants))
+    return COLOURS[distinct.index(variant) % len(COLOURS)]
+
+
+def tint(colour: str, size: str, sizes: list[str]) -> tuple[float, float, float]:
+    """Smaller models are drawn lighter."""
+    share = 0.5 * (1 - sizes.index(size) / max(len(sizes) - 1, 1)) if len(sizes) > 1 else 0.0
+    r, g, b = (channel + (1 - channel) * share for channel in to_rgb(colour))
+    return r, g, b

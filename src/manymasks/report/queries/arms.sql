@@ -1,0 +1,18 @@
+-- All arms and the floors of counts on the measure split, and what they lose against causal
+SELECT
+    corpus,
+    size,
+    arm,
+    is_floor,
+    gradient,
+    gamma,
+    nats,
+    nats_low,
+    nats_high,
+    gap,
+    gap_low,
+    gap_high,
+    models,
+    learning_rate
+FROM arms
+ORDER BY corpus, parameters, size, nats, arm;

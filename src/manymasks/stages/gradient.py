@@ -1,0 +1,53 @@
+"""gradient: the present and the future in the gradients of causal members."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from manymasks.config.study import Size
+from manymasks.models.attention import Route
+from manymasks.models.transformer import Transformer
+from manymasks.myopia.gradients import gradient_rows, products
+from manymasks.stages.members import members_of
+from manymasks.store.job import Job
+from manymasks.tokens.shards import TokenStream
+from manymasks.training.checkpoint import load_weights
+from manymasks.training.device import choose_device
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write the table `myopia_gradient`; nothing where all causal members failed."""
+    artifacts = job.inputs["training"]
+    if all(each.figures["status"] != "trained" for each in artifacts):
+        job.say("all of its members failed: there are no gradients to look at")
+        return {"members": 0}
+    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    gammas = sorted({0.0, 1.0, *job.setting("gammas", tuple[float, ...])})
+    routes = [Route("discount", gamma) for gamma in gammas]
+    device = choose_device(job.machine.device)
+    stream = TokenStream.open(job.input("tokens").files("train/"))
+    context = found[0][0].manifest.settings["training"]["context"]
+    possible = (stream.positions - 1) // context
+    count = min(job.setting("gradient_windows", int), possible)
+    # Evenly over the split, the same for all members.
+    starts = (np.arange(count) * possible // count) * context
+    windows = torch.from_numpy(stream.gather(starts, context + 1)).to(device)
+    rows = []
+    for place, (training, member) in enumerate(found):
+        size = Size.model_validate(training.manifest.settings["size"])
+        model = Transformer(size, stream.vocabulary, context, routes)
+        for slot in range(len(gammas)):
+            load_weights(model, slot, training.file("weights.safetensors"))
+        levels = products(
+            model.to(device),
+            windows,
+            lambda done, total, place=place: job.report(  # type: ignore[misc]
+                place * total + done, len(found) * total, "windows of all members"
+            ),
+        )
+        for level, each in zip(("mean", "window"), levels, strict=True):
+            mine = {"model": member.model, "level": level, "windows": count}
+            rows += [{**mine, **row} for row in gradient_rows(each, gammas)]
+    job.write_table("myopia_gradient", rows)
+    return {"members": len(found), "windows": count, "gammas": gammas}

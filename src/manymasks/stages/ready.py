@@ -1,0 +1,89 @@
+"""A stack of members made ready to be trained: by the study, or on trial."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manymasks.config.study import Size, Training, Variant
+from manymasks.errors import UserError
+from manymasks.models.transformer import Transformer, initialise
+from manymasks.stages.weights import load_members, route_of
+from manymasks.store.job import Artifact
+from manymasks.tokens.order import starts_of_step
+from manymasks.tokens.shards import TokenStream
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A stack that is ready to be trained."""
+
+    model: Transformer
+    past: Transformer | None
+    windows_of: Callable[[Sequence[int]], Tensor]
+    """Each member's step -> (members, batch, context + 1) token ids."""
+    select: Tensor
+    """(windows, context + 1) token ids of the select curve, the same for all members."""
+
+
+def prepare(
+    size: Size,
+    variants: Sequence[Variant],
+    settings: Training,
+    tokens: Artifact,
+    pasts: Sequence[Artifact],
+    seeds: Sequence[tuple[int, int]],
+    device: torch.device,
+    label: str,
+) -> Prepared:
+    """The stack of members with these variants and seeds (initial weights, data order).
+
+    `pasts` has the trained member of each one's past, for stacks of variants with one.
+
+    Raises:
+        UserError: if a split is too short for the context.
+    """
+    stream = TokenStream.open(tokens.files("train/"))
+    select = TokenStream.open(tokens.files("select/"))
+    for split, each in (("train", stream), ("select", select)):
+        if each.tokens < 2 * settings.context:
+            raise UserError(
+                f"{label}: the {split} split has {each.tokens} tokens, too short for "
+                f"training.context ({settings.context}), which needs {2 * settings.context}: "
+                f"lower the context or give {split} more text"
+            )
+    routes = [route_of(variant) for variant in variants]
+    model = Transformer(size, stream.vocabulary, settings.context, routes, settings.precision)
+    initialise(model, [seed_init for seed_init, _ in seeds])
+    model.to(device)
+    past = load_members(pasts, device).requires_grad_(False) if pasts else None
+
+    def windows_of(steps: Sequence[int]) -> Tensor:
+        windows = [
+            stream.gather(
+                starts_of_step(
+                    step,
+                    batch=settings.batch,
+                    context=settings.context,
+                    tokens=stream.tokens,
+                    seed_order=seed_order,
+                ),
+                settings.context + 1,
+            )
+            for step, (_, seed_order) in zip(steps, seeds, strict=True)
+        ]
+        return torch.from_numpy(np.stack(windows)).to(device)
+
+    evenly = torch.from_numpy(_evenly(select, settings)).to(device)
+    return Prepared(model, past, windows_of, evenly)
+
+
+def _evenly(stream: TokenStream, settings: Training) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Windows of the select curve: the same for all members, spread evenly over the split."""
+    possible = (stream.positions - 1) // settings.context
+    count = min(settings.curve_windows, possible)
+    starts = (np.arange(count) * possible // count) * settings.context
+    return stream.gather(starts, settings.context + 1)

@@ -1,0 +1,108 @@
+"""What both sides of a comparison train: members by value, and the windows they read."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manymasks.config.study import Size, Training
+from manymasks.tokens.order import starts_of_step
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model to train. The loop trains all as if they were causal: that is its fastest."""
+
+    size: dict[str, Any]
+    gradient: str = "causal"
+    seed_init: int = 0
+    seed_order: int = 0
+    rate: float = 3e-3
+
+
+@dataclass(frozen=True)
+class Job:
+    """Members of one training budget, on one text."""
+
+    members: tuple[Member, ...]
+    training: dict[str, Any]
+    """Settings of `training`, without the learning rate."""
+    vocabulary: int
+    train: str
+    """A .npy file of token ids."""
+    select: str
+    device: str = "cpu"
+
+    @property
+    def settings(self) -> Training:
+        return Training(**self.training)
+
+    def write(self, path: Path) -> Path:
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        return path
+
+
+def read_job(path: Path) -> Job:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    members = tuple(Member(**member) for member in values.pop("members"))
+    return Job(members=members, **values)
+
+
+def size_of(member: Member) -> Size:
+    return Size(**member.size)
+
+
+def write_tokens(folder: Path, vocabulary: int, tokens: int = 2_000_000) -> tuple[str, str]:
+    """Made-up text, train and select: frequencies of tokens as in language (Zipf)."""
+    weights = 1 / np.arange(1, vocabulary + 1)
+    drawn = np.random.default_rng(0).choice(vocabulary, tokens, p=weights / weights.sum())
+    paths = folder / "train.npy", folder / "select.npy"
+    for path, part in zip(
+        paths, np.split(drawn.astype(np.uint16), [tokens * 9 // 10]), strict=True
+    ):
+        np.save(path, part)
+    return str(paths[0]), str(paths[1])
+
+
+def windows_of(
+    job: Job, members: Sequence[Member], device: torch.device
+) -> Callable[[Sequence[int]], Tensor]:
+    """A step of each member -> (members, batch, context + 1) token ids, all on the device."""
+    settings = job.settings
+    stream = torch.from_numpy(np.load(job.train).astype(np.int64)).to(device)
+    starts = np.stack(
+        [
+            [
+                starts_of_step(
+                    step,
+                    batch=settings.batch,
+                    context=settings.context,
+                    tokens=len(stream) - 1,
+                    seed_order=member.seed_order,
+                )
+                for member in members
+            ]
+            for step in range(settings.steps)
+        ]
+    )
+    first = torch.from_numpy(starts).to(device).unsqueeze(-1)
+    along = torch.arange(settings.context + 1, device=device)
+
+    def windows(steps: Sequence[int]) -> Tensor:
+        return stream[first[list(steps), list(range(len(members)))] + along]
+
+    return windows
+
+
+def select_windows(job: Job, device: torch.device) -> Tensor:
+    """(windows, context + 1), spread evenly over the select split."""
+    settings = job.settings
+    stream = np.load(job.select).astype(np.int64)
+    last = len(stream) - settings.context - 1
+    starts = np.linspace(0, last, min(settings.curve_windows, last + 1)).astype(np.int64)
+    return torch.from_numpy(stream[starts[:, None] + np.arange(settings.context + 1)]).to(device)

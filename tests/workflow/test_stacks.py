@@ -1,0 +1,217 @@
+"""Which members one job makes together: at the first run, after an edit, and in other processes."""
+
+import json
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from project import NOTHING_TO_DO, Project
+from test_staleness import LEARNING_RATE, MORE_INIT, OF_ALL_MEMBERS, SMOKE, members
+
+STACKED = ("training", "evaluation")
+STACK = re.compile(r"^(training|evaluation)_(\d+)_from_([0-9a-f]{12})$")
+ONE = ("--cores", "1")
+
+
+def stacked(project: Project, *words: str) -> list[tuple[str, set[str]]]:
+    """Stage and labels of each job of a dry run that makes several."""
+    labels = {(line.label.partition("/")[0], line.key): line.label for line in project.plan()}
+    found = []
+    for rule, jobs in project.rules(*words).items():
+        match = STACK.match(rule)
+        for made in jobs:
+            assert (match is not None) == (len(made) > 1)
+        if match:
+            (made,) = jobs
+            assert len(made) == int(match[2])
+            assert (match[1], match[3]) in made
+            found.append((match[1], {labels[one] for one in made}))
+    return found
+
+
+def alone(project: Project) -> Counter[str]:
+    """How many members are made by a job of their own, by stage."""
+    rules = project.rules()
+    return Counter({stage: len(rules[stage]) for stage in STACKED if stage in rules})
+
+
+def remake(project: Project, *labels: str) -> None:
+    """Delete members, and what a run asks for, so that they are missed."""
+    for path in project.manifests(*labels, *OF_ALL_MEMBERS):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("width", "sizes"),
+    [(1, []), (2, [2] * 6), (4, [3] * 4), (6, [6] * 2), (40, [6] * 2)],
+)
+def test_a_new_study_is_made_in_balanced_stacks_of_one_shape(
+    checkout: Project, width: int, sizes: list[int]
+) -> None:
+    checkout.set("machine.stack", width)
+    found = stacked(checkout)
+    for stage in STACKED:
+        stacks = [labels for each, labels in found if each == stage]
+        assert [len(labels) for labels in stacks] == sizes
+        assert all(len({label.split("/")[2] for label in labels}) == 1 for labels in stacks)
+    if width > 1:
+        assert alone(checkout) == {}
+    assert len(checkout.jobs()) == sum(SMOKE.values())
+    assert checkout.planned() == {line.label for line in checkout.plan()}
+
+
+def test_on_a_gpu_stacks_are_wide_without_being_asked_for(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert sorted(len(labels) for _, labels in stacked(checkout)) == [6] * 4
+    checkout.set("machine.device", "cpu")
+    assert stacked(checkout) == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    checkout.set("machine.device", "auto")
+    assert stacked(checkout) == []
+    checkout.set("machine.device", "cuda")
+    assert len(stacked(checkout)) == 4
+
+
+@pytest.mark.parametrize("width", [1, 4, 32])
+def test_a_seed_more_or_a_member_deleted_makes_these_and_no_other(
+    project: Project, width: int
+) -> None:
+    project.set("machine.stack", width)
+    assert project.planned() == set()
+    one = "training/pydocs/base/myopic/i1-o0"
+    remake(project, one, one.replace("training", "evaluation"))
+    assert alone(project) == {"training": 1, "evaluation": 1}
+    assert project.planned() == {one, one.replace("training", "evaluation"), *OF_ALL_MEMBERS}
+
+    project.fabricate()
+    assert project.planned() == set()
+    MORE_INIT(project)
+    assert project.planned() == members(init=[3]) | OF_ALL_MEMBERS
+    # Two variants of a size are of one shape: each size has a member more of each.
+    assert alone(project) == ({"training": 4, "evaluation": 4} if width == 1 else {})
+    if width > 1:
+        assert sorted(map(sorted, (labels for _, labels in stacked(project)))) == sorted(
+            sorted(members([stage], size=[size], init=[3]))
+            for stage in STACKED
+            for size in ("small", "base")
+        )
+
+
+def test_a_setting_makes_the_members_that_it_changes_stale_whatever_the_width(
+    project: Project,
+) -> None:
+    project.set("machine.stack", 4)
+    LEARNING_RATE(project)
+    assert project.planned() == members(size=["base"]) | OF_ALL_MEMBERS
+    assert [len(labels) for _, labels in stacked(project)] == [3, 3, 3, 3]
+
+
+def remote(project: Project, rule: str) -> subprocess.CompletedProcess[str]:
+    """A dry run as an executor's process on another machine reads the study again."""
+    return project.snakemake(
+        *("--target-jobs", f"{rule}:", "--allowed-rules", rule, *ONE, "--force", "--nolock"),
+        *("--no-hooks", "--ignore-incomplete", "--mode", "remote", "-n"),
+    )
+
+
+def test_another_process_of_the_run_sees_its_stacks(project: Project) -> None:
+    project.set("machine.stack", 4)
+    labels = sorted(members())
+    remake(project, *labels)
+    rules = project.rules()
+    stacks = {rule: jobs[0] for rule, jobs in rules.items() if STACK.match(rule)}
+    assert len(stacks) == 8
+
+    # A real run writes what it grouped, before its first job; here that job fails.
+    tools = project.root / "tools"
+    tools.mkdir()
+    (tools / "manymasks").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "manymasks").chmod(0o755)
+    done = project.snakemake(*ONE, tools=tools)
+    assert done.returncode == 1
+    kept = json.loads((project.root / ".snakemake/manymasks.stacks.json").read_text())
+    in_file = {(stage, key) for stage in STACKED for keys in kept[stage] for key in keys}
+    assert in_file == {one for made in stacks.values() for one in made}
+
+    # Some of it is complete by now, so that a new run would group otherwise.
+    for path in project.manifests(*labels):
+        assert not path.exists()
+    project.fabricate()
+    remake(project, *labels[:7])
+    assert set(stacks) - set(project.rules())
+    for rule, made in stacks.items():
+        done = remote(project, rule)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs = re.findall(r"^    output: (.+)$", done.stdout, re.MULTILINE)
+        assert {
+            (path.parts[1], path.parts[2])
+            for path in map(Path, re.findall(r"results/\S+/manifest\.json", outputs[0]))
+        } == made
+
+
+def test_without_a_file_of_stacks_or_with_one_of_another_plan_members_are_grouped_anew(
+    checkout: Project,
+) -> None:
+    checkout.set("machine.stack", 4)
+    rule = next(rule for rule in checkout.rules() if STACK.match(rule))
+    assert remote(checkout, rule).returncode == 0
+    kept = checkout.root / ".snakemake/manymasks.stacks.json"
+    for text in ('{"training": [["000000000000", "111111111111"]]}', "{"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(text)
+        assert remote(checkout, rule).returncode == 0
+
+
+def test_what_a_profile_says_of_a_stage_holds_for_its_stacks(checkout: Project) -> None:
+    checkout.set("machine.stack", 4)
+    said = ("training:mem_mb=9000", "training:gpu=1")
+    done = checkout.snakemake(
+        *("-n", "--cores", "2", "--set-resources", *said, "--set-threads", "training=2")
+    )
+    resources = re.findall(
+        r"^rule (\w+)_3_from_(?:.|\n)*?(?:threads: (\d)\n)?    resources: (.+)$",
+        done.stdout,
+        re.MULTILINE,
+    )
+    trainings = [each for each in resources if each[0] == "training"]
+    assert len(trainings) == 4
+    for _, threads, values in trainings:
+        assert threads == "2"
+        assert "mem_mb=9000" in values
+        assert "gpu=1" in values
+    assert all("gpu" not in values for stage, _, values in resources if stage == "evaluation")
+
+
+def test_who_stops_at_a_stage_is_told_the_names_of_its_stacks(checkout: Project) -> None:
+    checkout.set("machine.stack", 4)
+    done = checkout.snakemake("-n", *ONE, "--until", "training")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = re.findall(r"^  (--until .*)$", done.stderr, re.MULTILINE)
+    names = line.split()
+    assert len(names) == 6
+    rules = checkout.rules(*names)
+    assert set(rules) == {"corpus", "tokenizer", "tokens", *names[2:]}
+    given = ("--config", 'machine={"stack": 1}')
+    assert Counter(stage for stage, _ in checkout.jobs("--until", "training", *given)) == {
+        "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 12,
+    }  # fmt: skip
+
+
+def test_all_else_is_as_without_stacks(project: Project) -> None:
+    project.set("machine.stack", 4)
+    done = project.snakemake(*ONE)
+    assert done.returncode == 0, done.stderr
+    assert NOTHING_TO_DO in done.stdout + done.stderr
+    assert len(project.jobs("--forceall")) == sum(SMOKE.values())
+    for words in (
+        ("--lint",), ("--dag",), ("--rulegraph",), ("--summary",), ("--unlock",),
+        ("--report", "x.html"), ("-n", "--forceall", *ONE), (*ONE, "--touch", "--forceall"),
+    ):  # fmt: skip
+        done = project.snakemake(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert project.planned() == set()
