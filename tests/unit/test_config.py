@@ -524,7 +524,7 @@ def test_a_rate_is_that_of_the_variant_or_the_size_or_the_training(tmp_path: Pat
     assert rates == {
         ("base", "causal"): "tune",
         ("base", "myopic"): 0.01,
-        ("wide", "causal"): 3e-3,
+        ("wide", "causal"): 1.2e-2,
         ("wide", "myopic"): 0.01,
     }
 

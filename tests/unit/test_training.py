@@ -30,7 +30,14 @@ from manymasks.training.schedule import learning_rate
 VOCABULARY, CONTEXT = 11, 8
 SIZE = Size(width=8, layers=2, heads=2)
 SETTINGS = Training(
-    context=CONTEXT, batch=3, steps=9, learning_rate=0.02, curve_every=4, warmup=0.2, decay=0.3
+    optimizer="adamw",
+    context=CONTEXT,
+    batch=3,
+    steps=9,
+    learning_rate=0.02,
+    curve_every=4,
+    warmup=0.2,
+    decay=0.3,
 )
 STREAM = torch.from_numpy(np.random.default_rng(0).integers(0, VOCABULARY, 500))
 
@@ -311,7 +318,12 @@ def test_a_rate_that_is_far_too_high_fails(tmp_path: Path) -> None:
 def test_a_last_step_that_goes_wrong_is_seen(tmp_path: Path) -> None:
     """The loss of the only step is finite; what it makes of the weights is not."""
     settings = Training(
-        context=SETTINGS.context, batch=SETTINGS.batch, steps=1, learning_rate=1e38, warmup=0
+        optimizer="adamw",
+        context=SETTINGS.context,
+        batch=SETTINGS.batch,
+        steps=1,
+        learning_rate=1e38,
+        warmup=0,
     )
     _, progressed = trained(tmp_path, settings=settings)
     assert progressed.failed_step == 0

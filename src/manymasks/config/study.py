@@ -101,9 +101,9 @@ class Training(Settings):
     """Windows of `context` tokens in one step."""
     steps: Annotated[int, Field(ge=1)] = 1000
     """Optimiser steps."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "muon"] = "muon"
     """`muon`: orthogonalised momentum for the matrices of the blocks, AdamW for the rest."""
-    learning_rate: Rate = 3e-3
+    learning_rate: Rate = 1.2e-2
     """Peak learning rate; `tune` finds one for each size and variant, on the grid of `tune`."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of the steps over which the learning rate rises from 0."""
@@ -168,10 +168,10 @@ class Tune(Settings):
     """
 
     rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)] = (
-        1.5e-3,
         3e-3,
         6e-3,
         1.2e-2,
+        2.4e-2,
     )
     """Peak learning rates that are tried, rising."""
     seeds: TrialSeeds = TrialSeeds()
