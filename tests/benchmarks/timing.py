@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from manymasks.stages.run import ALLOCATOR, ONE_THREAD
+from manymasks.stages.run import ENVIRONMENT
 
 HERE = Path(__file__).parent
 
@@ -81,7 +81,7 @@ def machine() -> str:
 
 def ours() -> dict[str, str]:
     """The environment of a worker: that of `manymasks run`."""
-    return {**os.environ, **ALLOCATOR, **ONE_THREAD}
+    return {**os.environ, **ENVIRONMENT}
 
 
 def start_well() -> None:

@@ -417,7 +417,7 @@ def test_parquet_is_not_for_a_terminal(
 @pytest.fixture
 def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is not started again."""
-    for name, value in {**run.ALLOCATOR, **run.ONE_THREAD}.items():
+    for name, value in run.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 

@@ -456,7 +456,7 @@ def test_the_process_starts_again_once_with_its_environment(
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda program, words: started.append([program, *words]))
     monkeypatch.setattr(sys, "argv", ["manymasks", "run", "corpus", "x"])
-    for name in (*run.ALLOCATOR, *run.ONE_THREAD):
+    for name in run.ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
         # So that what the function sets is taken back after the test.
         monkeypatch.setenv(name, "")

@@ -561,7 +561,7 @@ def test_the_command_takes_several_targets(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name, value in {**run.ALLOCATOR, **run.ONE_THREAD}.items():
+    for name, value in run.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     Path("config").mkdir()
     shutil.copy("config.yaml", "config/config.yaml")

@@ -347,6 +347,26 @@ def test_trials_of_a_local_variant_keep_the_past_of_a_member(folder: Path) -> No
     assert len({row["select_nats"] for row in rows_of(layout, manifest)}) == 6
 
 
+def test_a_local_member_fails_with_its_past(folder: Path) -> None:
+    """It is complete all the same, so that the study goes on without it."""
+    layout = Layout(folder / "results")
+    variants = {
+        "causal": {"learning_rate": 1e30},
+        "local": {"gradient": "local", "of": "causal", "learning_rate": 0.01},
+    }
+    plan = planned(folder, variants=variants)
+    nodes = [node for node in plan.nodes if node.label.endswith("/i0-o0")]
+    found = {
+        node.label: run_job(description_of(node, plan.study.machine), layout).figures["status"]
+        for node in nodes
+    }
+    assert found == {
+        f"{stage}/mine/base/{variant}/i0-o0": "failed"
+        for stage in ("training", "evaluation")
+        for variant in ("causal", "local")
+    }
+
+
 # --------------------------------------------------------------- the database and the report
 
 

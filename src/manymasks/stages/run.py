@@ -34,14 +34,16 @@ ALLOCATOR = {
 }
 # Sums depend on how many threads share them, so a process computes with one.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# What cuBLAS needs to repeat its bits.
+REPEATABLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+ENVIRONMENT = {**ALLOCATOR, **ONE_THREAD, **REPEATABLE}
 
 
 def start_process_well() -> None:
     """Start this program again with the environment that numerical work needs, once."""
-    wanted = {**ALLOCATOR, **ONE_THREAD}
-    if all(os.environ.get(name) == value for name, value in wanted.items()):
+    if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
         return
-    os.environ.update(wanted)
+    os.environ.update(ENVIRONMENT)
     os.execv(sys.executable, [sys.executable, "-m", "manymasks", *sys.argv[1:]])
 
 

@@ -9,7 +9,8 @@ def choose_device(wanted: str) -> torch.device:
     """The device for `auto`, `cpu` or `cuda`; sets what makes results repeatable.
 
     One thread on the CPU: sums depend on how many threads share them. Numbers too small to be
-    normal are flushed to zero: a softmax that underflows would cost several times as much.
+    normal are flushed to zero: a softmax that underflows would cost several times as much. On a
+    GPU, the algorithms that repeat their bits, where torch has them.
 
     Raises:
         UserError: if `cuda` is asked for and there is none.
@@ -19,6 +20,7 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
+        torch.use_deterministic_algorithms(True, warn_only=True)
         return torch.device("cuda")
     if wanted == "cuda":
         raise UserError(
