@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,8 +27,14 @@ class Clone:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """A process in a group of its own, so that all of it can be killed."""
+
+        def heed_interrupts() -> None:
+            # Whoever started these tests in the background had them ignored.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
         return subprocess.Popen(
             command,
+            preexec_fn=heed_interrupts,
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

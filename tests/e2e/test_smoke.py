@@ -41,7 +41,7 @@ def test_every_artifact_is_intact_and_says_what_it_cost(smoke):
     project, _ = smoke
     assert "all as their manifests say" in project.run("manymasks", "verify")
     manifests = list((project.folder / "results").glob("*/*/manifest.json"))
-    assert len(manifests) == 35
+    assert len(manifests) == 37
     for path in manifests:
         manifest = json.loads(path.read_text())
         assert manifest["wall_seconds"] > 0 and manifest["cpu_seconds"] > 0
