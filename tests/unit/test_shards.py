@@ -168,3 +168,13 @@ def test_shards_of_different_tokenizers_do_not_mix(tmp_path: Path) -> None:
     other = write_shards(documents([5]), tmp_path / "b", vocabulary=501, end_of_text=END)
     with pytest.raises(UserError, match="different tokenizers"):
         TokenStream.open([*one, *other])
+
+
+def test_spread_windows_are_even_and_share_no_target(tmp_path: Path) -> None:
+    stream = write(tmp_path, documents([3, 0, 19, 40, 1, 5]))
+    possible = (stream.positions - 1) // 4
+    some, all_of_them = stream.spread(3, 4), stream.spread(10**6, 4)
+    assert some.shape == (3, 5)
+    assert all_of_them.shape == (possible, 5)
+    assert (all_of_them[1:, 0] == all_of_them[:-1, -1]).all()
+    assert (some == all_of_them[np.arange(3) * possible // 3]).all()

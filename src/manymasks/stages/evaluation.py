@@ -1,6 +1,5 @@
 """evaluation: one member scored on the documents of select and measure."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +8,7 @@ import numpy as np
 from manymasks.config.study import Evaluation, Statistics
 from manymasks.evaluation.documents import Scores, score_documents
 from manymasks.stages.weights import load_members
-from manymasks.statistics.documents import document_weights, percentile_interval, ratio_resamples
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.losses import position_losses, split_loss
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.device import choose_device
@@ -71,33 +69,19 @@ def _written(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
     if not scores:
         return figures
     context = training.manifest.settings["training"]["context"]
-    last = [edge - 1 for edge in settings.position_edges[1:]] + [context - 1]
+    edges = settings.position_edges
     sums: dict[str, Any] = {}
     model_rows, document_rows, position_rows = [], [], []
     for split, found in scores.items():
         stream = TokenStream.open(tokens.files(f"{split}/"))
         documents = stream.documents
         sums[f"{split}_nats"], sums[f"{split}_tokens"] = found.nats, found.tokens
-        nats, counts = found.nats.sum(1), found.tokens.sum(1)
-        weights = document_weights(len(documents), statistics.resamples, statistics.seed)
-        low, high = percentile_interval(
-            ratio_resamples(nats, counts, weights), statistics.confidence
-        )
-        text_bytes = int(stream.bytes.sum())
         mine = {"model": training.key, "split": split}
-        model_rows.append(
-            {
-                **mine,
-                "nats": nats.sum() / counts.sum(),
-                "nats_low": finite(float(low)),
-                "nats_high": finite(float(high)),
-                "bits_per_byte": nats.sum() / math.log(2) / text_bytes,
-                "top1": found.top1.sum() / counts.sum(),
-                "documents": len(documents),
-                "tokens": int(counts.sum()),
-                "bytes": text_bytes,
-            }
-        )
+        text_bytes = int(stream.bytes.sum())
+        loss = split_loss(found.nats, found.tokens, text_bytes, statistics)
+        top1 = found.top1.sum() / loss["tokens"]
+        model_rows.append({**mine, **loss, "top1": top1, "bytes": text_bytes})
+        nats, counts = found.nats.sum(1), found.tokens.sum(1)
         document_rows += [
             {
                 **mine,
@@ -109,19 +93,10 @@ def _written(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
             }
             for i, name in enumerate(documents)
         ]
-        total = found.tokens.sum(0)
-        position_rows += [
-            {
-                **mine,
-                "position_low": begin,
-                "position_high": end,
-                "nats": found.nats[:, k].sum() / total[k] if total[k] else None,
-                "tokens": int(total[k]),
-            }
-            for k, (begin, end) in enumerate(zip(settings.position_edges, last, strict=True))
-        ]
-        figures[f"{split}_nats"] = float(nats.sum() / counts.sum())
-    np.savez(job.folder / "sums.npz", edges=np.array(settings.position_edges), **sums)
+        by_position = position_losses(found.nats, found.tokens, edges, context)
+        position_rows += [{**mine, **row} for row in by_position]
+        figures[f"{split}_nats"] = float(loss["nats"])
+    np.savez(job.folder / "sums.npz", edges=np.array(edges), **sums)
     figures["context"] = context
     job.write_table("model_loss", model_rows)
     job.write_table("document_loss", document_rows)

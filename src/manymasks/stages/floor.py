@@ -1,6 +1,5 @@
 """floor: what unigram and bigram counts of the train split reach on select and measure."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +8,7 @@ import numpy.typing as npt
 
 from manymasks.config.study import Evaluation, Statistics
 from manymasks.myopia.floors import FLOORS, count, score
-from manymasks.statistics.documents import document_weights, percentile_interval, ratio_resamples
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.losses import position_losses, split_loss
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 
@@ -28,7 +26,6 @@ def make(job: Job) -> dict[str, Any]:
     train = TokenStream.open(tokens.files("train/"))
     counts = count(_runs(train, job), train.vocabulary)
     edges = settings.position_edges
-    last = [edge - 1 for edge in edges[1:]] + [context - 1]
     sums: dict[str, Any] = {}
     rows, position_rows = [], []
     figures: dict[str, Any] = {"pairs": int(counts.pairs.size), "context": context}
@@ -39,36 +36,13 @@ def make(job: Job) -> dict[str, Any]:
             counts, documents, context=context, end_of_text=stream.end_of_text, edges=edges
         )
         sums[f"{split}_tokens"] = scored
-        weights = document_weights(len(documents), statistics.resamples, statistics.seed)
-        by_document, total = scored.sum(1).astype(float), scored.sum(0)
         for floor in FLOORS:
             sums[f"{split}_{floor}"] = nats[floor]
             mine = {"corpus": corpus, "floor": floor, "split": split}
-            own = nats[floor].sum(1)
-            low, high = percentile_interval(
-                ratio_resamples(own, by_document, weights), statistics.confidence
-            )
-            rows.append(
-                {
-                    **mine,
-                    "nats": own.sum() / by_document.sum(),
-                    "nats_low": finite(float(low)),
-                    "nats_high": finite(float(high)),
-                    "bits_per_byte": own.sum() / math.log(2) / int(stream.bytes.sum()),
-                    "documents": len(documents),
-                    "tokens": int(total.sum()),
-                }
-            )
-            position_rows += [
-                {
-                    **mine,
-                    "position_low": begin,
-                    "position_high": end,
-                    "nats": nats[floor][:, k].sum() / total[k] if total[k] else None,
-                    "tokens": int(total[k]),
-                }
-                for k, (begin, end) in enumerate(zip(edges, last, strict=True))
-            ]
+            loss = split_loss(nats[floor], scored, int(stream.bytes.sum()), statistics)
+            rows.append({**mine, **loss})
+            by_position = position_losses(nats[floor], scored, edges, context)
+            position_rows += [{**mine, **row} for row in by_position]
             figures[f"{split}_{floor}"] = rows[-1]["nats"]
     np.savez(job.folder / "sums.npz", edges=np.array(edges), **sums)
     job.write_table("floor_loss", rows)

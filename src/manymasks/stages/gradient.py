@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from manymasks.config.study import Size
@@ -28,11 +27,9 @@ def make(job: Job) -> dict[str, Any]:
     device = choose_device(job.machine.device)
     stream = TokenStream.open(job.input("tokens").files("train/"))
     context = found[0][0].manifest.settings["training"]["context"]
-    possible = (stream.positions - 1) // context
-    count = min(job.setting("gradient_windows", int), possible)
-    # Evenly over the split, the same for all members.
-    starts = (np.arange(count) * possible // count) * context
-    windows = torch.from_numpy(stream.gather(starts, context + 1)).to(device)
+    # The same for all members.
+    spread = stream.spread(job.setting("gradient_windows", int), context)
+    windows = torch.from_numpy(spread).to(device)
     rows = []
     for place, (training, member) in enumerate(found):
         size = Size.model_validate(training.manifest.settings["size"])
@@ -47,7 +44,7 @@ def make(job: Job) -> dict[str, Any]:
             ),
         )
         for level, each in zip(("mean", "window"), levels, strict=True):
-            mine = {"model": member.model, "level": level, "windows": count}
+            mine = {"model": member.model, "level": level, "windows": len(spread)}
             rows += [{**mine, **row} for row in gradient_rows(each, gammas)]
     job.write_table("myopia_gradient", rows)
-    return {"members": len(found), "windows": count, "gammas": gammas}
+    return {"members": len(found), "windows": len(spread), "gammas": gammas}

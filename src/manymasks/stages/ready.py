@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -77,13 +76,5 @@ def prepare(
         ]
         return torch.from_numpy(np.stack(windows)).to(device)
 
-    evenly = torch.from_numpy(_evenly(select, settings)).to(device)
+    evenly = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)
     return Prepared(model, past, windows_of, evenly)
-
-
-def _evenly(stream: TokenStream, settings: Training) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Windows of the select curve: the same for all members, spread evenly over the split."""
-    possible = (stream.positions - 1) // settings.context
-    count = min(settings.curve_windows, possible)
-    starts = (np.arange(count) * possible // count) * settings.context
-    return stream.gather(starts, settings.context + 1)

@@ -160,6 +160,15 @@ class TokenStream:
         """Tokens of document i, its end of text last, (n,)."""
         return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]))
 
+    def spread(self, count: int, length: int) -> Int64:
+        """Windows of `length` + 1 positions evenly over the stream, (n, length + 1).
+
+        As many as asked for, or as many as do not share a target.
+        """
+        possible = (self.positions - 1) // length
+        count = min(count, possible)
+        return self.gather((np.arange(count) * possible // count) * length, length + 1)
+
     def gather(self, starts: Int64, length: int) -> Int64:
         """Tokens of the `length` positions from each start, (n, length).
 

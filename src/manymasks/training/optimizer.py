@@ -27,17 +27,13 @@ class Optimizer:
         self._weights = dict(weights)
         hidden = [name for name in weights if _is_hidden(name) and settings.optimizer == "muon"]
         rest = [name for name in weights if name not in hidden]
-        self._groups = [
-            # Gains are vectors: pulling them to 0 makes no sense.
-            (decay, [name for name in rest if (weights[name].ndim > 1) == (decay > 0)])
-            for decay in sorted({settings.weight_decay, 0.0})
-        ]
-        if settings.weight_decay == 0:
-            self._groups = [(0.0, rest)]
+        vectors = [weights[name] for name in rest if weights[name].ndim == 1]
+        matrices = [weights[name] for name in rest if weights[name].ndim > 1]
         self._adamw = torch.optim.AdamW(
             [
-                {"params": [weights[name] for name in names], "weight_decay": decay}
-                for decay, names in self._groups
+                {"params": matrices, "weight_decay": settings.weight_decay},
+                # Gains: pulling them to 0 makes no sense.
+                {"params": vectors, "weight_decay": 0.0},
             ],
             betas=(settings.beta1, settings.beta2),
             eps=EPSILON,
