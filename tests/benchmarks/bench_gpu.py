@@ -37,6 +37,7 @@ def job_of(text: tuple[str, str], device: str, batch: int, steps: int, context: 
         "curve_every": steps,
         "curve_windows": 16,
         "precision": "bf16",
+        "optimizer": "adamw",
     }
     return Job((), training, VOCABULARY, *text, device)
 
@@ -54,15 +55,15 @@ def ours(members: list[Member], job: Job) -> float:
 def plain(member: Member, job: Job, compiled: bool) -> float:
     """Seconds of a step of the loop."""
     device = torch.device(job.device)
-    windows = windows_of(job, [member], device)
+    windows = windows_of(job, member, device)
     _, _, step = loop.stepper(member, job, device, compiled=compiled, bf16=True)
     first = job.settings.steps // 4
     for i in range(first):
-        step(windows([i])[0])
+        step(windows(i))
     _wait(device)
     began = time.perf_counter()
     for i in range(first, job.settings.steps):
-        step(windows([i])[0])
+        step(windows(i))
     _wait(device)
     return (time.perf_counter() - began) / (job.settings.steps - first)
 
@@ -70,11 +71,11 @@ def plain(member: Member, job: Job, compiled: bool) -> float:
 def until(member: Member, job: Job, begin: float, end: float) -> int:
     """Steps of the loop between two times of the clock, in a process among others."""
     device = torch.device(job.device)
-    windows = windows_of(job, [member], device)
+    windows = windows_of(job, member, device)
     _, _, step = loop.stepper(member, job, device, compiled=True, bf16=True)
     i = done = 0
     while time.time() < end:
-        step(windows([i % job.settings.steps])[0])
+        step(windows(i % job.settings.steps))
         i += 1
         if i % 16 == 0:
             _wait(device)

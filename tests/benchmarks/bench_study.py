@@ -65,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train, select = write_tokens(folder, VOCABULARY)
-        settings = {"context": 128, "batch": 16, "steps": given.steps}
+        settings = {"context": 128, "batch": 16, "steps": given.steps, "optimizer": "adamw"}
         everyone = members()
 
         def job(part: Sequence[Member], name: str) -> Path:

@@ -37,8 +37,10 @@ def member(width: int, gradient: str = "causal") -> Member:
 
 
 def job_of(text: tuple[str, str], context: int = 128, steps: int = 40, **more: object) -> Job:
-    training = {"context": context, "batch": 16, "steps": steps, "curve_every": steps, **more}
-    return Job((), {**training, "curve_windows": 16}, VOCABULARY, *text)
+    training = {"context": context, "batch": 16, "steps": steps, "curve_every": steps}
+    # The loop's optimiser, whatever ours has by default.
+    settings = {**training, "curve_windows": 16, "optimizer": "adamw", **more}
+    return Job((), settings, VOCABULARY, *text)
 
 
 def step_seconds(who: Member, job: Job) -> float:
@@ -138,7 +140,7 @@ def evaluation(text: tuple[str, str], repeats: int, steps: int) -> None:
         who, job = member(width), job_of(text, 128, steps)
         model = build([who], job, device)
         per_step = job.settings.batch * job.settings.context
-        windows = torch.cat([windows_of(job, [who], device)([step]) for step in range(4)], 1)
+        windows = torch.cat([windows_of(job, who, device)(step) for step in range(4)]).unsqueeze(0)
 
         def scored(model=model, windows=windows) -> float:
             began, rounds = time.perf_counter(), 0
@@ -188,14 +190,14 @@ def against_loop(text: tuple[str, str], repeats: int, steps: int) -> None:
 
             def plain(compiled: bool, who=who, job=job, tokens=tokens) -> float:
                 torch.set_num_threads(cores)
-                windows = windows_of(job, [who], torch.device("cpu"))
+                windows = windows_of(job, who, torch.device("cpu"))
                 _, _, step = loop.stepper(
                     who, job, torch.device("cpu"), compiled=compiled, bf16=False
                 )
-                step(windows([0])[0])
+                step(windows(0))
                 began = time.perf_counter()
                 for i in range(1, steps):
-                    step(windows([i])[0])
+                    step(windows(i))
                 return (steps - 1) * tokens / (time.perf_counter() - began)
 
             ways = {

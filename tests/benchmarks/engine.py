@@ -17,7 +17,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 import torch
-from jobs import Job, Member, read_job, select_windows, size_of, windows_of
+from jobs import Job, Member, read_job, select_windows, size_of, text_of
 
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer, initialise
@@ -51,7 +51,7 @@ def train_stack(
             model,
             job.settings,
             [member.rate for member in members],
-            windows_of(job, members, device),
+            text_of(job, members, device),
             select_windows(job, device),
             states=[folder / f"{slot}.state" for slot in range(len(members))],
             checkpoint_seconds=math.inf,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from manymasks.config.study import Size, Training
 from manymasks.tokens.order import starts_of_step
+from manymasks.training.step import Text
 
 
 @dataclass(frozen=True)
@@ -69,34 +70,33 @@ def write_tokens(folder: Path, vocabulary: int, tokens: int = 2_000_000) -> tupl
     return str(paths[0]), str(paths[1])
 
 
-def windows_of(
-    job: Job, members: Sequence[Member], device: torch.device
-) -> Callable[[Sequence[int]], Tensor]:
-    """A step of each member -> (members, batch, context + 1) token ids, all on the device."""
+def text_of(job: Job, members: Sequence[Member], device: torch.device) -> Text:
+    """The windows of the members, (members, batch, context + 1) a step; tokens on the device."""
     settings = job.settings
     stream = torch.from_numpy(np.load(job.train).astype(np.int64)).to(device)
-    starts = np.stack(
-        [
-            [
-                starts_of_step(
-                    step,
-                    batch=settings.batch,
-                    context=settings.context,
-                    tokens=len(stream) - 1,
-                    seed_order=member.seed_order,
-                )
-                for member in members
-            ]
-            for step in range(settings.steps)
-        ]
-    )
-    first = torch.from_numpy(starts).to(device).unsqueeze(-1)
     along = torch.arange(settings.context + 1, device=device)
 
-    def windows(steps: Sequence[int]) -> Tensor:
-        return stream[first[list(steps), list(range(len(members)))] + along]
+    def starts_of(steps: Sequence[int]) -> Tensor:
+        starts = [
+            starts_of_step(
+                step,
+                batch=settings.batch,
+                context=settings.context,
+                tokens=len(stream) - 1,
+                seed_order=member.seed_order,
+            )
+            for step, member in zip(steps, members, strict=True)
+        ]
+        return torch.from_numpy(np.stack(starts))
 
-    return windows
+    return Text(starts_of, lambda starts: stream[starts.unsqueeze(-1) + along])
+
+
+def windows_of(job: Job, member: Member, device: torch.device) -> Callable[[int], Tensor]:
+    """A step of one member -> (batch, context + 1) token ids on the device."""
+    text = text_of(job, [member], device)
+    starts = torch.cat([text.starts_of([step]) for step in range(job.settings.steps)]).to(device)
+    return lambda step: text.gather(starts[step])
 
 
 def select_windows(job: Job, device: torch.device) -> Tensor:

@@ -139,13 +139,13 @@ def train(
 ) -> float:
     """Train one member and save it; its mean loss on the select windows, nats per token."""
     settings = job.settings
-    windows, select = windows_of(job, [member], device), select_windows(job, device)
+    windows, select = windows_of(job, member, device), select_windows(job, device)
     model, optimizer, step = stepper(member, job, device, compiled=compiled, bf16=bf16)
     scored = math.nan
     for i in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = schedule(i, settings, member.rate)
-        step(windows([i])[0])
+        step(windows(i))
         if (i + 1) % settings.curve_every == 0 or i + 1 == settings.steps:
             with torch.no_grad():
                 nats = [

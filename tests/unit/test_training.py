@@ -15,17 +15,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from manymasks.config.study import Probe, Size, Training
+from manymasks.config.study import Machine, Probe, Size, Training
 from manymasks.errors import UserError
 from manymasks.evaluation.documents import score_documents, windows_of
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.probes.families import Contexts, contexts
 from manymasks.tokens.order import starts_of_step
+from manymasks.training import loop
 from manymasks.training.checkpoint import Progressed, load_weights, save_weights
-from manymasks.training.device import choose_device
+from manymasks.training.device import choose_device, with_dummies
 from manymasks.training.loop import train
 from manymasks.training.schedule import learning_rate
+from manymasks.training.step import Text
 
 VOCABULARY, CONTEXT = 11, 8
 SIZE = Size(width=8, layers=2, heads=2)
@@ -101,11 +103,26 @@ def mean_nats(model: Transformer, windows: Tensor) -> Tensor:
     return model.nats(windows.unsqueeze(0))[0]
 
 
-def windows_of_step(step: int, seed_order: int = 0) -> Tensor:
+def starts_of(step: int, seed_order: int = 0) -> Tensor:
     starts = starts_of_step(
         step, batch=SETTINGS.batch, context=CONTEXT, tokens=len(STREAM) - 1, seed_order=seed_order
     )
-    return torch.stack([STREAM[start : start + CONTEXT + 1] for start in starts.tolist()])
+    return torch.from_numpy(starts)
+
+
+def gather(starts: Tensor) -> Tensor:
+    return STREAM[starts.unsqueeze(-1) + torch.arange(CONTEXT + 1)]
+
+
+def windows_of_step(step: int, seed_order: int = 0) -> Tensor:
+    return gather(starts_of(step, seed_order))
+
+
+def text_of(*seeds_order: int) -> Text:
+    def starts(steps: Sequence[int]) -> Tensor:
+        return torch.stack([starts_of(*each) for each in zip(steps, seeds_order, strict=True)])
+
+    return Text(starts, gather)
 
 
 SELECT = STREAM[: 5 * (CONTEXT + 1)].view(5, CONTEXT + 1)
@@ -133,7 +150,7 @@ def trained(
         model,
         settings,
         [float(settings.learning_rate)],
-        lambda steps: windows_of_step(steps[0], seed_order).unsqueeze(0),
+        text_of(seed_order),
         SELECT,
         states=[tmp_path / f"{name}.safetensors"],
         checkpoint_seconds=every,
@@ -277,17 +294,17 @@ def poisoned(tmp_path: Path, poison: float, at: int) -> tuple[Transformer, Progr
     model = model_of()
     told: list[int] = []
 
-    def windows(steps: Sequence[int]) -> Tensor:
+    def starts(steps: Sequence[int]) -> Tensor:
         if steps[0] == at:
             with torch.no_grad():
                 model.W_E.fill_(poison)
-        return windows_of_step(steps[0]).unsqueeze(0)
+        return text_of(0).starts_of(steps)
 
     (progressed,) = train(
         model,
         SETTINGS,
         [0.02],
-        windows,
+        Text(starts, gather),
         SELECT,
         states=[tmp_path / "state.safetensors"],
         checkpoint_seconds=math.inf,
@@ -351,14 +368,13 @@ def trained_together(
     initialise(model, [init for _, init, _ in members])
     calls = 0
 
-    def windows(steps: Sequence[int]) -> Tensor:
+    text = text_of(*(order for _, _, order in members))
+
+    def starts(steps: Sequence[int]) -> Tensor:
         if poison and steps[poison[0]] == poison[1]:
             with torch.no_grad():
                 model.W_E[poison[0]].fill_(math.nan)
-        found = [
-            windows_of_step(step, order) for step, (_, _, order) in zip(steps, members, strict=True)
-        ]
-        return torch.stack(found)
+        return text.starts_of(steps)
 
     def on_step(steps: int, note: str) -> None:
         nonlocal calls
@@ -370,7 +386,7 @@ def trained_together(
         model,
         settings,
         rates or [0.02] * len(members),
-        windows,
+        Text(starts, text.gather),
         SELECT,
         states=[tmp_path / f"{name}-{'-'.join(map(str, each))}.safetensors" for each in members],
         checkpoint_seconds=math.inf if stop_after is None else 0,
@@ -450,7 +466,7 @@ def test_a_local_member_is_trained_on_anothers_past(tmp_path: Path) -> None:
         local,
         SETTINGS,
         [0.02],
-        lambda steps: windows_of_step(steps[0]).unsqueeze(0),
+        text_of(0),
         SELECT,
         states=[tmp_path / "local.safetensors"],
         checkpoint_seconds=math.inf,
@@ -707,3 +723,57 @@ def test_too_few_documents_for_a_probe(lengths: list[int], count: int) -> None:
         tried(shuffle(), lengths)
     assert f"come from {count} documents" in str(caught.value)
     assert "lower training.context" in str(caught.value)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_steps_in_a_row_are_steps_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: Any
+) -> None:
+    """As on a GPU, where the host does not wait for each: the same bits, curves and failures."""
+    settings = SETTINGS.model_copy(update={"optimizer": optimizer})
+    rates = [0.02, 1e30, 0.01, 0.02]
+    model, progressed = trained_together(tmp_path, STACK, settings=settings, rates=rates)
+    monkeypatch.setitem(loop.IN_A_ROW, "cpu", 3)
+    again, found = trained_together(tmp_path, STACK, settings=settings, rates=rates)
+    assert [each.curve for each in found] == [each.curve for each in progressed]
+    assert [each.failed_step for each in found] == [each.failed_step for each in progressed]
+    assert [each.step for each in found] == [each.step for each in progressed]
+    assert found[1].failed_step is not None
+    for slot in (0, 2, 3):
+        assert bits_of(again, slot) == bits_of(model, slot)
+
+
+def test_dummies_fill_a_stack_and_change_nothing(tmp_path: Path) -> None:
+    expected = alone(tmp_path, STACK[1])
+    model = Transformer(SIZE, VOCABULARY, CONTEXT, [Route("myopic")] * 3)
+    initialise(model, [0] * 3)
+    drawn = bits_of(model, 2)
+    progressed = train(
+        model,
+        SETTINGS,
+        [0.02],
+        text_of(0, 0, 0),
+        SELECT,
+        states=[tmp_path / "state.safetensors"],
+        checkpoint_seconds=math.inf,
+        on_step=lambda steps, note: None,
+    )
+    assert len(progressed) == 1
+    assert bits_of(model, 0) == expected
+    assert bits_of(model, 1) == bits_of(model, 2) == drawn
+
+
+@pytest.mark.parametrize(
+    ("stack", "device", "members", "expected"),
+    [
+        (4, "cuda", [1, 2], [1, 2, 2, 2]),
+        (4, "cpu", [1, 2], [1, 2]),
+        (2, "cuda", [1, 2], [1, 2]),
+        ("auto", "cuda", [1, 2], [1, 2]),
+        (4, "cuda", [], []),
+    ],
+)
+def test_a_named_width_is_kept_on_a_gpu(
+    stack: Any, device: str, members: list[int], expected: list[int]
+) -> None:
+    assert with_dummies(members, Machine(stack=stack), torch.device(device)) == expected

@@ -373,7 +373,9 @@ class Machine(Settings):
     members_per_gpu: int = operational(4, ge=1)
     """Jobs that may share one GPU at a time."""
     stack: Annotated[int, Field(ge=1)] | Literal["auto"] = operational("auto")
-    """Members of one shape that one process trains: `auto` is 1 on a CPU and 32 on a GPU."""
+    """Members of one shape that one process trains: `auto` is 1 on a CPU and up to 32 on a GPU.
+    A number is kept to on a GPU: with fewer members the rest are dummies, so that bits are the
+    same whoever is missing."""
     log_seconds: float = operational(15.0, gt=0)
     """Seconds between two lines of progress in a log."""
     checkpoint_seconds: float = operational(20.0, ge=0)

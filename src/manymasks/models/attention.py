@@ -169,7 +169,7 @@ def attend_backward(
                     if rows.stop == q.shape[-1]:
                         torch.bmm(left, right, out=place)
                     else:
-                        place.baddbmm_(left, right)
+                        place += torch.bmm(left, right)
 
 
 def _is_fused(q: Tensor, own: tuple[Tensor, Tensor] | None) -> bool:

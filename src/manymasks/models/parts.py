@@ -252,12 +252,12 @@ B = 0.044715 * A
 
 def _gelu_share(x: Tensor) -> Tensor:
     """GELU(x) / x."""
-    return torch.addcmul(x.new_tensor(A), x, x, value=B).mul_(x).sigmoid_()
+    return torch.addcmul(x.new_full((), A), x, x, value=B).mul_(x).sigmoid_()
 
 
 def _gelu_slope(x: Tensor, share: Tensor, gelu: Tensor) -> Tensor:
     """The derivative of x share: share + gelu (1 - share) d(2u)/dx."""
-    steepness = torch.addcmul(x.new_tensor(A), x, x, value=3 * B)
+    steepness = torch.addcmul(x.new_full((), A), x, x, value=3 * B)
     return steepness.mul_(torch.addcmul(gelu, gelu, share, value=-1)).add_(share)
 
 

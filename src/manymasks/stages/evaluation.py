@@ -11,7 +11,7 @@ from manymasks.stages.weights import load_members
 from manymasks.statistics.losses import position_losses, split_loss
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
-from manymasks.training.device import choose_device
+from manymasks.training.device import choose_device, with_dummies
 
 SPLITS = ("select", "measure")
 
@@ -36,8 +36,10 @@ def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
     first = jobs[0]
     settings: Evaluation = first.setting("evaluation", Evaluation)
     device = choose_device(first.machine.device)
-    model = load_members([job.input("training") for job in jobs], device)
+    trainings = [job.input("training") for job in jobs]
     pasts = [job.input("past") for job in jobs if "past" in job.inputs]
+    trainings, pasts = (with_dummies(each, first.machine, device) for each in (trainings, pasts))
+    model = load_members(trainings, device)
     past = load_members(pasts, device) if pasts else None
     context = first.input("training").manifest.settings["training"]["context"]
     found: dict[str, dict[str, Scores]] = {job.key: {} for job in jobs}
@@ -55,7 +57,7 @@ def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
                 done, total, f"windows of {split}"
             ),
         )
-        for job, each in zip(jobs, scores, strict=True):
+        for job, each in zip(jobs, scores[: len(jobs)], strict=True):
             found[job.key][split] = each
     return found
 

@@ -7,13 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Size, Training, Variant
+from manymasks.config.study import Machine, Size, Training, Variant
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages.weights import load_members, route_of
 from manymasks.store.job import Artifact
 from manymasks.tokens.order import starts_of_step
 from manymasks.tokens.shards import TokenStream
+from manymasks.training.device import choose_device, with_dummies
+from manymasks.training.step import Text
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,7 @@ class Prepared:
 
     model: Transformer
     past: Transformer | None
-    windows_of: Callable[[Sequence[int]], Tensor]
-    """Each member's step -> (members, batch, context + 1) token ids."""
+    text: Text
     select: Tensor
     """(windows, context + 1) token ids of the select curve, the same for all members."""
 
@@ -35,12 +36,13 @@ def prepare(
     tokens: Artifact,
     pasts: Sequence[Artifact],
     seeds: Sequence[tuple[int, int]],
-    device: torch.device,
+    machine: Machine,
     label: str,
 ) -> Prepared:
     """The stack of members with these variants and seeds (initial weights, data order).
 
-    `pasts` has the trained member of each one's past, for stacks of variants with one.
+    `pasts` has the trained member of each one's past, for stacks of variants with one. Dummies
+    may follow the members.
 
     Raises:
         UserError: if a split is too short for the context.
@@ -54,27 +56,41 @@ def prepare(
                 f"training.context ({settings.context}), which needs {2 * settings.context}: "
                 f"lower the context or give {split} more text"
             )
+    device = choose_device(machine.device)
+    variants = with_dummies(variants, machine, device)
+    seeds = with_dummies(seeds, machine, device)
+    pasts = with_dummies(pasts, machine, device)
     routes = [route_of(variant) for variant in variants]
     model = Transformer(size, stream.vocabulary, settings.context, routes, settings.precision)
     initialise(model, [seed_init for seed_init, _ in seeds])
     model.to(device)
     past = load_members(pasts, device).requires_grad_(False) if pasts else None
 
-    def windows_of(steps: Sequence[int]) -> Tensor:
-        windows = [
-            stream.gather(
-                starts_of_step(
-                    step,
-                    batch=settings.batch,
-                    context=settings.context,
-                    tokens=stream.tokens,
-                    seed_order=seed_order,
-                ),
-                settings.context + 1,
+    def starts_of(steps: Sequence[int]) -> Tensor:
+        starts = [
+            starts_of_step(
+                step,
+                batch=settings.batch,
+                context=settings.context,
+                tokens=stream.tokens,
+                seed_order=seed_order,
             )
             for step, (_, seed_order) in zip(steps, seeds, strict=True)
         ]
-        return torch.from_numpy(np.stack(windows)).to(device)
+        return torch.from_numpy(np.stack(starts))
 
+    text = Text(starts_of, _gatherer(stream, settings.context + 1, device))
     evenly = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)
-    return Prepared(model, past, windows_of, evenly)
+    return Prepared(model, past, text, evenly)
+
+
+def _gatherer(stream: TokenStream, length: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Starts (...) to windows (..., length): from the disk's cache, or from a GPU's memory."""
+    if device.type == "cpu":
+        return lambda starts: torch.from_numpy(
+            stream.gather(starts.flatten().numpy(), length).reshape(*starts.shape, length)
+        )
+    (whole,) = stream.gather(np.zeros(1, np.int64), stream.positions)
+    tokens = torch.from_numpy(whole.astype(np.int32)).to(device)
+    along = torch.arange(length, device=device)
+    return lambda starts: tokens[starts.unsqueeze(-1) + along].long()

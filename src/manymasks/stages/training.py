@@ -10,7 +10,6 @@ from manymasks.stages.ready import prepare
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import sha256_of
 from manymasks.training.checkpoint import Progressed, save_weights
-from manymasks.training.device import choose_device
 from manymasks.training.loop import train
 
 
@@ -58,7 +57,7 @@ def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         first.input("tokens"),
         pasts,
         seeds,
-        choose_device(first.machine.device),
+        first.machine,
         first.label,
     )
     states = [job.state / "training.safetensors" for job in jobs]
@@ -71,7 +70,7 @@ def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         ready.model,
         settings,
         rates,
-        ready.windows_of,
+        ready.text,
         ready.select,
         states=states,
         checkpoint_seconds=first.machine.checkpoint_seconds,

@@ -97,14 +97,16 @@ def _all_done(job: Job, tune: Tune, device: torch.device) -> tuple[Done, float]:
         job.say(f"{len(done)} of {len(slots)} trials are done already")
     earlier = sum(known["seconds"] for known in done.values())
     left, width = [slot for slot in slots if slot not in done], _width(job.machine, device)
+    machine = job.machine
     while left:
         stack = left[:width]
         try:
-            found, before = _trained(job, settings, stack, len(done), len(slots), device)
+            found, before = _trained(job, settings, stack, len(done), len(slots), machine)
         except torch.OutOfMemoryError:
             if len(stack) == 1:
                 raise
             width = (len(stack) + 1) // 2
+            machine = machine.model_copy(update={"stack": width})
             job.say(f"out of memory with {len(stack)} trials at once; goes on with {width}")
             continue
         finally:
@@ -122,7 +124,7 @@ def _trained(
     stack: Sequence[Slot],
     done: int,
     trials: int,
-    device: torch.device,
+    machine: Machine,
 ) -> tuple[Done, float]:
     """What became of some trials, trained at once, and the seconds earlier runs had spent on them.
 
@@ -136,7 +138,7 @@ def _trained(
         # One past for all: no member of the study has the seeds of the trials.
         [*job.inputs.get("past", ())] * len(stack),
         [(seed_init, seed_order) for _, seed_init, seed_order in stack],
-        device,
+        machine,
         job.label,
     )
     per_step = settings.batch * settings.context
@@ -145,7 +147,7 @@ def _trained(
         ready.model,
         settings,
         [rate for rate, _, _ in stack],
-        ready.windows_of,
+        ready.text,
         ready.select,
         states=[job.state / f"{_name(slot)}.safetensors" for slot in stack],
         checkpoint_seconds=job.machine.checkpoint_seconds,

@@ -1,8 +1,14 @@
-"""Where a model runs, and with how many threads."""
+"""Where a stack runs, with how many threads, and how wide it is there."""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 
+from manymasks.config.study import Machine
 from manymasks.errors import UserError
+
+Of = TypeVar("Of")
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -28,3 +34,14 @@ def choose_device(wanted: str) -> torch.device:
             "is the CPU build of torch). Set machine.device to auto or cpu."
         )
     return torch.device("cpu")
+
+
+def with_dummies(members: Sequence[Of], machine: Machine, device: torch.device) -> list[Of]:
+    """What each slot of a stack holds: the members, then dummies, which are the last one again.
+
+    A GPU's libraries choose how to add by how many members there are. Where `machine.stack`
+    names a width, stacks on a GPU are of that width, whoever is missing, so bits do not depend on
+    it. A CPU needs no dummies.
+    """
+    wanted = machine.stack if device.type == "cuda" and machine.stack != "auto" else 0
+    return [*members, *[members[-1]] * (wanted - len(members))] if members else []

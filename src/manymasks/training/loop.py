@@ -19,13 +19,17 @@ from manymasks.models.transformer import Transformer
 from manymasks.training.checkpoint import Progressed, load_state, save_state
 from manymasks.training.optimizer import Optimizer
 from manymasks.training.schedule import learning_rate
+from manymasks.training.step import Stepper, Text, inputs_of
+
+IN_A_ROW = {"cpu": 1, "cuda": 64}
+"""Steps between two looks at what they came to: on a GPU the host does not wait for each."""
 
 
 def train(
     model: Transformer,
     settings: Training,
     rates: Sequence[float],
-    windows_of: Callable[[Sequence[int]], Tensor],
+    text: Text,
     select: Tensor,
     *,
     states: Sequence[Path],
@@ -36,10 +40,11 @@ def train(
     """Train a stack in place.
 
     Args:
-        model: on its device, initialised; weights are overwritten by saved states.
+        model: on its device, initialised; weights are overwritten by saved states. Slots beyond
+            those of `rates` are dummies: computed, and left as they are.
         settings: budget and optimiser, the same for all.
         rates: each member's peak learning rate.
-        windows_of: each member's step -> (members, batch, context + 1) token ids on the device.
+        text: where the windows of all slots come from.
         select: (windows, context + 1) token ids scored for the select curves.
         states: each member's file to go on from and to save to.
         checkpoint_seconds: seconds between two saved states.
@@ -51,15 +56,16 @@ def train(
         in all runs, and `failed_step` if a loss or gradient was not finite: there its
         updates stopped, while its slot stayed.
     """
-    members = range(model.members)
-    weights = [model.weights_of(member) for member in members]
-    optimizers = [Optimizer(each, settings) for each in weights]
+    members, dummies = range(len(rates)), model.members - len(rates)
+    in_a_row = IN_A_ROW[select.device.type]
+    optimizer = Optimizer(dict(model.named_parameters()), settings)
+    stepper = Stepper(model, optimizer, text, past, settings.batch, in_a_row)
     progressed = [Progressed() for _ in members]
     for member, state in enumerate(states):
         if state.exists():
-            moments = optimizers[member].moments
-            progressed[member] = load_state(weights[member], moments, state)
-            optimizers[member].begin(progressed[member].step)
+            of_member = model.weights_of(member), optimizer.moments_of(member)
+            progressed[member] = load_state(*of_member, state)
+            optimizer.begin(member, progressed[member].step)
             progressed[member].earlier_seconds = progressed[member].seconds
     began = saved = time.monotonic()
 
@@ -71,48 +77,50 @@ def train(
         ]
 
     while at_work := running():
-        windows = windows_of([min(each.step, settings.steps - 1) for each in progressed])
-        losses = model.nats(windows, _inputs(past, windows))
-        model.zero_grad(set_to_none=True)
-        losses.sum().backward()  # type: ignore[no-untyped-call]
-        nats = losses.tolist()
+        # All that are at work have as many steps before them; of the others any will do.
+        count = min(in_a_row, *(_to_a_point(progressed[member], settings) for member in at_work))
+        steps = [min(each.step, settings.steps - count) for each in progressed]
+        planned = [
+            [learning_rate(step + i, settings, rate) for i in range(count)]
+            for step, rate in zip(steps, rates, strict=True)
+        ]
+        done = stepper.run(
+            [*steps, *[0] * dummies],
+            [*planned, *[[0.0] * count] * dummies],
+            [slot in at_work for slot in range(model.members)],
+        )
         for member in at_work:
-            mine = progressed[member]
-            rate = learning_rate(mine.step, settings, rates[member])
-            grads = model.gradients_of(member)
-            norm = optimizers[member].step(grads, rate).item() if math.isfinite(nats[member]) else 0
-            if not (math.isfinite(nats[member]) and math.isfinite(norm)):
+            mine, found = progressed[member], done[member]
+            mine.step += found.steps
+            mine.since += found.steps
+            mine.loss_sum += found.loss_sum
+            mine.norm_sum += found.norm_sum
+            if found.steps < count:
                 mine.failed_step = mine.step
-                continue
-            mine.step += 1
-            mine.since += 1
-            mine.loss_sum += nats[member]
-            mine.norm_sum += norm
         scored = [member for member in at_work if _is_point(progressed[member], settings)]
         if scored:
-            found = _select_nats(model, select, settings.batch, past)
+            nats = _select_nats(model, select, settings.batch, past)
             for member in scored:
                 rate = learning_rate(progressed[member].step - 1, settings, rates[member])
-                _add_points(progressed[member], settings, found[member], rate)
+                _add_points(progressed[member], settings, nats[member], rate)
         now = time.monotonic()
         for member in at_work:
             spent = (now - began) / len(members)
             progressed[member].seconds = progressed[member].earlier_seconds + spent
-        on_step(sum(each.step for each in progressed), f"loss {nats[at_work[0]]:.3f}")
+        on_step(sum(each.step for each in progressed), f"loss {done[at_work[0]].last_loss:.3f}")
         if now - saved >= checkpoint_seconds:
             for member in at_work:
                 if progressed[member].failed_step is None:
-                    moments = optimizers[member].moments
-                    save_state(weights[member], moments, progressed[member], states[member])
+                    of_member = model.weights_of(member), optimizer.moments_of(member)
+                    save_state(*of_member, progressed[member], states[member])
             saved = now
     return progressed
 
 
-def _inputs(past: Transformer | None, windows: Tensor) -> list[Tensor] | None:
-    if past is None:
-        return None
-    with torch.no_grad():
-        return past.inputs(windows[..., :-1])
+def _to_a_point(progressed: Progressed, settings: Training) -> int:
+    """Steps up to and with the next one that is a point of the curve."""
+    whole = settings.curve_every - progressed.step % settings.curve_every
+    return min(whole, settings.steps - progressed.step)
 
 
 def _is_point(progressed: Progressed, settings: Training) -> bool:
@@ -130,7 +138,7 @@ def _select_nats(
     with torch.no_grad():
         for part in torch.split(select, batch):
             windows = part.expand(model.members, -1, -1)
-            total += model.nats(windows, _inputs(past, windows)).double() * len(part)
+            total += model.nats(windows, inputs_of(past, windows)).double() * len(part)
     return (total / len(select)).tolist()
 
 

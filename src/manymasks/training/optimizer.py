@@ -1,12 +1,17 @@
-"""What one member's optimiser does in a step: clip, then AdamW, or Muon for its matrices.
+"""What the optimiser of a stack does in a step: clip, then AdamW, or Muon for the matrices.
 
-Members of a stack share no number: each has its own norm, moments, step and learning rate.
+Members share no number: each has its own norm, moments, count of steps and learning rate. And
+no number is asked for by the host, so that on a GPU steps can follow each other unwatched.
 """
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+# The function and not the class, which imports torch's compiler: that takes longer than torch.
+from torch.optim.adamw import adamw
 
 from manymasks.config.study import Training
 from manymasks.training.muon import muon_step
@@ -15,78 +20,97 @@ EPSILON = 1e-8
 
 
 class Optimizer:
-    """AdamW on views of a member's weights; with `muon`, on those that are no block's matrix.
+    """AdamW on the weights of a stack; with `muon`, on those that are no block's matrix.
 
     Args:
-        weights: the member's weights by name, which are changed in place.
+        weights: by name, each (members, ...), contiguous; they are changed in place.
         settings: which optimiser, its decays and the norm to clip to.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], settings: Training) -> None:
         self._settings = settings
-        self._weights = dict(weights)
-        hidden = [name for name in weights if _is_hidden(name) and settings.optimizer == "muon"]
-        rest = [name for name in weights if name not in hidden]
-        vectors = [weights[name] for name in rest if weights[name].ndim == 1]
-        matrices = [weights[name] for name in rest if weights[name].ndim > 1]
-        self._adamw = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": settings.weight_decay},
-                # Gains: pulling them to 0 makes no sense.
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            betas=(settings.beta1, settings.beta2),
-            eps=EPSILON,
-            fused=True,
-        )
-        self._hidden = hidden
-        self.moments: dict[str, dict[str, Tensor]] = {
-            name: {"momentum": torch.zeros_like(weights[name])}
-            if name in hidden
-            else {
-                "exp_avg": torch.zeros_like(weights[name]),
-                "exp_avg_sq": torch.zeros_like(weights[name]),
+        self._weights = {name: weight.detach() for name, weight in weights.items()}
+        is_muon = settings.optimizer == "muon"
+        self._hidden = [name for name in weights if is_muon and _is_hidden(name)]
+        rest = [name for name in weights if name not in self._hidden]
+        self._groups = [
+            ([name for name in rest if weights[name].ndim > 2], settings.weight_decay),
+            # Gains: pulling them to 0 makes no sense.
+            ([name for name in rest if weights[name].ndim == 2], 0.0),
+        ]
+        self._moments = {
+            name: {
+                what: torch.zeros_like(weight)
+                for what in (("momentum",) if name in self._hidden else ("exp_avg", "exp_avg_sq"))
             }
-            for name in weights
+            for name, weight in self._weights.items()
         }
-        self.begin(0)
+        # AdamW counts for every weight by itself.
+        self._steps = {
+            name: weight.new_zeros(len(weight)) for name, weight in self._weights.items()
+        }
 
-    def begin(self, step: int) -> None:
-        """Go on after `step` steps, with the moments as they are."""
-        for name, remembered in self.moments.items():
-            if name not in self._hidden:
-                weight = self._weights[name]
-                counted = torch.tensor(float(step), device=weight.device)
-                self._adamw.state[weight] = {"step": counted, **remembered}
+    def moments_of(self, member: int) -> dict[str, dict[str, Tensor]]:
+        """Views of what is remembered of one member's weights, by their names."""
+        return {
+            name: {what: tensor[member] for what, tensor in remembered.items()}
+            for name, remembered in self._moments.items()
+        }
 
-    def step(self, grads: Mapping[str, Tensor], rate: float) -> Tensor:
-        """Clip the gradients in place and apply them, if their norm is finite.
+    def begin(self, member: int, step: int) -> None:
+        """Go on after `step` steps of a member, with its moments as they are."""
+        for steps in self._steps.values():
+            steps[member] = step
+
+    def step(self, grads: Mapping[str, Tensor], rates: Tensor, going: Tensor) -> Tensor:
+        """Clip the gradients and apply those of the members that are going.
 
         Args:
-            grads: of each weight, by name.
-            rate: learning rate of this step.
+            grads: of each weight, by name, contiguous; they are used up.
+            rates: (members,) learning rates.
+            going: (members,), bool; a member whose norm is not finite is taken out.
 
         Returns:
-            Their norm before it was clipped.
+            (members,) norms before clipping.
         """
-        norm = torch.nn.utils.get_total_norm(list(grads.values()))
-        if not torch.isfinite(norm):
-            return norm
-        share = torch.clamp(self._settings.clip / (norm + 1e-6), max=1.0)
-        for name, weight in self._weights.items():
-            weight.grad = grads[name].mul_(share)
-        for group in self._adamw.param_groups:
-            group["lr"] = rate
-        self._adamw.step()
+        members = range(len(rates))
+        norms = torch.stack(
+            [get_total_norm([grad[member] for grad in grads.values()]) for member in members]
+        )
+        going.logical_and_(norms.isfinite())
+        excess = ((norms + 1e-6) / self._settings.clip).clamp_min(1.0)
+        stays = going.logical_not().float()
+        for member in members:
+            for names, decay in self._groups:
+                adamw(
+                    [self._weights[name][member] for name in names],
+                    [grads[name][member] for name in names],
+                    [self._moments[name]["exp_avg"][member] for name in names],
+                    [self._moments[name]["exp_avg_sq"][member] for name in names],
+                    [],
+                    [self._steps[name][member] for name in names],
+                    fused=True,
+                    grad_scale=excess[member],
+                    found_inf=stays[member],
+                    amsgrad=False,
+                    maximize=False,
+                    beta1=self._settings.beta1,
+                    beta2=self._settings.beta2,
+                    lr=rates[member],
+                    weight_decay=decay,
+                    eps=EPSILON,
+                )
         if self._hidden:
+            # A step of no length from a gradient of 0 leaves a weight as it is.
+            each = going.view(-1, 1, 1), excess.view(-1, 1, 1)
             muon_step(
-                [self._weights[name].unsqueeze(0) for name in self._hidden],
-                [grads[name].unsqueeze(0) for name in self._hidden],
-                [self.moments[name]["momentum"].unsqueeze(0) for name in self._hidden],
-                torch.tensor([rate], device=norm.device),
+                [self._weights[name] for name in self._hidden],
+                [torch.where(each[0], grads[name] / each[1], 0.0) for name in self._hidden],
+                [self._moments[name]["momentum"] for name in self._hidden],
+                torch.where(going, rates, 0.0),
                 weight_decay=self._settings.weight_decay,
             )
-        return norm
+        return norms
 
 
 def _is_hidden(name: str) -> bool:
