@@ -446,6 +446,17 @@ def test_errors_of_the_precisions_are_bounded(windows, route, precision, bound):
         assert (found[name] - grad).norm() / grad.norm() < bound, name
 
 
+@pytest.mark.parametrize("route", ["causal", "myopic", "myopic-kv", "bigram"])
+def test_attention_in_bfloat16_is_bounded_too(windows, monkeypatch, route):
+    """As on a GPU, but by the CPU's products: what is cast where is the same."""
+    monkeypatch.setattr(parts, "FUSED", {"cpu"})
+    exact, loss = gradients(model(route), windows)
+    found, rough = gradients(model(route, precision="bf16").float(), windows)
+    assert abs(rough - loss) / loss < 0.03
+    for name, grad in exact.items():
+        assert (found[name] - grad).norm() <= 0.04 * grad.norm(), name
+
+
 def test_gelu_and_its_slope():
     """Against torch's tanh form and autograd, float64, far into both tails."""
     x = torch.linspace(-40, 40, 4001, dtype=torch.float64, requires_grad=True)

@@ -23,6 +23,8 @@ from manymasks.models.attention import Gradients, Route, attend, attend_backward
 EPSILON = 1e-6
 CHUNK = 512
 """Tokens whose logits are held at once while the loss is made: they should stay in the cache."""
+FUSED = {"cuda"}
+"""Devices whose kernels attend in bfloat16."""
 
 
 def product(
@@ -31,7 +33,7 @@ def product(
     """(members, a, b) @ (members, b, c), added to `onto` (members, a, c) where it is given.
 
     With `bf16` both factors and the product are rounded to bfloat16, sums are float32, and what
-    is returned is of the type it was: nothing else in the network is computed in bfloat16.
+    is returned is of the type it was.
     """
     if bf16:
         found = product(left.bfloat16(), right.bfloat16()).to(left.dtype)
@@ -133,7 +135,7 @@ class AttentionPart(torch.autograd.Function):
         found = torch.empty_like(vkq[:, 0])
         logs = []
         for route, run in runs_of(routes):
-            v, k, q = vkq[run].unbind(1)
+            v, k, q = vkq[run].to(_attended_in(route, x, bf16)).unbind(1)
             if route.gradient == "bigram":
                 found[run], lse = v, v.new_empty(len(v), 0, 0)
             elif route.gradient == "local":
@@ -163,10 +165,18 @@ class AttentionPart(torch.autograd.Function):
         d_Q, d_K, d_V = torch.split(torch.empty_like(weights), d, 1)
         for (route, run), lse in zip(runs_of(ctx.routes), logs, strict=True):
             of_past = read[run] if route.gradient == "local" else None
-            given = _routed(route, d_found[run], vkq[run], found[run], lse, of_past)
+            dtype = _attended_in(route, unit, bf16)
+            given = _routed(
+                route,
+                d_found[run].to(dtype),
+                vkq[run].to(dtype),
+                found[run].to(dtype),
+                lse,
+                of_past,
+            )
             # Kinds of what positions own: values, keys, queries. Kinds of what was read: queries,
             # keys, values. They share the queries, and where a route does not part them, all.
-            rows = by_feature(given, "vkqkv"[: given.shape[1]], rotary, heads)
+            rows = by_feature(given.to(unit.dtype), "vkqkv"[: given.shape[1]], rotary, heads)
             own, parted = rows[:, : 3 * d], rows.shape[1] > 3 * d
             d_unit[run] = product(weights[run].mT, own, bf16=bf16)
             source = rows[:, 2 * d :] if parted and of_past is None else own
@@ -182,6 +192,16 @@ class AttentionPart(torch.autograd.Function):
                     target[run] += part
         d_x, d_gain = _normalise_backward(d_unit, unit, scale, gain)
         return d_x.add_(grad), d_gain, d_Q, d_K, d_V, d_W_O, None, None, None, None, None
+
+
+def _attended_in(route: Route, x: Tensor, bf16: bool) -> torch.dtype:
+    """What attention itself is computed in: bfloat16 where a fused kernel gains by it.
+
+    Its softmax and sums are float32 there. A discount needs more digits, and a local past has no
+    fused kernel.
+    """
+    gains = x.device.type in FUSED and route.gradient not in ("discount", "local")
+    return torch.bfloat16 if bf16 and gains else x.dtype
 
 
 def _routed(

@@ -27,6 +27,8 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device("cpu")
     if torch.cuda.is_available():
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Nothing here reads what it has not written, so nothing need be written for it.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         return torch.device("cuda")
     if wanted == "cuda":
         raise UserError(
