@@ -21,9 +21,11 @@ kernels, with tensors that have no values. On a GPU: nothing yet. `tests/unit/te
 compares all of it with dense attention where there is one.
 """
 
+import contextlib
 import functools
 import importlib.util
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -84,7 +86,33 @@ def backward(
             rounded to the dtype of q, so that in bfloat16 a factor exp(b) is good to b / 256.
         scale: as it was given to `forward`.
     """
-    scale, head, positions = _scale(q, scale), q.shape[-1], q.shape[-2]
+    with _strictly():
+        return _backward(grad, q, k, v, out, lse, bias, _scale(q, scale))
+
+
+@contextlib.contextmanager
+def _strictly() -> Iterator[None]:
+    """Where bits are to be repeated: the fused kernels do so only if no warning will do instead."""
+    wanted = torch.are_deterministic_algorithms_enabled()
+    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(wanted)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(wanted, warn_only=lenient)
+
+
+def _backward(
+    grad: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    bias: Tensor | None,
+    scale: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    head, positions = q.shape[-1], q.shape[-2]
     grad, q, k, v, out = (_whole(x) for x in (grad, q, k, v, out))
     # Without dropout nothing is drawn, but the arguments must be there.
     seed = q.new_zeros((), dtype=torch.int64)
@@ -152,7 +180,7 @@ def diagonal(
     return scores.to(q.dtype).unsqueeze(-1) * q, weights.to(q.dtype).unsqueeze(-1) * grad
 
 
-@functools.lru_cache(maxsize=8)
+@functools.cache
 def decay(positions: int, gamma: float, dtype: torch.dtype, device: torch.device | str) -> Tensor:
     """(positions, positions) of (i - j) log gamma, minus infinity for j > i; gamma above 0."""
     # Rows are as far apart as aligned loads need.

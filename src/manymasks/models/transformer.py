@@ -33,7 +33,8 @@ class Transformer(nn.Module):
         context: the longest window.
         routes: how gradients flow through the attention of each member; none changes a logit
             but `local` and `bigram`.
-        precision: of the products with weights, but for the logits, which are float32.
+        precision: of the products with weights, but for the logits, which are float32, and of
+            attention itself on a GPU.
     """
 
     def __init__(
@@ -122,14 +123,6 @@ class Transformer(nn.Module):
     def weights_of(self, member: int) -> dict[str, Tensor]:
         """Views of one member's weights by name, without the model axis."""
         return {name: weight.detach()[member] for name, weight in self.named_parameters()}
-
-    def gradients_of(self, member: int) -> dict[str, Tensor]:
-        """Views of one member's gradients by name; there must have been a backward pass."""
-        found = {}
-        for name, weight in self.named_parameters():
-            assert weight.grad is not None
-            found[name] = weight.grad[member]
-        return found
 
 
 class Block(nn.Module):

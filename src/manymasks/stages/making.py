@@ -27,12 +27,10 @@ from manymasks.store.environment import environment
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of
+from manymasks.training.memory import is_out_of_memory
 
 NOT_PAYLOAD = {"manifest.json", "node.json", "log.txt", "lock", "state"}
 
-# Only a stage imports torch: its errors are known by name, and on a CPU by what they say.
-MEMORY_ERRORS = {"MemoryError", "OutOfMemoryError"}
-MEMORY_WORDS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 SMALLER = {
     "training": "training.batch, training.context",
     "tuning": "training.batch, training.context",
@@ -99,12 +97,12 @@ def made(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Manifest]]:
     width = len(tasks) if hasattr(module, "make_many") else 1
     left = list(tasks)
     while left:
+        # What an attempt held, or an earlier stack, is freed only once its last cycle is found.
+        gc.collect()
         stack = left[:width]
         with _told(stack):
             figures = _figures(stack, module, bar)
         if figures is None:
-            # What the attempt held is freed only now that its error is gone.
-            gc.collect()
             width = (len(stack) + 1) // 2
             for task in stack:
                 clear(task.work)
@@ -155,11 +153,12 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
             return [module.make(jobs[0])]
         figures = list(module.make_many(jobs))
     except Exception as error:
-        if not _out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         for task in stack:
             traceback.print_exc(file=task.log)
-        if len(stack) == 1 and first.machine.stack in (1, "auto"):
+        may_have_dummies = hasattr(module, "make_many") and first.machine.stack not in (1, "auto")
+        if len(stack) == 1 and not may_have_dummies:
             raise UserError(
                 f"{first.label}: ran out of memory with no other beside it in its process "
                 f"({error}).\nFewer jobs at a time change no result: snakemake --cores, or "
@@ -170,7 +169,7 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
         half = (len(stack) + 1) // 2
         shared.say(
             f"out of memory with {len(stack)} in one process; goes on with {half} "
-            f"(`machine: {{stack: {half}}}` begins with so many and changes no result)"
+            f"(`machine: {{stack: {half}}}` begins with so many; on a GPU it may change last bits)"
         )
         return None
     if len(figures) != len(jobs):
@@ -205,12 +204,6 @@ def _told(stack: Sequence[Task]) -> Iterator[None]:
 
 def _name(stack: Sequence[Task]) -> str:
     return stack[0].label + (f" and {len(stack) - 1} more" if len(stack) > 1 else "")
-
-
-def _out_of_memory(error: Exception) -> bool:
-    if MEMORY_ERRORS & {kind.__name__ for kind in type(error).__mro__}:
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in MEMORY_WORDS)
 
 
 def _manifest(

@@ -23,6 +23,7 @@ from manymasks.store.atomic import write_json
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.training.loop import train
+from manymasks.training.memory import is_out_of_memory
 from manymasks.training.tuning import Choice, Trial, choose
 
 ON_A_GPU = 32
@@ -102,8 +103,8 @@ def _all_done(job: Job, tune: Tune, device: torch.device) -> tuple[Done, float]:
         stack = left[:width]
         try:
             found, before = _trained(job, settings, stack, len(done), len(slots), machine)
-        except torch.OutOfMemoryError:
-            if len(stack) == 1:
+        except Exception as error:
+            if len(stack) == 1 or not is_out_of_memory(error):
                 raise
             width = (len(stack) + 1) // 2
             machine = machine.model_copy(update={"stack": width})

@@ -68,7 +68,7 @@ class Stepper:
         self._going = torch.zeros(members, dtype=torch.bool, device=device)
         # Steps done, sum of losses, sum of norms, last loss.
         self._found = torch.zeros(4, members, dtype=torch.float64, device=device)
-        self._play = _recorded(self._step) if device.type == "cuda" else self._step
+        self._play = _recorded() if device.type == "cuda" else _called
 
     def run(
         self, steps: Sequence[int], rates: Sequence[Sequence[float]], going: Sequence[bool]
@@ -88,7 +88,7 @@ class Stepper:
         self._row.zero_()
         self._found.zero_()
         for _ in range(count):
-            self._play()
+            self._play(self._step)
         return [Done(int(done), *sums) for done, *sums in self._found.T.tolist()]
 
     def _step(self) -> None:
@@ -115,11 +115,15 @@ def inputs_of(past: Transformer | None, windows: Tensor) -> list[Tensor] | None:
         return past.inputs(windows[..., :-1])
 
 
-def _recorded(step: Callable[[], None]) -> Callable[[], None]:
-    """A step that after some calls is only played back. Every call is one step, no more."""
+def _called(step: Callable[[], None]) -> None:
+    step()
+
+
+def _recorded() -> Callable[[Callable[[], None]], None]:
+    """Calls a step, always the same, and after some calls plays it back. A call is one step."""
     graph, stream, calls = torch.cuda.CUDAGraph(), torch.cuda.Stream(), 0  # type: ignore[no-untyped-call]
 
-    def play() -> None:
+    def play(step: Callable[[], None]) -> None:
         nonlocal calls
         calls += 1
         if calls <= UNRECORDED:
