@@ -1,0 +1,1 @@
+"""Text from known processes: what there is to know about the next token is known exactly."""

@@ -1,0 +1,236 @@
+"""`fork`: two rules that agree on all training text and disagree off it.
+
+35 tokens: fillers f0..f3, red cues R0..R5, blue cues B0..B5, marked words M0..M5, brackets, the
+questions ?t and ?h, a full stop, answers A0..A5, BOS and EOS. A document is one of
+
+- TWIN (40%): 8 slots, R_i and B_i at two of them, fillers in the others, then ?t A_i;
+- PLAIN (20%): 1 to 4 fillers, M_i, 1 to 3 fillers, ?h A_i;
+- AFTER (20%): f M_i f ( f M_j f ) f ?h A_i;
+- BEFORE (20%): f ( f M_j f ) f M_i f and a full stop, or with probability eps ?h A_i;
+
+between BOS and EOS, where f is no filler or one, i and j are uniform and independent, so that
+they may be equal, and all else is uniform too. Documents are at most 13 tokens long with BOS and
+EOS: AFTER with all five of its fillers.
+
+To answer ?t one may look at the red cue or at the blue one. To answer ?h one may take the first
+marked word or the one outside the brackets; where eps = 0 these are the same. Swapping red and
+blue leaves the law of documents as it is, and no cue occurs elsewhere. So where R_i stands beside
+B_j, what a trained model prefers has a law over seeds that is symmetric about 1/2.
+
+A state holds the kind, the slots still to come and the answer. The kind and the layout are drawn
+before the first token; what a prefix says about them is the business of the filter.
+"""
+
+import functools
+import itertools
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from manymasks.corpora.processes.machine import ENDED, Ints, Machine, built, path_entropy
+
+FILLERS = 4
+WORDS = 6
+"""Cues of each colour, marked words and answers."""
+SLOTS = 8
+"""Of a TWIN document."""
+LENGTH = 13
+"""Of the longest documents, with BOS and EOS."""
+
+VOCABULARY = (
+    "BOS",
+    "EOS",
+    *(f"f{i}" for i in range(FILLERS)),
+    *(f"{family}{i}" for family in "RBM" for i in range(WORDS)),
+    *("(", ")", "?t", "?h", "."),
+    *(f"A{i}" for i in range(WORDS)),
+)
+"""35 tokens, in this order."""
+PLACE = {name: place for place, name in enumerate(VOCABULARY)}
+FIRST = {family: PLACE[f"{family}0"] for family in "fRBMA"}
+"""The first token of each family; the others follow it."""
+
+KINDS = {"TWIN": 0.4, "PLAIN": 0.2, "AFTER": 0.2, "BEFORE": 0.2}
+"""Shares of the kinds of documents. The latent `kind` counts in this order."""
+
+Layout = tuple[str, ...]
+"""Slots of a document: a token, or a family. f: any filler; R, B: the cue of the answer; M: the
+marked word that names the answer; m: a marked word that does not; A: the answer."""
+
+
+def layouts(kind: str, eps: float = 0.0) -> dict[Layout, float]:
+    """The layouts of a kind of document with their probabilities, which add up to 1."""
+    bodies: list[Layout]
+    if kind == "TWIN":
+        slots = [list("f" * SLOTS) for _ in range(SLOTS * (SLOTS - 1))]
+        for each, (red, blue) in zip(slots, itertools.permutations(range(SLOTS), 2), strict=True):
+            each[red], each[blue] = "R", "B"
+        bodies = [(*each, "?t", "A") for each in slots]
+    elif kind == "PLAIN":
+        bodies = [
+            (*"f" * before, "M", *"f" * after, "?h", "A")
+            for before in range(1, 5)
+            for after in range(1, 4)
+        ]
+    else:
+        order = "fMf(fmf)f" if kind == "AFTER" else "f(fmf)fMf"
+        choices = (("", "f") if slot == "f" else (slot,) for slot in order)
+        bodies = [tuple("".join(each)) for each in itertools.product(*choices)]
+        if kind == "AFTER":
+            bodies = [(*body, "?h", "A") for body in bodies]
+    endings: dict[Layout, float] = {(): 1.0}
+    if kind == "BEFORE":
+        endings = {(".",): 1 - eps, ("?h", "A"): eps}
+    return {
+        ("BOS", *body, *ending, "EOS"): share / len(bodies)
+        for body in bodies
+        for ending, share in endings.items()
+        if share > 0
+    }
+
+
+class State(NamedTuple):
+    """The slots still to come, and what they depend on."""
+
+    kind: str
+    rest: Layout
+    answer: int = -1
+    """-1 until a word has named it."""
+
+
+def step(state: State) -> Iterator[tuple[float, str, State]]:
+    """The edges of a state."""
+    if not state.rest:
+        return
+    slot, rest = state.rest[0], state.rest[1:]
+    on = state._replace(rest=rest)
+    names = slot == "M" or (slot in ("R", "B") and state.answer < 0)
+    if slot == "f":
+        yield from ((1 / FILLERS, f"f{i}", on) for i in range(FILLERS))
+    elif names:
+        yield from ((1 / WORDS, f"{slot}{i}", on._replace(answer=i)) for i in range(WORDS))
+    elif slot == "m":
+        yield from ((1 / WORDS, f"M{i}", on) for i in range(WORDS))
+    elif slot in ("R", "B", "A"):
+        yield 1.0, f"{slot}{state.answer}", on
+    else:
+        yield 1.0, slot, on
+
+
+@functools.cache
+def fork(eps: float = 0.0) -> Machine:
+    """The machine of documents; eps is the share of BEFORE documents with a question.
+
+    Latents: `kind`, that of the document as it was drawn, in the order of `KINDS`; `answer`, the
+    number of the word that answers, from where a cue or a marked word has named it. In BEFORE
+    documents it is that of the word at depth 0, whether or not they are asked.
+
+    Raises:
+        ValueError: where eps is not a probability.
+    """
+    if not 0 <= eps <= 1:
+        raise ValueError(f"eps must lie in [0, 1], not {eps}")
+    start: dict[Hashable, float] = {
+        State(kind, layout): share * chance
+        for kind, share in KINDS.items()
+        for layout, chance in layouts(kind, eps).items()
+    }
+    kinds = list(KINDS)
+    return built(
+        VOCABULARY,
+        start,
+        step,
+        lambda state: {"kind": kinds.index(state.kind), "answer": state.answer},
+    )
+
+
+def document_entropy(eps: float = 0.0) -> float:
+    """The entropy of a document in nats: its least possible loss, summed over its tokens.
+
+    It is that of the paths: the slots of a document can be read off its tokens, and no two
+    layouts have the same slots.
+    """
+    return path_entropy(fork(eps))
+
+
+def swapped(tokens: Ints) -> Ints:
+    """Documents with red and blue swapped: as likely as they were."""
+    other = np.arange(len(VOCABULARY))
+    red, blue = (FIRST[colour] + np.arange(WORDS) for colour in "RB")
+    other[red], other[blue] = blue, red
+    return np.where(tokens == ENDED, ENDED, other[tokens])
+
+
+# ---------------------------------------------------------------------- questions off the support
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Prompts at which two rules name different answers."""
+
+    tokens: Ints
+    """(questions, longest), from BOS to ?t or ?h; `ENDED` after that."""
+    lengths: Ints
+    """(questions,) in tokens; the law in question is that of the token after them."""
+    rules: tuple[str, str]
+    answers: Ints
+    """(questions, 2): the answer, as a token, that each rule names."""
+    first: Ints
+    """(questions,): which rule's word comes first, 0 or 1."""
+
+
+def twin_conflicts(questions: int, rng: np.random.Generator) -> Questions:
+    """TWIN documents up to ?t in which the cues disagree: R_i with B_j, i not j.
+
+    The rules are to go by the red cue and to go by the blue one. Slots, words and fillers are
+    uniform; red comes first in every other question.
+    """
+    words = different(questions, rng)
+    slots = np.sort(shuffled(questions, SLOTS, rng)[:, :2], 1)
+    first = np.arange(questions) % 2
+    slots[first == 1] = slots[first == 1, ::-1]
+    body = FIRST["f"] + rng.integers(FILLERS, size=(questions, SLOTS))
+    rows = np.arange(questions)
+    body[rows, slots[:, 0]] = FIRST["R"] + words[:, 0]
+    body[rows, slots[:, 1]] = FIRST["B"] + words[:, 1]
+    tokens = np.pad(body, ((0, 0), (1, 1)))
+    tokens[:, 0], tokens[:, -1] = PLACE["BOS"], PLACE["?t"]
+    lengths = np.full(questions, tokens.shape[1])
+    return Questions(tokens, lengths, ("red", "blue"), FIRST["A"] + words, first)
+
+
+def before_questions(questions: int, rng: np.random.Generator) -> Questions:
+    """BEFORE documents followed by ?h, their two marked words different.
+
+    The rules are to take the first marked word, which is the one in brackets, and to take the
+    one at depth 0. At eps > 0 such questions are in training documents, with the second answer.
+    """
+    words = different(questions, rng)
+    longest = 11
+    # All five fillers are put down, then those that are not there are taken out.
+    slots = np.full((questions, longest), FIRST["f"])
+    fillers = [1, 3, 5, 7, 9]
+    slots[:, fillers] += rng.integers(FILLERS, size=(questions, len(fillers)))
+    slots[:, 0], slots[:, -1] = PLACE["BOS"], PLACE["?h"]
+    slots[:, 2], slots[:, 6] = PLACE["("], PLACE[")"]
+    slots[:, 4], slots[:, 8] = (FIRST["M"] + words).T
+    there = np.ones_like(slots, dtype=bool)
+    there[:, fillers] = rng.random((questions, len(fillers))) < 0.5
+    lengths = there.sum(1)
+    order = np.argsort(~there, 1, kind="stable")
+    tokens = np.take_along_axis(slots, order, 1)
+    tokens[np.arange(longest) >= lengths[:, None]] = ENDED
+    first = np.zeros(questions, dtype=np.int64)
+    return Questions(tokens, lengths, ("first", "depth 0"), FIRST["A"] + words, first)
+
+
+def different(rows: int, rng: np.random.Generator) -> Ints:
+    """Two different words in each row, (rows, 2), uniform."""
+    return shuffled(rows, WORDS, rng)[:, :2]
+
+
+def shuffled(rows: int, size: int, rng: np.random.Generator) -> Ints:
+    """An order of 0..size-1 in each row, (rows, size), uniform."""
+    return rng.permuted(np.tile(np.arange(size), (rows, 1)), axis=1)
