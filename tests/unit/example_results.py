@@ -519,6 +519,29 @@ class ExampleResults:
         models = {"training": [model["model"] for model in causal]}
         return self.add("gradient", "pydocs", {"myopia_gradient": rows}, models)
 
+    def truth(self) -> str:
+        """Members held against an exact law, as if a process had drawn their text."""
+        known = {"corpus": "pydocs", "process": "masks"}
+        truth = [
+            {**known, "position": t, "entropy": 1 / t, "nats": 1 / t + 0.01, "tokens": 20}
+            for t in (1, 2, 3)
+        ]
+        strata = [("all", "all"), ("role", "letter"), ("role", "premise")]
+        prices, excess = [], []
+        for stratum, level in strata:
+            of = {"stratum": stratum, "level": level, "tokens": 60, "documents": 20}
+            for capability, nats in (("commit", 0.008), ("never-infer", 0.12)):
+                found = {"nats": nats, "nats_low": 0.9 * nats, "nats_high": 1.1 * nats}
+                prices.append({**known, "capability": capability, **of, **found})
+            for model in self.models:
+                nats = float(self.random.uniform(0.005, 0.05))
+                found = {"nats": nats, "nats_low": 0.9 * nats, "nats_high": 1.1 * nats}
+                excess.append({"model": model["model"], "process": "masks", **of, **found})
+        tables = {"process_truth": truth, "capability_price": prices, "excess_loss": excess}
+        return self.add(
+            "truth", "pydocs", tables, {"training": [model["model"] for model in self.models]}
+        )
+
 
 def _arms() -> dict[str, Rows]:
     """Tables of the myopia analysis beside the gap."""
@@ -619,7 +642,7 @@ def _contrast(name: str, is_primary: bool, p: float) -> dict[str, Any]:
 def write_results(
     root: Path,
     *,
-    analyses: tuple[str, ...] = ("rashomon", "divergence", "myopia"),
+    analyses: tuple[str, ...] = ("rashomon", "divergence", "myopia", "truth"),
     tuned: bool = True,
 ) -> ExampleResults:
     """A whole study below `root`, with one old training and one old myopia artifact."""
@@ -644,6 +667,8 @@ def write_results(
         results.myopia(is_current=False)
         results.floor()
         results.gradient()
+    if "truth" in analyses:
+        results.truth()
     (root / "downloads").mkdir()
     (root / "README.md").write_text("Artifacts lie here.")
     return results

@@ -222,7 +222,7 @@ def test_plan_says_what_is_deleted_and_not_needed(
 
 def test_plan_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "plan", "--stage", "trainings").startswith(
-        "--stage trainings: stages are corpus, tokenizer, tokens, tuning, training, "
+        "--stage trainings: stages are corpus, process, tokenizer, tokens, tuning, training, "
     )
     (folder,) = make(planned(), "tokens")
     (folder / "manifest.json").write_text("{", encoding="utf-8")

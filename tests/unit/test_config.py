@@ -242,8 +242,8 @@ def test_an_unknown_setting_is_refused_with_a_suggestion(
         (
             "{kind: pydocs}",
             "{kind: pydoc}",
-            "config.yaml: corpora.pydocs.kind must be 'pydocs', 'files', 'url', 'hub', found "
-            "'pydoc'. Did you mean pydocs? (line 2)",
+            "config.yaml: corpora.pydocs.kind must be 'pydocs', 'files', 'url', 'hub', 'process', "
+            "found 'pydoc'. Did you mean pydocs? (line 2)",
         ),
     ],
 )
@@ -350,7 +350,10 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("seeds: {init: [4, 4]}\n", "seeds init names the seed 4 more than once"),
         ("name: 5\n", "name must be text, found 5: put it in quotes"),
         ("name: My Study\n", "name must match ^[a-z0-9]"),
-        ("analyses: [rashomn]\n", "analyses.0 must be 'rashomon', 'divergence' or 'myopia'"),
+        (
+            "analyses: [rashomn]\n",
+            "analyses.0 must be 'rashomon', 'divergence', 'myopia' or 'truth'",
+        ),
         ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
         ("machine: {members_per_gpu: 0}\n", "machine.members_per_gpu must be greater than"),
         (
@@ -714,15 +717,16 @@ def paths(table: dict[str, str]) -> set[str]:
 IDENTITY = paths(
     {
         "": "name corpora tokenizer sizes variants training tune seeds evaluation rashomon probes "
-        "divergence myopia statistics analyses machine",
+        "divergence myopia truth statistics analyses machine",
         "corpora.<name>": "kind select measure max_documents packages min_characters "
-        "format field separator join_to sha256 licence repository revision files",
+        "format field separator join_to sha256 licence repository revision files process documents "
+        "seed eps",
         "corpora.<name>.files.<item>": "path sha256",
         "tokenizer": "kind vocabulary",
-        "sizes.<name>": "width layers heads mlp activation learning_rate",
+        "sizes.<name>": "width layers heads mlp positions activation learning_rate",
         "variants.<name>": "gradient of gamma learning_rate",
-        "training": "context batch steps optimizer learning_rate warmup decay weight_decay beta1 "
-        "beta2 clip precision curve_every curve_windows",
+        "training": "context shift batch steps optimizer learning_rate warmup decay weight_decay "
+        "beta1 beta2 clip precision curve_every curve_windows",
         "tune": "rates seeds steps",
         "tune.seeds": "init order",
         "seeds": "init order",
@@ -734,6 +738,7 @@ IDENTITY = paths(
         "divergence": "batch floor_batch floor_windows",
         "myopia": "contrasts gradient_windows gammas",
         "myopia.contrasts.<item>": "baseline variant",
+        "truth": "documents batch",
         "statistics": "confidence resamples seed",
     }
 )

@@ -16,6 +16,7 @@ import pytest
 from manymasks.config.corpora import (
     CorpusSettings,
     FilesCorpus,
+    ProcessCorpus,
     PydocsCorpus,
     TextCorpusSettings,
     UrlCorpus,
@@ -93,6 +94,25 @@ def test_what_is_no_document_is_dropped_and_counted(tmp_path: Path) -> None:
     assert summary.documents == 22  # the two spellings of é are two texts: none is changed
     assert pq.read_table(path).column("text").to_pylist()[-2:] == ["e\u0301", "\u00e9"]
     assert summary.dropped() == "2 empty, 1 the same as an earlier one, 2 not UTF-8"
+
+
+@pytest.mark.parametrize("maximum", [None, 30])
+def test_repeats_are_kept_where_the_law_of_the_text_is_known(
+    tmp_path: Path, maximum: int | None
+) -> None:
+    given = [Raw(f"d{i}", "test", f"text {i % 2}") for i in range(40)]
+    bad = [Raw("blank", "test", " "), Raw("bytes", "test", None), Raw("lone", "test", "\ud800")]
+    settings = ProcessCorpus(
+        kind="process", process="masks", select=0.3, measure=0.3, max_documents=maximum
+    )
+    summary = write_documents([*given, *bad], tmp_path / "d", settings)
+    assert summary.documents == (maximum or 40)
+    assert (summary.duplicates, summary.empty, summary.undecodable) == (0, 1, 2)
+    texts = pq.read_table(tmp_path / "d").column("text").to_pylist()
+    assert len(texts) == (maximum or 40)
+    assert set(texts) == {"text 0", "text 1"}
+    with pytest.raises(UserError, match="two documents have the id 'd3'"):
+        write_documents([*given, given[3]], tmp_path / "d", settings)
 
 
 def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

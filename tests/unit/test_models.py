@@ -527,3 +527,43 @@ def test_initial_weights_depend_on_their_seed_alone():
         for name, weight in alone.weights_of(0).items():
             assert torch.equal(weight, one.weights_of(member)[name])
     assert not torch.equal(one.W_E[0], one.W_E[1])
+
+
+LEARNED = SIZE.model_copy(update={"positions": "learned"})
+
+
+def learned(route="causal"):
+    """Learned positions, all else as in `model`."""
+    network = Transformer(LEARNED, VOCABULARY, POSITIONS, [Route(route)]).double()
+    initialise(network, [0])
+    with torch.no_grad():
+        network.W_E *= 20
+        network.W_pos *= 20
+    return network
+
+
+def test_learned_positions_are_all_that_says_where_a_token_is(windows):
+    """Without them a token finds the same past in any order; with them it does not."""
+    network, tokens = learned(), windows[..., :-1]
+    turned_round = tokens.clone()
+    turned_round[..., :-1] = tokens[..., :-1].flip(-1)
+    with torch.no_grad():
+        assert not torch.allclose(network(tokens, 1), network(turned_round, 1))
+        network.W_pos.zero_()
+        # One layer: a second one would see causal prefixes, whose order shows.
+        network.blocks = network.blocks[:1]
+        torch.testing.assert_close(network(tokens, 1), network(turned_round, 1))
+
+
+@pytest.mark.parametrize("route", ["causal", "myopic"])
+def test_gradients_of_learned_positions(windows, route):
+    """A vector of a position is added where the token's is: its gradient is theirs, summed."""
+    network = learned(route)
+    (found,) = torch.autograd.grad(network.nats(windows).sum(), network.W_pos)
+    x = network.embed(windows[..., :-1]).detach().requires_grad_()
+    out = network.residual(x)
+    nats = parts.NatsPart.apply(
+        out, network.norm, network.W_U, windows[..., 1:].flatten(1), True, False
+    )
+    nats.sum().backward()
+    torch.testing.assert_close(found, x.grad.sum(1), rtol=1e-9, atol=1e-12)

@@ -174,3 +174,20 @@ def test_a_stream_too_short_is_refused() -> None:
         starts_of_step(0, batch=1, context=8, tokens=14, seed_order=0)
     with pytest.raises(ValueError, match="0 windows"):
         windows_of_step(0, batch=1, windows=0, seed_order=0)
+
+
+def test_without_a_shift_windows_are_documents_of_one_length() -> None:
+    """Every epoch has every document once, and every window begins where a document does."""
+    length, documents = 8, 6
+    tokens = length * documents
+    assert windows_of_stream(tokens, length, shift=False) == documents
+    with pytest.raises(ValueError, match="takes 8"):
+        windows_of_stream(length - 1, length, shift=False)
+    for epoch in range(3):
+        starts = [
+            starts_of_step(
+                step, batch=2, context=length, tokens=tokens, seed_order=5, shift=False
+            ).tolist()
+            for step in range(3 * epoch, 3 * epoch + 3)
+        ]
+        assert sorted(np.ravel(starts)) == [length * i for i in range(documents)]

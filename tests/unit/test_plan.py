@@ -275,6 +275,7 @@ def test_a_new_import_joins_the_closure(package: Path) -> None:
 
 CONTAINS = {
     "corpus": {"corpora.collect", "corpora.documents", "corpora.pydocs", "corpora.hub"},
+    "process": {"corpora.processes.masks", "corpora.documents"},
     "tokenizer": {"tokens.tokenizer"},
     "tokens": {"tokens.tokenizer", "tokens.shards"},
     "tuning": {"training.tuning", "training.loop", "statistics.paired", "models.attention"},
@@ -289,13 +290,16 @@ CONTAINS = {
     "floor": {"myopia.floors", "tokens.shards"},
     "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
     "myopia": {"myopia.gap"},
+    "truth": {"truth.excess", "corpora.processes.masks", "models.attention"},
     "database": {"database.load"},
     "report": {"report.page", "report.figures"},
 }  # fmt: skip
 FOREIGN = {
-    "corpus": ("tokens", "models", "training", "database", "report"),
-    "tokenizer": ("models", "training", "database", "report"),
-    "tokens": ("models", "training", "database", "report"),
+    # A change to a process makes no text stale.
+    "corpus": ("corpora.processes", "tokens", "models", "training", "database", "report"),
+    "process": ("corpora.pydocs", "corpora.collect", "tokens", "models", "database", "report"),
+    "tokenizer": ("corpora.processes", "models", "training", "database", "report"),
+    "tokens": ("corpora.processes", "models", "training", "database", "report"),
     "tuning": (
         "corpora", "probes", "evaluation", "rashomon", "divergence", "myopia", "database", "report",
     ),
@@ -310,6 +314,7 @@ FOREIGN = {
     "floor": ("corpora", "models", "training", "evaluation", "divergence", "database", "report"),
     "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
     "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
+    "truth": ("corpora.pydocs", "evaluation", "divergence", "myopia", "database", "report"),
     "database": ("corpora", "tokens", "models", "training", "divergence", "report"),
     "report": ("corpora", "tokens", "models", "training", "divergence"),
 }  # fmt: skip
@@ -355,7 +360,8 @@ EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
-     {"training", "tuning", "evaluation", "divergence", "gradient"}),
+     {"training", "tuning", "evaluation", "divergence", "gradient", "truth"}),
+    ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", "truth"}),
     ("config/study.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
     ("stages/run.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
@@ -375,7 +381,8 @@ def test_edits_of_the_source_reach_these_stages(
 
 # ---------------------------------------------------------------------------------- plans
 
-EVERYTHING = set(STAGES) - {"tuning"}
+# Of a study whose text no process draws.
+EVERYTHING = set(STAGES) - {"tuning", "process", "truth"}
 """Where all learning rates are named."""
 
 
@@ -444,7 +451,7 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
         + BASE.partition("probes:")[0],
         BASE + "machine: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
-        BASE + "analyses: [rashomon, divergence, myopia]\n",
+        BASE + "analyses: [rashomon, divergence, myopia, truth]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip
@@ -779,3 +786,35 @@ print(sorted(heavy & set(sys.modules)), time.process_time() - began)
     loaded, _, seconds = done.stdout.rpartition(" ")
     assert loaded == "[]"
     assert float(seconds) < 1.5
+
+
+# ------------------------------------------------------------------------------ known processes
+
+
+def drawn(process: str = "masks", **more: Any) -> dict[str, Any]:
+    """What makes the text of BASE one that a process draws."""
+    return {"corpora": {"pydocs": None, "known": {"kind": "process", "process": process, **more}}}
+
+
+def test_a_process_brings_its_words_its_context_and_its_truth(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, **drawn())
+    stages = Counter(node.stage for node in plan.nodes)
+    assert "corpus" not in stages
+    assert stages["process"] == stages["truth"] == 1
+    by_stage = {node.stage: node for node in plan.nodes}
+    assert by_stage["tokenizer"].settings["words"][:2] == ["BOS", "P0"]
+    training = by_stage["training"].settings["training"]
+    assert (training["context"], training["shift"]) == (64, False)
+    assert by_stage["floor"].settings["context"] == 64
+    edges = by_stage["evaluation"].settings["evaluation"]["position_edges"]
+    assert edges == [0, 1, 2, 4, 8, 16, 32]
+    probes = [node for node in plan.nodes if node.stage == "probe"]
+    assert [node.settings["probe"]["family"] for node in probes] == ["held-out"]
+
+
+def test_the_truth_is_held_against_models_that_stand_alone(tmp_path: Path) -> None:
+    local = {"variants": {"beside": {"gradient": "local", "of": "causal"}}}
+    plan = plan_of(tmp_path, **drawn(), **local)
+    (truth,) = [node for node in plan.nodes if node.stage == "truth"]
+    assert {member["variant"] for member in truth.settings["members"]} == {"causal", "myopic"}
+    assert len(truth.inputs["training"]) == len(truth.settings["members"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manymasks.config import study
 from manymasks.errors import UserError
-from manymasks.tokens.tokenizer import Tokenizer, load, train
+from manymasks.tokens.tokenizer import Tokenizer, load, of_words, train
 
 WORDS = ["the", "model", "reads", "text", "naïve", "été", "42", "(x)", "😀", "\n\n", "\t", "mask's"]
 
@@ -27,6 +27,9 @@ def made(kind: str, vocabulary: int = 300) -> Tokenizer:
 
 BPE, BYTES, CHARACTERS = made("bpe"), made("bytes"), made("characters")
 ALL = pytest.mark.parametrize("tokenizer", [BPE, BYTES, CHARACTERS], ids=lambda t: t.kind)
+NAMES = ("BOS", "P0", "?t", "(", "a", "é", "n10", "n1")
+LISTED = of_words(NAMES)
+EVERY = pytest.mark.parametrize("tokenizer", [BPE, BYTES, CHARACTERS, LISTED], ids=lambda t: t.kind)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -134,14 +137,14 @@ def test_a_vocabulary_the_text_does_not_hold_is_refused() -> None:
         train(study.Tokenizer(kind="characters"), [])
 
 
-@ALL
+@EVERY
 def test_tokens_outside_the_vocabulary_are_refused(tokenizer: Tokenizer) -> None:
     for token in (-1, tokenizer.vocabulary):
         with pytest.raises(ValueError, match=f"0 to {tokenizer.vocabulary - 1}"):
             tokenizer.decode([token])
 
 
-@ALL
+@EVERY
 def test_damaged_files_are_explained(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     with pytest.raises(UserError, match="cannot be read"):
@@ -153,3 +156,50 @@ def test_damaged_files_are_explained(tokenizer: Tokenizer, tmp_path: Path) -> No
         path.write_text(damaged, encoding="utf-8")
         with pytest.raises(UserError, match="is not a tokenizer of format 1"):
             load(path)
+
+
+# --------------------------------------------------------------------------------- listed words
+
+
+@given(st.lists(st.integers(1, len(NAMES) - 1)))
+def test_tokens_of_listed_words_come_back(tokens: list[int]) -> None:
+    text = LISTED.decode(tokens)
+    assert text == " ".join(NAMES[token] for token in tokens)
+    (ids,) = LISTED.encode([text])
+    assert ids.dtype == np.uint32
+    assert ids.tolist() == tokens
+    assert LISTED.unknown(ids) == 0  # token 1 is a word here, not what is unknown
+
+
+def test_listed_words_by_hand(tmp_path: Path) -> None:
+    assert LISTED.definition == "BOS P0 ?t ( a é n10 n1"
+    assert (LISTED.vocabulary, LISTED.end_of_text) == (8, 0)
+    found = LISTED.encode(["n1 n10 P0", "", "é"])
+    assert [ids.tolist() for ids in found] == [[7, 6, 1], [], [5]]
+    assert LISTED.decode([0, 1, 4, 0]) == "<|endoftext|> P0 a <|endoftext|>"
+    LISTED.save(tmp_path / "a.json")
+    loaded = load(tmp_path / "a.json")
+    assert loaded == LISTED
+    loaded.save(tmp_path / "b.json")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+@pytest.mark.parametrize("word", ["b", "A", "n", "n1\n", "<|endoftext|>", "BOS", "", "\ud800"])
+def test_a_word_that_is_not_listed_is_refused(word: str) -> None:
+    # The word of token 0 too: a document that ended in its middle would be two.
+    with pytest.raises(ValueError, match="is not a word") as caught:
+        LISTED.encode(["a", f"a {word} a"])
+    assert repr(word) in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [[], ["a", "b", "a"], ["a", ""], ["a", "b c"], ["a", "b\n"]])
+def test_lists_that_text_cannot_be_split_by_are_refused(names: list[str]) -> None:
+    with pytest.raises(ValueError, match="different words without white space"):
+        of_words(names)
+
+
+def test_a_file_whose_words_come_twice_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    Tokenizer("words", 3, "a b b").save(path)
+    with pytest.raises(UserError, match=r"not a tokenizer of format 1 .*different words"):
+        load(path)

@@ -6,6 +6,7 @@ REQUIRED INPUTS
 
 OUTPUTS
     results/corpus/<key>/manifest.json
+    results/process/<key>/manifest.json     (documents drawn from a known process)
         documents.parquet   id, source, split, text
         tables/corpus.parquet
 """
@@ -25,3 +26,19 @@ rule corpus:
     threads: 1
     shell:
         "manymasks run corpus {wildcards.key} --lines"
+
+
+rule process:
+    input:
+        made_from("process"),
+    output:
+        update("results/process/{key}/manifest.json"),
+    log:
+        "results/process/{key}/log.txt",
+    wildcard_constraints:
+        key=keys("process"),
+    conda:
+        "../../envs/manymasks.yaml"
+    threads: 1
+    shell:
+        "manymasks run process {wildcards.key} --lines"

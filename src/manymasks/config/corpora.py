@@ -1,6 +1,6 @@
 """Where text comes from: the settings of each kind of corpus."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,8 @@ class CorpusSettings(Settings):
     """Share of the documents on which everything else is measured."""
     max_documents: Annotated[int, Field(ge=3)] | None = None
     """Keep this many documents, chosen by the hash of their id; null keeps all."""
+
+    keeps_repeats: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:
@@ -102,4 +104,37 @@ class HubCorpus(TextCorpusSettings):
     """Licence of the text, recorded beside it."""
 
 
-Corpus = Annotated[PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus, Field(discriminator="kind")]
+ProcessName = Literal[
+    "masks", "tally", "tally1", "fork", "recall", "markov", "mess3", "rrxor", "hierarchy"
+]
+
+
+class ProcessCorpus(CorpusSettings):
+    """Documents drawn from a known process: the law of every next token is known exactly.
+
+    It brings its own vocabulary and a context that holds one document. Of the probes it gets
+    those that leave text as it is: what another text would mean depends on the process.
+    """
+
+    kind: Literal["process"]
+    """Embedded: drawn, nothing is downloaded."""
+    process: ProcessName
+    """Which process, described in `corpora/processes/`."""
+    documents: Annotated[int, Field(ge=3)] = 20_000
+    """How many documents are drawn, of all splits together."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the documents."""
+    eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """`fork` only: the share of BEFORE documents that end with a question."""
+
+    keeps_repeats: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _eps_is_of_fork(self) -> Self:
+        if self.eps and self.process != "fork":
+            raise ValueError(f"eps belongs to the process fork, this one is {self.process}")
+        return self
+
+
+TextCorpus = PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus
+Corpus = Annotated[TextCorpus | ProcessCorpus, Field(discriminator="kind")]

@@ -10,13 +10,20 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from manymasks.config.corpora import CorpusSettings, FilesCorpus, HubCorpus, PydocsCorpus, UrlCorpus
+from manymasks.config.corpora import (
+    CorpusSettings,
+    FilesCorpus,
+    HubCorpus,
+    ProcessCorpus,
+    PydocsCorpus,
+    UrlCorpus,
+)
 from manymasks.config.loading import settings_of
 from manymasks.config.settings import Settings
 from manymasks.config.study import Study
 from manymasks.store.atomic import replacing
 
-CORPORA = (PydocsCorpus, FilesCorpus, UrlCorpus, HubCorpus)
+CORPORA = (PydocsCorpus, FilesCorpus, UrlCorpus, HubCorpus, ProcessCorpus)
 
 INTRODUCTION = """\
 # Settings

@@ -15,6 +15,7 @@ from manymasks.config.settings import Name, Settings, Share, operational
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Precision = Literal["float32", "bf16"]
 Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
+Analysis = Literal["rashomon", "divergence", "myopia", "truth"]
 
 
 class Tokenizer(Settings):
@@ -40,6 +41,8 @@ class Size(Settings):
     """Attention heads; the width must be divisible by twice this (rotary pairs)."""
     mlp: Annotated[int, Field(ge=1)] = 4
     """Hidden width of the MLP in units of the width."""
+    positions: Literal["rotary", "learned"] = "rotary"
+    """How a model knows where it is: queries and keys turned by it, or a vector added to tokens."""
     activation: Literal["gelu", "relu2"] = "gelu"
     """Nonlinearity of the MLP: GELU or squared ReLU."""
     learning_rate: Rate | None = None
@@ -97,6 +100,8 @@ class Training(Settings):
 
     context: Annotated[int, Field(ge=2)] = 128
     """Tokens a model sees at once."""
+    shift: bool = True
+    """Whether each epoch cuts the text at other places; false for documents of one length."""
     batch: Annotated[int, Field(ge=1)] = 16
     """Windows of `context` tokens in one step."""
     steps: Annotated[int, Field(ge=1)] = 1000
@@ -354,6 +359,15 @@ class Myopia(Settings):
         return self
 
 
+class Truth(Settings):
+    """Members held against the exact law of the process that drew their text."""
+
+    documents: Annotated[int, Field(ge=2)] = 1000
+    """Documents of the measure split that are tried, the first ones."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Documents in one forward pass."""
+
+
 class Statistics(Settings):
     """Intervals."""
 
@@ -414,14 +428,12 @@ class Study(Settings):
     """Behavioural divergence."""
     myopia: Myopia = Myopia()
     """The myopia gap."""
+    truth: Truth = Truth()
+    """The exact law, where it is known."""
     statistics: Statistics = Statistics()
     """Intervals."""
-    analyses: tuple[Literal["rashomon", "divergence", "myopia"], ...] = (
-        "rashomon",
-        "divergence",
-        "myopia",
-    )
-    """Which analyses are made."""
+    analyses: tuple[Analysis, ...] = ("rashomon", "divergence", "myopia", "truth")
+    """Which analyses are made; `truth` where a corpus is drawn from a known process."""
     machine: Machine = Machine()
     """How the work is done."""
 

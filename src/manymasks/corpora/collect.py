@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from manymasks.config.corpora import Corpus, FilesCorpus, PydocsCorpus, UrlCorpus
+from manymasks.config.corpora import FilesCorpus, PydocsCorpus, TextCorpus, UrlCorpus
 from manymasks.corpora.documents import Raw
 from manymasks.corpora.download import Report, fetch, quiet, verify_local
 from manymasks.corpora.files import expand, read_files
@@ -14,7 +14,7 @@ from manymasks.corpora.versions import versions
 
 
 def collect(
-    settings: Corpus, *, downloads: Path, base: Path, report: Report = quiet
+    settings: TextCorpus, *, downloads: Path, base: Path, report: Report = quiet
 ) -> Iterator[Raw]:
     """Documents of a corpus, in an order that is the same every time.
 
@@ -47,7 +47,7 @@ def names(paths: list[Path], base: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in full]
 
 
-def describe(settings: Corpus) -> str:
+def describe(settings: TextCorpus) -> str:
     """Where the text comes from, with versions, in one line."""
     if isinstance(settings, PydocsCorpus):
         found = versions(settings)

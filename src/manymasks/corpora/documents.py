@@ -56,6 +56,21 @@ class Summary:
     beyond_maximum: int
     sha256: str
 
+    def figures(self) -> dict[str, int | str]:
+        """What the table `corpus` says of it."""
+        return {
+            "documents": self.documents,
+            "train_documents": self.train_documents,
+            "select_documents": self.select_documents,
+            "measure_documents": self.measure_documents,
+            "characters": self.characters,
+            "bytes": self.bytes,
+            "empty_documents": self.empty,
+            "duplicate_documents": self.duplicates,
+            "undecodable_documents": self.undecodable,
+            "sha256": self.sha256,
+        }
+
     def dropped(self) -> str:
         """What was left out, in words; empty when nothing was."""
         counts = (
@@ -85,15 +100,17 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
 
     Documents that are only white space, repeat the text of an earlier one or are not UTF-8
     (a lone surrogate cannot be written as UTF-8) are counted and left out; text is otherwise
-    kept as it is. Memory holds hashes and one row group. With `max_documents` the documents
-    whose ids have the smallest hash are kept: a heap keeps the threshold known so far, what
-    is under it goes to a spool file, and a second pass over that drops what came too early.
+    kept as it is. Repeats stay where the settings say so, as for documents drawn from a known
+    law: without them the law would be another one. Memory holds hashes and one row group. With
+    `max_documents` the documents whose ids have the smallest hash are kept: a heap keeps the
+    threshold known so far, what is under it goes to a spool file, and a second pass over that
+    drops what came too early.
 
     Raises UserError when an id comes twice, and when no document is left for a split; `path`
     is then not written.
     """
     counts = {"read": 0, "empty": 0, "duplicates": 0, "undecodable": 0, "good": 0}
-    good = _good(raws, counts)
+    good = _good(raws, counts, settings.keeps_repeats)
     part = path.with_name(path.name + ".part")
     spool = path.with_name(path.name + ".spool")
     try:
@@ -122,7 +139,7 @@ def _hash64(text: str, salt: str = "") -> int:
     return int.from_bytes(hashlib.sha256((salt + text).encode()).digest()[:8], "big")
 
 
-def _good(raws: Iterable[Raw], counts: dict[str, int]) -> Iterator[Raw]:
+def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterator[Raw]:
     """Documents that are worth keeping; counts those that are not, by reason."""
     ids: set[bytes] = set()
     texts: set[bytes] = set()
@@ -142,14 +159,16 @@ def _good(raws: Iterable[Raw], counts: dict[str, int]) -> Iterator[Raw]:
             counts["empty"] += 1
             continue
         try:
-            digest = hashlib.sha256(raw.text.encode()).digest()[:16]
+            encoded = raw.text.encode()
         except UnicodeEncodeError:
             counts["undecodable"] += 1
             continue
-        if digest in texts:
-            counts["duplicates"] += 1
-            continue
-        texts.add(digest)
+        if not repeats:
+            digest = hashlib.sha256(encoded).digest()[:16]
+            if digest in texts:
+                counts["duplicates"] += 1
+                continue
+            texts.add(digest)
         counts["good"] += 1
         yield raw
 

@@ -656,7 +656,7 @@ COMMENT ON TABLE myopia_gradient IS 'The gradient of a causal member on train te
 COMMENT ON COLUMN myopia_gradient.artifact IS 'Gradient artifact';
 COMMENT ON COLUMN myopia_gradient.model IS 'Member';
 COMMENT ON COLUMN myopia_gradient.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window: squares and products averaged over windows)';
-COMMENT ON COLUMN myopia_gradient.weights IS 'W_E, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
+COMMENT ON COLUMN myopia_gradient.weights IS 'W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
 COMMENT ON COLUMN myopia_gradient.gamma IS 'Discount; reaches about 1 / (1 - gamma) positions';
 COMMENT ON COLUMN myopia_gradient.norm IS 'Norm of the discounted gradient: of the present at gamma = 0';
 COMMENT ON COLUMN myopia_gradient.rest_norm IS 'Norm of the whole gradient less the discounted one: of the future at gamma = 0';
@@ -733,3 +733,71 @@ COMMENT ON COLUMN contrast.p IS 'Two-sided p';
 COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';
 COMMENT ON COLUMN contrast.models IS 'Models that entered';
 COMMENT ON COLUMN contrast.documents IS 'Documents that entered';
+
+CREATE TABLE process_truth (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    process VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    entropy DOUBLE,
+    nats DOUBLE,
+    tokens BIGINT
+);
+COMMENT ON TABLE process_truth IS 'What the exact law of a process says of its documents. Grain: artifact, position.';
+COMMENT ON COLUMN process_truth.artifact IS 'Truth artifact';
+COMMENT ON COLUMN process_truth.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN process_truth.process IS 'Process that its documents were drawn from';
+COMMENT ON COLUMN process_truth.position IS 'Place of the token in its document, the one after BOS is 1';
+COMMENT ON COLUMN process_truth.entropy IS 'Mean exact entropy of the next token given those before it, nats: no model can have a lower loss';
+COMMENT ON COLUMN process_truth.nats IS 'Mean loss of the exact law on what was said, nats';
+COMMENT ON COLUMN process_truth.tokens IS 'Tokens that count at this place';
+
+CREATE TABLE capability_price (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    process VARCHAR NOT NULL,
+    capability VARCHAR NOT NULL,
+    stratum VARCHAR NOT NULL,
+    level VARCHAR NOT NULL,
+    nats DOUBLE,
+    nats_low DOUBLE,
+    nats_high DOUBLE,
+    tokens BIGINT,
+    documents INTEGER
+);
+COMMENT ON TABLE capability_price IS 'What the best predictor without a capability loses, exactly. Grain: artifact, capability, stratum, level.';
+COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
+COMMENT ON COLUMN capability_price.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN capability_price.process IS 'Process that its documents were drawn from';
+COMMENT ON COLUMN capability_price.capability IS 'What the predictor lacks';
+COMMENT ON COLUMN capability_price.stratum IS 'all, or what tokens are told apart by, such as role';
+COMMENT ON COLUMN capability_price.level IS 'Which tokens of it';
+COMMENT ON COLUMN capability_price.nats IS 'Mean KL from the exact law to that predictor, nats per token';
+COMMENT ON COLUMN capability_price.nats_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN capability_price.nats_high IS 'Upper end of its interval';
+COMMENT ON COLUMN capability_price.tokens IS 'Tokens';
+COMMENT ON COLUMN capability_price.documents IS 'Documents';
+
+CREATE TABLE excess_loss (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    process VARCHAR NOT NULL,
+    stratum VARCHAR NOT NULL,
+    level VARCHAR NOT NULL,
+    nats DOUBLE,
+    nats_low DOUBLE,
+    nats_high DOUBLE,
+    tokens BIGINT,
+    documents INTEGER
+);
+COMMENT ON TABLE excess_loss IS 'KL from the exact law of a process to a member. Grain: artifact, model, stratum, level.';
+COMMENT ON COLUMN excess_loss.artifact IS 'Truth artifact';
+COMMENT ON COLUMN excess_loss.model IS 'Member';
+COMMENT ON COLUMN excess_loss.process IS 'Process that its text was drawn from';
+COMMENT ON COLUMN excess_loss.stratum IS 'all, position, or what tokens are told apart by, such as role';
+COMMENT ON COLUMN excess_loss.level IS 'Which tokens of it';
+COMMENT ON COLUMN excess_loss.nats IS 'Mean KL from the exact law to the member, nats per token: the loss that it could avoid';
+COMMENT ON COLUMN excess_loss.nats_low IS 'Lower end of its interval over documents; NULL by position';
+COMMENT ON COLUMN excess_loss.nats_high IS 'Upper end of its interval';
+COMMENT ON COLUMN excess_loss.tokens IS 'Tokens';
+COMMENT ON COLUMN excess_loss.documents IS 'Documents';

@@ -1,7 +1,7 @@
 """A stack of small pre-norm transformers of one shape, with a leading model axis.
 
-RMSNorm before each part and at the end, rotary positions, no biases, an unembedding of its
-own. The names of the weights are those of the literature: W_E, W_Q, W_K, W_V, W_O, W_in,
+RMSNorm before each part and at the end, rotary or learned positions, no biases, an unembedding of
+its own. The names of the weights are those of the literature: W_E, W_Q, W_K, W_V, W_O, W_in,
 W_out, W_U. Members share nothing but the time they are computed in.
 """
 
@@ -50,14 +50,18 @@ class Transformer(nn.Module):
         self.members, self.bf16 = len(self.routes), precision == "bf16"
         d = size.width
         self.W_E = _weight(self.members, vocabulary, d)
+        is_learned = size.positions == "learned"
+        self.W_pos = _weight(self.members, context, d) if is_learned else None
         self.blocks = nn.ModuleList(
             [Block(size, self.members, self.bf16) for _ in range(size.layers)]
         )
         self.norm = _weight(self.members, d)
         self.W_U = _weight(self.members, vocabulary, d)
-        self.register_buffer(
-            "rotary", rotary_table(context, d // size.heads).float(), persistent=False
-        )
+        table = rotary_table(context, d // size.heads).float()
+        if is_learned:
+            # Cosines and sines of no turn at all.
+            table = torch.stack((torch.ones_like(table[0]), torch.zeros_like(table[1])))
+        self.register_buffer("rotary", table, persistent=False)
 
     rotary: Tensor
 
@@ -66,7 +70,8 @@ class Transformer(nn.Module):
         vocabulary, d = self.W_E.shape[1:]
         first = vocabulary * torch.arange(self.members, device=tokens.device)
         rows = tokens + first.view(-1, 1, 1)
-        return nn.functional.embedding(rows, self.W_E.view(-1, d))
+        x = nn.functional.embedding(rows, self.W_E.view(-1, d))
+        return x if self.W_pos is None else x + self.W_pos[:, None, : tokens.shape[2]]
 
     def residual(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
         """The stream after the last block.
@@ -164,7 +169,7 @@ def _weight(*shape: int) -> nn.Parameter:
 def initialise(model: Transformer, seeds: Sequence[int]) -> None:
     """Draw each member's weights on the CPU from its seed alone.
 
-    Normal with standard deviation 0.02 for the embedding and 1/sqrt(inputs) for the matrices;
+    Normal with standard deviation 0.02 for the embeddings and 1/sqrt(inputs) for the matrices;
     those that write to the residual stream are smaller by sqrt(2 layers), as in GPT-2. The
     unembedding starts at 0.02 too, so the first predictions are close to uniform.
     """
@@ -177,7 +182,7 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
                 if leaf.startswith("norm"):
                     weight[member].fill_(1.0)
                     continue
-                scale = 0.02 if leaf in ("W_E", "W_U") else 1 / math.sqrt(weight.shape[2])
+                scale = 0.02 if leaf in ("W_E", "W_pos", "W_U") else 1 / math.sqrt(weight.shape[2])
                 if leaf in ("W_O", "W_out"):
                     scale *= writers
                 drawn = torch.randn(weight.shape[1:], generator=generator) * scale

@@ -11,7 +11,7 @@ those are what is summed, in float64.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,6 @@ from manymasks.models.transformer import Transformer
 from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import finite
 
-GROUPS = ("W_E", "W_Q", "W_K", "W_V", "W_O", "W_in", "W_out", "W_U", "norms", "all")
-"""Weights by name over all layers, gains of the norms, and everything."""
 COLUMNS = 2**20
 """Weights whose products are made at once."""
 
@@ -49,7 +47,8 @@ def products(
     """
     named = dict(model.named_parameters())
     sums = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in named.items()}
-    single = {group: np.zeros((model.members, model.members)) for group in GROUPS}
+    groups = groups_of(named)
+    single = {group: np.zeros((model.members, model.members)) for group in groups}
     for i, window in enumerate(windows):
         model.zero_grad(set_to_none=True)
         nats = model.nats(window.expand(model.members, 1, -1))
@@ -59,11 +58,16 @@ def products(
             sums[name] += weight.grad
             _add(single, name, weight.grad)
         report(i + 1, len(windows))
-    mean = {group: np.zeros((model.members, model.members)) for group in GROUPS}
+    mean = {group: np.zeros((model.members, model.members)) for group in groups}
     for name, total in sums.items():
         _add(mean, name, total / len(windows))
     model.zero_grad(set_to_none=True)
     return mean, {group: each / len(windows) for group, each in single.items()}
+
+
+def groups_of(names: Iterable[str]) -> list[str]:
+    """Groups of weights: by name over all layers, the gains of the norms, and everything."""
+    return [*dict.fromkeys(map(_group, names)), "all"]
 
 
 def gradient_rows(found: Products, gammas: Sequence[float]) -> list[dict[str, Any]]:
@@ -98,12 +102,16 @@ def gradient_rows(found: Products, gammas: Sequence[float]) -> list[dict[str, An
 
 def _add(into: Products, name: str, gradient: Tensor) -> None:
     """Add the inner products of gradients (gammas, ...) of one weight to its group and to all."""
-    leaf = name.rpartition(".")[2]
-    group = "norms" if leaf.startswith("norm") else leaf
+    group = _group(name)
     for columns in torch.split(gradient.flatten(1), COLUMNS, dim=1):
         gram = (columns.double() @ columns.double().mT).cpu().numpy()
         into[group] += gram
         into["all"] += gram
+
+
+def _group(name: str) -> str:
+    leaf = name.rpartition(".")[2]
+    return "norms" if leaf.startswith("norm") else leaf
 
 
 def _over(value: float, by: float) -> float | None:

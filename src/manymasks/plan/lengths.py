@@ -5,7 +5,7 @@ from pathlib import Path
 
 from manymasks.config.corpora import Corpus, FilesCorpus
 from manymasks.errors import UserError
-from manymasks.plan.nodes import Node, Plan
+from manymasks.plan.nodes import Node, Plan, training_of
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import read_manifest
 
@@ -19,13 +19,13 @@ def check_lengths(plan: Plan, layout: Layout, base: Path) -> None:
     Raises:
         UserError: names each corpus, split, its tokens and the context.
     """
-    context = plan.study.training.context
     problems = [
         f"corpora.{corpus}: its {split} split has {count}, too short for training.context "
         f"({context}), which needs {2 * context}: lower the context or give {split} more text"
         for node in plan.nodes
         if node.stage == "tokens"
         for corpus in [node.label.partition("/")[2]]
+        for context in [training_of(plan.study, plan.study.corpora[corpus]).context]
         for split, tokens, count in _tokens(node, plan.study.corpora[corpus], layout, base)
         if tokens < 2 * context
     ]

@@ -3,8 +3,11 @@
     corpus -> tokenizer -> tokens -> training -> evaluation -> rashomon, myopia
                                   -> tuning -> training, where a learning rate is to be found
                                   -> probe ------------------> divergence   (with training)
-                                  -> floor, gradient                        (with training)
+                                  -> floor, gradient, truth                 (with training)
     everything -> database -> report
+
+A corpus that is drawn from a known process has the stage `process` in place of `corpus`: so a
+change to a process makes no text stale.
 
 Names of corpora, sizes and variants are labels: they are in the keys of the analyses, whose
 tables show them, and of nothing that is expensive to make. Sizes come from small to large and
@@ -18,9 +21,9 @@ from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.corpora import Corpus, FilesCorpus, PydocsCorpus
+from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, PydocsCorpus
 from manymasks.config.settings import identity
-from manymasks.config.study import Size, Study
+from manymasks.config.study import Size, Study, Training
 from manymasks.corpora.versions import versions
 from manymasks.errors import UserError
 from manymasks.plan.canonical import digest
@@ -29,8 +32,8 @@ from manymasks.plan.sources import digests
 
 SCHEME = 1
 STAGES = (
-    "corpus", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe", "rashomon",
-    "divergence", "floor", "gradient", "myopia", "database", "report",
+    "corpus", "process", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe",
+    "rashomon", "divergence", "floor", "gradient", "myopia", "truth", "database", "report",
 )  # fmt: skip
 
 
@@ -121,20 +124,26 @@ def plan_study(study: Study, base: Path) -> Plan:
 
     statistics = identity(study.statistics)
     for corpus_name, corpus_settings in sorted(study.corpora.items()):
+        is_drawn = isinstance(corpus_settings, ProcessCorpus)
+        budget = training_of(study, corpus_settings)
         settings, operational = _corpus_settings(corpus_settings, base)
-        corpus = Node("corpus", f"corpus/{corpus_name}", settings, operational=operational)
+        stage = "process" if is_drawn else "corpus"
+        corpus = Node(stage, f"{stage}/{corpus_name}", settings, operational=operational)
         nodes.append(corpus)
-        tokenizer = add("tokenizer", corpus_name, _tokenizer_settings(study), corpus=(corpus,))
+        settings = _tokenizer_settings(study, corpus_settings)
+        tokenizer = add("tokenizer", corpus_name, settings, corpus=(corpus,))
         tokens = add("tokens", corpus_name, {}, corpus=(corpus,), tokenizer=(tokenizer,))
 
-        tunings, found = _arms(study, corpus_name, tokens)
+        tunings, found = _arms(study, corpus_name, budget, tokens)
         nodes += tunings
         members = [member for member, _ in found]
         trained = [training for _, training in found]
+        edges = [edge for edge in study.evaluation.position_edges if edge < budget.context]
+        evaluation = {**identity(study.evaluation), "position_edges": edges}
         scored: list[Node] = []
         for member, training in found:
             nodes.append(training)
-            settings = {"evaluation": identity(study.evaluation), "statistics": statistics}
+            settings = {"evaluation": evaluation, "statistics": statistics}
             past = {"past": training.inputs["past"]} if "past" in training.inputs else {}
             scored.append(
                 add(
@@ -156,12 +165,14 @@ def plan_study(study: Study, base: Path) -> Plan:
             add("rashomon", corpus_name, settings, evaluation=tuple(compress(scored, own)))
         if "divergence" in study.analyses:
             for name, probe_settings in sorted(study.probes.items()):
+                if is_drawn and probe_settings.family != "held-out":
+                    continue
                 label = f"{corpus_name}/{name}"
                 settings = {
                     "name": name,
                     "corpus": corpus_name,
                     "probe": identity(probe_settings),
-                    "context": study.training.context,
+                    "context": budget.context,
                 }
                 probe = add("probe", label, settings, tokens=(tokens,))
                 settings = {**shared, "divergence": identity(study.divergence)}
@@ -175,8 +186,8 @@ def plan_study(study: Study, base: Path) -> Plan:
         if "myopia" in study.analyses:
             myopia = identity(study.myopia)
             contrasts = {"contrasts": myopia.pop("contrasts")}
-            settings = {"evaluation": identity(study.evaluation), "statistics": statistics}
-            settings |= {"corpus": corpus_name, "context": study.training.context}
+            settings = {"evaluation": evaluation, "statistics": statistics}
+            settings |= {"corpus": corpus_name, "context": budget.context}
             floor = add("floor", corpus_name, settings, tokens=(tokens,))
             # Present and future are parts of a causal gradient.
             whole = [study.variants[member["variant"]].gradient == "causal" for member in members]
@@ -192,6 +203,11 @@ def plan_study(study: Study, base: Path) -> Plan:
                 training=tuple(trained),
                 floor=(floor,),
             )
+
+        if "truth" in study.analyses and is_drawn:
+            settings = {"process": identity(corpus_settings), "truth": identity(study.truth)}
+            chosen = tuple(compress(trained, own))
+            add("truth", corpus_name, {**shared, **settings}, training=chosen, tokens=(tokens,))
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)
@@ -212,8 +228,19 @@ def plan_study(study: Study, base: Path) -> Plan:
     return Plan(study, tuple(nodes))
 
 
+def training_of(study: Study, corpus: Corpus) -> Training:
+    """The training budget on a corpus: a window is a document where a process draws them."""
+    if not isinstance(corpus, ProcessCorpus):
+        return study.training
+    # Only studies with a process pay for what knowing it needs.
+    from manymasks.corpora.processes.registry import process
+
+    fixed = {"context": process(corpus.process, corpus.eps).length, "shift": False}
+    return study.training.model_copy(update=fixed)
+
+
 def _arms(
-    study: Study, corpus: str, tokens: Node
+    study: Study, corpus: str, budget: Training, tokens: Node
 ) -> tuple[list[Node], list[tuple[dict[str, Any], Node]]]:
     """The tuning of each size and variant that asks for it, and every member with its training."""
     tunings: list[Node] = []
@@ -224,9 +251,7 @@ def _arms(
     by_need = sorted(study.variants.items(), key=lambda named: (named[1].of is not None, named[0]))
     for size_name, size in sorted(study.sizes.items(), key=_by_parameters):
         for variant_name, variant in by_need:
-            training, shape, chosen, tune = map(
-                identity, (study.training, size, variant, study.tune)
-            )
+            training, shape, chosen, tune = map(identity, (budget, size, variant, study.tune))
             for each in (training, shape, chosen):
                 del each["learning_rate"]
             # The past is an input, in that role: what its variant is called is in no key.
@@ -236,12 +261,12 @@ def _arms(
             inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
             if rate == "tune":
                 label = f"tuning/{corpus}/{size_name}/{variant_name}"
-                budget = {**training, "steps": tune.pop("steps") or training["steps"]}
+                trial = {**training, "steps": tune.pop("steps") or training["steps"]}
                 needs = dict(inputs)
                 if variant.of is not None:
                     needs["past"] = (trained[size_name, variant.of, *seeds[0]],)
                 tunings.append(
-                    Node("tuning", label, {**shared, "training": budget, "tune": tune}, needs)
+                    Node("tuning", label, {**shared, "training": trial, "tune": tune}, needs)
                 )
                 inputs["tuning"] = (tunings[-1],)
             for seed_init, seed_order in seeds:
@@ -274,7 +299,11 @@ def _corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict
     return resolved, operational
 
 
-def _tokenizer_settings(study: Study) -> dict[str, Any]:
+def _tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
+    if isinstance(corpus, ProcessCorpus):
+        from manymasks.corpora.processes.registry import process
+
+        return {"words": list(process(corpus.process, corpus.eps).vocabulary)}
     settings = identity(study.tokenizer)
     if study.tokenizer.kind != "bpe":
         del settings["vocabulary"]

@@ -1,11 +1,11 @@
 """corpus: documents as Parquet, split into train, select and measure."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from manymasks.config.corpora import Corpus, FilesCorpus, HubCorpus, UrlCorpus
+from manymasks.config.corpora import FilesCorpus, HubCorpus, TextCorpus, UrlCorpus
 from manymasks.corpora.collect import collect, describe, names
 from manymasks.corpora.documents import write_documents
 from manymasks.corpora.download import file_sha256
@@ -17,7 +17,8 @@ from manymasks.store.job import Job
 def make(job: Job) -> dict[str, Any]:
     """Write documents.parquet and the table `corpus`; the figures are its counts."""
     given = {**job.settings["corpus"], **job.operational}
-    settings: Corpus = TypeAdapter(Corpus).validate_python(given)
+    kinds = Annotated[TextCorpus, Field(discriminator="kind")]
+    settings: TextCorpus = TypeAdapter(kinds).validate_python(given)
     base = Path()
     if isinstance(settings, FilesCorpus):
         _refuse_changed(settings, base, job.settings["sha256"])
@@ -33,16 +34,7 @@ def make(job: Job) -> dict[str, Any]:
     figures = {
         "corpus": job.label.partition("/")[2],
         "kind": settings.kind,
-        "documents": summary.documents,
-        "train_documents": summary.train_documents,
-        "select_documents": summary.select_documents,
-        "measure_documents": summary.measure_documents,
-        "characters": summary.characters,
-        "bytes": summary.bytes,
-        "empty_documents": summary.empty,
-        "duplicate_documents": summary.duplicates,
-        "undecodable_documents": summary.undecodable,
-        "sha256": summary.sha256,
+        **summary.figures(),
         "source": describe(settings),
         "licence": settings.licence if isinstance(settings, UrlCorpus | HubCorpus) else None,
     }

@@ -74,6 +74,7 @@ def prepare(
                 context=settings.context,
                 tokens=stream.tokens,
                 seed_order=seed_order,
+                shift=settings.shift,
             )
             for step, (_, seed_order) in zip(steps, seeds, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""tokenizer: trained on the train split of a corpus."""
+"""tokenizer: trained on the train split of a corpus, or the words of a process."""
 
 from typing import Any
 
@@ -6,14 +6,18 @@ from manymasks.config.study import Tokenizer as TokenizerSettings
 from manymasks.corpora.reading import documents_of
 from manymasks.store.job import Job
 from manymasks.store.manifest import sha256_of
-from manymasks.tokens.tokenizer import train
+from manymasks.tokens.tokenizer import of_words, train
 
 
 def make(job: Job) -> dict[str, Any]:
     """Write tokenizer.json and the table `tokenizer`; the figures are its one row."""
     documents = job.input("corpus").file("documents.parquet")
-    settings: TokenizerSettings = job.setting("tokenizer", TokenizerSettings)
-    tokenizer = train(settings, (text for _, text in documents_of(documents, "train")))
+    if "words" in job.settings:
+        # A process brings its vocabulary.
+        tokenizer = of_words(job.settings["words"])
+    else:
+        settings: TokenizerSettings = job.setting("tokenizer", TokenizerSettings)
+        tokenizer = train(settings, (text for _, text in documents_of(documents, "train")))
     path = job.folder / "tokenizer.json"
     tokenizer.save(path)
     tokens = text_bytes = 0

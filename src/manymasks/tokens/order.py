@@ -55,32 +55,38 @@ def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> 
     return epochs, out
 
 
-def windows_of_stream(tokens: int, context: int) -> int:
+def windows_of_stream(tokens: int, context: int, *, shift: bool = True) -> int:
     """Windows in an epoch over a stream of `tokens` tokens.
 
     A window takes context + 1 of the tokens + 1 positions (an end of text comes first), each
-    a context further on. An epoch shifts them all by up to context - 1, and none may reach
-    beyond the stream. Raises ValueError where there is no room for one.
+    a context further on. An epoch shifts them all by up to context - 1, if windows are shifted,
+    and none may reach beyond the stream. Raises ValueError where there is no room for one.
     """
-    windows = (tokens - (context - 1)) // context
+    most = context - 1 if shift else 0
+    windows = (tokens - most) // context
     if windows < 1:
         raise ValueError(
-            f"{tokens} tokens are too few for windows of {context}: it takes {2 * context - 1}"
+            f"{tokens} tokens are too few for windows of {context}: it takes {context + most}"
         )
     return windows
 
 
-def starts_of_step(step: int, *, batch: int, context: int, tokens: int, seed_order: int) -> Int64:
+def starts_of_step(
+    step: int, *, batch: int, context: int, tokens: int, seed_order: int, shift: bool = True
+) -> Int64:
     """First positions, (batch,), of the windows of context + 1 positions of a step.
 
     Positions are those of `TokenStream.gather`: the end of text and then the `tokens` tokens.
     Window w of epoch e starts at w * context + offset(e), with offset(e) in [0, context) a
-    pure function of (seed_order, e), so that no two epochs cut the text alike.
+    pure function of (seed_order, e), so that no two epochs cut the text alike; without `shift`
+    it is 0, for documents that are all a context long.
     Raises ValueError for a stream too short for one window.
     """
-    windows = windows_of_stream(tokens, context)
+    windows = windows_of_stream(tokens, context, shift=shift)
     epochs, window = windows_of_step(step, batch=batch, windows=windows, seed_order=seed_order)
-    offsets = {epoch: _offset(seed_order, epoch, context) for epoch in set(epochs.tolist())}
+    offsets = {
+        epoch: _offset(seed_order, epoch, context) if shift else 0 for epoch in set(epochs.tolist())
+    }
     starts = window * context + np.array([offsets[e] for e in epochs.tolist()], dtype=np.int64)
     assert int(starts.max()) + context + 1 <= tokens + 1
     return starts

@@ -1,6 +1,7 @@
-"""Text to tokens and back: byte-level BPE, raw bytes, or characters.
+"""Text to tokens and back: byte-level BPE, raw bytes, characters, or words of a fixed list.
 
-Token 0 is the end of text for all kinds. Text that spells it is text like any other.
+Token 0 is the end of text for all kinds. Text that spells it is text like any other; a list of
+words does not have it.
 """
 
 import json
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from manymasks.config import study
 from manymasks.errors import UserError
 
 Ids = npt.NDArray[np.uint32]
+Kind = Literal["bpe", "bytes", "characters", "words"]
 
 END_OF_TEXT = "<|endoftext|>"
 FORMAT = 1
@@ -28,13 +30,14 @@ UNKNOWN = 1
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A tokenizer and all it needs: `definition` is the BPE as JSON, or the characters, sorted.
+    """A tokenizer and all it needs.
 
+    `definition` is the BPE as JSON, the characters, sorted, or the words with spaces between.
     Vocabulary: `bpe` what it was trained to; `bytes` 257, byte b is token b + 1; `characters`
-    the characters from token 2 on.
+    the characters from token 2 on; `words` the words, of which the first is the end of text.
     """
 
-    kind: Literal["bpe", "bytes", "characters"]
+    kind: Kind
     vocabulary: int
     definition: str
 
@@ -46,14 +49,17 @@ class Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Tokens of each text; the end of text is not appended.
 
-        Raises TypeError or UnicodeEncodeError for a lone surrogate: it is not text.
+        Raises TypeError or UnicodeEncodeError for a lone surrogate: it is not text. `words`
+        raises ValueError for a word that it does not have, and for the one that is no text
+        but its end.
         """
         if self.kind == "bpe":
             found = self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
             return [np.array(encoding.ids, dtype=np.uint32) for encoding in found]
         if self.kind == "bytes":
             return [np.frombuffer(t.encode(), dtype=np.uint8).astype(np.uint32) + 1 for t in texts]
-        return [self._encode_characters(text) for text in texts]
+        one = self._encode_words if self.kind == "words" else self._encode_characters
+        return [one(text) for text in texts]
 
     def decode(self, ids: Iterable[int] | npt.NDArray[Any]) -> str:
         """Text of tokens. The end of text is spelled out, what is not UTF-8 becomes U+FFFD."""
@@ -68,6 +74,9 @@ class Tokenizer:
         if self.kind == "characters":
             spelled = [END_OF_TEXT, "\ufffd", *self.definition]
             return "".join(spelled[i] for i in array.tolist())
+        if self.kind == "words":
+            spelled = [END_OF_TEXT, *self._words[1:]]
+            return " ".join(spelled[i] for i in array.tolist())
         ends = np.flatnonzero(array == self.end_of_text)
         texts = [
             (piece[piece != self.end_of_text] - 1).astype(np.uint8).tobytes()
@@ -103,6 +112,31 @@ class Tokenizer:
     @cached_property
     def _points(self) -> Ids:
         return _points(self.definition)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return self.definition.split(" ")
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self._words) if number}
+
+    def _encode_words(self, text: str) -> Ids:
+        try:
+            numbers = [self._numbers[word] for word in text.split(" ")] if text else []
+        except KeyError as error:
+            raise ValueError(f"{error} is not a word of this tokenizer") from None
+        return np.array(numbers, dtype=np.uint32)
+
+    def _size(self) -> int:
+        """How many tokens the definition has; ValueError where its words are none."""
+        if self.kind == "bytes":
+            return 257
+        if self.kind == "characters":
+            return len(self.definition) + 2
+        if self.kind == "words":
+            return of_words(self._words).vocabulary
+        return self._bpe.get_vocab_size()
 
     def _encode_characters(self, text: str) -> Ids:
         points = _points(text)
@@ -148,11 +182,24 @@ def train(settings: study.Tokenizer, texts: Iterable[str]) -> Tokenizer:
     return Tokenizer("bpe", reached, json.dumps(json.loads(bpe.to_str()), ensure_ascii=False))
 
 
+def of_words(names: Sequence[str]) -> Tokenizer:
+    """A tokenizer of words with single spaces between them; token i is names[i].
+
+    The first name stands for the end of text. A text cannot say it.
+
+    Raises:
+        ValueError: where there is no name, or where one is empty, has white space or comes twice.
+    """
+    if not names or len(set(names)) < len(names) or any(name.split() != [name] for name in names):
+        raise ValueError(f"these are not different words without white space: {list(names)}")
+    return Tokenizer("words", len(names), " ".join(names))
+
+
 def load(path: Path) -> Tokenizer:
     """A tokenizer as `save` wrote it; raises UserError where the file is no such thing."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT or content["kind"] not in ("bpe", "bytes", "characters"):
+        if content["format"] != FORMAT or content["kind"] not in get_args(Kind):
             raise ValueError(f"format {content['format']}, kind {content['kind']}")
         bpe = content["kind"] == "bpe"
         definition = content["definition"]
@@ -161,9 +208,7 @@ def load(path: Path) -> Tokenizer:
             int(content["vocabulary"]),
             json.dumps(definition, ensure_ascii=False) if bpe else definition,
         )
-        size = {"bytes": 257, "characters": len(definition) + 2}.get(loaded.kind)
-        if size is None:
-            size = loaded._bpe.get_vocab_size()
+        size = loaded._size()
         if size != loaded.vocabulary:
             raise ValueError(f"{size} tokens, and a vocabulary of {loaded.vocabulary}")
     except OSError as error:

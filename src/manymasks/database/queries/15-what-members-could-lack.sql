@@ -1,0 +1,11 @@
+-- Text from a known process: how far are members from the truth, and what does a capability cost?
+SELECT
+    corpus,
+    kind,
+    name,
+    concat_ws('-', 'i' || seed_init, 'o' || seed_order) AS seeds,
+    round(nats, 4) AS nats,
+    round(nats_low, 4) AS low,
+    round(nats_high, 4) AS high
+FROM price_ladder
+ORDER BY corpus, price_ladder.nats, kind, name, seeds;

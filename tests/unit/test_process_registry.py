@@ -1,0 +1,204 @@
+"""Processes by their name: documents, laws that add up, and what each token of them is."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from manymasks.config.corpora import ProcessName
+from manymasks.corpora.processes import chains, fork, masks, recall, tally
+from manymasks.corpora.processes.machine import ENDED, Ints, entropy, losses
+from manymasks.corpora.processes.registry import COUNTED, NAMES, Process, introduced, process
+
+EVERY = pytest.mark.parametrize(
+    "known",
+    [*(process(name) for name in NAMES), process("fork", 0.1)],
+    ids=[*NAMES, "fork eps=0.1"],
+)
+
+
+def words(known: Process, text: str) -> Ints:
+    return np.array([[known.vocabulary.index(word) for word in text.split()]])
+
+
+def named(known: Process, tokens: Ints, stratum: str) -> list[str]:
+    """The levels of the tokens of one document, a dash where a token has none."""
+    names = (*known.levels[stratum], "-")
+    return [names[value] for value in known.strata(tokens)[stratum][0]]
+
+
+def test_names_are_those_of_the_settings() -> None:
+    assert get_args(ProcessName) == NAMES
+    with pytest.raises(KeyError):
+        process("penrose")
+    with pytest.raises(ValueError, match="eps belongs to fork"):
+        process("masks", 0.1)
+    assert process("fork", 0.1) is process("fork", 0.1)
+
+
+@EVERY
+def test_documents_and_their_laws(known: Process) -> None:
+    assert known.vocabulary[0] == "BOS"
+    assert len(set(known.vocabulary)) == len(known.vocabulary)
+    assert not any(" " in name for name in known.vocabulary)
+    tokens = known.draw(60, np.random.default_rng(0))
+    assert tokens.shape == (60, known.length)
+    assert tokens.dtype == np.int64
+    np.testing.assert_array_equal(tokens, known.draw(60, np.random.default_rng(0)))
+    # BOS stands at the border of documents and nowhere else.
+    np.testing.assert_array_equal(tokens == 0, np.tile(np.arange(known.length) == 0, (60, 1)))
+    laws = known.laws(tokens)
+    assert laws.shape == (60, known.length, len(known.vocabulary))
+    np.testing.assert_allclose(laws.sum(-1), 1, rtol=1e-12)
+    assert np.isfinite(losses(laws, tokens)).all()
+
+
+@EVERY
+def test_strata_name_what_counts(known: Process) -> None:
+    tokens = known.draw(300, np.random.default_rng(1))
+    strata = known.strata(tokens)
+    assert set(strata) == set(known.levels)
+    counts = strata[COUNTED] == 0
+    assert not counts[:, 0].any()
+    assert counts[:, 1].all()
+    for name, values in strata.items():
+        assert values.shape == tokens.shape
+        # Each level is there, and none beyond; what does not count is of no level.
+        assert set(np.unique(values[counts])) - {-1} == set(range(len(known.levels[name])))
+        assert (values[~counts] == -1).all()
+
+
+@EVERY
+def test_ablated_laws_are_laws_and_lie_beside_the_truth(known: Process) -> None:
+    tokens = known.draw(40, np.random.default_rng(2))
+    laws = known.laws(tokens)
+    for ablated in known.ablated.values():
+        found = ablated(tokens)
+        assert found.shape == laws.shape
+        np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-12)
+        # To lack a capability rules out nothing that can be said.
+        assert (found[laws > 0] > 0).all()
+        np.testing.assert_array_equal(found[:, 0], laws[:, 0])
+
+
+def test_masks_has_a_premise_and_two_halves_of_letters() -> None:
+    known = process("masks")
+    tokens = known.draw(3, np.random.default_rng(3))
+    assert named(known, tokens, "role") == ["-", "premise", *["letter"] * 62]
+    assert named(known, tokens, "letters") == ["-", "-", *["1-31"] * 31, *["32-62"] * 31]
+    for name, ablated in known.ablated.items():
+        found = ablated(tokens)
+        np.testing.assert_array_equal(found[:, 2:], masks.ABLATED[name](tokens))
+        np.testing.assert_array_equal(found[:, :2], known.laws(tokens)[:, :2])
+
+
+@pytest.mark.parametrize("name", ["tally", "tally1"])
+def test_tally_roles_and_w(name: str) -> None:
+    known = process(name)
+    # 3 = 3 counts in tally and 3 0 in tally1; the block after it is cut off.
+    tokens = words(known, f"BOS 0 0 3 {3 if name == 'tally' else 0} = n2 1 2 = n0 1")
+    roles = ["-", "a", "b", "a", "b", "=", "answer", "a", "b", "=", "answer", "a"]
+    assert named(known, tokens, "role") == roles
+    assert named(known, tokens, "pairs") == ["-", *"222222", *"1111", "-"]
+    assert named(known, tokens, "answers by W") == [*"------", "2", *"---", "1", "-"]
+    assert np.isfinite(losses(known.laws(tokens), tokens)).all()
+
+
+def test_nothing_is_to_be_bound_in_the_control() -> None:
+    known = process("tally1")
+    tokens = known.draw(20, np.random.default_rng(4))
+    np.testing.assert_array_equal(known.ablated["no-binding"](tokens), known.laws(tokens))
+
+
+def test_fork_says_eos_until_all_documents_are_equally_long() -> None:
+    known, machine = process("fork", 0.1), fork.fork(0.1)
+    tokens = known.draw(500, np.random.default_rng(5))
+    own = machine.draw(500, fork.LENGTH, np.random.default_rng(5)).tokens
+    over = own == ENDED
+    assert over.any()
+    eos = known.vocabulary.index("EOS")
+    np.testing.assert_array_equal(tokens[~over], own[~over])
+    assert (tokens[over] == eos).all()
+    laws = known.laws(tokens)
+    np.testing.assert_array_equal(laws[~over], machine.laws(own)[~over])
+    assert (laws[over, eos] == 1).all()
+    over[:, 0] = True
+    np.testing.assert_array_equal(known.strata(tokens)[COUNTED] == 0, ~over)
+
+
+def test_fork_kinds_are_those_that_were_drawn() -> None:
+    known, machine = process("fork", 0.5), fork.fork(0.5)
+    tokens = known.draw(2000, np.random.default_rng(6))
+    drawn = machine.draw(2000, fork.LENGTH, np.random.default_rng(6))
+    kind = machine.latents["kind"][drawn.states[:, 0]]
+    np.testing.assert_array_equal(known.strata(tokens)["kind"][:, 1], kind)
+
+
+def test_fork_roles() -> None:
+    known = process("fork", 0.1)
+    before = words(known, "BOS ( f1 M2 ) M3 f0 . EOS EOS EOS EOS EOS")
+    signs = ["bracket", "filler", "marked", "bracket", "marked", "filler", "end", "end"]
+    assert named(known, before, "role") == ["-", *signs, *"----"]
+    assert named(known, before, "kind") == ["-", *["BEFORE"] * 8, *"----"]
+    twin = words(known, "BOS f0 R1 f0 f0 B1 f0 f0 f0 ?t A1 EOS EOS")
+    signs = ["-", "filler", "cue", "filler", "filler", "cue", *["filler"] * 3]
+    assert named(known, twin, "role") == [*signs, "question", "answer", "end", "-"]
+    assert named(known, twin, "kind")[1] == "TWIN"
+    after = words(known, "BOS M3 ( M2 ) ?h A3 EOS EOS EOS EOS EOS EOS")
+    assert named(known, after, "kind")[1] == "AFTER"
+    plain = words(known, "BOS f0 M3 f1 ?h A3 EOS EOS EOS EOS EOS EOS EOS")
+    assert named(known, plain, "kind")[1] == "PLAIN"
+    for tokens in (before, twin, after, plain):
+        assert np.isfinite(losses(known.laws(tokens), tokens)).all()
+
+
+def test_recall_roles_and_turns() -> None:
+    known = process("recall")
+    tokens = known.draw(2, np.random.default_rng(7))
+    assert named(known, tokens, "role") == ["-", *["key", "value"] * 4, *["question", "answer"] * 4]
+    assert named(known, tokens, "answers by turn") == [*["-"] * 9, *"-1-2-3-4"]
+    assert losses(known.laws(tokens), tokens)[0].sum() == pytest.approx(recall.DEFAULT.entropy)
+
+
+@pytest.mark.parametrize("name", ["markov", "mess3", "rrxor"])
+def test_chains_come_behind_a_bos_and_are_as_they_were(name: str) -> None:
+    known, machine = process(name), getattr(chains, name)()
+    assert known.vocabulary == ("BOS", *machine.vocabulary)
+    tokens = known.draw(50, np.random.default_rng(8))
+    laws = known.laws(tokens)
+    np.testing.assert_allclose(laws[:, 0, 0], 1, rtol=1e-12)
+    np.testing.assert_array_equal(laws[:, 1:, 0], 0)
+    np.testing.assert_allclose(laws[:, 1:, 1:], machine.laws(tokens[:, 1:] - 1), atol=1e-12)
+    latents = introduced(machine).latents
+    for latent, values in machine.latents.items():
+        np.testing.assert_array_equal(latents[latent], [*values, -1])
+
+
+@pytest.mark.parametrize(
+    ("name", "nats"),
+    [
+        ("masks", np.log(5) + 62 * 0.8786),
+        ("tally", 63 * 1.2905),
+        ("tally1", 63 * 1.2905),
+        ("fork", fork.document_entropy()),
+        ("recall", recall.DEFAULT.entropy),
+        ("hierarchy", np.log(8) + 15 * np.log(4)),
+    ],
+)
+def test_documents_cost_what_is_known_of_them(name: str, nats: float) -> None:
+    known = process(name)
+    tokens = known.draw(400, np.random.default_rng(9))
+    each = entropy(known.laws(tokens)).sum(1)
+    error = each.std() / np.sqrt(len(each))
+    assert each.mean() == pytest.approx(nats, abs=max(4 * error, 1e-9))
+
+
+def test_w_counts_as_in_tally() -> None:
+    known = process("tally")
+    tokens = known.draw(50, np.random.default_rng(10))
+    strata = known.strata(tokens)
+    role, pairs = tally.positions(tokens)
+    np.testing.assert_array_equal(strata["role"] + 1, role)
+    known_w = pairs >= 0
+    np.testing.assert_array_equal(strata["pairs"][known_w] + 1, pairs[known_w])
+    assert (strata["pairs"][~known_w] == -1).all()
