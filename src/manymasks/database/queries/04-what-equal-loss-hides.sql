@@ -3,11 +3,14 @@ WITH tightest AS (
     SELECT label, arg_min(rashomon_set, (eps_nats, rashomon_set)) AS rashomon_set
     FROM equal_loss_pairs
     GROUP BY label
+),
+member AS (
+    SELECT model, format('i{}-o{}', seed_init, seed_order) AS seeds FROM current_model
 )
 SELECT
     label,
-    model_a,
-    model_b,
+    least(a.seeds, b.seeds) AS one,
+    greatest(a.seeds, b.seeds) AS other,
     round(abs(visible), 5) AS visible,
     round(hidden, 4) AS hidden,
     round(hidden_ratio)::INTEGER AS hidden_ratio,
@@ -15,5 +18,7 @@ SELECT
     round(100 * (1 - top1_agreement), 1) AS percent_other_top1
 FROM equal_loss_pairs
 JOIN tightest USING (label, rashomon_set)
-ORDER BY equal_loss_pairs.hidden DESC, model_a, model_b
+JOIN member AS a ON a.model = model_a
+JOIN member AS b ON b.model = model_b
+ORDER BY equal_loss_pairs.hidden DESC, label, one, other
 LIMIT 10;
