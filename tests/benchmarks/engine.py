@@ -7,6 +7,7 @@ Prints JSON: seconds from reading the job, the select losses, memory.
 """
 
 import argparse
+import gc
 import json
 import math
 import resource
@@ -93,6 +94,8 @@ def main() -> None:
     parser.add_argument("--stack", type=int, default=1)
     given = parser.parse_args()
     began = time.perf_counter()
+    # As the workflow's processes do.
+    gc.freeze()
     job = read_job(given.job)
     device = choose_device(job.device)
     select: list[float] = []
