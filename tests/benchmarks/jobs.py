@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from manymasks.config.study import Size, Training
-from manymasks.tokens.order import starts_of_step
+from manymasks.tokens.order import starts_of_members
 from manymasks.training.step import Text
 
 
@@ -77,17 +77,14 @@ def text_of(job: Job, members: Sequence[Member], device: torch.device) -> Text:
     along = torch.arange(settings.context + 1, device=device)
 
     def starts_of(steps: Sequence[int]) -> Tensor:
-        starts = [
-            starts_of_step(
-                step,
-                batch=settings.batch,
-                context=settings.context,
-                tokens=len(stream) - 1,
-                seed_order=member.seed_order,
-            )
-            for step, member in zip(steps, members, strict=True)
-        ]
-        return torch.from_numpy(np.stack(starts))
+        starts = starts_of_members(
+            steps,
+            [member.seed_order for member in members],
+            batch=settings.batch,
+            context=settings.context,
+            tokens=len(stream) - 1,
+        )
+        return torch.from_numpy(starts)
 
     return Text(starts_of, lambda starts: stream[starts.unsqueeze(-1) + along])
 

@@ -56,6 +56,7 @@ def test_members_are_held_against_the_truth(tmp_path):
             "AND l.split = 'measure' CROSS JOIN (SELECT sum(nats) AS nats FROM process_truth "
             "WHERE corpus = 'masks') AS t WHERE x.stratum = 'all' AND x.corpus = 'masks'"
         )
+        assert len(rows) == 2
         for excess, truth, loss in rows:
             assert 0.95 < (excess + truth) / loss < 1.05
     assert "commit" in made.run("manymasks", "sql", "--example", "15")

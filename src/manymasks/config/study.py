@@ -381,7 +381,7 @@ class Statistics(Settings):
 
 
 class Machine(Settings):
-    """How the work is done; nothing here changes a result."""
+    """How the work is done; nothing here changes a result, but last bits on a GPU."""
 
     device: Literal["auto", "cpu", "cuda"] = operational("auto")
     """Where models run: `auto` takes a GPU where there is one."""

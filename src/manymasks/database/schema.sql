@@ -765,7 +765,7 @@ CREATE TABLE capability_price (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE capability_price IS 'What the best predictor without a capability loses, exactly. Grain: artifact, capability, stratum, level.';
+COMMENT ON TABLE capability_price IS 'What the truth loses when a capability is taken from it. Grain: artifact, capability, stratum, level.';
 COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
 COMMENT ON COLUMN capability_price.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN capability_price.process IS 'Process that its documents were drawn from';

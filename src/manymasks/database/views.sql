@@ -852,9 +852,9 @@ SELECT
     documents
 FROM current_excess
 WHERE stratum = 'all';
-COMMENT ON VIEW price_ladder IS 'Members and what capabilities cost on one scale: a member that loses less than a price cannot lack all of that capability. Grain: corpus, kind, name, seed_init, seed_order.';
+COMMENT ON VIEW price_ladder IS 'Members and what capabilities cost on one scale: the loss above the truth, over all tokens that count. Grain: corpus, kind, name, seed_init, seed_order.';
 COMMENT ON COLUMN price_ladder.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN price_ladder.kind IS 'capability (the best predictor without it) or member';
+COMMENT ON COLUMN price_ladder.kind IS 'capability (the truth without it) or member';
 COMMENT ON COLUMN price_ladder.name IS 'The capability, or the label of the member''s class';
 COMMENT ON COLUMN price_ladder.seed_init IS 'Seed of the initial weights of a member';
 COMMENT ON COLUMN price_ladder.seed_order IS 'Seed of the data order of a member';

@@ -67,6 +67,19 @@ def forward(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None) -> A
     return Attended(out[..., : q.shape[-1]], lse[..., : q.shape[-2]])
 
 
+@contextlib.contextmanager
+def _strictly() -> Iterator[None]:
+    """Where bits are to be repeated: the fused kernels do so only if no warning will do instead."""
+    wanted = torch.are_deterministic_algorithms_enabled()
+    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(wanted)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(wanted, warn_only=lenient)
+
+
+@_strictly()
 def backward(
     grad: Tensor,
     q: Tensor,
@@ -86,33 +99,7 @@ def backward(
             rounded to the dtype of q, so that in bfloat16 a factor exp(b) is good to b / 256.
         scale: as it was given to `forward`.
     """
-    with _strictly():
-        return _backward(grad, q, k, v, out, lse, bias, _scale(q, scale))
-
-
-@contextlib.contextmanager
-def _strictly() -> Iterator[None]:
-    """Where bits are to be repeated: the fused kernels do so only if no warning will do instead."""
-    wanted = torch.are_deterministic_algorithms_enabled()
-    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(wanted)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(wanted, warn_only=lenient)
-
-
-def _backward(
-    grad: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    out: Tensor,
-    lse: Tensor,
-    bias: Tensor | None,
-    scale: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    head, positions = q.shape[-1], q.shape[-2]
+    scale, head, positions = _scale(q, scale), q.shape[-1], q.shape[-2]
     grad, q, k, v, out = (_whole(x) for x in (grad, q, k, v, out))
     # Without dropout nothing is drawn, but the arguments must be there.
     seed = q.new_zeros((), dtype=torch.int64)

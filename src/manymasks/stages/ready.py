@@ -12,7 +12,7 @@ from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages.weights import load_members, route_of
 from manymasks.store.job import Artifact
-from manymasks.tokens.order import starts_of_step
+from manymasks.tokens.order import starts_of_members
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.device import choose_device, with_dummies
 from manymasks.training.step import Text
@@ -67,18 +67,15 @@ def prepare(
     past = load_members(pasts, device).requires_grad_(False) if pasts else None
 
     def starts_of(steps: Sequence[int]) -> Tensor:
-        starts = [
-            starts_of_step(
-                step,
-                batch=settings.batch,
-                context=settings.context,
-                tokens=stream.tokens,
-                seed_order=seed_order,
-                shift=settings.shift,
-            )
-            for step, (_, seed_order) in zip(steps, seeds, strict=True)
-        ]
-        return torch.from_numpy(np.stack(starts))
+        starts = starts_of_members(
+            steps,
+            [seed_order for _, seed_order in seeds],
+            batch=settings.batch,
+            context=settings.context,
+            tokens=stream.tokens,
+            shift=settings.shift,
+        )
+        return torch.from_numpy(starts)
 
     text = Text(starts_of, _gatherer(stream, settings.context + 1, device))
     evenly = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)

@@ -6,6 +6,7 @@ a gap. A training that resumes at a step needs nothing but the step.
 
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,25 @@ def starts_of_step(
     starts = window * context + np.array([offsets[e] for e in epochs.tolist()], dtype=np.int64)
     assert int(starts.max()) + context + 1 <= tokens + 1
     return starts
+
+
+def starts_of_members(
+    steps: Sequence[int],
+    seeds_order: Sequence[int],
+    *,
+    batch: int,
+    context: int,
+    tokens: int,
+    shift: bool = True,
+) -> Int64:
+    """`starts_of_step` of several members, each at a step of its own: (members, batch)."""
+    budget = {"batch": batch, "context": context, "tokens": tokens}
+    return np.stack(
+        [
+            starts_of_step(step, seed_order=seed, shift=shift, **budget)
+            for step, seed in zip(steps, seeds_order, strict=True)
+        ]
+    )
 
 
 def _offset(seed_order: int, epoch: int, context: int) -> int:

@@ -102,10 +102,10 @@ class Optimizer:
                 )
         if self._hidden:
             # A step of no length from a gradient of 0 leaves a weight as it is.
-            each = going.view(-1, 1, 1), excess.view(-1, 1, 1)
+            goes, over = going.view(-1, 1, 1), excess.view(-1, 1, 1)
             muon_step(
                 [self._weights[name] for name in self._hidden],
-                [torch.where(each[0], grads[name] / each[1], 0.0) for name in self._hidden],
+                [torch.where(goes, grads[name] / over, 0.0) for name in self._hidden],
                 [self._moments[name]["momentum"] for name in self._hidden],
                 torch.where(going, rates, 0.0),
                 weight_decay=self._settings.weight_decay,
