@@ -1,4 +1,4 @@
-"""python tests/benchmarks/bench_study.py: the 24 trainings of the default study, all in.
+"""python tests/benchmarks/bench_study.py: 24 trainings of the default study's text, all in.
 
 Ours: processes of `manymasks run` as the workflow starts them, one a core with one thread each
 and the allocator told to keep its pages, half of the members with myopic gradients. The loop: one
@@ -19,7 +19,7 @@ from timing import clocked, interleaved, machine, ours, processes, ratio, spread
 
 VOCABULARY = 1024
 SIZES = {32: 6e-3, 64: 3e-3}
-"""Widths of the default study and their learning rates; 2 layers, 2 heads."""
+"""Widths of its text and their learning rates; 2 layers, 2 heads."""
 
 
 def members() -> list[Member]:

@@ -7,7 +7,7 @@ which makes the scores again. Not counted: norms, softmax, rotary positions, the
 whatever an implementation multiplies beyond the diagonal.
 """
 
-from manymasks.config.study import Size
+from manymasks.config.training import Size
 
 
 def weights(size: Size, vocabulary: int) -> int:

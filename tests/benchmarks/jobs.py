@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Size, Training
+from manymasks.config.training import Size, Training
 from manymasks.tokens.order import starts_of_members
 from manymasks.training.step import Text
 

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from jobs import Job, Member, read_job, select_windows, size_of, windows_of
 from torch import Tensor, nn
 
-from manymasks.config.study import Size, Training
+from manymasks.config.training import Size, Training
 from manymasks.training.schedule import learning_rate
 
 

@@ -1,4 +1,7 @@
-"""A made-up results folder: 2 sizes x 2 variants x (2 x 2) seeds, with manifests and tables."""
+"""A made-up results folder, with manifests and tables.
+
+Of real text it has 2 sizes x 2 variants x (2 x 2) seeds, of each known process one size of these.
+"""
 
 import hashlib
 import itertools
@@ -6,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import example_known
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +32,10 @@ ARMS = {
 P_VALUES = (0.004, 0.03, 0.02, 0.9)
 """Of the contrasts; the first two are primary."""
 
+OF_TEXT = ("rashomon", "divergence", "myopia")
+EVERYTHING = (*OF_TEXT, "processes")
+"""Analyses; with the last one come corpora and models of known processes."""
+
 Rows = list[dict[str, Any]]
 
 
@@ -44,6 +52,9 @@ class ExampleResults:
         self.current: dict[str, str] = {}
         self.random = np.random.default_rng(7)
         self.models: list[dict[str, Any]] = []
+        """Current models of real text."""
+        self.known: dict[str, list[dict[str, Any]]] = {}
+        """Current models of text of a known process, by corpus."""
 
     def add(
         self,
@@ -108,24 +119,35 @@ class ExampleResults:
         return key
 
     def train(
-        self, size: str, variant: str, init: int, order: int, *, is_current: bool = True
+        self,
+        size: str,
+        variant: str,
+        init: int,
+        order: int,
+        *,
+        corpus: str = "pydocs",
+        parent: str | None = None,
+        is_current: bool = True,
     ) -> str:
-        """A training artifact with its evaluation; returns the model's key."""
-        label = f"pydocs/{size}/{variant}/i{init}-o{order}"
+        """A training artifact with its evaluation; returns the model's key.
+
+        With a `parent` it started from the weights of that model.
+        """
+        label = f"{corpus}/{size}/{variant}/i{init}-o{order}"
         rate = 0.003 if is_current else 0.01
         final = (3.9 if size == "w32" else 3.6) + 0.05 * (variant == "myopic")
         final += float(self.random.normal(0, 0.008))
         model: dict[str, Any] = {
-            "model_class": key_of(f"{size}/{variant}/{rate}"),
-            "corpus": "pydocs",
+            "model_class": key_of(f"{corpus}/{size}/{variant}/{rate}"),
+            "corpus": corpus,
             "size": size,
             "variant": variant,
-            "gradient": variant,
+            "gradient": "myopic" if parent else variant,
             "gamma": None,
             "seed_init": init,
             "seed_order": order,
-            "method": "trained",
-            "parent": None,
+            "method": "fine-tuned" if parent else "trained",
+            "parent": parent,
             "status": "trained",
             "failed_step": None,
             "parameters": SIZES[size],
@@ -170,7 +192,8 @@ class ExampleResults:
         )
         assert key == model["model"]
         if is_current:
-            self.models.append({**model, "final": final})
+            models = self.models if corpus == "pydocs" else self.known.setdefault(corpus, [])
+            models.append({**model, "final": final})
         self.evaluate(label, key, final, is_current)
         return key
 
@@ -226,7 +249,7 @@ class ExampleResults:
         )
 
     def classes(self) -> dict[str, list[dict[str, Any]]]:
-        """Current models by class label."""
+        """Current models of real text by class label."""
         found: dict[str, list[dict[str, Any]]] = {}
         for model in self.models:
             label = f"pydocs/{model['size']}/{model['variant']}"
@@ -519,28 +542,31 @@ class ExampleResults:
         models = {"training": [model["model"] for model in causal]}
         return self.add("gradient", "pydocs", {"myopia_gradient": rows}, models)
 
-    def truth(self) -> str:
-        """Members held against an exact law, as if a process had drawn their text."""
-        known = {"corpus": "pydocs", "process": "masks"}
-        truth = [
-            {**known, "position": t, "entropy": 1 / t, "nats": 1 / t + 0.01, "tokens": 20}
-            for t in (1, 2, 3)
-        ]
-        strata = [("all", "all"), ("role", "letter"), ("role", "premise")]
-        prices, excess = [], []
-        for stratum, level in strata:
-            of = {"stratum": stratum, "level": level, "tokens": 60, "documents": 20}
-            for capability, nats in (("commit", 0.008), ("never-infer", 0.12)):
-                found = {"nats": nats, "nats_low": 0.9 * nats, "nats_high": 1.1 * nats}
-                prices.append({**known, "capability": capability, **of, **found})
-            for model in self.models:
-                nats = float(self.random.uniform(0.005, 0.05))
-                found = {"nats": nats, "nats_low": 0.9 * nats, "nats_high": 1.1 * nats}
-                excess.append({"model": model["model"], "process": "masks", **of, **found})
-        tables = {"process_truth": truth, "capability_price": prices, "excess_loss": excess}
-        return self.add(
-            "truth", "pydocs", tables, {"training": [model["model"] for model in self.models]}
-        )
+    def processes(self) -> None:
+        """Corpora of known processes, their models, and the analyses that only they allow."""
+        for corpus in example_known.CORPORA:
+            made = {"corpus": corpus, "kind": "process", "documents": 300, "bytes": 38_000}
+            used = self.add("corpus", corpus, {"corpus": [made]})
+            tokenizer = {"corpus": corpus, "kind": "symbols", "vocabulary": 13}
+            self.add("tokenizer", corpus, {"tokenizer": [tokenizer]}, {"corpus": [used]})
+            for variant, init, order in itertools.product(VARIANTS, (0, 1), (0, 1)):
+                self.train("w32", variant, init, order, corpus=corpus)
+            models = self.known[corpus]
+            for model in models[:4] if corpus == "tally" else ():
+                seeds = (model["seed_init"], model["seed_order"])
+                self.train("w32", "eroded", *seeds, corpus=corpus, parent=model["model"])
+            inputs = {"training": [model["model"] for model in models]}
+            tables = {
+                "truth": example_known.truth(corpus, models, self.random),
+                "belief": example_known.belief(corpus, models, self.random),
+            }
+            if corpus == "masks":
+                tables["spectroscopy"] = example_known.spectroscopy(models, self.random)
+                tables["swap"] = example_known.swap(models, self.random)
+            if corpus == "fork":
+                tables["rules"] = example_known.rules(corpus, models, self.random)
+            for stage, rows in tables.items():
+                self.add(stage, corpus, rows, inputs)
 
 
 def _arms() -> dict[str, Rows]:
@@ -642,7 +668,7 @@ def _contrast(name: str, is_primary: bool, p: float) -> dict[str, Any]:
 def write_results(
     root: Path,
     *,
-    analyses: tuple[str, ...] = ("rashomon", "divergence", "myopia", "truth"),
+    analyses: tuple[str, ...] = EVERYTHING,
     tuned: bool = True,
 ) -> ExampleResults:
     """A whole study below `root`, with one old training and one old myopia artifact."""
@@ -667,8 +693,8 @@ def write_results(
         results.myopia(is_current=False)
         results.floor()
         results.gradient()
-    if "truth" in analyses:
-        results.truth()
+    if "processes" in analyses:
+        results.processes()
     (root / "downloads").mkdir()
     (root / "README.md").write_text("Artifacts lie here.")
     return results

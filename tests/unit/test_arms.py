@@ -9,13 +9,13 @@ import pytest
 from scipy import stats
 
 import manymasks
-from manymasks.config.study import Contrast, Statistics
+from manymasks.config.analyses import Contrast, Statistics
 from manymasks.myopia.arms import Arm, Scored, arm_rows, baseline_of, curve_rows, part_rows
 from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import fitted_horizon, half_gamma, horizon_rows
 from manymasks.statistics.members import Member
 
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
 STATISTICS = Statistics(resamples=400)
 SEEDS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 ARMS = {

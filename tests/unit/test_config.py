@@ -8,12 +8,14 @@ import jsonschema
 import pydantic
 import pytest
 
+from manymasks.config.analyses import Contrast, Probe
 from manymasks.config.corpora import UrlCorpus
 from manymasks.config.loading import load_study, settings_of
 from manymasks.config.reading import read_yaml
 from manymasks.config.reference import readme, schema
 from manymasks.config.settings import identity
-from manymasks.config.study import Contrast, Probe, Size, Study, Training
+from manymasks.config.study import Study
+from manymasks.config.training import Size, Training
 from manymasks.errors import UserError
 from manymasks.plan.canonical import canonical
 
@@ -352,7 +354,7 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("name: My Study\n", "name must match ^[a-z0-9]"),
         (
             "analyses: [rashomn]\n",
-            "analyses.0 must be 'rashomon', 'divergence', 'myopia' or 'truth'",
+            "analyses.0 must be 'rashomon', 'divergence', 'myopia', 'truth', 'spectroscopy', ",
         ),
         ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
         ("machine: {members_per_gpu: 0}\n", "machine.members_per_gpu must be greater than"),
@@ -520,7 +522,7 @@ def test_a_rate_is_that_of_the_variant_or_the_size_or_the_training(tmp_path: Pat
     text = text.replace("{gradient: myopic}", "{gradient: myopic, learning_rate: 0.01}")
     study = study_of(tmp_path, text, "sizes: {wide: {width: 128}}\n")
     rates = {
-        (size, variant): study.learning_rate(size, variant)
+        (size, variant): study.learning_rate("pydocs", size, variant)
         for size in study.sizes
         for variant in study.variants
     }
@@ -530,6 +532,68 @@ def test_a_rate_is_that_of_the_variant_or_the_size_or_the_training(tmp_path: Pat
         ("wide", "causal"): 1.2e-2,
         ("wide", "myopic"): 0.01,
     }
+
+
+def test_a_corpus_chooses_its_members_their_seeds_and_their_rate(tmp_path: Path) -> None:
+    own = (
+        "{sizes: {wide: {width: 128, learning_rate: 0.2}}, variants: [causal, worn], "
+        "seeds: {init: [7]}, learning_rate: 0.5}"
+    )
+    text = BASE.replace(
+        "  pydocs: {kind: pydocs}\n",
+        f"""\
+  pydocs: {{kind: pydocs}}
+  masks: {{kind: process, process: masks, members: {own}}}
+""",
+    )
+    worn = "variants: {worn: {gradient: myopic, starts_from: causal, learning_rate: 0.1}}\n"
+    study = study_of(tmp_path, text, worn)
+    assert (list(study.sizes_of("masks")), list(study.sizes_of("pydocs"))) == (["wide"], ["base"])
+    assert list(study.variants_of("masks")) == ["causal", "worn"]
+    assert list(study.variants_of("pydocs")) == ["causal", "myopic", "worn"]
+    assert study.seeds_of("masks").init == (7,)
+    assert study.seeds_of("pydocs") == study.seeds
+    # The corpus goes before the size; where a variant starts from another's weights, the rate
+    # is what it is about.
+    assert study.learning_rate("masks", "wide", "causal") == 0.5
+    assert study.learning_rate("masks", "wide", "worn") == 0.1
+    assert study.learning_rate("pydocs", "base", "causal") == 1.2e-2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "corpora: {pydocs: {members: {variants: [causal, kausal]}}}\n",
+            ["corpora.pydocs.members.variants 'kausal' is not a variant. Variants: causal, myopic"],
+        ),
+        (
+            "variants: {worn: {gradient: myopic, starts_from: kausal}}\n",
+            ["variants.worn.starts_from 'kausal' is not a variant"],
+        ),
+        (
+            "variants: {worn: {gradient: myopic, starts_from: causal, learning_rate: tune}}\n",
+            ["variants.worn.learning_rate is `tune`, but it starts from weights that were trained"],
+        ),
+        (
+            "variants: {a: {gradient: myopic, starts_from: causal, learning_rate: 0.1}, "
+            "b: {gradient: causal, starts_from: a, learning_rate: 0.1}}\n",
+            ["variants.b.starts_from 'a' itself starts from another's weights"],
+        ),
+        (
+            "variants: {worn: {gradient: myopic, starts_from: causal, learning_rate: 0.1}}\n"
+            "corpora: {pydocs: {members: {variants: [myopic, worn]}}}\n",
+            ["corpora.pydocs.members.variants 'worn' is trained from 'causal', which must be"],
+        ),
+    ],
+)
+def test_names_in_members_and_variants_are_checked(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    found = problems(tmp_path, BASE, text)
+    assert len(found) == len(expected)
+    for line, start in zip(sorted(found), sorted(expected), strict=True):
+        assert start in line
 
 
 def test_a_wrong_section_hides_shared_seeds_until_it_is_right(tmp_path: Path) -> None:
@@ -714,17 +778,21 @@ def paths(table: dict[str, str]) -> set[str]:
     return {f"{part}.{leaf}".lstrip(".") for part, names in table.items() for leaf in names.split()}
 
 
+SIZE = "width layers heads mlp positions rotary_base embedding_sd activation learning_rate"
 IDENTITY = paths(
     {
         "": "name corpora tokenizer sizes variants training tune seeds evaluation rashomon probes "
-        "divergence myopia truth statistics analyses machine",
+        "divergence myopia truth spectroscopy belief rules swap statistics analyses machine",
         "corpora.<name>": "kind select measure max_documents packages min_characters "
         "format field separator join_to sha256 licence repository revision files process documents "
-        "seed eps",
+        "seed eps members",
+        "corpora.<name>.members": "sizes variants seeds batch steps learning_rate",
+        "corpora.<name>.members.sizes.<name>": SIZE,
+        "corpora.<name>.members.seeds": "init order",
         "corpora.<name>.files.<item>": "path sha256",
         "tokenizer": "kind vocabulary",
-        "sizes.<name>": "width layers heads mlp positions activation learning_rate",
-        "variants.<name>": "gradient of gamma learning_rate",
+        "sizes.<name>": SIZE,
+        "variants.<name>": "gradient of starts_from gamma learning_rate",
         "training": "context shift batch steps optimizer learning_rate warmup decay weight_decay "
         "beta1 beta2 clip precision curve_every curve_windows",
         "tune": "rates seeds steps",
@@ -738,7 +806,11 @@ IDENTITY = paths(
         "divergence": "batch floor_batch floor_windows",
         "myopia": "contrasts gradient_windows gammas",
         "myopia.contrasts.<item>": "baseline variant",
-        "truth": "documents batch",
+        "truth": "documents batch floor_batch shares",
+        "spectroscopy": "documents letters splice splices batch seed",
+        "belief": "documents ridge last_letters ahead points batch seed",
+        "rules": "questions seed",
+        "swap": "documents letters batch seed",
         "statistics": "confidence resamples seed",
     }
 )

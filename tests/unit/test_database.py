@@ -11,7 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from example_results import ARMS, P_VALUES, ExampleResults, replace_table, write_results
+from example_results import (
+    ARMS,
+    OF_TEXT,
+    P_VALUES,
+    ExampleResults,
+    replace_table,
+    write_results,
+)
 from scipy import stats
 
 from manymasks.database.load import content_hash, load
@@ -36,14 +43,17 @@ def test_rows_and_provenance(example: tuple[ExampleResults, Path]) -> None:
     assert ask(database, "SELECT count(*) FROM artifact WHERE is_current") == [
         (len(results.current),)
     ]
-    assert ask(database, "SELECT count(*), count(DISTINCT model) FROM current_model") == [(16, 16)]
+    assert ask(database, "SELECT count(*), count(DISTINCT model) FROM current_model") == [(52, 52)]
     # The key comes from the folder: each evaluation's rows belong to its own artifact.
     assert ask(
         database,
         "SELECT count(*) FROM model_loss AS l "
         "JOIN artifact_input AS i ON i.artifact = l.artifact AND i.input = l.model",
-    ) == [(34,)]
-    assert ask(database, "SELECT label, models, is_current FROM model_class ORDER BY ALL") == [
+    ) == [(106,)]
+    assert ask(
+        database,
+        "SELECT label, models, is_current FROM model_class WHERE corpus = 'pydocs' ORDER BY ALL",
+    ) == [
         ("pydocs/w32/causal", 1, False),
         ("pydocs/w32/causal", 4, True),
         ("pydocs/w32/myopic", 4, True),
@@ -58,7 +68,7 @@ def test_rows_and_provenance(example: tuple[ExampleResults, Path]) -> None:
 
 
 def test_returned_rows_are_those_in_the_file(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     rows = load(results.root, results.current, tmp_path / "db" / "x.duckdb", threads=2)
     assert rows.pop("missing_payloads") == 0
     for table, count in rows.items():
@@ -106,8 +116,8 @@ def test_any_duckdb_can_read_it(example: tuple[ExampleResults, Path], tmp_path: 
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{moved}' AS elsewhere (READ_ONLY)")
         connection.execute("USE elsewhere")
-        assert len(connection.execute("SELECT * FROM leaderboard").fetchall()) == 4
-    model = ask(moved, "SELECT min(model) FROM current_model")[0][0]
+        assert len(connection.execute("SELECT * FROM leaderboard").fetchall()) == 13
+    model = ask(moved, "SELECT min(model) FROM current_model WHERE corpus = 'pydocs'")[0][0]
     assert len(ask(moved, f"SELECT * FROM pairs_of('{model}')")) == 15 * 7
     assert ask(moved, "SELECT bits(ln(8))")[0][0] == pytest.approx(3)
 
@@ -236,7 +246,7 @@ def test_corrections_against_naive_ones(tmp_path: Path) -> None:
 
 
 def test_a_failed_load_leaves_the_old_file(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     target = tmp_path / "x.duckdb"
     load(results.root, results.current, target)
     before = target.read_bytes()
@@ -250,7 +260,7 @@ def test_a_failed_load_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_reader_keeps_the_database_it_opened(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     target = tmp_path / "x.duckdb"
     load(results.root, results.current, target)
     with duckdb.connect(str(target), read_only=True) as reader:
@@ -306,7 +316,7 @@ def test_older_columns(tmp_path: Path) -> None:
 
 
 def test_evicted_payloads_are_counted(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     for path in results.root.glob("evaluation/*/tables/document_loss.parquet"):
         path.unlink()
     rows = load(results.root, results.current, tmp_path / "x.duckdb")
@@ -322,7 +332,7 @@ def test_an_empty_results_folder(tmp_path: Path) -> None:
 
 
 def test_content_hash_sees_content_and_nothing_else(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     load(results.root, results.current, tmp_path / "a.duckdb")
     load(results.root, results.current, tmp_path / "b.duckdb", threads=2)
     first = content_hash(tmp_path / "a.duckdb")
@@ -339,7 +349,7 @@ def test_content_hash_sees_content_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     path = next(results.root.glob("evaluation/*/tables/model_loss.parquet"))
     rows = pq.read_table(path).to_pylist()
     pq.write_table(pa.Table.from_pylist(rows[::-1]), path)
@@ -378,4 +388,4 @@ def test_a_renamed_class_goes_by_its_current_name(
     assert ask(
         tmp_path / "x.duckdb",
         "SELECT count(*) FROM artifact WHERE is_current AND label LIKE 'training/%/tiny/%'",
-    ) == [(8,)]
+    ) == [(44,)]

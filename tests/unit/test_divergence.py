@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.divergence import pairs
 from manymasks.divergence.contrasts import beyond_seeds
 from manymasks.divergence.measured import measure
@@ -25,7 +25,7 @@ from manymasks.divergence.tables import divergence_rows, floor_means
 from manymasks.statistics.members import Member, classes
 
 STATISTICS = Statistics(resamples=200)
-SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema.sql"
+SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema" / "study.sql"
 
 
 def _logp(m: int, w: int, s: int, v: int, seed: int, spread: float = 1.0) -> torch.Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from manymasks.config.study import Size
+from manymasks.config.training import Size
 from manymasks.models import attention, cuda, parts
 from manymasks.models.attention import Gradients, Route, attend, attend_backward, runs_of
 from manymasks.models.parts import by_feature, by_head, rotary_table
@@ -35,7 +35,7 @@ def model(*routes, seeds=None, dtype=torch.float64, size=SIZE, precision="float3
     network = Transformer(size, VOCABULARY, POSITIONS, routes, precision)
     initialise(network, seeds or [0] * len(routes))
     network = network.to(dtype)
-    network.rotary = rotary_table(POSITIONS, size.width // size.heads).to(dtype)
+    network.rotary = rotary_table(POSITIONS, size.width // size.heads, size.rotary_base).to(dtype)
     # Gains of one would hide a mistake in the norms' gradients.
     with torch.no_grad():
         for name, weight in network.named_parameters():
@@ -410,7 +410,7 @@ def test_by_feature_is_the_gradient_of_by_head():
     rows = 5 * heads * head
     shape = (1, rows, batch * POSITIONS)
     x = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
-    table = rotary_table(POSITIONS, head).double()
+    table = rotary_table(POSITIONS, head, 10_000.0).double()
     pieces = []
     for kind, piece in zip("vkqkv", x.split(heads * head, 1), strict=True):
         plain = piece[0].view(heads * head, batch, POSITIONS).permute(1, 2, 0)
@@ -431,7 +431,7 @@ def test_by_feature_is_the_gradient_of_by_head():
 
 
 def test_rotary_scores_depend_on_distance_alone():
-    table = rotary_table(12, 8).float()
+    table = rotary_table(12, 8, 10_000.0).float()
     q, k = torch.randn(2, 1, 8, 1).expand(-1, -1, -1, 12).unbind(0)
     queries = by_head(q.contiguous(), "q", table, 1)[0, 0, 0]
     keys = by_head(k.contiguous(), "k", table, 1)[0, 0, 0]
@@ -567,3 +567,42 @@ def test_gradients_of_learned_positions(windows, route):
     )
     nats.sum().backward()
     torch.testing.assert_close(found, x.grad.sum(1), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [SIZE, LEARNED])
+def test_a_prediction_goes_on_from_any_level_of_the_stream(windows, size):
+    network, tokens = model("causal", size=size), windows[..., :-1]
+    with torch.no_grad():
+        streams, logits = network.streams(tokens), network(tokens)
+        assert [each.shape for each in streams] == [(*tokens.shape, size.width)] * 4
+        torch.testing.assert_close(streams[0], network.embed(tokens))
+        for level, stream in enumerate(streams):
+            torch.testing.assert_close(network.from_stream(stream, level), logits)
+
+
+def test_another_stream_at_one_position_changes_that_position_alone(windows):
+    """With a local route and its own past, later positions still read the past as it was."""
+    tokens = windows[..., :-1]
+    with torch.no_grad():
+        past = model("causal").inputs(tokens)
+        network = model("local")
+        clean = network(tokens, past=past)
+        stream = network.streams(tokens, past)[1]
+        stream[:, :, 3] += 1.0
+        found = network.from_stream(stream, 1, past)
+    others = [i for i in range(POSITIONS) if i != 3]
+    torch.testing.assert_close(found[:, :, others], clean[:, :, others])
+    assert not torch.allclose(found[:, :, 3], clean[:, :, 3])
+
+
+def test_the_size_says_how_large_embeddings_start_and_how_slowly_positions_turn():
+    size = SIZE.model_copy(update={"embedding_sd": 1.0, "rotary_base": 100.0})
+    plain, wide = (Transformer(each, 4096, POSITIONS) for each in (SIZE, size))
+    initialise(plain, [0])
+    initialise(wide, [0])
+    torch.testing.assert_close(wide.W_E, plain.W_E / 0.02)
+    assert float(wide.W_E.detach().std()) == pytest.approx(1.0, rel=0.02)
+    assert torch.equal(wide.W_U, plain.W_U)
+    # Pairs of a head of 8 turn by base^(-n/4) a position.
+    angles = torch.atan2(wide.rotary[1, :, 1], wide.rotary[0, :, 1])
+    torch.testing.assert_close(angles, 100.0 ** (-torch.arange(4) / 4))

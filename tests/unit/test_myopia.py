@@ -8,12 +8,12 @@ import pytest
 from scipy import stats
 
 import manymasks
-from manymasks.config.study import Contrast, Statistics
+from manymasks.config.analyses import Contrast, Statistics
 from manymasks.myopia.gap import myopia_rows
 from manymasks.statistics.members import Member
 
 STATISTICS = Statistics(resamples=400)
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
 EDGES = (0, 1, 4)
 CONTRAST = Contrast(baseline="causal", variant="myopic")
 

@@ -291,6 +291,10 @@ CONTAINS = {
     "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
     "myopia": {"myopia.gap"},
     "truth": {"truth.excess", "corpora.processes.masks", "models.attention"},
+    "spectroscopy": {"truth.spectroscopy", "corpora.processes.masks", "models.attention"},
+    "belief": {"truth.belief", "truth.speculation", "models.transformer"},
+    "rules": {"truth.rules", "corpora.processes.fork", "models.attention"},
+    "swap": {"truth.swap", "corpora.processes.masks", "models.attention"},
     "database": {"database.load"},
     "report": {"report.page", "report.figures"},
 }  # fmt: skip
@@ -315,6 +319,10 @@ FOREIGN = {
     "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
     "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
     "truth": ("corpora.pydocs", "evaluation", "divergence", "myopia", "database", "report"),
+    **dict.fromkeys(
+        ("spectroscopy", "belief", "rules", "swap"),
+        ("corpora.pydocs", "evaluation", "divergence", "myopia", "truth.priced", "database"),
+    ),
     "database": ("corpora", "tokens", "models", "training", "divergence", "report"),
     "report": ("corpora", "tokens", "models", "training", "divergence"),
 }  # fmt: skip
@@ -345,7 +353,7 @@ def test_sql_and_templates_are_code() -> None:
     }
     examples = {name for name in present if name.startswith("manymasks/database/queries/")}
     assert files == present - examples
-    assert "manymasks/database/views.sql" in files
+    assert "manymasks/database/views/study.sql" in files
     assert "manymasks/report/page.html.j2" in files
 
 
@@ -355,14 +363,15 @@ def test_every_stage_has_its_function() -> None:
         assert "\ndef make(job: Job) -> dict[str, Any]:" in text, stage
 
 
+KNOWN = {"truth", "spectroscopy", "belief", "rules", "swap"}
 EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
-     {"training", "tuning", "evaluation", "divergence", "gradient", "truth"}),
-    ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", "truth"}),
-    ("config/study.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
+     {"training", "tuning", "evaluation", "divergence", "gradient", *KNOWN}),
+    ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
+    ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
     ("stages/run.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
 ]  # fmt: skip
@@ -382,22 +391,28 @@ def test_edits_of_the_source_reach_these_stages(
 # ---------------------------------------------------------------------------------- plans
 
 # Of a study whose text no process draws.
-EVERYTHING = set(STAGES) - {"tuning", "process", "truth"}
+EVERYTHING = set(STAGES) - {"tuning", "process"} - KNOWN
 """Where all learning rates are named."""
 
 
 @pytest.mark.parametrize(
-    ("overlays", "members"), [([], 24), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
+    ("overlays", "members"), [([], 42), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
 )
 def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: int) -> None:
     files = [CONFIG / name for name in ("config.yaml", *overlays)]
     plan = plan_study(load_study(files), ROOT)
+    known = {} if overlays else {
+        "process": 4, "tokenizer": 5, "tokens": 5, "probe": 6, "rashomon": 5, "divergence": 6,
+        "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 3, "spectroscopy": 1,
+        "rules": 1, "swap": 1,
+    }  # fmt: skip
     assert Counter(node.stage for node in plan.nodes) == {
         **dict.fromkeys(EVERYTHING, 1),
         "training": members,
         "evaluation": members,
         "probe": 2,
         "divergence": 2,
+        **known,
     }
     assert [node.stage for node in plan.targets] == ["database", "report"]
     assert len({node.digest for node in plan.nodes}) == len(plan.nodes)
@@ -451,7 +466,8 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
         + BASE.partition("probes:")[0],
         BASE + "machine: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
-        BASE + "analyses: [rashomon, divergence, myopia, truth]\n",
+        BASE + "analyses: [rashomon, divergence, myopia, truth, spectroscopy, belief, rules, "
+        "swap]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip
@@ -818,3 +834,57 @@ def test_the_truth_is_held_against_models_that_stand_alone(tmp_path: Path) -> No
     (truth,) = [node for node in plan.nodes if node.stage == "truth"]
     assert {member["variant"] for member in truth.settings["members"]} == {"causal", "myopic"}
     assert len(truth.inputs["training"]) == len(truth.settings["members"])
+
+
+def test_what_is_measured_depends_on_the_process(tmp_path: Path) -> None:
+    for process, expected in (
+        ("masks", {"truth", "spectroscopy", "belief", "swap"}),
+        ("fork", {"truth", "rules"}),
+        ("tally", {"truth", "belief"}),
+        ("hierarchy", {"truth"}),
+    ):
+        plan = plan_of(tmp_path, **drawn(process))
+        assert {node.stage for node in plan.nodes} & KNOWN == expected
+    plan = plan_of(tmp_path, **drawn(), analyses=["truth", "swap"])
+    assert {node.stage for node in plan.nodes} & KNOWN == {"truth", "swap"}
+
+
+def test_a_corpus_chooses_its_members(tmp_path: Path) -> None:
+    """Who is trained on a corpus is in no key of its text, and in none of another corpus."""
+    before = plan_of(tmp_path, corpora={"known": {"kind": "process", "process": "masks"}})
+    own = {
+        "sizes": {"base": {"width": 64}},
+        "variants": ["causal"],
+        "seeds": {"init": [3]},
+        "steps": 7,
+    }
+    known = {"kind": "process", "process": "masks", "members": own}
+    after = plan_of(tmp_path, corpora={"known": known})
+    changes = changed(before, after)
+    assert not changes & Counter(dict.fromkeys(("process", "tokens", "corpus", "tokenizer"), 9))
+    assert changes["training"] == 2
+    trainings = nodes_of(after, "training")
+    mine = {label for label in trainings if label.startswith("known/")}
+    assert mine == {"known/base/causal/i3-o0", "known/base/causal/i3-o1"}
+    assert len(trainings) == 26
+    assert trainings["known/base/causal/i3-o0"].settings["training"]["steps"] == 7
+    # No contrast has both of its variants there.
+    assert not {label for label in nodes_of(after, "myopia") if label.startswith("known")}
+    (truth,) = nodes_of(after, "truth").values()
+    assert truth.settings["contrasts"] == []
+
+
+def test_a_variant_that_starts_from_anothers_weights(tmp_path: Path) -> None:
+    worn = {"gradient": "myopic", "starts_from": "causal", "learning_rate": 1e-3}
+    plan = plan_of(tmp_path, variants={"again": worn}, corpora=drawn()["corpora"])
+    trainings = nodes_of(plan, "training")
+    for label, node in trainings.items():
+        start = trainings[label.replace("/again/", "/causal/")]
+        assert node.inputs.get("start", ()) == ((start,) if "/again/" in label else ())
+        assert plan.nodes.index(start) <= plan.nodes.index(node)
+    # It is held against the truth and is in no set, no divergence and no myopia gap.
+    (truth,) = nodes_of(plan, "truth").values()
+    assert {each["variant"] for each in truth.settings["members"]} == {"again", "causal", "myopic"}
+    for stage in ("rashomon", "divergence", "myopia"):
+        for node in nodes_of(plan, stage).values():
+            assert {each["variant"] for each in node.settings["members"]} == {"causal", "myopic"}

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from manymasks.corpora.processes import fork
-from manymasks.corpora.processes.machine import ENDED, entropy, losses, path_entropy
+from manymasks.corpora.processes.machine import (
+    ENDED,
+    divergence,
+    entropy,
+    losses,
+    path_entropy,
+)
 
 FILLERS = {f"f{i}" for i in range(4)}
 
@@ -157,6 +163,71 @@ def test_what_a_prefix_says_of_the_latents() -> None:
 def test_eps_is_a_probability() -> None:
     with pytest.raises(ValueError, match="eps"):
         fork.fork(1.5)
+
+
+# ------------------------------------------------------------------------- ablated predictors
+
+
+def expected_price(laws: np.ndarray, other: np.ndarray) -> float:
+    """Mean over documents of what a predictor costs, in nats a document."""
+    return float(divergence(laws, other).sum(1).mean())
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.1])
+def test_what_answers_cost(eps: float) -> None:
+    machine = fork.fork(eps)
+    tokens = machine.draw(2000, fork.LENGTH, np.random.default_rng(6)).tokens
+    laws = machine.laws(tokens)
+    kl = divergence(laws, fork.guessed(laws, "A"))
+    answers = tokens >= fork.FIRST["A"]
+    # At each answer exactly ln 6, and nothing elsewhere.
+    np.testing.assert_allclose(kl, np.where(answers, math.log(6), 0), atol=1e-12)
+    share = 0.8 + 0.2 * eps
+    assert answers.any(1).mean() == pytest.approx(share, abs=4 * math.sqrt(share * 0.2 / 2000))
+
+
+def test_what_cues_cost() -> None:
+    machine = fork.fork()
+    tokens = machine.draw(4000, fork.LENGTH, np.random.default_rng(7)).tokens
+    laws = machine.laws(tokens)
+    kl = divergence(laws, fork.guessed(laws, "RB"))
+    twin = (tokens == fork.PLACE["?t"]).any(1)
+    assert np.abs(kl[~twin]).max() < 1e-12
+    # The second cue comes once, so the chances that it does add up to 1.
+    assert kl[twin].sum(1).mean() == pytest.approx(math.log(6), abs=0.05)
+    every = np.array(list(itertools.permutations(range(8), 2)))
+    slots = np.full((56, 8), fork.PLACE["f1"])
+    for row, (red, blue) in enumerate(every):
+        slots[row, red], slots[row, blue] = fork.PLACE["R3"], fork.PLACE["B3"]
+    ends = [fork.PLACE["BOS"]], [fork.PLACE[name] for name in ("?t", "A3", "EOS")]
+    whole = np.hstack([np.tile(ends[0], (56, 1)), slots, np.tile(ends[1], (56, 1))])
+    laws = machine.laws(whole)
+    assert expected_price(laws, fork.guessed(laws, "RB")) == pytest.approx(math.log(6))
+
+
+def test_what_either_word_costs() -> None:
+    eps = 0.5
+    machine = fork.fork(eps)
+    tokens = machine.draw(4000, fork.LENGTH, np.random.default_rng(8)).tokens
+    laws = machine.laws(tokens)
+    other = fork.either_word(tokens, laws)
+    np.testing.assert_allclose(other[tokens != ENDED].sum(-1), 1, rtol=1e-12)
+    is_word = (tokens >= fork.FIRST["M"]) & (tokens < fork.FIRST["M"] + 6)
+    opened = np.cumsum(tokens == fork.PLACE["("], 1) > 0
+    before = is_word.any(1) & opened[np.arange(4000), is_word.argmax(1)]
+    for row, (document, law, found) in enumerate(zip(tokens, laws, other, strict=True)):
+        asked = np.flatnonzero(document == fork.PLACE["?h"])
+        if not (before[row] and asked.size):
+            np.testing.assert_array_equal(found, law)
+            continue
+        t = asked[0] + 1
+        first, second = document[is_word[row]] - fork.FIRST["M"] + fork.FIRST["A"]
+        expected = np.zeros(35)
+        expected[[first, second]] += 0.5
+        expected[first] += 0.5 * (first == second)
+        np.testing.assert_allclose(found[t], expected, atol=1e-12)
+    price = eps / 6 * math.log(2)
+    assert expected_price(laws, other) == pytest.approx(price, rel=0.2)
 
 
 # ---------------------------------------------------------------------- questions off the support

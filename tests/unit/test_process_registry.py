@@ -1,5 +1,7 @@
 """Processes by their name: documents, laws that add up, and what each token of them is."""
 
+import itertools
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from manymasks.config.corpora import ProcessName
 from manymasks.corpora.processes import chains, fork, masks, recall, tally
-from manymasks.corpora.processes.machine import ENDED, Ints, entropy, losses
+from manymasks.corpora.processes.machine import ENDED, Floats, Ints, divergence, entropy, losses
 from manymasks.corpora.processes.registry import COUNTED, NAMES, Process, introduced, process
 
 EVERY = pytest.mark.parametrize(
@@ -202,3 +204,86 @@ def test_w_counts_as_in_tally() -> None:
     known_w = pairs >= 0
     np.testing.assert_array_equal(strata["pairs"][known_w] + 1, pairs[known_w])
     assert (strata["pairs"][~known_w] == -1).all()
+
+
+# ------------------------------------------------------------------------- ablated predictors
+
+
+def prices(known: Process, tokens: Ints) -> dict[str, Floats]:
+    """What each capability costs, (documents, length)."""
+    laws = known.laws(tokens)
+    return {name: divergence(laws, each(tokens)) for name, each in known.ablated.items()}
+
+
+@EVERY
+def test_no_capability_is_worth_less_than_nothing(known: Process) -> None:
+    for each in prices(known, known.draw(200, np.random.default_rng(11))).values():
+        assert each.min() > -1e-12
+        assert np.isfinite(each).all()
+
+
+def test_capabilities_of_fork() -> None:
+    assert list(process("fork").ablated) == ["no-answer", "forget-cue"]
+    assert list(process("fork", 0.02).ablated) == ["no-answer", "forget-cue", "either-word"]
+    known = process("fork", 0.1)
+    tokens = known.draw(1000, np.random.default_rng(12))
+    found = prices(known, tokens)
+    role = known.strata(tokens)["role"]
+    answer, cue = (list(known.levels["role"]).index(name) for name in ("answer", "cue"))
+    np.testing.assert_allclose(found["no-answer"][role == answer], np.log(6))
+    np.testing.assert_allclose(found["no-answer"][role != answer], 0, atol=1e-12)
+    assert found["forget-cue"][role == cue].max() > 0.5
+    np.testing.assert_allclose(found["forget-cue"][(role < 0) | (role == answer)], 0, atol=1e-12)
+
+
+def test_of_a_chain_of_order_1_the_last_token_is_all() -> None:
+    known = process("markov")
+    tokens = known.draw(100, np.random.default_rng(13))
+    assert (prices(known, tokens)["last-token"] == 0).all()
+    # Without it, the entropy of the stationary law less that of the rows.
+    machine = chains.markov()
+    rows = entropy(machine.emission.toarray())
+    price = entropy(machine.start @ machine.emission) - machine.start @ rows
+    several = prices(known, known.draw(2000, np.random.default_rng(14)))["memoryless"]
+    assert several[:, 2:].mean() == pytest.approx(price, rel=0.02)
+    # Nothing is lost where there is nothing to remember: at BOS and right after it.
+    np.testing.assert_allclose(several[:, :2], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "memoryless", "last"), [("mess3", 0.3051, 0.0642), ("rrxor", 0.2310, 0.2310)]
+)
+def test_capabilities_of_chains(name: str, memoryless: float, last: float) -> None:
+    """Prices in the limit: entropies of one letter, and of one after another, less the rate."""
+    known = process(name)
+    found = prices(known, known.draw(3000, np.random.default_rng(15)))
+    late = slice(20, None)
+    assert found["memoryless"][:, late].mean() == pytest.approx(memoryless, rel=0.02)
+    assert found["last-token"][:, late].mean() == pytest.approx(last, rel=0.03)
+    # What the last token says is the same wherever it stands: the chain is stationary.
+    gained = (found["memoryless"] - found["last-token"])[:, 2:]
+    assert gained.mean() == pytest.approx(memoryless - last, abs=0.002)
+    np.testing.assert_allclose(found["last-token"][:, :3], 0, atol=1e-12)
+
+
+def test_last_tokens_by_enumeration() -> None:
+    """Every short text of RRXOR with its chance: the law of a token given its place and the last.
+
+    The machine here does not begin in its stationary law, so that places differ.
+    """
+    whole = chains.rrxor()
+    machine = replace(whole, start=np.eye(whole.states)[0])
+    every = np.array(list(itertools.product(range(2), repeat=6)))
+    chance = np.exp(-losses(np.nan_to_num(machine.laws(every)), every).sum(1))
+    assert chance.sum() == pytest.approx(1)
+    said = every[chance > 0]
+    weight = chance[chance > 0]
+    of_place = chains.memoryless(machine, said)
+    of_last = chains.last_token(machine, said)
+    for row, t in itertools.product(range(len(said)), range(6)):
+        for token in range(2):
+            hit = said[:, t] == token
+            np.testing.assert_allclose(of_place[row, t, token], weight[hit].sum(), atol=1e-12)
+            same = said[:, t - 1] == said[row, t - 1] if t else np.ones(len(said), dtype=bool)
+            expected = weight[hit & same].sum() / weight[same].sum()
+            np.testing.assert_allclose(of_last[row, t, token], expected, atol=1e-12)

@@ -3,16 +3,18 @@
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from manymasks.config.corpora import ProcessCorpus
+from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.corpora.documents import Raw, write_documents
 from manymasks.corpora.processes import fork, text
 from manymasks.corpora.processes.machine import Ints
 from manymasks.corpora.processes.registry import NAMES, process
+from manymasks.corpora.processes.shapes import SHAPES
 from manymasks.corpora.processes.text import SHARD, read_process
 from manymasks.tokens.tokenizer import of_words
 
@@ -98,6 +100,13 @@ def test_what_text_cannot_say_is_refused(counting: Counting, token: int) -> None
 
 
 # ---------------------------------------------------------------------------- processes as they are
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_plan_knows_of_a_process(name: str) -> None:
+    assert set(SHAPES) == set(NAMES) == set(get_args(ProcessName))
+    known = process(name)
+    assert (SHAPES[name].vocabulary, SHAPES[name].length) == (known.vocabulary, known.length)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -94,7 +94,7 @@ def test_csv_and_json(database: Path) -> None:
 
 def test_parquet_to_a_file_and_a_stream(database: Path, tmp_path: Path) -> None:
     query.run(database, "SELECT * FROM leaderboard", "parquet", tmp_path / "x.parquet")
-    assert pq.read_table(tmp_path / "x.parquet").num_rows == 4
+    assert pq.read_table(tmp_path / "x.parquet").num_rows == 13
     out = io.BytesIO()
     query.run(database, "SELECT * FROM leaderboard", "parquet", out)
     assert out.getvalue() == (tmp_path / "x.parquet").read_bytes()
@@ -102,7 +102,7 @@ def test_parquet_to_a_file_and_a_stream(database: Path, tmp_path: Path) -> None:
 
 def test_tables_and_describe(database: Path) -> None:
     found = {table.name: table for table in query.tables(database)}
-    assert found["model"].rows == 17
+    assert found["model"].rows == 53
     assert found["leaderboard"].kind == "view"
     assert "one model each" in (found["model"].comment or "")
     columns = query.describe(database, "model_loss")

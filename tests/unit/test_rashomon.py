@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import manymasks
-from manymasks.config.study import Epsilons, Rashomon, Reference, Statistics
+from manymasks.config.analyses import Epsilons, Rashomon, Reference, Statistics
 from manymasks.rashomon.membership import Losses, metric_rows, rashomon_rows
 from manymasks.statistics.documents import document_weights
 from manymasks.statistics.members import Member
@@ -17,7 +17,7 @@ from manymasks.statistics.models import jackknife_error
 from manymasks.statistics.proportions import wilson
 
 STATISTICS = Statistics(resamples=300)
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
 REFERENCES = {
     "class": Reference(kind="best_of_class"),
     "pool": Reference(kind="best_of_pool"),

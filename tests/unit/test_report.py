@@ -1,18 +1,25 @@
 """The report: figures with their queries, one page without a network."""
 
+import itertools
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import duckdb
+import example_known
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from example_results import replace_table, write_results
+from example_results import OF_TEXT, ExampleResults, replace_table, write_results
+from scipy import stats
 
 from manymasks.database.load import load
-from manymasks.report import drawing, figures, page
+from manymasks.report import drawing, figures, known, known_section, page
+from manymasks.stages import report
 
 FIGURES = (
     figures.loss_curves,
@@ -23,8 +30,11 @@ FIGURES = (
     figures.loss_by_position,
     figures.gap_by_gamma,
     figures.gradient_reach,
+    *known.FIGURES.values(),
 )
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
+STAGES = {"truth", "belief", "spectroscopy", "swap", "rules"}
+"""Those that measure what only text of a known process allows."""
 STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence": 0.9}}
 
 
@@ -34,6 +44,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = write_results(folder / "results")
     load(results.root, results.current, folder / "x.duckdb")
     return folder / "x.duckdb"
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> ExampleResults:
+    """Text of known processes alone. Tests do not change it, but a copy."""
+    results = ExampleResults(tmp_path_factory.mktemp("processes") / "results")
+    results.processes()
+    return results
 
 
 @pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
@@ -97,7 +115,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert out.stat().st_size < 2_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 8
+    assert sum(address.startswith("data:") for address in reader.addresses) == 15
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
@@ -148,7 +166,7 @@ def test_a_database_without_anything(tmp_path: Path) -> None:
 
 
 def test_figures_of_arms_need_arms(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     folder = next(
         results.root / "myopia" / key
         for key in results.current
@@ -170,7 +188,7 @@ def test_figures_of_arms_need_arms(tmp_path: Path) -> None:
 
 
 def test_failed_members_are_counted_apart(tmp_path: Path) -> None:
-    results = write_results(tmp_path / "results")
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
     key = results.models[0]["model"]
     path = results.root / "training" / key / "tables" / "model.parquet"
     row = pq.read_table(path).to_pylist()[0]
@@ -180,6 +198,163 @@ def test_failed_members_are_counted_apart(tmp_path: Path) -> None:
     text = " ".join(read(tmp_path / "x.html").text.split())
     assert "trained 15 times" in text
     assert "1 more training failed and is in no set" in text
+
+
+def copied(results: ExampleResults, folder: Path) -> Path:
+    shutil.copytree(results.root, folder / "results")
+    return folder / "results"
+
+
+def test_a_study_without_a_process_says_nothing_of_truth(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results", analyses=())
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text()
+    assert "Where the truth is known" not in text
+    assert '"#truth"' not in text
+    assert known.save_known_png(tmp_path / "x.duckdb", tmp_path / "x.png") is False
+    assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "drawn"),
+    [
+        ("truth", {"answers_by_w", "price_ladder", "sharpening"}),
+        ("belief", {"belief_simplices"}),
+        ("spectroscopy", {"splice"}),
+        ("swap", {"swap"}),
+        ("rules", {"rule_strip"}),
+    ],
+)
+def test_each_analysis_brings_its_own_figures(
+    stage: str, drawn: set[str], processes: ExampleResults, tmp_path: Path
+) -> None:
+    root = copied(processes, tmp_path)
+    for other in STAGES - {stage}:
+        shutil.rmtree(root / other)
+    load(root, processes.current, tmp_path / "x.duckdb")
+    page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text()
+    assert text.count('<section id="truth">') == text.count('href="#truth"') == 1
+    with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
+        assert {name for name, draw in known.FIGURES.items() if draw(connection)[0]} == drawn
+    assert known.save_known_png(tmp_path / "x.duckdb", tmp_path / "x.png", dpi=40) == bool(
+        {"answers_by_w", "belief_simplices"} & drawn
+    )
+
+
+def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_path: Path) -> None:
+    root = copied(processes, tmp_path)
+    for path in root.glob("*/*/tables/*.parquet"):
+        if path.parts[-4] not in STAGES:
+            continue
+        rows = pq.read_table(path).to_pylist()
+        for row in rows:
+            row |= {name: None for name in row if name.endswith(("_low", "_high"))}
+            row |= {name: None for name in ("sd", "floor", "sign_p", "ceiling") if name in row}
+        replace_table(path, rows)
+    current = dict(processes.current)
+    for model in processes.known["masks"] + processes.known["fork"]:
+        if (model["seed_init"], model["seed_order"]) != (0, 0):
+            del current[model["model"]]
+    load(root, current, tmp_path / "x.duckdb")
+    page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
+    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 8
+    with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("rule_strip"))
+    assert {(row["models"], row["half_band"]) for row in rows} == {(1, None)}
+
+
+def test_sizes_corpora_and_shares_beside_each_other(tmp_path: Path) -> None:
+    results = ExampleResults(tmp_path / "results")
+    results.processes()
+    for name, stages in (("masks", ("belief", "swap", "spectroscopy")), ("fork", ("rules",))):
+        for size, variant, init in itertools.product(("w32", "w64"), ("causal", "myopic"), (0, 1)):
+            results.train(size, variant, init, 0, corpus=f"{name}-2")
+        models = results.known[f"{name}-2"]
+        for stage in stages:
+            of_corpus = (f"{name}-2",) if stage == "rules" else (name,) * (stage == "belief")
+            tables = getattr(example_known, stage)(*of_corpus, models, results.random)
+            for row in itertools.chain(*tables.values()) if stage == "rules" else ():
+                row["eps"] = 0.02
+            results.add(stage, f"{name}-2", tables)
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
+        for draw in known.FIGURES.values():
+            ElementTree.fromstring(draw(connection)[0])
+        rows = drawing.records(connection, drawing.query("belief_simplices"))
+    assert {(row["corpus"], row["size"]) for row in rows} == {("masks", "w32"), ("masks-2", "w64")}
+
+
+def test_the_band_of_symmetry_by_hand(database: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("rule_strip"))
+    assert {row["half_band"] for row in rows if row["question"] == "before"} == {None}
+    of = [row for row in rows if (row["question"], row["variant"]) == ("twin", "causal")]
+    assert len(of) == 4
+    # Members with the same initial weights are one seed.
+    seeds = [
+        np.mean([row["preference"] for row in of if row["seed_init"] == init]) for init in (0, 1)
+    ]
+    error = np.std(seeds, ddof=1) / np.sqrt(2)
+    assert of[0]["mean"] == pytest.approx(np.mean(seeds))
+    assert of[0]["half_band"] == pytest.approx(stats.t.ppf(0.975, 1) * error, rel=1e-4)
+
+
+def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        row = drawing.records(connection, drawing.query("splice"))[-1]
+        sql = (
+            "SELECT document, avg(weight), avg(posterior) FROM mask_weights AS w "
+            "JOIN current_model AS m ON m.model = w.model WHERE kind = 'spliced' AND speaks "
+            "AND letters = 62 AND variant = 'myopic' GROUP BY document"
+        )
+        found = np.array(connection.execute(sql).fetchall())
+    assert (row["variant"], row["letters"]) == ("myopic", 62 - example_known.BEFORE)
+    assert (row["models"], row["documents"]) == (4, len(found)) == (4, 8)
+    assert (row["weight"], row["posterior"]) == pytest.approx(found[:, 1:].mean(0))
+    error = found[:, 1].std(ddof=1) / np.sqrt(8)
+    # The expansion is a little narrower than t at 7 degrees.
+    assert (row["high"] - row["weight"]) / error == pytest.approx(stats.t.ppf(0.975, 7), rel=0.05)
+
+
+def test_tables_of_the_truth(database: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        found = known_section.known_section(connection, page._picture)
+    assert found["any"]
+    assert found["corpora"] == sorted(example_known.CORPORA)
+    assert found["figures"]["splice"]["units"] == "4 models a class, 8 documents"
+    assert found["figures"]["belief_simplices"]["units"] == ""
+    prices = found["capabilities"]
+    assert prices["across"] == list(example_known.SHARES)
+    masks = [line for line in prices["lines"] if line["corpus"] == "masks"]
+    # The cheapest capability comes first, and a threshold of its whole price lets it go.
+    assert masks[0]["capability"] == "ignore-premise"
+    assert [masks[0]["cells"][share]["may_drop"] for share in prices["across"]] == [0, 1, 1]
+    assert found["layers"]["across"] == [0, 1, 2]
+    assert {line["control"] for line in found["layers"]["lines"]} >= {"none", "last-letters"}
+    assert [line["models"] for line in found["machinery"]["lines"]] == [4, 4]
+    assert len(found["rules"]) == 4
+
+
+def test_units_of_a_figure() -> None:
+    rows = [{"models": 1, "documents": 1200}, {"models": 1, "documents": None}]
+    assert known_section.units(rows) == "1 model a class, 1,200 documents"
+    assert known_section.units([{"models": 2}, {"models": 4}]) == "2 to 4 models a class"
+    assert known_section.units([{"point": 1}]) == ""
+
+
+def test_the_stage_writes_the_page_and_its_pictures(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "database").mkdir()
+    shutil.copy(database, tmp_path / "database" / "manymasks.duckdb")
+    job: Any = SimpleNamespace(
+        folder=tmp_path,
+        settings={"study": STUDY},
+        input=lambda role: SimpleNamespace(file=lambda name: tmp_path / role / name),
+    )
+    assert report.make(job)["bytes"] == (tmp_path / "report.html").stat().st_size
+    for picture in ("headline.png", "known.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from manymasks.config.study import Machine, Probe, Size, Training
+from manymasks.config.analyses import Probe
+from manymasks.config.study import Machine
+from manymasks.config.training import Size, Training
 from manymasks.errors import UserError
 from manymasks.evaluation.documents import score_documents, windows_of
 from manymasks.models.attention import Route

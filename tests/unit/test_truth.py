@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks, tally
 from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.registry import COUNTED, process
@@ -157,6 +157,36 @@ def test_the_truth_of_documents_that_end() -> None:
     assert total == pytest.approx(13.295, abs=3 * each.std() / np.sqrt(len(each)))
 
 
+def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
+    known = process("masks")
+    # Balanced documents: the entropies depend on the mask that speaks.
+    tokens = masks.balanced(10, np.random.default_rng(5))[0]
+    posterior = known.posteriors(tokens)["mask"]
+    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens), posterior)
+    found = {each["position"]: each["posterior_entropy"] for each in rows}
+    # Before the premise nothing is known; before the first letter there is the premise's law, and
+    # the first letter tells nothing.
+    named = -(0.7 * np.log(0.7) + 3 * 0.1 * np.log(0.1))
+    assert found[1] is None
+    assert found[2] == pytest.approx((4 * named + np.log(4)) / 5, rel=1e-12)
+    assert found[3] == pytest.approx(found[2], rel=1e-12)
+    # By hand, from the posterior of each document before its letter 8 and its last one.
+    for t in (9, 63):
+        each = [-sum(x * np.log(x) for x in law if x > 0) for law in posterior[:, t - 1]]
+        assert found[t] == pytest.approx(np.mean(each), rel=1e-12)
+    # After 8 letters, those of P4 beside the four others (computed apart, by simulation).
+    assert found[10] == pytest.approx((4 * 0.400 + 0.589) / 5, abs=0.03)
+    assert found[63] < 0.02
+
+
+def test_a_process_without_masks_has_no_entropy_of_one() -> None:
+    known = process("tally")
+    tokens = known.draw(5, np.random.default_rng(0))
+    assert "mask" not in known.posteriors(tokens)
+    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens))
+    assert {each["posterior_entropy"] for each in rows} == {None}
+
+
 # ------------------------------------------------------------------------------------ prices
 
 
@@ -166,7 +196,9 @@ def prices(name: str) -> list[Row]:
     rng = np.random.default_rng(3)
     # Balanced documents of masks vary less.
     tokens = masks.balanced(20, rng)[0] if name == "masks" else known.draw(3000, rng)
-    return price_rows(known, tokens, known.laws(tokens), known.strata(tokens), STATISTICS)
+    ablated = {capability: laws(tokens) for capability, laws in known.ablated.items()}
+    strata = known.strata(tokens)
+    return price_rows(known.laws(tokens), ablated, strata, known.levels, STATISTICS)
 
 
 def lies(found: Row, price: float) -> bool:
@@ -229,7 +261,9 @@ def test_prices_have_no_rows_by_position() -> None:
     for name in ("masks", "tally", "recall"):
         assert {each["capability"] for each in prices(name)} == set(process(name).ablated)
         assert "position" not in {each["stratum"] for each in prices(name)}
-    assert process("mess3").ablated == {}
+    known = process("mess3")
+    tokens = known.draw(3, np.random.default_rng(0))
+    assert price_rows(known.laws(tokens), {}, known.strata(tokens), known.levels, STATISTICS) == []
 
 
 def test_the_truth_itself_lies_at_zero() -> None:

@@ -27,7 +27,7 @@ DEFAULT = {**SMOKE, "training": 24, "evaluation": 24}
 
 LOOP = "src/manymasks/training/loop.py"
 OPTIMIZER = "src/manymasks/training/optimizer.py"
-VIEWS = "src/manymasks/database/views.sql"
+VIEWS = "src/manymasks/database/views/study.sql"
 CONFIG, OVERLAY = "config/config.yaml", "config/smoke.yaml"
 
 NOTHING: set[str] = set()

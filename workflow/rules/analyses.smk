@@ -3,10 +3,10 @@ What the members have in common and what they do not: one job for all members of
 
 REQUIRED INPUTS
     results/evaluation/<key>/manifest.json of every member   (rashomon, myopia)
-    results/training/<key>/manifest.json of every member     (divergence, myopia, truth)
+    results/training/<key>/manifest.json of every member     (divergence, myopia)
     results/training/<key>/manifest.json of causal members   (gradient)
     results/probe/<key>/manifest.json                        (divergence)
-    results/tokens/<key>/manifest.json                       (floor, gradient, truth)
+    results/tokens/<key>/manifest.json                       (floor, gradient)
     results/floor/<key>/manifest.json                        (myopia)
 
 OUTPUTS
@@ -22,8 +22,6 @@ OUTPUTS
         tables/myopia_gradient.parquet
     results/myopia/<key>/manifest.json
         tables/myopia_gap.parquet, contrast.parquet
-    results/truth/<key>/manifest.json
-        tables/process_truth.parquet, capability_price.parquet, excess_loss.parquet
 """
 
 
@@ -109,21 +107,3 @@ rule myopia:
     threads: 1
     shell:
         "manymasks run myopia {wildcards.key} --lines"
-
-
-rule truth:
-    input:
-        made_from("truth"),
-    output:
-        update("results/truth/{key}/manifest.json"),
-    log:
-        "results/truth/{key}/log.txt",
-    wildcard_constraints:
-        key=keys("truth"),
-    conda:
-        "../../envs/manymasks.yaml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-    shell:
-        "manymasks run truth {wildcards.key} --lines"

@@ -4,9 +4,30 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from manymasks.config.settings import Settings, Share, operational
+from manymasks.config.settings import Name, Settings, Share, operational
+from manymasks.config.training import Rate, Seeds, Size
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Members(Settings):
+    """Which members are trained on a corpus and for how long, where it is not as in the study.
+
+    It says nothing of the text, and is in no key but through what it chooses.
+    """
+
+    sizes: Annotated[dict[Name, Size], Field(min_length=1)] | None = None
+    """Named sizes of its own; null takes those of the study."""
+    variants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """Variants that are trained on it; null takes all."""
+    seeds: Seeds | None = None
+    """Seeds of its members; null takes those of the study."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Windows in one step; null takes training.batch."""
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimiser steps; null takes training.steps."""
+    learning_rate: Rate | None = None
+    """Peak learning rate; null takes that of the variant, the size or the study."""
 
 
 class CorpusSettings(Settings):
@@ -18,6 +39,8 @@ class CorpusSettings(Settings):
     """Share of the documents on which everything else is measured."""
     max_documents: Annotated[int, Field(ge=3)] | None = None
     """Keep this many documents, chosen by the hash of their id; null keeps all."""
+    members: Members = Members()
+    """Which members are trained on it."""
 
     keeps_repeats: ClassVar[bool] = False
 

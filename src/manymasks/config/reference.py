@@ -37,8 +37,9 @@ the files.
 
 | file | what it is |
 |---|---|
-| `config.yaml` | the default study: embedded text, 24 models, about ten minutes on two cores |
+| `config.yaml` | the default study: embedded text, four processes; about ten minutes on two cores |
 | `smoke.yaml` | overlay: the whole workflow in under 90 seconds |
+| `truth.yaml` | overlay: the processes alone, more variants and seeds, erosion, `fork` by its eps |
 | `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |

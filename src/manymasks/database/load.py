@@ -23,6 +23,8 @@ from manymasks.errors import UserError
 
 _HERE = Path(__file__).parent
 _BUILT_HERE = ("artifact", "artifact_input", "model_class")
+_SUBJECTS = ("study", "truth", "spectroscopy", "belief", "rules", "swap")
+"""Files of schema/ and views/; a view may look at those of the subjects before it."""
 _PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
@@ -150,7 +152,7 @@ def _build(
     with duckdb.connect(config={"threads": threads}) as connection:
         connection.execute(f"ATTACH {_quoted(str(path))} AS building (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE building")
-        connection.execute((_HERE / "schema.sql").read_text(encoding="utf-8"))
+        _execute(connection, *(f"schema/{subject}" for subject in _SUBJECTS))
         grains = _grains(connection)
         _insert_artifacts(connection, manifests, current)
         for table, files in sorted(payloads.items()):
@@ -158,18 +160,22 @@ def _build(
                 expected = ", ".join(sorted(set(grains) - set(_BUILT_HERE)))
                 raise UserError(
                     f"{files[0]}: '{table}' is not a table of the database, expected one of "
-                    f"{expected}. Declare it in schema.sql, or delete the artifact."
+                    f"{expected}. Declare it in database/schema, or delete the artifact."
                 )
             _insert_payload(connection, table, files, grains[table])
         for table, grain in grains.items():
             _check_grain(connection, table, grain)
-        for script in ("derive.sql", "views.sql", "macros.sql"):
-            connection.execute((_HERE / script).read_text(encoding="utf-8"))
+        _execute(connection, "derive", *(f"views/{subject}" for subject in _SUBJECTS), "macros")
         rows = _count(connection)
         connection.execute("CHECKPOINT building")
         connection.execute("USE memory")
         connection.execute("DETACH building")
     return rows
+
+
+def _execute(connection: duckdb.DuckDBPyConnection, *scripts: str) -> None:
+    for script in scripts:
+        connection.execute((_HERE / f"{script}.sql").read_text(encoding="utf-8"))
 
 
 def _insert_artifacts(
@@ -289,7 +295,9 @@ def _grains(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     ).fetchall():
         match = _GRAIN.search(comment or "")
         if not match:
-            raise UserError(f"schema.sql: the comment of {table} must end with 'Grain: columns.'")
+            raise UserError(
+                f"database/schema: the comment of {table} must end with 'Grain: columns.'"
+            )
         grains[table] = match[1].split(", ")
     return grains
 

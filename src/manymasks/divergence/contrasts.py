@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.divergence.measured import Measured
 from manymasks.statistics.documents import FloatArray, standard_error
 from manymasks.statistics.intervals import Interval, finite, joined

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.divergence.pairs import Sums
 from manymasks.statistics.documents import FloatArray, document_weights, ratio, ratio_resamples
 from manymasks.statistics.members import IndexArray

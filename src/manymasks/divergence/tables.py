@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
 from manymasks.divergence.measured import METRICS, Measured, measure
 from manymasks.divergence.pairs import FloorSums, Sums

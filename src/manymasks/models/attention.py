@@ -37,7 +37,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Gradient
+from manymasks.config.training import Gradient
 from manymasks.models import cuda
 
 ROWS = 64

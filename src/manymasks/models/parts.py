@@ -334,7 +334,7 @@ def logits_of(x: Tensor, gain: Tensor, W_U: Tensor) -> Tensor:
 # ----------------------------------------------------------------------- heads and positions
 
 
-def rotary_table(context: int, head: int, base: float = 10_000.0) -> Tensor:
+def rotary_table(context: int, head: int, base: float) -> Tensor:
     """Cosines and sines of rotary positions (Su et al. 2021): float64, (2, head / 2, context)."""
     frequencies = base ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
     angles = frequencies[:, None] * torch.arange(context, dtype=torch.float64)

@@ -6,12 +6,12 @@ W_out, W_U. Members share nothing but the time they are computed in.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from manymasks.config.study import Precision, Size
+from manymasks.config.training import Precision, Size
 from manymasks.models.attention import Route
 from manymasks.models.parts import (
     AttentionPart,
@@ -57,7 +57,7 @@ class Transformer(nn.Module):
         )
         self.norm = _weight(self.members, d)
         self.W_U = _weight(self.members, vocabulary, d)
-        table = rotary_table(context, d // size.heads).float()
+        table = rotary_table(context, d // size.heads, size.rotary_base).float()
         if is_learned:
             # Cosines and sines of no turn at all.
             table = torch.stack((torch.ones_like(table[0]), torch.zeros_like(table[1])))
@@ -73,40 +73,72 @@ class Transformer(nn.Module):
         x = nn.functional.embedding(rows, self.W_E.view(-1, d))
         return x if self.W_pos is None else x + self.W_pos[:, None, : tokens.shape[2]]
 
-    def residual(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
+    def residual(self, x: Tensor, past: Sequence[Tensor] | None = None, level: int = 0) -> Tensor:
         """The stream after the last block.
 
         Args:
-            x: embeddings, (members, batch, positions, width).
+            x: the stream before block `level`, (members, batch, positions, width): embeddings
+                at 0.
             past: for members whose route is `local`, what `inputs` of the past's model gives.
 
         Returns:
             (members, width, batch x positions).
         """
+        for stream in self._through(x, past, level):
+            x = stream
+        return x
+
+    def _through(
+        self, x: Tensor, past: Sequence[Tensor] | None, level: int = 0
+    ) -> Iterator[Tensor]:
+        """The stream (members, width, batch x positions) before each block and after the last."""
         table = self.rotary[..., : x.shape[2]]
         x = x.flatten(1, 2).mT.contiguous()
-        for layer, block in enumerate(self.blocks):
+        yield x
+        for layer, block in enumerate(self.blocks[level:], level):
             x = block(x, table, self.routes, past and past[layer])
-        return x
+            yield x
+
+    def streams(self, tokens: Tensor, past: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """The residual stream before each block and after the last: layers + 1 of them.
+
+        Args:
+            tokens: (members, batch, positions) token ids.
+            past: as in `residual`.
+
+        Returns:
+            (members, batch, positions, width) each; `from_stream` goes on from any of them.
+        """
+        shape = *tokens.shape, -1
+        return [x.mT.reshape(shape) for x in self._through(self.embed(tokens), past)]
 
     def inputs(self, tokens: Tensor) -> list[Tensor]:
         """The normalised input (members, width, tokens) of each layer's attention."""
-        table = self.rotary[..., : tokens.shape[2]]
-        x = self.embed(tokens).flatten(1, 2).mT.contiguous()
         found = []
-        for block in self.blocks:
+        for x, block in zip(self._through(self.embed(tokens), None), self.blocks, strict=False):
             gain: Tensor = block.norm_attention  # type: ignore[assignment]
             found.append(apart(_normalised, (x, gain)))
-            x = block(x, table, self.routes, None)
         return found
+
+    def from_stream(self, x: Tensor, level: int, past: Sequence[Tensor] | None = None) -> Tensor:
+        """Logits from the stream before block `level`, (members, batch, positions, width).
+
+        With members whose route is `local`, each position goes on by itself, and reads of the
+        earlier ones what `past` has: so one position may be given another stream, or all earlier
+        ones other keys and values, and nothing else changes.
+        """
+        return self._logits(self.residual(x, past, level), x.shape, None)
 
     def from_embedding(
         self, x: Tensor, last: int | None = None, past: Sequence[Tensor] | None = None
     ) -> Tensor:
         """Logits from embeddings (members, batch, positions, width); else as `forward`."""
-        members, batch, positions, d = x.shape
-        stream = self.residual(x, past).view(members, d, batch, positions)
-        stream = stream[..., -(last or positions) :].flatten(2)
+        return self._logits(self.residual(x, past), x.shape, last)
+
+    def _logits(self, stream: Tensor, shape: Sequence[int], last: int | None) -> Tensor:
+        """Of the last stream (members, width, batch x positions), of windows of `shape`."""
+        members, batch, positions, d = shape
+        stream = stream.view(members, d, batch, positions)[..., -(last or positions) :].flatten(2)
         logits = apart(logits_of, (stream, self.norm, self.W_U))
         return logits.view(members, batch, last or positions, -1)
 
@@ -169,11 +201,13 @@ def _weight(*shape: int) -> nn.Parameter:
 def initialise(model: Transformer, seeds: Sequence[int]) -> None:
     """Draw each member's weights on the CPU from its seed alone.
 
-    Normal with standard deviation 0.02 for the embeddings and 1/sqrt(inputs) for the matrices;
-    those that write to the residual stream are smaller by sqrt(2 layers), as in GPT-2. The
-    unembedding starts at 0.02 too, so the first predictions are close to uniform.
+    Normal, with the size's standard deviation for the embeddings of tokens, 0.02 for those of
+    positions, and 1/sqrt(inputs) for the matrices; those that write to the residual stream are
+    smaller by sqrt(2 layers), as in GPT-2. The unembedding starts at 0.02 too, so the first
+    predictions are close to uniform.
     """
     writers = 1 / math.sqrt(2 * len(model.blocks))
+    named = {"W_E": model.size.embedding_sd, "W_pos": 0.02, "W_U": 0.02}
     for member, seed in enumerate(seeds):
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
@@ -182,7 +216,7 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
                 if leaf.startswith("norm"):
                     weight[member].fill_(1.0)
                     continue
-                scale = 0.02 if leaf in ("W_E", "W_pos", "W_U") else 1 / math.sqrt(weight.shape[2])
+                scale = named.get(leaf) or 1 / math.sqrt(weight.shape[2])
                 if leaf in ("W_O", "W_out"):
                     scale *= writers
                 drawn = torch.randn(weight.shape[1:], generator=generator) * scale

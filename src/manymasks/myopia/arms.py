@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Contrast, Gradient, Statistics
-from manymasks.myopia.gap import contrast_row, mean_over_seeds, of_arm
+from manymasks.config.analyses import Contrast, Statistics
+from manymasks.config.training import Gradient
+from manymasks.myopia.gap import contrast_row
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,
@@ -16,8 +17,8 @@ from manymasks.statistics.documents import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.members import IndexArray, Member, one_corpus, paired_by_seeds
-from manymasks.statistics.paired import paired_mean
+from manymasks.statistics.members import IndexArray, Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
 Rows = list[dict[str, Any]]
 Curve = Mapping[int, tuple[int, float]]

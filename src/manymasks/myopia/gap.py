@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from manymasks.config.study import Contrast, Statistics
-from manymasks.statistics.documents import (
-    FloatArray,
-    document_weights,
-    ratio,
-    ratio_resamples,
-    standard_error,
-)
+from manymasks.config.analyses import Contrast, Statistics
+from manymasks.statistics.documents import FloatArray, document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.members import IndexArray, Member, one_corpus, paired_by_seeds
-from manymasks.statistics.paired import paired_mean
+from manymasks.statistics.members import (
+    IndexArray,
+    Member,
+    of_arm,
+    one_corpus,
+    paired_by_seeds,
+)
+from manymasks.statistics.paired import mean_over_seeds
 
 Rows = list[dict[str, Any]]
 
@@ -102,24 +102,6 @@ def myopia_rows(
                 text = f"myopia gap {_title(contrast)}, {corpus}: {last} less {first}"
                 tables["contrast"].append(contrast_row(text, False, gap, 4 * four[0].size, counts))
     return tables
-
-
-def mean_over_seeds(
-    differences: FloatArray, tokens: FloatArray, weights: FloatArray, confidence: float
-) -> Interval:
-    """Mean over seeds of nats (seeds, D), or differences of them, per token, tokens (D,).
-
-    The interval joins the error over seeds with the bootstrap over documents, weights (B, D).
-    """
-    resamples = ratio_resamples(differences.mean(axis=0), tokens, weights)
-    return paired_mean(ratio(differences, tokens), standard_error(resamples), confidence)
-
-
-def of_arm(members: Sequence[Member], size: str, variant: str) -> list[int]:
-    """Positions of the members of a size and variant."""
-    return [
-        i for i, member in enumerate(members) if (member.size, member.variant) == (size, variant)
-    ]
 
 
 def _title(contrast: Contrast) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.myopia.arms import Arm, Scored
 from manymasks.statistics.documents import FloatArray, ratio, ratio_resamples
 from manymasks.statistics.intervals import finite

@@ -3,7 +3,7 @@
     corpus -> tokenizer -> tokens -> training -> evaluation -> rashomon, myopia
                                   -> tuning -> training, where a learning rate is to be found
                                   -> probe ------------------> divergence   (with training)
-                                  -> floor, gradient, truth                 (with training)
+                                  -> floor, gradient, truth, ...            (with training)
     everything -> database -> report
 
 A corpus that is drawn from a known process has the stage `process` in place of `corpus`: so a
@@ -21,9 +21,11 @@ from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, PydocsCorpus
+from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, ProcessName, PydocsCorpus
 from manymasks.config.settings import identity
-from manymasks.config.study import Size, Study, Training
+from manymasks.config.study import Analysis, Study
+from manymasks.config.training import Size, Training
+from manymasks.corpora.processes.shapes import SHAPES
 from manymasks.corpora.versions import versions
 from manymasks.errors import UserError
 from manymasks.plan.canonical import digest
@@ -31,9 +33,22 @@ from manymasks.plan.closure import code_of
 from manymasks.plan.sources import digests
 
 SCHEME = 1
+ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
+    "masks": ("truth", "spectroscopy", "belief", "swap"),
+    "tally": ("truth", "belief"),
+    "tally1": ("truth", "belief"),
+    "fork": ("truth", "rules"),
+    "recall": ("truth",),
+    "markov": ("truth",),
+    "mess3": ("truth", "belief"),
+    "rrxor": ("truth", "belief"),
+    "hierarchy": ("truth",),
+}
+"""What is measured on a process, beside what is measured on any text."""
 STAGES = (
     "corpus", "process", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe",
-    "rashomon", "divergence", "floor", "gradient", "myopia", "truth", "database", "report",
+    "rashomon", "divergence", "floor", "gradient", "myopia", "truth", "spectroscopy", "belief",
+    "rules", "swap", "database", "report",
 )  # fmt: skip
 
 
@@ -183,9 +198,10 @@ def plan_study(study: Study, base: Path) -> Plan:
                     probe=(probe,),
                     training=tuple(compress(trained, own)),
                 )
-        if "myopia" in study.analyses:
-            myopia = identity(study.myopia)
-            contrasts = {"contrasts": myopia.pop("contrasts")}
+        myopia = identity(study.myopia)
+        there = {member["variant"] for member in members}
+        contrasts = [each for each in myopia.pop("contrasts") if there >= set(each.values())]
+        if "myopia" in study.analyses and contrasts:
             settings = {"evaluation": evaluation, "statistics": statistics}
             settings |= {"corpus": corpus_name, "context": budget.context}
             floor = add("floor", corpus_name, settings, tokens=(tokens,))
@@ -195,19 +211,43 @@ def plan_study(study: Study, base: Path) -> Plan:
                 settings = {**myopia, "members": list(compress(members, whole))}
                 chosen = tuple(compress(trained, whole))
                 add("gradient", corpus_name, settings, training=chosen, tokens=(tokens,))
+            # What starts from another's weights is not what its gradient alone would find.
+            found_alone = [study.variants[each["variant"]].starts_from is None for each in members]
             add(
                 "myopia",
                 corpus_name,
-                {**everyone, **contrasts},
-                evaluation=tuple(scored),
-                training=tuple(trained),
+                {
+                    **everyone,
+                    "members": list(compress(members, found_alone)),
+                    "contrasts": contrasts,
+                },
+                evaluation=tuple(compress(scored, found_alone)),
+                training=tuple(compress(trained, found_alone)),
                 floor=(floor,),
             )
 
-        if "truth" in study.analyses and is_drawn:
-            settings = {"process": identity(corpus_settings), "truth": identity(study.truth)}
-            chosen = tuple(compress(trained, own))
-            add("truth", corpus_name, {**shared, **settings}, training=chosen, tokens=(tokens,))
+        if isinstance(corpus_settings, ProcessCorpus):
+            # With those that start from another's weights, but not those that see another past
+            # or none: the law is that of text as it is.
+            reads = [
+                study.variants[member["variant"]].gradient not in ("local", "bigram")
+                for member in members
+            ]
+            settings = {
+                "process": identity(corpus_settings),
+                "members": list(compress(members, reads)),
+                "statistics": statistics,
+            }
+            del settings["process"]["members"]
+            chosen = tuple(compress(trained, reads))
+            for analysis in ANALYSES_OF[corpus_settings.process]:
+                if analysis not in study.analyses or not any(reads):
+                    continue
+                own_settings: dict[str, Any] = {analysis: identity(getattr(study, analysis))}
+                if analysis == "truth":
+                    own_settings["contrasts"] = contrasts
+                inputs = {"training": chosen, "tokens": (tokens,)}
+                add(analysis, corpus_name, {**settings, **own_settings}, **inputs)
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)
@@ -230,13 +270,14 @@ def plan_study(study: Study, base: Path) -> Plan:
 
 def training_of(study: Study, corpus: Corpus) -> Training:
     """The training budget on a corpus: a window is a document where a process draws them."""
-    if not isinstance(corpus, ProcessCorpus):
-        return study.training
-    # Only studies with a process pay for what knowing it needs.
-    from manymasks.corpora.processes.registry import process
-
-    fixed = {"context": process(corpus.process, corpus.eps).length, "shift": False}
-    return study.training.model_copy(update=fixed)
+    own: dict[str, Any] = {
+        name: getattr(corpus.members, name)
+        for name in ("batch", "steps")
+        if getattr(corpus.members, name) is not None
+    }
+    if isinstance(corpus, ProcessCorpus):
+        own |= {"context": SHAPES[corpus.process].length, "shift": False}
+    return study.training.model_copy(update=own)
 
 
 def _arms(
@@ -246,17 +287,22 @@ def _arms(
     tunings: list[Node] = []
     trained: dict[tuple[Any, ...], Node] = {}
     members: list[tuple[dict[str, Any], Node]] = []
-    seeds = list(product(sorted(study.seeds.init), sorted(study.seeds.order)))
-    # The past of a local variant is trained before it.
-    by_need = sorted(study.variants.items(), key=lambda named: (named[1].of is not None, named[0]))
-    for size_name, size in sorted(study.sizes.items(), key=_by_parameters):
+    of_corpus = study.seeds_of(corpus)
+    seeds = list(product(sorted(of_corpus.init), sorted(of_corpus.order)))
+    # What a variant needs of another is trained before it.
+    by_need = sorted(
+        study.variants_of(corpus).items(),
+        key=lambda named: (bool(named[1].of or named[1].starts_from), named[0]),
+    )
+    for size_name, size in sorted(study.sizes_of(corpus).items(), key=_by_parameters):
         for variant_name, variant in by_need:
             training, shape, chosen, tune = map(identity, (budget, size, variant, study.tune))
             for each in (training, shape, chosen):
                 del each["learning_rate"]
             # The past is an input, in that role: what its variant is called is in no key.
             chosen["of"] = "past" if variant.of else None
-            rate = study.learning_rate(size_name, variant_name)
+            chosen["starts_from"] = "start" if variant.starts_from else None
+            rate = study.learning_rate(corpus, size_name, variant_name)
             shared = {"size": shape, "variant": chosen}
             inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
             if rate == "tune":
@@ -273,8 +319,9 @@ def _arms(
                 of_member = {"seed_init": seed_init, "seed_order": seed_order}
                 member = {"corpus": corpus, "size": size_name, "variant": variant_name, **of_member}
                 needs = dict(inputs)
-                if variant.of is not None:
-                    needs["past"] = (trained[size_name, variant.of, seed_init, seed_order],)
+                for role, other in (("past", variant.of), ("start", variant.starts_from)):
+                    if other is not None:
+                        needs[role] = (trained[size_name, other, seed_init, seed_order],)
                 settings = {**shared, "training": {**training, "learning_rate": rate}, **of_member}
                 node = Node("training", f"training/{member_label(member)}", settings, needs)
                 trained[size_name, variant_name, seed_init, seed_order] = node
@@ -292,6 +339,8 @@ def _corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict
     """A corpus is its text: versions and digests belong in the key, not where it lies."""
     resolved: dict[str, Any] = {"corpus": identity(settings)}
     operational = settings.model_dump(mode="json", exclude=set(resolved["corpus"]))
+    # What is trained on it is no matter of the text.
+    del resolved["corpus"]["members"]
     if isinstance(settings, PydocsCorpus):
         resolved["versions"] = versions(settings)
     if isinstance(settings, FilesCorpus):
@@ -301,9 +350,7 @@ def _corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict
 
 def _tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
     if isinstance(corpus, ProcessCorpus):
-        from manymasks.corpora.processes.registry import process
-
-        return {"words": list(process(corpus.process, corpus.eps).vocabulary)}
+        return {"words": list(SHAPES[corpus.process].vocabulary)}
     settings = identity(study.tokenizer)
     if study.tokenizer.kind != "bpe":
         del settings["vocabulary"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.study import Probe
+from manymasks.config.analyses import Probe
 from manymasks.errors import UserError
 
 Tokens = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.study import Epsilons, Rashomon, Reference, Statistics
+from manymasks.config.analyses import Epsilons, Rashomon, Reference, Statistics
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,

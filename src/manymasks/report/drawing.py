@@ -5,7 +5,7 @@ Okabe and Ito (2008), which people with any colour vision can tell apart.
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.transforms import Bbox
 
 Row = dict[str, Any]
 
@@ -74,11 +75,22 @@ def draw_figure(
     if not rows:
         return "", sql
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"manymasks-{name}"}):
-        figure = Figure(figsize=inches(rows), layout="constrained", facecolor="white")
+        # 72 dots an inch are those of an SVG: text is as wide in the layout as in the picture.
+        size = inches(rows)
+        figure = Figure(figsize=size, dpi=72, layout="constrained", facecolor="white")
         draw(figure, rows)
+        _settle(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": "manymasks"})
     return text.getvalue(), sql
+
+
+def _settle(figure: Figure) -> None:
+    """Lay out once and round the places: the last bits of a layout differ from run to run."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position(Bbox(axis.get_position(original=True).get_points().round(6)))
 
 
 def panels_of(figure: FigureBase, count: int, *, sharey: bool = False) -> list[Axes]:
@@ -144,3 +156,36 @@ def tint(colour: str, size: str, sizes: list[str]) -> tuple[float, float, float]
     share = 0.5 * (1 - sizes.index(size) / max(len(sizes) - 1, 1)) if len(sizes) > 1 else 0.0
     r, g, b = (channel + (1 - channel) * share for channel in to_rgb(colour))
     return r, g, b
+
+
+def class_name(size: str, variant: str, sizes: list[str]) -> str:
+    """What a class goes by in a legend: its size only where there are several."""
+    return variant if len(sizes) == 1 else f"{size} {variant}"
+
+
+def mark_floor(axis: Axes, floor: float, *, above: bool = False) -> None:
+    """A line at the noise floor, or a note where it lies below the picture: within, or above."""
+    bottom, top = axis.get_ylim()
+    if floor > bottom + 0.02 * (top - bottom):
+        axis.axhline(floor, color=MUTED, linestyle="--", linewidth=1)
+        axis.annotate(
+            "noise floor", (0.99, floor), xycoords=axis.get_yaxis_transform(),
+            ha="right", va="bottom", color=MUTED, fontsize=7.5,
+        )  # fmt: skip
+        return
+    if axis.get_yscale() == "linear":
+        axis.axhline(floor, color=MUTED, linestyle="--", linewidth=1, clip_on=False)
+    note = f"noise floor {floor:.0e}" if floor else "noise floor 0: equal bits"
+    axis.annotate(
+        note, (0.99, 1.02 if above else 0.02), xycoords="axes fraction",
+        ha="right", va="bottom", color=MUTED, fontsize=7.5,
+    )  # fmt: skip
+
+
+def entries(axes: Iterable[Axes]) -> tuple[list[Any], list[str]]:
+    """Handles and labels for one legend of all panels, each label once."""
+    found: dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)

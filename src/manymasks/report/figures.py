@@ -24,6 +24,7 @@ from manymasks.report.drawing import (
     draw_figure,
     finite,
     grouped,
+    mark_floor,
     only_one,
     ordered,
     panels_of,
@@ -204,7 +205,7 @@ def _draw_severity(figure: FigureBase, rows: list[Row]) -> None:
         else:
             axis.set_ylim(bottom=0)
         if floors.size:
-            _mark_floor(axis, float(floors.max()))
+            mark_floor(axis, float(floors.max()))
         changed = {row["severity"]: row["changed"] for row in panel}
         axis.set_xticks(
             list(changed),
@@ -219,25 +220,6 @@ def _draw_severity(figure: FigureBase, rows: list[Row]) -> None:
             axis.set_title(corpus_title)
         axis.legend(loc="best")
     axes[0].set_ylabel("mean KL between seeds, nats per token")
-
-
-def _mark_floor(axis: Axes, floor: float) -> None:
-    """A line at the noise floor, or a note where it lies below the picture."""
-    bottom, top = axis.get_ylim()
-    if floor > bottom + 0.02 * (top - bottom):
-        axis.axhline(floor, color=MUTED, linestyle="--", linewidth=1)
-        axis.annotate(
-            "noise floor", (0.99, floor), xycoords=axis.get_yaxis_transform(),
-            ha="right", va="bottom", color=MUTED, fontsize=7.5,
-        )  # fmt: skip
-        return
-    if axis.get_yscale() == "linear":
-        axis.axhline(floor, color=MUTED, linestyle="--", linewidth=1, clip_on=False)
-    note = f"noise floor {floor:.0e}" if floor else "noise floor 0: equal bits"
-    axis.annotate(
-        note, (0.99, 0.02), xycoords="axes fraction",
-        ha="right", va="bottom", color=MUTED, fontsize=7.5,
-    )  # fmt: skip
 
 
 def _draw_gap(figure: FigureBase, rows: list[Row]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Divergence, Statistics
+from manymasks.config.analyses import Divergence, Statistics
 from manymasks.divergence.pairs import (
     FloorSums,
     Sums,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Evaluation, Statistics
+from manymasks.config.analyses import Evaluation, Statistics
 from manymasks.evaluation.documents import Scores, score_documents
 from manymasks.stages.weights import load_members
 from manymasks.statistics.losses import position_losses, split_loss

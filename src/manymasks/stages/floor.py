@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.study import Evaluation, Statistics
+from manymasks.config.analyses import Evaluation, Statistics
 from manymasks.myopia.floors import FLOORS, count, score
 from manymasks.statistics.losses import position_losses, split_loss
 from manymasks.store.job import Job

@@ -16,7 +16,10 @@ from pathlib import Path
 from manymasks.config.study import Machine
 from manymasks.store.lock import try_lock
 
-USES_MODELS = {"tuning", "training", "evaluation", "divergence", "gradient"}
+USES_MODELS = {
+    "tuning", "training", "evaluation", "divergence", "gradient", "truth", "spectroscopy", "belief",
+    "rules", "swap",
+}  # fmt: skip
 
 
 def devices() -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from manymasks.config.study import Size
+from manymasks.config.training import Size
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
 from manymasks.myopia.gradients import gradient_rows, products

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from manymasks.config.study import Contrast, Statistics
+from manymasks.config.analyses import Contrast, Statistics
 from manymasks.errors import UserError
 from manymasks.myopia.arms import (
     Arm,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Probe
+from manymasks.config.analyses import Probe
 from manymasks.probes.families import contexts
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream

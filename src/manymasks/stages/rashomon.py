@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.study import Rashomon, Statistics
+from manymasks.config.analyses import Rashomon, Statistics
 from manymasks.rashomon.membership import Losses, rashomon_rows
 from manymasks.stages.members import members_of
 from manymasks.store.job import Job

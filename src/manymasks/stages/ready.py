@@ -7,13 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Machine, Size, Training, Variant
+from manymasks.config.study import Machine
+from manymasks.config.training import Size, Training, Variant
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages.weights import load_members, route_of
 from manymasks.store.job import Artifact
 from manymasks.tokens.order import starts_of_members
 from manymasks.tokens.shards import TokenStream
+from manymasks.training.checkpoint import load_weights
 from manymasks.training.device import choose_device, with_dummies
 from manymasks.training.step import Text
 
@@ -35,14 +37,16 @@ def prepare(
     settings: Training,
     tokens: Artifact,
     pasts: Sequence[Artifact],
+    starts: Sequence[Artifact],
     seeds: Sequence[tuple[int, int]],
     machine: Machine,
     label: str,
 ) -> Prepared:
     """The stack of members with these variants and seeds (initial weights, data order).
 
-    `pasts` has the trained member of each one's past, for stacks of variants with one. Dummies
-    may follow the members.
+    `pasts` has the trained member of each one's past, for stacks of variants with one, and
+    `starts` the one whose weights each starts from, where they are not drawn. Dummies may follow
+    the members.
 
     Raises:
         UserError: if a split is too short for the context.
@@ -60,9 +64,12 @@ def prepare(
     variants = with_dummies(variants, machine, device)
     seeds = with_dummies(seeds, machine, device)
     pasts = with_dummies(pasts, machine, device)
+    starts = with_dummies(starts, machine, device)
     routes = [route_of(variant) for variant in variants]
     model = Transformer(size, stream.vocabulary, settings.context, routes, settings.precision)
     initialise(model, [seed_init for seed_init, _ in seeds])
+    for slot, start in enumerate(starts):
+        load_weights(model, slot, start.file("weights.safetensors"))
     model.to(device)
     past = load_members(pasts, device).requires_grad_(False) if pasts else None
 

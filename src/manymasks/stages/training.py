@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from manymasks.config.study import Size, Training, Variant
+from manymasks.config.training import Size, Training, Variant
 from manymasks.models.transformer import Transformer
 from manymasks.plan.canonical import digest
 from manymasks.stages.ready import prepare
@@ -24,16 +24,19 @@ def make(job: Job) -> dict[str, Any]:
 
 def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """As `make`, for members of one shape and budget that are trained in one stack."""
-    with_past = {
-        job.key for job in jobs if all(_is_trained(each) for each in job.inputs.get("past", ()))
-    }
-    ready = [job for job in jobs if job.key in with_past]
+    whole = {job.key for job in jobs if all(map(_is_trained, _built_on(job)))}
+    ready = [job for job in jobs if job.key in whole]
     figures = dict(zip((job.key for job in ready), _trained(ready), strict=True))
     for job in jobs:
-        if job.key not in with_past:
-            job.say("its past failed in training: it fails too")
+        if job.key not in whole:
+            job.say("the member that it is built on failed in training: it fails too")
             figures[job.key] = _written(job, None, Progressed(failed_step=0), _rate(job))
     return [figures[job.key] for job in jobs]
+
+
+def _built_on(job: Job) -> Sequence[Artifact]:
+    """The trained members of its past and of its first weights, where it has them."""
+    return *job.inputs.get("past", ()), *job.inputs.get("start", ())
 
 
 def _is_trained(training: Artifact) -> bool:
@@ -56,6 +59,7 @@ def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         settings,
         first.input("tokens"),
         pasts,
+        [job.input("start") for job in jobs if "start" in job.inputs],
         seeds,
         first.machine,
         first.label,
@@ -107,8 +111,9 @@ def _written(
         weights_sha256 = sha256_of(weights)
     corpus, size_name, variant_name = (*job.label.split("/"), "", "", "", "")[1:4]
     training, tokens = job.settings["training"], job.input("tokens")
-    pasts = [past.manifest.settings for past in job.inputs.get("past", ())]
-    of_class = [_but_seeds(each) for each in (job.settings, *pasts)]
+    built_on = [each.manifest.settings for each in _built_on(job)]
+    of_class = [_but_seeds(each) for each in (job.settings, *built_on)]
+    parents = [each.key for each in job.inputs.get("start", ())]
     row = {
         "model": job.key,
         "model_class": digest([of_class, rate, tokens.manifest.digest])[:12],
@@ -119,8 +124,8 @@ def _written(
         "gamma": job.settings["variant"]["gamma"],
         "seed_init": job.settings["seed_init"],
         "seed_order": job.settings["seed_order"],
-        "method": "trained",
-        "parent": None,
+        "method": "fine-tuned" if parents else "trained",
+        "parent": parents[0] if parents else None,
         "status": "failed" if failed else "trained",
         "failed_step": progressed.failed_step,
         "parameters": parameters,

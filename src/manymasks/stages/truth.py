@@ -1,60 +1,155 @@
 """truth: members held against the exact law of the process that drew their text."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from manymasks.config.corpora import ProcessCorpus
-from manymasks.config.study import Statistics, Truth
-from manymasks.corpora.processes.registry import process
+from manymasks.config.analyses import Contrast, Statistics, Truth
+from manymasks.corpora.processes.registry import Process, Strata
 from manymasks.models.transformer import Transformer
+from manymasks.stages.drawn import documents, process_of
 from manymasks.stages.members import members_of
 from manymasks.stages.weights import load_members
-from manymasks.store.job import Job
-from manymasks.tokens.shards import TokenStream
+from manymasks.statistics.members import classes
+from manymasks.store.job import Artifact, Job
 from manymasks.training.device import choose_device
-from manymasks.truth.excess import divergences, excess_rows, price_rows, truth_rows
+from manymasks.truth.demand import demand_rows
+from manymasks.truth.excess import (
+    counts,
+    divergences,
+    document_sums,
+    excess_rows,
+    price_rows,
+    truth_rows,
+)
+from manymasks.truth.priced import kept_rows, priced_rows
+from manymasks.truth.sharpening import spread_rows
+
+FLOOR_DOCUMENTS = 64
+"""Documents that members are scored on once more, in other batches."""
+
+Floats = npt.NDArray[np.float64]
+Logs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The documents of a split that are tried, and what is known of them."""
+
+    tokens: npt.NDArray[np.int64]
+    laws: Floats
+    strata: Strata
+    counted: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Members on these documents; a logarithm of the first token, which nothing foretells, is 0."""
+
+    select: Floats
+    """(members, documents, length): excess loss on the select split, nats."""
+    measure: Floats
+    """The same on the measure split."""
+    logs: Logs
+    """(members, documents, length, vocabulary): log-probabilities on the measure split."""
+    again: Logs
+    """The same of the first documents, in other batches."""
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write `process_truth`, `capability_price` and `excess_loss`."""
+    """Write what the truth is and costs, what members miss of it, and how far they are apart."""
     settings: Truth = job.setting("truth", Truth)
     statistics: Statistics = job.setting("statistics", Statistics)
-    drawn: ProcessCorpus = job.setting("process", ProcessCorpus)
+    contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
     artifacts = job.inputs["training"]
     found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    members = [member for _, member in found]
+    name, known = process_of(job)
+    select, measure = (
+        _text(documents(job, split, settings.documents), known) for split in ("select", "measure")
+    )
+    ablated = {capability: laws(measure.tokens) for capability, laws in known.ablated.items()}
+
+    where = {"corpus": members[0].corpus, "process": name}
+    mask = known.posteriors(measure.tokens).get("mask")
+    truth = truth_rows(measure.laws, measure.tokens, measure.strata, mask)
+    job.write_table("process_truth", [{**where, **row} for row in truth])
+    prices = price_rows(measure.laws, ablated, measure.strata, known.levels, statistics)
+    job.write_table("capability_price", [{**where, **row} for row in prices])
+
+    scored = _scored(job, [training for training, _ in found], select, measure, settings)
+    excess = [
+        {"model": member.model, "process": name, **row}
+        for member, kl in zip(members, scored.measure, strict=True)
+        for row in excess_rows(kl, measure.strata, known.levels, statistics)
+    ]
+    job.write_table("excess_loss", excess)
+    kept = kept_rows(measure.laws, ablated, scored.logs, measure.counted, members, statistics)
+    job.write_table("capability_kept", kept)
+    gaps = demand_rows(
+        scored.measure, measure.strata, known.levels, members, contrasts, prices, statistics
+    )
+    job.write_table("demand_gap", [{**row, "process": name} for row in gaps])
+
+    # What started from the weights of another was as good as that, and near it, from the first.
+    of_own = np.array([i for i, (each, _) in enumerate(found) if not _is_continued(each)], np.intp)
+    own = [members[i] for i in of_own]
+    sets = priced_rows(
+        document_sums(scored.select[of_own], select.counted),
+        document_sums(scored.measure[of_own], measure.counted),
+        own,
+        prices,
+        settings.shares,
+        statistics,
+    )
+    for table, rows in sets.items():
+        job.write_table(table, rows)
+    spread = []
+    for pool in classes(own).values():
+        first, places = own[pool[0]], of_own[pool]
+        named = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
+        of_class = scored.logs[places], scored.again[places]
+        spread += [{**named, **row} for row in spread_rows(*of_class, measure.counted, statistics)]
+    job.write_table("position_spread", spread)
+    return {"members": len(found), "documents": len(measure.tokens)}
+
+
+def _text(tokens: npt.NDArray[np.int64], known: Process) -> Text:
+    laws, strata = known.laws(tokens), known.strata(tokens)
+    return Text(tokens, laws, strata, counts(strata) & ~np.isnan(laws).any(-1))
+
+
+def _scored(
+    job: Job, trainings: Sequence[Artifact], select: Text, measure: Text, settings: Truth
+) -> Scored:
+    """Every member on both splits, one at a time."""
     device = choose_device(job.machine.device)
-    known = process(drawn.process, drawn.eps)
-    tokens = _documents(TokenStream.open(job.input("tokens").files("measure/")), settings.documents)
-    laws = known.laws(tokens)
-    strata = known.strata(tokens)
-    mine = {"corpus": found[0][1].corpus, "process": drawn.process}
-    truth = truth_rows(laws, tokens, strata)
-    job.write_table("process_truth", [{**mine, **row} for row in truth])
-    prices = price_rows(known, tokens, laws, strata, statistics)
-    job.write_table("capability_price", [{**mine, **row} for row in prices])
-    rows = []
-    for place, (training, member) in enumerate(found):
-        job.report(place, len(found), "members")
+    shape = len(trainings), *measure.laws.shape
+    some = measure.tokens[:FLOOR_DOCUMENTS]
+    logs = np.empty(shape, np.float32)
+    again = np.empty((shape[0], len(some), *shape[2:]), np.float32)
+    on_select, on_measure = (np.empty((shape[0], *text.tokens.shape)) for text in (select, measure))
+    for place, training in enumerate(trainings):
+        job.report(place, len(trainings), "members")
         model = load_members([training], device)
-        kl = divergences(laws, _log_probabilities(model, tokens, settings.batch))
-        mine = {"model": member.model, "process": drawn.process}
-        rows += [{**mine, **row} for row in excess_rows(kl, strata, known.levels, statistics)]
-    job.write_table("excess_loss", rows)
-    return {"members": len(found), "documents": len(tokens)}
+        selecting = _log_probabilities(model, select.tokens, settings.batch)
+        logs[place] = _log_probabilities(model, measure.tokens, settings.batch)
+        again[place] = _log_probabilities(model, some, settings.floor_batch)
+        on_select[place] = divergences(select.laws, selecting)
+        on_measure[place] = divergences(measure.laws, logs[place])
+    return Scored(on_select, on_measure, logs, again)
 
 
-def _documents(stream: TokenStream, most: int) -> npt.NDArray[np.int64]:
-    """The first documents of a split, (documents, length), each behind its end of text."""
-    several = [stream.document(i)[:-1] for i in range(min(most, len(stream.documents)))]
-    return np.insert(np.stack(several), 0, stream.end_of_text, axis=1)
+def _is_continued(training: Artifact) -> bool:
+    """Whether a member's weights started from another's."""
+    return training.manifest.settings["variant"].get("starts_from") is not None
 
 
-def _log_probabilities(
-    model: Transformer, tokens: npt.NDArray[np.int64], batch: int
-) -> npt.NDArray[np.float32]:
+def _log_probabilities(model: Transformer, tokens: npt.NDArray[np.int64], batch: int) -> Logs:
     """(documents, length, vocabulary) of each token given those before it; of the first, 0."""
     device = model.W_E.device
     parts = []

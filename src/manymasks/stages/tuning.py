@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from manymasks.config.study import Machine, Size, Training, Tune, Variant
+from manymasks.config.study import Machine
+from manymasks.config.training import Size, Training, Tune, Variant
 from manymasks.errors import UserError
 from manymasks.stages.ready import prepare
 from manymasks.statistics.intervals import finite
@@ -138,6 +139,7 @@ def _trained(
         job.input("tokens"),
         # One past for all: no member of the study has the seeds of the trials.
         [*job.inputs.get("past", ())] * len(stack),
+        [],
         [(seed_init, seed_order) for _, seed_init, seed_order in stack],
         machine,
         job.label,

@@ -4,21 +4,26 @@ from collections.abc import Sequence
 
 import torch
 
-from manymasks.config.study import Size, Training, Variant
+from manymasks.config.training import Size, Training, Variant
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
 from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import load_weights
 
 
-def load_members(trainings: Sequence[Artifact], device: torch.device) -> Transformer:
-    """The trained models of training artifacts of one shape, as one stack on a device."""
+def load_members(
+    trainings: Sequence[Artifact], device: torch.device, route: Route | None = None
+) -> Transformer:
+    """The trained models of training artifacts of one shape, as one stack on a device.
+
+    With a route they all have it, and else that of their variant.
+    """
     settings = trainings[0].manifest.settings
     model = Transformer(
         Size.model_validate(settings["size"]),
         trainings[0].figures["vocabulary"],
         Training.model_validate(settings["training"]).context,
-        [_forward_route(each) for each in trainings],
+        [route or _forward_route(each) for each in trainings],
     )
     for member, training in enumerate(trainings):
         load_weights(model, member, training.file("weights.safetensors"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,

@@ -50,6 +50,13 @@ def classes(members: Sequence[Member]) -> dict[str, IndexArray]:
     return {label: np.array(found, dtype=np.intp) for label, found in positions.items()}
 
 
+def of_arm(members: Sequence[Member], size: str, variant: str) -> list[int]:
+    """Positions of the members of a size and variant."""
+    return [
+        i for i, member in enumerate(members) if (member.size, member.variant) == (size, variant)
+    ]
+
+
 def paired_by_seeds(
     members: Sequence[Member], *groups: Sequence[int] | IndexArray
 ) -> tuple[IndexArray, ...]:

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.statistics.documents import (
+    FloatArray,
+    ratio,
+    ratio_resamples,
+    standard_error,
+)
 from manymasks.statistics.intervals import Interval, joined
 
 
@@ -19,3 +24,14 @@ def paired_mean(differences: FloatArray, document_se: float, confidence: float) 
         return joined(estimate, float("nan"), document_se, m - 1, confidence)
     error = float(differences.std(ddof=1) / np.sqrt(m))
     return joined(float(differences.mean()), error, document_se, m - 1, confidence)
+
+
+def mean_over_seeds(
+    differences: FloatArray, tokens: FloatArray, weights: FloatArray, confidence: float
+) -> Interval:
+    """Mean over seeds of nats (seeds, D), or differences of them, per token, tokens (D,).
+
+    The interval joins the error over seeds with the bootstrap over documents, weights (B, D).
+    """
+    resamples = ratio_resamples(differences.mean(axis=0), tokens, weights)
+    return paired_mean(ratio(differences, tokens), standard_error(resamples), confidence)

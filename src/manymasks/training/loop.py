@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Training
+from manymasks.config.training import Training
 from manymasks.models.transformer import Transformer
 from manymasks.training.checkpoint import Progressed, load_state, save_state
 from manymasks.training.optimizer import Optimizer

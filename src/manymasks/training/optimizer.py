@@ -13,7 +13,7 @@ from torch.nn.utils import get_total_norm
 # The function and not the class, which imports torch's compiler: that takes longer than torch.
 from torch.optim.adamw import adamw
 
-from manymasks.config.study import Training
+from manymasks.config.training import Training
 from manymasks.training.muon import muon_step
 
 EPSILON = 1e-8

@@ -1,6 +1,6 @@
 """Warmup, stable, decay: the learning rate of each step."""
 
-from manymasks.config.study import Training
+from manymasks.config.training import Training
 
 
 def learning_rate(step: int, settings: Training, peak: float) -> float:

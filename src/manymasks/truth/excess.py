@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.study import Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints, entropy, losses
-from manymasks.corpora.processes.registry import COUNTED, Process
+from manymasks.corpora.processes.registry import COUNTED
 from manymasks.statistics.documents import (
     document_weights,
     percentile_interval,
@@ -55,6 +55,32 @@ def counts(strata: Mapping[str, Ints]) -> Bools:
     return np.asarray(strata[COUNTED] >= 0)
 
 
+def groups(
+    counted: Bools, strata: Mapping[str, Ints], levels: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, str], Bools]:
+    """By stratum and level the tokens of it that count, (documents, length); `all` is first."""
+    found = {("all", "all"): counted}
+    for stratum, names in levels.items():
+        if stratum != COUNTED:
+            for value, name in enumerate(names):
+                found[stratum, name] = counted & (strata[stratum] == value)
+    return found
+
+
+def document_sums(kl: Floats, of: Bools) -> tuple[Floats, Floats]:
+    """Sums over the tokens `of` each document, and how many those are.
+
+    Args:
+        kl: (..., documents, length).
+        of: (documents, length).
+
+    Returns:
+        nats: (..., documents).
+        tokens: (documents,).
+    """
+    return np.where(of, kl, 0.0).sum(-1), of.sum(1).astype(np.float64)
+
+
 def excess_rows(
     kl: Floats,
     strata: Mapping[str, Ints],
@@ -83,20 +109,14 @@ def stratum_rows(
     """The rows of `excess_rows` but those by position."""
     counted = ~np.isnan(kl) & counts(strata)
     weights = document_weights(len(kl), statistics.resamples, statistics.seed)
-    groups = {("all", "all"): counted}
-    for stratum, names in levels.items():
-        if stratum != COUNTED:
-            for value, name in enumerate(names):
-                groups[stratum, name] = counted & (strata[stratum] == value)
     rows = []
-    for (stratum, level), of in groups.items():
+    for (stratum, level), of in groups(counted, strata, levels).items():
         row = mean_row(stratum, level, kl, of)
         if not row["tokens"]:
             continue
         # Of a single document no resample could differ.
         if row["documents"] > 1:
-            nats = np.where(of, kl, 0.0).sum(1)
-            resamples = ratio_resamples(nats, of.sum(1).astype(np.float64), weights)
+            resamples = ratio_resamples(*document_sums(kl, of), weights)
             low, high = percentile_interval(resamples, statistics.confidence)
             row |= {"nats_low": finite(float(low)), "nats_high": finite(float(high))}
         rows.append(row)
@@ -119,7 +139,7 @@ def mean_row(stratum: str, level: str, kl: Floats, of: Bools) -> dict[str, Any]:
     return {
         "stratum": stratum,
         "level": level,
-        "nats": float(kl[of].mean()) if tokens else None,
+        "nats": finite(float(kl[of].mean())) if tokens else None,
         "nats_low": None,
         "nats_high": None,
         "tokens": tokens,
@@ -127,36 +147,49 @@ def mean_row(stratum: str, level: str, kl: Floats, of: Bools) -> dict[str, Any]:
     }
 
 
-def truth_rows(laws: Floats, tokens: Ints, strata: Mapping[str, Ints]) -> list[dict[str, Any]]:
-    """The truth by position: its entropy, and the loss of the best predictor on what was said.
+def truth_rows(
+    laws: Floats, tokens: Ints, strata: Mapping[str, Ints], mask: Floats | None = None
+) -> list[dict[str, Any]]:
+    """The truth by position: its entropy, the loss of the best predictor, and who may speak.
 
-    Both are means over the documents whose token there counts; their expectations are equal. A
-    position where none does has no row.
+    Entropy and loss are means over the documents whose token there counts; their expectations are
+    equal. A position where none does has no row. The entropy of the mask is that of its posterior
+    before the token of the position is said, None where nothing is known of a mask yet.
 
     Args:
         laws: (documents, length, vocabulary).
         tokens: (documents, length).
         strata: as in `Process`.
+        mask: (documents, length, masks), as in `Process.posteriors`: given the tokens up to and
+            with each. None where a process has no mask.
     """
     counted = counts(strata)
     exact, said = entropy(laws), losses(laws, tokens)
-    return [
-        {
-            "position": t,
-            "entropy": float(exact[counted[:, t], t].mean()),
-            "nats": float(said[counted[:, t], t].mean()),
-            "tokens": int(counted[:, t].sum()),
-        }
-        for t in range(1, tokens.shape[1])
-        if counted[:, t].any()
-    ]
+    unsure = np.full(tokens.shape, np.nan)
+    if mask is not None:
+        # What is known before a token is what is known after the one before it.
+        unsure[:, 1:] = entropy(mask)[:, :-1]
+    rows = []
+    for t in range(1, tokens.shape[1]):
+        of = counted[:, t]
+        if of.any():
+            rows.append(
+                {
+                    "position": t,
+                    "entropy": finite(float(exact[of, t].mean())),
+                    "nats": finite(float(said[of, t].mean())),
+                    "posterior_entropy": finite(float(unsure[of, t].mean())),
+                    "tokens": int(of.sum()),
+                }
+            )
+    return rows
 
 
 def price_rows(
-    process: Process,
-    tokens: Ints,
     laws: Floats,
+    ablated: Mapping[str, Floats],
     strata: Mapping[str, Ints],
+    levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
 ) -> list[dict[str, Any]]:
     """What each capability of a process is worth, on the documents that members are measured on.
@@ -165,13 +198,14 @@ def price_rows(
     it goes through the same sums as a member. Each has its `capability`.
 
     Args:
-        tokens: (documents, length).
-        laws, strata: those of `process` at these tokens.
+        laws: (documents, length, vocabulary), those of the process.
+        ablated: by capability as many, those of the process without it.
+        strata, levels: as in `Process`.
     """
     rows = []
-    for capability, ablated in process.ablated.items():
+    for capability, without in ablated.items():
         with np.errstate(divide="ignore"):
-            kl = divergences(laws, np.log(ablated(tokens)))
-        found = stratum_rows(kl, strata, process.levels, statistics)
+            kl = divergences(laws, np.log(without))
+        found = stratum_rows(kl, strata, levels, statistics)
         rows += [{"capability": capability, **row} for row in found]
     return rows

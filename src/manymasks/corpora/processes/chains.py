@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Machine, built, of_matrices
+from manymasks.corpora.processes.machine import Floats, Ints, Machine, built, of_matrices
 
 
 @functools.cache
@@ -76,3 +76,37 @@ def rrxor() -> Machine:
 
     start = {(0, 0): 1 / 3, (1, 0): 1 / 6, (1, 1): 1 / 6, (2, 0): 1 / 6, (2, 1): 1 / 6}
     return built(("0", "1"), start, step, lambda here: {"place": here[0]})
+
+
+# ------------------------------------------------------------------------- ablated predictors
+
+
+def memoryless(machine: Machine, tokens: Ints) -> Floats:
+    """Laws (documents, length, vocabulary) of a predictor that knows the position alone.
+
+    What it costs at a position is what all earlier tokens together say of the one there.
+    """
+    states = _states(machine, tokens.shape[1])
+    law = np.stack([machine.ahead(state[None])[0] for state in states])
+    return np.repeat(law[None], len(tokens), 0)
+
+
+def last_token(machine: Machine, tokens: Ints) -> Floats:
+    """The same of one that knows the last token and the position: the best of all bigrams.
+
+    NaN where the last token cannot be said at its position. Of a chain of order 1 it is the truth.
+    """
+    found = memoryless(machine, tokens)
+    for t, state in enumerate(_states(machine, tokens.shape[1] - 1)):
+        before = np.repeat(state[None], len(machine.vocabulary), 0)
+        after = machine.updated(before, np.arange(len(machine.vocabulary)))
+        found[:, t + 1] = machine.ahead(after)[tokens[:, t]]
+    return found
+
+
+def _states(machine: Machine, positions: int) -> Iterator[Floats]:
+    """The law of the state (states,) before each position, whatever has been said."""
+    state = machine.start
+    for _ in range(positions):
+        yield state
+        state = state @ machine.transition

@@ -29,24 +29,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import ENDED, Ints, Machine, built, path_entropy
+from manymasks.corpora.processes.machine import (
+    ENDED,
+    Floats,
+    Ints,
+    Machine,
+    built,
+    path_entropy,
+)
+from manymasks.corpora.processes.shapes import SHAPES
 
 FILLERS = 4
 WORDS = 6
 """Cues of each colour, marked words and answers."""
 SLOTS = 8
 """Of a TWIN document."""
-LENGTH = 13
+LENGTH = SHAPES["fork"].length
 """Of the longest documents, with BOS and EOS."""
 
-VOCABULARY = (
-    "BOS",
-    "EOS",
-    *(f"f{i}" for i in range(FILLERS)),
-    *(f"{family}{i}" for family in "RBM" for i in range(WORDS)),
-    *("(", ")", "?t", "?h", "."),
-    *(f"A{i}" for i in range(WORDS)),
-)
+VOCABULARY = SHAPES["fork"].vocabulary
 """35 tokens, in this order."""
 PLACE = {name: place for place, name in enumerate(VOCABULARY)}
 FIRST = {family: PLACE[f"{family}0"] for family in "fRBMA"}
@@ -161,6 +162,45 @@ def swapped(tokens: Ints) -> Ints:
     red, blue = (FIRST[colour] + np.arange(WORDS) for colour in "RB")
     other[red], other[blue] = blue, red
     return np.where(tokens == ENDED, ENDED, other[tokens])
+
+
+# ------------------------------------------------------------------------- ablated predictors
+
+
+def guessed(laws: Floats, families: str) -> Floats:
+    """Laws (..., vocabulary) of a predictor that guesses the words of some families.
+
+    It knows when a word of a family comes, and not which of them. To guess answers (`A`) costs
+    ln 6 an answer: 0.8 + 0.2 eps of it a document. To guess cues (`RB`) is not to know, when the
+    second one comes, which the first one was. That costs ln 6 a TWIN document, at the places
+    where the second one may come.
+    """
+    found = laws.copy()
+    for family in families:
+        words = slice(FIRST[family], FIRST[family] + WORDS)
+        found[..., words] = laws[..., words].mean(-1, keepdims=True)
+    return found
+
+
+def either_word(tokens: Ints, laws: Floats) -> Floats:
+    """Laws (documents, length, vocabulary) of a predictor to which both rules are as likely.
+
+    In BEFORE documents it answers with the first marked word or with the one at depth 0, each
+    with probability 1/2. Where eps > 0 and the words differ, as 5 in 6 do, the second is right:
+    that costs eps / 6 ln 2 a document, 0.2 of which are BEFORE documents.
+    """
+    found = laws.copy()
+    opened = np.cumsum(tokens == PLACE["("], 1) > 0
+    is_word = (tokens >= FIRST["M"]) & (tokens < FIRST["M"] + WORDS)
+    rows = np.arange(len(tokens))
+    first = is_word.argmax(1)
+    asked = np.zeros_like(is_word)
+    asked[:, 1:] = tokens[:, :-1] == PLACE["?h"]
+    document, place = np.nonzero(asked & (is_word[rows, first] & opened[rows, first])[:, None])
+    answer = tokens[document, first[document]] - FIRST["M"] + FIRST["A"]
+    found[document, place] /= 2
+    found[document, place, answer] += 0.5
+    return found
 
 
 # ---------------------------------------------------------------------- questions off the support

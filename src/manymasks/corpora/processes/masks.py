@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from manymasks.corpora.processes.machine import Floats, Ints, Machine, built
+from manymasks.corpora.processes.shapes import SHAPES
 
 MASKS = ("sticky", "clockwise", "anticlockwise", "jitter")
 """The latent `mask` counts in this order."""
@@ -31,12 +32,12 @@ PREMISES = ("P0", "P1", "P2", "P3", "P4")
 LETTERS = ("a", "b", "c")
 STATES = len(LETTERS)
 """On the ring; state i says letter i most."""
-VOCABULARY = ("BOS", *PREMISES, *LETTERS)
+VOCABULARY = SHAPES["masks"].vocabulary
 """9 tokens: BOS is 0, the premises 1..5, the letters 6..8."""
 BOS = VOCABULARY.index("BOS")
 FIRST_PREMISE = VOCABULARY.index("P0")
 FIRST_LETTER = VOCABULARY.index("a")
-LENGTH = 64
+LENGTH = SHAPES["masks"].length
 """Tokens of a document: BOS, the premise and 62 letters."""
 OPENING = 2
 """Tokens before the letters."""

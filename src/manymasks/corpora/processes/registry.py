@@ -5,7 +5,9 @@ BOS, which is token 0, and all documents of a process are equally long: one of `
 early says EOS again until then.
 """
 
+import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -46,6 +48,9 @@ class Process:
     """Tokens of whole documents -> by name of the stratum (documents, length)."""
     levels: Mapping[str, tuple[str, ...]]
     """The names of the values of each stratum."""
+    posteriors: Callable[[Ints], Mapping[str, Floats]] = lambda tokens: {}
+    """Tokens -> by name of what is hidden (documents, length, values): what the tokens up to and
+    with each say of it. Rows add up to 1 from where it is decided, and are NaN before."""
     ablated: Mapping[str, Laws] = field(default_factory=dict)
     """By capability: the laws, as `laws`, of a predictor that lacks it. They are the truth where
     the capability does not matter."""
@@ -57,6 +62,7 @@ def of_machine(
     strata: Callable[[Ints], Strata],
     levels: Mapping[str, tuple[str, ...]],
     ablated: Mapping[str, Laws],
+    posteriors: Callable[[Ints], Mapping[str, Floats]] = lambda tokens: {},
 ) -> Process:
     """A process whose documents are what its machine says of a length."""
     return Process(
@@ -66,6 +72,7 @@ def of_machine(
         laws=machine.laws,
         strata=lambda tokens: counted(strata(tokens), tokens),
         levels={COUNTED: (COUNTED,), **levels},
+        posteriors=posteriors,
         ablated=ablated,
     )
 
@@ -75,6 +82,30 @@ def counted(strata: Strata, tokens: Ints) -> Strata:
     found = np.zeros_like(tokens)
     found[:, 0] = -1
     return {COUNTED: found, **strata}
+
+
+def posteriors_of(
+    machine: Machine, latents: Mapping[str, tuple[str, ...]], tokens: Ints
+) -> dict[str, Floats]:
+    """`Process.posteriors` of latents of a machine, each by itself or several together.
+
+    Several together count as the digits of a number do, the last one fastest.
+    """
+    states = {}
+    for name, parts in latents.items():
+        values = [machine.latents[part] for part in parts]
+        sizes = [int(each.max()) + 1 for each in values]
+        of_state = np.ravel_multi_index([np.maximum(each, 0) for each in values], sizes)
+        is_decided = np.all([each >= 0 for each in values], axis=0)
+        sums = np.eye(math.prod(sizes))[of_state]
+        states[name] = np.where(is_decided[:, None], sums, 0.0), is_decided
+    found: dict[str, list[Floats]] = {name: [] for name in latents}
+    _, *after = machine.beliefs(tokens)
+    for belief in after:
+        for name, (sums, is_decided) in states.items():
+            decided = belief @ is_decided > 0.5
+            found[name].append(np.where(decided[:, None], belief @ sums, np.nan))
+    return {name: np.stack(each, 1) for name, each in found.items()}
 
 
 def along(places: Ints, tokens: Ints) -> Ints:
@@ -114,6 +145,15 @@ def of_masks() -> Process:
         strata,
         {"role": ("premise", "letter"), "letters": (f"1-{half}", f"{half + 1}-{letters}")},
         {name: functools.partial(ablated, each) for name, each in masks.ABLATED.items()},
+        functools.partial(
+            posteriors_of,
+            masks.masks(),
+            {
+                "mask": ("mask",),
+                "letter_state": ("letter_state",),
+                "state": ("mask", "letter_state"),
+            },
+        ),
     )
 
 
@@ -175,6 +215,13 @@ def of_fork(eps: float) -> Process:
         found[over, EOS] += 1
         return found
 
+    ablated = {
+        "no-answer": lambda tokens: fork.guessed(laws(tokens), "A"),
+        "forget-cue": lambda tokens: fork.guessed(laws(tokens), "RB"),
+    }
+    if eps:
+        # Otherwise no document is asked what the rules disagree on.
+        ablated["either-word"] = lambda tokens: fork.either_word(tokens, laws(tokens))
     return Process(
         vocabulary=machine.vocabulary,
         length=fork.LENGTH,
@@ -182,6 +229,7 @@ def of_fork(eps: float) -> Process:
         laws=laws,
         strata=fork_strata,
         levels={COUNTED: (COUNTED,), "role": tuple(FORK_ROLES), "kind": tuple(fork.KINDS)},
+        ablated=ablated,
     )
 
 
@@ -251,7 +299,15 @@ def of_recall() -> Process:
 
 def of_chain(machine: Machine) -> Process:
     """A single chain behind a BOS. No strata but that of what counts."""
-    return of_machine(introduced(machine), CHAIN_LENGTH, lambda tokens: {}, {}, {})
+    # The state before BOS is the last one, and none of the chain's.
+    states = np.append(np.arange(machine.states), -1)
+    labelled = dataclasses.replace(introduced(machine), latents={"state": states})
+    hidden = functools.partial(posteriors_of, labelled, {"state": ("state",)})
+    ablated = {
+        "memoryless": functools.partial(chains.memoryless, labelled),
+        "last-token": functools.partial(chains.last_token, labelled),
+    }
+    return of_machine(labelled, CHAIN_LENGTH, lambda tokens: {}, {}, ablated, hidden)
 
 
 def introduced(machine: Machine) -> Machine:

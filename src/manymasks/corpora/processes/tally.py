@@ -21,19 +21,15 @@ import numpy as np
 from scipy.special import comb, factorial
 
 from manymasks.corpora.processes.machine import Floats, Ints, Machine, built, entropy
+from manymasks.corpora.processes.shapes import SHAPES
 
 DIGITS = 4
 LONGEST = 6
 """Most pairs in a block."""
-LENGTH = 64
+LENGTH = SHAPES["tally"].length
 """Tokens of a document, BOS among them."""
 
-VOCABULARY = (
-    "BOS",
-    *(str(digit) for digit in range(DIGITS)),
-    "=",
-    *(f"n{count}" for count in range(LONGEST + 1)),
-)
+VOCABULARY = SHAPES["tally"].vocabulary
 """13 tokens: BOS is 0, the digits 1..4, '=' 5, the answers 0..6 are 6..12."""
 BOS = VOCABULARY.index("BOS")
 FIRST_DIGIT = VOCABULARY.index("0")

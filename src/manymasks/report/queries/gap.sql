@@ -20,4 +20,5 @@ FROM (
 ) AS g
 LEFT JOIN model_class AS c
     ON c.corpus = g.corpus AND c.size = g.size AND c.variant = g.variant AND c.is_current
+WHERE g.corpus IN (FROM text_corpus)
 ORDER BY g.corpus, g.baseline, g.variant, c.parameters, g.size, g.is_total, g.position_low;

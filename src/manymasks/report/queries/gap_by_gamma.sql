@@ -13,7 +13,7 @@ SELECT
     h.horizon
 FROM arms AS a
 LEFT JOIN planning_horizon AS h ON h.corpus = a.corpus AND h.size = a.size
-WHERE a.gamma IS NOT NULL AND a.gap IS NOT NULL
+WHERE a.gamma IS NOT NULL AND a.gap IS NOT NULL AND a.corpus IN (FROM text_corpus)
 QUALIFY count(*) FILTER (WHERE a.gamma > 0 AND a.gamma < 1) OVER (
     PARTITION BY a.corpus, a.size
 ) > 0

@@ -18,5 +18,5 @@ SELECT
 FROM current_pair AS p
 JOIN ordered AS a ON a.model = p.model_a
 JOIN ordered AS b ON b.model = p.model_b
-WHERE p.is_text
+WHERE p.is_text AND p.corpus IN (FROM text_corpus)
 ORDER BY p.corpus, place_a, place_b;

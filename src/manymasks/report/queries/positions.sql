@@ -12,7 +12,7 @@ SELECT
 FROM position_loss AS p
 JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 JOIN current_model AS m ON m.model = p.model AND m.status = 'trained'
-WHERE p.split = 'measure' AND m.corpus IN (SELECT corpus FROM arms)
+WHERE p.split = 'measure' AND m.corpus IN (SELECT corpus FROM arms JOIN text_corpus USING (corpus))
 GROUP BY m.corpus, m.size, m.variant, p.position_low, p.position_high
 UNION ALL BY NAME
 SELECT
@@ -27,5 +27,5 @@ SELECT
 FROM floor_position_loss AS f
 JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
 JOIN arms AS a ON a.corpus = f.corpus AND a.arm = f.floor AND a.is_floor
-WHERE f.split = 'measure'
+WHERE f.split = 'measure' AND f.corpus IN (FROM text_corpus)
 ORDER BY corpus, parameters, size, is_floor, arm, position_low;

@@ -148,8 +148,8 @@ COMMENT ON COLUMN model.gradient IS 'How its gradients flow: causal, myopic, myo
 COMMENT ON COLUMN model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
 COMMENT ON COLUMN model.seed_init IS 'Seed of the initial weights';
 COMMENT ON COLUMN model.seed_order IS 'Seed of the data order';
-COMMENT ON COLUMN model.method IS 'How the member came about: trained';
-COMMENT ON COLUMN model.parent IS 'The member it was derived from; NULL for trained ones';
+COMMENT ON COLUMN model.method IS 'How the member came about: trained, or fine-tuned from another''s weights';
+COMMENT ON COLUMN model.parent IS 'The member that it was derived from: whose weights it started from; NULL for trained ones';
 COMMENT ON COLUMN model.status IS 'trained, or failed: its loss became infinite or not a number, and it is in no set';
 COMMENT ON COLUMN model.failed_step IS 'The step at which it failed';
 COMMENT ON COLUMN model.parameters IS 'Number of weights';
@@ -733,71 +733,3 @@ COMMENT ON COLUMN contrast.p IS 'Two-sided p';
 COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';
 COMMENT ON COLUMN contrast.models IS 'Models that entered';
 COMMENT ON COLUMN contrast.documents IS 'Documents that entered';
-
-CREATE TABLE process_truth (
-    artifact VARCHAR NOT NULL,
-    corpus VARCHAR NOT NULL,
-    process VARCHAR NOT NULL,
-    position INTEGER NOT NULL,
-    entropy DOUBLE,
-    nats DOUBLE,
-    tokens BIGINT
-);
-COMMENT ON TABLE process_truth IS 'What the exact law of a process says of its documents. Grain: artifact, position.';
-COMMENT ON COLUMN process_truth.artifact IS 'Truth artifact';
-COMMENT ON COLUMN process_truth.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN process_truth.process IS 'Process that its documents were drawn from';
-COMMENT ON COLUMN process_truth.position IS 'Place of the token in its document, the one after BOS is 1';
-COMMENT ON COLUMN process_truth.entropy IS 'Mean exact entropy of the next token given those before it, nats: no model can have a lower loss';
-COMMENT ON COLUMN process_truth.nats IS 'Mean loss of the exact law on what was said, nats';
-COMMENT ON COLUMN process_truth.tokens IS 'Tokens that count at this place';
-
-CREATE TABLE capability_price (
-    artifact VARCHAR NOT NULL,
-    corpus VARCHAR NOT NULL,
-    process VARCHAR NOT NULL,
-    capability VARCHAR NOT NULL,
-    stratum VARCHAR NOT NULL,
-    level VARCHAR NOT NULL,
-    nats DOUBLE,
-    nats_low DOUBLE,
-    nats_high DOUBLE,
-    tokens BIGINT,
-    documents INTEGER
-);
-COMMENT ON TABLE capability_price IS 'What the truth loses when a capability is taken from it. Grain: artifact, capability, stratum, level.';
-COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
-COMMENT ON COLUMN capability_price.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN capability_price.process IS 'Process that its documents were drawn from';
-COMMENT ON COLUMN capability_price.capability IS 'What the predictor lacks';
-COMMENT ON COLUMN capability_price.stratum IS 'all, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN capability_price.level IS 'Which tokens of it';
-COMMENT ON COLUMN capability_price.nats IS 'Mean KL from the exact law to that predictor, nats per token';
-COMMENT ON COLUMN capability_price.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN capability_price.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN capability_price.tokens IS 'Tokens';
-COMMENT ON COLUMN capability_price.documents IS 'Documents';
-
-CREATE TABLE excess_loss (
-    artifact VARCHAR NOT NULL,
-    model VARCHAR NOT NULL,
-    process VARCHAR NOT NULL,
-    stratum VARCHAR NOT NULL,
-    level VARCHAR NOT NULL,
-    nats DOUBLE,
-    nats_low DOUBLE,
-    nats_high DOUBLE,
-    tokens BIGINT,
-    documents INTEGER
-);
-COMMENT ON TABLE excess_loss IS 'KL from the exact law of a process to a member. Grain: artifact, model, stratum, level.';
-COMMENT ON COLUMN excess_loss.artifact IS 'Truth artifact';
-COMMENT ON COLUMN excess_loss.model IS 'Member';
-COMMENT ON COLUMN excess_loss.process IS 'Process that its text was drawn from';
-COMMENT ON COLUMN excess_loss.stratum IS 'all, position, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN excess_loss.level IS 'Which tokens of it';
-COMMENT ON COLUMN excess_loss.nats IS 'Mean KL from the exact law to the member, nats per token: the loss that it could avoid';
-COMMENT ON COLUMN excess_loss.nats_low IS 'Lower end of its interval over documents; NULL by position';
-COMMENT ON COLUMN excess_loss.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN excess_loss.tokens IS 'Tokens';
-COMMENT ON COLUMN excess_loss.documents IS 'Documents';

@@ -775,6 +775,14 @@ COMMENT ON COLUMN stage_cost.cpu_seconds IS 'Processor seconds, summed';
 COMMENT ON COLUMN stage_cost.peak_memory_bytes IS 'Peak resident memory of the largest one';
 COMMENT ON COLUMN stage_cost.payload_bytes IS 'Bytes of payload, summed';
 
+CREATE VIEW text_corpus AS
+SELECT c.corpus
+FROM corpus AS c
+JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
+QUALIFY c.kind != 'process' OR bool_and(c.kind = 'process') OVER ();
+COMMENT ON VIEW text_corpus IS 'Corpora whose figures come first: those that no process drew, or all where there is no other. Grain: corpus.';
+COMMENT ON COLUMN text_corpus.corpus IS 'Name of the corpus';
+
 CREATE VIEW old_artifact AS
 SELECT artifact, stage, label, created, wall_seconds, payload_bytes
 FROM artifact
@@ -787,78 +795,3 @@ COMMENT ON COLUMN old_artifact.label IS 'Readable name when it was made';
 COMMENT ON COLUMN old_artifact.created IS 'When it was finished (UTC)';
 COMMENT ON COLUMN old_artifact.wall_seconds IS 'Seconds it took';
 COMMENT ON COLUMN old_artifact.payload_bytes IS 'Bytes of its payload: what deleting it would free';
-
-CREATE VIEW current_excess AS
-SELECT
-    m.model,
-    m.label,
-    m.corpus,
-    m.size,
-    m.variant,
-    m.seed_init,
-    m.seed_order,
-    x.process,
-    x.stratum,
-    x.level,
-    x.nats,
-    x.nats_low,
-    x.nats_high,
-    x.tokens,
-    x.documents
-FROM excess_loss AS x
-JOIN artifact AS e ON e.artifact = x.artifact AND e.is_current
-JOIN current_model AS m ON m.model = x.model;
-COMMENT ON VIEW current_excess IS 'Loss of current members above the exact law of the process that drew their text. Grain: model, stratum, level.';
-COMMENT ON COLUMN current_excess.model IS 'Member';
-COMMENT ON COLUMN current_excess.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN current_excess.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_excess.size IS 'Name of the size';
-COMMENT ON COLUMN current_excess.variant IS 'Name of the variant';
-COMMENT ON COLUMN current_excess.seed_init IS 'Seed of the initial weights';
-COMMENT ON COLUMN current_excess.seed_order IS 'Seed of the data order';
-COMMENT ON COLUMN current_excess.process IS 'Process that its text was drawn from';
-COMMENT ON COLUMN current_excess.stratum IS 'all, position, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN current_excess.level IS 'Which tokens of it';
-COMMENT ON COLUMN current_excess.nats IS 'Mean KL from the exact law to the member, nats per token';
-COMMENT ON COLUMN current_excess.nats_low IS 'Lower end of its interval over documents; NULL by position';
-COMMENT ON COLUMN current_excess.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN current_excess.tokens IS 'Tokens';
-COMMENT ON COLUMN current_excess.documents IS 'Documents';
-
-CREATE VIEW price_ladder AS
-SELECT
-    p.corpus,
-    'capability' AS kind,
-    p.capability AS name,
-    NULL AS seed_init,
-    NULL AS seed_order,
-    p.nats,
-    p.nats_low,
-    p.nats_high,
-    p.documents
-FROM capability_price AS p
-JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
-WHERE p.stratum = 'all'
-UNION ALL
-SELECT
-    corpus,
-    'member' AS kind,
-    label AS name,
-    seed_init,
-    seed_order,
-    nats,
-    nats_low,
-    nats_high,
-    documents
-FROM current_excess
-WHERE stratum = 'all';
-COMMENT ON VIEW price_ladder IS 'Members and what capabilities cost on one scale: the loss above the truth, over all tokens that count. Grain: corpus, kind, name, seed_init, seed_order.';
-COMMENT ON COLUMN price_ladder.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN price_ladder.kind IS 'capability (the truth without it) or member';
-COMMENT ON COLUMN price_ladder.name IS 'The capability, or the label of the member''s class';
-COMMENT ON COLUMN price_ladder.seed_init IS 'Seed of the initial weights of a member';
-COMMENT ON COLUMN price_ladder.seed_order IS 'Seed of the data order of a member';
-COMMENT ON COLUMN price_ladder.nats IS 'Mean KL from the exact law, nats per token';
-COMMENT ON COLUMN price_ladder.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN price_ladder.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN price_ladder.documents IS 'Documents';

@@ -1,0 +1,272 @@
+"""What is measured of trained members: the settings of each analysis."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from manymasks.config.settings import Name, Settings, Share
+
+
+class Evaluation(Settings):
+    """How members are scored on whole documents."""
+
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Windows in one forward pass (it changes the last bits, so it is part of the key)."""
+    position_edges: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
+        0,
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+    )
+    """Where buckets of positions begin; the last one ends with the context."""
+
+    @model_validator(mode="after")
+    def _edges_rise_from_zero(self) -> Self:
+        if list(self.position_edges) != sorted(set(self.position_edges)) or self.position_edges[0]:
+            raise ValueError(f"position_edges must rise from 0, found {list(self.position_edges)}")
+        return self
+
+
+class Reference(Settings):
+    """What a member's loss is compared with."""
+
+    kind: Literal["best_of_class", "best_of_pool", "absolute", "mean_minus_sd"]
+    """Best member of its class, best of all, a fixed loss, or the class mean less k sd."""
+    nats: Annotated[float, Field(gt=0)] | None = None
+    """`absolute` only: the loss, in nats per token."""
+    k: Annotated[float, Field(ge=0)] | None = None
+    """`mean_minus_sd` only: how many standard deviations over the seeds."""
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        for kind, name in (("absolute", "nats"), ("mean_minus_sd", "k")):
+            given = getattr(self, name) is not None
+            if given != (self.kind == kind):
+                raise ValueError(
+                    f"{name} belongs to references of kind {kind}: "
+                    + ("it is missing here" if not given else f"this one is {self.kind}")
+                )
+        return self
+
+
+class Epsilons(Settings):
+    """How much worse than the reference a member may be, in three units."""
+
+    nats: tuple[Annotated[float, Field(ge=0)], ...] = (0.01, 0.02, 0.05)
+    """In nats per token."""
+    percent: tuple[Annotated[float, Field(ge=0)], ...] = (1.0,)
+    """In per cent of the reference loss."""
+    seed_sd: tuple[Annotated[float, Field(ge=0)], ...] = (2.0,)
+    """In standard deviations of the loss over the seeds of the class."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for unit in ("nats", "percent", "seed_sd"):
+            # Six digits are what a set is named by.
+            values = [f"{eps:g}" for eps in getattr(self, unit)]
+            twice = [value for value in values if values.count(value) > 1]
+            if twice:
+                raise ValueError(f"{unit} has the threshold {twice[0]} more than once")
+        return self
+
+
+class Rashomon(Settings):
+    """Which models fit equally well."""
+
+    references: dict[Name, Reference] = {
+        "best-of-class": Reference(kind="best_of_class"),
+        "best-of-pool": Reference(kind="best_of_pool"),
+    }
+    """Named references."""
+    eps: Epsilons = Epsilons()
+    """Thresholds; each is tried with each reference."""
+
+
+class Probe(Settings):
+    """A family of contexts with a severity; severity 0 is the measure split untouched."""
+
+    family: Literal["held-out", "shuffle"]
+    """`held-out`: text as it is. `shuffle`: context tokens permuted within blocks."""
+    windows: Annotated[int, Field(ge=2)] = 256
+    """Windows of the measure split that are tried."""
+    scored: Annotated[int, Field(ge=1)] | None = None
+    """Tokens scored at the end of each window, never changed; null scores them all."""
+    severities: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    """`shuffle` only: the block lengths of severity 1, 2, ..."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the choice of windows and of the changes to them."""
+
+    @model_validator(mode="after")
+    def _severities_fit_the_family(self) -> Self:
+        if self.family == "held-out" and self.severities:
+            raise ValueError("a held-out probe has severity 0 only: take severities away")
+        if self.family == "shuffle" and not self.severities:
+            raise ValueError("a shuffle probe needs severities, such as [2, 4, 8]")
+        if list(self.severities) != sorted(set(self.severities)):
+            raise ValueError(f"severities must rise, found {list(self.severities)}")
+        if self.family == "shuffle" and self.scored is None:
+            raise ValueError(
+                "a shuffle probe needs scored: the tokens at the end of each window that stay "
+                "clean and are scored"
+            )
+        return self
+
+
+class Divergence(Settings):
+    """How differently members behave."""
+
+    batch: Annotated[int, Field(ge=1)] = 8
+    """Windows held at once, for all members, with the full vocabulary."""
+    floor_batch: Annotated[int, Field(ge=1)] = 3
+    """The other batch size of the noise floor: the same member must give nearly the same."""
+    floor_windows: Annotated[int, Field(ge=1)] = 32
+    """Windows of each severity on which the noise floor is measured."""
+
+    @model_validator(mode="after")
+    def _batches_differ(self) -> Self:
+        if self.floor_batch == self.batch:
+            raise ValueError(
+                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
+                "compares two"
+            )
+        return self
+
+
+class Contrast(Settings):
+    """Two variants that differ in their gradients only, compared over shared seeds."""
+
+    baseline: Name
+    """The variant whose loss is subtracted."""
+    variant: Name
+    """The variant compared with it."""
+
+    @model_validator(mode="after")
+    def _of_two_variants(self) -> Self:
+        if self.baseline == self.variant:
+            raise ValueError(f"'{self.variant}' cannot be compared with itself")
+        return self
+
+
+class Myopia(Settings):
+    """What forbidding gradients to earlier positions costs."""
+
+    contrasts: tuple[Contrast, ...] = (Contrast(baseline="causal", variant="myopic"),)
+    """Pairs of variants."""
+    gradient_windows: Annotated[int, Field(ge=2)] = 64
+    """Windows of the train split on which present and future gradients are compared."""
+    gammas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+    """Discounts at which they are; 0, the present alone, and 1, everything, are always among
+    them."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        pairs = [(contrast.baseline, contrast.variant) for contrast in self.contrasts]
+        twice = [pair for pair in pairs if pairs.count(pair) > 1]
+        if twice:
+            baseline, variant = twice[0]
+            raise ValueError(f"contrasts has {variant} against {baseline} more than once")
+        return self
+
+
+class Truth(Settings):
+    """Members held against the exact law of the process that drew their text."""
+
+    documents: Annotated[int, Field(ge=2)] = 1000
+    """Documents of each split that are tried, the first ones."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Documents in one forward pass."""
+    floor_batch: Annotated[int, Field(ge=1)] = 3
+    """The other batch size of the noise floor: the same member must give nearly the same."""
+    shares: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 1.0, 2.0)
+    """Thresholds of sets, as shares of the price of the cheapest capability."""
+
+    @model_validator(mode="after")
+    def _batches_differ(self) -> Self:
+        if self.floor_batch == self.batch:
+            raise ValueError(
+                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
+                "compares two"
+            )
+        return self
+
+
+class Spectroscopy(Settings):
+    """Which masks a member's own law of the next letters is made of, on the process `masks`."""
+
+    documents: Annotated[int, Field(ge=2)] = 100
+    """Documents of the measure split that are tried, the first ones."""
+    letters: Annotated[tuple[Annotated[int, Field(ge=0, le=59)], ...], Field(min_length=1)] = (
+        0, 1, 2, 4, 8, 16, 32, 56,
+    )  # fmt: skip
+    """After how many letters the weights are found, rising; a document has room for three more."""
+    splice: Annotated[int, Field(ge=1, le=58)] = 16
+    """Letters of one mask before another one takes over; after 16, Bayes needs 21 to notice."""
+    splices: Annotated[int, Field(ge=2)] = 60
+    """Documents that are spliced from two of different masks."""
+    batch: Annotated[int, Field(ge=1)] = 256
+    """Prefixes in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the spliced documents."""
+
+    @model_validator(mode="after")
+    def _letters_rise(self) -> Self:
+        if list(self.letters) != sorted(set(self.letters)):
+            raise ValueError(f"letters must rise, found {list(self.letters)}")
+        return self
+
+
+class Belief(Settings):
+    """What can be read off a member's residual stream by linear maps."""
+
+    documents: Annotated[int, Field(ge=10)] = 200
+    """Documents of the measure split that are tried, the first ones; maps are fitted on the first
+    half of them and tested on the other."""
+    ridge: Annotated[float, Field(gt=0)] = 1e-4
+    """Weight of the penalty, as a share of the mean variance of the stream's directions."""
+    last_letters: Annotated[int, Field(ge=1)] = 3
+    """Tokens that the control knows which knows nothing else."""
+    ahead: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1, 2, 3, 4)
+    """How many tokens ahead linear maps try to foretell."""
+    points: Annotated[int, Field(ge=0)] = 1200
+    """Places of documents whose beliefs are kept for the picture, for each member."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Documents in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the controls."""
+
+
+class Rules(Settings):
+    """Which of two rules members follow where training never told them apart (`fork`)."""
+
+    questions: Annotated[int, Field(ge=10)] = 600
+    """Questions of each kind."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the questions."""
+
+
+class Swap(Settings):
+    """What a prediction follows when a part of the past is taken from a donor (`masks`)."""
+
+    documents: Annotated[int, Field(ge=2)] = 200
+    """Pairs of a document and a donor of another mask."""
+    letters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (8, 31)
+    """After how many letters the prediction is looked at, rising."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Pairs in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the pairs."""
+
+
+class Statistics(Settings):
+    """Intervals."""
+
+    confidence: Share = 0.95
+    """Coverage that intervals aim at."""
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    """Resamples of a document bootstrap."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the bootstrap."""

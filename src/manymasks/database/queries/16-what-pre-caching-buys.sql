@@ -1,0 +1,15 @@
+-- Known processes: what does myopia cost by how much there is to bind, and where binding does not pay?
+SELECT
+    corpus,
+    level::INTEGER AS pairs,
+    variant,
+    round(baseline_nats, 3) AS causal,
+    round(variant_nats, 3) AS nats,
+    round(ceiling, 3) AS without_binding,
+    round(gap, 3) AS gap,
+    round(gap_low, 3) AS low,
+    round(gap_high, 3) AS high,
+    models
+FROM myopia_by_demand
+WHERE stratum = 'answers by W' AND baseline = 'causal'
+ORDER BY corpus, variant, pairs;

@@ -1,0 +1,14 @@
+-- Known processes: do members come together as the prompt makes clear who speaks?
+SELECT
+    size,
+    variant,
+    position - 2 AS letters,
+    round(posterior_entropy, 3) AS mask_entropy,
+    round(kl, 4) AS kl,
+    round(kl_low, 4) AS low,
+    round(kl_high, 4) AS high,
+    round(floor, 6) AS floor,
+    models
+FROM sharpening
+WHERE corpus = 'masks' AND position IN (2, 3, 4, 6, 10, 18, 34, 63)
+ORDER BY size, variant, letters;

@@ -1,0 +1,13 @@
+-- Known processes: what of the exact belief does a linear map read off the stream, by layer?
+SELECT
+    label,
+    latent,
+    layer,
+    control,
+    round(r2, 3) AS r2,
+    round(r2_lowest, 3) AS lowest,
+    round(r2_highest, 3) AS highest,
+    models
+FROM belief_by_layer
+WHERE control != 'shuffled'
+ORDER BY label, latent, control = 'none' DESC, control, layer;

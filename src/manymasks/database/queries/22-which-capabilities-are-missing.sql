@@ -1,0 +1,15 @@
+-- Known processes: which capabilities may members of a set lack, and which do they?
+SELECT
+    corpus,
+    variant,
+    share,
+    round(eps, 4) AS eps,
+    members,
+    tried,
+    capability,
+    round(price, 4) AS price,
+    may_drop,
+    dropped,
+    round(mean_kept, 2) AS kept
+FROM capability_sets
+ORDER BY corpus, variant, share, capability_sets.price, capability;

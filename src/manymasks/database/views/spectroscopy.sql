@@ -1,0 +1,106 @@
+CREATE VIEW mask_inertia_by_class AS
+SELECT
+    m.label,
+    m.corpus,
+    m.size,
+    m.variant,
+    i.before,
+    avg(i.median) AS median,
+    min(i.median) AS median_least,
+    max(i.median) AS median_most,
+    avg(i.changed) AS changed,
+    any_value(b.median) AS bayes,
+    any_value(b.median_low) AS bayes_low,
+    any_value(b.median_high) AS bayes_high,
+    any_value(b.changed) AS bayes_changed,
+    count(i.median) AS medians,
+    count(*) AS models
+FROM mask_inertia AS i
+JOIN artifact AS e ON e.artifact = i.artifact AND e.is_current
+JOIN current_model AS m ON m.model = i.model
+JOIN mask_inertia AS b ON b.artifact = i.artifact AND b.model = 'bayes'
+GROUP BY ALL;
+COMMENT ON VIEW mask_inertia_by_class IS 'Letters that members of a class need to change their mask after a splice, beside Bayes. Grain: label, before.';
+COMMENT ON COLUMN mask_inertia_by_class.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN mask_inertia_by_class.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN mask_inertia_by_class.size IS 'Name of the size';
+COMMENT ON COLUMN mask_inertia_by_class.variant IS 'Name of the variant';
+COMMENT ON COLUMN mask_inertia_by_class.before IS 'Letters of the first mask';
+COMMENT ON COLUMN mask_inertia_by_class.median IS 'Letters after the splice until the second mask outweighs the first: the mean over members of their medians, those left out whose median lies beyond the document';
+COMMENT ON COLUMN mask_inertia_by_class.median_least IS 'The least median of a member';
+COMMENT ON COLUMN mask_inertia_by_class.median_most IS 'The largest median of a member';
+COMMENT ON COLUMN mask_inertia_by_class.changed IS 'Share of documents in which it does, mean over members';
+COMMENT ON COLUMN mask_inertia_by_class.bayes IS 'The median of the exact posterior';
+COMMENT ON COLUMN mask_inertia_by_class.bayes_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN mask_inertia_by_class.bayes_high IS 'Upper end of its interval';
+COMMENT ON COLUMN mask_inertia_by_class.bayes_changed IS 'Share of documents in which the exact posterior changes';
+COMMENT ON COLUMN mask_inertia_by_class.medians IS 'Members whose median is known';
+COMMENT ON COLUMN mask_inertia_by_class.models IS 'Members';
+
+CREATE VIEW masks_or_machinery AS
+SELECT
+    a.label,
+    a.corpus,
+    a.size,
+    a.variant,
+    p.letters,
+    avg(p.kl) AS kl,
+    avg(p.mask) AS mask,
+    avg(p.machinery) AS machinery,
+    avg(p.mask) / nullif(avg(p.kl), 0) AS share,
+    count(*) AS pairs,
+    -- Every two members are a pair, and the first one is never the second of one.
+    count(DISTINCT p.model_b) + 1 AS models
+FROM mask_pair AS p
+JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
+JOIN current_model AS a ON a.model = p.model_a
+GROUP BY ALL;
+COMMENT ON VIEW masks_or_machinery IS 'The divergence of members of a class by length of prompt: how they weigh the masks, and the rest. Grain: label, letters.';
+COMMENT ON COLUMN masks_or_machinery.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN masks_or_machinery.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN masks_or_machinery.size IS 'Name of the size';
+COMMENT ON COLUMN masks_or_machinery.variant IS 'Name of the variant';
+COMMENT ON COLUMN masks_or_machinery.letters IS 'Letters of the prompt';
+COMMENT ON COLUMN masks_or_machinery.kl IS 'KL between the laws of the next three letters, both directions averaged, mean over pairs, nats';
+COMMENT ON COLUMN masks_or_machinery.mask IS 'Of it: KL between the mixtures that explain them best';
+COMMENT ON COLUMN masks_or_machinery.machinery IS 'The rest of it; may be negative';
+COMMENT ON COLUMN masks_or_machinery.share IS 'mask / kl';
+COMMENT ON COLUMN masks_or_machinery.pairs IS 'Pairs of members';
+COMMENT ON COLUMN masks_or_machinery.models IS 'Members';
+
+CREATE VIEW mask_calibration AS
+SELECT
+    m.label,
+    m.corpus,
+    m.size,
+    m.variant,
+    f.letters,
+    avg(f.sharpening) AS sharpening,
+    min(f.sharpening) AS sharpening_least,
+    max(f.sharpening) AS sharpening_most,
+    avg(f.from_bayes) AS from_bayes,
+    avg(f.residual) AS residual,
+    avg(f.excess) AS excess,
+    avg(f.entropy) AS entropy,
+    any_value(f.posterior_entropy) AS posterior_entropy,
+    count(*) AS models
+FROM mask_fit AS f
+JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
+JOIN current_model AS m ON m.model = f.model
+WHERE f.kind = 'plain'
+GROUP BY ALL;
+COMMENT ON VIEW mask_calibration IS 'How members of a class weigh the masks beside Bayes, by length of prompt: means over members. Grain: label, letters.';
+COMMENT ON COLUMN mask_calibration.label IS 'Label of the class, corpus/size/variant';
+COMMENT ON COLUMN mask_calibration.corpus IS 'Name of the corpus';
+COMMENT ON COLUMN mask_calibration.size IS 'Name of the size';
+COMMENT ON COLUMN mask_calibration.variant IS 'Name of the variant';
+COMMENT ON COLUMN mask_calibration.letters IS 'Letters of the prompt';
+COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of weights on those of Bayes: 1 is calibrated, above 1 sharper than Bayes; what is below 0.01 counts as 0.01 in both';
+COMMENT ON COLUMN mask_calibration.sharpening_least IS 'The least slope of a member';
+COMMENT ON COLUMN mask_calibration.sharpening_most IS 'The largest slope of a member';
+COMMENT ON COLUMN mask_calibration.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats';
+COMMENT ON COLUMN mask_calibration.residual IS 'KL from a member''s law of three letters to the mixture, nats: what no mask explains';
+COMMENT ON COLUMN mask_calibration.excess IS 'KL from the exact law of three letters to a member''s, nats';
+COMMENT ON COLUMN mask_calibration.entropy IS 'Entropy of the weights, nats';
+COMMENT ON COLUMN mask_calibration.posterior_entropy IS 'Exact entropy of the masks given the prompt, nats';
+COMMENT ON COLUMN mask_calibration.models IS 'Members';

@@ -1,0 +1,21 @@
+-- What an answer misses of the truth by the number of pairs it asks for, and without binding
+SELECT
+    d.corpus,
+    d.process,
+    d.size,
+    d.baseline,
+    d.variant,
+    try_cast(d.level AS INTEGER) AS pairs,
+    d.baseline_nats,
+    d.variant_nats,
+    d.variant_low,
+    d.variant_high,
+    d.ceiling,
+    d.models,
+    d.documents,
+    c.parameters
+FROM myopia_by_demand AS d
+LEFT JOIN model_class AS c
+    ON c.corpus = d.corpus AND c.size = d.size AND c.variant = d.variant AND c.is_current
+WHERE d.stratum = 'answers by W'
+ORDER BY d.corpus, c.parameters, d.size, d.baseline, d.variant, pairs;

@@ -1,0 +1,18 @@
+-- What a capability costs, and how many members of a set lack it
+SELECT
+    corpus,
+    size,
+    variant,
+    share,
+    eps,
+    cheapest,
+    members,
+    tried,
+    capability,
+    price,
+    may_drop,
+    dropped,
+    mean_kept
+FROM capability_sets
+WHERE eps IS NOT NULL
+ORDER BY corpus, size, variant, price, capability, share;

@@ -1,0 +1,26 @@
+-- The law over seeds of which rule a class follows
+SELECT
+    corpus,
+    size,
+    variant,
+    eps,
+    question,
+    rule,
+    mean,
+    mean_low,
+    mean_high,
+    sd,
+    lowest,
+    highest,
+    above_half,
+    sign_p,
+    from_init,
+    from_order,
+    from_both,
+    agreement,
+    agreement_expected,
+    members,
+    inits,
+    questions
+FROM rule_choice_over_seeds
+ORDER BY question DESC, eps, corpus, size, variant;

@@ -1,0 +1,20 @@
+-- How far members of a class are apart by the length of the prompt, and what it leaves open
+SELECT
+    s.corpus,
+    s.size,
+    s.variant,
+    s.position,
+    s.kl,
+    s.kl_low AS low,
+    s.kl_high AS high,
+    s.floor,
+    s.entropy,
+    s.posterior_entropy,
+    s.models,
+    s.documents,
+    c.parameters
+FROM sharpening AS s
+LEFT JOIN model_class AS c
+    ON c.corpus = s.corpus AND c.size = s.size AND c.variant = s.variant AND c.is_current
+WHERE s.corpus IN (SELECT corpus FROM sharpening WHERE posterior_entropy IS NOT NULL)
+ORDER BY s.corpus, c.parameters, s.size, s.variant, s.position;

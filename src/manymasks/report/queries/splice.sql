@@ -1,0 +1,51 @@
+-- The weight of the second mask by letters after a splice: members of a class, and Bayes
+-- Sums have an order, so that their last digits are the same every time.
+WITH document AS (
+    SELECT
+        m.corpus,
+        m.size,
+        m.variant,
+        any_value(m.parameters) AS parameters,
+        w.letters - i.before AS letters,
+        w.document,
+        avg(w.weight ORDER BY w.weight) AS weight,
+        avg(w.posterior ORDER BY w.posterior) AS posterior,
+        count(w.weight) AS models
+    FROM mask_weights AS w
+    JOIN artifact AS e ON e.artifact = w.artifact AND e.is_current
+    JOIN current_model AS m ON m.model = w.model
+    JOIN mask_inertia AS i ON i.artifact = w.artifact AND i.model = w.model
+    WHERE w.kind = 'spliced' AND w.speaks
+    GROUP BY m.corpus, m.size, m.variant, w.letters - i.before, w.document
+),
+found AS (
+    SELECT
+        corpus,
+        size,
+        variant,
+        any_value(parameters) AS parameters,
+        letters,
+        avg(weight ORDER BY weight) AS weight,
+        -- Student's t at 97.5%, for many documents.
+        (1.96 + 2.37 / nullif(count(weight) - 1, 0))
+            * stddev_samp(weight ORDER BY weight) / sqrt(count(weight)) AS half,
+        avg(posterior ORDER BY posterior) AS posterior,
+        max(models) AS models,
+        count(*) AS documents
+    FROM document
+    GROUP BY corpus, size, variant, letters
+)
+SELECT
+    corpus,
+    size,
+    variant,
+    letters,
+    weight,
+    weight - half AS low,
+    weight + half AS high,
+    posterior,
+    models,
+    documents,
+    parameters
+FROM found
+ORDER BY corpus, parameters, size, variant, letters;

@@ -1,0 +1,25 @@
+-- How far a prediction follows a donor that a part of the past was taken from, by layer
+SELECT
+    s.corpus,
+    s.size,
+    s.variant,
+    s.site,
+    s.layer,
+    s.letters,
+    -- The last digits of a mean may differ from one time to the next.
+    round(s.followed, 9) AS followed,
+    s.lowest,
+    s.highest,
+    s.members AS models,
+    d.documents,
+    c.parameters
+FROM swap_by_layer AS s
+LEFT JOIN model_class AS c ON c.label = s.label AND c.is_current
+LEFT JOIN (
+    SELECT m.label, max(w.documents) AS documents
+    FROM mask_swap AS w
+    JOIN artifact AS e ON e.artifact = w.artifact AND e.is_current
+    JOIN current_model AS m ON m.model = w.model
+    GROUP BY m.label
+) AS d ON d.label = s.label
+ORDER BY s.corpus, s.site DESC, c.parameters, s.size, s.variant, s.letters, s.layer;

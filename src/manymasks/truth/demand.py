@@ -1,0 +1,107 @@
+"""What a variant misses of the truth beside its baseline, by what is asked of a position.
+
+The excess loss of a myopic member says what it could have said and did not. Where a process knows
+a predictor that does all but bind two tokens before it is asked to, its excess is a ceiling: who
+never binds pays at least that.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from manymasks.config.analyses import Contrast, Statistics
+from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.statistics.documents import document_weights, ratio
+from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.paired import mean_over_seeds, paired_mean
+from manymasks.truth.excess import counts, document_sums, groups
+
+CEILING = "no-binding"
+"""The capability whose price is the ceiling."""
+
+
+def demand_rows(
+    kl: Floats,
+    strata: Mapping[str, Ints],
+    levels: Mapping[str, tuple[str, ...]],
+    members: Sequence[Member],
+    contrasts: Sequence[Contrast],
+    prices: Sequence[Mapping[str, Any]],
+    statistics: Statistics,
+) -> list[dict[str, Any]]:
+    """Rows of demand_gap: over all tokens that count and by each stratum, for each size.
+
+    Members are paired within a size by both seeds; a size whose arms share none has no rows, nor
+    has a level without tokens. Intervals join the error over models, t with one degree less than
+    their pairs, with the bootstrap over documents, whose resamples are the same for all rows. That
+    of the variant's excess is cut at 0, the least possible value.
+
+    Args:
+        kl: (members, documents, length) nats, NaN where the truth is.
+        strata, levels: as in `Process`.
+        prices: rows of `price_rows`, for the ceiling.
+
+    Raises:
+        ValueError: for members of several corpora.
+    """
+    if not contrasts:
+        return []
+    corpus = one_corpus(members)
+    counted = counts(strata) & ~np.isnan(kl).any(0)
+    sums = {
+        place: document_sums(kl, of)
+        for place, of in groups(counted, strata, levels).items()
+        if of.any()
+    }
+    ceilings = {
+        (row["stratum"], row["level"]): row["nats"]
+        for row in prices
+        if row["capability"] == CEILING
+    }
+    weights = document_weights(kl.shape[1], statistics.resamples, statistics.seed)
+    rows = []
+    for contrast in contrasts:
+        for size in dict.fromkeys(member.size for member in members):
+            baseline, variant = paired_by_seeds(
+                members,
+                of_arm(members, size, contrast.baseline),
+                of_arm(members, size, contrast.variant),
+            )
+            if not baseline.size:
+                continue
+            for (stratum, level), (nats, tokens) in sums.items():
+                gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
+                own = _mean(nats[variant], tokens, weights, statistics)
+                rows.append(
+                    {
+                        "corpus": corpus,
+                        "size": size,
+                        "baseline": contrast.baseline,
+                        "variant": contrast.variant,
+                        "stratum": stratum,
+                        "level": level,
+                        "baseline_nats": finite(float(ratio(nats[baseline], tokens).mean())),
+                        "variant_nats": finite(own.estimate),
+                        "variant_low": finite(float(np.maximum(own.low, 0.0))),
+                        "variant_high": finite(own.high),
+                        "gap": finite(gap.estimate),
+                        "gap_low": finite(gap.low),
+                        "gap_high": finite(gap.high),
+                        "ceiling": ceilings.get((stratum, level)),
+                        "models": int(baseline.size),
+                        "documents": int((tokens > 0).sum()),
+                    }
+                )
+    return rows
+
+
+def _mean(nats: Floats, tokens: Floats, weights: Floats, statistics: Statistics) -> Interval:
+    """Mean over models of nats (models, documents) per token, tokens (documents,).
+
+    Of a single document with such tokens no resample could differ: then it has no interval.
+    """
+    if int((tokens > 0).sum()) < 2:
+        return paired_mean(ratio(nats, tokens), float("nan"), statistics.confidence)
+    return mean_over_seeds(nats, tokens, weights, statistics.confidence)

@@ -1,0 +1,186 @@
+"""Sets of members as good as a price allows, and what of each capability a member has.
+
+A threshold in nats says little by itself. As a share of what the cheapest capability costs it says
+which capabilities a member may lack and still be in the set: those whose price it does not exceed.
+Which of them a member does have is asked of its laws, one by one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from manymasks.config.analyses import Statistics
+from manymasks.corpora.processes.machine import Floats
+from manymasks.statistics.documents import (
+    document_weights,
+    percentile_interval,
+    ratio,
+    ratio_resamples,
+)
+from manymasks.statistics.intervals import finite
+from manymasks.statistics.members import Member, classes, one_corpus
+from manymasks.truth.excess import ROUNDING, Bools
+
+Rows = list[dict[str, Any]]
+
+
+def cheapest(prices: Iterable[Mapping[str, Any]]) -> tuple[str, float] | None:
+    """The capability with the lowest price over all tokens, and that price in nats per token.
+
+    Capabilities that are worth nothing, up to rounding, are left out, and so are those whose
+    price is not finite. None where no other is left.
+
+    Args:
+        prices: rows of `price_rows`.
+    """
+    found = [
+        (row["nats"], row["capability"])
+        for row in prices
+        if row["stratum"] == "all" and row["nats"] is not None and row["nats"] > ROUNDING
+    ]
+    if not found:
+        return None
+    price, capability = min(found)
+    return capability, price
+
+
+def priced_rows(
+    select: tuple[Floats, Floats],
+    measure: tuple[Floats, Floats],
+    members: Sequence[Member],
+    prices: Iterable[Mapping[str, Any]],
+    shares: Iterable[float],
+    statistics: Statistics,
+) -> dict[str, Rows]:
+    """Rows of priced_set and priced_member, for every class and share; none without a price.
+
+    The price is the mean over all tokens that count, as the excess loss is: where capabilities
+    matter to some tokens only, both are small for the same reason. The select split decides. The
+    probability is the share of its document resamples in which a member is in the set: the
+    threshold is the same in all of them.
+
+    Args:
+        select, measure: sums of the excess loss over the tokens of each document (members,
+            documents) in nats, and those tokens (documents,).
+        prices: rows of `price_rows`.
+        shares: thresholds as shares of the price of the cheapest capability.
+
+    Raises:
+        ValueError: for members of several corpora.
+    """
+    tables: dict[str, Rows] = {"priced_set": [], "priced_member": []}
+    least = cheapest(prices)
+    if least is None or not members:
+        return tables
+    corpus = one_corpus(members)
+    capability, price = least
+    weights = document_weights(len(select[1]), statistics.resamples, statistics.seed)
+    decides, shown = ratio(*select), ratio(*measure)
+    resamples = ratio_resamples(*select, weights)
+    for share in sorted(set(shares)):
+        eps = share * price
+        inside = decides <= eps
+        chances = _share_within(resamples, eps)
+        for pool in classes(members).values():
+            first = members[pool[0]]
+            tables["priced_set"].append(
+                {
+                    "corpus": corpus,
+                    "size": first.size,
+                    "variant": first.variant,
+                    "share": share,
+                    "eps": eps,
+                    "cheapest": capability,
+                    "members": int(inside[pool].sum()),
+                    "tried": len(pool),
+                }
+            )
+        tables["priced_member"] += [
+            {
+                "model": member.model,
+                "share": share,
+                "eps": eps,
+                "select_nats": finite(float(decides[i])),
+                "measure_nats": finite(float(shown[i])),
+                "is_member": bool(inside[i]),
+                "probability": finite(float(chances[i])),
+            }
+            for i, member in enumerate(members)
+        ]
+    return tables
+
+
+def _share_within(resamples: Floats, eps: float) -> Floats:
+    """Share of resamples (members, B) that are at most eps, (members,); NaN where none is known."""
+    known = np.isfinite(resamples)
+    total = known.sum(1)
+    return np.where(total, (known & (resamples <= eps)).sum(1) / np.maximum(total, 1), np.nan)
+
+
+def kept_rows(
+    laws: Floats,
+    ablated: Mapping[str, Floats],
+    logs: npt.NDArray[np.float32],
+    counted: Bools,
+    members: Sequence[Member],
+    statistics: Statistics,
+) -> Rows:
+    """Rows of capability_kept: how much of each capability each member has.
+
+    Args:
+        laws: (documents, length, vocabulary) of the truth.
+        ablated: by capability as many, of the truth without it.
+        logs: (members, documents, length, vocabulary) log-probabilities.
+        counted: (documents, length), the tokens that count.
+    """
+    weights = document_weights(len(laws), statistics.resamples, statistics.seed)
+    rows = []
+    for capability, without in ablated.items():
+        differs = counted & (np.abs(laws - without).max(-1) > ROUNDING)
+        documents = int(differs.any(1).sum())
+        for member, log_probs in zip(members, logs, strict=True):
+            sums = kept_sums(laws, without, np.exp(log_probs, dtype=np.float64), differs)
+            low = high = None
+            if documents > 1:
+                ends = percentile_interval(ratio_resamples(*sums, weights), statistics.confidence)
+                low, high = (finite(float(end)) for end in ends)
+            rows.append(
+                {
+                    "model": member.model,
+                    "capability": capability,
+                    "kept": finite(float(ratio(*sums))),
+                    "kept_low": low,
+                    "kept_high": high,
+                    "tokens": int(differs.sum()),
+                    "documents": documents,
+                }
+            )
+    return rows
+
+
+def kept_sums(truth: Floats, without: Floats, member: Floats, of: Bools) -> tuple[Floats, Floats]:
+    """By document, (documents,), the two sums whose ratio is how much a member has.
+
+    With p the truth, a the truth without the capability and q the member, they are the sums over
+    the tokens `of` and over the vocabulary of (p - a)(q - a) / (p + a) and of (p - a)^2 / (p + a).
+    The ratio is the weighted least-squares share of p in a mixture of p and a that is to be q: 1
+    for p, 0 for a, and what lies across the line from a to p adds nothing.
+
+    Probabilities are compared and not their logarithms. Where the truth is certain, as of every
+    answer of `tally` and `recall`, the logarithm of the one token that can be said does not vary,
+    and a slope of log-probabilities under the truth is 0 / 0. The weights make the sums bounded,
+    and no entry has to be skipped or clipped where one law is 0 and the other is not. Where p and
+    a are close, the second sum is the KL between them and the ratio the slope of log-probabilities,
+    both but for terms of higher order.
+
+    Args:
+        truth, without, member: (documents, length, vocabulary) probabilities.
+        of: (documents, length).
+    """
+    gap, total = truth - without, truth + without
+    # Where neither law has anything, the gap is 0 too.
+    weighed = np.where(of[..., None], gap / np.where(total > 0, total, 1.0), 0.0)
+    shown = np.where(of[..., None], member - without, 0.0)
+    return (weighed * shown).sum((1, 2)), (weighed * np.where(of[..., None], gap, 0.0)).sum((1, 2))

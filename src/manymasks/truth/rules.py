@@ -1,0 +1,241 @@
+"""Rule choice: which of two rules a member follows where they name different answers (`fork`).
+
+Two rules agree on all training text, so the loss says nothing of which one was learned. It shows
+where they part: at a question whose two answers differ. There a member gives a share of its
+probability to each. Its preference is what the rule gets of what both get, in the mean over
+questions.
+
+For `twin` there is a null. Red and blue may be swapped, and neither the law of documents nor that
+of the initial weights changes. So over draws of weights and documents the law of a preference for
+red is symmetric about 1/2, whatever the network and its training. For `before` there is none.
+Members of a study share their documents, which the null would draw anew for each. How much this
+matters shows where several corpora differ in their seed alone.
+
+Arrays come in, rows of tables go out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.special import expit
+
+from manymasks.config.analyses import Statistics
+from manymasks.corpora.processes import fork
+from manymasks.corpora.processes.machine import ENDED, Floats, Ints
+from manymasks.statistics.documents import (
+    document_weights,
+    percentile_interval,
+    ratio_resamples,
+    standard_error,
+)
+from manymasks.statistics.intervals import finite
+from manymasks.statistics.models import pair_mean
+from manymasks.statistics.paired import paired_mean
+from manymasks.statistics.proportions import wilson
+
+Seeds = tuple[int, int]
+"""Of a member: initial weights, data order."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions of one kind, the same for all members."""
+
+    question: str
+    mark: str
+    """The token that asks."""
+    rule: str
+    """The rule whose share is given."""
+    other: str
+    tokens: Ints
+    """(questions, longest): prompts, EOS after them."""
+    lengths: Ints
+    """(questions,) in tokens; the law after them is the answer's."""
+    answers: Ints
+    """(questions, 2): the token that the rule names, and the other rule's."""
+    is_first: npt.NDArray[np.bool_]
+    """(questions,): whether the word that the rule goes by comes first."""
+
+
+def asked(questions: int, seed: int) -> tuple[Asked, Asked]:
+    """`twin` and `before`, as many questions of each."""
+    twin = fork.twin_conflicts(questions, np.random.default_rng([seed, 0]))
+    before = fork.before_questions(questions, np.random.default_rng([seed, 1]))
+    return _asked("twin", "?t", twin, 0), _asked("before", "?h", before, 1)
+
+
+def _asked(question: str, mark: str, found: fork.Questions, rule: int) -> Asked:
+    order = [rule, 1 - rule]
+    return Asked(
+        question=question,
+        mark=mark,
+        rule=found.rules[rule],
+        other=found.rules[1 - rule],
+        # A causal model does not see what comes after the place it is read at.
+        tokens=np.where(found.tokens == ENDED, fork.PLACE["EOS"], found.tokens),
+        lengths=found.lengths,
+        answers=found.answers[:, order],
+        is_first=found.first == rule,
+    )
+
+
+def told(tokens: Ints, mark: str) -> tuple[Ints, Ints]:
+    """Where documents (documents, length) answer a question: documents and places of answers."""
+    is_answer = (tokens[:, 1:] >= fork.FIRST["A"]) & (tokens[:, :-1] == fork.PLACE[mark])
+    rows, places = np.nonzero(is_answer)
+    return rows, places + 1
+
+
+def preferences(log_probs: Floats) -> Floats:
+    """p(rule) / (p(rule) + p(other)) of each question, (questions,).
+
+    Args:
+        log_probs: (questions, 2), of the rule's answer and of the other's.
+    """
+    return np.asarray(expit(log_probs[:, 0] - log_probs[:, 1]))
+
+
+def choice_row(
+    of: Asked, log_probs: Floats, right: Floats, statistics: Statistics
+) -> dict[str, Any]:
+    """What one member answers.
+
+    The interval of the preference is a bootstrap over questions, that of the share Wilson's. An
+    exact tie counts for the other rule in the share.
+
+    Args:
+        log_probs: (questions, 2), of the rule's answer and of the other's.
+        right: the probabilities of right answers to questions that training told; may be none.
+    """
+    soft = preferences(log_probs)
+    count = len(soft)
+    weights = document_weights(count, statistics.resamples, statistics.seed)
+    resamples = ratio_resamples(soft, np.ones(count), weights)
+    low, high = percentile_interval(resamples, statistics.confidence)
+    chosen = int((soft > 0.5).sum())
+    share_low, share_high = wilson(chosen, count, statistics.confidence)
+    first, second = soft[of.is_first], soft[~of.is_first]
+    both = bool(len(first) and len(second))
+    return {
+        "question": of.question,
+        "rule": of.rule,
+        "other": of.other,
+        "preference": float(soft.mean()),
+        "preference_low": finite(float(low)),
+        "preference_high": finite(float(high)),
+        "share": chosen / count,
+        "share_low": finite(share_low),
+        "share_high": finite(share_high),
+        "mass": float(np.exp(log_probs).sum(1).mean()),
+        "order_effect": float(first.mean() - second.mean()) if both else None,
+        "answered": float(right.mean()) if len(right) else None,
+        "questions": count,
+    }
+
+
+# ------------------------------------------------------------------------------- over seeds
+
+
+def spread_row(
+    of: Asked, seeds: Sequence[Seeds], soft: Floats, statistics: Statistics
+) -> dict[str, Any]:
+    """The law of the preference over the members of a class.
+
+    The interval of the mean is over members and questions, cut at 0 and 1. The sign test has the
+    seeds of initial weights as its units, each with its mean over data orders: members that share
+    their initial weights are alike, and the symmetry is one of initial weights.
+
+    Args:
+        seeds: of each member.
+        soft: (members, questions), the `preferences` of each.
+    """
+    each = soft.mean(1)
+    members, questions = soft.shape
+    weights = document_weights(questions, statistics.resamples, statistics.seed)
+    resamples = ratio_resamples(soft.mean(0), np.ones(questions), weights)
+    mean = paired_mean(each, standard_error(resamples), statistics.confidence)
+    inits = np.array([init for init, _ in seeds])
+    of_init = np.array([each[inits == init].mean() for init in np.unique(inits)])
+    parts = components(crossed(seeds, each))
+    picks = (soft > 0.5).astype(np.float64)
+    share = picks.mean(1)
+    return {
+        "question": of.question,
+        "rule": of.rule,
+        "mean": float(each.mean()),
+        "mean_low": finite(max(mean.low, 0.0)),
+        "mean_high": finite(min(mean.high, 1.0)),
+        "sd": float(each.std(ddof=1)) if members > 1 else None,
+        "lowest": float(each.min()),
+        "highest": float(each.max()),
+        "above_half": int((each > 0.5).sum()),
+        "sign_p": sign_p(of_init),
+        "from_init": parts and parts[0],
+        "from_order": parts and parts[1],
+        "from_both": parts and parts[2],
+        "agreement": finite(pair_mean(together(picks)).estimate),
+        "agreement_expected": finite(pair_mean(together(share[:, None])).estimate),
+        "members": members,
+        "inits": len(of_init),
+        "questions": questions,
+    }
+
+
+def together(shares: Floats) -> Floats:
+    """How often two members give the same of two answers, (members, members).
+
+    Args:
+        shares: (members, questions), of the first answer. Where they are 0 or 1 this is the share
+            of questions with equal answers. Where a member has but one share for all questions it
+            is what can be expected if its answers are independent given that share.
+    """
+    same = shares @ shares.T + (1 - shares) @ (1 - shares).T
+    return np.asarray(same / shares.shape[1])
+
+
+def sign_p(values: Floats) -> float | None:
+    """Two-sided exact sign test of values (n,) against 1/2; None where none differs from it."""
+    above, below = int((values > 0.5).sum()), int((values < 0.5).sum())
+    if not above + below:
+        return None
+    return float(stats.binomtest(above, above + below).pvalue)
+
+
+def crossed(seeds: Sequence[Seeds], values: Floats) -> Floats | None:
+    """Values by both seeds, (inits, orders); None where a member of the table is missing."""
+    by_seeds = dict(zip(seeds, values, strict=True))
+    inits, orders = (sorted(set(each)) for each in zip(*seeds, strict=True))
+    if len(by_seeds) < len(inits) * len(orders):
+        return None
+    return np.array([[by_seeds[init, order] for order in orders] for init in inits])
+
+
+def components(table: Floats | None) -> tuple[float, float, float] | None:
+    """Shares of the variance that go with rows, with columns, and with both together.
+
+    From the mean squares of a two-way table without repetition, put equal to what they are
+    expected to be (Searle, Casella and McCulloch 1992, Variance Components, chapter 4). A negative
+    component is put at 0. What both do together cannot be told from chance.
+
+    Args:
+        table: (rows, columns); None, fewer than 2 of either, or no variance at all give None.
+    """
+    if table is None or min(table.shape) < 2:
+        return None
+    rows, columns = table.shape
+    by_row, by_column = table.mean(1) - table.mean(), table.mean(0) - table.mean()
+    left = table - table.mean() - by_row[:, None] - by_column
+    both = (left**2).sum() / ((rows - 1) * (columns - 1))
+    # The mean square of rows has the columns' number of times their variance, and that of both.
+    of_rows = columns * (by_row**2).sum() / (rows - 1)
+    of_columns = rows * (by_column**2).sum() / (columns - 1)
+    found = [max(0.0, (of_rows - both) / columns), max(0.0, (of_columns - both) / rows), both]
+    total = float(sum(found))
+    if not total:
+        return None
+    init, order, rest = (float(each / total) for each in found)
+    return init, order, rest

@@ -1,0 +1,118 @@
+"""How far the members of a class are apart, by the length of the prompt.
+
+A longer prompt leaves less open who speaks. Whether members come to agree as it does is seen
+beside the exact entropy of that posterior, which is in `process_truth`.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from manymasks.config.analyses import Statistics
+from manymasks.corpora.processes.machine import Floats, entropy
+from manymasks.statistics.documents import document_weights, ratio_resamples, standard_error
+from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.models import pair_mean
+from manymasks.truth.excess import Bools
+
+Logs = npt.NDArray[np.float32]
+
+
+def spread_rows(
+    logs: Logs, again: Logs, counted: Bools, statistics: Statistics
+) -> list[dict[str, Any]]:
+    """Rows of position_spread of one class, for every position at which a document counts.
+
+    The interval of the KL joins the jackknife over members with the bootstrap over documents, and
+    is cut at 0. It needs three members and two documents; the means need two members.
+
+    Args:
+        logs: (members, documents, length, vocabulary) log-probabilities of each token given those
+            before it.
+        again: the same of the first documents, computed once more in other batches.
+        counted: (documents, length), the tokens that count.
+    """
+    weights = document_weights(logs.shape[1], statistics.resamples, statistics.seed)
+    rows = []
+    for t in range(logs.shape[2]):
+        of = counted[:, t]
+        if not of.any():
+            continue
+        law = normalised(logs[:, of, t])
+        by_document = divergences_of_pairs(law)
+        distances = by_document.mean(0)
+        mean = pair_mean((distances + distances.T) / 2)
+        # Every document has one such token or none, so the mean is a ratio of sums too.
+        own = np.zeros(len(of))
+        own[of] = by_document.sum((1, 2)) / max(len(law) * (len(law) - 1), 1)
+        resamples = ratio_resamples(own, of.astype(np.float64), weights)
+        error = standard_error(resamples) if of.sum() > 1 else float("nan")
+        kl = joined(
+            mean.estimate, mean.standard_error, error, mean.degrees, statistics.confidence, 0.0
+        )
+        rows.append(
+            {
+                "position": t,
+                "kl": finite(kl.estimate),
+                "kl_low": finite(kl.low),
+                "kl_high": finite(kl.high),
+                "js": finite(jensen_shannon(law)),
+                "floor": finite(_floor(logs, again, of, t)),
+                "models": len(law),
+                "documents": int(of.sum()),
+            }
+        )
+    return rows
+
+
+def normalised(logs: Logs) -> Floats:
+    """Log-probabilities (..., vocabulary) in double precision, whose laws add up to 1.
+
+    In single precision they do so but for 1e-7, which would be all that a small KL consists of.
+    """
+    exact = logs.astype(np.float64)
+    return np.asarray(exact - np.log(np.exp(exact).sum(-1, keepdims=True)))
+
+
+def divergences_of_pairs(law: Floats) -> Floats:
+    """KL of every ordered pair, (documents, members, members), the diagonal 0, in nats.
+
+    Args:
+        law: (members, documents, vocabulary) log-probabilities.
+    """
+    by_document = law.transpose(1, 0, 2)
+    cross = np.exp(by_document) @ by_document.mT
+    own = np.diagonal(cross, axis1=1, axis2=2)
+    # What is below 0 is so by rounding only.
+    return np.maximum(own[:, :, None] - cross, 0.0)
+
+
+def jensen_shannon(law: Floats) -> float:
+    """Mean over pairs and documents of the Jensen-Shannon divergence (Lin 1991), in nats.
+
+    NaN with fewer than two members.
+
+    Args:
+        law: (members, documents, vocabulary) log-probabilities.
+    """
+    members = len(law)
+    if members < 2:
+        return float("nan")
+    probability = np.exp(law)
+    # In pairs, entropies of members occur members - 1 times each.
+    total = -(members - 1) / 2 * entropy(probability).sum(0)
+    for i in range(members - 1):
+        total = total + entropy((probability[i] + probability[i + 1 :]) / 2).sum(0)
+    return float(np.maximum(total.mean() / (members * (members - 1) / 2), 0.0))
+
+
+def _floor(logs: Logs, again: Logs, of: Bools, t: int) -> float:
+    """The largest mean KL of a member to itself in other batches; NaN without documents."""
+    first = of[: again.shape[1]]
+    if not first.any():
+        return float("nan")
+    once = normalised(logs[:, : len(first), t][:, first])
+    other = normalised(again[:, first, t])
+    kl = (np.exp(once) * (once - other)).sum(-1).mean(-1)
+    return float(np.maximum(kl, 0.0).max())

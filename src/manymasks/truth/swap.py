@@ -1,0 +1,189 @@
+"""Mask swaps: whose mask a prediction follows when a part of its past is another document's.
+
+A recipient of one mask and a donor of another are equally long. The last position of the recipient
+is computed with a part of the donor's activations in the place of its own:
+
+- `residual` at a level: the stream of the last position before that block, at the number of blocks
+  after the last one. At 0 it is the last token alone, at the end it is all that is predicted from.
+- `past` at a layer: the keys and values of all earlier positions in it, or in all layers.
+
+A position reads of earlier ones nothing but the normalised inputs of each layer's attention. So
+every swap is a choice, for each layer, of whose earlier inputs are read, and of whose last token
+begins: the donor's stream at a level is what its token and its past in the layers below make.
+
+The law that comes out is held against the two that there were: `followed` is the share a that
+brings (1 - a) recipient + a donor closest to it in KL. All is in nats.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manymasks.config.analyses import Statistics
+from manymasks.corpora.processes import masks
+from manymasks.corpora.processes.machine import Floats, Ints, divergence
+from manymasks.models.transformer import Transformer
+from manymasks.statistics.documents import document_weights, percentile_interval
+from manymasks.statistics.intervals import finite
+
+ALL_LAYERS = -1
+"""In place of a layer where the past of all of them is the donor's."""
+SHARES: Floats = np.sin(np.linspace(0, np.pi / 2, 201)) ** 2
+"""Where the slope of the divergence is known; between them it is taken as a straight line, which
+moves a minimum by less than 1e-4. They are closer at both ends, where the slope bends most."""
+
+
+def pairs(documents: int, letters: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Recipients and donors, (documents, 2 + letters) each, row by row of different masks.
+
+    Each has the premise that makes its own mask likely. The ordered pairs of masks take turns.
+
+    Raises:
+        ValueError: where no letter follows so many, as documents end.
+    """
+    if not 0 < letters < masks.LENGTH - masks.OPENING:
+        raise ValueError(f"no letter follows {letters} letters")
+    several = range(len(masks.MASKS))
+    kinds = np.array([(one, other) for one in several for other in several if one != other])
+    turns = kinds[np.arange(documents) % len(kinds)]
+    return _spoken(turns[:, 0], letters, rng), _spoken(turns[:, 1], letters, rng)
+
+
+def _spoken(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
+    """Documents of masks (documents,), each after its own premise, (documents, 2 + letters)."""
+    whole = masks.masks()
+    found = np.full((len(mask), masks.OPENING + letters), masks.BOS)
+    found[:, 1] = masks.FIRST_PREMISE + mask
+    for each in np.unique(mask):
+        # Premise k is that of mask k.
+        of = (whole.latents["premise"] == each) & (whole.latents["mask"] == each)
+        speaker = dataclasses.replace(whole, start=of / of.sum())
+        rows = np.flatnonzero(mask == each)
+        found[rows, masks.OPENING :] = speaker.draw(len(rows), letters, rng).tokens
+    return found
+
+
+# ------------------------------------------------------------------------------ laws of letters
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """The law of the next letter after a swap, and both without one: (documents, letters) each."""
+
+    site: str
+    layer: int
+    law: Floats
+    recipient: Floats
+    donor: Floats
+
+
+def swapped(
+    own: Transformer, local: Transformer, recipients: Ints, donors: Ints, batch: int
+) -> Iterator[Swapped]:
+    """Every swap of a member, site by site and layer by layer.
+
+    Args:
+        own: the member alone, whose route is none of `local` and `bigram`.
+        local: the same weights with the route `local`, which reads of earlier positions only what
+            it is given.
+        recipients, donors: tokens, (documents, positions) each.
+        batch: pairs in one forward pass.
+    """
+    parts = [
+        _laws(own, local, recipients[begin : begin + batch], donors[begin : begin + batch])
+        for begin in range(0, len(recipients), batch)
+    ]
+    laws = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    recipient, donor = laws.pop(("recipient", 0)), laws.pop(("donor", 0))
+    for (site, layer), law in laws.items():
+        yield Swapped(site, layer, law, recipient, donor)
+
+
+def _laws(
+    own: Transformer, local: Transformer, recipients: Ints, donors: Ints
+) -> dict[tuple[str, int], Floats]:
+    """The laws (pairs, letters) of both documents and of every swap."""
+    device = own.W_E.device
+    to, of = (torch.from_numpy(each).unsqueeze(0).to(device) for each in (recipients, donors))
+    layers = len(own.blocks)
+    with torch.no_grad():
+        theirs, other = own.inputs(to), own.inputs(of)
+        found = {("recipient", 0): _law(local, to, theirs), ("donor", 0): _law(local, of, other)}
+        for level in range(layers + 1):
+            mixed = [*other[:level], *theirs[level:]]
+            found["residual", level] = _law(local, of, mixed)
+        found["past", ALL_LAYERS] = _law(local, to, other)
+        for layer in range(layers):
+            mixed = [*theirs[:layer], other[layer], *theirs[layer + 1 :]]
+            found["past", layer] = _law(local, to, mixed)
+    return found
+
+
+def _law(local: Transformer, tokens: Tensor, past: Sequence[Tensor]) -> Floats:
+    """The law of the next letter, as a share of all letters, (pairs, letters)."""
+    logits = local(tokens, last=1, past=past)[0, :, 0, masks.FIRST_LETTER :]
+    return np.asarray(torch.softmax(logits.double(), -1).cpu().numpy())
+
+
+# ------------------------------------------------------------------------- what is followed
+
+
+def swap_row(found: Swapped, statistics: Statistics) -> dict[str, Any]:
+    """What the predictions after a swap follow, pooled over documents.
+
+    The interval is a bootstrap over documents: each resample has a share of its own. Where no
+    document's donor says anything else than its recipient, there is nothing to follow.
+    """
+    slope = slopes(found)
+    documents = len(slope)
+    row = {"followed": finite(float(share(slope.sum(0)))), "followed_low": None}
+    row["followed_high"] = None
+    if documents > 1:
+        weights = document_weights(documents, statistics.resamples, statistics.seed)
+        low, high = percentile_interval(share(weights @ slope), statistics.confidence)
+        row |= {"followed_low": finite(float(low)), "followed_high": finite(float(high))}
+    return {
+        "site": found.site,
+        "layer": found.layer,
+        **row,
+        "from_recipient": finite(float(divergence(found.law, found.recipient).mean())),
+        "from_donor": finite(float(divergence(found.law, found.donor).mean())),
+        "apart": finite(float(divergence(found.donor, found.recipient).mean())),
+        "documents": documents,
+    }
+
+
+def slopes(found: Swapped) -> Floats:
+    """d/da of KL(law || (1 - a) recipient + a donor) at `SHARES`, (documents, shares).
+
+    It rises with a, as the divergence is convex. A sum over documents is the slope of the sum, so
+    that resamples of documents cost one product of matrices.
+    """
+    apart = (found.donor - found.recipient)[:, None]
+    between = found.recipient[:, None] + SHARES[:, None] * apart
+    each = np.where(apart == 0, 0.0, found.law[:, None] * apart)
+    # A letter ruled out by one of the two has a slope without bound at that one's end.
+    return np.asarray(-(each / np.maximum(between, np.finfo(np.float64).tiny)).sum(-1))
+
+
+def share(slope: Floats) -> Floats:
+    """Where slopes (..., shares) that rise are 0: the best share, (...).
+
+    0 where the divergence rises from the beginning, 1 where it falls to the end, and else on the
+    straight line between the two shares that the sign changes at; NaN where it is level.
+    """
+    flat = slope.reshape(-1, slope.shape[-1])
+    above = np.argmax(flat >= 0, 1)
+    falls = (flat < 0).all(1)
+    rows, below = np.arange(len(flat)), np.maximum(above - 1, 0)
+    low, high = flat[rows, below], flat[rows, above]
+    way = np.divide(-low, high - low, out=np.zeros_like(low), where=high > low)
+    best = SHARES[below] + np.clip(way, 0, 1) * (SHARES[above] - SHARES[below])
+    best = np.where(falls, 1.0, best)
+    best[(flat == 0).all(1)] = np.nan
+    return np.asarray(best.reshape(slope.shape[:-1]))

@@ -1,0 +1,388 @@
+"""Ridge maps against other solvers, and beliefs read where they are known to be and not to be."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from manymasks.config.analyses import Statistics
+from manymasks.config.loading import load_study
+from manymasks.config.training import Size
+from manymasks.corpora.processes import masks
+from manymasks.corpora.processes.registry import process
+from manymasks.errors import UserError
+from manymasks.models.transformer import Transformer, initialise
+from manymasks.plan.nodes import plan_study
+from manymasks.stages.belief import first_of_each_class, streams_of
+from manymasks.stages.description import description_of
+from manymasks.stages.run import run_job
+from manymasks.statistics.members import Member
+from manymasks.store.layout import Layout
+from manymasks.truth.belief import (
+    explained,
+    last_token_rows,
+    last_tokens,
+    pictured,
+    places,
+    point_rows,
+    probe_rows,
+    reading,
+    ridge_map,
+    ridge_of_groups,
+    shuffled,
+)
+
+STATISTICS = Statistics(resamples=200)
+RNG = np.random.default_rng
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+# ------------------------------------------------------------------------------ ridge maps
+
+
+def test_a_ridge_is_least_squares_with_added_rows() -> None:
+    rng = RNG(0)
+    x, y = rng.normal(size=(60, 7)) * np.arange(1, 8) + 5, rng.normal(size=(60, 3)) - 2
+    fitted = ridge_map(x, y, 0.1)
+    penalty = 0.1 * x.var(0).mean() * len(x)
+    centred = np.vstack([x - x.mean(0), np.sqrt(penalty) * np.eye(7)])
+    targets = np.vstack([y - y.mean(0), np.zeros((7, 3))])
+    weights, *_ = np.linalg.lstsq(centred, targets, rcond=None)
+    np.testing.assert_allclose(fitted.weights, weights, rtol=1e-10)
+    expected = (x[:4] - x.mean(0)) @ weights + y.mean(0)
+    np.testing.assert_allclose(fitted(x[:4]), expected, rtol=1e-10)
+
+
+def test_the_unit_of_the_features_does_not_matter() -> None:
+    rng = RNG(1)
+    x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
+    one, other = ridge_map(x, y, 0.3), ridge_map(1e6 * x + 7e6, y, 0.3)
+    np.testing.assert_allclose(one(x), other(1e6 * x + 7e6), rtol=1e-8, atol=1e-10)
+
+
+def test_features_that_never_vary_give_the_mean() -> None:
+    y = RNG(2).normal(size=(20, 3))
+    fitted = ridge_map(np.full((20, 5), 3.0), y, 1e-3)
+    np.testing.assert_allclose(fitted(np.full((2, 5), 3.0)), [y.mean(0)] * 2)
+
+
+def test_a_ridge_of_groups_is_a_ridge_of_one_hot_features() -> None:
+    rng = RNG(3)
+    groups, y = rng.integers(0, 6, 80), rng.normal(size=(80, 2))
+    x = np.eye(6)[groups]
+    for ridge in (1e-3, 0.5):
+        by_group, mean = ridge_of_groups(groups, y, ridge)
+        np.testing.assert_allclose(by_group, ridge_map(x, y, ridge)(np.eye(6)), rtol=1e-9)
+        np.testing.assert_array_equal(mean, y.mean(0))
+    # One group alone tells nothing.
+    by_group, mean = ridge_of_groups(np.zeros(5, dtype=np.int64), y[:5], 0.1)
+    np.testing.assert_allclose(by_group, [mean])
+
+
+# ------------------------------------------------------------------------------- R squared
+
+
+def naive(stream: Any, posterior: Any, ridge: float) -> tuple[float, float]:
+    """R2 and rmse by loops over places."""
+    half = len(stream) // 2
+    rows = {False: [], True: []}
+    for document in range(len(stream)):
+        for place in range(stream.shape[1]):
+            if not np.isnan(posterior[document, place]).any():
+                pair = stream[document, place], posterior[document, place]
+                rows[document >= half].append(pair)
+    x, y = (np.array(each) for each in zip(*rows[False], strict=True))
+    fitted = ridge_map(x, y, ridge)
+    error = spread = count = 0.0
+    for features, truth in rows[True]:
+        error += ((fitted(features[None])[0] - truth) ** 2).sum()
+        spread += ((truth - y.mean(0)) ** 2).sum()
+        count += len(truth)
+    return 1 - error / spread, (error / count) ** 0.5
+
+
+def test_r2_is_that_of_loops() -> None:
+    rng = RNG(4)
+    stream = rng.normal(size=(11, 6, 5))
+    posterior = 0.4 * stream[..., :3] + rng.normal(size=(11, 6, 3))
+    posterior[rng.random((11, 6)) < 0.2] = np.nan
+    found = explained(reading(stream, posterior, 1e-2), STATISTICS)
+    r2, rmse = naive(stream, posterior, 1e-2)
+    assert found["r2"] == pytest.approx(r2, rel=1e-12)
+    assert found["rmse"] == pytest.approx(rmse, rel=1e-12)
+    assert found["r2_low"] < found["r2"] < found["r2_high"]
+    assert found["documents"] == 6
+    assert found["tokens"] == (~np.isnan(posterior[5:, :, 0])).sum()
+
+
+def drawn(name: str, documents: int = 300) -> tuple[Any, Any]:
+    known = process(name)
+    tokens = known.draw(documents, RNG(5))
+    return tokens, known.posteriors(tokens)
+
+
+@pytest.mark.parametrize("name", ["masks", "mess3", "rrxor"])
+def test_a_stream_that_holds_the_belief_gives_one_and_noise_none(name: str) -> None:
+    _, posteriors = drawn(name)
+    rng = RNG(6)
+    for latent, posterior in posteriors.items():
+        shape = *posterior.shape[:2], 24
+        turn = rng.normal(size=(posterior.shape[-1], 24))
+        noise = rng.normal(size=shape)
+        holding = np.nan_to_num(posterior) @ turn + 1e-3 * noise
+        levels = [noise.astype(np.float32), holding.astype(np.float32)]
+        without, with_it = probe_rows(levels, {latent: posterior}, "none", 1e-6, STATISTICS)
+        assert (without["layer"], with_it["layer"]) == (0, 1)
+        assert with_it["r2"] > 0.999
+        assert with_it["rmse"] < 0.01
+        assert abs(without["r2"]) < 0.02
+        # What is read must be of the same document, not just of the same place.
+        other = probe_rows(levels[1:], shuffled({latent: posterior}, 0), "x", 1e-6, STATISTICS)
+        assert other[0]["r2"] < 0.3
+        assert other[0]["control"] == "x"
+
+
+def test_what_never_varies_has_no_r2() -> None:
+    rows = probe_rows([RNG(0).normal(size=(4, 3, 2))], {"x": np.ones((4, 3, 1))}, "", 1, STATISTICS)
+    assert rows[0]["r2"] is rows[0]["r2_low"] is None
+    assert rows[0]["rmse"] == 0
+
+
+def test_a_single_document_of_the_test_has_no_interval() -> None:
+    rng = RNG(7)
+    (found,) = probe_rows(
+        [rng.normal(size=(2, 9, 2))], {"x": rng.random((2, 9, 2))}, "", 0.1, STATISTICS
+    )
+    assert found["documents"] == 1
+    assert found["r2_low"] is found["r2_high"] is None
+    with pytest.raises(ValueError, match="no posterior in the 1 documents"):
+        reading(np.zeros((2, 3, 1)), np.full((2, 3, 1), np.nan), 0.1)
+
+
+def test_intervals_are_over_documents() -> None:
+    rng, covered = RNG(8), []
+    for _ in range(100):
+        # All places of a document share their noise: only documents are independent.
+        x = np.repeat(rng.normal(size=(160, 1, 1)), 20, 1)
+        y = x + np.repeat(rng.normal(size=(160, 1, 1)), 20, 1)
+        found = explained(reading(x, y, 1e-6), STATISTICS)
+        covered.append(found["r2_low"] < 0.5 < found["r2_high"])
+    assert np.mean(covered) > 0.83
+
+
+# --------------------------------------------------------------------------------- controls
+
+
+def test_shuffled_documents_stay_in_their_half_and_latents_together() -> None:
+    one = np.arange(9.0)[:, None, None] * np.ones((9, 4, 2))
+    found = shuffled({"one": one, "two": 10 * one}, 3)
+    np.testing.assert_array_equal(found["two"], 10 * found["one"])
+    order = found["one"][:, 0, 0]
+    assert sorted(order[:4]) == [0, 1, 2, 3]
+    assert sorted(order[4:]) == [4, 5, 6, 7, 8]
+    assert (order != np.arange(9)).any()
+
+
+def test_last_tokens_are_told_apart_by_what_they_are_and_in_which_order() -> None:
+    tokens = RNG(9).integers(0, 3, (20, 12))
+    for count in (1, 3, 20):
+        found = last_tokens(tokens, count)
+        seen: dict[tuple[int, ...], int] = {}
+        for document in range(20):
+            for place in range(12):
+                before = tuple(tokens[document, max(0, place - count + 1) : place + 1])
+                assert seen.setdefault(before, found[document, place]) == found[document, place]
+        assert len(set(seen.values())) == len(seen)
+
+
+def test_last_tokens_read_what_depends_on_them_alone() -> None:
+    tokens = RNG(10).integers(0, 3, (60, 20))
+    # Whether the last two are alike is no sum over them.
+    alike = np.zeros((60, 20, 2))
+    alike[:, 1:, 0] = tokens[:, 1:] == tokens[:, :-1]
+    alike[..., 1] = 1 - alike[..., 0]
+    one, two = (
+        last_token_rows(tokens, {"x": alike}, count, 1e-6, STATISTICS)[0] for count in (1, 2)
+    )
+    assert two["r2"] == pytest.approx(1, abs=1e-6)
+    assert abs(one["r2"]) < 0.2
+    assert (one["layer"], one["control"]) == (0, "last-letters")
+
+
+def test_more_letters_tell_more_of_the_masks() -> None:
+    tokens, posteriors = drawn("masks")
+    one, three = (
+        {
+            row["latent"]: row["r2"]
+            for row in last_token_rows(tokens, posteriors, k, 1e-3, STATISTICS)
+        }
+        for k in (1, 3)
+    )
+    assert one["mask"] < 0.1 < three["mask"] < 0.5
+    assert one["letter_state"] < three["letter_state"] < 0.95
+
+
+def test_combinations_that_the_fit_has_not_seen_give_the_mean() -> None:
+    tokens = np.array([[0, 1], [0, 2]])
+    truth = np.array([[[0.2], [0.6]], [[0.5], [0.5]]])
+    (found,) = last_token_rows(tokens, {"x": truth}, 1, 1e-9, STATISTICS)
+    # 0 has been seen with .2, and 2 never: it is read as the mean of .2 and .6.
+    expected = (((0.2 - 0.5) ** 2 + (0.4 - 0.5) ** 2) / 2) ** 0.5
+    assert found["rmse"] == pytest.approx(expected, rel=1e-6)
+
+
+# ------------------------------------------------------------------------------- the picture
+
+
+def test_points_are_the_truth_and_what_is_read() -> None:
+    _, posteriors = drawn("masks", 60)
+    stream = np.nan_to_num(posteriors["letter_state"])
+    rows = point_rows(stream, 2, posteriors, 50, 1e-9, seed=1)
+    document, place = places(posteriors["letter_state"], 50, seed=1)
+    assert [row["point"] for row in rows] == list(range(50))
+    for i, row in enumerate(rows):
+        truth = posteriors["letter_state"][30 + document[i], place[i]]
+        mask = posteriors["mask"][30 + document[i], place[i]].argmax()
+        assert [row[f"truth_{corner}"] for corner in "abc"] == truth.tolist()
+        assert [row[f"read_{corner}"] for corner in "abc"] == pytest.approx(truth, abs=1e-4)
+        assert row["mask"] == masks.MASKS[mask]
+        assert (row["layer"], row["letters"]) == (2, place[i] - 1)
+    assert min(place) >= 1
+    # The places are those of the seed, whatever is read.
+    other = point_rows(RNG(0).normal(size=stream.shape), 2, posteriors, 50, 1e-9, seed=1)
+    assert [row["truth_a"] for row in other] == [row["truth_a"] for row in rows]
+    assert len(point_rows(stream, 2, posteriors, 10**6, 1e-9, seed=1)) == 30 * 63
+
+
+def test_points_of_a_chain_have_no_mask() -> None:
+    _, posteriors = drawn("mess3", 20)
+    rows = point_rows(np.zeros((20, 64, 2)), 0, posteriors, 5, 1e-3, seed=0)
+    assert {row["mask"] for row in rows} == {"chain"}
+    _, place = places(posteriors["state"], 5, seed=0)
+    assert [row["letters"] for row in rows] == place.tolist()
+
+
+def test_only_what_has_three_values_is_drawn() -> None:
+    assert pictured(drawn("masks", 4)[1]) == "letter_state"
+    assert pictured(drawn("mess3", 4)[1]) == "state"
+    assert pictured(drawn("rrxor", 4)[1]) is None
+    assert point_rows(np.zeros((4, 64, 2)), 0, drawn("rrxor", 4)[1], 5, 1e-3, seed=0) == []
+
+
+# --------------------------------------------------------------------------------- the stage
+
+
+def test_streams_come_in_batches_but_do_not_depend_on_them() -> None:
+    model = Transformer(Size(width=16, layers=2, heads=2), 9, 12)
+    initialise(model, [0])
+    tokens = RNG(11).integers(0, 9, (7, 12))
+    several, whole = (streams_of(model, tokens, batch) for batch in (3, 7))
+    assert [level.shape for level in whole] == [(7, 12, 16)] * 3
+    for one, other in zip(several, whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_the_first_of_each_class_has_the_smallest_seeds() -> None:
+    def member(variant: str, init: int, order: int) -> Member:
+        name = f"{variant}{init}{order}"
+        return Member(name, f"c/s/{variant}", "c", "s", variant, init, order)
+
+    several = [member(*each) for each in (("x", 1, 0), ("x", 0, 1), ("y", 4, 4), ("x", 0, 2))]
+    assert first_of_each_class(several) == {"x01", "y44"}
+
+
+STUDY = """\
+corpora:
+  pydocs: null
+  known: {kind: process, process: PROCESS, documents: DOCUMENTS, measure: MEASURE, select: 0.2}
+sizes: {small: null, base: {width: 8, layers: 1, heads: 1}}
+variants: {causal: {gradient: causal}, myopic: {gradient: myopic}}
+training: {batch: 2, steps: 2, curve_every: 2, curve_windows: 2}
+seeds: {init: [0, 1], order: [0]}
+probes: {held-out: {family: held-out, windows: 2}}
+myopia: {contrasts: []}
+belief: {documents: 20, points: 7, ahead: [1, 2]}
+statistics: {resamples: 100}
+analyses: [belief]
+machine: {device: cpu}
+"""
+
+
+def made(folder: Path, name: str, documents: int, measure: float = 0.5) -> Path:
+    """The folder of tables of a belief stage on members that were hardly trained."""
+    text = STUDY.replace("PROCESS", name).replace("DOCUMENTS", str(documents))
+    text = text.replace("MEASURE", str(measure))
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        plan = plan_study(load_study([folder / "config.yaml"], {}), folder)
+        stages = ("corpus", "process", "tokenizer", "tokens", "training", "belief")
+        for node in plan.nodes:
+            if node.stage in stages:
+                run_job(description_of(node, plan.study.machine), Layout(Path("results")))
+    finally:
+        os.chdir(before)
+    (node,) = (each for each in plan.nodes if each.stage == "belief")
+    return Layout(folder / "results").folder("belief", node.key) / "tables"
+
+
+def table(folder: Path, name: str) -> list[dict[str, Any]]:
+    return list(pq.read_table(folder / f"{name}.parquet").to_pylist())
+
+
+def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
+    folder = made(tmp_path, "masks", 60)
+    probes = table(folder, "belief_probe")
+    models = {row["model"] for row in probes}
+    assert len(models) == 4
+    # 2 levels x 3 latents x (none, untrained, shuffled), and last-letters at one level.
+    assert len(probes) == 4 * 3 * (2 * 3 + 1)
+    grain = {(row["model"], row["layer"], row["latent"], row["control"]) for row in probes}
+    assert len(grain) == len(probes)
+    assert {row["documents"] for row in probes} == {10}
+    # Members that share their initial weights were the same before training.
+    for control, different in (("untrained", 2), ("none", 4), ("last-letters", 1)):
+        several = {
+            tuple(row["r2"] for row in probes if (row["model"], row["control"]) == (model, control))
+            for model in models
+        }
+        assert len(several) == different
+    assert len(table(folder, "speculation")) == 4 * 2 * 2 * 2
+    points = table(folder, "belief_point")
+    assert len(points) == 2 * 7
+    assert {row["layer"] for row in points} == {1}
+    assert len({row["truth_a"] for row in points}) == 7
+    assert not (folder / "speculation_auc.parquet").exists()
+
+
+def test_tally_has_pairs_but_no_posteriors(tmp_path: Path) -> None:
+    folder = made(tmp_path, "tally1", 60)
+    assert not (folder / "belief_probe.parquet").exists()
+    assert not (folder / "belief_point.parquet").exists()
+    found = table(folder, "speculation_auc")
+    assert len(found) == 4 * 2 * 2 * 2
+    # In the control the digit itself says it, and one token later the embedding knows nothing.
+    of_place = {
+        place: [row["auc"] for row in found if (row["layer"], row["place"]) == (0, place)]
+        for place in ("b", "next")
+    }
+    assert min(of_place["b"]) == 1
+    assert max(of_place["next"]) < 0.7
+
+
+def test_too_few_documents_are_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="measure split has 2 documents"):
+        made(tmp_path, "mess3", 40, measure=0.05)

@@ -1,0 +1,426 @@
+"""Rule choice: members whose answers are known, and what is said of them over seeds."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from manymasks.config.analyses import Statistics
+from manymasks.config.study import Machine
+from manymasks.config.training import Size
+from manymasks.corpora.processes import fork
+from manymasks.corpora.processes.machine import ENDED
+from manymasks.corpora.processes.registry import process
+from manymasks.models.transformer import Transformer, initialise
+from manymasks.stages import rules as stage
+from manymasks.store.job import Artifact, Job
+from manymasks.store.layout import Layout
+from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
+from manymasks.training.checkpoint import save_weights
+from manymasks.truth.rules import (
+    Asked,
+    asked,
+    choice_row,
+    components,
+    crossed,
+    preferences,
+    sign_p,
+    spread_row,
+    together,
+    told,
+)
+
+STATISTICS = Statistics(resamples=200)
+Row = dict[str, Any]
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def answering(of: Asked, probability: Array) -> Row:
+    """The row of a member that gives the rule's answer these probabilities, and the other rest."""
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(np.stack([probability, 1 - probability], 1))
+    return choice_row(of, log_probs, np.zeros(0), STATISTICS)
+
+
+# ------------------------------------------------------------------------------- questions
+
+
+def test_questions_are_those_of_the_process() -> None:
+    twin, before = asked(100, 3)
+    assert (twin.question, twin.rule, twin.other, twin.mark) == ("twin", "red", "blue", "?t")
+    assert (before.question, before.rule, before.other) == ("before", "depth 0", "first")
+    for of in (twin, before):
+        rows = np.arange(100)
+        assert (of.tokens[rows, of.lengths - 1] == fork.PLACE[of.mark]).all()
+        after = np.arange(of.tokens.shape[1]) >= of.lengths[:, None]
+        assert ((of.tokens == fork.PLACE["EOS"]) == after).all()
+    # The rule's word is the red one, or the one outside the brackets, which comes second.
+    red = np.sort(np.where(twin.tokens < fork.FIRST["B"], twin.tokens, 0), 1)[:, -1]
+    np.testing.assert_array_equal(twin.answers[:, 0] - fork.FIRST["A"], red - fork.FIRST["R"])
+    assert twin.is_first.sum() == 50
+    assert not before.is_first.any()
+    asked_at = fork.fork(0.1).laws(np.where(before.tokens == 1, ENDED, before.tokens))
+    for row, length in enumerate(before.lengths[before.lengths < 11]):
+        short = np.flatnonzero(before.lengths < 11)[row]
+        assert asked_at[short, length, before.answers[short, 0]] == pytest.approx(1)
+    again = asked(100, 3)[1]
+    np.testing.assert_array_equal(again.tokens, before.tokens)
+    assert (asked(100, 4)[1].tokens[:, :5] != before.tokens[:, :5]).any()
+
+
+def test_told_questions_and_their_right_answers() -> None:
+    known = process("fork", 0.5)
+    tokens = known.draw(2000, np.random.default_rng(0))
+    laws, strata = known.laws(tokens), known.strata(tokens)
+    answers = strata["role"] == known.levels["role"].index("answer")
+    twin = strata["kind"] == known.levels["kind"].index("TWIN")
+    for mark, expected in (("?t", answers & twin), ("?h", answers & ~twin)):
+        rows, places = told(tokens, mark)
+        np.testing.assert_array_equal([rows, places], np.nonzero(expected))
+        np.testing.assert_allclose(laws[rows, places, tokens[rows, places]], 1, rtol=1e-12)
+    # A document that ends with its question has no answer.
+    cut = np.full((1, 5), fork.PLACE["EOS"])
+    cut[0, 3] = fork.PLACE["?h"]
+    assert len(told(cut, "?h")[0]) == 0
+
+
+# ------------------------------------------------------------------------------- one member
+
+
+def test_who_always_answers_red() -> None:
+    twin, _ = asked(60, 0)
+    found = answering(twin, np.ones(60))
+    assert found["preference"] == found["preference_low"] == found["preference_high"] == 1
+    assert (found["share"], found["mass"], found["order_effect"]) == (1, 1, 0)
+    assert found["share_high"] == 1 > found["share_low"]
+    assert found["answered"] is None
+
+
+@pytest.mark.parametrize(("place", "effect"), [("first", 1), ("last", -1)])
+def test_who_goes_by_place(place: str, effect: int) -> None:
+    twin, before = asked(60, 0)
+    takes_first = twin.is_first if place == "first" else ~twin.is_first
+    found = answering(twin, takes_first.astype(float))
+    assert (found["preference"], found["share"]) == (0.5, 0.5)
+    assert found["order_effect"] == effect
+    # The word at depth 0 is never the first one: of order nothing can be said.
+    assert answering(before, np.zeros(60))["order_effect"] is None
+
+
+def test_preference_mass_and_answers_by_hand() -> None:
+    twin, _ = asked(10, 0)
+    log_probs = np.log(np.array([[0.3, 0.1]] * 5 + [[0.1, 0.4]] * 5))
+    found = choice_row(twin, log_probs, np.array([0.9, 0.7]), STATISTICS)
+    assert found["preference"] == pytest.approx((0.75 + 0.2) / 2)
+    assert found["preference_low"] < found["preference"] < found["preference_high"]
+    assert found["share"] == 0.5
+    assert found["mass"] == pytest.approx(0.45)
+    assert found["answered"] == pytest.approx(0.8)
+    # Red is first at even questions: three of the first five.
+    assert found["order_effect"] == pytest.approx((3 * 0.75 + 2 * 0.2 - 2 * 0.75 - 3 * 0.2) / 5)
+    # Probabilities that underflow still have a ratio.
+    tiny = preferences(np.array([[-2000.0, -2000.0 - np.log(3)], [-3000.0, -100.0]]))
+    np.testing.assert_allclose(tiny, [0.75, 0])
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    twin, _ = asked(80, 0)
+    found = answering(twin, np.where(np.arange(80) < 50, 0.9, 0.2))
+    n, p, z = 80, 50 / 80, stats.norm.ppf(0.975)
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert found["share_low"] == pytest.approx(middle - half)
+    assert found["share_high"] == pytest.approx(middle + half)
+
+
+def test_the_interval_of_a_preference_is_over_questions() -> None:
+    twin, _ = asked(100, 0)
+    rng = np.random.default_rng(1)
+    covered = []
+    for _ in range(200):
+        found = answering(twin, rng.beta(0.5, 1.0, 100))
+        covered.append(found["preference_low"] < 1 / 3 < found["preference_high"])
+    assert 0.89 < np.mean(covered) < 0.98
+
+
+# --------------------------------------------------------------------------- the twin null
+
+
+def colour_blind(tokens: Any, answers: Any) -> Array:
+    """Probabilities (questions, 2) of a member that takes red and blue for the same.
+
+    It goes by the number of each cue, by their places and by the fillers.
+    """
+    red, blue = fork.FIRST["R"], fork.FIRST["B"]
+    is_blue = (tokens >= blue) & (tokens < blue + fork.WORDS)
+    seen = np.where(is_blue, tokens - blue + red, tokens)
+    found = []
+    for prompt, pair in zip(seen, answers, strict=True):
+        law = np.random.default_rng(prompt).dirichlet(np.full(fork.WORDS, 0.3))
+        found.append(law[pair - fork.FIRST["A"]])
+    return np.array(found)
+
+
+def test_who_sees_no_colours_prefers_none() -> None:
+    twin, _ = asked(2000, 5)
+    law = colour_blind(twin.tokens, twin.answers)
+    np.testing.assert_array_equal(law, colour_blind(fork.swapped(twin.tokens), twin.answers))
+    soft = preferences(np.log(law))
+    assert soft.std() > 0.3
+    found = choice_row(twin, np.log(law), np.zeros(0), STATISTICS)
+    assert abs(found["preference"] - 0.5) < 4 * soft.std() / np.sqrt(2000)
+    assert abs(found["order_effect"]) < 8 * soft.std() / np.sqrt(2000)
+    # With each question its twin of the other colours is asked: then it is exact.
+    other = preferences(np.log(colour_blind(fork.swapped(twin.tokens), twin.answers[:, ::-1])))
+    np.testing.assert_allclose(soft + other, 1, rtol=1e-12)
+
+
+def test_questions_are_balanced_under_the_swap() -> None:
+    twin, _ = asked(20_000, 6)
+    kinds = []
+    for tokens in (twin.tokens, fork.swapped(twin.tokens)):
+        cues = (tokens >= fork.FIRST["R"]) & (tokens < fork.FIRST["M"])
+        slots = np.nonzero(cues)[1].reshape(-1, 2)
+        one, two = tokens[cues].reshape(-1, 2).T - fork.FIRST["R"]
+        kinds.append(np.column_stack([slots, one, two]))
+    # The first cue's colour exactly, each slot and each word but for chance.
+    assert (kinds[0][:, 2] < fork.WORDS).mean() == (kinds[1][:, 2] < fork.WORDS).mean() == 0.5
+    for column in range(4):
+        one, two = (np.bincount(each[:, column], minlength=12) for each in kinds)
+        assert np.abs(one - two).max() < 5 * np.sqrt(2 * one.max())
+
+
+# -------------------------------------------------------------------------------- over seeds
+
+
+CROSSED = list(itertools.product(range(3), range(4)))
+
+
+def test_spread_by_hand() -> None:
+    twin, _ = asked(30, 0)
+    rng = np.random.default_rng(2)
+    soft = rng.beta(0.4, 0.5, (12, 30))
+    found = spread_row(twin, CROSSED, soft, STATISTICS)
+    each = soft.mean(1)
+    assert found["mean"] == pytest.approx(each.mean())
+    assert found["mean_low"] < found["mean"] < found["mean_high"]
+    assert found["sd"] == pytest.approx(np.std(each, ddof=1))
+    assert (found["lowest"], found["highest"]) == (each.min(), each.max())
+    assert found["above_half"] == sum(each > 0.5)
+    assert (found["members"], found["inits"], found["questions"]) == (12, 3, 30)
+    picks = soft > 0.5
+    pairs = list(itertools.combinations(range(12), 2))
+    agreement = [np.mean(picks[a] == picks[b]) for a, b in pairs]
+    assert found["agreement"] == pytest.approx(np.mean(agreement))
+    shares = [(picks[a].mean(), picks[b].mean()) for a, b in pairs]
+    expected = [a * b + (1 - a) * (1 - b) for a, b in shares]
+    assert found["agreement_expected"] == pytest.approx(np.mean(expected))
+    assert found["from_init"] + found["from_order"] + found["from_both"] == pytest.approx(1)
+
+
+def test_agreement_of_independent_and_of_equal_answers() -> None:
+    rng = np.random.default_rng(3)
+    shares = np.array([[0.2], [0.5], [0.9]])
+    picks = (rng.random((3, 200_000)) < shares).astype(float)
+    np.testing.assert_allclose(together(picks)[0, 1:], together(shares)[0, 1:], atol=0.005)
+    assert together(np.array([[1.0, 0.0], [1.0, 0.0]]))[0, 1] == 1
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_few_members(members: int) -> None:
+    twin, _ = asked(10, 0)
+    found = spread_row(twin, CROSSED[:members], np.full((members, 10), 0.4), STATISTICS)
+    assert found["mean"] == pytest.approx(0.4)
+    assert (found["from_init"], found["sign_p"], found["above_half"]) == (None, 1, 0)
+    if members == 1:
+        for name in ("mean_low", "mean_high", "sd", "agreement", "agreement_expected"):
+            assert found[name] is None, name
+    else:
+        assert (found["sd"], found["agreement"]) == (0, 1)
+
+
+def test_intervals_stay_between_0_and_1() -> None:
+    twin, _ = asked(10, 0)
+    soft = np.repeat([[0.1], [0.9]], 10, 1)
+    found = spread_row(twin, CROSSED[:2], soft, STATISTICS)
+    assert (found["mean_low"], found["mean_high"]) == (0, 1)
+
+
+def test_the_sign_test() -> None:
+    assert sign_p(np.array([0.6, 0.7, 0.8, 0.9])) == pytest.approx(2 * 0.5**4)
+    assert sign_p(np.array([0.4, 0.5, 0.6])) == 1
+    assert sign_p(np.array([0.5])) is None
+    # Members that share initial weights are one unit.
+    twin, _ = asked(10, 0)
+    seeds = list(itertools.product(range(2), range(8)))
+    assert spread_row(twin, seeds, np.full((16, 10), 0.9), STATISTICS)["sign_p"] == 0.5
+
+
+def test_under_the_null_the_sign_test_is_calibrated() -> None:
+    """Members of a seed of initial weights are alike; p of 0.05 and less must be rare."""
+    twin, _ = asked(10, 0)
+    rng = np.random.default_rng(4)
+    seeds = list(itertools.product(range(8), range(3)))
+    found = []
+    for _ in range(300):
+        init = np.repeat(rng.normal(0, 0.1, 8), 3) + rng.normal(0, 0.02, 24)
+        soft = np.repeat((0.5 + init)[:, None], 10, 1)
+        found.append(spread_row(twin, seeds, soft, Statistics(resamples=100))["sign_p"])
+    assert np.mean(np.array(found) < 0.05) < 0.03
+
+
+def test_components_of_exact_tables() -> None:
+    rows = np.array([0.2, 0.4, 0.9])
+    assert components(np.repeat(rows[:, None], 4, 1)) == pytest.approx((1, 0, 0))
+    assert components(np.repeat(rows[None], 4, 0)) == pytest.approx((0, 1, 0))
+    columns = np.array([0.1, 0.15])
+    added = np.var(rows, ddof=1), np.var(columns, ddof=1)
+    found = components(rows[:, None] + columns)
+    assert found == pytest.approx((added[0] / sum(added), added[1] / sum(added), 0))
+    assert components(np.array([[1.0, 0.0], [0.0, 1.0]])) == (0, 0, 1)
+    assert components(np.full((3, 3), 0.5)) is None
+    assert components(np.ones((1, 4))) is None
+    assert components(None) is None
+
+
+def test_components_are_those_that_were_drawn() -> None:
+    rng = np.random.default_rng(5)
+    rows, columns, both = rng.normal(0, 3, 300), rng.normal(0, 2, 300), rng.normal(0, 1, (300, 300))
+    found = components(rows[:, None] + columns + both)
+    np.testing.assert_allclose(found, np.array([9, 4, 1]) / 14, atol=0.06)
+
+
+def test_components_by_loops() -> None:
+    table = np.random.default_rng(6).random((4, 3))
+    mean = table.mean()
+    of_rows = sum(3 * (table[i].mean() - mean) ** 2 for i in range(4)) / 3
+    of_columns = sum(4 * (table[:, j].mean() - mean) ** 2 for j in range(3)) / 2
+    both = sum(
+        (table[i, j] - table[i].mean() - table[:, j].mean() + mean) ** 2
+        for i, j in itertools.product(range(4), range(3))
+    )
+    both /= 6
+    parts = [max(0, (of_rows - both) / 3), max(0, (of_columns - both) / 4), both]
+    np.testing.assert_allclose(components(table), np.array(parts) / sum(parts))
+
+
+def test_only_whole_tables_are_crossed() -> None:
+    values = np.arange(4.0)
+    seeds = [(5, 1), (5, 0), (2, 1), (2, 0)]
+    table = crossed(seeds, values)
+    assert table is not None
+    np.testing.assert_array_equal(table, [[3, 2], [1, 0]])
+    assert crossed(seeds[:3], values[:3]) is None
+
+
+# --------------------------------------------------------------------------------- the stage
+
+
+SIZE = Size(width=8, layers=1, heads=1, positions="learned")
+
+
+def artifact(folder: Path, seed: int, status: str = "trained") -> Artifact:
+    """A member that was never trained."""
+    folder.mkdir(parents=True)
+    model = Transformer(SIZE, len(fork.VOCABULARY), fork.LENGTH)
+    initialise(model, [seed])
+    path = folder / "weights.safetensors"
+    save_weights(model, 0, path)
+    settings = {
+        "size": SIZE.model_dump(mode="json"),
+        "training": {"context": fork.LENGTH, "shift": False},
+        "variant": {"gradient": "causal"},
+    }
+    manifest = Manifest(
+        stage="training",
+        key=f"member{seed}",
+        digest="",
+        label="",
+        settings=settings,
+        inputs={},
+        code={},
+        files=(PayloadFile(path.name, path.stat().st_size, sha256_of(path)),),
+        figures={"status": status, "vocabulary": len(fork.VOCABULARY)},
+        environment={},
+        created="",
+        wall_seconds=0,
+        cpu_seconds=0,
+        peak_memory_bytes=0,
+    )
+    return Artifact(folder, manifest)
+
+
+def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = process("fork", 0.02).draw(300, np.random.default_rng(0))
+    monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
+    seeds = [(0, 0), (1, 0), (2, 0)]
+    job = Job(
+        stage="rules",
+        key="",
+        label="",
+        settings={
+            "process": {"kind": "process", "process": "fork", "eps": 0.02},
+            "members": [
+                {
+                    "corpus": "known",
+                    "size": "base",
+                    "variant": "causal",
+                    "seed_init": init,
+                    "seed_order": order,
+                }
+                for init, order in seeds
+            ],
+            "statistics": {"resamples": 100},
+            "rules": {"questions": 30},
+        },
+        inputs={
+            "training": tuple(
+                artifact(tmp_path / str(init), init, "failed" if init == 1 else "trained")
+                for init, _ in seeds
+            )
+        },
+        operational={},
+        folder=tmp_path,
+        layout=Layout(tmp_path),
+        machine=Machine(device="cpu"),
+        report=lambda *args: None,
+        say=lambda text: None,
+    )
+    assert stage.make(job) == {"members": 2, "questions": 30}
+    choices = pq.read_table(tmp_path / "tables/rule_choice.parquet").to_pylist()
+    assert [(row["model"], row["question"]) for row in choices] == [
+        (model, question) for model in ("member0", "member2") for question in ("twin", "before")
+    ]
+    for row in choices:
+        # An untrained member says nearly the same of every token.
+        assert row["mass"] == pytest.approx(2 / 35, rel=0.1)
+        assert row["answered"] == pytest.approx(1 / 35, rel=0.1)
+        assert row["preference"] == pytest.approx(0.5, abs=0.05)
+        assert (row["corpus"], row["eps"]) == ("known", 0.02)
+    spreads = pq.read_table(tmp_path / "tables/rule_spread.parquet").to_pylist()
+    assert [row["question"] for row in spreads] == ["twin", "before"]
+    assert {(row["members"], row["size"], row["variant"]) for row in spreads} == {
+        (2, "base", "causal")
+    }
+
+
+def test_laws_are_read_where_the_prompt_ends() -> None:
+    """What stands after a prompt changes nothing, and prompts may be read in parts."""
+    model = Transformer(SIZE, len(fork.VOCABULARY), fork.LENGTH)
+    initialise(model, [0])
+    _, before = asked(20, 0)
+    found = stage._after(model, before.tokens, before.lengths, before.answers)
+    for row in range(20):
+        alone = replace(before, tokens=before.tokens[row : row + 1, : before.lengths[row]])
+        own = slice(row, row + 1)
+        one = stage._after(model, alone.tokens, before.lengths[own], before.answers[own])
+        np.testing.assert_allclose(one[0], found[row], rtol=1e-6)
+    assert stage._after(model, before.tokens[:0], before.lengths[:0], before.answers[:0]).shape == (
+        0,
+        2,
+    )

@@ -1,0 +1,369 @@
+"""Mask swaps: against a network written naively, and mixtures whose share is known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+from test_models import norm, turned
+
+from manymasks.config.analyses import Statistics
+from manymasks.config.study import Machine
+from manymasks.config.training import Size
+from manymasks.corpora.processes import masks
+from manymasks.corpora.processes.machine import divergence
+from manymasks.errors import UserError
+from manymasks.models.attention import Route
+from manymasks.models.parts import rotary_table
+from manymasks.models.transformer import Transformer, initialise
+from manymasks.stages import swap as stage
+from manymasks.store.job import Artifact, Job
+from manymasks.store.layout import Layout
+from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
+from manymasks.training.checkpoint import save_weights
+from manymasks.truth.swap import (
+    ALL_LAYERS,
+    SHARES,
+    Swapped,
+    pairs,
+    share,
+    slopes,
+    swap_row,
+    swapped,
+)
+
+STATISTICS = Statistics(resamples=100)
+SIZE = Size(width=16, layers=3, heads=2)
+LETTERS = 6
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def member(route: str, size: Size = SIZE, dtype: torch.dtype = torch.float64) -> Transformer:
+    """An untrained member whose laws differ from prompt to prompt."""
+    network = Transformer(size, len(masks.VOCABULARY), masks.LENGTH, [Route(route)])  # type: ignore[arg-type]
+    initialise(network, [0])
+    if dtype == torch.float64:
+        table = rotary_table(masks.LENGTH, size.width // size.heads, size.rotary_base)
+        if size.positions == "rotary":
+            network.rotary = table
+    with torch.no_grad():
+        network.W_E *= 20
+        network.W_U *= 20
+        if network.W_pos is not None:
+            network.W_pos *= 20
+    return network.to(dtype)
+
+
+def found_of(
+    recipients: Any, donors: Any, size: Size = SIZE, batch: int = 64
+) -> dict[tuple[str, int], Swapped]:
+    several = swapped(member("causal", size), member("local", size), recipients, donors, batch)
+    return {(each.site, each.layer): each for each in several}
+
+
+# ------------------------------------------------------------------------------------ pairs
+
+
+def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
+    recipients, donors = pairs(240, 30, np.random.default_rng(0))
+    assert recipients.shape == donors.shape == (240, 32)
+    one, other = (each[:, 1] - masks.FIRST_PREMISE for each in (recipients, donors))
+    assert (one != other).all()
+    kinds, count = np.unique(np.stack([one, other], 1), axis=0, return_counts=True)
+    assert len(kinds) == 12
+    assert set(count) == {20}
+    # Who speaks is who the premise says: a filter that is told to wait agrees.
+    for tokens, mask in ((recipients, one), (donors, other)):
+        masks.opened(tokens)
+        *_, (_, evidence) = masks.by_mask(tokens[:, 2:] - masks.FIRST_LETTER)
+        assert (evidence.argmax(1) == mask).mean() > 0.8
+    again, _ = pairs(240, 30, np.random.default_rng(0))
+    np.testing.assert_array_equal(again, recipients)
+
+
+@pytest.mark.parametrize("letters", [0, 62])
+def test_a_letter_must_follow(letters: int) -> None:
+    with pytest.raises(ValueError, match="no letter follows"):
+        pairs(2, letters, np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------------------------- laws
+
+
+def naive(network: Transformer, tokens: Any, pasts: Sequence[Any]) -> tuple[Array, list[Any]]:
+    """The law of the next letter, and the attention inputs that the document leaves.
+
+    Written out position by position and head by head. The last position reads of layer n the
+    inputs `pasts[n]`, (positions - 1, width) each, or its own document's where that is None.
+    """
+    weights = network.weights_of(0)
+    size, last = network.size, len(tokens) - 1
+    left: list[list[Any]] = [[] for _ in range(size.layers)]
+    for i, token in enumerate(tokens):
+        x = weights["W_E"][token]
+        for n in range(size.layers):
+            w = {
+                name.rpartition(".")[2]: each for name, each in weights.items() if f".{n}." in name
+            }
+            h = norm(x, w["norm_attention"])
+            left[n].append(h)
+            read = torch.stack(left[n])
+            if i == last and pasts[n] is not None:
+                read = torch.cat([pasts[n], h[None]])
+            places = list(range(i + 1))
+            q = turned((w["W_Q"] @ h).view(1, 1, -1), [i], size.heads)[0, 0]
+            k = turned((read @ w["W_K"].T)[None], places, size.heads)[0]
+            v = (read @ w["W_V"].T).view(i + 1, size.heads, -1)
+            heads = []
+            for head in range(size.heads):
+                scores = k[:, head] @ q[head] / np.sqrt(q.shape[-1])
+                heads.append(torch.softmax(scores, 0) @ v[:, head])
+            x = x + w["W_O"] @ torch.cat(heads)
+            hidden = w["W_in"] @ norm(x, w["norm_mlp"])
+            x = x + w["W_out"] @ torch.nn.functional.gelu(hidden, approximate="tanh")
+    logits = weights["W_U"] @ norm(x, weights["norm"])
+    law = torch.softmax(logits[masks.FIRST_LETTER :], 0).numpy()
+    return law, [torch.stack(each)[:-1] for each in left]
+
+
+def test_swaps_are_those_of_a_naive_network() -> None:
+    recipients, donors = pairs(3, LETTERS, np.random.default_rng(1))
+    found = found_of(recipients, donors, batch=2)
+    network = member("causal")
+    layers = range(SIZE.layers)
+    none = [None] * SIZE.layers
+    for row, (to, of) in enumerate(zip(recipients, donors, strict=True)):
+        recipient, theirs = naive(network, to, none)
+        donor, other = naive(network, of, none)
+        for (site, layer), each in found.items():
+            np.testing.assert_allclose(each.recipient[row], recipient, rtol=1e-9)
+            np.testing.assert_allclose(each.donor[row], donor, rtol=1e-9)
+            if site == "past":
+                whole = layer == ALL_LAYERS
+                law, _ = naive(
+                    network, to, [other[n] if whole or n == layer else None for n in layers]
+                )
+            else:
+                law, _ = naive(network, of, [theirs[n] if n >= layer else None for n in layers])
+            np.testing.assert_allclose(each.law[row], law, rtol=1e-9, err_msg=f"{site} {layer}")
+        assert len(found) == 2 * SIZE.layers + 2
+        # The parts that are swapped are not nothing.
+        laws = [each.law[row] for each in found.values()] + [recipient]
+        assert all(np.abs(a - b).max() > 1e-3 for i, a in enumerate(laws) for b in laws[:i])
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -> None:
+    """The donor's stream, put in its place with `streams` and `from_stream`."""
+    size = SIZE.model_copy(update={"positions": positions})
+    recipients, donors = pairs(5, LETTERS, np.random.default_rng(2))
+    found = found_of(recipients, donors, size)
+    own, local = member("causal", size), member("local", size)
+    to, of = (torch.from_numpy(each)[None] for each in (recipients, donors))
+    with torch.no_grad():
+        past, other = own.inputs(to), own.inputs(of)
+        clean = torch.softmax(own(to, last=1)[0, :, 0, masks.FIRST_LETTER :], -1)
+        streams = zip(local.streams(to, past=past), local.streams(of, past=other), strict=True)
+        for level, (x, donors_x) in enumerate(streams):
+            x[:, :, -1] = donors_x[:, :, -1]
+            logits = local.from_stream(x, level, past=past)[0, :, -1, masks.FIRST_LETTER :]
+            each = found["residual", level]
+            np.testing.assert_allclose(each.law, torch.softmax(logits, -1), rtol=1e-9)
+            # A member that is told of its own past is the member.
+            np.testing.assert_allclose(each.recipient, clean, rtol=1e-9)
+
+
+def test_the_last_level_is_the_donor_and_the_first_one_its_last_token() -> None:
+    recipients, donors = pairs(24, LETTERS, np.random.default_rng(3))
+    found = found_of(recipients, donors)
+    end = found["residual", SIZE.layers]
+    np.testing.assert_array_equal(end.law, end.donor)
+    row = swap_row(end, STATISTICS)
+    assert row["followed"] == pytest.approx(1, abs=1e-9)
+    assert row["followed_low"] == pytest.approx(1, abs=1e-9)
+    assert row["from_donor"] == 0 < row["apart"]
+    assert row["from_recipient"] == row["apart"]
+    # At level 0 nothing but the last letter is another one.
+    begins = found["residual", 0]
+    same = recipients[:, -1] == donors[:, -1]
+    assert 0 < same.sum() < 24
+    np.testing.assert_array_equal(begins.law[same], begins.recipient[same])
+    spliced = np.hstack([recipients[:, :-1], donors[:, -1:]])
+    with torch.no_grad():
+        logits = member("causal")(torch.from_numpy(spliced)[None], last=1)[0, :, 0]
+    law = torch.softmax(logits[:, masks.FIRST_LETTER :], -1)
+    np.testing.assert_allclose(begins.law, law, rtol=1e-9)
+    # With all of the past, what is left of the recipient is its last letter.
+    np.testing.assert_array_equal(found["past", ALL_LAYERS].law[same], begins.donor[same])
+
+
+def test_a_document_is_no_donor_to_itself() -> None:
+    recipients, _ = pairs(12, LETTERS, np.random.default_rng(4))
+    for each in found_of(recipients, recipients.copy()).values():
+        np.testing.assert_array_equal(each.law, each.recipient)
+        row = swap_row(each, STATISTICS)
+        assert (row["followed"], row["followed_low"], row["followed_high"]) == (None, None, None)
+        assert row["from_recipient"] == row["from_donor"] == row["apart"] == 0
+
+
+# --------------------------------------------------------------------------- what is followed
+
+
+def laws(rows: int, seed: int) -> Array:
+    return np.random.default_rng(seed).dirichlet(np.ones(3), rows)
+
+
+def mixed(share_of_donor: Any, rows: int = 40) -> Swapped:
+    recipient, donor = laws(rows, 0), laws(rows, 1)
+    law = (1 - share_of_donor) * recipient + share_of_donor * donor
+    return Swapped("past", 0, law, recipient, donor)
+
+
+@pytest.mark.parametrize("known", [0.0, 0.0003, 0.003, 0.25, 0.5, 0.8125, 1.0])
+def test_a_known_mixture_is_found(known: float) -> None:
+    row = swap_row(mixed(known), STATISTICS)
+    assert row["followed"] == pytest.approx(known, abs=1e-4)
+    # Each document is mixed alike, so there is nothing to be unsure of.
+    assert row["followed_low"] == pytest.approx(known, abs=1e-4)
+    assert row["followed_high"] == pytest.approx(known, abs=1e-4)
+    assert (row["documents"], row["site"], row["layer"]) == (40, "past", 0)
+
+
+def test_the_share_is_the_minimum_of_the_pooled_divergence() -> None:
+    found = Swapped("past", 0, laws(30, 2), laws(30, 0), laws(30, 1))
+
+    def pooled(a: float) -> float:
+        return float(divergence(found.law, (1 - a) * found.recipient + a * found.donor).mean())
+
+    best = minimize_scalar(pooled, bounds=(0, 1), method="bounded", options={"xatol": 1e-10})
+    row = swap_row(found, STATISTICS)
+    assert 0.1 < row["followed"] < 0.9
+    assert row["followed"] == pytest.approx(best.x, abs=1e-4)
+    assert row["from_recipient"] == pytest.approx(pooled(0))
+    assert row["from_donor"] == pytest.approx(pooled(1))
+    assert row["apart"] == pytest.approx(divergence(found.donor, found.recipient).mean())
+    # The slopes are those of the divergence, and rise.
+    each = slopes(found)
+    step = (pooled(0.5 + 1e-6) - pooled(0.5 - 1e-6)) / 2e-6
+    assert each[:, 100].mean() == pytest.approx(step, rel=1e-6)
+    assert (np.diff(each, axis=1) > 0).all()
+
+
+def test_what_lies_outside_is_put_at_the_ends() -> None:
+    recipient, donor = np.array([[0.5, 0.3, 0.2]]), np.array([[0.4, 0.4, 0.2]])
+    for law, end in (([[0.6, 0.2, 0.2]], 0), ([[0.2, 0.6, 0.2]], 1)):
+        row = swap_row(Swapped("past", 0, np.array(law), recipient, donor), STATISTICS)
+        assert row["followed"] == end
+        # One document has no interval.
+        assert row["followed_low"] is None
+
+
+def test_laws_that_rule_letters_out() -> None:
+    recipient, donor = np.array([[1.0, 0.0, 0.0]] * 2), np.array([[0.0, 1.0, 0.0]] * 2)
+    law = np.array([[0.25, 0.75, 0.0]] * 2)
+    row = swap_row(Swapped("past", 0, law, recipient, donor), STATISTICS)
+    assert row["followed"] == pytest.approx(0.75, abs=1e-4)
+    assert row["from_recipient"] is row["from_donor"] is row["apart"] is None
+
+
+def test_shares_of_many_slopes() -> None:
+    grid = SHARES
+    several = np.stack([grid - 0.3, grid + 1, grid - 2, 0 * grid, grid, grid - 1])
+    np.testing.assert_allclose(share(several), [0.3, 0, 1, np.nan, 0, 1], atol=1e-12)
+    np.testing.assert_array_equal(share(several[0]), share(several)[0])
+
+
+def test_the_interval_is_over_documents() -> None:
+    rng = np.random.default_rng(5)
+    recipient, donor = np.array([[0.6, 0.3, 0.1]]), np.array([[0.1, 0.3, 0.6]])
+    covered = []
+    for _ in range(100):
+        a = rng.beta(2, 3, (60, 1))
+        law = (1 - a) * recipient + a * donor
+        each = np.repeat(recipient, 60, 0), np.repeat(donor, 60, 0)
+        row = swap_row(Swapped("past", 0, law, *each), STATISTICS)
+        covered.append(row["followed_low"] < 0.4 < row["followed_high"])
+    # All documents have the same two laws, so the pooled share is the mean one.
+    assert 0.86 < np.mean(covered) <= 1
+
+
+# --------------------------------------------------------------------------------- the stage
+
+
+def job_of(tmp_path: Path, swap: dict[str, Any]) -> Job:
+    """A job with two members that were never trained, of which one failed."""
+    size = Size(width=8, layers=1, heads=1)
+    artifacts = []
+    for seed, status in ((0, "trained"), (1, "failed")):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        network = Transformer(size, len(masks.VOCABULARY), masks.LENGTH)
+        initialise(network, [seed])
+        path = folder / "weights.safetensors"
+        save_weights(network, 0, path)
+        manifest = Manifest(
+            stage="training",
+            key=f"member{seed}",
+            digest="",
+            label="",
+            settings={
+                "size": size.model_dump(mode="json"),
+                "training": {"context": masks.LENGTH, "shift": False},
+                "variant": {"gradient": "causal"},
+            },
+            inputs={},
+            code={},
+            files=(PayloadFile(path.name, path.stat().st_size, sha256_of(path)),),
+            figures={"status": status, "vocabulary": len(masks.VOCABULARY)},
+            environment={},
+            created="",
+            wall_seconds=0,
+            cpu_seconds=0,
+            peak_memory_bytes=0,
+        )
+        artifacts.append(Artifact(folder, manifest))
+    name = {"corpus": "masks", "size": "base", "variant": "causal", "seed_order": 0}
+    return Job(
+        stage="swap",
+        key="",
+        label="",
+        settings={
+            "process": {"kind": "process", "process": "masks"},
+            "members": [{**name, "seed_init": seed} for seed in (0, 1)],
+            "statistics": {"resamples": 100},
+            "swap": swap,
+        },
+        inputs={"training": tuple(artifacts)},
+        operational={},
+        folder=tmp_path,
+        layout=Layout(tmp_path),
+        machine=Machine(device="cpu"),
+        report=lambda *args: None,
+        say=lambda text: None,
+    )
+
+
+def test_the_stage_writes_its_table(tmp_path: Path) -> None:
+    job = job_of(tmp_path, {"documents": 14, "letters": [1, 5], "batch": 4})
+    assert stage.make(job) == {"members": 1, "documents": 14}
+    rows = pq.read_table(tmp_path / "tables/mask_swap.parquet").to_pylist()
+    grain = {(row["model"], row["site"], row["layer"], row["letters"]) for row in rows}
+    sites = [("residual", 0), ("residual", 1), ("past", -1), ("past", 0)]
+    assert grain == {("member0", *site, letters) for site in sites for letters in (1, 5)}
+    assert len(rows) == len(grain)
+    for row in rows:
+        assert row["documents"] == 14
+        if (row["site"], row["layer"]) == ("residual", 1):
+            assert row["followed"] == pytest.approx(1)
+        elif row["site"] == "past":
+            # Of one layer, its past is all there is.
+            assert 0 <= row["followed"] <= 1
+
+
+def test_prompts_that_are_too_long_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at most 61"):
+        stage.make(job_of(tmp_path, {"letters": [8, 62]}))

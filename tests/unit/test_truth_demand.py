@@ -1,0 +1,127 @@
+"""The gap to a baseline by what is asked, against sums by hand and a predictor on the ceiling."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from manymasks.config.analyses import Contrast, Statistics
+from manymasks.corpora.processes import tally
+from manymasks.corpora.processes.registry import COUNTED, process
+from manymasks.statistics.documents import document_weights
+from manymasks.statistics.members import Member
+from manymasks.truth.demand import demand_rows
+from manymasks.truth.excess import divergences, price_rows
+
+STATISTICS = Statistics(resamples=200)
+CONTRASTS = (Contrast(baseline="causal", variant="myopic"),)
+
+
+def member(variant: str, seed: int, size: str = "base") -> Member:
+    return Member(f"{variant}{seed}{size}", f"t/{size}/{variant}", "t", size, variant, seed, 0)
+
+
+STRATA = {
+    COUNTED: np.array([[-1, 0, 0]] * 4),
+    "role": np.array([[-1, 0, 1], [-1, 0, 0], [-1, 0, 1], [-1, 0, 0]]),
+}
+LEVELS = {COUNTED: (COUNTED,), "role": ("x", "y", "z")}
+PRICES = [
+    {"capability": "no-binding", "stratum": "role", "level": "y", "nats": 0.7},
+    {"capability": "no-reading", "stratum": "role", "level": "x", "nats": 0.9},
+]
+
+
+def rows_of(
+    kl: Any, members: list[Member], contrasts: tuple[Contrast, ...] = CONTRASTS
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    rows = demand_rows(kl, STRATA, LEVELS, members, contrasts, PRICES, STATISTICS)
+    return {(row["size"], row["stratum"], row["level"]): row for row in rows}
+
+
+def test_rows_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    kl = rng.exponential(size=(7, 4, 3))
+    kl[:, :, 0] = np.nan
+    # One member of each arm has no partner, and a size has no baseline.
+    members = [member("causal", i) for i in (0, 1, 2)] + [member("myopic", i) for i in (2, 1, 5)]
+    members += [member("myopic", 0, "small")]
+    found = rows_of(kl, members)
+    assert list(found) == [("base", "all", "all"), ("base", "role", "x"), ("base", "role", "y")]
+    weights = document_weights(4, 200, 0)
+    for (_, stratum, level), row in found.items():
+        of = STRATA[COUNTED] >= 0
+        if stratum == "role":
+            of = of & (STRATA["role"] == LEVELS["role"].index(level))
+        tokens = of.sum(1)
+        baseline, variant = (
+            np.where(of, kl[list(of_arm)], 0).sum(-1) for of_arm in ((1, 2), (4, 3))
+        )
+        for name, sums, value in (
+            ("gap", variant - baseline, row["gap"]),
+            ("variant", variant, row["variant_nats"]),
+        ):
+            each = sums.sum(1) / tokens.sum()
+            assert value == pytest.approx(each.mean())
+            resamples = np.array([w @ sums.mean(0) / (w @ tokens) for w in weights if w @ tokens])
+            error = math.hypot(each.std(ddof=1) / math.sqrt(2), resamples.std(ddof=1))
+            half = stats.t.ppf(0.975, 1) * error
+            low = max(each.mean() - half, 0) if name == "variant" else each.mean() - half
+            ends = row[f"{name}_low"], row[f"{name}_high"]
+            assert ends == pytest.approx((low, each.mean() + half))
+        assert row["baseline_nats"] == pytest.approx((baseline.sum(1) / tokens.sum()).mean())
+        assert row["ceiling"] == (0.7 if level == "y" else None)
+        assert row["models"] == 2
+        assert row["documents"] == (tokens > 0).sum()
+        assert (row["corpus"], row["baseline"], row["variant"]) == ("t", "causal", "myopic")
+
+
+def test_one_pair_has_a_gap_and_no_interval() -> None:
+    kl = np.stack([np.ones((4, 3)), 3 * np.ones((4, 3))])
+    row = rows_of(kl, [member("causal", 0), member("myopic", 0)])["base", "all", "all"]
+    assert (row["gap"], row["variant_nats"], row["models"]) == (2, 3, 1)
+    assert row["gap_low"] is row["gap_high"] is row["variant_low"] is row["variant_high"] is None
+
+
+def test_one_document_has_no_interval() -> None:
+    kl = np.random.default_rng(0).exponential(size=(4, 4, 3))
+    members = [member(variant, i) for variant in ("causal", "myopic") for i in (0, 1)]
+    strata = {**STRATA, "role": np.array([[-1, 0, 1], [-1, 0, 0], [-1, 0, 0], [-1, 0, 0]])}
+    rows = demand_rows(kl, strata, LEVELS, members, CONTRASTS, [], STATISTICS)
+    (row,) = (each for each in rows if each["level"] == "y")
+    assert row["documents"] == 1
+    assert row["gap"] is not None
+    assert row["gap_low"] is row["variant_high"] is None
+
+
+def test_there_may_be_no_contrast_and_no_pair() -> None:
+    kl = np.ones((2, 4, 3))
+    members = [member("causal", 0), member("myopic", 1)]
+    assert rows_of(kl, members, ()) == {}
+    assert rows_of(kl, members) == {}
+    assert rows_of(kl[:0], [], ()) == {}
+
+
+def test_who_does_not_bind_pays_the_ceiling() -> None:
+    known = process("tally")
+    tokens = known.draw(300, np.random.default_rng(3))
+    laws, strata = known.laws(tokens), known.strata(tokens)
+    ablated = {name: of(tokens) for name, of in known.ablated.items()}
+    prices = price_rows(laws, ablated, strata, known.levels, STATISTICS)
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.stack([laws, laws, ablated["no-binding"], ablated["no-binding"]]))
+    kl = np.stack([divergences(laws, each) for each in logs])
+    members = [member(variant, i) for variant in ("causal", "myopic") for i in (0, 1)]
+    rows = demand_rows(kl, strata, known.levels, members, CONTRASTS, prices, STATISTICS)
+    found = {(row["stratum"], row["level"]): row for row in rows}
+    for row in found.values():
+        assert row["baseline_nats"] == 0
+        assert row["gap"] == pytest.approx(row["ceiling"])
+        assert row["variant_nats"] == pytest.approx(row["ceiling"])
+        # All members of an arm are alike, so only documents vary.
+        assert row["gap_low"] <= row["gap"] <= row["gap_high"]
+    for pairs in range(1, 7):
+        row = found["answers by W", str(pairs)]
+        assert row["variant_low"] - 1e-9 <= tally.ceiling(pairs) <= row["variant_high"] + 1e-9
