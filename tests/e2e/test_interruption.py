@@ -13,7 +13,7 @@ from clones import Clone, clone
 STUDY = """\
 name: interrupted
 corpora:
-  pydocs: null
+  "*": null
   words: {kind: files, paths: [words.txt], separator: "\\n\\n", select: 0.2, measure: 0.2}
 tokenizer: {kind: bytes}
 variants: {half: {gradient: discount, gamma: 0.5}}

@@ -8,11 +8,7 @@ from clones import clone
 STUDY = """\
 name: known
 corpora:
-  pydocs: null
-  masks: null
-  tally: null
-  tally1: null
-  fork: null
+  "*": null
   voices: {kind: process, process: masks, documents: 600}
   twins: {kind: process, process: fork, documents: 600, eps: 0.02}
 sizes: {small: null, base: {width: 16, heads: 1, positions: learned, learning_rate: 1e-2}}

@@ -6,7 +6,8 @@ from clones import clone
 STUDY = """\
 name: lost
 corpora:
-  pydocs: {packages: [], max_documents: 100, select: 0.2, measure: 0.2}
+  "*": null
+  pydocs: {kind: pydocs, packages: [], max_documents: 100, select: 0.2, measure: 0.2}
 tokenizer: {kind: bytes}
 variants:
   myopic: {gradient: myopic, learning_rate: 1e30}   # it cannot but fail

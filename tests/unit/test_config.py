@@ -705,6 +705,16 @@ def test_null_takes_a_name_away(tmp_path: Path, section: str, text: str) -> None
     assert not {"pydocs", "base", "causal", "held-out"} & set(getattr(study, section))
 
 
+def test_a_star_takes_all_earlier_names_away(tmp_path: Path) -> None:
+    overlay = 'corpora: {"*": null, mine: {kind: pydocs}}\n'
+    study = study_of(tmp_path, BASE, overlay, "corpora: {more: {kind: pydocs, packages: []}}\n")
+    assert list(study.corpora) == ["mine", "more"]
+    (none,) = problems(tmp_path, BASE, 'corpora: {"*": null}\n')
+    assert "corpora must have at least 1, found {}" in none
+    (other,) = problems(tmp_path, BASE, 'corpora: {"*": {kind: pydocs}}\n')
+    assert "corpora.* must match" in other
+
+
 def test_null_takes_a_reference_away(tmp_path: Path) -> None:
     base = BASE + "rashomon: {references: {a: {kind: best_of_class}, b: {kind: best_of_pool}}}\n"
     study = study_of(tmp_path, base, "rashomon: {references: {a: null}}\n")

@@ -20,7 +20,8 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
     """Read a study from files, later ones over earlier ones, and overrides over all.
 
     Mappings merge, lists and values replace, and `name: null` takes a named corpus, size,
-    variant, probe or reference away. Texts in `overrides` are read as a file would have them.
+    variant, probe or reference away, `"*": null` all that earlier files name. Texts in `overrides`
+    are read as a file would have them.
 
     Raises:
         UserError: lists every problem of every file: YAML that cannot be read, keys given
@@ -49,12 +50,14 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
     return study
 
 
-def _merge(below: Any, above: Any) -> Any:
+def _merge(below: Any, above: Any, where: tuple[str, ...] = ()) -> Any:
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
+    if where in NAMED and above.get(EVERY, "") is None:
+        below = {}
     merged = dict(below)
     for key, value in above.items():
-        merged[key] = _merge(below[key], value) if key in below else value
+        merged[key] = _merge(below[key], value, (*where, key)) if key in below else value
     return merged
 
 
@@ -68,6 +71,8 @@ def _read_texts(value: Any, where: Where, document: Document) -> Any:
 
 NAMED = (("corpora",), ("sizes",), ("variants",), ("probes",), ("rashomon", "references"))
 """Mappings whose keys are names of a person's choice; a name set to null is taken away."""
+EVERY = "*"
+"""Set to null it takes away all names of earlier files."""
 MISSING = "is missing"
 
 

@@ -18,7 +18,7 @@ from manymasks.config.corpora import (
     PydocsCorpus,
     UrlCorpus,
 )
-from manymasks.config.loading import settings_of
+from manymasks.config.loading import EVERY, settings_of
 from manymasks.config.settings import Settings
 from manymasks.config.study import Study
 from manymasks.store.atomic import replacing
@@ -32,8 +32,8 @@ INTRODUCTION = """\
 
 A study is `config.yaml`, then each file given with `--configfile`, then `--config`, later ones
 over earlier ones. Mappings merge, lists and values replace, and `name: null` takes a named
-corpus, size, variant, probe or reference away. `schema.json` lets an editor complete and check
-the files.
+corpus, size, variant, probe or reference away; `"*": null` takes away all that earlier files name.
+`schema.json` lets an editor complete and check the files.
 
 | file | what it is |
 |---|---|
@@ -76,6 +76,7 @@ def _loosen(part: Any) -> None:
     if isinstance(named := part.get("patternProperties"), dict):
         for pattern, item in named.items():
             named[pattern] = {"anyOf": [item, {"type": "null"}]}
+        part["properties"] = {EVERY: {"type": "null"}}
 
 
 def readme() -> str:
