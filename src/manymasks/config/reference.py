@@ -37,7 +37,7 @@ corpus, size, variant, probe or reference away; `"*": null` takes away all that 
 
 | file | what it is |
 |---|---|
-| `config.yaml` | the default study: embedded text, four processes; about ten minutes on two cores |
+| `config.yaml` | the default study: embedded text, four processes; about 12 minutes on two cores |
 | `smoke.yaml` | overlay: the whole workflow in under 90 seconds |
 | `truth.yaml` | overlay: the processes alone, more variants and seeds, erosion, `fork` by its eps |
 | `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
