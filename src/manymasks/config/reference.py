@@ -40,6 +40,7 @@ corpus, size, variant, probe or reference away; `"*": null` takes away all that 
 | `config.yaml` | the default study: embedded text, four processes; about 12 minutes on two cores |
 | `smoke.yaml` | overlay: the whole workflow in under 90 seconds |
 | `truth.yaml` | overlay: the processes alone, more variants and seeds, erosion, `fork` by its eps |
+| `erosion.yaml` | overlay: causal members of `tally` that go on with myopic gradients |
 | `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
