@@ -227,27 +227,11 @@ def plan_study(study: Study, base: Path) -> Plan:
             )
 
         if isinstance(corpus_settings, ProcessCorpus):
-            # With those that start from another's weights, but not those that see another past
-            # or none: the law is that of text as it is.
-            reads = [
-                study.variants[member["variant"]].gradient not in ("local", "bigram")
-                for member in members
-            ]
-            settings = {
-                "process": identity(corpus_settings),
-                "members": list(compress(members, reads)),
-                "statistics": statistics,
-            }
-            del settings["process"]["members"]
-            chosen = tuple(compress(trained, reads))
-            for analysis in ANALYSES_OF[corpus_settings.process]:
-                if analysis not in study.analyses or not any(reads):
-                    continue
-                own_settings: dict[str, Any] = {analysis: identity(getattr(study, analysis))}
+            for analysis, settings, of in _known(study, corpus_settings, found):
+                settings |= {"statistics": statistics}
                 if analysis == "truth":
-                    own_settings["contrasts"] = contrasts
-                inputs = {"training": chosen, "tokens": (tokens,)}
-                add(analysis, corpus_name, {**settings, **own_settings}, **inputs)
+                    settings["contrasts"] = contrasts
+                add(analysis, corpus_name, settings, training=of, tokens=(tokens,))
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)
@@ -266,6 +250,29 @@ def plan_study(study: Study, base: Path) -> Plan:
     settings = identity(study)
     add("report", "", {"study": settings}, database=(database,))
     return Plan(study, tuple(nodes))
+
+
+def _known(
+    study: Study, corpus: ProcessCorpus, found: list[tuple[dict[str, Any], Node]]
+) -> Iterator[tuple[Analysis, dict[str, Any], tuple[Node, ...]]]:
+    """What is measured on a process: each analysis with its settings and the members it is of.
+
+    Those that start from another's weights are among them, but not those that see another past or
+    none: the law is that of text as it is.
+    """
+    of = [
+        (member, training)
+        for member, training in found
+        if study.variants[member["variant"]].gradient not in ("local", "bigram")
+    ]
+    process = identity(corpus)
+    del process["members"]
+    for analysis in ANALYSES_OF[corpus.process] if of else ():
+        if analysis in study.analyses:
+            own = identity(getattr(study, analysis))
+            named = [member for member, _ in of]
+            settings = {"process": process, "members": named, analysis: own}
+            yield analysis, settings, tuple(training for _, training in of)
 
 
 def training_of(study: Study, corpus: Corpus) -> Training:
