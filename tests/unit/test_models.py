@@ -570,29 +570,19 @@ def test_gradients_of_learned_positions(windows, route):
 
 
 @pytest.mark.parametrize("size", [SIZE, LEARNED])
-def test_a_prediction_goes_on_from_any_level_of_the_stream(windows, size):
+def test_the_stream_at_each_level(windows, size):
     network, tokens = model("causal", size=size), windows[..., :-1]
     with torch.no_grad():
         streams, logits = network.streams(tokens), network(tokens)
         assert [each.shape for each in streams] == [(*tokens.shape, size.width)] * 4
         torch.testing.assert_close(streams[0], network.embed(tokens))
-        for level, stream in enumerate(streams):
-            torch.testing.assert_close(network.from_stream(stream, level), logits)
-
-
-def test_another_stream_at_one_position_changes_that_position_alone(windows):
-    """With a local route and its own past, later positions still read the past as it was."""
-    tokens = windows[..., :-1]
-    with torch.no_grad():
-        past = model("causal").inputs(tokens)
-        network = model("local")
-        clean = network(tokens, past=past)
-        stream = network.streams(tokens, past)[1]
-        stream[:, :, 3] += 1.0
-        found = network.from_stream(stream, 1, past)
-    others = [i for i in range(POSITIONS) if i != 3]
-    torch.testing.assert_close(found[:, :, others], clean[:, :, others])
-    assert not torch.allclose(found[:, :, 3], clean[:, :, 3])
+        for before, after, block in zip(streams, streams[1:], network.blocks, strict=False):
+            x = before.flatten(1, 2).mT.contiguous()
+            x = block(x, network.rotary[..., :POSITIONS], network.routes, None)
+            torch.testing.assert_close(after, x.mT.reshape(after.shape))
+        last = streams[-1].flatten(1, 2).mT.contiguous()
+        found = parts.logits_of(last, network.norm, network.W_U)
+        torch.testing.assert_close(found.view(logits.shape), logits)
 
 
 def test_the_size_says_how_large_embeddings_start_and_how_slowly_positions_turn():

@@ -18,7 +18,7 @@ from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
 from manymasks.errors import UserError
 from manymasks.models.attention import Route
-from manymasks.models.parts import rotary_table
+from manymasks.models.parts import logits_of, rotary_table
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import swap as stage
 from manymasks.store.job import Artifact, Job
@@ -158,21 +158,26 @@ def test_swaps_are_those_of_a_naive_network() -> None:
 
 @pytest.mark.parametrize("positions", ["rotary", "learned"])
 def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -> None:
-    """The donor's stream, put in its place with `streams` and `from_stream`."""
+    """The donor's stream, put in its place, goes through the blocks that are left."""
     size = SIZE.model_copy(update={"positions": positions})
     recipients, donors = pairs(5, LETTERS, np.random.default_rng(2))
     found = found_of(recipients, donors, size)
     own, local = member("causal", size), member("local", size)
     to, of = (torch.from_numpy(each)[None] for each in (recipients, donors))
+    table = local.rotary[..., : to.shape[-1]]
     with torch.no_grad():
-        past, other = own.inputs(to), own.inputs(of)
+        past = own.inputs(to)
         clean = torch.softmax(own(to, last=1)[0, :, 0, masks.FIRST_LETTER :], -1)
-        streams = zip(local.streams(to, past=past), local.streams(of, past=other), strict=True)
-        for level, (x, donors_x) in enumerate(streams):
+        levels = zip(own.streams(to), own.streams(of), strict=True)
+        for level, (x, donors_x) in enumerate(levels):
             x[:, :, -1] = donors_x[:, :, -1]
-            logits = local.from_stream(x, level, past=past)[0, :, -1, masks.FIRST_LETTER :]
+            stream = x.flatten(1, 2).mT.contiguous()
+            for block, read in zip(local.blocks[level:], past[level:], strict=True):
+                stream = block(stream, table, local.routes, read)
+            logits = logits_of(stream, local.norm, local.W_U).view(*to.shape, -1)
+            law = torch.softmax(logits[0, :, -1, masks.FIRST_LETTER :], -1)
             each = found["residual", level]
-            np.testing.assert_allclose(each.law, torch.softmax(logits, -1), rtol=1e-9)
+            np.testing.assert_allclose(each.law, law, rtol=1e-9)
             # A member that is told of its own past is the member.
             np.testing.assert_allclose(each.recipient, clean, rtol=1e-9)
 

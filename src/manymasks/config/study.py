@@ -55,7 +55,7 @@ class Study(Settings):
     name: Name = "study"
     """Title of the study in the report."""
     corpora: Annotated[dict[Name, Corpus], Field(min_length=1)]
-    """Named corpora; every size and variant is trained on each."""
+    """Named corpora; every size and variant is trained on each, unless its `members` say else."""
     tokenizer: Tokenizer = Tokenizer()
     """The tokenizer, trained once for each corpus."""
     sizes: Annotated[dict[Name, Size], Field(min_length=1)]
@@ -63,7 +63,7 @@ class Study(Settings):
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     """Named variants."""
     training: Training = Training()
-    """The training budget, the same for all."""
+    """The training budget, the same for all corpora that name none of their own."""
     tune: Tune = Tune()
     """The grid of learning rates, used where a learning rate is `tune`."""
     seeds: Seeds = Seeds()

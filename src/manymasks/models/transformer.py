@@ -73,72 +73,54 @@ class Transformer(nn.Module):
         x = nn.functional.embedding(rows, self.W_E.view(-1, d))
         return x if self.W_pos is None else x + self.W_pos[:, None, : tokens.shape[2]]
 
-    def residual(self, x: Tensor, past: Sequence[Tensor] | None = None, level: int = 0) -> Tensor:
+    def residual(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
         """The stream after the last block.
 
         Args:
-            x: the stream before block `level`, (members, batch, positions, width): embeddings
-                at 0.
+            x: embeddings, (members, batch, positions, width).
             past: for members whose route is `local`, what `inputs` of the past's model gives.
 
         Returns:
             (members, width, batch x positions).
         """
-        for stream in self._through(x, past, level):
+        for stream in self._through(x, past):
             x = stream
         return x
 
-    def _through(
-        self, x: Tensor, past: Sequence[Tensor] | None, level: int = 0
-    ) -> Iterator[Tensor]:
+    def _through(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Iterator[Tensor]:
         """The stream (members, width, batch x positions) before each block and after the last."""
         table = self.rotary[..., : x.shape[2]]
         x = x.flatten(1, 2).mT.contiguous()
         yield x
-        for layer, block in enumerate(self.blocks[level:], level):
+        for layer, block in enumerate(self.blocks):
             x = block(x, table, self.routes, past and past[layer])
             yield x
 
-    def streams(self, tokens: Tensor, past: Sequence[Tensor] | None = None) -> list[Tensor]:
-        """The residual stream before each block and after the last: layers + 1 of them.
+    def streams(self, tokens: Tensor) -> list[Tensor]:
+        """The residual stream before each block and after the last, (..., positions, width) each.
 
         Args:
             tokens: (members, batch, positions) token ids.
-            past: as in `residual`.
-
-        Returns:
-            (members, batch, positions, width) each; `from_stream` goes on from any of them.
         """
         shape = *tokens.shape, -1
-        return [x.mT.reshape(shape) for x in self._through(self.embed(tokens), past)]
+        return [x.mT.reshape(shape) for x in self._through(self.embed(tokens))]
 
     def inputs(self, tokens: Tensor) -> list[Tensor]:
         """The normalised input (members, width, tokens) of each layer's attention."""
         found = []
-        for x, block in zip(self._through(self.embed(tokens), None), self.blocks, strict=False):
+        # Blocks first: then the last one is not gone through.
+        for block, x in zip(self.blocks, self._through(self.embed(tokens)), strict=False):
             gain: Tensor = block.norm_attention  # type: ignore[assignment]
             found.append(apart(_normalised, (x, gain)))
         return found
-
-    def from_stream(self, x: Tensor, level: int, past: Sequence[Tensor] | None = None) -> Tensor:
-        """Logits from the stream before block `level`, (members, batch, positions, width).
-
-        With members whose route is `local`, each position goes on by itself, and reads of the
-        earlier ones what `past` has: so one position may be given another stream, or all earlier
-        ones other keys and values, and nothing else changes.
-        """
-        return self._logits(self.residual(x, past, level), x.shape, None)
 
     def from_embedding(
         self, x: Tensor, last: int | None = None, past: Sequence[Tensor] | None = None
     ) -> Tensor:
         """Logits from embeddings (members, batch, positions, width); else as `forward`."""
-        return self._logits(self.residual(x, past), x.shape, last)
-
-    def _logits(self, stream: Tensor, shape: Sequence[int], last: int | None) -> Tensor:
-        """Of the last stream (members, width, batch x positions), of windows of `shape`."""
-        members, batch, positions, d = shape
-        stream = stream.view(members, d, batch, positions)[..., -(last or positions) :].flatten(2)
+        members, batch, positions, d = x.shape
+        stream = self.residual(x, past).view(members, d, batch, positions)
+        stream = stream[..., -(last or positions) :].flatten(2)
         logits = apart(logits_of, (stream, self.norm, self.W_U))
         return logits.view(members, batch, last or positions, -1)
 

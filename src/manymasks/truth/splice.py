@@ -17,7 +17,7 @@ import numpy as np
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
-from manymasks.corpora.processes.masks import BOS, FIRST_PREMISE, LENGTH, MASKS, OPENING, masks
+from manymasks.corpora.processes.masks import BOS, FIRST_PREMISE, LENGTH, MASKS, OPENING, spoken
 from manymasks.statistics.documents import document_weights
 from manymasks.statistics.intervals import finite
 from manymasks.truth.spectroscopy import LAST
@@ -50,20 +50,8 @@ def spliced(documents: int, before: int, rng: np.random.Generator) -> Spliced:
     first, second = pairs[order].T
     opening = np.stack([np.full(documents, BOS), FIRST_PREMISE + first], 1)
     letters = LENGTH - OPENING - before
-    said = [_said(first, before, rng), _said(second, letters, rng)]
+    said = [spoken(first, before, rng), spoken(second, letters, rng)]
     return Spliced(np.hstack([opening, *said]), first, second)
-
-
-def _said(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
-    """Letters (documents, letters) of masks (documents,), from a uniform state."""
-    whole = masks()
-    found = np.empty((len(mask), letters), dtype=np.int64)
-    for each in np.unique(mask):
-        of = np.flatnonzero(mask == each)
-        start = (whole.latents["premise"] == each) & (whole.latents["mask"] == each)
-        speaker = dataclasses.replace(whole, start=start / start.sum())
-        found[of] = speaker.draw(len(of), letters, rng).tokens
-    return found
 
 
 def after_splice(before: int) -> tuple[int, ...]:

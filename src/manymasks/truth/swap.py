@@ -15,7 +15,6 @@ The law that comes out is held against the two that there were: `followed` is th
 brings (1 - a) recipient + a donor closest to it in KL. All is in nats.
 """
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,21 +50,14 @@ def pairs(documents: int, letters: int, rng: np.random.Generator) -> tuple[Ints,
     several = range(len(masks.MASKS))
     kinds = np.array([(one, other) for one in several for other in several if one != other])
     turns = kinds[np.arange(documents) % len(kinds)]
-    return _spoken(turns[:, 0], letters, rng), _spoken(turns[:, 1], letters, rng)
+    return _documents(turns[:, 0], letters, rng), _documents(turns[:, 1], letters, rng)
 
 
-def _spoken(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
+def _documents(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
     """Documents of masks (documents,), each after its own premise, (documents, 2 + letters)."""
-    whole = masks.masks()
-    found = np.full((len(mask), masks.OPENING + letters), masks.BOS)
-    found[:, 1] = masks.FIRST_PREMISE + mask
-    for each in np.unique(mask):
-        # Premise k is that of mask k.
-        of = (whole.latents["premise"] == each) & (whole.latents["mask"] == each)
-        speaker = dataclasses.replace(whole, start=of / of.sum())
-        rows = np.flatnonzero(mask == each)
-        found[rows, masks.OPENING :] = speaker.draw(len(rows), letters, rng).tokens
-    return found
+    # Premise k is that of mask k.
+    opening = np.stack([np.full(len(mask), masks.BOS), masks.FIRST_PREMISE + mask], 1)
+    return np.hstack([opening, masks.spoken(mask, letters, rng)])
 
 
 # ------------------------------------------------------------------------------ laws of letters

@@ -91,6 +91,19 @@ def masks() -> Machine:
     return built(VOCABULARY, {(): 1.0}, step, latents)
 
 
+def spoken(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
+    """What masks (documents,) say from a uniform state on, (documents, letters) tokens."""
+    whole = masks()
+    found = np.empty((len(mask), letters), dtype=np.int64)
+    for each in np.unique(mask):
+        # A mask speaks alike after every premise: its own is as good as another.
+        of = (whole.latents["premise"] == each) & (whole.latents["mask"] == each)
+        speaker = dataclasses.replace(whole, start=of / of.sum())
+        rows = np.flatnonzero(mask == each)
+        found[rows] = speaker.draw(len(rows), letters, rng).tokens
+    return found
+
+
 def balanced(times: int, rng: np.random.Generator, length: int = LENGTH) -> tuple[Ints, Ints]:
     """Documents in which each premise and mask occur as often as they are expected to.
 
@@ -101,16 +114,13 @@ def balanced(times: int, rng: np.random.Generator, length: int = LENGTH) -> tupl
         tokens: (100 * times, length).
         mask: (100 * times,).
     """
-    whole = masks()
     tokens, said = [], []
     for premise, prior in enumerate(PRIOR):
         for mask, share in enumerate(prior):
-            of = (whole.latents["premise"] == premise) & (whole.latents["mask"] == mask)
-            speaker = dataclasses.replace(whole, start=of / of.sum())
-            count = round(20 * share) * times
-            opening = np.tile([BOS, FIRST_PREMISE + premise], (count, 1))
-            tokens.append(np.hstack([opening, speaker.draw(count, length - OPENING, rng).tokens]))
-            said.append(np.full(count, mask))
+            speakers = np.full(round(20 * share) * times, mask)
+            opening = np.tile([BOS, FIRST_PREMISE + premise], (len(speakers), 1))
+            tokens.append(np.hstack([opening, spoken(speakers, length - OPENING, rng)]))
+            said.append(speakers)
     return np.concatenate(tokens), np.concatenate(said)
 
 
