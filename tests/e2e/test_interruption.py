@@ -12,6 +12,7 @@ from clones import Clone, clone
 
 STUDY = """\
 name: interrupted
+primary: []
 corpora:
   "*": null
   words: {kind: files, paths: [words.txt], separator: "\\n\\n", select: 0.2, measure: 0.2}

@@ -7,6 +7,7 @@ from clones import clone
 
 STUDY = """\
 name: known
+primary: []
 corpora:
   "*": null
   voices: {kind: process, process: masks, documents: 600}

@@ -5,6 +5,7 @@ from clones import clone
 
 STUDY = """\
 name: lost
+primary: []
 corpora:
   "*": null
   pydocs: {kind: pydocs, packages: [], max_documents: 100, select: 0.2, measure: 0.2}

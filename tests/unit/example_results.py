@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import example_known
+import example_sets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +30,7 @@ ARMS = {
     "bigram": (None, None, 1.2),
 }
 """Gradient, discount and gap of each arm of the myopia analysis; the last two are floors."""
+PRIMARY = ("myopia gap, w32", "myopia gap, w64")
 P_VALUES = (0.004, 0.03, 0.02, 0.9)
 """Of the contrasts; the first two are primary."""
 
@@ -148,6 +150,8 @@ class ExampleResults:
             "seed_order": order,
             "method": "fine-tuned" if parent else "trained",
             "parent": parent,
+            "scale": None,
+            "draw": None,
             "status": "trained",
             "failed_step": None,
             "parameters": SIZES[size],
@@ -279,59 +283,24 @@ class ExampleResults:
         return self.add("tuning", label, {"tuning": trials}, {"tokens": [key_of("tokens")]})
 
     def rashomon(self) -> str:
-        """The sets within 0.01 and 0.02 nats of the best of the class and of the pool."""
-        sets, members, metrics = [], [], []
-        best_of_pool = min(model["final"] for model in self.models)
-        for (label, models), reference, eps in itertools.product(
-            self.classes().items(), ("best-of-class", "best-of-pool"), (0.01, 0.02)
-        ):
-            best = min(model["final"] for model in models)
-            best = best_of_pool if reference == "best-of-pool" else best
-            name = f"{label} | {reference} | {eps} nats"
-            inside = [model["final"] - best <= eps for model in models]
-            sets.append(
-                {
-                    "rashomon_set": name,
-                    "model_class": label,
-                    "reference": reference,
-                    "reference_nats": best,
-                    "eps": eps,
-                    "eps_unit": "nats",
-                    "eps_nats": eps,
-                    "candidates": len(models),
-                    "members": sum(inside),
-                    "share": sum(inside) / len(models),
-                    "share_low": None,
-                    "share_high": None,
-                }
-            )
-            members += [
-                {
-                    "rashomon_set": name,
-                    "model": model["model"],
-                    "is_member": is_member,
-                    "excess_nats": model["final"] - best,
-                    "probability": 0.8 if is_member else 0.1,
-                }
-                for model, is_member in zip(models, inside, strict=True)
-            ]
-            metrics.append(
-                {
-                    "rashomon_set": name,
-                    "metric": "sd_nats",
-                    "members_used": sum(inside),
-                    "value": 0.01,
-                    "low": 0.005,
-                    "high": 0.02,
-                    "documents": 20,
-                }
-            )
-        return self.add(
-            "rashomon",
-            "pydocs",
-            {"rashomon_set": sets, "rashomon_member": members, "rashomon_metric": metrics},
-            {"model": [model["model"] for model in self.models]},
-        )
+        """Derived members, and the sets: which models are in them and how they differ."""
+        classes = self.classes()
+        derived: dict[str, Rows] = {}
+        made = []
+        for label, models in classes.items():
+            tables = example_sets.candidates(label, models, self.random)
+            derived[label] = tables["model"]
+            rows = [{key: row[key] for key in row if key != "final"} for row in tables["model"]]
+            parent = {"training": [models[0]["model"]]}
+            made.append(self.add("candidates", label, {**tables, "model": rows}, parent))
+        inputs = {"training": [model["model"] for model in self.models], "candidates": made}
+        tables = example_sets.sets(classes, derived)
+        key = self.add("rashomon", "pydocs", tables, inputs)
+        tables = example_sets.multiplicity(tables, self.random)
+        self.add("multiplicity", "pydocs", tables, {**inputs, "rashomon": [key]})
+        self.add("volume", "pydocs", example_sets.volume(self.models, self.random), inputs)
+        self.add("funnel", "pydocs", example_sets.funnel(classes), inputs)
+        return key
 
     def divergence(self, probe: str) -> str:
         """All pairs, pools and floors on one probe, with two exploratory contrasts."""
@@ -432,7 +401,7 @@ class ExampleResults:
                         "tokens": 8192,
                     }
                 )
-        contrasts = [_contrast(f"{probe}: size {i}", False, p) for i, p in enumerate(P_VALUES[2:])]
+        contrasts = [_contrast(f"{probe}: size {i}", p) for i, p in enumerate(P_VALUES[2:])]
         return self.add(
             "divergence",
             f"pydocs/{probe}",
@@ -476,10 +445,7 @@ class ExampleResults:
                     "documents": 20,
                 }
             )
-        contrasts = [
-            _contrast(f"myopia gap, {size}", True, p)
-            for size, p in zip(SIZES, P_VALUES[:2], strict=True)
-        ]
+        contrasts = [_contrast(name, p) for name, p in zip(PRIMARY, P_VALUES[:2], strict=True)]
         return self.add(
             "myopia",
             "pydocs",
@@ -652,10 +618,9 @@ def _arms() -> dict[str, Rows]:
     }
 
 
-def _contrast(name: str, is_primary: bool, p: float) -> dict[str, Any]:
+def _contrast(name: str, p: float) -> dict[str, Any]:
     return {
         "contrast": name,
-        "is_primary": is_primary,
         "estimate": 0.05,
         "low": 0.02,
         "high": 0.08,

@@ -354,7 +354,7 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("name: My Study\n", "name must match ^[a-z0-9]"),
         (
             "analyses: [rashomn]\n",
-            "analyses.0 must be 'rashomon', 'divergence', 'myopia', 'truth', 'spectroscopy', ",
+            "analyses.0 must be 'candidates', 'rashomon', 'multiplicity', ",
         ),
         ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
         ("machine: {members_per_gpu: 0}\n", "machine.members_per_gpu must be greater than"),
@@ -791,12 +791,13 @@ def paths(table: dict[str, str]) -> set[str]:
 SIZE = "width layers heads mlp positions rotary_base embedding_sd activation learning_rate"
 IDENTITY = paths(
     {
-        "": "name corpora tokenizer sizes variants training tune seeds evaluation rashomon probes "
-        "divergence myopia truth spectroscopy belief rules swap statistics analyses machine",
+        "": "name corpora tokenizer sizes variants training tune seeds evaluation rashomon "
+        "candidates multiplicity volume funnel probes divergence myopia truth spectroscopy belief "
+        "rules swap statistics primary analyses machine",
         "corpora.<name>": "kind select measure max_documents packages min_characters "
         "format field separator join_to sha256 licence repository revision files process documents "
         "seed eps members",
-        "corpora.<name>.members": "sizes variants seeds batch steps learning_rate",
+        "corpora.<name>.members": "sizes variants seeds batch steps learning_rate analyses",
         "corpora.<name>.members.sizes.<name>": SIZE,
         "corpora.<name>.members.seeds": "init order",
         "corpora.<name>.files.<item>": "path sha256",
@@ -804,7 +805,7 @@ IDENTITY = paths(
         "sizes.<name>": SIZE,
         "variants.<name>": "gradient of starts_from gamma learning_rate",
         "training": "context shift batch steps optimizer learning_rate warmup decay weight_decay "
-        "beta1 beta2 clip precision curve_every curve_windows",
+        "beta1 beta2 clip precision curve_every curve_windows late",
         "tune": "rates seeds steps",
         "tune.seeds": "init order",
         "seeds": "init order",
@@ -812,6 +813,11 @@ IDENTITY = paths(
         "rashomon": "references eps",
         "rashomon.references.<name>": "kind nats k",
         "rashomon.eps": "nats percent seed_sd",
+        "candidates": "methods parents draws eps windows seed",
+        "multiplicity": "windows batch top_k tv tolerance subsets kept seed",
+        "volume": "eps directions windows seed",
+        "funnel": "seed_sd splits orders seed",
+        "primary.<item>": "claim corpus of against within probe",
         "probes.<name>": "family windows scored severities seed",
         "divergence": "batch floor_batch floor_windows",
         "myopia": "contrasts gradient_windows gammas",

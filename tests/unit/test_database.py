@@ -15,6 +15,7 @@ from example_results import (
     ARMS,
     OF_TEXT,
     P_VALUES,
+    PRIMARY,
     ExampleResults,
     replace_table,
     write_results,
@@ -24,12 +25,15 @@ from scipy import stats
 from manymasks.database.load import content_hash, load
 from manymasks.errors import UserError
 
+UNTESTED = "log volume per weight of pydocs/w64/causal less pydocs/w32/causal"
+"""A claim that was named before the run and that no analysis of the example tests."""
+
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExampleResults, Path]:
     folder = tmp_path_factory.mktemp("example")
     results = write_results(folder / "results [1]")
-    load(results.root, results.current, folder / "example.duckdb")
+    load(results.root, results.current, folder / "example.duckdb", primary=(*PRIMARY, UNTESTED))
     return results, folder / "example.duckdb"
 
 
@@ -155,7 +159,7 @@ def test_leaderboard_and_pairs_by_hand(example: tuple[ExampleResults, Path]) -> 
     assert ask(
         database,
         "SELECT count(*) FROM rashomon_summary "
-        "WHERE coalesce(pairs, 0) <> members * (members - 1) / 2",
+        "WHERE method = 'trained' AND coalesce(pairs, 0) <> members * (members - 1) / 2",
     ) == [(0,)]
 
 
@@ -217,26 +221,44 @@ def benjamini_hochberg(p: list[float]) -> list[float]:
 
 
 def test_corrections_of_the_example(example: tuple[ExampleResults, Path]) -> None:
-    rows = ask(example[1], "SELECT kind, p, q FROM tested_claims ORDER BY kind DESC, p, contrast")
+    rows = ask(example[1], "SELECT kind, p, q FROM tested_claims WHERE p IS NOT NULL")
     assert [row[2] for row in rows] == pytest.approx([0.008, 0.03, 0.04, 0.04, 0.9, 0.9])
     assert {row[1] for row in rows} == set(P_VALUES)
     # Old claims take no part in the correction and get none.
-    assert ask(example[1], "SELECT count(*) FROM contrast WHERE q IS NULL") == [(2,)]
+    without = "SELECT count(*) FROM contrast WHERE q IS NULL AND p IS NOT NULL"
+    assert ask(example[1], without) == [(2,)]
+
+
+def test_primary_claims_come_first_tested_or_not(example: tuple[ExampleResults, Path]) -> None:
+    rows = ask(example[1], "SELECT contrast, kind, rank, stage, estimate FROM tested_claims")
+    assert [row[:4] for row in rows[:3]] == [
+        (PRIMARY[0], "primary", 1, "myopia"),
+        (PRIMARY[1], "primary", 2, "myopia"),
+        (UNTESTED, "primary", 3, None),
+    ]
+    assert rows[2][4] is None
+    assert {row[1:3] for row in rows[3:]} == {("exploratory", None)}
+    # What an old artifact says is no claim of the current study, whatever it is called.
+    assert ask(example[1], "SELECT is_primary, count(*) FROM contrast GROUP BY 1 ORDER BY 1") == [
+        (False, 7),
+        (True, 2),
+    ]
 
 
 def test_corrections_against_naive_ones(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     p = [*random.uniform(0, 1, 12).round(2).tolist(), 0.03, 0.03, 0.0, 1.0]
     rows = [
-        {"contrast": f"{kind} {i}", "is_primary": kind, "estimate": 0.0, "p": value}
+        {"contrast": f"{kind} {i}", "estimate": 0.0, "p": value}
         for kind in (True, False)
         for i, value in enumerate(p)
     ]
-    rows.append({"contrast": "untested", "is_primary": True, "estimate": 0.0, "p": None})
-    rows.append({"contrast": "nan", "is_primary": False, "estimate": 0.0, "p": float("nan")})
+    rows.append({"contrast": "untested", "estimate": 0.0, "p": None})
+    rows.append({"contrast": "nan", "estimate": 0.0, "p": float("nan")})
     results = ExampleResults(tmp_path / "results")
     results.add("divergence", "x", {"contrast": rows})
-    load(results.root, results.current, tmp_path / "x.duckdb")
+    primary = ["untested", *(f"True {i}" for i in range(len(p)))]
+    load(results.root, results.current, tmp_path / "x.duckdb", primary=primary)
     found = dict(ask(tmp_path / "x.duckdb", "SELECT contrast, q FROM contrast"))
     for kind, correct in ((True, holm), (False, benjamini_hochberg)):
         got = [found[f"{kind} {i}"] for i in range(len(p))]
@@ -254,7 +276,7 @@ def test_a_failed_load_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         load(results.root, results.current, target)
     assert "table model_loss" in str(error.value)
-    assert f"artifact = {key}, split = measure" in str(error.value)
+    assert f"artifact = {key}, model = m, split = measure" in str(error.value)
     assert target.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "x.duckdb"]
 
@@ -322,7 +344,7 @@ def test_evicted_payloads_are_counted(tmp_path: Path) -> None:
     rows = load(results.root, results.current, tmp_path / "x.duckdb")
     assert rows["missing_payloads"] == 17
     assert rows["document_loss"] == 0
-    assert rows["model_loss"] == 34
+    assert rows["model_loss"] == 34 + 48
 
 
 def test_an_empty_results_folder(tmp_path: Path) -> None:

@@ -287,6 +287,10 @@ CONTAINS = {
     "probe": {"probes.families"},
     "rashomon": {"rashomon.membership"},
     "divergence": {"divergence.pairs", "divergence.tables", "models.attention"},
+    "candidates": {"rashomon.derived", "evaluation.documents", "models.transformer"},
+    "multiplicity": {"rashomon.pool", "rashomon.headroom", "models.transformer", "probes.families"},
+    "volume": {"rashomon.volume", "models.transformer", "tokens.shards"},
+    "funnel": {"rashomon.funnel", "statistics.proportions"},
     "floor": {"myopia.floors", "tokens.shards"},
     "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
     "myopia": {"myopia.gap"},
@@ -315,7 +319,13 @@ FOREIGN = {
     "probe": ("corpora", "models", "training", "divergence", "database", "report"),
     "rashomon": ("models", "training", "tokens", "divergence", "myopia", "database", "report"),
     "divergence": ("corpora", "rashomon", "myopia", "evaluation", "database", "report"),
-    "floor": ("corpora", "models", "training", "evaluation", "divergence", "database", "report"),
+    "candidates": ("corpora", "probes", "divergence", "myopia", "rashomon.pool", "database"),
+    "multiplicity": ("corpora", "evaluation", "myopia", "rashomon.funnel", "database", "report"),
+    "volume": ("corpora", "evaluation", "divergence", "rashomon.pool", "database", "report"),
+    "funnel": ("models", "training", "tokens", "divergence", "rashomon.pool", "database"),
+    "floor": (
+        "corpora", "models", "training", "evaluation.documents", "divergence", "database", "report",
+    ),
     "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
     "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
     "truth": ("corpora.pydocs", "evaluation", "divergence", "myopia", "database", "report"),
@@ -369,7 +379,8 @@ EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
-     {"training", "tuning", "evaluation", "divergence", "gradient", *KNOWN}),
+     {"training", "tuning", "evaluation", "candidates", "multiplicity", "volume", "divergence",
+      "gradient", *KNOWN}),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
@@ -402,8 +413,9 @@ def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: in
     files = [CONFIG / name for name in ("config.yaml", *overlays)]
     plan = plan_study(load_study(files), ROOT)
     known = {} if overlays else {
-        "process": 4, "tokenizer": 5, "tokens": 5, "probe": 6, "rashomon": 5, "divergence": 6,
-        "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 3, "spectroscopy": 1,
+        "process": 4, "tokenizer": 5, "tokens": 5, "candidates": 4, "rashomon": 5,
+        "multiplicity": 2, "probe": 3, "divergence": 3, "floor": 3, "gradient": 3, "myopia": 3,
+        "truth": 4, "belief": 3, "spectroscopy": 1,
         "rules": 1, "swap": 1,
     }  # fmt: skip
     assert Counter(node.stage for node in plan.nodes) == {
@@ -412,6 +424,7 @@ def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: in
         "evaluation": members,
         "probe": 2,
         "divergence": 2,
+        "candidates": 2 if "shakespeare.yaml" in overlays else 4,
         **known,
     }
     assert [node.stage for node in plan.targets] == ["database", "report"]
@@ -466,8 +479,8 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
         + BASE.partition("probes:")[0],
         BASE + "machine: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
-        BASE + "analyses: [rashomon, divergence, myopia, truth, spectroscopy, belief, rules, "
-        "swap]\n",
+        BASE + "analyses: [candidates, rashomon, multiplicity, volume, funnel, divergence, myopia, "
+        "truth, spectroscopy, belief, rules, swap]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip
@@ -476,6 +489,7 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 
 ENDS = {"database", "report"}
+SETS = {"candidates", "rashomon", "multiplicity", "volume", "funnel"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
     ({"machine": {"device": "cpu"}}, set()),
@@ -484,25 +498,53 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"tokenizer": {"vocabulary": 512}}, EVERYTHING - {"corpus"}),
     (
         {"training": {"learning_rate": 0.004}},
-        {"training", "evaluation", "rashomon", "divergence", "gradient", "myopia", *ENDS},
+        {"training", "evaluation", *SETS, "divergence", "gradient", "myopia", *ENDS},
     ),
     (
         {"training": {"curve_every": 50}},
-        {"training", "evaluation", "rashomon", "divergence", "gradient", "myopia", *ENDS},
+        {"training", "evaluation", *SETS, "divergence", "gradient", "myopia", *ENDS},
     ),
     ({"training": {"context": 256}}, EVERYTHING - {"corpus", "tokenizer", "tokens"}),
-    ({"evaluation": {"batch": 32}}, {"evaluation", "rashomon", "floor", "myopia", *ENDS}),
+    (
+        {"evaluation": {"batch": 32}},
+        {"evaluation", *SETS - {"volume"}, "floor", "myopia", *ENDS},
+    ),
     (
         {"statistics": {"confidence": 0.9}},
-        {"evaluation", "rashomon", "divergence", "floor", "myopia", *ENDS},
+        {"evaluation", *SETS, "divergence", "floor", "myopia", *ENDS},
     ),
-    ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", *ENDS}),
-    ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", *ENDS}),
-    ({"divergence": {"batch": 4}}, {"divergence", *ENDS}),
-    ({"myopia": {"contrasts": [{"baseline": "myopic", "variant": "causal"}]}}, {"myopia", *ENDS}),
+    ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", "multiplicity", *ENDS}),
+    ({"candidates": {"draws": 5}}, {"candidates", "rashomon", "multiplicity", *ENDS}),
+    ({"multiplicity": {"top_k": 3}}, {"multiplicity", *ENDS}),
+    ({"volume": {"directions": 5}}, {"volume", *ENDS}),
+    ({"funnel": {"orders": 50}}, {"funnel", *ENDS}),
+    (
+        {
+            "primary": [
+                {
+                    "claim": "gap",
+                    "corpus": "pydocs",
+                    "of": "myopic",
+                    "against": "causal",
+                    "within": "base",
+                }
+            ]
+        },
+        ENDS,
+    ),
+    (
+        {"training": {"late": [0.9]}},
+        {"training", "evaluation", *SETS, "divergence", "gradient", "myopia", *ENDS},
+    ),
+    ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", "funnel", *ENDS}),
+    ({"divergence": {"batch": 4}}, {"divergence", "funnel", *ENDS}),
+    (
+        {"myopia": {"contrasts": [{"baseline": "myopic", "variant": "causal"}]}},
+        {"myopia", "funnel", *ENDS},
+    ),
     ({"myopia": {"gradient_windows": 32}}, {"gradient", *ENDS}),
     ({"tune": {"rates": [0.1, 0.2]}}, {"report"}),
-    ({"analyses": ["rashomon", "myopia"]}, ENDS),
+    ({"analyses": ["candidates", "rashomon", "myopia"]}, ENDS),
 ]
 
 
@@ -564,6 +606,9 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "training": count,
         "evaluation": count,
         "rashomon": 1,
+        "multiplicity": 1,
+        "volume": 1,
+        "funnel": 1,
         "divergence": 2,
         "gradient": 1,
         "myopia": 1,
@@ -580,7 +625,7 @@ def test_names_of_sizes_are_not_in_what_is_trained(tmp_path: Path) -> None:
     def of(plan: Plan, *stages: str) -> set[str]:
         return {node.digest for node in plan.nodes if node.stage in stages}
 
-    cheap = ("rashomon", "divergence", "gradient", "myopia", "database", "report")
+    cheap = (*SETS - {"candidates"}, "divergence", "gradient", "myopia", *ENDS)
     dear = tuple(stage for stage in STAGES if stage not in cheap)
     assert of(before, *dear) == of(after, *dear)
     assert not of(before, *cheap) & of(after, *cheap)
@@ -650,7 +695,8 @@ def test_another_grid_changes_what_was_tuned_and_nothing_of_named_rates(
     before = plan_of(tmp_path, **TUNED)
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
-        "tuning": 2, "training": 12, "evaluation": 12, "rashomon": 1, "divergence": 2, "myopia": 1,
+        "tuning": 2, "training": 12, "evaluation": 12, "candidates": 2, "rashomon": 1,
+        "multiplicity": 1, "volume": 1, "funnel": 1, "divergence": 2, "myopia": 1,
         "database": 1, "report": 1,
     }  # fmt: skip
     new = {node.digest for node in before.nodes}

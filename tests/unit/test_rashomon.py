@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,17 @@ import numpy as np
 import pytest
 
 import manymasks
-from manymasks.config.analyses import Epsilons, Rashomon, Reference, Statistics
-from manymasks.rashomon.membership import Losses, metric_rows, rashomon_rows
+from manymasks.config.analyses import Statistics
+from manymasks.config.rashomon import Epsilons, Rashomon, Reference
+from manymasks.rashomon.losses import loss_rows, metric_rows
+from manymasks.rashomon.membership import Losses, rashomon_sets, set_rows
 from manymasks.statistics.documents import document_weights
 from manymasks.statistics.members import Member
 from manymasks.statistics.models import jackknife_error
 from manymasks.statistics.proportions import wilson
 
 STATISTICS = Statistics(resamples=300)
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "rashomon.sql"
 REFERENCES = {
     "class": Reference(kind="best_of_class"),
     "pool": Reference(kind="best_of_pool"),
@@ -42,11 +45,32 @@ def _losses(values: list[float], documents: int = 6, noise: float = 0.0) -> Loss
     return Losses((np.array(values)[:, None] + shift) * tokens, tokens)
 
 
+def _tables(
+    select: Losses,
+    measure: Losses,
+    members: list[Member],
+    settings: Rashomon,
+    statistics: Statistics = STATISTICS,
+) -> dict[str, list[dict[str, Any]]]:
+    sets = list(rashomon_sets(select, members, settings, statistics))
+    weights = document_weights(measure.tokens.size, statistics.resamples, 0)
+    metrics = [row for each in sets for row in loss_rows(each, measure, weights, 0.95)]
+    return {**set_rows(sets, members, 0.95), "rashomon_metric": metrics}
+
+
 def _rows(
     losses: Losses, members: list[Member], eps: Epsilons, **kinds: Reference
 ) -> dict[str, list[dict[str, Any]]]:
     settings = Rashomon(references=kinds or REFERENCES, eps=eps)
-    return rashomon_rows(losses, losses, members, settings, STATISTICS)
+    return _tables(losses, losses, members, settings)
+
+
+def _hard(tables: dict[str, list[dict[str, Any]]], name: str) -> dict[str, dict[str, Any]]:
+    return {
+        row["metric"]: row
+        for row in tables["rashomon_metric"]
+        if row["rashomon_set"] == name and row["weighting"] == "hard"
+    }
 
 
 def _inside(tables: dict[str, list[dict[str, Any]]], name: str) -> set[str]:
@@ -109,7 +133,7 @@ def test_probability_is_the_share_of_paired_resamples() -> None:
     statistics = Statistics(resamples=4000)
     losses = Losses(nats, tokens)
     settings = Rashomon(references={"best": REFERENCES["class"]}, eps=eps)
-    rows = rashomon_rows(losses, losses, members, settings, statistics)["rashomon_member"]
+    rows = _tables(losses, losses, members, settings, statistics)["rashomon_member"]
     expected = 0.75**4 + 4 * 0.25 * 0.75**3
     assert [r["probability"] for r in rows] == [1.0, pytest.approx(expected, abs=0.03)]
     assert [r["excess_nats"] for r in rows] == pytest.approx([0, 0.25])
@@ -131,8 +155,8 @@ def test_metrics_are_of_the_measure_split_and_have_closed_forms() -> None:
     measure = _losses([2.5, 2.1, 2.3, 9.0], documents=5)
     eps = Epsilons(nats=(0.05,), percent=(), seed_sd=())
     settings = Rashomon(references={"best": REFERENCES["class"]}, eps=eps)
-    tables = rashomon_rows(select, measure, members, settings, STATISTICS)
-    rows = {r["metric"]: r for r in tables["rashomon_metric"]}
+    tables = _tables(select, measure, members, settings)
+    rows = _hard(tables, "c/a/causal | best | 0.05 nats")
     chosen = np.array([2.5, 2.1, 2.3])
     assert rows["mean_nats"]["value"] == pytest.approx(chosen.mean())
     # The same differences in every document: both deviations are that of the losses.
@@ -164,13 +188,9 @@ def test_small_and_empty_sets_have_rows_without_what_is_unknown() -> None:
     empty = "c/a/causal | pool | 0.01 nats"
     assert (sets[empty]["members"], sets[empty]["share"]) == (0, 0)
     metrics = [r for r in tables["rashomon_metric"] if r["rashomon_set"] == empty]
-    assert len(metrics) == 3
+    assert len(metrics) == 6
     assert all(r["value"] is r["low"] is None and r["members_used"] == 0 for r in metrics)
-    one = {
-        r["metric"]: r["value"]
-        for r in tables["rashomon_metric"]
-        if r["rashomon_set"] == "c/b/causal | pool | 0.01 nats"
-    }
+    one = {m: r["value"] for m, r in _hard(tables, "c/b/causal | pool | 0.01 nats").items()}
     assert one == {"mean_nats": pytest.approx(1.0), "sd_nats": None, "document_sd_nats": None}
     assert "c/b/causal | pool | 1 seed_sd" not in sets
 
@@ -194,7 +214,62 @@ def test_rows_have_the_columns_of_the_schema() -> None:
 
 
 def test_losses_that_do_not_fit_the_members_are_refused() -> None:
-    good = _losses([2.0, 2.1])
-    settings = Rashomon()
-    with pytest.raises(ValueError, match="measure losses"):
-        rashomon_rows(good, _losses([2.0]), _members(("a", 2)), settings, STATISTICS)
+    with pytest.raises(ValueError, match="select losses"):
+        list(rashomon_sets(_losses([2.0]), _members(("a", 2)), Rashomon(), STATISTICS))
+
+
+def test_a_derived_member_is_held_against_trained_ones() -> None:
+    """Its loss moves no reference and no threshold, not even where it is the best of all."""
+    members = _members(("a", 3))
+    members += [replace(members[0], model=f"n{i}", method="noise") for i in range(2)]
+    values = [2.0, 2.02, 2.3, 1.5, 2.2]
+    eps = Epsilons(nats=(0.05,), percent=(), seed_sd=(1.0,))
+    tables = _rows(_losses(values), members, eps)
+    alone = _rows(_losses(values[:3]), members[:3], eps)
+    trained = [row for row in tables["rashomon_set"] if row["method"] == "trained"]
+    assert trained == alone["rashomon_set"]
+    assert _inside(tables, "c/a/causal | class | 0.05 nats | noise") == {"n0"}
+    (row,) = (
+        r for r in tables["rashomon_set"] if r["rashomon_set"].endswith("class | 0.05 nats | noise")
+    )
+    assert row["reference_nats"] == pytest.approx(2.0)
+    # The reference is not one of these candidates: their share has an interval.
+    assert (row["share_low"], row["share_high"]) == pytest.approx(wilson(1, 2, 0.95))
+
+
+def test_an_average_over_resamples_counts_members_by_their_probability() -> None:
+    """The mean loss over the sets of the resamples, each as often as it comes up."""
+    tokens = np.ones(4)
+    nats = np.array([[2.0, 2, 2, 2], [3.0, 2, 2, 2]])
+    eps = Epsilons(nats=(0.3,), percent=(), seed_sd=())
+    settings = Rashomon(references={"best": REFERENCES["class"]}, eps=eps)
+    losses = Losses(nats, tokens)
+    (found,) = rashomon_sets(losses, _members(("a", 2)), settings, Statistics(resamples=1000))
+    subsets = {tuple(subset.tolist()): share for subset, share in found.resampled(8)}
+    assert found.members.tolist() == [0, 1]
+    both = float(found.often.all(axis=0).mean())
+    assert subsets == {(0, 1): pytest.approx(both), (0,): pytest.approx(1 - both)}
+    assert found.resampled(1)[0][1] == max(subsets.values())
+    measure = Losses(np.array([[1.0, 1, 1, 1], [2.0, 2, 2, 2]]), tokens)
+    rows = loss_rows(found, measure, document_weights(4, 100, 0), 0.95)
+    mean = {r["weighting"]: r for r in rows if r["metric"] == "mean_nats"}
+    assert mean["hard"]["value"] == pytest.approx(1.5)
+    assert mean["resampled"]["value"] == pytest.approx(both * 1.5 + (1 - both) * 1.0)
+    sd = {r["weighting"]: r for r in rows if r["metric"] == "sd_nats"}
+    assert sd["resampled"]["covered"] == pytest.approx(both)
+
+
+@pytest.mark.parametrize(("members", "share"), [(5, 0.79), (10, 0.67), (20, 0.56), (50, 0.42)])
+def test_the_share_near_the_best_falls_with_their_number(members: int, share: float) -> None:
+    """Gaussian losses: the published shares within 2 sd of the best of m; no size of a class."""
+    generator = np.random.default_rng(members)
+    found = []
+    for _ in range(400):
+        values = 3 + 0.01 * generator.standard_normal(members)
+        losses = Losses(values[:, None], np.ones(1))
+        eps = Epsilons(nats=(0.02,), percent=(), seed_sd=())
+        settings = Rashomon(references={"best": REFERENCES["class"]}, eps=eps)
+        of = _members(("a", members))
+        (each,) = rashomon_sets(losses, of, settings, Statistics(resamples=100))
+        found.append(each.inside.mean())
+    assert np.mean(found) == pytest.approx(share, abs=0.025)

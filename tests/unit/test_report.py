@@ -14,11 +14,11 @@ import example_known
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from example_results import OF_TEXT, ExampleResults, replace_table, write_results
+from example_results import OF_TEXT, PRIMARY, ExampleResults, replace_table, write_results
 from scipy import stats
 
 from manymasks.database.load import load
-from manymasks.report import drawing, figures, known, known_section, page
+from manymasks.report import drawing, figures, known, known_section, page, sets
 from manymasks.stages import report
 
 FIGURES = (
@@ -31,6 +31,7 @@ FIGURES = (
     figures.gap_by_gamma,
     figures.gradient_reach,
     *known.FIGURES.values(),
+    *sets.FIGURES.values(),
 )
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
 STAGES = {"truth", "belief", "spectroscopy", "swap", "rules"}
@@ -42,7 +43,8 @@ STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence"
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     results = write_results(folder / "results")
-    load(results.root, results.current, folder / "x.duckdb")
+    primary = (*PRIMARY, "a claim that nothing tests")
+    load(results.root, results.current, folder / "x.duckdb", primary=primary)
     return folder / "x.duckdb"
 
 
@@ -115,7 +117,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert out.stat().st_size < 2_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 15
+    assert sum(address.startswith("data:") for address in reader.addresses) == 22
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
@@ -126,7 +128,9 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
         assert drawing.query(name).strip() in reader.text, name
     assert "torch 2.13.0" in reader.text
     assert "held-out: size 1" in reader.text, "a null result is shown as it is"
+    assert "a claim that nothing tests" in reader.text
     assert "there is nothing to show" not in reader.text
+    assert "What each way of making members yields" in reader.text
     text = out.read_text()
     page.write_page(database, STUDY, out)
     assert out.read_text() == text
@@ -353,7 +357,7 @@ def test_the_stage_writes_the_page_and_its_pictures(database: Path, tmp_path: Pa
         input=lambda role: SimpleNamespace(file=lambda name: tmp_path / role / name),
     )
     assert report.make(job)["bytes"] == (tmp_path / "report.html").stat().st_size
-    for picture in ("headline.png", "known.png"):
+    for picture in ("headline.png", "sets.png", "known.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 

@@ -26,8 +26,6 @@ from manymasks.truth.rules import (
     Asked,
     asked,
     choice_row,
-    components,
-    crossed,
     preferences,
     sign_p,
     spread_row,
@@ -272,50 +270,6 @@ def test_under_the_null_the_sign_test_is_calibrated() -> None:
         soft = np.repeat((0.5 + init)[:, None], 10, 1)
         found.append(spread_row(twin, seeds, soft, Statistics(resamples=100))["sign_p"])
     assert np.mean(np.array(found) < 0.05) < 0.03
-
-
-def test_components_of_exact_tables() -> None:
-    rows = np.array([0.2, 0.4, 0.9])
-    assert components(np.repeat(rows[:, None], 4, 1)) == pytest.approx((1, 0, 0))
-    assert components(np.repeat(rows[None], 4, 0)) == pytest.approx((0, 1, 0))
-    columns = np.array([0.1, 0.15])
-    added = np.var(rows, ddof=1), np.var(columns, ddof=1)
-    found = components(rows[:, None] + columns)
-    assert found == pytest.approx((added[0] / sum(added), added[1] / sum(added), 0))
-    assert components(np.array([[1.0, 0.0], [0.0, 1.0]])) == (0, 0, 1)
-    assert components(np.full((3, 3), 0.5)) is None
-    assert components(np.ones((1, 4))) is None
-    assert components(None) is None
-
-
-def test_components_are_those_that_were_drawn() -> None:
-    rng = np.random.default_rng(5)
-    rows, columns, both = rng.normal(0, 3, 300), rng.normal(0, 2, 300), rng.normal(0, 1, (300, 300))
-    found = components(rows[:, None] + columns + both)
-    np.testing.assert_allclose(found, np.array([9, 4, 1]) / 14, atol=0.06)
-
-
-def test_components_by_loops() -> None:
-    table = np.random.default_rng(6).random((4, 3))
-    mean = table.mean()
-    of_rows = sum(3 * (table[i].mean() - mean) ** 2 for i in range(4)) / 3
-    of_columns = sum(4 * (table[:, j].mean() - mean) ** 2 for j in range(3)) / 2
-    both = sum(
-        (table[i, j] - table[i].mean() - table[:, j].mean() + mean) ** 2
-        for i, j in itertools.product(range(4), range(3))
-    )
-    both /= 6
-    parts = [max(0, (of_rows - both) / 3), max(0, (of_columns - both) / 4), both]
-    np.testing.assert_allclose(components(table), np.array(parts) / sum(parts))
-
-
-def test_only_whole_tables_are_crossed() -> None:
-    values = np.arange(4.0)
-    seeds = [(5, 1), (5, 0), (2, 1), (2, 0)]
-    table = crossed(seeds, values)
-    assert table is not None
-    np.testing.assert_array_equal(table, [[3, 2], [1, 0]])
-    assert crossed(seeds[:3], values[:3]) is None
 
 
 # --------------------------------------------------------------------------------- the stage

@@ -1,11 +1,20 @@
-"""Intervals: closed forms, naive recomputation, published numbers and coverage."""
+"""Intervals and tests: closed forms, naive recomputation, published numbers and coverage."""
 
+import ast
 import math
+import sys
+from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import ttost_paired
 
+from manymasks.statistics.corrections import benjamini_hochberg, holm
 from manymasks.statistics.documents import (
     document_weights,
     percentile_interval,
@@ -13,11 +22,24 @@ from manymasks.statistics.documents import (
     ratio_resamples,
     standard_error,
 )
+from manymasks.statistics.equivalence import equivalence
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.members import Member, classes, one_corpus, paired_by_seeds
-from manymasks.statistics.models import cross_mean, pair_mean, pair_means_without
+from manymasks.statistics.models import (
+    cross_mean,
+    jackknife_error,
+    pair_mean,
+    pair_means_without,
+    welch_degrees,
+)
+from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.proportions import wilson
+from manymasks.statistics.spreads import (
+    difference_of_spreads,
+    log_ratio_of_spreads,
+    permutation_p,
+)
 
 
 def _symmetric(m: int, seed: int) -> np.ndarray:
@@ -121,11 +143,21 @@ def test_too_few_models_leave_the_error_unknown() -> None:
     assert (finite(interval.low), finite(interval.high), interval.p) == (None, None, None)
 
 
-def test_joined_adds_variances_under_a_t_quantile() -> None:
+def test_joined_adds_variances_and_weighs_quantiles_by_them() -> None:
     interval = joined(2.0, 0.3, 0.4, 5, 0.95)
-    assert interval.high - 2 == pytest.approx(0.5 * 2.570582, rel=1e-6)
+    # Cochran (1964): (0.09 t(5) + 0.16 z) / 0.25.
+    quantile = 0.36 * 2.570582 + 0.64 * 1.959964
+    assert interval.high - 2 == pytest.approx(0.5 * quantile, rel=1e-6)
     assert interval.low + interval.high == pytest.approx(4)
-    assert interval.p == pytest.approx(2 * stats.t.sf(4, 5))
+    p = interval.p or 0
+    at_p = 0.36 * stats.t.isf(p / 2, 5) + 0.64 * stats.norm.isf(p / 2)
+    assert at_p == pytest.approx(2.0 / 0.5, rel=1e-9)
+    models = joined(2.0, 0.5, 0.0, 5, 0.95)
+    assert models.high - 2 == pytest.approx(0.5 * 2.570582, rel=1e-6)
+    assert models.p == pytest.approx(2 * stats.t.sf(4, 5))
+    documents = joined(2.0, 0.0, 0.5, 5, 0.95)
+    assert documents.high - 2 == pytest.approx(0.5 * 1.959964, rel=1e-6)
+    assert documents.p == pytest.approx(2 * stats.norm.sf(4))
     assert joined(0.1, 0.3, 0.4, 5, 0.95, at_least=0).low == 0
     assert joined(0.0, 0.0, 0.0, 5, 0.95).p == 1
     assert joined(1.0, 0.0, 0.0, 5, 0.95).p == 0
@@ -196,3 +228,249 @@ def test_members_are_grouped_in_order_and_paired_by_both_seeds() -> None:
 def test_percentiles_of_nothing_are_nothing() -> None:
     low, high = percentile_interval(np.empty((0, 50)), 0.95)
     assert low.shape == high.shape == (0,)
+
+
+positive = st.floats(1e-3, 1e3)
+
+
+@given(st.floats(-1e3, 1e3), positive, positive, st.integers(1, 60), st.floats(0.5, 0.99))
+def test_p_and_interval_say_the_same(
+    estimate: float, models: float, documents: float, degrees: int, confidence: float
+) -> None:
+    interval = joined(estimate, models, documents, degrees, confidence)
+    p = interval.p
+    assert p is not None
+    assert 0 <= p <= 1
+    if abs(p - (1 - confidence)) > 1e-6:
+        assert (p < 1 - confidence) == (interval.low > 0 or interval.high < 0)
+    half, error = interval.high - estimate, math.hypot(models, documents)
+    most = float(stats.t.ppf((1 + confidence) / 2, degrees)) * error
+    assert half <= most * (1 + 1e-9) + 1e-9
+    assert half >= float(stats.norm.ppf((1 + confidence) / 2)) * error * (1 - 1e-9) - 1e-9
+
+
+def test_very_small_p_are_no_problem() -> None:
+    for models, documents in ((0.3, 0.4), (1e-9, 0.4), (0.3, 1e-9), (0.0, 0.4), (0.3, 0.0)):
+        found = joined(1e6, models, documents, 300, 0.95).p
+        assert found is not None
+        assert 0 <= found < 1e-100
+
+
+# ---------------------------------------------------------------------- spreads of two groups
+
+
+def test_log_ratio_of_spreads_is_the_naive_one_with_welch_degrees() -> None:
+    a, b = 2 * _symmetric(9, 0), _symmetric(6, 1)
+    resamples = np.random.default_rng(0).random((2, 50)) + 1
+    found = log_ratio_of_spreads(a, b, *resamples, 0.95)
+    errors = []
+    for square in (a, b):
+        m = len(square)
+        rests = [np.delete(np.delete(square, i, 0), i, 1) for i in range(m)]
+        without = [math.log(rest[np.triu_indices(m - 1, 1)].mean()) for rest in rests]
+        errors.append(jackknife_error(np.array(without)))
+    assert found.estimate == pytest.approx(
+        math.log(a[np.triu_indices(9, 1)].mean() / b[np.triu_indices(6, 1)].mean())
+    )
+    v, w = np.square(errors)
+    degrees = (v + w) ** 2 / (v**2 / 8 + w**2 / 5)
+    assert found.degrees == pytest.approx(degrees)
+    document_se = float(np.std(np.log(resamples[0] / resamples[1]), ddof=1))
+    whole = joined(found.estimate, math.hypot(*errors), document_se, degrees, 0.95)
+    assert (found.low, found.high) == pytest.approx((whole.low, whole.high))
+    other = log_ratio_of_spreads(b, a, *resamples[::-1], 0.95)
+    assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
+    assert other.p == pytest.approx(found.p)
+
+
+def test_groups_without_a_spread_have_no_log_ratio() -> None:
+    same = np.zeros((4, 4))
+    found = log_ratio_of_spreads(same, _symmetric(4, 0), np.ones(5), np.ones(5), 0.95)
+    assert math.isnan(found.estimate)
+    assert found.p is None
+    two = log_ratio_of_spreads(_symmetric(2, 0), _symmetric(5, 0), np.ones(5), np.ones(5), 0.95)
+    assert math.isfinite(two.estimate)
+    assert math.isnan(two.low)
+
+
+def test_welch_degrees_are_those_of_scipy() -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, 12))
+    b = 3 * b[:7]
+    reference = stats.ttest_ind(a, b, equal_var=False)
+    found = welch_degrees([stats.sem(a), stats.sem(b)], [11, 6])
+    assert found == pytest.approx(reference.df)
+    assert welch_degrees([0.0, 0.0], [11, 6]) == 6
+    assert welch_degrees([1.0, 0.0], [11, 6]) == pytest.approx(11)
+    assert welch_degrees([float("nan"), 1.0], [11, 6]) == 6
+
+
+def test_difference_of_spreads_pairs_by_seeds() -> None:
+    seeds, shift = _symmetric(8, 0), 0.5 * (1 - np.eye(8))
+    found = difference_of_spreads(seeds + shift, seeds, np.zeros(5), 0.95)
+    assert (found.estimate, found.degrees) == (pytest.approx(0.5), 7)
+    assert found.high - found.low < 1e-9
+    a, b = _symmetric(8, 1), _symmetric(8, 2)
+    found = difference_of_spreads(a, b, np.zeros(5), 0.95)
+    # The jackknife of U-statistics by h, the mean difference to the others of each seed.
+    h = (a - b).sum(1) / 7
+    half = stats.t.ppf(0.975, 7) * 2 / math.sqrt(8) * h.std(ddof=1) * 7 / 6
+    assert found.high - found.estimate == pytest.approx(half)
+
+
+def _naive_ratio(distances: np.ndarray, first: set[int]) -> float:
+    groups = sorted(first), [i for i in range(len(distances)) if i not in first]
+    one, two = (np.mean([distances[p] for p in combinations(group, 2)]) for group in groups)
+    return abs(math.log(one / two))
+
+
+def test_exact_permutation_p_is_that_of_enumeration() -> None:
+    distances = _symmetric(8, 3) + 5 * np.diag(np.ones(8))
+    labels = [7, 7, 7, 2, 2, 2, 2, 7]
+    own = _naive_ratio(distances, {0, 1, 2, 7})
+    ways = [_naive_ratio(distances, set(first)) for first in combinations(range(8), 4)]
+    exact = np.mean(np.array(ways) >= own - 1e-9)
+    assert permutation_p(distances, labels, [0] * 8, 70, 0) == pytest.approx(exact)
+    drawn = permutation_p(distances, labels, [0] * 8, 69, 0)
+    assert drawn == pytest.approx(exact, abs=0.15)
+    many = permutation_p(distances, labels, [0] * 8, 20, 0)
+    assert many is not None
+    assert many >= 1 / 21
+
+
+def test_labels_change_hands_within_strata_only() -> None:
+    distances = _symmetric(8, 4)
+    labels, strata = [0, 1] * 4, [0, 0, 1, 1, 2, 2, 3, 3]
+    own = _naive_ratio(distances, {0, 2, 4, 6})
+    ways = [
+        _naive_ratio(distances, {2 * pair + (flips >> pair & 1) for pair in range(4)})
+        for flips in range(16)
+    ]
+    exact = np.mean(np.array(ways) >= own - 1e-9)
+    assert permutation_p(distances, labels, strata, 16, 0) == pytest.approx(exact)
+    # Nobody to change with: the labels as they are, once.
+    assert permutation_p(distances, labels, range(8), 16, 0) == 1
+
+
+def test_permutations_see_a_spread_and_need_two_of_each_group() -> None:
+    points = np.random.default_rng(0).normal(size=(20, 5))
+    points[10:] *= 4
+    distances = np.square(points[:, None] - points).sum(-1)
+    labels = [0] * 10 + [1] * 10
+    assert permutation_p(distances, labels, [0] * 20, 999, 0) <= 0.005
+    assert permutation_p(distances, [0] * 19 + [1], [0] * 20, 99, 0) is None
+    assert permutation_p(distances, [0] * 20, [0] * 20, 99, 0) is None
+    assert permutation_p(np.zeros((20, 20)), labels, [0] * 20, 99, 0) is None
+    with pytest.raises(ValueError, match="two groups"):
+        permutation_p(distances, range(20), [0] * 20, 99, 0)
+
+
+# ------------------------------------------------------------------- corrections, equivalence
+
+
+def _stepped(p: list[float]) -> tuple[list[float], list[float]]:
+    """Holm and Benjamini-Hochberg by their definitions."""
+    n, order = len(p), sorted(range(len(p)), key=lambda i: p[i])
+    down, up = [0.0] * n, [0.0] * n
+    for place, i in enumerate(order):
+        down[i] = min(1, max((n - k) * p[order[k]] for k in range(place + 1)))
+        up[i] = min(1, min(n / (k + 1) * p[order[k]] for k in range(place, n)))
+    return down, up
+
+
+# Few, because statsmodels collects garbage at every call.
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_corrections_are_those_of_their_definitions(p: list[float]) -> None:
+    down, up = _stepped(p)
+    assert holm(np.array(p)) == pytest.approx(down)
+    assert benjamini_hochberg(np.array(p)) == pytest.approx(up)
+
+
+def test_unknown_p_do_not_count_as_tests() -> None:
+    p = np.array([0.01, np.nan, 0.04, 0.03, np.nan])
+    for correct, method in ((holm, "holm"), (benjamini_hochberg, "fdr_bh")):
+        found = correct(p)
+        assert np.isnan(found[[1, 4]]).all()
+        assert found[[0, 2, 3]] == pytest.approx(
+            multipletests([0.01, 0.04, 0.03], method=method)[1]
+        )
+    assert holm(p)[[0, 2, 3]] == pytest.approx([0.03, 0.06, 0.06])
+    assert np.isnan(benjamini_hochberg(np.full(3, np.nan))).all()
+    assert holm(np.empty(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, -0.45, 0.9])
+def test_equivalence_is_that_of_statsmodels(shift: float) -> None:
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=12)
+    two = one - shift + rng.normal(0, 0.4, size=12)
+    difference = one - two
+    found = equivalence(difference.mean(), stats.sem(difference), 11, 0.5)
+    assert found.p == pytest.approx(ttost_paired(one, two, -0.5, 0.5)[0])
+    ends = stats.ttest_1samp(difference, 0).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+    assert (found.p < 0.05) == (found.low > -0.5 and found.high < 0.5)
+
+
+def test_equivalence_of_nothing_known_or_no_error() -> None:
+    assert equivalence(0.1, 0.0, 3, 0.2).p == 0
+    assert equivalence(0.3, 0.0, 3, 0.2).p == 1
+    assert equivalence(0.1, float("nan"), 3, 0.2).p is None
+    assert equivalence(0.1, 0.1, 0, 0.2).p is None
+    with pytest.raises(ValueError, match="margin"):
+        equivalence(0.1, 0.1, 3, 0.0)
+    with pytest.raises(ValueError, match="alpha"):
+        equivalence(0.1, 0.1, 3, 0.2, alpha=0.5)
+
+
+# ------------------------------------------------------------------------------------- modes
+
+
+def test_dip_matches_the_published_number() -> None:
+    # Ages of 63 members of a faculty (Hartigan and Hartigan 1985): 0.0595, p 0.087 in R's diptest.
+    ages = """30 33 35 36 37 37 39 39 39 39 39 40 40 40 40 41 42 43 43 43 44 44 45 45 46 47 47 48 48
+        48 49 50 50 51 52 52 53 53 53 53 53 54 54 57 57 59 60 60 60 61 61 61 61 62 62 62 62 63 66
+        70 72 72 72"""
+    found = dip(np.array(ages.split(), dtype=float))
+    assert found is not None
+    assert found.statistic == pytest.approx(0.05952381, abs=1e-7)
+    assert found.p == pytest.approx(0.087, abs=0.002)
+
+
+def test_two_heaps_are_seen_and_one_is_not() -> None:
+    rng = np.random.default_rng(0)
+    heaps = np.r_[rng.normal(0, 0.05, 10), rng.normal(1, 0.05, 10)]
+    found = dip(np.r_[heaps, np.nan])
+    assert found is not None
+    assert found.p < 0.01
+    exact = dip(np.repeat([0.0, 1.0], 5))
+    assert exact is not None
+    assert exact.statistic == pytest.approx(0.25)
+    same = dip(np.ones(6))
+    assert same is not None
+    assert same.p == 1
+    assert dip(np.array([0.0, 0.0, 1.0])) is None
+    assert dip(np.array([0.0, 0.5, 1.0, np.nan])) is None
+    of_one_heap = [dip(rng.normal(size=12)) for _ in range(300)]
+    assert np.mean([one is not None and one.p < 0.05 for one in of_one_heap]) <= 0.05
+
+
+# ------------------------------------------------------------------------------- the package
+
+
+def test_the_package_needs_nothing_else_of_ours() -> None:
+    import manymasks.statistics
+
+    allowed = {"numpy", "scipy", "statsmodels", "diptest", "manymasks.statistics"}
+    for path in Path(manymasks.statistics.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, path.name
+                names = [node.module or ""]
+            for name in names:
+                ours = ".".join(name.split(".")[:2])
+                root = name.split(".")[0]
+                assert {ours, root} & allowed or root in sys.stdlib_module_names, (path.name, name)

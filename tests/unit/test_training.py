@@ -182,6 +182,100 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(
     assert not (tmp_path / "a.safetensors").exists()
 
 
+def kept_late(
+    tmp_path: Path,
+    name: str,
+    steps: Sequence[int],
+    seeds: Sequence[int] = (0,),
+    every: float = math.inf,
+    stop_after: int | None = None,
+    rates: Sequence[float] = (0.02,),
+) -> tuple[Transformer, list[dict[int, Path]]]:
+    """Train members with these orders, and keep their weights after these steps too."""
+    model = Transformer(SIZE, VOCABULARY, CONTEXT, [Route()] * len(seeds))
+    initialise(model, [0] * len(seeds))
+    late = [
+        {step: tmp_path / f"{name}-{member}-{step}.safetensors" for step in steps}
+        for member in range(len(rates))
+    ]
+
+    def on_step(step: int, note: str) -> None:
+        if step == stop_after:
+            raise KeyboardInterrupt
+
+    train(
+        model,
+        SETTINGS,
+        rates,
+        text_of(*seeds),
+        SELECT,
+        states=[tmp_path / f"{name}-{member}.state" for member in range(len(rates))],
+        checkpoint_seconds=every,
+        on_step=on_step,
+        late=late,
+    )
+    return model, late
+
+
+@pytest.mark.parametrize("in_a_row", [1, 3, 64])
+def test_late_weights_are_those_of_a_training_that_ends_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_a_row: int
+) -> None:
+    monkeypatch.setitem(loop.IN_A_ROW, "cpu", in_a_row)
+    model, (late,) = kept_late(tmp_path, "a", (5, 7))
+    plain, _ = trained(tmp_path)
+    assert bits(model) == bits(plain)
+    for step, path in late.items():
+        # No step knows of those after it: the schedule is what is to be kept.
+        seen: list[dict[str, bytes]] = []
+        with pytest.raises(KeyboardInterrupt):
+            stopped(tmp_path, step, seen)
+        other = model_of(5)
+        load_weights(other, 0, path)
+        assert [bits(other)] == seen
+
+
+def stopped(tmp_path: Path, at: int, seen: list[dict[str, bytes]]) -> None:
+    model = model_of()
+
+    def on_step(step: int, note: str) -> None:
+        if step == at:
+            seen.append(bits(model))
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(loop.IN_A_ROW, "cpu", 1)
+        train(
+            model,
+            SETTINGS,
+            [0.02],
+            text_of(0),
+            SELECT,
+            states=[tmp_path / "stopped.safetensors"],
+            checkpoint_seconds=math.inf,
+            on_step=on_step,
+        )
+
+
+@pytest.mark.parametrize("stop_after", [4, 5, 6, 8, 9])
+def test_a_killed_training_keeps_its_late_weights(tmp_path: Path, stop_after: int) -> None:
+    whole, (late,) = kept_late(tmp_path, "a", (5, 7))
+    with pytest.raises(KeyboardInterrupt):
+        kept_late(tmp_path, "b", (5, 7), every=0, stop_after=stop_after)
+    model, (again,) = kept_late(tmp_path, "b", (5, 7), every=0)
+    assert bits(model) == bits(whole)
+    assert [path.read_bytes() for path in again.values()] == [
+        path.read_bytes() for path in late.values()
+    ]
+
+
+def test_who_failed_before_has_no_late_weights_and_dummies_have_none(tmp_path: Path) -> None:
+    _, (one, two) = kept_late(tmp_path, "a", (5, 7), seeds=(0, 1, 0), rates=(0.02, 1e30))
+    assert all(path.exists() for path in one.values())
+    assert not any(path.exists() for path in two.values())
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+
+
 def test_stopped_twice_and_saved_often(tmp_path: Path) -> None:
     model, progressed = trained(tmp_path)
     for stop_after in (3, 6):

@@ -66,8 +66,10 @@ def test_rows_by_hand() -> None:
             each = sums.sum(1) / tokens.sum()
             assert value == pytest.approx(each.mean())
             resamples = np.array([w @ sums.mean(0) / (w @ tokens) for w in weights if w @ tokens])
-            error = math.hypot(each.std(ddof=1) / math.sqrt(2), resamples.std(ddof=1))
-            half = stats.t.ppf(0.975, 1) * error
+            errors = each.std(ddof=1) / math.sqrt(2), resamples.std(ddof=1)
+            # Quantiles of the models and of the documents, weighted by variances.
+            both = errors[0] ** 2 * stats.t.ppf(0.975, 1) + errors[1] ** 2 * stats.norm.ppf(0.975)
+            half = both / math.hypot(*errors)
             low = max(each.mean() - half, 0) if name == "variant" else each.mean() - half
             ends = row[f"{name}_low"], row[f"{name}_high"]
             assert ends == pytest.approx((low, each.mean() + half))

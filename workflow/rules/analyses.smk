@@ -2,7 +2,7 @@
 What the members have in common and what they do not: one job for all members of a corpus.
 
 REQUIRED INPUTS
-    results/evaluation/<key>/manifest.json of every member   (rashomon, myopia)
+    results/evaluation/<key>/manifest.json of every member   (myopia)
     results/training/<key>/manifest.json of every member     (divergence, myopia)
     results/training/<key>/manifest.json of causal members   (gradient)
     results/probe/<key>/manifest.json                        (divergence)
@@ -10,8 +10,6 @@ REQUIRED INPUTS
     results/floor/<key>/manifest.json                        (myopia)
 
 OUTPUTS
-    results/rashomon/<key>/manifest.json
-        tables/rashomon_set.parquet, rashomon_member.parquet, rashomon_metric.parquet
     results/divergence/<key>/manifest.json
         tables/model_probe.parquet, pair_divergence.parquet, pool_divergence.parquet,
         noise_floor.parquet, contrast.parquet
@@ -23,22 +21,6 @@ OUTPUTS
     results/myopia/<key>/manifest.json
         tables/myopia_gap.parquet, contrast.parquet
 """
-
-
-rule rashomon:
-    input:
-        made_from("rashomon"),
-    output:
-        update("results/rashomon/{key}/manifest.json"),
-    log:
-        "results/rashomon/{key}/log.txt",
-    wildcard_constraints:
-        key=keys("rashomon"),
-    conda:
-        "../../envs/manymasks.yaml"
-    threads: 1
-    shell:
-        "manymasks run rashomon {wildcards.key} --lines"
 
 
 rule divergence:

@@ -6,6 +6,11 @@ from pydantic import Field, model_validator
 
 from manymasks.config.settings import Name, Settings, Share
 
+Analysis = Literal[
+    "candidates", "rashomon", "multiplicity", "volume", "funnel", "divergence", "myopia", "truth",
+    "spectroscopy", "belief", "rules", "swap",
+]  # fmt: skip
+
 
 class Evaluation(Settings):
     """How members are scored on whole documents."""
@@ -29,61 +34,6 @@ class Evaluation(Settings):
         if list(self.position_edges) != sorted(set(self.position_edges)) or self.position_edges[0]:
             raise ValueError(f"position_edges must rise from 0, found {list(self.position_edges)}")
         return self
-
-
-class Reference(Settings):
-    """What a member's loss is compared with."""
-
-    kind: Literal["best_of_class", "best_of_pool", "absolute", "mean_minus_sd"]
-    """Best member of its class, best of all, a fixed loss, or the class mean less k sd."""
-    nats: Annotated[float, Field(gt=0)] | None = None
-    """`absolute` only: the loss, in nats per token."""
-    k: Annotated[float, Field(ge=0)] | None = None
-    """`mean_minus_sd` only: how many standard deviations over the seeds."""
-
-    @model_validator(mode="after")
-    def _has_what_its_kind_needs(self) -> Self:
-        for kind, name in (("absolute", "nats"), ("mean_minus_sd", "k")):
-            given = getattr(self, name) is not None
-            if given != (self.kind == kind):
-                raise ValueError(
-                    f"{name} belongs to references of kind {kind}: "
-                    + ("it is missing here" if not given else f"this one is {self.kind}")
-                )
-        return self
-
-
-class Epsilons(Settings):
-    """How much worse than the reference a member may be, in three units."""
-
-    nats: tuple[Annotated[float, Field(ge=0)], ...] = (0.01, 0.02, 0.05)
-    """In nats per token."""
-    percent: tuple[Annotated[float, Field(ge=0)], ...] = (1.0,)
-    """In per cent of the reference loss."""
-    seed_sd: tuple[Annotated[float, Field(ge=0)], ...] = (2.0,)
-    """In standard deviations of the loss over the seeds of the class."""
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        for unit in ("nats", "percent", "seed_sd"):
-            # Six digits are what a set is named by.
-            values = [f"{eps:g}" for eps in getattr(self, unit)]
-            twice = [value for value in values if values.count(value) > 1]
-            if twice:
-                raise ValueError(f"{unit} has the threshold {twice[0]} more than once")
-        return self
-
-
-class Rashomon(Settings):
-    """Which models fit equally well."""
-
-    references: dict[Name, Reference] = {
-        "best-of-class": Reference(kind="best_of_class"),
-        "best-of-pool": Reference(kind="best_of_pool"),
-    }
-    """Named references."""
-    eps: Epsilons = Epsilons()
-    """Thresholds; each is tried with each reference."""
 
 
 class Probe(Settings):

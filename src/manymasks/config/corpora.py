@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from manymasks.config.analyses import Analysis
 from manymasks.config.settings import Name, Settings, Share, operational
 from manymasks.config.training import Rate, Seeds, Size
 
@@ -28,6 +29,8 @@ class Members(Settings):
     """Optimiser steps; null takes training.steps."""
     learning_rate: Rate | None = None
     """Peak learning rate; null takes that of the variant, the size or the study."""
+    analyses: tuple[Analysis, ...] | None = None
+    """Which analyses are made of its members, of those that the study makes; null takes all."""
 
 
 class CorpusSettings(Settings):

@@ -11,25 +11,23 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from manymasks.config.analyses import (
+    Analysis,
     Belief,
     Divergence,
     Evaluation,
     Myopia,
     Probe,
-    Rashomon,
     Rules,
     Spectroscopy,
     Statistics,
     Swap,
     Truth,
 )
+from manymasks.config.claims import Primary
 from manymasks.config.corpora import Corpus
+from manymasks.config.rashomon import Candidates, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import Name, Settings, operational
 from manymasks.config.training import Seeds, Size, Tokenizer, Training, Tune, Variant
-
-Analysis = Literal[
-    "rashomon", "divergence", "myopia", "truth", "spectroscopy", "belief", "rules", "swap"
-]
 
 
 class Machine(Settings):
@@ -72,6 +70,14 @@ class Study(Settings):
     """Scoring on whole documents."""
     rashomon: Rashomon = Rashomon()
     """Rashomon sets."""
+    candidates: Candidates = Candidates()
+    """Members derived from trained ones."""
+    multiplicity: Multiplicity = Multiplicity()
+    """How differently the members of a set predict."""
+    volume: Volume = Volume()
+    """Local volume."""
+    funnel: Funnel = Funnel()
+    """The constraint funnel."""
     probes: Annotated[dict[Name, Probe], Field(min_length=1)] = {
         "held-out": Probe(family="held-out"),
         "shuffle": Probe(family="shuffle", scored=32, severities=(2, 4, 8, 16, 32)),
@@ -93,6 +99,8 @@ class Study(Settings):
     """Swapped masks."""
     statistics: Statistics = Statistics()
     """Intervals."""
+    primary: Annotated[tuple[Primary, ...], Field(max_length=8)] = ()
+    """Claims that are named before the run; all others that are tested are exploratory."""
     analyses: tuple[Analysis, ...] = get_args(Analysis)
     """Which analyses are made. `truth` and those after it are made where a corpus is drawn from a
     known process that they apply to."""
@@ -112,6 +120,11 @@ class Study(Settings):
         """The seeds of the members on a corpus."""
         return self.corpora[corpus].members.seeds or self.seeds
 
+    def analyses_of(self, corpus: str) -> tuple[Analysis, ...]:
+        """The analyses that are made of the members on a corpus."""
+        chosen = self.corpora[corpus].members.analyses
+        return tuple(each for each in self.analyses if chosen is None or each in chosen)
+
     def learning_rate(self, corpus: str, size: str, variant: str) -> float | Literal["tune"]:
         """The peak learning rate of a size and variant on a corpus, or `tune`.
 
@@ -129,6 +142,7 @@ class Study(Settings):
         """Mistakes that only the study as a whole shows, each with the setting it concerns."""
         yield from self._names_that_are_none()
         yield from self._rates_that_cannot_be_found()
+        yield from self._claims_that_nothing_tests()
         context = self.training.context
         for name, probe in self.probes.items():
             if probe.scored is not None and probe.scored >= context:
@@ -210,3 +224,43 @@ class Study(Settings):
                     f"tune.seeds.{kind}",
                     f"{min(shared)} is a seed of the study: trials need seeds of their own",
                 )
+
+    def _claims_that_nothing_tests(self) -> Iterator[tuple[str, str]]:
+        """Primary claims about what is not there, or that no analysis of the study makes."""
+        stages: dict[str, Analysis] = {
+            "gap": "myopia",
+            "spread": "divergence",
+            "share": "rashomon",
+            "volume": "volume",
+            "headroom": "multiplicity",
+        }
+        pairs = {(each.variant, each.baseline) for each in self.myopia.contrasts}
+        for i, each in enumerate(self.primary):
+            where = f"primary.{i}"
+            if each in self.primary[:i]:
+                yield where, "is named more than once"
+            if each.corpus not in self.corpora:
+                yield (
+                    f"{where}.corpus",
+                    f"'{each.corpus}' is not a corpus. Corpora: {', '.join(self.corpora)}. An "
+                    "overlay with other corpora names its own claims, or none: `primary: []`",
+                )
+                continue
+            variants, sizes = self.variants_of(each.corpus), self.sizes_of(each.corpus)
+            compared, shared = (variants, sizes) if each.claim == "gap" else (sizes, variants)
+            for role, names in (("of", compared), ("against", compared), ("within", shared)):
+                named = getattr(each, role)
+                if named not in names:
+                    yield (
+                        f"{where}.{role}",
+                        f"'{named}' is not one of {', '.join(names)}, as a claim of kind "
+                        f"{each.claim} on {each.corpus} needs",
+                    )
+            stage = stages[each.claim]
+            if stage not in self.analyses_of(each.corpus):
+                yield where, f"nothing tests it: '{stage}' is no analysis of {each.corpus}"
+            elif each.claim == "gap" and (each.of, each.against) not in pairs:
+                yield where, "nothing tests it: name these two variants in myopia.contrasts"
+            if each.probe is not None and each.probe not in self.probes:
+                known = ", ".join(self.probes)
+                yield f"{where}.probe", f"'{each.probe}' is not a probe. Probes: {known}"

@@ -129,6 +129,14 @@ class Training(Settings):
     """Steps between two points of the loss curves."""
     curve_windows: Annotated[int, Field(ge=1)] = 64
     """Windows of the select split scored for a point of the select curve."""
+    late: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Shares of the steps after which weights are kept too, as candidates; rising."""
+
+    @model_validator(mode="after")
+    def _late_rises(self) -> Self:
+        if list(self.late) != sorted(set(self.late)):
+            raise ValueError(f"late must rise, found {list(self.late)}")
+        return self
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> Self:

@@ -7,7 +7,7 @@ UPDATE model SET
     size = split_part(label, '/', 3),
     variant = split_part(label, '/', 4)
 FROM artifact
-WHERE artifact.artifact = model.model AND artifact.is_current;
+WHERE artifact.artifact = model.artifact AND artifact.is_current;
 UPDATE corpus SET corpus = split_part(label, '/', 2)
 FROM artifact
 WHERE artifact.artifact = corpus.artifact AND artifact.is_current;
@@ -32,42 +32,20 @@ SELECT
     arg_max(m.variant, (a.is_current, a.created)) AS variant,
     any_value(m.parameters) AS parameters,
     any_value(m.training_tokens) AS training_tokens,
-    count(*)::INTEGER AS models,
+    (count(*) FILTER (WHERE m.method IN ('trained', 'fine-tuned')))::INTEGER AS models,
     bool_or(a.is_current) AS is_current
 FROM model AS m
-JOIN artifact AS a ON a.artifact = m.model
+JOIN artifact AS a ON a.artifact = m.artifact
 GROUP BY m.model_class
 ORDER BY label, m.model_class;
 
--- Corrected p. Holm (1979) steps down from the smallest p and keeps the running maximum;
--- Benjamini and Hochberg (1995) step up from the largest and keep the running minimum. Both end
--- at 1. Only claims of the current study count as tests.
-CREATE TEMP TABLE corrected AS
-WITH ranked AS (
-    SELECT
-        c.artifact,
-        c.contrast,
-        c.is_primary,
-        c.p,
-        row_number() OVER kind AS place,
-        count(*) OVER (PARTITION BY c.is_primary) AS tests
-    FROM contrast AS c
-    JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current
-    WHERE c.p IS NOT NULL AND NOT isnan(c.p)
-    WINDOW kind AS (PARTITION BY c.is_primary ORDER BY c.p, c.artifact, c.contrast)
-)
-SELECT
-    artifact,
-    contrast,
-    CASE
-        WHEN is_primary THEN max(least(1, p * (tests - place + 1))) OVER (
-            PARTITION BY is_primary ORDER BY place
-        )
-        ELSE min(least(1, p * tests / place)) OVER (PARTITION BY is_primary ORDER BY place DESC)
-    END AS q
-FROM ranked;
-UPDATE contrast SET q = NULL;
-UPDATE contrast SET q = corrected.q
-FROM corrected
-WHERE corrected.artifact = contrast.artifact AND corrected.contrast = contrast.contrast;
-DROP TABLE corrected;
+UPDATE contrast SET is_primary = EXISTS (
+    SELECT 1
+    FROM primary_claim AS p
+    JOIN artifact AS a ON a.artifact = contrast.artifact AND a.is_current
+    WHERE p.contrast = contrast.contrast
+);
+
+-- Sets of artifacts made before members were derived, and before sets were resampled.
+UPDATE rashomon_set SET method = 'trained' WHERE method IS NULL;
+UPDATE rashomon_metric SET weighting = 'hard' WHERE weighting IS NULL;

@@ -10,32 +10,40 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manymasks.errors import UserError
+from manymasks.statistics.corrections import benjamini_hochberg, holm
 
 _HERE = Path(__file__).parent
-_BUILT_HERE = ("artifact", "artifact_input", "model_class")
-_SUBJECTS = ("study", "truth", "spectroscopy", "belief", "rules", "swap")
+_BUILT_HERE = ("artifact", "artifact_input", "model_class", "primary_claim")
+_SUBJECTS = ("study", "rashomon", "truth", "spectroscopy", "belief", "rules", "swap")
 """Files of schema/ and views/; a view may look at those of the subjects before it."""
 _PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
 
 def load(
-    results: Path, current: Mapping[str, str], target: Path, *, threads: int = 1
+    results: Path,
+    current: Mapping[str, str],
+    target: Path,
+    *,
+    primary: Sequence[str] = (),
+    threads: int = 1,
 ) -> dict[str, int]:
     """Build the database `target` from every artifact below `results`.
 
     `current` maps the keys (12 hex digits) that the current study uses to what it calls them;
-    artifacts of earlier settings are loaded too and marked. Returns rows by table, and under
+    artifacts of earlier settings are loaded too and marked. `primary` are the claims that were
+    named before the run, as `contrast` calls them, in order. Returns rows by table, and under
     `missing_payloads` the number of tables that a manifest lists but that are gone (evicted).
 
     Raises UserError, leaving `target` as it was, where a manifest cannot be read, a table is
@@ -47,7 +55,7 @@ def load(
     building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     building.unlink(missing_ok=True)
     try:
-        rows = _build(building, manifests, payloads, current, threads)
+        rows = _build(building, manifests, payloads, current, primary, threads)
         _verify(building, rows)
         with building.open("rb") as file:
             os.fsync(file.fileno())
@@ -147,6 +155,7 @@ def _build(
     manifests: list[tuple[Path, dict[str, Any]]],
     payloads: dict[str, list[str]],
     current: Mapping[str, str],
+    primary: Sequence[str],
     threads: int,
 ) -> dict[str, int]:
     with duckdb.connect(config={"threads": threads}) as connection:
@@ -165,7 +174,12 @@ def _build(
             _insert_payload(connection, table, files, grains[table])
         for table, grain in grains.items():
             _check_grain(connection, table, grain)
-        _execute(connection, "derive", *(f"views/{subject}" for subject in _SUBJECTS), "macros")
+        _insert(
+            connection, "primary_claim", {"rank": range(1, len(primary) + 1), "contrast": primary}
+        )
+        _execute(connection, "derive")
+        _correct(connection)
+        _execute(connection, *(f"views/{subject}" for subject in _SUBJECTS), "macros")
         rows = _count(connection)
         connection.execute("CHECKPOINT building")
         connection.execute("USE memory")
@@ -200,9 +214,35 @@ def _insert_artifacts(
                 f"form ({type(error).__name__}: {error}). Delete its folder and run again."
             ) from error
     for table, rows in (("artifact", artifacts), ("artifact_input", inputs)):
-        connection.register("rows", pa.table(rows))
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
-        connection.unregister("rows")
+        _insert(connection, table, rows)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[Any]]
+) -> None:
+    connection.register("rows", pa.table({name: list(each) for name, each in columns.items()}))
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
+    connection.unregister("rows")
+
+
+def _correct(connection: duckdb.DuckDBPyConnection) -> None:
+    """Corrected p of the current claims: Holm among primary ones, else Benjamini-Hochberg."""
+    connection.execute("UPDATE contrast SET q = NULL")
+    for is_primary, correct in ((True, holm), (False, benjamini_hochberg)):
+        rows = connection.execute(
+            "SELECT c.rowid, c.p FROM contrast AS c "
+            "JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current "
+            "WHERE c.p IS NOT NULL AND NOT isnan(c.p) AND c.is_primary = ? ORDER BY c.rowid",
+            [is_primary],
+        ).fetchall()
+        if rows:
+            q = correct(np.array([p for _, p in rows]))
+            connection.register("corrected", pa.table({"row": [row for row, _ in rows], "q": q}))
+            connection.execute(
+                "UPDATE contrast SET q = corrected.q FROM corrected "
+                "WHERE contrast.rowid = corrected.row"
+            )
+            connection.unregister("corrected")
 
 
 def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str, str]) -> Any:

@@ -1,4 +1,4 @@
-"""Exploratory contrasts of divergence: what a variant adds beyond seeds, what size changes."""
+"""Contrasts of divergence: what a variant adds beyond seeds, what size changes."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from manymasks.config.analyses import Statistics
+from manymasks.config.claims import claim_text
 from manymasks.divergence.measured import Measured
-from manymasks.statistics.documents import FloatArray, standard_error
+from manymasks.statistics.documents import standard_error
 from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.members import IndexArray, Member, classes, paired_by_seeds
-from manymasks.statistics.models import jackknife_error, pair_mean, pair_means_without
+from manymasks.statistics.models import pair_mean
+from manymasks.statistics.spreads import log_ratio_of_spreads
 
 
 def contrast_rows(
@@ -20,8 +22,9 @@ def contrast_rows(
 ) -> list[dict[str, Any]]:
     """Rows of `contrast` for every two classes that differ in variant only, or in size only.
 
-    `place` ends the text, such as "probe shuffle severity 5". `q` is left open: it takes all
-    contrasts of a study. Pairs of classes with too few members for an estimate have no row.
+    `place` ends the text, such as "probe shuffle severity 5". Left open are `q`, which takes all
+    contrasts of a study, and which of them were named before the run. Pairs of classes with too
+    few members for an estimate have no row.
     """
     rows = []
     for pool, other in combinations(classes(members).values(), 2):
@@ -35,14 +38,15 @@ def contrast_rows(
             )
         elif one.variant == two.variant:
             interval = log_ratio(measured, pool, other, statistics)
-            text = f"log ratio of kl within {two.model_class} to {one.model_class}, {place}"
+            # In the order of the study's sizes, the smaller first, as a primary claim names them.
+            text = claim_text("spread", one.corpus, two.size, one.size, one.variant)
+            text = f"{text}, {place}"
         else:
             continue
         if interval is not None:
             rows.append(
                 {
                     "contrast": text,
-                    "is_primary": False,
                     "estimate": finite(interval.estimate),
                     "low": finite(interval.low),
                     "high": finite(interval.high),
@@ -92,23 +96,16 @@ def log_ratio(
 ) -> Interval | None:
     """log(mean kl within `other` / mean kl within `pool`); None where one is not positive.
 
-    The variances of the two jackknives of the logarithm add up, with the degrees of the
-    smaller class. Classes that share data orders vary together, which makes this cautious.
+    `log_ratio_of_spreads` says what its interval is.
     """
     kl = measured.means["kl"]
-    squares = [kl[np.ix_(group, group)] for group in (pool, other)]
-    values = [pair_mean(square).estimate for square in squares]
-    if not min(values) > 0:
+    if min(pool.size, other.size) < 2:
         return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = [jackknife_error(np.log(pair_means_without(square))) for square in squares]
-        resamples: FloatArray = np.log(measured.within("kl", other)) - np.log(
-            measured.within("kl", pool)
-        )
-    return joined(
-        float(np.log(values[1] / values[0])),
-        math.hypot(*errors),
-        standard_error(resamples),
-        min(pool.size, other.size) - 1,
+    interval = log_ratio_of_spreads(
+        kl[np.ix_(other, other)],
+        kl[np.ix_(pool, pool)],
+        measured.within("kl", other),
+        measured.within("kl", pool),
         statistics.confidence,
     )
+    return interval if math.isfinite(interval.estimate) else None

@@ -7,7 +7,7 @@ in float32, sums over positions in float64: the error of a mean KL is below 1e-7
 members differ by a nat. Nothing of the size of the vocabulary outlives a block of positions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -16,10 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.divergence.blocks import blocks
 from manymasks.statistics.documents import FloatArray
 
-BLOCK_ELEMENTS = 1 << 20
-"""Log-probabilities in one block: 4 MiB, so that a block's passes stay in the cache."""
+BLOCK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
+"""Log-probabilities in one block: on a CPU 4 MiB, so that a block's passes stay in the cache; on
+a GPU as many as keep it busy."""
 
 TINY = 1e-37
 """Stands in for probabilities that round to 0, whose p log p is 0."""
@@ -74,6 +76,9 @@ class FloorSums:
 
 AnySums = TypeVar("AnySums", Sums, FloorSums)
 
+Positions = slice | Tensor
+"""Positions of the members of a pool."""
+
 
 def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[npt.NDArray[np.intp]]) -> Sums:
     """Sums for each window, over its positions and the full vocabulary.
@@ -93,7 +98,7 @@ def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[npt.NDArray[np.intp
             "torch.set_float32_matmul_precision must be 'highest': with less, the rounding of "
             "a matrix product is larger than the divergences"
         )
-    groups = [torch.as_tensor(pool, device=logp.device) for pool in pools]
+    groups = [_positions(pool, logp.device) for pool in pools]
     windows = [_window(logp[:, w], targets[w], groups) for w in range(logp.shape[1])]
     arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*windows, strict=True)]
     sums = Sums(np.full(len(windows), float(targets.shape[1])), *arrays)
@@ -114,7 +119,7 @@ def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
     members, windows, positions, _ = logp_a.shape
     sums = torch.zeros(5, windows, members, dtype=torch.float64, device=logp_a.device)
     for w in range(windows):
-        for block in _blocks(logp_a[:, w]):
+        for block in blocks(logp_a[:, w], BLOCK_ELEMENTS):
             a = logp_a[:, w, block].double().log_softmax(-1)
             b = logp_b[:, w, block].double().log_softmax(-1)
             y = targets[w, block].expand(members, -1)[..., None]
@@ -158,18 +163,20 @@ def joined_members(parts: Sequence[FloorSums]) -> FloorSums:
     return FloorSums(tokens=parts[0].tokens, **together)
 
 
-def _window(logp: Tensor, targets: Tensor, pools: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _window(logp: Tensor, targets: Tensor, pools: Sequence[Positions]) -> tuple[Tensor, ...]:
     """The sums of one window, logp (m, s, V), in the order of the fields of `Sums`."""
     m = logp.shape[0]
     double: dict[str, Any] = {"dtype": torch.float64, "device": logp.device}
     kl, hellinger = torch.zeros(m, m, **double), torch.zeros(m, m, **double)
     entropy, without = torch.zeros(m, **double), torch.full((m,), torch.nan, **double)
     information = torch.zeros(len(pools), **double)
+    first = torch.empty(logp.shape[:2], dtype=torch.int64, device=logp.device)
     for pool in pools:
-        if len(pool) > 1:
+        if without[pool].numel() > 1:
             without[pool] = 0
-    for block in _blocks(logp):
+    for block in blocks(logp, BLOCK_ELEMENTS):
         log = logp[:, block]
+        first[:, block] = log.argmax(-1)
         centre = log.mean(0)
         p = log.exp()
         root = p.sqrt()
@@ -184,15 +191,14 @@ def _window(logp: Tensor, targets: Tensor, pools: Sequence[Tensor]) -> tuple[Ten
         hellinger += (squares[:, None] + squares[None, :]) / 2 - affinity
         entropy -= own + _total(p * centre)
         for g, pool in enumerate(pools):
-            size = len(pool)
-            total = p[pool].sum(0)
+            laws = p[pool]
+            size = laws.shape[0]
+            total = laws.sum(0)
             information[g] += own[pool].mean() - _relative(total / size, centre)
             if size > 1:
-                # What is left of a law that dominates the total may round to nothing.
-                rest = ((total - p[pool]) / (size - 1)).clamp_min(TINY)
+                rest = (total - laws).div_(size - 1)
                 others = (own[pool].sum() - own[pool]) / (size - 1)
                 without[pool] += others - _relative(rest, centre)
-    first = logp.argmax(-1)
     agree = (first[:, None] == first[None]).sum(-1)
     true = logp.gather(-1, targets.expand(m, -1)[..., None])[..., 0].double()
     return (
@@ -209,8 +215,13 @@ def _window(logp: Tensor, targets: Tensor, pools: Sequence[Tensor]) -> tuple[Ten
 
 
 def _relative(law: Tensor, centre: Tensor) -> Tensor:
-    """Sum of law * (log law - centre) over positions and vocabulary, float64."""
-    return _total(law * (law.clamp_min(TINY).log() - centre))
+    """Sum of law * (log law - centre) over positions and vocabulary, float64.
+
+    Overwrites law, whose values may round to nothing, or to less where it is what is left of a
+    total without a law that dominates it.
+    """
+    law.clamp_min_(TINY)
+    return _total(law.log().sub_(centre).mul_(law))
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
@@ -226,12 +237,11 @@ def _total(values: Tensor) -> Tensor:
     return values.sum(-1).sum(-1, dtype=torch.float64)
 
 
-def _blocks(logp: Tensor) -> Iterator[slice]:
-    """Slices of the positions of one window, logp (m, s, V), that make up its blocks."""
-    members, positions, vocabulary = logp.shape
-    step = max(1, BLOCK_ELEMENTS // (members * vocabulary))
-    for start in range(0, positions, step):
-        yield slice(start, start + step)
+def _positions(pool: npt.NDArray[np.intp], device: torch.device) -> Positions:
+    """A slice where members follow one another: it is a view, where an index copies."""
+    if pool.size and (np.diff(pool) == 1).all():
+        return slice(int(pool[0]), int(pool[-1]) + 1)
+    return torch.as_tensor(pool, device=device)
 
 
 def _check(logp: Tensor, targets: Tensor) -> None:

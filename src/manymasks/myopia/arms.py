@@ -205,7 +205,7 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
                         if any(row["contrast"] == text for row in tables["contrast"]):
                             continue
                         models = 2 * found[0].size
-                        row = contrast_row(text, False, each, models, scored.tokens)
+                        row = contrast_row(text, each, models, scored.tokens)
                         tables["contrast"].append(row)
     return tables
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from manymasks.config.analyses import Contrast, Statistics
+from manymasks.config.claims import claim_text
 from manymasks.statistics.documents import FloatArray, document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.members import (
@@ -88,10 +89,8 @@ def myopia_rows(
                     }
                 )
                 if is_total:
-                    text = f"myopia gap {_title(contrast)}, {corpus}/{size}"
-                    tables["contrast"].append(
-                        contrast_row(text, True, gap, 2 * baseline.size, counts)
-                    )
+                    text = claim_text("gap", corpus, contrast.variant, contrast.baseline, size)
+                    tables["contrast"].append(contrast_row(text, gap, 2 * baseline.size, counts))
         if len(arms) > 1:
             first, *_, last = arms
             four = paired_by_seeds(members, *arms[last], *arms[first])
@@ -99,22 +98,16 @@ def myopia_rows(
                 sums, counts = total
                 differences = sums[four[1]] - sums[four[0]] - (sums[four[3]] - sums[four[2]])
                 gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
-                text = f"myopia gap {_title(contrast)}, {corpus}: {last} less {first}"
-                tables["contrast"].append(contrast_row(text, False, gap, 4 * four[0].size, counts))
+                pair = f"{contrast.variant} - {contrast.baseline}"
+                text = f"myopia gap {pair}, {corpus}: {last} less {first}"
+                tables["contrast"].append(contrast_row(text, gap, 4 * four[0].size, counts))
     return tables
 
 
-def _title(contrast: Contrast) -> str:
-    return f"{contrast.variant} - {contrast.baseline}"
-
-
-def contrast_row(
-    text: str, is_primary: bool, gap: Interval, models: int, tokens: FloatArray
-) -> dict[str, Any]:
+def contrast_row(text: str, gap: Interval, models: int, tokens: FloatArray) -> dict[str, Any]:
     """A row of the table contrast; tokens (D,) of the documents that entered."""
     return {
         "contrast": text,
-        "is_primary": is_primary,
         "estimate": finite(gap.estimate),
         "low": finite(gap.low),
         "high": finite(gap.high),

@@ -1,9 +1,9 @@
 """A study becomes nodes: one for each artifact, keyed by its settings, code and inputs.
 
-    corpus -> tokenizer -> tokens -> training -> evaluation -> rashomon, myopia
+    corpus -> tokenizer -> tokens -> training -> evaluation, candidates -> rashomon, myopia
                                   -> tuning -> training, where a learning rate is to be found
-                                  -> probe ------------------> divergence   (with training)
-                                  -> floor, gradient, truth, ...            (with training)
+                                  -> probe -> divergence, funnel            (with training)
+                                  -> multiplicity, volume, floor, gradient, truth, ...
     everything -> database -> report
 
 A corpus that is drawn from a known process has the stage `process` in place of `corpus`: so a
@@ -14,16 +14,17 @@ tables show them, and of nothing that is expensive to make. Sizes come from smal
 all else by name, so that the order of a file's keys changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
+from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, ProcessName, PydocsCorpus
 from manymasks.config.settings import identity
-from manymasks.config.study import Analysis, Study
+from manymasks.config.study import Study
 from manymasks.config.training import Size, Training
 from manymasks.corpora.processes.shapes import SHAPES
 from manymasks.corpora.versions import versions
@@ -47,8 +48,8 @@ ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
 """What is measured on a process, beside what is measured on any text."""
 STAGES = (
     "corpus", "process", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe",
-    "rashomon", "divergence", "floor", "gradient", "myopia", "truth", "spectroscopy", "belief",
-    "rules", "swap", "database", "report",
+    "candidates", "rashomon", "multiplicity", "volume", "divergence", "funnel", "floor",
+    "gradient", "myopia", "truth", "spectroscopy", "belief", "rules", "swap", "database", "report",
 )  # fmt: skip
 
 
@@ -173,12 +174,37 @@ def plan_study(study: Study, base: Path) -> Plan:
         # Variants that others are held against are no members of a set.
         own = [not study.variants[member["variant"]].is_reference for member in members]
 
-        everyone = {"members": members, "statistics": statistics}
+        myopia = identity(study.myopia)
+        there = {member["variant"] for member in members}
+        contrasts = [each for each in myopia.pop("contrasts") if there >= set(each.values())]
+
+        analyses = study.analyses_of(corpus_name)
+        everyone: dict[str, Any] = {"members": members, "statistics": statistics}
         shared = {**everyone, "members": list(compress(members, own))}
-        if "rashomon" in study.analyses:
+        of_set = tuple(compress(trained, own))
+        derived: list[Node] = []
+        if "candidates" in analyses:
+            settings = {"candidates": identity(study.candidates), "evaluation": evaluation}
+            settings["statistics"] = statistics
+            for label, parents in _parents(study, compress(found, own)):
+                derived.append(
+                    add("candidates", label, settings, training=parents, tokens=(tokens,))
+                )
+        candidates = {"candidates": tuple(derived)} if derived else {}
+        if "rashomon" in analyses:
             settings = {**shared, "rashomon": identity(study.rashomon)}
-            add("rashomon", corpus_name, settings, evaluation=tuple(compress(scored, own)))
-        if "divergence" in study.analyses:
+            of = tuple(compress(scored, own))
+            sets = add("rashomon", corpus_name, settings, evaluation=of, **candidates)
+            if "multiplicity" in analyses:
+                settings = {**shared, "multiplicity": identity(study.multiplicity)}
+                inputs = {"rashomon": (sets,), "training": of_set, "tokens": (tokens,)}
+                inputs["tokenizer"] = (tokenizer,)
+                add("multiplicity", corpus_name, settings, **inputs, **candidates)
+        if "volume" in analyses:
+            settings = {**shared, "volume": identity(study.volume)}
+            add("volume", corpus_name, settings, training=of_set, tokens=(tokens,))
+        if "divergence" in analyses:
+            pairs: list[Node] = []
             for name, probe_settings in sorted(study.probes.items()):
                 if is_drawn and probe_settings.family != "held-out":
                     continue
@@ -191,17 +217,12 @@ def plan_study(study: Study, base: Path) -> Plan:
                 }
                 probe = add("probe", label, settings, tokens=(tokens,))
                 settings = {**shared, "divergence": identity(study.divergence)}
-                add(
-                    "divergence",
-                    label,
-                    settings,
-                    probe=(probe,),
-                    training=tuple(compress(trained, own)),
-                )
-        myopia = identity(study.myopia)
-        there = {member["variant"] for member in members}
-        contrasts = [each for each in myopia.pop("contrasts") if there >= set(each.values())]
-        if "myopia" in study.analyses and contrasts:
+                pairs.append(add("divergence", label, settings, probe=(probe,), training=of_set))
+            if "funnel" in analyses and pairs:
+                settings = {**shared, "funnel": identity(study.funnel), "contrasts": contrasts}
+                of = tuple(compress(scored, own))
+                add("funnel", corpus_name, settings, evaluation=of, divergence=tuple(pairs))
+        if "myopia" in analyses and contrasts:
             settings = {"evaluation": evaluation, "statistics": statistics}
             settings |= {"corpus": corpus_name, "context": budget.context}
             floor = add("floor", corpus_name, settings, tokens=(tokens,))
@@ -227,7 +248,7 @@ def plan_study(study: Study, base: Path) -> Plan:
             )
 
         if isinstance(corpus_settings, ProcessCorpus):
-            for analysis, settings, of in _known(study, corpus_settings, found):
+            for analysis, settings, of in _known(study, corpus_settings, analyses, found):
                 settings |= {"statistics": statistics}
                 if analysis == "truth":
                     settings["contrasts"] = contrasts
@@ -246,14 +267,30 @@ def plan_study(study: Study, base: Path) -> Plan:
                 f"{node.label} and {same} are one and the same: equal text, settings and seeds "
                 "under two names. Give each once."
             )
-    database = add("database", "", {"labels": labels}, **by_stage)
+    primary = [claim.text for claim in study.primary]
+    database = add("database", "", {"labels": labels, "primary": primary}, **by_stage)
     settings = identity(study)
     add("report", "", {"study": settings}, database=(database,))
     return Plan(study, tuple(nodes))
 
 
+def _parents(
+    study: Study, found: Iterable[tuple[dict[str, Any], Node]]
+) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """Of each class its label, and the training of the members that others are derived from: the
+    first by their seeds."""
+    of_class: dict[str, list[Node]] = {}
+    for member, training in found:
+        of_class.setdefault(member_label(member).rpartition("/")[0], []).append(training)
+    for label, several in of_class.items():
+        yield label, tuple(several[: study.candidates.parents])
+
+
 def _known(
-    study: Study, corpus: ProcessCorpus, found: list[tuple[dict[str, Any], Node]]
+    study: Study,
+    corpus: ProcessCorpus,
+    analyses: tuple[Analysis, ...],
+    found: list[tuple[dict[str, Any], Node]],
 ) -> Iterator[tuple[Analysis, dict[str, Any], tuple[Node, ...]]]:
     """What is measured on a process: each analysis with its settings and the members it is of.
 
@@ -268,7 +305,7 @@ def _known(
     process = identity(corpus)
     del process["members"]
     for analysis in ANALYSES_OF[corpus.process] if of else ():
-        if analysis in study.analyses:
+        if analysis in analyses:
             own = identity(getattr(study, analysis))
             named = [member for member, _ in of]
             settings = {"process": process, "members": named, analysis: own}
@@ -314,7 +351,8 @@ def _arms(
             inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
             if rate == "tune":
                 label = f"tuning/{corpus}/{size_name}/{variant_name}"
-                trial = {**training, "steps": tune.pop("steps") or training["steps"]}
+                steps = tune.pop("steps") or training["steps"]
+                trial = {**training, "steps": steps, "late": []}
                 needs = dict(inputs)
                 if variant.of is not None:
                     needs["past"] = (trained[size_name, variant.of, *seeds[0]],)

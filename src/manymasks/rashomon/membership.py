@@ -1,7 +1,9 @@
-"""Sets of models of a class that fit equally well, and what they look like on other text.
+"""Sets of models of a class that fit equally well: who is in them, and how surely.
 
 Membership is decided on the select split; everything else about a set is measured on the
-measure split, so that a loss that was low by luck is not measured where it was lucky.
+measure split, so that a loss that was low by luck is not measured where it was lucky. A reference
+and a threshold are always those of the trained members of a class: a derived member is in a set
+if it is as good as they are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,21 +13,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.analyses import Epsilons, Rashomon, Reference, Statistics
-from manymasks.statistics.documents import (
-    FloatArray,
-    document_weights,
-    ratio,
-    ratio_resamples,
-    standard_error,
-)
-from manymasks.statistics.intervals import Interval, finite, joined
-from manymasks.statistics.members import Member, classes, one_corpus
-from manymasks.statistics.models import jackknife_error
+from manymasks.config.analyses import Statistics
+from manymasks.config.rashomon import Epsilons, Rashomon, Reference
+from manymasks.statistics.documents import FloatArray, document_weights, ratio, ratio_resamples
+from manymasks.statistics.intervals import finite
+from manymasks.statistics.members import IndexArray, Member, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Unit = Literal["nats", "percent", "seed_sd"]
 Rows = list[dict[str, Any]]
+BoolArray = npt.NDArray[np.bool_]
+Subsets = list[tuple[IndexArray, float]]
 
 
 @dataclass(frozen=True)
@@ -40,88 +38,167 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class _Sample:
-    """Losses per token of a class and of all members, with a trailing axis of resamples."""
+class RashomonSet:
+    """The candidates of one class and method, and which of them one threshold lets in.
 
+    `candidates` (k,) are positions of members, `inside` (k,) is membership, `excess` (k,) the loss
+    above the reference, `often` (k, B) membership in each document resample, the reference and
+    the threshold found anew in each; B is 0 for a single document. `level` and `eps_nats` are in
+    nats per token.
+    """
+
+    model_class: str
+    method: str
+    reference: str
+    eps: float
+    unit: Unit
+    level: float
+    eps_nats: float
+    is_own: bool
+    candidates: IndexArray
+    inside: BoolArray
+    excess: FloatArray
+    often: BoolArray
+
+    @property
+    def name(self) -> str:
+        """What it is called in all tables."""
+        name = f"{self.model_class} | {self.reference} | {self.eps:g} {self.unit}"
+        return name if self.method == TRAINED else f"{name} | {self.method}"
+
+    @property
+    def members(self) -> IndexArray:
+        """Positions of those that are in, (members,), the best on select first."""
+        return self._by_loss(self.inside)
+
+    def resampled(self, most: int) -> Subsets:
+        """The sets that document resamples give, the most frequent ones, with their shares.
+
+        Each is (positions, the best on select first; share of resamples). An average over them
+        counts each member by its probability of being one, and those together that are in
+        together. Without resamples it is the set itself.
+        """
+        if not self.often.shape[1]:
+            return [(self.members, 1.0)]
+        patterns, counts = np.unique(self.often, axis=1, return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:most]
+        return [
+            (self._by_loss(patterns[:, i]), float(counts[i] / self.often.shape[1])) for i in order
+        ]
+
+    def _by_loss(self, chosen: BoolArray) -> IndexArray:
+        own = np.flatnonzero(chosen)
+        return np.asarray(self.candidates[own[np.argsort(self.excess[own], kind="stable")]])
+
+
+TRAINED = "trained"
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Losses per token with a trailing axis of resamples, (m, B): of candidates, of the trained
+    members of their class, and of all trained members."""
+
+    candidates: FloatArray
     members: FloatArray
     pool: FloatArray
 
 
-def rashomon_rows(
-    select: Losses,
-    measure: Losses,
-    members: Sequence[Member],
-    settings: Rashomon,
-    statistics: Statistics,
-) -> dict[str, Rows]:
-    """Rows of rashomon_set, rashomon_member and rashomon_metric.
+def rashomon_sets(
+    select: Losses, members: Sequence[Member], settings: Rashomon, statistics: Statistics
+) -> Iterator[RashomonSet]:
+    """Every set of every class and method, by reference and threshold.
 
     `members` are all of one corpus and none of them failed; row i of the losses is member i.
     A set whose threshold takes a standard deviation over seeds is left out for a class of one
-    member, where there is none. A member's probability is the share of document resamples in
-    which it is a member, the reference and the threshold found anew in each; None for a
-    single document. Raises ValueError for members of several corpora or losses that do not
-    fit them.
+    trained member, where there is none. Raises ValueError for members of several corpora or losses
+    that do not fit them.
     """
     one_corpus(members)
-    for name, losses in (("select", select), ("measure", measure)):
-        if losses.nats.shape != (len(members), losses.tokens.size):
-            raise ValueError(
-                f"{name} losses are {losses.nats.shape}, expected "
-                f"{(len(members), losses.tokens.size)}: members by documents"
-            )
-    tables: dict[str, Rows] = {"rashomon_set": [], "rashomon_member": [], "rashomon_metric": []}
+    if select.nats.shape != (len(members), select.tokens.size):
+        raise ValueError(
+            f"select losses are {select.nats.shape}, expected "
+            f"{(len(members), select.tokens.size)}: members by documents"
+        )
     weights = document_weights(select.tokens.size, statistics.resamples, statistics.seed)
     loss = ratio(select.nats, select.tokens)[:, None]
     resampled = ratio_resamples(select.nats, select.tokens, weights)
-    measure_weights = document_weights(measure.tokens.size, statistics.resamples, statistics.seed)
-    for label, pool in classes(members).items():
-        measured = Losses(measure.nats[pool], measure.tokens)
-        once, often = _Sample(loss[pool], loss), _Sample(resampled[pool], resampled)
-        for name, reference in settings.references.items():
-            for eps, unit in _thresholds(settings.eps):
-                level = reference_loss(once.members, once.pool, reference)
-                eps_nats = threshold_nats(once.members, level, eps, unit)
-                if not np.isfinite(level + eps_nats).all():
-                    continue
-                inside = is_member(once, reference, eps, unit)[:, 0]
-                rashomon_set = f"{label} | {name} | {eps:g} {unit}"
-                count = int(inside.sum())
-                low = high = float("nan")
-                if reference.kind == "absolute":
-                    low, high = wilson(count, pool.size, statistics.confidence)
-                tables["rashomon_set"].append(
-                    {
-                        "rashomon_set": rashomon_set,
-                        "model_class": label,
-                        "reference": name,
-                        "reference_nats": float(level[0]),
-                        "eps": float(eps),
-                        "eps_unit": unit,
-                        "eps_nats": float(eps_nats[0]),
-                        "candidates": pool.size,
-                        "members": count,
-                        "share": count / pool.size,
-                        "share_low": finite(low),
-                        "share_high": finite(high),
-                    }
-                )
-                probability = _probability(often, reference, eps, unit)
-                tables["rashomon_member"] += [
-                    {
-                        "rashomon_set": rashomon_set,
-                        "model": members[i].model,
-                        "is_member": bool(inside[k]),
-                        "excess_nats": float(loss[i, 0] - level[0]),
-                        "probability": finite(probability[k]),
-                    }
-                    for k, i in enumerate(pool)
-                ]
-                chosen = Losses(measured.nats[inside], measured.tokens)
-                tables["rashomon_metric"] += [
-                    {"rashomon_set": rashomon_set, **row}
-                    for row in metric_rows(chosen, measure_weights, statistics.confidence)
-                ]
+    if not np.isfinite(resampled).any():
+        resampled = resampled[:, :0]
+    method = np.array([member.method for member in members])
+    everyone = np.flatnonzero(method == TRAINED)
+    for label, of_class in classes(members).items():
+        trained = of_class[method[of_class] == TRAINED]
+        for how in dict.fromkeys(method[of_class]):
+            pool = of_class[method[of_class] == how]
+            once, often = (
+                _Sample(each[pool], each[trained], each[everyone]) for each in (loss, resampled)
+            )
+            for name, reference in settings.references.items():
+                for eps, unit in _thresholds(settings.eps):
+                    level = reference_loss(once.members, once.pool, reference)
+                    eps_nats = threshold_nats(once.members, level, eps, unit)
+                    if not np.isfinite(level + eps_nats).all():
+                        continue
+                    yield RashomonSet(
+                        label,
+                        str(how),
+                        name,
+                        float(eps),
+                        unit,
+                        float(level[0]),
+                        float(eps_nats[0]),
+                        how == TRAINED and reference.kind != "absolute",
+                        pool,
+                        is_member(once, reference, eps, unit)[:, 0],
+                        once.candidates[:, 0] - level[0],
+                        is_member(often, reference, eps, unit),
+                    )
+
+
+def set_rows(
+    found: Sequence[RashomonSet], members: Sequence[Member], confidence: float
+) -> dict[str, Rows]:
+    """Rows of rashomon_set and rashomon_member.
+
+    A share has an interval, Wilson's, where the reference is none of the candidates' own losses.
+    A member's probability is the share of document resamples in which it is one; None for a
+    single document.
+    """
+    tables: dict[str, Rows] = {"rashomon_set": [], "rashomon_member": []}
+    for each in found:
+        count, candidates = int(each.inside.sum()), each.candidates.size
+        low = high = float("nan")
+        if not each.is_own:
+            low, high = wilson(count, candidates, confidence)
+        tables["rashomon_set"].append(
+            {
+                "rashomon_set": each.name,
+                "model_class": each.model_class,
+                "method": each.method,
+                "reference": each.reference,
+                "reference_nats": each.level,
+                "eps": each.eps,
+                "eps_unit": each.unit,
+                "eps_nats": each.eps_nats,
+                "candidates": candidates,
+                "members": count,
+                "share": count / candidates,
+                "share_low": finite(low),
+                "share_high": finite(high),
+            }
+        )
+        resamples = each.often.shape[1]
+        tables["rashomon_member"] += [
+            {
+                "rashomon_set": each.name,
+                "model": members[i].model,
+                "is_member": bool(each.inside[k]),
+                "excess_nats": float(each.excess[k]),
+                "probability": float(each.often[k].mean()) if resamples else None,
+            }
+            for k, i in enumerate(each.candidates)
+        ]
     return tables
 
 
@@ -151,83 +228,20 @@ def threshold_nats(
 
 
 def seed_sd(members: FloatArray) -> FloatArray:
-    """Standard deviation over the members of a class, divisor m - 1, (B,); NaN for m < 2."""
+    """Standard deviation over the first axis, members, divisor m - 1; NaN for m < 2."""
     if members.shape[0] < 2:
-        return np.full(members.shape[1], np.nan)
+        return np.full(members.shape[1:], np.nan)
     return np.asarray(members.std(axis=0, ddof=1))
 
 
-def is_member(
-    sample: _Sample, reference: Reference, eps: float, unit: Unit
-) -> npt.NDArray[np.bool_]:
-    """Whether each member of a class is within the threshold, (m, B)."""
+def is_member(sample: _Sample, reference: Reference, eps: float, unit: Unit) -> BoolArray:
+    """Whether each candidate is within the threshold, (m, B)."""
     level = reference_loss(sample.members, sample.pool, reference)
     within = threshold_nats(sample.members, level, eps, unit)
-    return np.asarray(sample.members - level <= within)
-
-
-def metric_rows(chosen: Losses, weights: FloatArray, confidence: float) -> Rows:
-    """mean_nats, sd_nats and document_sd_nats of a set from its members' losses (k, D).
-
-    Estimates are None for an empty set, the two deviations also for one member. Intervals
-    join a jackknife over members with the bootstrap over documents, take membership as given,
-    and are None for fewer than 3 members.
-    """
-    k = chosen.nats.shape[0]
-    nats, tokens = chosen.nats, chosen.tokens
-    loss = ratio(nats, tokens)
-    resampled = ratio_resamples(nats, tokens, weights)
-    rows = []
-
-    def add(metric: str, value: float, left_out: FloatArray, resamples: FloatArray) -> None:
-        interval = Interval(value, float("nan"), float("nan"), None, k - 1)
-        if k > 2:
-            errors = jackknife_error(left_out), standard_error(resamples)
-            interval = joined(value, *errors, k - 1, confidence, at_least=0)
-        rows.append(
-            {
-                "metric": metric,
-                "members_used": k,
-                "value": finite(interval.estimate),
-                "low": finite(interval.low),
-                "high": finite(interval.high),
-                "documents": int((tokens > 0).sum()),
-            }
-        )
-
-    without = [np.arange(k) != i for i in range(k)] if k > 2 else []
-    mean = float(loss.mean()) if k else float("nan")
-    spread = float(seed_sd(loss[:, None])[0])
-    by_document = seed_sd(nats)
-    add(
-        "mean_nats",
-        mean,
-        np.array([loss[rest].mean() for rest in without]),
-        resampled.mean(axis=0) if k else resampled,
-    )
-    add(
-        "sd_nats",
-        spread,
-        np.array([loss[rest].std(ddof=1) for rest in without]),
-        seed_sd(resampled),
-    )
-    add(
-        "document_sd_nats",
-        float(ratio(by_document, tokens)),
-        np.array([ratio(seed_sd(nats[rest]), tokens) for rest in without]),
-        ratio_resamples(by_document, tokens, weights),
-    )
-    return rows
+    return np.asarray(sample.candidates - level <= within)
 
 
 def _thresholds(eps: Epsilons) -> Iterator[tuple[float, Unit]]:
     yield from ((value, "nats") for value in eps.nats)
     yield from ((value, "percent") for value in eps.percent)
     yield from ((value, "seed_sd") for value in eps.seed_sd)
-
-
-def _probability(often: _Sample, reference: Reference, eps: float, unit: Unit) -> FloatArray:
-    """Share of resamples in which each member is one, (m,); NaN where there are none."""
-    if not np.isfinite(often.pool).any():
-        return np.full(often.members.shape[0], np.nan)
-    return np.asarray(is_member(often, reference, eps, unit).mean(axis=1))

@@ -93,9 +93,11 @@ def _settle(figure: Figure) -> None:
         axis.set_position(Bbox(axis.get_position(original=True).get_points().round(6)))
 
 
-def panels_of(figure: FigureBase, count: int, *, sharey: bool = False) -> list[Axes]:
-    """A row of panels, or several rows of at most three."""
-    across = min(count, 3)
+def panels_of(
+    figure: FigureBase, count: int, *, across: int = 3, sharey: bool = False
+) -> list[Axes]:
+    """A row of panels, or several rows of at most so many."""
+    across = min(count, across)
     down = -(-count // across)
     grid = np.ravel(figure.subplots(down, across, sharey=sharey, squeeze=False))
     for unused in grid[count:]:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manymasks.report import drawing, figures
 from manymasks.report.known_section import known_section
+from manymasks.report.sets_section import sets_section
 
 _HERE = Path(__file__).parent
 
@@ -46,6 +47,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             gap_by_gamma=_picture(figures.gap_by_gamma(connection)),
             gradient=_picture(figures.gradient_reach(connection)),
             known=known_section(connection, _picture),
+            sets=sets_section(connection, _picture),
             rashomon=_rashomon(drawing.records(connection, drawing.query("rashomon"))),
             rates=_rates(drawing.records(connection, drawing.query("learning_rates"))),
             environments=_environments(connection),

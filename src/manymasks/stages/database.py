@@ -8,5 +8,10 @@ from manymasks.store.job import Job
 
 def make(job: Job) -> dict[str, Any]:
     """Write manymasks.duckdb; the figures are the rows of each table."""
-    rows = load(job.layout.results, job.settings["labels"], job.folder / "manymasks.duckdb")
+    rows = load(
+        job.layout.results,
+        job.settings["labels"],
+        job.folder / "manymasks.duckdb",
+        primary=job.settings["primary"],
+    )
     return {"rows": rows}

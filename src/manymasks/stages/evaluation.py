@@ -7,8 +7,8 @@ import numpy as np
 
 from manymasks.config.analyses import Evaluation, Statistics
 from manymasks.evaluation.documents import Scores, score_documents
+from manymasks.evaluation.summary import position_losses, split_loss
 from manymasks.stages.weights import load_members
-from manymasks.statistics.losses import position_losses, split_loss
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.device import choose_device, with_dummies

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Evaluation, Statistics
+from manymasks.evaluation.summary import position_losses, split_loss
 from manymasks.myopia.floors import FLOORS, count, score
-from manymasks.statistics.losses import position_losses, split_loss
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 

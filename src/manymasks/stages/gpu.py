@@ -17,8 +17,8 @@ from manymasks.config.study import Machine
 from manymasks.store.lock import try_lock
 
 USES_MODELS = {
-    "tuning", "training", "evaluation", "divergence", "gradient", "truth", "spectroscopy", "belief",
-    "rules", "swap",
+    "tuning", "training", "evaluation", "candidates", "multiplicity", "volume", "divergence",
+    "gradient", "truth", "spectroscopy", "belief", "rules", "swap",
 }  # fmt: skip
 
 

@@ -35,6 +35,9 @@ SMALLER = {
     "training": "training.batch, training.context",
     "tuning": "training.batch, training.context",
     "evaluation": "evaluation.batch",
+    "candidates": "evaluation.batch, candidates.draws",
+    "multiplicity": "multiplicity.batch",
+    "volume": "volume.directions, volume.windows",
 }
 
 

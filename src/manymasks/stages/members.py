@@ -1,6 +1,7 @@
 """Members as the stages hand them to the science: named, and without those that failed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from manymasks.errors import UserError
@@ -32,3 +33,22 @@ def members_of(
             "number. Lower the learning rate (training, sizes or variants: learning_rate)."
         )
     return found
+
+
+def derived_of(
+    candidates: Sequence[Artifact], trained: Sequence[Member]
+) -> list[tuple[Artifact, int, Member]]:
+    """Members derived from trained ones: the artifact of each, its place there, and its name.
+
+    It has the class and the seeds of its parent.
+    """
+    parents = {member.model: member for member in trained}
+    return [
+        (
+            artifact,
+            place,
+            replace(parents[each["parent"]], model=each["model"], method=each["method"]),
+        )
+        for artifact in candidates
+        for place, each in enumerate(artifact.figures["members"])
+    ]

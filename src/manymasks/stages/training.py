@@ -1,6 +1,8 @@
 """training: members from their two seeds to their weights."""
 
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from manymasks.config.training import Size, Training, Variant
@@ -16,8 +18,10 @@ from manymasks.training.loop import train
 def make(job: Job) -> dict[str, Any]:
     """Write weights.safetensors and the tables `model` and `training_curve`.
 
-    A member whose loss was not finite is complete too: it has no weights and its status is
-    `failed`, which keeps it out of every set.
+    Weights from late in the training are written too, as weights-<step>.safetensors, where the
+    setting `late` names shares of the steps; the figure `late` lists these steps. A member whose
+    loss was not finite is complete too: it has no weights and its status is `failed`, which
+    keeps it out of every set.
     """
     return make_many([job])[0]
 
@@ -82,6 +86,7 @@ def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             steps * per_step, total, f"tokens, step {steps // len(jobs)}, {note}"
         ),
         past=ready.past,
+        late=[_late(job) for job in jobs],
     )
     return [
         _written(job, (ready.model, member), progressed[member], rates[member])
@@ -95,12 +100,22 @@ def _rate(job: Job) -> float:
     return float(job.input("tuning").figures["learning_rate"] if rate == "tune" else rate)
 
 
+def _late(job: Job) -> dict[int, Path]:
+    """Steps after which weights are kept, and where: with the state, which outlives a kill."""
+    last = job.settings["training"]["steps"]
+    steps = {round(share * last) for share in job.settings["training"].get("late", ())}
+    return {
+        step: job.state / f"weights-{step}.safetensors" for step in sorted(steps) if 0 < step < last
+    }
+
+
 def _written(
     job: Job, slot: tuple[Transformer, int] | None, progressed: Progressed, rate: float
 ) -> dict[str, Any]:
     """Write a member's weights and tables; its figures. `slot` is the member of a stack."""
     failed = progressed.failed_step is not None
     weights_sha256 = parameters = None
+    late: dict[int, Path] = {}
     if slot is not None:
         parameters = sum(weight.numel() for weight in slot[0].weights_of(slot[1]).values())
     if slot is None or failed:
@@ -109,6 +124,10 @@ def _written(
         weights = job.folder / "weights.safetensors"
         save_weights(*slot, weights)
         weights_sha256 = sha256_of(weights)
+        late = _late(job)
+        for path in late.values():
+            # A copy: whoever is killed before the manifest needs what is with the state again.
+            shutil.copyfile(path, job.folder / path.name)
     corpus, size_name, variant_name = (*job.label.split("/"), "", "", "", "")[1:4]
     training, tokens = job.settings["training"], job.input("tokens")
     built_on = [each.manifest.settings for each in _built_on(job)]
@@ -146,6 +165,7 @@ def _written(
         "tokens_per_second": round(row["training_tokens"] / max(progressed.seconds, 1e-9)),
         "device": None if slot is None else str(slot[0].W_U.device),
         "earlier_seconds": progressed.earlier_seconds,
+        "late": list(late),
     }
 
 

@@ -1,1 +1,1 @@
-"""Intervals whose units are models and documents."""
+"""Intervals and tests whose units are models and documents; needs nothing else of manymasks."""

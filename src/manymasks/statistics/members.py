@@ -11,9 +11,10 @@ IndexArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Member:
-    """One trained model that did not fail.
+    """One model that did not fail.
 
-    `model` is its key, `model_class` the label of its class, corpus/size/variant.
+    `model` is its key, `model_class` the label of its class, corpus/size/variant, `method` how it
+    came about: derived members have the seeds of their parent.
     """
 
     model: str
@@ -23,6 +24,7 @@ class Member:
     variant: str
     seed_init: int
     seed_order: int
+    method: str = "trained"
 
     @property
     def seeds(self) -> tuple[int, int]:

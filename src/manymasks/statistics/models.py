@@ -6,6 +6,7 @@ standard error (Arvesen 1969); with t(m - 1) it covers about 95% for 5 to 20 mod
 an interval over pairs taken as independent covers 62 to 39%.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,20 @@ def jackknife_error(left_out: FloatArray) -> float:
     if m < 2:
         return float("nan")
     return float(np.sqrt((m - 1) / m * np.sum((left_out - left_out.mean()) ** 2)))
+
+
+def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent estimates (Satterthwaite 1946, Welch 1947).
+
+    `errors` are their standard errors, known to `degrees` each. Between the smallest and the sum
+    of `degrees`; the smallest where all errors are 0 or one is unknown.
+    """
+    variances = np.square(np.asarray(errors, dtype=np.float64))
+    total = float(variances.sum())
+    if not total > 0 or min(degrees) < 1:
+        return min(degrees)
+    # Shares of the total, because squares of small variances are lost.
+    return 1 / float(np.sum((variances / total) ** 2 / np.asarray(degrees)))
 
 
 def pair_means_without(distances: FloatArray) -> FloatArray:

@@ -41,11 +41,21 @@ def save_weights(model: Transformer, member: int, path: Path) -> None:
     _save(model.weights_of(member), {}, path)
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights written by `save_weights`, by name, without a model axis, on the CPU."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 def load_weights(model: Transformer, member: int, path: Path) -> None:
     """Read weights written by `save_weights` into a member of a model of the same shape."""
-    with safe_open(path, framework="pt") as file:
-        for name, weight in model.weights_of(member).items():
-            weight.copy_(file.get_tensor(name))
+    set_weights(model, member, read_weights(path))
+
+
+def set_weights(model: Transformer, member: int, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights by name, without a model axis, into a member of a model of the same shape."""
+    for name, weight in model.weights_of(member).items():
+        weight.copy_(weights[name])
 
 
 def save_state(

@@ -8,7 +8,7 @@ time they are computed in, and each may be at a step of its own.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from manymasks.config.training import Training
 from manymasks.models.transformer import Transformer
-from manymasks.training.checkpoint import Progressed, load_state, save_state
+from manymasks.training.checkpoint import Progressed, load_state, save_state, save_weights
 from manymasks.training.optimizer import Optimizer
 from manymasks.training.schedule import learning_rate
 from manymasks.training.step import Stepper, Text, inputs_of
@@ -36,6 +36,7 @@ def train(
     checkpoint_seconds: float,
     on_step: Callable[[int, str], None],
     past: Transformer | None = None,
+    late: Sequence[Mapping[int, Path]] = (),
 ) -> list[Progressed]:
     """Train a stack in place.
 
@@ -50,6 +51,8 @@ def train(
         checkpoint_seconds: seconds between two saved states.
         on_step: told the steps done, summed over members, and the loss so far, in words.
         past: for members whose route is `local`, the stack whose earlier positions they see.
+        late: for each member the steps after which its weights are kept too, and the file of
+            each; not given, none are. A file that a resumed training has behind it stays as it is.
 
     Returns:
         For each member its curve, one row per point and split, its share of the seconds taken
@@ -61,6 +64,7 @@ def train(
     optimizer = Optimizer(dict(model.named_parameters()), settings)
     stepper = Stepper(model, optimizer, text, past, settings.batch, in_a_row)
     progressed = [Progressed() for _ in members]
+    stops = sorted({step for of_member in late for step in of_member})
     for member, state in enumerate(states):
         if state.exists():
             of_member = model.weights_of(member), optimizer.moments_of(member)
@@ -78,7 +82,8 @@ def train(
 
     while at_work := running():
         # All that are at work have as many steps before them; of the others any will do.
-        count = min(in_a_row, *(_to_a_point(progressed[member], settings) for member in at_work))
+        ahead = [_to_a_stop(progressed[member], settings, stops) for member in at_work]
+        count = min(in_a_row, *ahead)
         steps = [min(each.step, settings.steps - count) for each in progressed]
         planned = [
             [learning_rate(step + i, settings, rate) for i in range(count)]
@@ -103,6 +108,10 @@ def train(
             for member in scored:
                 rate = learning_rate(progressed[member].step - 1, settings, rates[member])
                 _add_points(progressed[member], settings, nats[member], rate)
+        for member in at_work:
+            path = late[member].get(progressed[member].step) if late else None
+            if path is not None and progressed[member].failed_step is None:
+                save_weights(model, member, path)
         now = time.monotonic()
         for member in at_work:
             spent = (now - began) / len(members)
@@ -117,10 +126,11 @@ def train(
     return progressed
 
 
-def _to_a_point(progressed: Progressed, settings: Training) -> int:
-    """Steps up to and with the next one that is a point of the curve."""
+def _to_a_stop(progressed: Progressed, settings: Training, stops: Sequence[int]) -> int:
+    """Steps up to and with the next one that is a point of the curve or keeps its weights."""
     whole = settings.curve_every - progressed.step % settings.curve_every
-    return min(whole, settings.steps - progressed.step)
+    ahead = (step - progressed.step for step in (*stops, settings.steps) if step > progressed.step)
+    return min(whole, *ahead)
 
 
 def _is_point(progressed: Progressed, settings: Training) -> bool:

@@ -26,6 +26,7 @@ from scipy.special import expit
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED, Floats, Ints
+from manymasks.statistics.components import Seeds, components, crossed
 from manymasks.statistics.documents import (
     document_weights,
     percentile_interval,
@@ -36,9 +37,6 @@ from manymasks.statistics.intervals import finite
 from manymasks.statistics.models import pair_mean
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.proportions import wilson
-
-Seeds = tuple[int, int]
-"""Of a member: initial weights, data order."""
 
 
 @dataclass(frozen=True)
@@ -203,39 +201,3 @@ def sign_p(values: Floats) -> float | None:
     if not above + below:
         return None
     return float(stats.binomtest(above, above + below).pvalue)
-
-
-def crossed(seeds: Sequence[Seeds], values: Floats) -> Floats | None:
-    """Values by both seeds, (inits, orders); None where a member of the table is missing."""
-    by_seeds = dict(zip(seeds, values, strict=True))
-    inits, orders = (sorted(set(each)) for each in zip(*seeds, strict=True))
-    if len(by_seeds) < len(inits) * len(orders):
-        return None
-    return np.array([[by_seeds[init, order] for order in orders] for init in inits])
-
-
-def components(table: Floats | None) -> tuple[float, float, float] | None:
-    """Shares of the variance that go with rows, with columns, and with both together.
-
-    From the mean squares of a two-way table without repetition, put equal to what they are
-    expected to be (Searle, Casella and McCulloch 1992, Variance Components, chapter 4). A negative
-    component is put at 0. What both do together cannot be told from chance.
-
-    Args:
-        table: (rows, columns); None, fewer than 2 of either, or no variance at all give None.
-    """
-    if table is None or min(table.shape) < 2:
-        return None
-    rows, columns = table.shape
-    by_row, by_column = table.mean(1) - table.mean(), table.mean(0) - table.mean()
-    left = table - table.mean() - by_row[:, None] - by_column
-    both = (left**2).sum() / ((rows - 1) * (columns - 1))
-    # The mean square of rows has the columns' number of times their variance, and that of both.
-    of_rows = columns * (by_row**2).sum() / (rows - 1)
-    of_columns = rows * (by_column**2).sum() / (columns - 1)
-    found = [max(0.0, (of_rows - both) / columns), max(0.0, (of_columns - both) / rows), both]
-    total = float(sum(found))
-    if not total:
-        return None
-    init, order, rest = (float(each / total) for each in found)
-    return init, order, rest

@@ -2,6 +2,7 @@
 PIVOT (
     SELECT label, reference, candidates, members, concat(eps, ' ', eps_unit) AS threshold
     FROM rashomon_summary
+    WHERE method = 'trained'
 )
 ON threshold
 USING first(members)

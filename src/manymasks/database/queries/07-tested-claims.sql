@@ -9,4 +9,4 @@ SELECT
     printf('%.1e', q) AS q,
     models
 FROM tested_claims
-ORDER BY kind DESC, tested_claims.q, contrast;
+ORDER BY rank NULLS LAST, tested_claims.q, contrast;

@@ -119,6 +119,7 @@ COMMENT ON COLUMN model_class.models IS 'Members trained, failed ones too';
 COMMENT ON COLUMN model_class.is_current IS 'Whether the current study has members of this class';
 
 CREATE TABLE model (
+    artifact VARCHAR NOT NULL,
     model VARCHAR NOT NULL,
     model_class VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
@@ -130,6 +131,8 @@ CREATE TABLE model (
     seed_order BIGINT NOT NULL,
     method VARCHAR NOT NULL,
     parent VARCHAR,
+    scale DOUBLE,
+    draw BIGINT,
     status VARCHAR NOT NULL,
     failed_step INTEGER,
     parameters BIGINT,
@@ -139,7 +142,8 @@ CREATE TABLE model (
     weights_sha256 VARCHAR
 );
 COMMENT ON TABLE model IS 'Members: one model each. Grain: model.';
-COMMENT ON COLUMN model.model IS 'Key of the training artifact';
+COMMENT ON COLUMN model.artifact IS 'Training artifact, or the candidates artifact of a derived member';
+COMMENT ON COLUMN model.model IS 'Key of the training artifact; of a derived member, a digest of its parent, method, scale and draw';
 COMMENT ON COLUMN model.model_class IS 'Its class';
 COMMENT ON COLUMN model.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN model.size IS 'Name of the size';
@@ -148,14 +152,16 @@ COMMENT ON COLUMN model.gradient IS 'How its gradients flow: causal, myopic, myo
 COMMENT ON COLUMN model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
 COMMENT ON COLUMN model.seed_init IS 'Seed of the initial weights';
 COMMENT ON COLUMN model.seed_order IS 'Seed of the data order';
-COMMENT ON COLUMN model.method IS 'How the member came about: trained, or fine-tuned from another''s weights';
-COMMENT ON COLUMN model.parent IS 'The member that it was derived from: whose weights it started from; NULL for trained ones';
+COMMENT ON COLUMN model.method IS 'How the member came about: trained, fine-tuned from another''s weights, or derived: noise, dropout or checkpoint';
+COMMENT ON COLUMN model.parent IS 'The member that it was derived from, or whose weights it started from; NULL for trained ones';
+COMMENT ON COLUMN model.scale IS 'Of derived members: noise as a share of the rms of each weight tensor, share of units dropped, or share of the steps done; NULL for others';
+COMMENT ON COLUMN model.draw IS 'Of noise and dropout: seed of the draw; parent, method, scale and draw make the member again, bit for bit';
 COMMENT ON COLUMN model.status IS 'trained, or failed: its loss became infinite or not a number, and it is in no set';
 COMMENT ON COLUMN model.failed_step IS 'The step at which it failed';
 COMMENT ON COLUMN model.parameters IS 'Number of weights';
 COMMENT ON COLUMN model.training_tokens IS 'Tokens it was trained on';
 COMMENT ON COLUMN model.learning_rate IS 'Peak learning rate';
-COMMENT ON COLUMN model.cost_seconds IS 'Seconds its training took';
+COMMENT ON COLUMN model.cost_seconds IS 'Seconds it took to make: its training, or its share of finding the scale and drawing, beyond its parent''s';
 COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights file';
 
 CREATE TABLE tuning (
@@ -213,7 +219,7 @@ CREATE TABLE model_loss (
     tokens BIGINT,
     bytes BIGINT
 );
-COMMENT ON TABLE model_loss IS 'Loss of a member on a split. Grain: artifact, split.';
+COMMENT ON TABLE model_loss IS 'Loss of a member on a split. Grain: artifact, model, split.';
 COMMENT ON COLUMN model_loss.artifact IS 'Evaluation artifact';
 COMMENT ON COLUMN model_loss.model IS 'Member';
 COMMENT ON COLUMN model_loss.split IS 'select (decides membership) or measure';
@@ -263,72 +269,6 @@ COMMENT ON COLUMN position_loss.position_low IS 'First position of the bucket: t
 COMMENT ON COLUMN position_loss.position_high IS 'Last position of the bucket';
 COMMENT ON COLUMN position_loss.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN position_loss.tokens IS 'Tokens scored';
-
-CREATE TABLE rashomon_set (
-    artifact VARCHAR NOT NULL,
-    rashomon_set VARCHAR NOT NULL,
-    model_class VARCHAR NOT NULL,
-    reference VARCHAR NOT NULL,
-    reference_nats DOUBLE,
-    eps DOUBLE NOT NULL,
-    eps_unit VARCHAR NOT NULL,
-    eps_nats DOUBLE,
-    candidates INTEGER,
-    members INTEGER,
-    share DOUBLE,
-    share_low DOUBLE,
-    share_high DOUBLE
-);
-COMMENT ON TABLE rashomon_set IS 'Models of one class whose select loss is within eps of a reference. Grain: artifact, rashomon_set.';
-COMMENT ON COLUMN rashomon_set.artifact IS 'Rashomon artifact';
-COMMENT ON COLUMN rashomon_set.rashomon_set IS 'class | reference | eps, readable';
-COMMENT ON COLUMN rashomon_set.model_class IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN rashomon_set.reference IS 'Name of the reference';
-COMMENT ON COLUMN rashomon_set.reference_nats IS 'Select loss of the reference';
-COMMENT ON COLUMN rashomon_set.eps IS 'Threshold in its own unit';
-COMMENT ON COLUMN rashomon_set.eps_unit IS 'nats, percent (of the reference loss) or seed_sd (sd of the select loss over the class)';
-COMMENT ON COLUMN rashomon_set.eps_nats IS 'The same threshold in nats per token';
-COMMENT ON COLUMN rashomon_set.candidates IS 'Trained members of the class';
-COMMENT ON COLUMN rashomon_set.members IS 'Those within the threshold';
-COMMENT ON COLUMN rashomon_set.share IS 'members / candidates; not comparable between classes of unequal candidates';
-COMMENT ON COLUMN rashomon_set.share_low IS 'Lower end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
-COMMENT ON COLUMN rashomon_set.share_high IS 'Upper end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
-
-CREATE TABLE rashomon_member (
-    artifact VARCHAR NOT NULL,
-    rashomon_set VARCHAR NOT NULL,
-    model VARCHAR NOT NULL,
-    is_member BOOLEAN NOT NULL,
-    excess_nats DOUBLE,
-    probability DOUBLE
-);
-COMMENT ON TABLE rashomon_member IS 'Every candidate of every set. Grain: artifact, rashomon_set, model.';
-COMMENT ON COLUMN rashomon_member.artifact IS 'Rashomon artifact';
-COMMENT ON COLUMN rashomon_member.rashomon_set IS 'The set';
-COMMENT ON COLUMN rashomon_member.model IS 'Candidate';
-COMMENT ON COLUMN rashomon_member.is_member IS 'Whether its select loss is within eps of the reference';
-COMMENT ON COLUMN rashomon_member.excess_nats IS 'Its select loss less the reference''s';
-COMMENT ON COLUMN rashomon_member.probability IS 'Share of document resamples of the select split in which it is a member';
-
-CREATE TABLE rashomon_metric (
-    artifact VARCHAR NOT NULL,
-    rashomon_set VARCHAR NOT NULL,
-    metric VARCHAR NOT NULL,
-    members_used INTEGER NOT NULL,
-    value DOUBLE,
-    low DOUBLE,
-    high DOUBLE,
-    documents BIGINT
-);
-COMMENT ON TABLE rashomon_metric IS 'What a set looks like on the measure split. Grain: artifact, rashomon_set, metric, members_used.';
-COMMENT ON COLUMN rashomon_metric.artifact IS 'Rashomon artifact';
-COMMENT ON COLUMN rashomon_metric.rashomon_set IS 'The set';
-COMMENT ON COLUMN rashomon_metric.metric IS 'mean_nats, sd_nats (over members) or document_sd_nats (sd over members of a document''s loss per token, averaged over tokens)';
-COMMENT ON COLUMN rashomon_metric.members_used IS 'Members that entered';
-COMMENT ON COLUMN rashomon_metric.value IS 'Estimate';
-COMMENT ON COLUMN rashomon_metric.low IS 'Lower end of its interval over members and documents';
-COMMENT ON COLUMN rashomon_metric.high IS 'Upper end of its interval';
-COMMENT ON COLUMN rashomon_metric.documents IS 'Documents that entered';
 
 CREATE TABLE probe (
     artifact VARCHAR NOT NULL,
@@ -710,10 +650,18 @@ COMMENT ON COLUMN floor_position_loss.position_high IS 'Last position of the buc
 COMMENT ON COLUMN floor_position_loss.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN floor_position_loss.tokens IS 'Tokens scored';
 
+CREATE TABLE primary_claim (
+    rank INTEGER NOT NULL,
+    contrast VARCHAR NOT NULL
+);
+COMMENT ON TABLE primary_claim IS 'Claims that the current study named before it was run. Grain: rank.';
+COMMENT ON COLUMN primary_claim.rank IS 'Place in the list of the configuration, from 1';
+COMMENT ON COLUMN primary_claim.contrast IS 'What is compared, as in contrast';
+
 CREATE TABLE contrast (
     artifact VARCHAR NOT NULL,
     contrast VARCHAR NOT NULL,
-    is_primary BOOLEAN NOT NULL,
+    is_primary BOOLEAN,
     estimate DOUBLE,
     low DOUBLE,
     high DOUBLE,

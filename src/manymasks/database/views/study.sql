@@ -25,14 +25,15 @@ SELECT
     t.top1 AS measure_top1,
     m.cost_seconds
 FROM model AS m
-JOIN artifact AS a ON a.artifact = m.model AND a.is_current
+JOIN artifact AS a ON a.artifact = m.artifact AND a.is_current
 LEFT JOIN (
     SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
 ) AS s ON s.model = m.model AND s.split = 'select'
 LEFT JOIN (
     SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
-) AS t ON t.model = m.model AND t.split = 'measure';
-COMMENT ON VIEW current_model IS 'Members of the current study with their losses. Grain: model.';
+) AS t ON t.model = m.model AND t.split = 'measure'
+WHERE m.method IN ('trained', 'fine-tuned');
+COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses. Grain: model.';
 COMMENT ON COLUMN current_model.model IS 'Member';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
 COMMENT ON COLUMN current_model.label IS 'Label of its class, corpus/size/variant';
@@ -244,7 +245,7 @@ JOIN rashomon_member AS x
 JOIN rashomon_member AS y
     ON y.artifact = s.artifact AND y.rashomon_set = s.rashomon_set AND y.is_member
 JOIN current_pair AS d ON d.model_a = x.model AND d.model_b = y.model;
-COMMENT ON VIEW rashomon_divergence IS 'Pairs of members of one Rashomon set, on every probe. Grain: rashomon_set, probe, severity, model_a, model_b.';
+COMMENT ON VIEW rashomon_divergence IS 'Pairs of trained members of one Rashomon set, on every probe. Grain: rashomon_set, probe, severity, model_a, model_b.';
 COMMENT ON COLUMN rashomon_divergence.rashomon_set IS 'The set';
 COMMENT ON COLUMN rashomon_divergence.label IS 'Label of its class, corpus/size/variant';
 COMMENT ON COLUMN rashomon_divergence.reference IS 'Name of its reference';
@@ -267,7 +268,7 @@ CREATE VIEW equal_loss_pairs AS
 SELECT * EXCLUDE (is_text), sqrt(2 * hidden) / nullif(abs(visible), 0) AS hidden_ratio
 FROM rashomon_divergence
 WHERE is_text;
-COMMENT ON VIEW equal_loss_pairs IS 'Pairs of members of one Rashomon set on held-out text: what their loss shows and what it hides. Grain: rashomon_set, model_a, model_b.';
+COMMENT ON VIEW equal_loss_pairs IS 'Pairs of trained members of one Rashomon set on held-out text: what their loss shows and what it hides. Grain: rashomon_set, model_a, model_b.';
 COMMENT ON COLUMN equal_loss_pairs.rashomon_set IS 'The set';
 COMMENT ON COLUMN equal_loss_pairs.label IS 'Label of its class, corpus/size/variant';
 COMMENT ON COLUMN equal_loss_pairs.reference IS 'Name of its reference';
@@ -285,66 +286,6 @@ COMMENT ON COLUMN equal_loss_pairs.top1_agreement IS 'Share of tokens on which b
 COMMENT ON COLUMN equal_loss_pairs.visible IS 'The loss difference a leaderboard sees';
 COMMENT ON COLUMN equal_loss_pairs.hidden IS 'Half the variance of the log ratio: what the loss difference hides';
 COMMENT ON COLUMN equal_loss_pairs.hidden_ratio IS 'sd of the log ratio by token / absolute loss difference: how many times larger what is hidden is';
-
-CREATE VIEW rashomon_summary AS
-SELECT
-    s.model_class AS label,
-    s.reference,
-    s.eps,
-    s.eps_unit,
-    s.eps_nats,
-    s.reference_nats,
-    s.candidates,
-    s.members,
-    s.share,
-    s.share_low,
-    s.share_high,
-    m.mean_excess_nats,
-    d.pairs,
-    d.mean_kl,
-    d.max_kl,
-    d.mean_hidden,
-    1 - d.top1_agreement AS top1_disagreement,
-    s.rashomon_set
-FROM rashomon_set AS s
-JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
-LEFT JOIN (
-    SELECT artifact, rashomon_set, avg(excess_nats) AS mean_excess_nats
-    FROM rashomon_member
-    WHERE is_member
-    GROUP BY artifact, rashomon_set
-) AS m ON m.artifact = s.artifact AND m.rashomon_set = s.rashomon_set
-LEFT JOIN (
-    SELECT
-        rashomon_set,
-        count(*) AS pairs,
-        avg(kl) AS mean_kl,
-        max(kl) AS max_kl,
-        avg(hidden) AS mean_hidden,
-        avg(top1_agreement) AS top1_agreement
-    FROM equal_loss_pairs
-    GROUP BY rashomon_set
-) AS d ON d.rashomon_set = s.rashomon_set
-ORDER BY s.reference, s.eps_unit, s.eps, s.model_class;
-COMMENT ON VIEW rashomon_summary IS 'Size and diversity of each Rashomon set, on held-out text. Grain: label, reference, eps, eps_unit.';
-COMMENT ON COLUMN rashomon_summary.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN rashomon_summary.reference IS 'Name of the reference';
-COMMENT ON COLUMN rashomon_summary.eps IS 'Threshold in its own unit';
-COMMENT ON COLUMN rashomon_summary.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN rashomon_summary.eps_nats IS 'The same threshold in nats per token';
-COMMENT ON COLUMN rashomon_summary.reference_nats IS 'Select loss of the reference';
-COMMENT ON COLUMN rashomon_summary.candidates IS 'Trained members of the class';
-COMMENT ON COLUMN rashomon_summary.members IS 'Those within the threshold';
-COMMENT ON COLUMN rashomon_summary.share IS 'members / candidates; not comparable between classes of unequal candidates';
-COMMENT ON COLUMN rashomon_summary.share_low IS 'Lower end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
-COMMENT ON COLUMN rashomon_summary.share_high IS 'Upper end';
-COMMENT ON COLUMN rashomon_summary.mean_excess_nats IS 'Mean over members of the select loss less the reference''s';
-COMMENT ON COLUMN rashomon_summary.pairs IS 'Pairs of members; NULL where divergence was not measured or there is no pair';
-COMMENT ON COLUMN rashomon_summary.mean_kl IS 'Mean KL over pairs of members';
-COMMENT ON COLUMN rashomon_summary.max_kl IS 'Largest KL of a pair; grows with the number of members';
-COMMENT ON COLUMN rashomon_summary.mean_hidden IS 'Mean hidden half-variance over pairs of members';
-COMMENT ON COLUMN rashomon_summary.top1_disagreement IS 'Mean share of tokens on which two members rank another token first';
-COMMENT ON COLUMN rashomon_summary.rashomon_set IS 'The set';
 
 CREATE VIEW severity_curve AS
 SELECT
@@ -592,6 +533,22 @@ COMMENT ON COLUMN planning_horizon.horizon_high IS 'Upper end of its interval';
 COMMENT ON COLUMN planning_horizon.fitted_horizon IS 'The same by a curve a (1 - gamma) / (1 - gamma r) through all gaps; NULL where none fits';
 COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all of the variants share';
 
+CREATE VIEW student_t AS
+SELECT
+    degrees::INTEGER AS degrees,
+    coalesce(
+        [
+            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
+            2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06,
+            2.056, 2.052, 2.048, 2.045, 2.042
+        ][degrees],
+        1.95996 + 2.37227 / degrees + 2.8225 / degrees ^ 2
+    )::DOUBLE AS t
+FROM range(1, 1001) AS r (degrees);
+COMMENT ON VIEW student_t IS 'What an error is multiplied by for the half width of a 95% interval over members: Student''s t at 97.5%, from 31 degrees on by its expansion. Grain: degrees.';
+COMMENT ON COLUMN student_t.degrees IS 'Degrees of freedom: members less 1, up to 1,000';
+COMMENT ON COLUMN student_t.t IS 'Quantile';
+
 CREATE VIEW gradient_share AS
 WITH found AS (
     SELECT
@@ -614,14 +571,6 @@ WITH found AS (
     JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
     JOIN current_model AS m ON m.model = g.model
     GROUP BY m.corpus, m.size, m.variant, g.level, g.weights, g.gamma
-),
--- Student's t at 97.5% for 1 to 30 degrees; its expansion in 1 / degrees beyond.
-quantile AS (
-    SELECT [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
-        2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06,
-        2.056, 2.052, 2.048, 2.045, 2.042
-    ] AS t
 )
 SELECT
     corpus,
@@ -632,8 +581,8 @@ SELECT
     gamma,
     CASE WHEN gamma < 1 THEN 1 / (1 - gamma) END AS distance,
     projection,
-    projection - error * coalesce(t[models - 1], 1.96 + 2.37 / (models - 1)) AS low,
-    projection + error * coalesce(t[models - 1], 1.96 + 2.37 / (models - 1)) AS high,
+    projection - error * t AS low,
+    projection + error * t AS high,
     1 - projection AS rest,
     norm,
     rest_norm,
@@ -642,7 +591,8 @@ SELECT
     rest_cosine,
     models,
     windows
-FROM found, quantile
+FROM found
+LEFT JOIN student_t ON degrees = models - 1
 ORDER BY corpus, size, variant, level, weights, gamma;
 COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members by discount, mean over members: what serves the present is that at gamma = 0. Grain: corpus, size, variant, level, weights, gamma.';
 COMMENT ON COLUMN gradient_share.corpus IS 'Name of the corpus';
@@ -696,10 +646,16 @@ COMMENT ON COLUMN noise_floor_summary.seed_kl IS 'Mean KL between two seeds of t
 COMMENT ON COLUMN noise_floor_summary.share_of_seed_kl IS 'max_kl / seed_kl: what is measured is far above the floor where this is small';
 
 CREATE VIEW tested_claims AS
+WITH current AS (
+    SELECT c.*, e.stage
+    FROM contrast AS c
+    JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
+)
 SELECT
-    c.contrast,
-    e.stage,
-    CASE WHEN c.is_primary THEN 'primary' ELSE 'exploratory' END AS kind,
+    coalesce(c.contrast, p.contrast) AS contrast,
+    c.stage,
+    CASE WHEN p.rank IS NULL THEN 'exploratory' ELSE 'primary' END AS kind,
+    p.rank,
     c.estimate,
     c.low,
     c.high,
@@ -708,13 +664,14 @@ SELECT
     c.models,
     c.documents,
     c.artifact
-FROM contrast AS c
-JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
-ORDER BY c.is_primary DESC, c.p, c.contrast;
-COMMENT ON VIEW tested_claims IS 'Every claim that was tested, null results too. Grain: artifact, contrast.';
+FROM current AS c
+FULL JOIN primary_claim AS p ON p.contrast = c.contrast
+ORDER BY p.rank NULLS LAST, c.p, c.contrast;
+COMMENT ON VIEW tested_claims IS 'Every claim that was tested, null results too; first those that were named before the run, tested or not. Grain: artifact, contrast.';
 COMMENT ON COLUMN tested_claims.contrast IS 'What is compared';
-COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it';
+COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, as its numbers, for a claim that could not be';
 COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
+COMMENT ON COLUMN tested_claims.rank IS 'Place of a primary claim in the list of the configuration';
 COMMENT ON COLUMN tested_claims.estimate IS 'Difference, or log ratio where the contrast says so';
 COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
 COMMENT ON COLUMN tested_claims.high IS 'Upper end of its interval';

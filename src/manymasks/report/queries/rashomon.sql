@@ -1,4 +1,4 @@
--- Size and diversity of each Rashomon set
+-- Size and diversity of each Rashomon set of trained members
 SELECT
     label,
     reference,
@@ -13,4 +13,5 @@ SELECT
     mean_kl,
     top1_disagreement
 FROM rashomon_summary
+WHERE method = 'trained'
 ORDER BY reference, label, eps_unit, eps;

@@ -22,14 +22,6 @@ spread AS (
         count(preference) AS seeds
     FROM seed
     GROUP BY corpus, size, variant, question
-),
--- Student's t at 97.5% for 1 to 30 degrees; its expansion in 1 / degrees beyond.
-quantile AS (
-    SELECT [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
-        2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06,
-        2.056, 2.052, 2.048, 2.045, 2.042
-    ] AS t
 )
 SELECT
     r.corpus,
@@ -47,7 +39,7 @@ SELECT
     s.mean,
     CASE
         WHEN r.question = 'twin'
-        THEN coalesce(t[s.seeds - 1], 1.96 + 2.37 / nullif(s.seeds - 1, 0)) * s.sd / sqrt(s.seeds)
+        THEN t.t * s.sd / sqrt(s.seeds)
     END AS half_band,
     s.seeds,
     count(*) OVER (PARTITION BY r.corpus, r.size, r.variant, r.question) AS models,
@@ -58,7 +50,7 @@ JOIN spread AS s
     AND s.size = r.size
     AND s.variant = r.variant
     AND s.question = r.question
-CROSS JOIN quantile
+LEFT JOIN student_t AS t ON t.degrees = s.seeds - 1
 LEFT JOIN model_class AS c ON c.label = r.label AND c.is_current
 WHERE r.preference IS NOT NULL
 ORDER BY r.question DESC, r.eps, r.corpus, c.parameters, r.size, r.variant, r.preference;

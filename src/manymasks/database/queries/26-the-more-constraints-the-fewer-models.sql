@@ -1,0 +1,14 @@
+-- How many models are left as constraints are added, and do the last ones behave alike?
+SELECT
+    pool,
+    constraints,
+    models,
+    round(survivors, 2) AS survivors,
+    round(survivors_low, 2) AS low,
+    round(survivors_high, 2) AS high,
+    round(share, 3) AS share,
+    round(independent_share, 3) AS if_independent,
+    round(log_ratio, 2) AS log_ratio,
+    round(kl, 4) AS kl
+FROM funnel
+ORDER BY pool, constraints;

@@ -1,0 +1,17 @@
+-- Retraining, noise, dropout or checkpoints: which way of making members yields most for its cost?
+SELECT
+    label,
+    method,
+    concat(eps, ' ', eps_unit) AS threshold,
+    concat(members, ' of ', candidates) AS inside,
+    round(share_low, 2) AS share_low,
+    round(share_high, 2) AS share_high,
+    round(kl, 4) AS kl,
+    round(kl_low, 4) AS kl_low,
+    round(kl_high, 4) AS kl_high,
+    round(seconds_per_member, 2) AS seconds_each,
+    round(kl_per_second, 4) AS kl_per_second,
+    round(parent_seconds, 1) AS parent_seconds
+FROM method_yield
+SEMI JOIN widest_set USING (reference)
+ORDER BY label, eps_unit, eps, method <> 'trained', method;

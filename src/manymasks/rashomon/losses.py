@@ -1,0 +1,139 @@
+"""Losses of the members of a set on the measure split: their mean and how far they are apart."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from manymasks.rashomon.membership import Losses, RashomonSet, Rows, seed_sd
+from manymasks.statistics.documents import (
+    FloatArray,
+    percentile_interval,
+    ratio,
+    ratio_resamples,
+    standard_error,
+)
+from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.models import jackknife_error
+
+MOST_SUBSETS = 32
+"""Sets of the resamples that an average is over: nearly always all of them."""
+
+
+def loss_rows(found: RashomonSet, measure: Losses, weights: FloatArray, confidence: float) -> Rows:
+    """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set.
+
+    `weights` (B, D) are document resamples of the measure split. `hard` is the set as it is,
+    `resampled` the mean over the sets that resamples of the select split give.
+    """
+    chosen = Losses(measure.nats[found.members], measure.tokens)
+    rows = metric_rows(chosen, weights, confidence)
+    named = {"rashomon_set": found.name, "documents": int((measure.tokens > 0).sum())}
+    return [
+        named | row
+        for row in (
+            *({**row, "weighting": "hard", "covered": None} for row in rows),
+            *resampled_rows(found, measure, weights, confidence),
+        )
+    ]
+
+
+def metric_rows(chosen: Losses, weights: FloatArray, confidence: float) -> Rows:
+    """mean_nats, sd_nats and document_sd_nats of members from their losses (k, D).
+
+    Estimates are None for an empty set, the two deviations also for one member. Intervals
+    join a jackknife over members with the bootstrap over documents, take membership as given,
+    and are None for fewer than 3 members.
+    """
+    k = chosen.nats.shape[0]
+    rows = []
+    for metric, value_of in METRICS.items():
+        value = value_of(chosen.nats, chosen.tokens, None)
+        interval = Interval(float(value), float("nan"), float("nan"), None, k - 1)
+        if k > 2:
+            left_out = [np.arange(k) != i for i in range(k)]
+            without = [value_of(chosen.nats[rest], chosen.tokens, None) for rest in left_out]
+            resamples = value_of(chosen.nats, chosen.tokens, weights)
+            errors = jackknife_error(np.array(without)), standard_error(resamples)
+            interval = joined(float(value), *errors, k - 1, confidence, at_least=0)
+        rows.append(_row(metric, k, interval.estimate, interval.low, interval.high))
+    return rows
+
+
+def resampled_rows(
+    found: RashomonSet, measure: Losses, weights: FloatArray, confidence: float
+) -> Rows:
+    """The same, averaged over the sets that document resamples of select give.
+
+    Sets where a metric is not known (too few members) are left out of it, and `covered` says what
+    share of the resamples entered. The interval is over documents.
+    """
+    subsets = found.resampled(MOST_SUBSETS)
+    used = float(sum(share * subset.size for subset, share in subsets))
+    rows = []
+    for metric, value_of in METRICS.items():
+        values, resamples, shares = [], [], []
+        for subset, share in subsets:
+            value = float(value_of(measure.nats[subset], measure.tokens, None))
+            if np.isfinite(value):
+                values.append(value)
+                resamples.append(value_of(measure.nats[subset], measure.tokens, weights))
+                shares.append(share)
+        mean, low, high, covered = float("nan"), float("nan"), float("nan"), sum(shares)
+        if shares:
+            part = np.array(shares) / covered
+            mean = float(part @ np.array(values))
+            ends = percentile_interval(part @ np.array(resamples), confidence)
+            low, high = (float(end) for end in ends)
+        rows.append(
+            {
+                **_row(metric, used, mean, low, high),
+                "weighting": "resampled",
+                "units": "documents",
+                "covered": covered,
+            }
+        )
+    return rows
+
+
+def _row(metric: str, members: float, value: float, low: float, high: float) -> dict[str, Any]:
+    return {
+        "metric": metric,
+        "members_used": members,
+        "value": finite(value),
+        "low": finite(low),
+        "high": finite(high),
+        "units": "models and documents",
+    }
+
+
+# Each of losses (k, D) and tokens (D,), or of their resamples with weights (B, D).
+
+
+def _mean(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+    if not len(nats):
+        return np.full(() if weights is None else len(weights), np.nan)
+    return np.asarray(_per_token(nats, tokens, weights).mean(axis=0))
+
+
+def _sd(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+    return seed_sd(_per_token(nats, tokens, weights))
+
+
+def _document_sd(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+    return _per_token(seed_sd(nats), tokens, weights)
+
+
+def _per_token(values: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+    if weights is None:
+        return ratio(values, tokens)
+    return ratio_resamples(values, tokens, weights)
+
+
+METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]] = {
+    "mean_nats": _mean,
+    "sd_nats": _sd,
+    "document_sd_nats": _document_sd,
+}
+"""`mean_nats`: mean loss. `sd_nats`: standard deviation over members. `document_sd_nats`: the same
+of a document's loss, averaged over tokens."""

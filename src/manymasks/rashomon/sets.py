@@ -1,0 +1,134 @@
+"""Rows of what the sets of one pool show: metrics, positions, weights, components of variance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from manymasks.config.analyses import Statistics
+from manymasks.rashomon.pool import Measured, Subset
+from manymasks.rashomon.spread import SetSums, set_rows
+from manymasks.statistics.components import (
+    Components,
+    crossed,
+    distance_components,
+    score_components,
+)
+from manymasks.statistics.documents import FloatArray, ratio
+from manymasks.statistics.intervals import finite
+from manymasks.statistics.members import IndexArray, Member
+
+Rows = list[dict[str, Any]]
+BY_POSITION = (
+    "distinct_top1", "vote_disagreement", "p_low", "p_high", "log_p_low", "log_p_high",
+    "log_p_variance", "pair_range", "information", "capacity", "capacity_gap", "effective_models",
+    "ensemble_gain",
+)  # fmt: skip
+
+
+def metric_rows(
+    measured: Measured,
+    name: str,
+    members: Subset,
+    resampled: Sequence[tuple[Subset, float]],
+    statistics: Statistics,
+) -> Rows:
+    """Rows of rashomon_metric for one set: as it is, and averaged over the sets of resamples."""
+    hard: list[tuple[SetSums, float]] = [(measured.hard[members], 1.0)] if members else []
+    often = [(measured.resampled[each], share) for each, share in resampled if each]
+    return [
+        {"rashomon_set": name, **row, "covered": row["covered"] if how == "resampled" else None}
+        for how, sets in (("hard", hard), ("resampled", often))
+        for row in set_rows(sets, measured.pairs, how, statistics)  # type: ignore[arg-type]
+    ]
+
+
+def position_rows(
+    measured: Measured,
+    name: str,
+    members: Subset,
+    positions: IndexArray,
+    documents: Sequence[str],
+    tokens: Sequence[str],
+) -> Rows:
+    """Rows of position_multiplicity: `positions`, their document and true token, (kept,) each."""
+    found = measured.kept[members]
+    return [
+        {
+            "rashomon_set": name,
+            "position": int(positions[i]),
+            "document": documents[i],
+            "token": tokens[i],
+            **{metric: finite(float(found[metric][i])) for metric in BY_POSITION},
+        }
+        for i in range(positions.size)
+    ]
+
+
+def weight_rows(measured: Measured, name: str, members: Subset, models: Sequence[str]) -> Rows:
+    """Rows of set_weight: `models` are those of the set, in its order."""
+    if members not in measured.shared_weights:
+        return []
+    shared, mean = measured.shared_weights[members], measured.mean_weights[members]
+    return [
+        {
+            "rashomon_set": name,
+            "model": model,
+            "weight": float(shared[i]),
+            "mean_weight": float(mean[i]),
+        }
+        for i, model in enumerate(models)
+    ]
+
+
+def component_rows(measured: Measured, members: Sequence[Member], statistics: Statistics) -> Rows:
+    """Rows of variance_component of a class: its loss, and how far its members are apart.
+
+    None for a class whose seeds do not make a table.
+    """
+    seeds = [member.seeds for member in members]
+    nats = -np.stack([measured.log_p[i].mean() for i in range(len(members))])
+    pairs = measured.pairs
+    common = {
+        "model_class": members[0].model_class,
+        "inits": len({init for init, _ in seeds}),
+        "orders": len({order for _, order in seeds}),
+        "models": len(members),
+    }
+    rows: Rows = []
+
+    def add(measure: str, shares: Components, p: dict[str, float]) -> None:
+        for component in ("init", "order", "rest"):
+            interval = getattr(shares, component)
+            rows.append(
+                {
+                    **common,
+                    "measure": measure,
+                    "component": component,
+                    "share": finite(interval.estimate),
+                    "low": finite(interval.low),
+                    "high": finite(interval.high),
+                    "p": finite(p.get(component)),
+                }
+            )
+
+    of_loss = score_components(crossed(seeds, nats), statistics.confidence)
+    if of_loss is not None:
+        add("nats", of_loss, {})
+    for measure, sums in (("kl", pairs.kl), ("top1_disagreement", pairs.top1)):
+        found = distance_components(
+            _symmetric(sums, pairs.tokens),
+            seeds,
+            statistics.resamples,
+            statistics.seed,
+            statistics.confidence,
+        )
+        if found is not None and found.shares is not None:
+            add(measure, found.shares, {"init": found.init_p, "order": found.order_p})
+    return rows
+
+
+def _symmetric(sums: FloatArray, tokens: FloatArray) -> FloatArray:
+    """Means over tokens of sums (D, m, m), both directions averaged, (m, m)."""
+    means = ratio(np.moveaxis(sums, 0, -1), tokens)
+    return np.asarray((means + means.T) / 2)

@@ -1,0 +1,234 @@
+"""How differently the members of a set behave on the measure split as a whole, with intervals.
+
+Three kinds of metrics. Means over pairs, and the ensemble gain, speak of the population that
+members are drawn from: intervals join a jackknife over members with the bootstrap over documents.
+Means over positions of what grows with the members, and maxima over members or pairs, speak of
+the members given, and are lower bounds of what more would show: intervals are over documents.
+
+`hard` is the set itself. `resampled` averages over the sets that document resamples of the
+select split give, each by how often it occurs, and so weights members by the probability that
+they belong, jointly.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from manymasks.config.analyses import Statistics
+from manymasks.rashomon.multiplicity import PairSums
+from manymasks.statistics.documents import (
+    FloatArray,
+    document_weights,
+    percentile_interval,
+    ratio,
+    ratio_resamples,
+    standard_error,
+)
+from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.members import IndexArray
+from manymasks.statistics.models import ModelEstimate, jackknife_error, pair_mean
+
+Rows = list[dict[str, Any]]
+Weighting = Literal["hard", "resampled"]
+
+SHARES = ("tv", "top1_disagreement", "top_k_disagreement", "tv_disagreement", "vote_disagreement")
+"""Metrics with an interval over models that cannot exceed 1."""
+
+ODDS = 20.0
+"""Odds at which one knows which of two members wrote a text: `tokens_to_tell_apart`."""
+
+PAIR_MEANS = {
+    "kl": "kl",
+    "tv": "tv",
+    "top1_disagreement": "top1",
+    "top_k_disagreement": "top_k",
+    "tv_disagreement": "tv_above",
+    "vote_disagreement": "top1",
+    "p_variance": "p_squares",
+    "log_p_variance": "log_p_squares",
+}
+"""Metric that is a mean over pairs -> the sums it is the mean of. Three of them are also known
+by position, where they are computed another way: a vote disagreement is the share of pairs that
+differ, a variance the mean of half their squared differences."""
+
+MAXIMA = {
+    "discrepancy": "top1",
+    "discrepancy_top_k": "top_k",
+    "discrepancy_tv": "tv_above",
+}
+"""Metric that is the largest mean over the members, of each against the reference."""
+
+PAIR_MAXIMA = {"pair_discrepancy": "top1", "pair_diameter": "tv"}
+"""Metric that is the largest mean over the pairs. The diameter is omega of Albini et al., and at
+most nu, the mean of `pair_range`."""
+
+
+@dataclass(frozen=True)
+class SetSums:
+    """What one set of k members shows, summed over the positions of each of D documents.
+
+    - `subset` (k,): positions of its members in the pool of the `PairSums`
+    - `reference`: position in the subset of the best member on the select split
+    - `metrics`: name -> (D,), those of `position_metrics`, and `shared_capacity`, which is
+      `information_at` the weights of `shared_capacity`, where it was computed
+    - `gain_without` (k, D): the ensemble gain without each member
+    - `rarefied`: k' -> name -> (D,), those of `rarefied_metrics`
+    - `shared_gap`: certified gap of the shared capacity, None where there is none
+    """
+
+    subset: IndexArray
+    reference: int
+    metrics: Mapping[str, FloatArray]
+    gain_without: FloatArray
+    rarefied: Mapping[int, Mapping[str, FloatArray]] = field(default_factory=dict)
+    shared_gap: float | None = None
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """An estimate, its document resamples (B,), and its error over models (None: not of these)."""
+
+    value: float
+    resamples: FloatArray
+    models: ModelEstimate | None = None
+
+
+def set_rows(
+    sets: Sequence[tuple[SetSums, float]],
+    pairs: PairSums,
+    weighting: Weighting,
+    statistics: Statistics,
+) -> Rows:
+    """Rows metric, weighting, members_used, value, low, high, units, documents, covered.
+
+    `sets`: for `hard` the set itself with 1, for `resampled` those of resamples with their
+    shares, over which metrics are averaged (pair metrics over those of two members and more);
+    `covered` is the sum of the shares, `members_used` the mean number of members. A hard set of
+    k members also has rows of fewer where it was rarefied. Intervals of `resampled` take the
+    select split as given and are over documents. No rows where there is no set. Ends are None
+    where there are too few members or documents to know them.
+    """
+    if not sets:
+        return []
+    weights = document_weights(pairs.tokens.size, statistics.resamples, statistics.seed)
+    shares = np.array([share for _, share in sets])
+    each = [_measured(one, pairs, weights) for one, _ in sets]
+    used = float(shares @ [one.subset.size for one, _ in sets] / shares.sum())
+    common: dict[str, Any] = {
+        "weighting": weighting,
+        "documents": int((pairs.tokens > 0).sum()),
+        "covered": float(shares.sum()),
+    }
+    rows = []
+
+    def add(metric: str, members: float, measured: _Measured) -> None:
+        low, high = _interval(measured, statistics.confidence)
+        if metric in SHARES:
+            low, high = (1.0 if end > 1 else end for end in (low, high))
+        values = {"value": measured.value, "low": low, "high": high}
+        rows.append(
+            {
+                "metric": metric,
+                "members_used": members,
+                **{name: finite(value) for name, value in values.items()},
+                "units": "documents" if measured.models is None else "models and documents",
+                **common,
+            }
+        )
+
+    for metric in each[0]:
+        measured = [one[metric] for one in each]
+        add(metric, used, measured[0] if weighting == "hard" else _averaged(measured, shares))
+    kl = {row["metric"]: row for row in rows}["kl"]
+    rows.append(
+        kl
+        | {"metric": "tokens_to_tell_apart"}
+        | {
+            end: math.log(ODDS) / kl[of] if kl[of] else None
+            for end, of in (("value", "value"), ("low", "high"), ("high", "low"))
+        }
+    )
+    if weighting == "hard":
+        for k, metrics in sets[0][0].rarefied.items():
+            for metric, sums in metrics.items():
+                add(metric, float(k), _mean(sums, pairs.tokens, weights))
+    return rows
+
+
+def _measured(one: SetSums, pairs: PairSums, weights: FloatArray) -> dict[str, _Measured]:
+    """All metrics of a set but those that follow from others."""
+    tokens = pairs.tokens
+    subset, k = one.subset, one.subset.size
+    found = {
+        metric: _mean(sums, tokens, weights)
+        for metric, sums in one.metrics.items()
+        if metric not in PAIR_MEANS
+    }
+    if "ensemble_gain" in found:
+        gain = found["ensemble_gain"]
+        # Without one of two no gain is left, which says nothing of the error.
+        error = jackknife_error(ratio(one.gain_without, tokens)) if k > 2 else math.nan
+        models = ModelEstimate(gain.value, error, k - 1)
+        found["ensemble_gain"] = _Measured(gain.value, gain.resamples, models)
+    if one.shared_gap is not None:
+        unknown = np.full(weights.shape[0], np.nan)
+        found["shared_capacity_gap"] = _Measured(one.shared_gap, unknown)
+
+    def between(sums: str, a: IndexArray, b: IndexArray) -> FloatArray:
+        """Sums of the pairs (a[i], b[i]) of members of the set, (pairs, D), symmetric."""
+        both: FloatArray = getattr(pairs, sums)
+        return ((both[:, subset[a], subset[b]] + both[:, subset[b], subset[a]]) / 2).T
+
+    rows, columns = np.triu_indices(k, 1)
+    for metric, sums in PAIR_MEANS.items():
+        values = between(sums, rows, columns)
+        square = np.zeros((k, k))
+        square[rows, columns] = square[columns, rows] = ratio(values, tokens)
+        models = pair_mean(square)
+        mean = values.mean(axis=0) if k > 1 else np.full(tokens.size, np.nan)
+        found[metric] = _Measured(models.estimate, ratio_resamples(mean, tokens, weights), models)
+    others = np.delete(np.arange(k), one.reference)
+    for metric, sums in MAXIMA.items():
+        values = between(sums, np.full_like(others, one.reference), others)
+        found[metric] = _largest(values, tokens, weights)
+    for metric, sums in PAIR_MAXIMA.items():
+        found[metric] = _largest(between(sums, rows, columns), tokens, weights)
+    return found
+
+
+def _mean(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
+    return _Measured(float(ratio(sums, tokens)), ratio_resamples(sums, tokens, weights))
+
+
+def _largest(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
+    """The largest mean of sums (pairs, D), 0 where there are no pairs."""
+    value = float(ratio(sums, tokens).max(initial=0))
+    return _Measured(value, ratio_resamples(sums, tokens, weights).max(axis=0, initial=0))
+
+
+def _averaged(measured: Sequence[_Measured], shares: FloatArray) -> _Measured:
+    """The mean over sets by their shares, of those where it is known."""
+    known = [i for i, one in enumerate(measured) if math.isfinite(one.value)]
+    if not known:
+        return _Measured(math.nan, measured[0].resamples)
+    share = shares[known] / shares[known].sum()
+    value = float(share @ [measured[i].value for i in known])
+    return _Measured(value, share @ np.stack([measured[i].resamples for i in known]))
+
+
+def _interval(measured: _Measured, confidence: float) -> tuple[float, float]:
+    if measured.models is None:
+        low, high = percentile_interval(measured.resamples, confidence)
+        return float(low), float(high)
+    interval = joined(
+        measured.value,
+        measured.models.standard_error,
+        standard_error(measured.resamples),
+        measured.models.degrees,
+        confidence,
+        at_least=0,
+    )
+    return interval.low, interval.high

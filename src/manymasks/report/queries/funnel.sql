@@ -1,0 +1,24 @@
+-- Members left as constraints are added in random orders, and how differently they behave
+SELECT
+    f.corpus,
+    f.size,
+    f.variant,
+    f.constraints,
+    f.survivors,
+    f.survivors_low,
+    f.survivors_high,
+    f.independent_share * f.models AS independent,
+    f.share,
+    f.independent_share,
+    f.log_ratio,
+    f.kl,
+    f.kl_low,
+    f.kl_high,
+    f.models AS members,
+    s.parameters
+FROM funnel AS f
+LEFT JOIN (
+    SELECT corpus, size, max(parameters) AS parameters FROM current_model GROUP BY corpus, size
+) AS s ON s.corpus = f.corpus AND s.size = f.size
+WHERE f.corpus IN (FROM text_corpus)
+ORDER BY f.corpus, s.parameters, f.size, f.variant IS NULL, f.variant, f.constraints;

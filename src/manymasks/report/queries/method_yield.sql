@@ -1,0 +1,28 @@
+-- What each way of making members yields, under the reference of most members
+SELECT
+    y.label,
+    y.corpus,
+    y.size,
+    y.variant,
+    y.method,
+    y.reference,
+    y.eps,
+    y.eps_unit,
+    y.candidates,
+    y.members,
+    y.share,
+    y.share_low,
+    y.share_high,
+    y.kl,
+    y.kl_low,
+    y.kl_high,
+    y.seconds_per_candidate,
+    y.seconds_per_member,
+    y.kl_per_second,
+    y.parents,
+    y.parent_seconds
+FROM method_yield AS y
+JOIN widest_set AS w ON w.label = y.label AND w.method = 'trained' AND w.reference = y.reference
+-- The thresholds of the widest sets of trained members: all methods are held against the same one.
+WHERE y.eps = w.eps AND y.eps_unit = w.eps_unit AND y.corpus IN (FROM text_corpus)
+ORDER BY y.corpus, w.parameters, y.size, y.variant, y.method <> 'trained', y.method;

@@ -1,0 +1,87 @@
+"""funnel: how many members of a corpus are left as constraints are added, and how far apart."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from manymasks.config.analyses import Contrast, Statistics
+from manymasks.config.rashomon import Funnel
+from manymasks.rashomon.funnel import Constraint, funnel_rows, split_constraints
+from manymasks.stages.members import members_of
+from manymasks.statistics.documents import FloatArray
+from manymasks.store.job import Artifact, Job
+from manymasks.store.manifest import read_manifest
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write the tables `funnel_constraint`, `funnel_step` and `pattern`."""
+    settings: Funnel = job.setting("funnel", Funnel)
+    statistics: Statistics = job.setting("statistics", Statistics)
+    evaluations = job.inputs["evaluation"]
+    keys = [each.figures["model"] for each in evaluations]
+    found = members_of(evaluations, keys, job.settings["members"])
+    members = [member for _, member in found]
+    models = [member.model for member in members]
+
+    sums = [np.load(each.file("sums.npz")) for each, _ in found]
+    nats = np.stack([each["measure_nats"].sum(1) for each in sums])
+    tokens = sums[0]["measure_tokens"].sum(1).astype(float)
+    constraints = split_constraints(nats, tokens, settings.splits)
+    kl = None
+    for divergence in job.inputs["divergence"]:
+        constraints += _probes(divergence, models)
+        if kl is None and _is_held_out(job, divergence):
+            kl = _divergences(divergence, models)
+    tables = funnel_rows(
+        constraints,
+        kl,
+        members,
+        job.setting("contrasts", tuple[Contrast, ...]),
+        settings,
+        statistics.confidence,
+    )
+    for name, rows in tables.items():
+        job.write_table(name, rows)
+    return {"members": len(members), "constraints": len(constraints)}
+
+
+def _probes(divergence: Artifact, models: Sequence[str]) -> list[Constraint]:
+    """A constraint for each severity of a probe but 0.
+
+    That one is text of the measure split as it is, whose parts are constraints already: once
+    more, it would show agreement of constraints that is none.
+    """
+    rows = pq.read_table(divergence.file("tables/model_probe.parquet")).to_pylist()
+    nats = {(row["severity"], row["model"]): row["nats"] for row in rows}
+    probe = rows[0]["probe"]
+    return [
+        Constraint(
+            f"{probe} severity {severity}",
+            "probe",
+            np.array([nats.get((severity, model)) for model in models], dtype=np.float64),
+        )
+        for severity in sorted({row["severity"] for row in rows} - {0})
+    ]
+
+
+def _is_held_out(job: Job, divergence: Artifact) -> bool:
+    """Whether the probe of a divergence is text as it is."""
+    (probe,) = divergence.manifest.inputs["probe"]
+    settings = read_manifest(job.layout.manifest(probe.stage, probe.key)).settings
+    return bool(settings["probe"]["family"] == "held-out")
+
+
+def _divergences(divergence: Artifact, models: Sequence[str]) -> FloatArray:
+    """Symmetric mean kl of every two models at severity 0, (m, m); NaN where it is not known."""
+    place = {model: i for i, model in enumerate(models)}
+    kl = np.full((len(models), len(models)), np.nan)
+    name = "tables/pair_divergence.parquet"
+    if not any(file.path == name for file in divergence.manifest.files):
+        return kl  # One member has no pair.
+    for row in pq.read_table(divergence.file(name)).to_pylist():
+        a, b = place.get(row["model_a"]), place.get(row["model_b"])
+        if row["severity"] == 0 and row["kl"] is not None and a is not None and b is not None:
+            kl[a, b] = kl[b, a] = row["kl"]
+    return kl
