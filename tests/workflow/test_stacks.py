@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from project import NOTHING_TO_DO, Project
-from test_staleness import LEARNING_RATE, MORE_INIT, OF_ALL_MEMBERS, SMOKE, members
+from test_staleness import LEARNING_RATE, MORE_INIT, OF_ALL_MEMBERS, OF_OTHER_RATE, SMOKE, members
 
 STACKED = ("training", "evaluation")
 STACK = re.compile(r"^(training|evaluation)_(\d+)_from_([0-9a-f]{12})$")
@@ -106,7 +106,7 @@ def test_a_setting_makes_the_members_that_it_changes_stale_whatever_the_width(
 ) -> None:
     project.set("machine.stack", 4)
     LEARNING_RATE(project)
-    assert project.planned() == members(size=["base"]) | OF_ALL_MEMBERS
+    assert project.planned() == OF_OTHER_RATE
     assert [len(labels) for _, labels in stacked(project)] == [3, 3, 3, 3]
 
 

@@ -19,14 +19,15 @@ Edit = Callable[[Project], object]
 
 INIT, ORDER = (0, 1, 2), (0,)
 SMOKE = {
-    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 12, "evaluation": 12, "rashomon": 1,
-    "probe": 2, "divergence": 2, "floor": 1, "gradient": 1, "myopia": 1, "database": 1,
-    "report": 1,
+    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 12, "evaluation": 12, "candidates": 4,
+    "rashomon": 1, "multiplicity": 1, "volume": 1, "probe": 2, "divergence": 2, "funnel": 1,
+    "floor": 1, "gradient": 1, "myopia": 1, "database": 1, "report": 1,
 }  # fmt: skip
 DEFAULT = {
     "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 42, "evaluation": 42,
-    "rashomon": 5, "probe": 6, "divergence": 6, "floor": 3, "gradient": 3, "myopia": 3, "truth": 4,
-    "belief": 3, "spectroscopy": 1, "rules": 1, "swap": 1, "database": 1, "report": 1,
+    "candidates": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 3, "divergence": 3,
+    "funnel": 1, "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 3,
+    "spectroscopy": 1, "rules": 1, "swap": 1, "database": 1, "report": 1,
 }  # fmt: skip
 
 LOOP = "src/manymasks/training/loop.py"
@@ -38,7 +39,9 @@ NOTHING: set[str] = set()
 PUBLISHED = {"database", "report"}
 DIVERGENCES = {"divergence/pydocs/held-out", "divergence/pydocs/shuffle"}
 FLOOR, GRADIENT = {"floor/pydocs"}, {"gradient/pydocs"}
-OF_ALL_MEMBERS = {"rashomon/pydocs", "myopia/pydocs", *DIVERGENCES, *GRADIENT, *PUBLISHED}
+MULTIPLICITY, FUNNEL = {"multiplicity/pydocs"}, {"funnel/pydocs"}
+SETS = {"rashomon/pydocs", *MULTIPLICITY, "volume/pydocs", *FUNNEL}
+OF_ALL_MEMBERS = {*SETS, "myopia/pydocs", *DIVERGENCES, *GRADIENT, *PUBLISHED}
 
 
 def members(
@@ -53,6 +56,13 @@ def members(
         f"{stage}/pydocs/{s}/{v}/i{i}-o{o}"
         for stage, s, v, i, o in product(stages, size, variant, init, order)
     }
+
+
+def candidates(
+    size: Iterable[str] = ("small", "base"), variant: Iterable[str] = ("causal", "myopic")
+) -> set[str]:
+    """Labels of what is made once for each class, of its first member."""
+    return {f"candidates/pydocs/{s}/{v}" for s, v in product(size, variant)}
 
 
 def edit(path: str, old: str, new: str) -> Edit:
@@ -105,7 +115,11 @@ def backwards(value: Any) -> Any:
 
 def rename_small(values: dict[str, Any]) -> dict[str, Any]:
     sizes = {"tiny" if name == "small" else name: size for name, size in values["sizes"].items()}
-    return {**values, "sizes": sizes}
+    primary = [
+        {**claim, **{k: "tiny" for k in ("of", "against", "within") if claim[k] == "small"}}
+        for claim in values["primary"]
+    ]
+    return {**values, "sizes": sizes, "primary": primary}
 
 
 def respell(form: str) -> Edit:
@@ -129,6 +143,7 @@ def forget(project: Project) -> None:
 
 
 LEARNING_RATE = setting("sizes.base.learning_rate", 0.002)
+OF_OTHER_RATE = members(size=["base"]) | candidates(size=["base"]) | OF_ALL_MEMBERS
 MORE_INIT = setting("seeds.init", [0, 1, 2, 3])
 DOCSTRING = edit(LOOP, '"""Train a stack in place.', '"""Train a stack where it lies.')
 LOGIC = edit(OPTIMIZER, "EPSILON = 1e-8", "EPSILON = 1e-7")
@@ -140,14 +155,17 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         edits(before(LOOP, "# A comment.\n\n"), DOCSTRING),
         NOTHING,
     ),
-    "logic in training code": (LOGIC, members() | OF_ALL_MEMBERS),
+    "logic in training code": (LOGIC, members() | candidates() | OF_ALL_MEMBERS),
     "logic in what only rashomon uses": (
         before("src/manymasks/rashomon/membership.py", "NEW = 1\n"),
-        {"rashomon/pydocs", *PUBLISHED},
+        {"rashomon/pydocs", *MULTIPLICITY, *PUBLISHED},
     ),
     "logic in the probes": (
         before("src/manymasks/probes/families.py", "NEW = 1\n"),
-        {"probe/pydocs/held-out", "probe/pydocs/shuffle", *DIVERGENCES, *PUBLISHED},
+        {"probe/pydocs/held-out", "probe/pydocs/shuffle", *DIVERGENCES}
+        | MULTIPLICITY
+        | FUNNEL
+        | PUBLISHED,
     ),
     "logic in what plans and stores": (
         edits(
@@ -172,36 +190,52 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     "a seed removed": (setting("seeds.init", [0, 2]), OF_ALL_MEMBERS),
     "seeds in another order": (setting("seeds.init", [2, 0, 1]), {"report"}),
     # Settings
-    "a setting of all trainings": (setting("training.beta2", 0.99), members() | OF_ALL_MEMBERS),
-    "learning rate of one size": (LEARNING_RATE, members(size=["base"]) | OF_ALL_MEMBERS),
+    "a setting of all trainings": (
+        setting("training.beta2", 0.99),
+        members() | candidates() | OF_ALL_MEMBERS,
+    ),
+    "learning rate of one size": (LEARNING_RATE, OF_OTHER_RATE),
     "learning rate of one variant": (
         setting("variants.myopic.learning_rate", 0.0123),
         # Its parts are those of a causal gradient.
-        members(variant=["myopic"]) | OF_ALL_MEMBERS - GRADIENT,
+        members(variant=["myopic"]) | candidates(variant=["myopic"]) | OF_ALL_MEMBERS - GRADIENT,
     ),
     "learning rate of all, where each size has its own": (
         setting("training.learning_rate", 0.0123),
         {"report"},
     ),
     "a size renamed": (rewrite(rename_small), OF_ALL_MEMBERS),
-    "an analysis less": (setting("analyses", ["rashomon"]), PUBLISHED),
+    "an analysis less": (
+        edits(setting("analyses", ["candidates", "rashomon"]), setting("primary", [])),
+        PUBLISHED,
+    ),
     "a probe's severities": (
         setting("probes.shuffle.severities", [4, 8]),
-        {"probe/pydocs/shuffle", "divergence/pydocs/shuffle", *PUBLISHED},
+        {"probe/pydocs/shuffle", "divergence/pydocs/shuffle", *FUNNEL, *PUBLISHED},
     ),
-    "a threshold": (setting("rashomon.eps.nats", [0.01]), {"rashomon/pydocs", *PUBLISHED}),
+    "a threshold": (
+        setting("rashomon.eps.nats", [0.01]),
+        {"rashomon/pydocs", *MULTIPLICITY, *PUBLISHED},
+    ),
     "resamples": (
         setting("statistics.resamples", 300),
-        members(["evaluation"]) | FLOOR | OF_ALL_MEMBERS - GRADIENT,
+        members(["evaluation"]) | candidates() | FLOOR | OF_ALL_MEMBERS - GRADIENT,
     ),
     "batch of the evaluation": (
         setting("evaluation.batch", 32),
-        members(["evaluation"]) | FLOOR | {"rashomon/pydocs", "myopia/pydocs"} | PUBLISHED,
+        members(["evaluation"])
+        | candidates()
+        | FLOOR
+        | {"rashomon/pydocs", "myopia/pydocs"}
+        | MULTIPLICITY
+        | FUNNEL
+        | PUBLISHED,
     ),
     "vocabulary": (
         setting("tokenizer.vocabulary", 600),
         {"tokenizer/pydocs", "tokens/pydocs", "probe/pydocs/held-out", "probe/pydocs/shuffle"}
         | members()
+        | candidates()
         | FLOOR
         | OF_ALL_MEMBERS,
     ),
@@ -275,7 +309,7 @@ def test_command_line_settings_count_as_those_of_a_file(project: Project) -> Non
     given = project.jobs("--config", 'sizes={"base": {"learning_rate": 2e-3}}')
     LEARNING_RATE(project)
     assert given == project.jobs()
-    assert len(given) == len(members(size=["base"]) | OF_ALL_MEMBERS)
+    assert len(given) == len(OF_OTHER_RATE)
 
 
 def test_switching_back_to_an_old_setting_makes_nothing(project: Project) -> None:

@@ -125,6 +125,7 @@ _READ_WITH = {
     "probes": {"training"},
     "evaluation": {"training"},
     "tune": {"seeds", "training", "sizes", "variants"},
+    "primary": {"corpora", "sizes", "variants", "probes", "myopia", "analyses"},
 }
 _STAND_IN: dict[str, Any] = {
     "corpora": {"any": {"kind": "pydocs"}},

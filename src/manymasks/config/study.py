@@ -258,7 +258,11 @@ class Study(Settings):
                     )
             stage = stages[each.claim]
             if stage not in self.analyses_of(each.corpus):
-                yield where, f"nothing tests it: '{stage}' is no analysis of {each.corpus}"
+                yield (
+                    where,
+                    f"nothing tests it: '{stage}' is no analysis of {each.corpus}. Name it in "
+                    "analyses, or take the claim away",
+                )
             elif each.claim == "gap" and (each.of, each.against) not in pairs:
                 yield where, "nothing tests it: name these two variants in myopia.contrasts"
             if each.probe is not None and each.probe not in self.probes:
