@@ -65,5 +65,7 @@ def test_the_answers_are_those_of_the_default_study(number):
                 continue
             if name in ("p", "hidden_ratio", "visible"):
                 continue  # ratios to nearly nothing
+            if "second" in name:
+                continue  # of one machine
             counts = name == "candidates" or re.match(r"[\d.]+ (nats|percent|seed_sd)", name)
             assert value == pytest.approx(claim, rel=0.05, abs=1.0 if counts else 0.03), name

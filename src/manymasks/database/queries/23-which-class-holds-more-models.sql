@@ -13,5 +13,6 @@ SELECT
     round(kl_low, 4) AS kl_low,
     round(kl_high, 4) AS kl_high
 FROM rashomon_curve
+SEMI JOIN text_corpus USING (corpus)
 WHERE is_median
 ORDER BY corpus, variant, parameters;

@@ -12,5 +12,5 @@ SELECT
     round(s.tokens_to_tell_apart, 1) AS tokens_to_tell_apart
 FROM widest_set AS w
 JOIN rashomon_summary AS s USING (rashomon_set)
-WHERE w.method = 'trained'
+WHERE w.method = 'trained' AND s.effective_models IS NOT NULL
 ORDER BY w.corpus, w.parameters, w.variant;

@@ -2,7 +2,7 @@
 SELECT
     label,
     method,
-    concat(eps, ' ', eps_unit) AS threshold,
+    eps,
     concat(members, ' of ', candidates) AS inside,
     round(share_low, 2) AS share_low,
     round(share_high, 2) AS share_high,
@@ -13,5 +13,7 @@ SELECT
     round(kl_per_second, 4) AS kl_per_second,
     round(parent_seconds, 1) AS parent_seconds
 FROM method_yield
-SEMI JOIN widest_set USING (reference)
-ORDER BY label, eps_unit, eps, method <> 'trained', method;
+SEMI JOIN widest_set USING (label, reference)
+SEMI JOIN text_corpus USING (corpus)
+QUALIFY eps_unit = 'nats' AND eps = max(eps) FILTER (WHERE eps_unit = 'nats') OVER ()
+ORDER BY label, method <> 'trained', method;
