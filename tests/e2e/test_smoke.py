@@ -10,6 +10,7 @@ import pytest
 from clones import ROOT, Clone
 
 MODELS = 12
+DERIVED = 4 * (2 + 2 + 1)  # of each class: noise, dropout, a late checkpoint
 OVERLAY = ("--configfile", "config/smoke.yaml")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -26,7 +27,7 @@ def test_it_ends_with_a_database_and_a_report(smoke):
     assert "Traceback" not in output
     page = (project.folder / "results" / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)=["']https?://""", page), "the page must stand alone"
-    for heading in ("Loss", "Rashomon", "ivergence", "yopia"):
+    for heading in ("Loss", "Rashomon", "ivergence", "yopia", "Inside the sets"):
         assert heading in page
     assert 50_000 < len(page) < 3_000_000
 
@@ -41,7 +42,7 @@ def test_every_artifact_is_intact_and_says_what_it_cost(smoke):
     project, _ = smoke
     assert "all as their manifests say" in project.run("manymasks", "verify")
     manifests = list((project.folder / "results").glob("*/*/manifest.json"))
-    assert len(manifests) == 37
+    assert len(manifests) == 44
     for path in manifests:
         manifest = json.loads(path.read_text())
         assert manifest["wall_seconds"] > 0 and manifest["cpu_seconds"] > 0
@@ -58,7 +59,7 @@ def test_the_database_holds_the_study(smoke):
     ]
     assert ask(project, "SELECT count(*) FROM model WHERE status != 'trained'") == [(0,)]
     splits = dict(ask(project, "SELECT split, count(*) FROM model_loss GROUP BY ALL"))
-    assert splits == {"select": MODELS, "measure": MODELS}
+    assert splits == {"select": MODELS + DERIVED, "measure": MODELS + DERIVED}
     # Documents of select and measure are never the same.
     assert ask(
         project,
@@ -122,6 +123,55 @@ def test_the_numbers_agree_with_each_other(smoke):
     assert ask(
         project, "SELECT count(*) FROM pool_divergence WHERE low > value OR high < value"
     ) == [(0,)]
+
+
+def test_sets_are_what_they_are_said_to_be(smoke):
+    project, _ = smoke
+    derived = dict(ask(project, "SELECT method, count(*) FROM model GROUP BY ALL"))
+    assert derived == {"trained": MODELS, "noise": 8, "dropout": 8, "checkpoint": 4}
+    assert ask(
+        project,
+        "SELECT count(*) FROM model AS d JOIN model AS p ON p.model = d.parent "
+        "WHERE d.method <> 'trained' AND (d.model_class, d.seed_init) = "
+        "(p.model_class, p.seed_init)",
+    ) == [(DERIVED,)]
+    # Four references, of which one is fixed, with five thresholds, of four classes and methods;
+    # a standard deviation over seeds is that of trained members, so that all have it.
+    assert ask(project, "SELECT count(*), count(DISTINCT reference) FROM rashomon_set") == [
+        (4 * 5 * 4 * 4, 4)
+    ]
+    # Capacities are certified, and the worst of all is at least the worst on average.
+    assert ask(
+        project,
+        """
+        WITH wide AS (
+            PIVOT (
+                SELECT rashomon_set, weighting, metric, value FROM set_metric WHERE is_whole
+            )
+            ON metric IN ('information', 'capacity', 'capacity_gap', 'ambiguity', 'discrepancy',
+                'pair_range', 'pair_diameter', 'effective_models')
+            USING first(value)
+        )
+        SELECT count(*) FROM wide
+        WHERE information > capacity + capacity_gap + 1e-9 OR capacity_gap > 1e-3
+            OR discrepancy > ambiguity + 1e-9 OR pair_diameter > pair_range + 1e-6
+            OR effective_models < 1 - 1e-9
+        """,
+    ) == [(0,)]
+    # Averaging gains, and never more than the members differ.
+    assert ask(project, "SELECT count(*) FROM headroom WHERE ensemble_gain <= 0") == [(0,)]
+    assert ask(
+        project,
+        "SELECT count(*) FROM funnel_step WHERE survivors > models OR share > 1 OR share < 0",
+    ) == [(0,)]
+    assert ask(project, "SELECT count(*) FROM local_volume WHERE log_radius > 0") == [(0,)]
+
+
+def test_claims_that_were_named_before_the_run_come_first(smoke):
+    project, _ = smoke
+    found = ask(project, "SELECT kind, rank, p IS NOT NULL, q >= p FROM tested_claims")
+    assert found[:5] == [("primary", rank, True, True) for rank in range(1, 6)]
+    assert {kind for kind, *_ in found[5:]} == {"exploratory"}
 
 
 def test_sql_answers(smoke, tmp_path: Path):
