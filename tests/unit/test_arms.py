@@ -140,7 +140,7 @@ def test_gap_is_malus_less_bonus() -> None:
         ("local myopia bonus causal - local, c/s", 8),
         ("local myopia malus myopic - local, c/s", 8),
     ]
-    assert all(set(row) == _columns("contrast") - {"is_primary"} for row in tables["contrast"])
+    assert all(set(row) == _columns("contrast") - {"is_primary", "q"} for row in tables["contrast"])
 
 
 def test_parts_are_over_the_seeds_that_all_three_share() -> None:

@@ -61,8 +61,8 @@ def _members(sizes: list[str], variants: list[str], inits: int, orders: int) -> 
 def _columns(table: str) -> set[str]:
     body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", SCHEMA.read_text(), re.S)
     assert body
-    # Which contrasts are primary is told by the study that is loaded, not by the analysis.
-    left_open = {"artifact", "is_primary"}
+    # Which contrasts are primary, and corrected p, follow from the whole study.
+    left_open = {"artifact", "is_primary", "q"}
     return {line.split()[0] for line in body[1].strip().splitlines()} - left_open
 
 

@@ -59,24 +59,23 @@ def test_the_interval_is_the_published_one(
 ) -> None:
     a, m, b, n = under
     found = difference_of_shares((a, b), (m, n), 0.95)
-    assert found[0] == pytest.approx(a / m - b / n)
-    assert found[1:3] == pytest.approx((low, high), abs=6e-5)
+    assert found.estimate == pytest.approx(a / m - b / n)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
 
 
 def test_a_class_that_is_all_better_is_seen_at_four_members() -> None:
-    row = share_difference(np.arange(4.0), 10 + np.arange(4.0), 0.95)
-    assert row["estimate"] == 1
-    assert row["p"] == pytest.approx(2 / 70)  # 8 over 4 tables, both ends
-    assert (row["models"], row["documents"]) == (8, None)
+    found = share_difference(np.arange(4.0), 10 + np.arange(4.0), 0.95)
+    assert found.estimate == 1
+    assert found.p == pytest.approx(2 / 70)  # 8 over 4 tables, both ends
     same = share_difference(np.arange(4.0), np.arange(4.0), 0.95)
-    assert (same["estimate"], same["p"]) == (0, 1)
-    assert same["low"] == pytest.approx(-same["high"])
+    assert (same.estimate, same.p) == (0, 1)
+    assert same.low == pytest.approx(-same.high)
 
 
 def test_p_is_valid_although_the_losses_choose_the_threshold() -> None:
     generator = np.random.default_rng(0)
     found = [
-        share_difference(generator.normal(size=9), generator.normal(size=8), 0.95)["p"]
+        share_difference(generator.normal(size=9), generator.normal(size=8), 0.95).p
         for _ in range(500)
     ]
     for level in (0.05, 0.1, 0.2):

@@ -11,7 +11,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.claims import claim_text
 from manymasks.divergence.measured import Measured
 from manymasks.statistics.documents import standard_error
-from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.intervals import Interval, contrast_row, joined
 from manymasks.statistics.members import IndexArray, Member, classes, paired_by_seeds
 from manymasks.statistics.models import pair_mean
 from manymasks.statistics.spreads import log_ratio_of_spreads
@@ -44,18 +44,8 @@ def contrast_rows(
         else:
             continue
         if interval is not None:
-            rows.append(
-                {
-                    "contrast": text,
-                    "estimate": finite(interval.estimate),
-                    "low": finite(interval.low),
-                    "high": finite(interval.high),
-                    "p": finite(interval.p),
-                    "q": None,
-                    "models": pool.size + other.size,
-                    "documents": measured.documents,
-                }
-            )
+            models = pool.size + other.size
+            rows.append(contrast_row(text, interval, models, measured.documents))
     return rows
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.training import Gradient
-from manymasks.myopia.gap import contrast_row
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,
@@ -16,7 +15,7 @@ from manymasks.statistics.documents import (
     ratio,
     ratio_resamples,
 )
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, contrast_row, finite
 from manymasks.statistics.members import IndexArray, Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
@@ -205,7 +204,7 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
                         if any(row["contrast"] == text for row in tables["contrast"]):
                             continue
                         models = 2 * found[0].size
-                        row = contrast_row(text, each, models, scored.tokens)
+                        row = contrast_row(text, each, models, int((scored.tokens > 0).sum()))
                         tables["contrast"].append(row)
     return tables
 

@@ -6,7 +6,7 @@ from typing import Any
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.claims import claim_text
 from manymasks.statistics.documents import FloatArray, document_weights, ratio
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import contrast_row, finite
 from manymasks.statistics.members import (
     IndexArray,
     Member,
@@ -90,7 +90,9 @@ def myopia_rows(
                 )
                 if is_total:
                     text = claim_text("gap", corpus, contrast.variant, contrast.baseline, size)
-                    tables["contrast"].append(contrast_row(text, gap, 2 * baseline.size, counts))
+                    tables["contrast"].append(
+                        contrast_row(text, gap, 2 * baseline.size, int((counts > 0).sum()))
+                    )
         if len(arms) > 1:
             first, *_, last = arms
             four = paired_by_seeds(members, *arms[last], *arms[first])
@@ -100,19 +102,6 @@ def myopia_rows(
                 gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
                 pair = f"{contrast.variant} - {contrast.baseline}"
                 text = f"myopia gap {pair}, {corpus}: {last} less {first}"
-                tables["contrast"].append(contrast_row(text, gap, 4 * four[0].size, counts))
+                documents = int((counts > 0).sum())
+                tables["contrast"].append(contrast_row(text, gap, 4 * four[0].size, documents))
     return tables
-
-
-def contrast_row(text: str, gap: Interval, models: int, tokens: FloatArray) -> dict[str, Any]:
-    """A row of the table contrast; tokens (D,) of the documents that entered."""
-    return {
-        "contrast": text,
-        "estimate": finite(gap.estimate),
-        "low": finite(gap.low),
-        "high": finite(gap.high),
-        "p": finite(gap.p),
-        "q": None,
-        "models": models,
-        "documents": int((tokens > 0).sum()),
-    }

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from manymasks.config.claims import claim_text
 from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import Interval, contrast_row, finite
 from manymasks.statistics.members import Member, classes, of_arm, one_corpus
 from manymasks.statistics.proportions import wilson
 
@@ -66,12 +66,12 @@ def curve_rows(
             of, against = (nats[of_arm(members, size, variant)] for size in (larger, smaller))
             if of.size and against.size:
                 text = claim_text("share", corpus, of=larger, against=smaller, within=variant)
-                row = share_difference(of, against, confidence)
-                contrasts.append({"contrast": text, **row})
+                interval = share_difference(of, against, confidence)
+                contrasts.append(contrast_row(text, interval, of.size + against.size))
     return {"rashomon_curve_point": points, "contrast": contrasts}
 
 
-def share_difference(of: FloatArray, against: FloatArray, confidence: float) -> dict[str, Any]:
+def share_difference(of: FloatArray, against: FloatArray, confidence: float) -> Interval:
     """Share of `of` at or below the median loss of both classes, less that of `against`.
 
     With the median of the two as threshold Fisher's p is that of the exact median test (Brown and
@@ -80,21 +80,13 @@ def share_difference(of: FloatArray, against: FloatArray, confidence: float) -> 
     """
     threshold = float(np.median(np.concatenate([of, against])))
     under = int((of <= threshold).sum()), int((against <= threshold).sum())
-    estimate, low, high, p = difference_of_shares(under, (of.size, against.size), confidence)
-    return {
-        "estimate": estimate,
-        "low": finite(low),
-        "high": finite(high),
-        "p": finite(p),
-        "models": of.size + against.size,
-        "documents": None,
-    }
+    return difference_of_shares(under, (of.size, against.size), confidence)
 
 
 def difference_of_shares(
     under: tuple[int, int], tried: tuple[int, int], confidence: float
-) -> tuple[float, float, float, float]:
-    """Share of the first less that of the second, its two ends, and p.
+) -> Interval:
+    """Share of the first less that of the second.
 
     The interval is Newcombe's (1998, his method 10, from two Wilson intervals); p is Fisher's
     exact one, two-sided.
@@ -110,4 +102,5 @@ def difference_of_shares(
     )
     table = [[few, many - few] for few, many in zip(under, tried, strict=True)]
     estimate = under[0] / tried[0] - under[1] / tried[1]
-    return estimate, float(low), float(high), float(stats.fisher_exact(table).pvalue)
+    p = float(stats.fisher_exact(table).pvalue)
+    return Interval(estimate, float(low), float(high), p, min(tried) - 1)

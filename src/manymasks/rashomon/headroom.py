@@ -7,7 +7,7 @@ that differ in ways that matter then need loss that is left to be won. It is the
 logarithmic loss of the anchoring argument of Eaton et al. (2026).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from manymasks.statistics.documents import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.intervals import Interval, contrast_row, finite, joined
 from manymasks.statistics.models import jackknife_error
 
 Rows = list[dict[str, Any]]
@@ -93,6 +93,9 @@ def headroom_rows(
     """
     gain, headroom, remaining = headroom_of(sums, statistics)
     models, documents = len(sums.own), int((sums.tokens > 0).sum())
+    negated = replace(
+        remaining, estimate=-remaining.estimate, low=-remaining.high, high=-remaining.low
+    )
     text = claim_text("headroom", corpus, of=next_size, against=size, within=variant)
     return {
         "headroom": [
@@ -113,17 +116,7 @@ def headroom_rows(
                 "documents": documents,
             }
         ],
-        "contrast": [
-            {
-                "contrast": text,
-                "estimate": finite(-remaining.estimate),
-                "low": finite(-remaining.high),
-                "high": finite(-remaining.low),
-                "p": finite(remaining.p),
-                "models": models + 1,
-                "documents": documents,
-            }
-        ],
+        "contrast": [contrast_row(text, negated, models + 1, documents)],
     }
 
 

@@ -20,7 +20,7 @@ from manymasks.rashomon.volume import (
 )
 from manymasks.stages.derived import empty_stack
 from manymasks.stages.members import members_of
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import contrast_row, finite
 from manymasks.statistics.members import Member, of_arm
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
@@ -100,16 +100,6 @@ def _contrasts(
             if not all(arms):
                 continue
             difference = size_difference(radius[arms[0]], radius[arms[1]], confidence)
-            corpus = members[0].corpus
-            found.append(
-                {
-                    "contrast": claim_text("volume", corpus, larger, smaller, variant),
-                    "estimate": difference.estimate,
-                    "low": finite(difference.low),
-                    "high": finite(difference.high),
-                    "p": finite(difference.p),
-                    "models": sum(map(len, arms)),
-                    "documents": None,
-                }
-            )
+            text = claim_text("volume", members[0].corpus, larger, smaller, variant)
+            found.append(contrast_row(text, difference, sum(map(len, arms))))
     return found
