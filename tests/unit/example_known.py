@@ -308,7 +308,8 @@ def rules(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, R
                 "sd": float(np.std(values, ddof=1)),
             }
             row |= {"lowest": min(values), "highest": max(values)}
-            row |= {"above_half": sum(value > 0.5 for value in values), "sign_p": 0.625}
+            row |= {"above_half": sum(value > 0.5 for value in values)}
+            row |= {"sign_p": 0.625, "dip_p": 0.9}
             row |= {"from_init": 0.6, "from_order": 0.3, "from_both": 0.1}
             spreads.append({**row, "agreement": 0.6, "agreement_expected": 0.55, "inits": 2})
     return {"rule_choice": choices, "rule_spread": spreads}

@@ -249,6 +249,21 @@ def test_intervals_stay_between_0_and_1() -> None:
     assert (found["mean_low"], found["mean_high"]) == (0, 1)
 
 
+def test_two_heaps_of_members_are_seen() -> None:
+    twin, _ = asked(10, 0)
+    seeds = list(itertools.product(range(10), range(2)))
+    rng = np.random.default_rng(5)
+    heaps = np.repeat([0.1, 0.9], 10) + 0.01 * rng.standard_normal(20)
+    one = 0.5 + 0.1 * rng.standard_normal(20)
+
+    def dip_p(each: np.ndarray) -> float | None:
+        return spread_row(twin, seeds, np.repeat(each[:, None], 10, 1), STATISTICS)["dip_p"]
+
+    assert dip_p(heaps) < 0.01
+    assert dip_p(one) > 0.1
+    assert spread_row(twin, seeds[:3], np.full((3, 10), 0.5), STATISTICS)["dip_p"] is None
+
+
 def test_the_sign_test() -> None:
     assert sign_p(np.array([0.6, 0.7, 0.8, 0.9])) == pytest.approx(2 * 0.5**4)
     assert sign_p(np.array([0.4, 0.5, 0.6])) == 1

@@ -35,6 +35,7 @@ from manymasks.statistics.documents import (
 )
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.models import pair_mean
+from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.proportions import wilson
 
@@ -143,7 +144,8 @@ def spread_row(
 ) -> dict[str, Any]:
     """The law of the preference over the members of a class.
 
-    The interval of the mean is over members and questions, cut at 0 and 1. The sign test has the
+    The interval of the mean is over members and questions, cut at 0 and 1. The dip test asks
+    whether members come in more than one heap, which a mean would hide. The sign test has the
     seeds of initial weights as its units, each with its mean over data orders: members that share
     their initial weights are alike, and the symmetry is one of initial weights.
 
@@ -159,6 +161,7 @@ def spread_row(
     inits = np.array([init for init, _ in seeds])
     of_init = np.array([each[inits == init].mean() for init in np.unique(inits)])
     parts = components(crossed(seeds, each))
+    heaps = dip(each)
     picks = (soft > 0.5).astype(np.float64)
     share = picks.mean(1)
     return {
@@ -172,6 +175,7 @@ def spread_row(
         "highest": float(each.max()),
         "above_half": int((each > 0.5).sum()),
         "sign_p": sign_p(of_init),
+        "dip_p": heaps and heaps.p,
         "from_init": parts and parts[0],
         "from_order": parts and parts[1],
         "from_both": parts and parts[2],

@@ -12,6 +12,7 @@ SELECT
     round(lowest, 2) AS lowest,
     round(highest, 2) AS highest,
     round(sign_p, 2) AS sign_p,
+    round(dip_p, 2) AS dip_p,
     round(from_init, 2) AS from_init
 FROM rule_choice_over_seeds
 ORDER BY question, eps, label;

@@ -52,6 +52,7 @@ CREATE TABLE rule_spread (
     highest DOUBLE,
     above_half INTEGER,
     sign_p DOUBLE,
+    dip_p DOUBLE,
     from_init DOUBLE,
     from_order DOUBLE,
     from_both DOUBLE,
@@ -76,6 +77,7 @@ COMMENT ON COLUMN rule_spread.sd IS 'Standard deviation over members';
 COMMENT ON COLUMN rule_spread.lowest IS 'Lowest of a member';
 COMMENT ON COLUMN rule_spread.highest IS 'Highest of a member';
 COMMENT ON COLUMN rule_spread.above_half IS 'Members that prefer the rule';
+COMMENT ON COLUMN rule_spread.dip_p IS 'Dip test of members'' preferences: small where they come in more than one heap; NULL below 4 members';
 COMMENT ON COLUMN rule_spread.sign_p IS 'Two-sided sign test against 1/2 over seeds of initial weights, each by its mean over data orders; for twin the law over seeds is symmetric, so this is a test of the instrument';
 COMMENT ON COLUMN rule_spread.from_init IS 'Share of the variance that goes with the seed of the initial weights; NULL where seeds are not crossed';
 COMMENT ON COLUMN rule_spread.from_order IS 'Share that goes with the seed of the data order';

@@ -64,6 +64,7 @@ SELECT
     s.highest,
     s.above_half,
     s.sign_p,
+    s.dip_p,
     s.from_init,
     s.from_order,
     s.from_both,
@@ -89,6 +90,7 @@ COMMENT ON COLUMN rule_choice_over_seeds.sd IS 'Standard deviation over members'
 COMMENT ON COLUMN rule_choice_over_seeds.lowest IS 'Lowest of a member';
 COMMENT ON COLUMN rule_choice_over_seeds.highest IS 'Highest of a member';
 COMMENT ON COLUMN rule_choice_over_seeds.above_half IS 'Members that prefer the rule';
+COMMENT ON COLUMN rule_choice_over_seeds.dip_p IS 'Dip test of members'' preferences: small where they come in more than one heap';
 COMMENT ON COLUMN rule_choice_over_seeds.sign_p IS 'Two-sided sign test against 1/2 over seeds of initial weights; for twin a test of the instrument';
 COMMENT ON COLUMN rule_choice_over_seeds.from_init IS 'Share of the variance that goes with the seed of the initial weights; NULL where seeds are not crossed';
 COMMENT ON COLUMN rule_choice_over_seeds.from_order IS 'Share that goes with the seed of the data order';
