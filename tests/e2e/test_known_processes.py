@@ -99,4 +99,4 @@ def test_members_are_held_against_the_truth(tmp_path):
         assert len(rows) == 3
         for excess, truth, loss in rows:
             assert 0.95 < (excess + truth) / loss < 1.05
-    assert "commit" in made.run("manymasks", "sql", "--example", "15")
+    assert "commit" in made.run("manymasks", "sql", "--example", "23")
