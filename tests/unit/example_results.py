@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
 PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
+DISTANCES = {"ngram_nats": 4.1, "unseen_share": 0.3, "unigram_kl": 0.2}
 EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 ARMS = {
     "causal": ("causal", 1.0, 0.0),
@@ -322,7 +323,20 @@ class ExampleResults:
                         "changed": 1 - 1 / block if block else 0.0,
                     }
                     for place, block in enumerate(severities)
-                ]
+                ],
+                "probe_distance": [
+                    {
+                        "probe": probe,
+                        "severity": place,
+                        "measure": measure,
+                        "value": value * (1 + 0.1 * place),
+                        "low": value * (0.9 + 0.1 * place),
+                        "high": value * (1.1 + 0.1 * place),
+                        "documents": 20,
+                    }
+                    for place in range(len(severities))
+                    for measure, value in DISTANCES.items()
+                ],
             },
         )
         pairs: Rows = []

@@ -8,9 +8,10 @@ import jsonschema
 import pydantic
 import pytest
 
-from manymasks.config.analyses import Contrast, Probe
+from manymasks.config.analyses import Contrast
 from manymasks.config.corpora import UrlCorpus
 from manymasks.config.loading import load_study, settings_of
+from manymasks.config.probes import Probe
 from manymasks.config.reading import read_yaml
 from manymasks.config.reference import readme, schema
 from manymasks.config.settings import identity
@@ -385,7 +386,23 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
             "probes: {p: {family: held-out, scored: 128}}\n",
             "probes.p.scored is 128, which leaves no context: it must be less than",
         ),
-        ("probes: {p: {family: shuffle, scored: 3}}\n", "probes.p a shuffle probe needs severit"),
+        (
+            "probes: {p: {family: shuffle, scored: 3, severities: []}}\n",
+            "probes.p a shuffle probe needs severities: leave the setting out",
+        ),
+        (
+            "probes: {p: {family: rare, scored: 3, severities: [2]}}\n",
+            "probes.p severities of a rare probe are shares of the context, above 0 and at most 1",
+        ),
+        (
+            "probes: {p: {family: copy, scored: 65}}\n",
+            "probes.p.severities training.context (128) has no room for a copy probe with scored",
+        ),
+        (
+            "probes: {p: {family: recall, scored: 1, severities: [2, 64]}}\n",
+            "probes.p.severities 64 does not fit the context (128 tokens, 1 of them scored): a "
+            "recall probe has room for 63",
+        ),
         (
             "probes: {p: {family: shuffle, severities: [2]}}\n",
             "probes.p a shuffle probe needs scored",

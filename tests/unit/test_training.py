@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from manymasks.config.analyses import Probe
+from manymasks.config.probes import Probe
 from manymasks.config.study import Machine
 from manymasks.config.training import Size, Training
 from manymasks.errors import UserError

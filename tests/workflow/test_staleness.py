@@ -37,6 +37,7 @@ CONFIG, OVERLAY = "config/config.yaml", "config/smoke.yaml"
 
 NOTHING: set[str] = set()
 PUBLISHED = {"database", "report"}
+PROBES = {"probe/pydocs/held-out", "probe/pydocs/shuffle"}
 DIVERGENCES = {"divergence/pydocs/held-out", "divergence/pydocs/shuffle"}
 FLOOR, GRADIENT = {"floor/pydocs"}, {"gradient/pydocs"}
 MULTIPLICITY, FUNNEL = {"multiplicity/pydocs"}, {"funnel/pydocs"}
@@ -162,10 +163,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "logic in the probes": (
         before("src/manymasks/probes/families.py", "NEW = 1\n"),
-        {"probe/pydocs/held-out", "probe/pydocs/shuffle", *DIVERGENCES}
-        | MULTIPLICITY
-        | FUNNEL
-        | PUBLISHED,
+        {*PROBES, *DIVERGENCES, *FUNNEL, *PUBLISHED},
     ),
     "logic in what plans and stores": (
         edits(
@@ -219,7 +217,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "resamples": (
         setting("statistics.resamples", 300),
-        members(["evaluation"]) | candidates() | FLOOR | OF_ALL_MEMBERS - GRADIENT,
+        members(["evaluation"]) | candidates() | FLOOR | PROBES | OF_ALL_MEMBERS - GRADIENT,
     ),
     "batch of the evaluation": (
         setting("evaluation.batch", 32),
@@ -233,7 +231,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "vocabulary": (
         setting("tokenizer.vocabulary", 600),
-        {"tokenizer/pydocs", "tokens/pydocs", "probe/pydocs/held-out", "probe/pydocs/shuffle"}
+        {"tokenizer/pydocs", "tokens/pydocs", *PROBES}
         | members()
         | candidates()
         | FLOOR

@@ -6,6 +6,7 @@ Members of one shape are scored together where `machine.stack` is above 1.
 REQUIRED INPUTS
     results/training/<key>/manifest.json
     results/tokens/<key>/manifest.json
+    results/tokenizer/<key>/manifest.json   (probe)
     for a member of a local variant also the training of its past
 
 OUTPUTS
@@ -13,7 +14,7 @@ OUTPUTS
         sums.npz   loss by document and position
         tables/model_loss.parquet, tables/document_loss.parquet, tables/position_loss.parquet
     results/probe/<key>/manifest.json
-        contexts.npz, tables/probe.parquet
+        contexts.npz, tables/probe.parquet, tables/probe_distance.parquet
 """
 
 

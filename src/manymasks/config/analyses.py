@@ -36,36 +36,6 @@ class Evaluation(Settings):
         return self
 
 
-class Probe(Settings):
-    """A family of contexts with a severity; severity 0 is the measure split untouched."""
-
-    family: Literal["held-out", "shuffle"]
-    """`held-out`: text as it is. `shuffle`: context tokens permuted within blocks."""
-    windows: Annotated[int, Field(ge=2)] = 256
-    """Windows of the measure split that are tried."""
-    scored: Annotated[int, Field(ge=1)] | None = None
-    """Tokens scored at the end of each window, never changed; null scores them all."""
-    severities: tuple[Annotated[int, Field(ge=2)], ...] = ()
-    """`shuffle` only: the block lengths of severity 1, 2, ..."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the choice of windows and of the changes to them."""
-
-    @model_validator(mode="after")
-    def _severities_fit_the_family(self) -> Self:
-        if self.family == "held-out" and self.severities:
-            raise ValueError("a held-out probe has severity 0 only: take severities away")
-        if self.family == "shuffle" and not self.severities:
-            raise ValueError("a shuffle probe needs severities, such as [2, 4, 8]")
-        if list(self.severities) != sorted(set(self.severities)):
-            raise ValueError(f"severities must rise, found {list(self.severities)}")
-        if self.family == "shuffle" and self.scored is None:
-            raise ValueError(
-                "a shuffle probe needs scored: the tokens at the end of each window that stay "
-                "clean and are scored"
-            )
-        return self
-
-
 class Divergence(Settings):
     """How differently members behave."""
 

@@ -42,6 +42,7 @@ corpus, size, variant, probe or reference away; `"*": null` takes away all that 
 | `truth.yaml` | overlay: the processes alone, more variants and seeds, erosion, `fork` by its eps |
 | `erosion.yaml` | overlay: causal members of `tally` that go on with myopic gradients |
 | `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
+| `probes.yaml` | overlay: every family of probes on the embedded text |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
 

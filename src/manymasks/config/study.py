@@ -16,7 +16,6 @@ from manymasks.config.analyses import (
     Divergence,
     Evaluation,
     Myopia,
-    Probe,
     Rules,
     Spectroscopy,
     Statistics,
@@ -25,6 +24,7 @@ from manymasks.config.analyses import (
 )
 from manymasks.config.claims import Primary
 from manymasks.config.corpora import Corpus
+from manymasks.config.probes import Probe, too_large
 from manymasks.config.rashomon import Candidates, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import Name, Settings, operational
 from manymasks.config.training import Seeds, Size, Tokenizer, Training, Tune, Variant
@@ -152,13 +152,9 @@ class Study(Settings):
                     f"training.context ({context})",
                 )
                 continue
-            for block in probe.severities:
-                if block > context - (probe.scored or 0):
-                    yield (
-                        f"probes.{name}.severities",
-                        f"a block of {block} tokens is longer than the context before the scored "
-                        f"tokens ({context} - {probe.scored})",
-                    )
+            problem = too_large(probe, context)
+            if problem is not None:
+                yield f"probes.{name}.severities", problem
         if self.evaluation.position_edges[-1] >= context:
             yield (
                 "evaluation.position_edges",

@@ -214,8 +214,10 @@ def plan_study(study: Study, base: Path) -> Plan:
                     "corpus": corpus_name,
                     "probe": identity(probe_settings),
                     "context": budget.context,
+                    "statistics": statistics,
                 }
-                probe = add("probe", label, settings, tokens=(tokens,))
+                of_text = {"tokens": (tokens,), "tokenizer": (tokenizer,)}
+                probe = add("probe", label, settings, **of_text)
                 settings = {**shared, "divergence": identity(study.divergence)}
                 pairs.append(add("divergence", label, settings, probe=(probe,), training=of_set))
             if "funnel" in analyses and pairs:

@@ -1,19 +1,70 @@
-"""Windows of the measure split, and what each family does to their context.
+"""The families of probes, and a probe at all its severities.
 
-A window is `context + 1` tokens of one document. The last `scored` of them are never changed:
-whatever stands before them, the question asked of a member stays the same.
+A family of your own is a function like those in `changes`, a line in `FAMILIES`, and its name in
+`FamilyName` of config/probes.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.analyses import Probe
-from manymasks.errors import UserError
+from manymasks.config.probes import Probe, most
+from manymasks.probes import changes, made, spelling
+from manymasks.probes.windows import Source, Tokens, choose
+from manymasks.tokens.tokenizer import Tokenizer
 
-Tokens = npt.NDArray[np.int64]
+Change = Callable[[Source, float, np.random.Generator], Tokens]
+SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
+LENGTHS = (2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Family:
+    """What makes the contexts of a family."""
+
+    change: Change | None = None
+    """Contexts (windows, context + 1 - scored) at a severity; none where text stays as it is."""
+    severities: tuple[float, ...] = ()
+    """The family's own."""
+    meaning: str = ""
+    """What a severity does: {} is its number, {:%} its share."""
+    split: Literal["measure", "train"] = "measure"
+    """Where its windows come from."""
+    draws_anew: bool = False
+    """Whether each severity draws other numbers, so that what one changes is not in the next."""
+    easiest: float | None = None
+    """Where `change` makes whole windows, scored tokens too: its severity 0."""
+
+
+FAMILIES: dict[str, Family] = {
+    "held-out": Family(),
+    "train-replay": Family(split="train"),
+    "shuffle": Family(
+        changes.shuffle, LENGTHS, "context tokens permuted within blocks of {}", draws_anew=True
+    ),
+    "reversal": Family(changes.reversal, LENGTHS, "spans of {} context tokens reversed"),
+    "repetition": Family(changes.repetition, LENGTHS, "the end of the context {} times"),
+    "unigram-noise": Family(
+        changes.unigram_noise, SHARES, "{:%} of context tokens drawn as often as in train"
+    ),
+    "uniform-noise": Family(
+        changes.uniform_noise, SHARES, "{:%} of context tokens drawn, all as likely"
+    ),
+    "rare": Family(changes.rare, SHARES, "{:%} of context tokens among the rarest in train"),
+    "deletion": Family(changes.deletion, (0.05, 0.1, 0.25, 0.5, 0.75), "{:%} of tokens dropped"),
+    "splice": Family(changes.splice, SHARES, "first {:%} of the context of another document"),
+    "offset": Family(changes.offset, SHARES, "text begins after {:%} of the context"),
+    "character-noise": Family(
+        spelling.character_noise, (0.01, 0.03, 0.1, 0.2, 0.4), "{:%} of characters misspelt"
+    ),
+    "case": Family(spelling.case, SHARES, "{:%} of words in other case or without their space"),
+    "copy": Family(made.copy, (2, 4, 8, 16, 32), "a segment again after a gap of {}", easiest=0),
+    "recall": Family(made.recall, LENGTHS, "the value of one of {} keys", easiest=1),
+    "brackets": Family(made.brackets, (2, 3, 4, 6, 8), "brackets nested {} deep", easiest=1),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +72,8 @@ class Contexts:
     """One probe at all its severities."""
 
     tokens: Tokens
-    """(severities, windows, context + 1) token ids; severity 0 is the text itself."""
+    """(severities, windows, context + 1) token ids; severity 0 is the text itself, where the
+    family does not make its windows."""
     documents: tuple[str, ...]
     """(windows,) the document of each window."""
     scored: int
@@ -42,59 +94,48 @@ def contexts(
     *,
     context: int,
     end_of_text: int,
+    counts: Tokens | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Contexts:
     """Choose windows and change their contexts; a pure function of its arguments.
 
     Args:
         settings: family, severities, numbers and seed.
-        documents: (id, token ids) of the measure split.
+        documents: (id, token ids) of the family's split.
         context: tokens of a window before its last target.
         end_of_text: what stands before a document's first token.
+        counts: (vocabulary,) of the train split, where the family draws tokens.
+        tokenizer: where it changes characters, or asks for some.
 
     Raises:
-        UserError: if the windows chosen are of fewer than two documents.
+        UserError: if the windows chosen are of fewer than two documents, or the tokenizer lacks
+            what the family needs.
     """
-    windows, owners = _cut(documents, context, end_of_text)
-    generator = np.random.default_rng([settings.seed, 0])
-    chosen = np.sort(generator.permutation(len(windows))[: settings.windows])
-    documents_chosen = {owners[i] for i in chosen}
-    if len(documents_chosen) < 2:
-        raise UserError(
-            f"the {len(chosen)} windows of the probe come from {len(documents_chosen)} documents "
-            f"of the measure split, and a probe needs at least 2 with {context} tokens or more: "
-            "lower training.context, raise the probe's windows, or give measure more documents"
-        )
-    clean = windows[chosen]
+    family = FAMILIES[settings.family]
+    windows = choose(
+        documents, settings.windows, context=context, end_of_text=end_of_text, seed=settings.seed
+    )
     scored = settings.scored or context
-    levels, descriptions = [clean], ["text as it is"]
-    for severity, block in enumerate(settings.severities, 1):
-        generator = np.random.default_rng([settings.seed, severity])
-        levels.append(_shuffled(clean, context + 1 - scored, block, generator))
-        descriptions.append(f"context tokens permuted within blocks of {block}")
-    return Contexts(np.stack(levels), tuple(owners[i] for i in chosen), scored, tuple(descriptions))
+    source = Source(windows, scored, end_of_text, counts, tokenizer)
+    suffix = windows.tokens[:, context + 1 - scored :]
 
+    def level(place: int, severity: float) -> Tokens:
+        assert family.change is not None
+        numbers = place if family.draws_anew else 1
+        found = family.change(source, severity, np.random.default_rng([settings.seed, numbers]))
+        if family.easiest is not None:
+            return found
+        return np.concatenate([found, suffix], axis=1)
 
-def _cut(
-    documents: Sequence[tuple[str, Tokens]], context: int, end_of_text: int
-) -> tuple[Tokens, list[str]]:
-    """All whole windows that do not overlap in what they predict, with their documents."""
-    windows, owners = [], []
-    for name, tokens in documents:
-        with_start = np.concatenate(([end_of_text], tokens))
-        for begin in range(0, len(with_start) - context, context):
-            windows.append(with_start[begin : begin + context + 1])
-            owners.append(name)
-    return np.array(windows, dtype=np.int64).reshape(-1, context + 1), owners
+    def said(severity: float) -> str:
+        return family.meaning.replace("{:%}", f"{100 * severity:g}%").format(f"{severity:g}")
 
-
-def _shuffled(windows: Tokens, context: int, block: int, generator: np.random.Generator) -> Tokens:
-    """Permute tokens 1 to `context` within blocks that end where the context ends.
-
-    The first token stays: in a document's first window it is the end of text, and moved it
-    would say that all before it is another document.
-    """
-    changed = windows.copy()
-    for end in range(context, 1, -block):
-        begin = max(end - block, 1)
-        changed[:, begin:end] = generator.permuted(windows[:, begin:end], axis=1)
-    return changed
+    if family.easiest is None:
+        levels, descriptions = [windows.tokens], ["text as it is"]
+    else:
+        levels, descriptions = [level(0, family.easiest)], [said(family.easiest)]
+    own = [each for each in family.severities if each <= most(settings.family, context, scored)]
+    for place, severity in enumerate(settings.severities or own, 1):
+        levels.append(level(place, severity))
+        descriptions.append(said(severity))
+    return Contexts(np.stack(levels), windows.documents, scored, tuple(descriptions))

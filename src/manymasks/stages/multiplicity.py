@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from manymasks.config.analyses import Probe, Statistics
+from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
-from manymasks.probes.families import Contexts, contexts
+from manymasks.probes.windows import Windows, choose
 from manymasks.rashomon.headroom import headroom_rows, loss_sums
 from manymasks.rashomon.pool import Block, Measured, Subset, measure_pool
 from manymasks.rashomon.sets import (
@@ -54,11 +54,11 @@ def make(job: Job) -> dict[str, Any]:
     content = json.loads(job.input("rashomon").file("sets.json").read_text(encoding="utf-8"))
     text = _text(job, settings)
     names, owners = np.unique(np.array(text.documents), return_inverse=True)
-    owner = np.repeat(owners, text.scored)
+    owner = np.repeat(owners, text.tokens.shape[1] - 1)
     generator = np.random.default_rng(settings.seed)
     positions = np.sort(generator.permutation(owner.size)[: settings.kept])
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
-    true = text.tokens[0, :, -text.scored :].ravel()[positions]
+    true = text.tokens[:, 1:].ravel()[positions]
     said = names[owner[positions]].tolist(), [tokenizer.decode([token]) for token in true]
 
     tables: dict[str, list[dict[str, Any]]] = {}
@@ -108,14 +108,15 @@ def make(job: Job) -> dict[str, Any]:
     return {"pools": len(pools), "positions": int(owner.size), "documents": len(names)}
 
 
-def _text(job: Job, settings: Multiplicity) -> Contexts:
+def _text(job: Job, settings: Multiplicity) -> Windows:
     """Windows of the measure split as it is, all of whose tokens are scored."""
     stream = TokenStream.open(job.input("tokens").files("measure/"))
-    return contexts(
-        Probe(family="held-out", windows=settings.windows, seed=settings.seed),
+    return choose(
         [(name, stream.document(i)) for i, name in enumerate(stream.documents)],
+        settings.windows,
         context=job.inputs["training"][0].manifest.settings["training"]["context"],
         end_of_text=stream.end_of_text,
+        seed=settings.seed,
     )
 
 
@@ -145,19 +146,19 @@ def _pools(job: Job, sets: Sequence[Set]) -> list[tuple[str, str, _Pool]]:
 
 
 def _blocks(
-    models: Sequence[Transformer], text: Contexts, owner: Any, batch: int
+    models: Sequence[Transformer], text: Windows, owner: Any, batch: int
 ) -> Iterator[Block]:
     """The laws of all members at all scored positions, some windows at a time."""
     device = models[0].W_E.device
-    windows = torch.from_numpy(text.tokens[0]).to(device)
+    windows = torch.from_numpy(text.tokens).to(device)
     begin = 0
     for some in torch.split(windows, batch):
         seen = some[:, :-1].unsqueeze(0)
         with torch.no_grad():
-            logits = torch.stack([model(seen, text.scored)[0] for model in models])
+            logits = torch.stack([model(seen, seen.shape[-1])[0] for model in models])
         logp = torch.log_softmax(logits.float(), -1).flatten(1, 2)
         end = begin + logp.shape[1]
-        yield Block(logp, some[:, -text.scored :].flatten(), owner[begin:end], begin)
+        yield Block(logp, some[:, 1:].flatten(), owner[begin:end], begin)
         begin = end
 
 

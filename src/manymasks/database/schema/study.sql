@@ -285,7 +285,7 @@ CREATE TABLE probe (
 COMMENT ON TABLE probe IS 'Contexts that members are tried on. Grain: artifact, severity.';
 COMMENT ON COLUMN probe.artifact IS 'Probe artifact';
 COMMENT ON COLUMN probe.probe IS 'Name of the probe in the study';
-COMMENT ON COLUMN probe.severity IS 'How far from text: 0 is the measure split untouched';
+COMMENT ON COLUMN probe.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
 COMMENT ON COLUMN probe.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN probe.family IS 'Family of the probe';
 COMMENT ON COLUMN probe.description IS 'What this severity does';
@@ -293,6 +293,26 @@ COMMENT ON COLUMN probe.windows IS 'Windows tried';
 COMMENT ON COLUMN probe.scored IS 'Tokens scored at the end of each window';
 COMMENT ON COLUMN probe.documents IS 'Documents the windows come from: the units of intervals';
 COMMENT ON COLUMN probe.changed IS 'Share of context tokens that differ from severity 0';
+
+CREATE TABLE probe_distance (
+    artifact VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    measure VARCHAR NOT NULL,
+    value DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    documents INTEGER
+);
+COMMENT ON TABLE probe_distance IS 'How far the contexts of a probe are from the train split, by counts of its tokens; no model takes part. Grain: artifact, severity, measure.';
+COMMENT ON COLUMN probe_distance.artifact IS 'Probe artifact';
+COMMENT ON COLUMN probe_distance.probe IS 'Name of the probe in the study';
+COMMENT ON COLUMN probe_distance.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
+COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams that train does not have) or unigram_kl (KL of the shares of tokens from those in train, in nats); where all tokens are scored, of whole windows';
+COMMENT ON COLUMN probe_distance.value IS 'The measure';
+COMMENT ON COLUMN probe_distance.low IS 'Lower end of its interval: bootstrap over documents, the train split given';
+COMMENT ON COLUMN probe_distance.high IS 'Upper end of its interval';
+COMMENT ON COLUMN probe_distance.documents IS 'Documents the windows come from: the units of the interval';
 
 CREATE TABLE model_probe (
     artifact VARCHAR NOT NULL,

@@ -148,10 +148,17 @@ SELECT
     p.changed,
     p.severity = 0
     AND p.probe = first_value(p.probe) OVER (
-        PARTITION BY p.corpus ORDER BY p.family <> 'held-out', p.probe
-    ) AS is_text
+        PARTITION BY p.corpus
+        ORDER BY
+            p.family <> 'held-out',
+            p.family IN ('train-replay', 'copy', 'recall', 'brackets'),
+            p.probe
+    ) AS is_text,
+    d.value AS ngram_nats
 FROM probe AS p
-JOIN artifact AS a ON a.artifact = p.artifact AND a.is_current;
+JOIN artifact AS a ON a.artifact = p.artifact AND a.is_current
+LEFT JOIN probe_distance AS d
+    ON d.artifact = p.artifact AND d.severity = p.severity AND d.measure = 'ngram_nats';
 COMMENT ON VIEW current_probe IS 'Probes of the current study. Grain: corpus, probe, severity.';
 COMMENT ON COLUMN current_probe.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN current_probe.probe IS 'Name of the probe';
@@ -162,7 +169,8 @@ COMMENT ON COLUMN current_probe.windows IS 'Windows tried';
 COMMENT ON COLUMN current_probe.scored IS 'Tokens scored at the end of each window';
 COMMENT ON COLUMN current_probe.documents IS 'Documents the windows come from';
 COMMENT ON COLUMN current_probe.changed IS 'Share of context tokens that differ from severity 0';
-COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe';
+COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe of measured text';
+COMMENT ON COLUMN current_probe.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
 
 CREATE VIEW current_pair AS
 SELECT
@@ -298,6 +306,7 @@ SELECT
     p.family,
     p.description,
     p.changed,
+    p.ngram_nats,
     coalesce(p.is_text, FALSE) AS is_text,
     d.value AS kl,
     d.low,
@@ -323,6 +332,7 @@ COMMENT ON COLUMN severity_curve.severity IS 'How far from text: 0 is the measur
 COMMENT ON COLUMN severity_curve.family IS 'Family of the probe';
 COMMENT ON COLUMN severity_curve.description IS 'What this severity does';
 COMMENT ON COLUMN severity_curve.changed IS 'Share of context tokens that differ from severity 0';
+COMMENT ON COLUMN severity_curve.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
 COMMENT ON COLUMN severity_curve.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
 COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
 COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';

@@ -1,0 +1,212 @@
+"""How far contexts are from the train split, by counts: no model takes part.
+
+The count model interpolates orders 1 to 3 with Dirichlet priors, each the law of the order below
+(MacKay & Peto 1995): p(w | u v) = (c(u v w) + STRENGTH p(w | v)) / (c(u v) + STRENGTH), and
+p(w) = (c(w) + 1) / (N + V). It is a law for any counts, and needs no count but those of the n-grams
+that are asked for: memory does not grow with the train split, which is read in pieces.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from manymasks.config.analyses import Statistics
+from manymasks.probes.families import Contexts
+from manymasks.probes.windows import Tokens
+from manymasks.statistics.documents import (
+    document_weights,
+    percentile_interval,
+    ratio,
+    ratio_resamples,
+    standard_error,
+)
+from manymasks.statistics.intervals import finite
+
+STRENGTH = 5.0
+"""How many observations the order below weighs."""
+ORDER = 3
+Floats = npt.NDArray[np.float64]
+
+
+def train_counts(pieces: Iterable[Tokens], vocabulary: int) -> Tokens:
+    """(vocabulary,) how often each token occurs in consecutive pieces of a split."""
+    counts = np.zeros(vocabulary, dtype=np.int64)
+    for piece in pieces:
+        counts += np.bincount(piece, minlength=vocabulary)
+    return counts
+
+
+@dataclass(frozen=True)
+class Ngrams:
+    """Counts of the n-grams of one order that were asked for, and of what they begin with."""
+
+    asked: Tokens
+    """Numbers of n-grams, rising: their tokens as digits to the base of the vocabulary."""
+    counts: Tokens
+    begun: Tokens
+    """How often an n-gram begins with the same tokens up to its last, whatever that is."""
+
+
+def ngrams(
+    pieces: Iterable[Tokens], windows: Tokens, vocabulary: int, order: int = ORDER
+) -> list[Ngrams]:
+    """Counts of the n-grams of windows in a split, for the orders 2 to `order`.
+
+    Args:
+        pieces: the split in consecutive pieces; n-grams reach over their borders.
+        windows: (..., tokens).
+        vocabulary: number of tokens; its power `order` must fit 63 bits.
+        order: the longest n-grams.
+    """
+    if vocabulary**order >= 2**63:
+        raise ValueError(f"{order}-grams of {vocabulary} tokens have no 64-bit numbers")
+    orders = range(2, order + 1)
+    asked = {k: np.unique(_numbers(windows, k, vocabulary)) for k in orders}
+    begins = {k: np.unique(asked[k] // vocabulary) for k in orders}
+    counts = {k: np.zeros(asked[k].size, dtype=np.int64) for k in orders}
+    begun = {k: np.zeros(begins[k].size, dtype=np.int64) for k in orders}
+    last = np.zeros(0, dtype=np.int64)
+    for piece in pieces:
+        joined = np.concatenate([last, piece])
+        for k in orders:
+            # Those that end in this piece.
+            found = _numbers(joined[max(last.size - k + 1, 0) :], k, vocabulary)
+            _add(counts[k], asked[k], found)
+            _add(begun[k], begins[k], found // vocabulary)
+        last = joined[max(joined.size - order + 1, 0) :]
+    return [
+        Ngrams(asked[k], counts[k], begun[k][np.searchsorted(begins[k], asked[k] // vocabulary)])
+        for k in orders
+    ]
+
+
+def surprise(tokens: Tokens, unigrams: Tokens, found: list[Ngrams]) -> Floats:
+    """Nats of each token but the first under the count model, (..., tokens - 1).
+
+    The first n - 2 of them have fewer tokens before them than the longest n-grams, and are
+    foretold from those. `found` must hold all n-grams of `tokens`.
+    """
+    vocabulary = len(unigrams)
+    law = (unigrams[tokens] + 1) / (unigrams.sum() + vocabulary)
+    for k, each in enumerate(found, 2):
+        place = np.searchsorted(each.asked, _numbers(tokens, k, vocabulary))
+        below = law[..., k - 1 :]
+        law = np.concatenate(
+            [
+                law[..., : k - 1],
+                (each.counts[place] + STRENGTH * below) / (each.begun[place] + STRENGTH),
+            ],
+            axis=-1,
+        )
+    return np.asarray(-np.log(law[..., 1:]), dtype=np.float64)
+
+
+def unigram_kl(counts: Floats, law: Floats) -> Floats:
+    """KL in nats of the shares of counts (..., tokens) from a law (tokens,), (...).
+
+    The law may leave out tokens that are never counted. NaN where nothing is counted.
+    """
+    total = counts.sum(axis=-1, keepdims=True)
+    shares = counts / np.where(total > 0, total, np.nan)
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    return np.asarray((shares * (logs - np.log(law))).sum(axis=-1), dtype=np.float64)
+
+
+def distance_rows(
+    probe: str,
+    contexts: Contexts,
+    pieces: Iterable[Tokens],
+    unigrams: Tokens,
+    statistics: Statistics,
+) -> Iterator[dict[str, Any]]:
+    """Rows of the table `probe_distance`.
+
+    What is scored does not count, but where no two tokens stand before it: then whole windows do.
+    A share of trigrams needs three tokens, and is left out where there are none.
+
+    Args:
+        probe: name of the probe.
+        contexts: its windows at all severities.
+        pieces: the train split in consecutive pieces, read once.
+        unigrams: (vocabulary,) counts of its tokens.
+        statistics: of the bootstrap over documents.
+    """
+    width = contexts.tokens.shape[2] - contexts.scored
+    tokens = contexts.tokens[:, :, :width] if width > 1 else contexts.tokens
+    found = ngrams(pieces, tokens, len(unigrams))
+    names, owners = np.unique(contexts.documents, return_inverse=True)
+    weights = document_weights(len(names), statistics.resamples, statistics.seed)
+
+    def summed(values: Floats) -> Floats:
+        """Values (windows,) over the windows of each document."""
+        return np.asarray(np.bincount(owners, values, len(names)), dtype=np.float64)
+
+    for severity, level in enumerate(tokens):
+        nats = surprise(level, unigrams, found)
+        trigrams = found[-1]
+        place = np.searchsorted(trigrams.asked, _numbers(level, ORDER, len(unigrams)))
+        unseen = trigrams.counts[place] == 0
+        for measure, values in (("ngram_nats", nats), ("unseen_share", unseen)):
+            if not values.shape[1]:
+                continue
+            sums = summed(values.sum(axis=1).astype(np.float64))
+            sizes = summed(np.full(len(level), float(values.shape[1])))
+            drawn = ratio_resamples(sums, sizes, weights)
+            low, high = percentile_interval(drawn, statistics.confidence)
+            yield _row(probe, severity, measure, float(ratio(sums, sizes)), low, high, len(names))
+        kl, error = _unigram_kl(level[:, 1:], owners, unigrams, weights)
+        half = -float(ndtri((1 - statistics.confidence) / 2)) * error
+        yield _row(probe, severity, "unigram_kl", kl, max(kl - half, 0), kl + half, len(names))
+
+
+def _unigram_kl(
+    tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: Floats
+) -> tuple[float, float]:
+    """The KL over all windows, and its standard error over documents.
+
+    Percentiles would not do: a resample holds fewer different tokens, and is always further off.
+    """
+    # Columns for the tokens that occur, so that a large vocabulary costs nothing.
+    occurring, column = np.unique(tokens, return_inverse=True)
+    shape = (weights.shape[1], occurring.size)
+    cell = owners[:, None] * occurring.size + column.reshape(tokens.shape)
+    counts = np.bincount(cell.ravel(), minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+    law = (unigrams[occurring] + 1) / (unigrams.sum() + len(unigrams))
+    parts = np.array_split(weights, -(-weights.shape[0] * occurring.size // 2**22))
+    drawn = np.concatenate([unigram_kl(part @ counts, law) for part in parts])
+    return float(unigram_kl(counts.sum(axis=0), law)), standard_error(drawn)
+
+
+def _row(
+    probe: str, severity: int, measure: str, value: float, low: Any, high: Any, documents: int
+) -> dict[str, Any]:
+    return {
+        "probe": probe,
+        "severity": severity,
+        "measure": measure,
+        "value": value,
+        "low": finite(low),
+        "high": finite(high),
+        "documents": documents,
+    }
+
+
+def _numbers(tokens: Tokens, order: int, vocabulary: int) -> Tokens:
+    """The number of the n-gram that begins at each token, (..., tokens - order + 1)."""
+    count = max(tokens.shape[-1] - order + 1, 0)
+    found = np.zeros((*tokens.shape[:-1], count), dtype=np.int64)
+    for i in range(order):
+        found = found * vocabulary + tokens[..., i : i + count]
+    return found
+
+
+def _add(totals: Tokens, asked: Tokens, found: Tokens) -> None:
+    """Add to `totals` how often each of `asked` is among `found`."""
+    if not asked.size:
+        return
+    place = np.minimum(np.searchsorted(asked, found), asked.size - 1)
+    totals += np.bincount(place[asked[place] == found], minlength=asked.size)

@@ -1,0 +1,133 @@
+"""Windows of whole text, and what stands around them in their documents.
+
+A window is `context + 1` tokens of one document, the end of text before its first token among
+them. Columns up to the last `scored` are its context; column 0 has nothing that predicts it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from manymasks.errors import UserError
+from manymasks.tokens.tokenizer import Tokenizer
+
+Tokens = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows chosen from documents, in the order of the text."""
+
+    tokens: Tokens
+    """(windows, context + 1) token ids."""
+    documents: tuple[str, ...]
+    """(windows,) the document of each."""
+    before: tuple[Tokens, ...]
+    """(windows,) what stands before each in its document, `context` tokens at most."""
+    ends: tuple[Tokens, ...]
+    """(windows,) the last tokens of each one's document, `context` at most."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a family may make contexts from."""
+
+    windows: Windows
+    scored: int
+    """Tokens at the end of each window that are scored."""
+    end_of_text: int
+    counts: Tokens | None = None
+    """(vocabulary,) how often each token occurs in the train split."""
+    tokenizer: Tokenizer | None = None
+
+    @property
+    def context(self) -> Tokens:
+        """(windows, context + 1 - scored) what stands before the scored tokens."""
+        tokens = self.windows.tokens
+        return tokens[:, : tokens.shape[1] - self.scored]
+
+    @property
+    def train_counts(self) -> Tokens:
+        """(vocabulary,) counts of the train split, without the end of text.
+
+        A change never puts an end of text: it would say that all before is another document.
+        """
+        if self.counts is None:
+            raise ValueError("this family needs the counts of the train split")
+        counts = self.counts.copy()
+        counts[self.end_of_text] = 0
+        return counts
+
+    @property
+    def words(self) -> Tokens:
+        """(vocabulary - 1,) every token but the end of text."""
+        return np.delete(np.arange(len(self.train_counts)), self.end_of_text)
+
+    @property
+    def text(self) -> Tokenizer:
+        """The tokenizer."""
+        if self.tokenizer is None:
+            raise ValueError("this family needs the tokenizer")
+        return self.tokenizer
+
+    def from_the_right(self, edited: Sequence[Tokens]) -> Tokens:
+        """Contexts that end with these tokens, (windows, context + 1 - scored).
+
+        They stand for columns 1 on. What is too long is cut at its left; what is too short gets
+        earlier text of the same document before it, and ends of text where there is none.
+        """
+        clean = self.context
+        out = np.full_like(clean, self.end_of_text)
+        for row, (before, tokens) in enumerate(zip(self.windows.before, edited, strict=True)):
+            whole = np.concatenate([before, clean[row, :1], tokens])[-clean.shape[1] :]
+            out[row, clean.shape[1] - len(whole) :] = whole
+        return out
+
+
+def choose(
+    documents: Sequence[tuple[str, Tokens]],
+    count: int,
+    *,
+    context: int,
+    end_of_text: int,
+    seed: int,
+) -> Windows:
+    """Windows that do not overlap in what they predict, `count` at most, drawn at random.
+
+    Args:
+        documents: (id, token ids); they are read twice and never held together, so that a large
+            split may come as a sequence that reads each when asked.
+        count: windows wanted.
+        context: tokens of a window before its last target.
+        end_of_text: what stands before a document's first token.
+        seed: of the choice.
+
+    Raises:
+        UserError: if the windows chosen are of fewer than two documents.
+    """
+    # A document of n tokens has n + 1 with the end of text before it.
+    whole = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)
+    first = np.concatenate(([0], np.cumsum(whole)))
+    generator = np.random.default_rng([seed, 0])
+    chosen = np.sort(generator.permutation(int(first[-1]))[:count])
+    owners = np.searchsorted(first, chosen, side="right") - 1
+    if len(set(owners.tolist())) < 2:
+        raise UserError(
+            f"the {len(chosen)} windows of the probe come from {len(set(owners.tolist()))} "
+            f"documents of their split, and a probe needs at least 2 with {context} tokens or "
+            "more: lower training.context, raise the probe's windows, or give the split more "
+            "documents"
+        )
+    rows, names, before, ends = [], [], [], []
+    for owner in np.unique(owners):
+        name, tokens = documents[owner]
+        with_start = np.concatenate(([end_of_text], tokens))
+        for place in chosen[owners == owner] - first[owner]:
+            begin = int(place) * context
+            rows.append(with_start[begin : begin + context + 1])
+            before.append(with_start[max(begin - context, 0) : begin])
+            ends.append(np.asarray(tokens[-context:]))
+            names.append(name)
+    return Windows(np.array(rows, dtype=np.int64), tuple(names), tuple(before), tuple(ends))

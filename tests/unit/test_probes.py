@@ -1,0 +1,272 @@
+"""Every family of probes by hand, and what makes all of them probes: pairs, seeds, suffixes."""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manymasks.config import training
+from manymasks.config.probes import LEAST, SHARES, ZERO_ONLY, FamilyName, Probe, most
+from manymasks.errors import UserError
+from manymasks.probes.families import FAMILIES, Contexts, contexts
+from manymasks.probes.windows import Tokens
+from manymasks.tokens.tokenizer import Tokenizer, of_words, train
+
+CONTEXT, END = 24, 0
+BYTES = Tokenizer("bytes", 257, "")
+MADE = {name for name, family in FAMILIES.items() if family.easiest is not None}
+CHANGING = sorted(set(FAMILIES) - MADE - set(ZERO_ONLY))
+SCORED = {"brackets": 1, "recall": 2}
+
+
+def texts(count: int = 12, words: int = 60, seed: int = 0) -> list[tuple[str, Tokens]]:
+    """Documents of made-up words as bytes, no two windows alike."""
+    generator = np.random.default_rng(seed)
+    documents = []
+    for i in range(count):
+        spelt = ["".join(chr(97 + c) for c in generator.integers(26, size=4)) for _ in range(words)]
+        tokens = BYTES.encode([" ".join(spelt)])[0].astype(np.int64)
+        documents.append((f"d{i}", np.append(tokens, END)))
+    return documents
+
+
+def counts_of(documents: list[tuple[str, Tokens]], vocabulary: int = 257) -> Tokens:
+    return np.bincount(np.concatenate([t for _, t in documents]), minlength=vocabulary)
+
+
+def probe(family: FamilyName, **changes: Any) -> Probe:
+    scored = None if family in ZERO_ONLY else SCORED.get(family, 4)
+    return Probe(**{"family": family, "windows": 40, "scored": scored, **changes})
+
+
+def tried(settings: Probe, documents: Any = None, **changes: Any) -> Contexts:
+    documents = documents or texts()
+    given = {"counts": counts_of(texts(seed=9)), "tokenizer": BYTES, **changes}
+    return contexts(settings, documents, context=CONTEXT, end_of_text=END, **given)
+
+
+def windows_by_hand(rows: list[list[int]]) -> list[tuple[str, Tokens]]:
+    """Documents of one window each."""
+    return [(f"d{i}", np.array(row)) for i, row in enumerate(rows)]
+
+
+# --------------------------------------------------------------------- what all have in common
+
+
+def test_every_family_has_a_name_and_a_rule() -> None:
+    assert set(FAMILIES) == set(FamilyName.__args__)  # type: ignore[attr-defined]
+    assert set(FAMILIES) == {*ZERO_ONLY, *SHARES, *LEAST}
+    for name, family in FAMILIES.items():
+        assert len(family.severities) == (0 if name in ZERO_ONLY else 5)
+        scored = SCORED.get(name, 4)
+        explicit = None if name in ZERO_ONLY else family.severities
+        Probe(family=name, scored=scored, severities=explicit)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_family_changes_contexts_and_nothing_else(name: FamilyName) -> None:
+    clean, found = tried(Probe(family="held-out", windows=40)), tried(probe(name))
+    own = [s for s in FAMILIES[name].severities if s <= most(name, CONTEXT, 4)]
+    assert found.tokens.shape == (1 + len(own), 40, CONTEXT + 1)
+    assert len(found.descriptions) == 1 + len(own) == len(set(found.descriptions))
+    np.testing.assert_array_equal(found.tokens[0], clean.tokens[0])
+    assert found.documents == clean.documents
+    assert (found.tokens[:, :, -4:] == clean.tokens[:, :, -4:]).all()
+    changed = found.changed()
+    assert changed[0] == 0 < changed[1]
+    # Reversal of two and of many changes alike; the more often a text is repeated, the shorter.
+    if name not in ("reversal", "repetition"):
+        assert (np.diff(changed) > 0).all()
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_the_same_seed_gives_the_same_bits_and_another_others(name: FamilyName) -> None:
+    first, again = tried(probe(name)), tried(probe(name))
+    np.random.seed(3)
+    np.testing.assert_array_equal(first.tokens, again.tokens)
+    other = tried(probe(name, seed=1))
+    assert not np.array_equal(first.tokens[-1], other.tokens[-1])
+    if name in ZERO_ONLY:
+        return
+    # One more severity does not change those before it, and naming the family's own is the same.
+    own = [s for s in FAMILIES[name].severities if s <= most(name, CONTEXT, SCORED.get(name, 4))]
+    named = tried(probe(name, severities=own))
+    np.testing.assert_array_equal(named.tokens, first.tokens)
+    fewer = tried(probe(name, severities=own[:2]))
+    np.testing.assert_array_equal(fewer.tokens, first.tokens[:3])
+
+
+@pytest.mark.parametrize("name", ["unigram-noise", "uniform-noise", "rare", "splice"])
+def test_what_is_changed_stays_changed(name: FamilyName) -> None:
+    levels = tried(probe(name, windows=500)).tokens
+    for low, high in pairwise(levels[1:]):
+        changed = low != levels[0]
+        assert (high[changed] == low[changed]).all()
+
+
+# ------------------------------------------------------------------------------ each by hand
+
+ROW = [*range(1, CONTEXT + 1)]
+HAND = windows_by_hand([ROW, [100 + t for t in ROW]])
+
+
+def rows_of(name: FamilyName, severity: float, scored: int = 14, **changes: Any) -> Any:
+    """Contexts of [END, 1, 2, ...] and [END, 101, 102, ...], column 0 to 10."""
+    settings = probe(name, severities=(severity,), scored=scored)
+    return tried(settings, HAND, **changes).tokens[1][:, : CONTEXT + 1 - scored].tolist()
+
+
+def test_reversal_by_hand() -> None:
+    assert rows_of("reversal", 4)[0] == [END, 2, 1, 6, 5, 4, 3, 10, 9, 8, 7]
+
+
+def test_repetition_by_hand() -> None:
+    assert rows_of("repetition", 2)[0] == [END, 6, 7, 8, 9, 10, 6, 7, 8, 9, 10]
+    assert rows_of("repetition", 3)[1] == [END, *[109, 110], *[107, 108, 109, 110] * 2]
+
+
+def test_splice_and_offset_by_hand() -> None:
+    assert rows_of("splice", 0.4) == [
+        [END, 101, 102, 103, 104, 5, 6, 7, 8, 9, 10],
+        [END, 1, 2, 3, 4, 105, 106, 107, 108, 109, 110],
+    ]
+    # The end of the other document, whose own last token is its end of text.
+    assert rows_of("offset", 0.4)[0] == [END, 121, 122, 123, END, 5, 6, 7, 8, 9, 10]
+    assert rows_of("offset", 1.0)[0][-1] == END
+
+
+def test_deletion_moves_text_to_the_right_and_takes_earlier_text() -> None:
+    assert rows_of("deletion", 1.0)[0] == [END] * 11
+    for row in rows_of("deletion", 0.5):
+        own = [token for token in row if token != END]
+        assert row == [END] * (11 - len(own)) + sorted(own)
+    text = np.arange(1, 2 * CONTEXT + 1)
+    settings = probe("deletion", severities=(0.5,), scored=14)
+    found = tried(settings, [("a", text), ("b", text)])
+    second = found.tokens[0][:, 0] == CONTEXT
+    assert second.sum() == 2
+    for row in found.tokens[1][second][:, :11]:
+        assert END not in row
+        assert row[0] < CONTEXT
+        assert (np.diff(row) > 0).all()
+
+
+def test_noise_draws_from_what_it_says() -> None:
+    counts = np.zeros(257, dtype=np.int64)
+    counts[[END, 5, 7]] = [1000, 30, 10]
+    many = texts(40, 200)
+    settings = {"severities": (1.0,), "windows": 500}
+    drawn = tried(probe("unigram-noise", **settings), many, counts=counts).tokens[1][:, 1:-4]
+    assert set(np.unique(drawn)) == {5, 7}
+    assert (drawn == 5).mean() == pytest.approx(0.75, abs=0.02)
+    drawn = tried(probe("uniform-noise", **settings), many, counts=counts).tokens[1][:, 1:-4]
+    assert set(np.unique(drawn)) == set(range(1, 257))
+    counts = np.arange(257) + 10
+    drawn = tried(probe("rare", **settings), many, counts=counts).tokens[1][:, 1:-4]
+    assert set(np.unique(drawn)) == {1, 2, 3, 4, 5}
+    share = tried(probe("uniform-noise", windows=500), many).changed()[3]
+    # Of 21 columns the first stays, and one draw in 256 is what was there.
+    assert share == pytest.approx(0.25 * 20 / 21, abs=0.02)
+
+
+def test_case_changes_the_case_of_words_and_takes_spaces_away() -> None:
+    found = tried(probe("case", severities=(1.0,)))
+    for clean, level in zip(found.tokens[0][:, 1:-4], found.tokens[1][:, 1:-4], strict=True):
+        before, after = BYTES.decode(clean), BYTES.decode(level[level != END])
+        squeezed = before.replace(" ", "").lower()
+        assert after.replace(" ", "").lower().endswith(squeezed)
+        assert after != before
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.01, 1), st.integers(0, 9))
+def test_misspelling_makes_no_new_characters(rate: float, seed: int) -> None:
+    found = tried(probe("character-noise", severities=(rate,), seed=seed))
+    known = set(np.unique(found.tokens[0])) | {END}
+    assert set(np.unique(found.tokens[1])) <= known
+
+
+def test_text_is_changed_through_a_tokenizer_of_many_bytes() -> None:
+    words = "the cat sat on the mat and the dog sat on the cat (then) [it] ran " * 40
+    bpe = train(training.Tokenizer(kind="bpe", vocabulary=280), [words])
+    ids = bpe.encode([words])[0].astype(np.int64)
+    documents = [("a", ids), ("b", ids[7:])]
+    counts = np.bincount(ids, minlength=280)
+    for name in ("character-noise", "case", "brackets"):
+        found = tried(probe(name), documents, counts=counts, tokenizer=bpe)  # type: ignore[arg-type]
+        assert found.tokens.max() < 280
+        assert found.changed()[-1] > 0.1
+
+
+# ---------------------------------------------------------------------------- windows that are made
+
+
+def test_copy_says_a_segment_twice() -> None:
+    found = tried(probe("copy", severities=(3, 16), scored=4))
+    for level, gap in zip(found.tokens, (0, 3, 16), strict=True):
+        assert (level[:, 0] == END).all()
+        assert (level[:, 1:] != END).all()
+        np.testing.assert_array_equal(level[:, -4:], level[:, -8 - gap : -4 - gap])
+        np.testing.assert_array_equal(level[:, -4:], found.tokens[0][:, -4:])
+    assert found.descriptions[0] == "a segment again after a gap of 0"
+
+
+def test_recall_asks_for_one_of_its_keys() -> None:
+    found = tried(probe("recall", severities=(2, 6), scored=2))
+    places: Counter[int] = Counter()
+    for level, pairs in zip(found.tokens, (1, 2, 6), strict=True):
+        np.testing.assert_array_equal(level[:, -3:], found.tokens[0][:, -3:])
+        for row in level.tolist():
+            listed = [row[-3 - 3 * k : len(row) - 3 * k] for k in range(1, pairs + 1)]
+            keys = [pair[0] for pair in listed]
+            assert len(set(keys)) == pairs
+            assert row.count(row[-3]) == 2
+            place = keys.index(row[-3])
+            assert listed[place][1:] == row[-2:]
+            places[place] += pairs == 6
+    assert min(places[i] for i in range(6)) > 0
+    with pytest.raises(UserError, match="needs 12 tokens to choose from, and the tokenizer has 9"):
+        tried(probe("recall", severities=(6,), scored=1), counts=np.ones(10, dtype=np.int64))
+
+
+def test_brackets_close_what_they_open() -> None:
+    found = tried(probe("brackets", severities=(3, 12)))
+    partner = {")": "(", "]": "[", "}": "{", ">": "<"}
+    clean = tried(Probe(family="held-out", windows=40)).tokens[0]
+    for level, depth in zip(found.tokens, (1, 3, 12), strict=True):
+        np.testing.assert_array_equal(level[:, -1], found.tokens[0][:, -1])
+        np.testing.assert_array_equal(level[:, : -2 * depth], clean[:, : -2 * depth])
+        for row in level[:, -2 * depth :]:
+            text, open_ones = BYTES.decode(row), []
+            for character in text[:depth]:
+                open_ones.append(character)
+            for character in text[depth:]:
+                assert open_ones.pop() == partner[character]
+    for kind in (Tokenizer("characters", 5, "()a"), of_words(["END", "a", "(", ")"])):
+        with pytest.raises((UserError, ValueError), match=r"brackets|is not a word"):
+            tried(probe("brackets"), tokenizer=kind)
+
+
+# --------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"family": "rare", "severities": (0.5, 1.5)}, "are shares of the context"),
+        ({"family": "reversal", "severities": (1, 2)}, "are whole numbers from 2 on, found 1"),
+        ({"family": "copy", "severities": (2.5,)}, "are whole numbers from 1 on, found 2.5"),
+        ({"family": "brackets", "scored": 2}, "scores one token, the last bracket"),
+        ({"family": "deletion", "scored": None}, "a deletion probe needs scored"),
+        ({"family": "splice", "severities": ()}, "leave the setting out to have its own"),
+        ({"family": "train-replay", "severities": (2,)}, "a train-replay probe has severity 0"),
+        ({"family": "case", "severities": (0,)}, "greater than 0"),
+    ],
+)
+def test_severities_that_are_none_of_the_family(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Probe(**{"scored": 4, **changes})
