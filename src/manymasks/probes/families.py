@@ -75,7 +75,8 @@ class Contexts:
     """(severities, windows, context + 1) token ids; severity 0 is the text itself, where the
     family does not make its windows."""
     documents: tuple[str, ...]
-    """(windows,) the document of each window."""
+    """(windows,) the document of each window; of one that is made, that of the text it stands for.
+    """
     scored: int
     """Tokens scored at the end of each window."""
     descriptions: tuple[str, ...]
