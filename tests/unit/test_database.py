@@ -411,3 +411,14 @@ def test_a_renamed_class_goes_by_its_current_name(
         tmp_path / "x.duckdb",
         "SELECT count(*) FROM artifact WHERE is_current AND label LIKE 'training/%/tiny/%'",
     ) == [(44,)]
+
+
+def test_severities_have_their_distance_from_training(
+    example: tuple[ExampleResults, Path],
+) -> None:
+    found = ask(
+        example[1],
+        "SELECT DISTINCT severity, round(ngram_nats, 6) FROM severity_curve "
+        "WHERE probe = 'shuffle' AND corpus = 'pydocs' ORDER BY ALL",
+    )
+    assert found == [(place, round(4.1 * (1 + 0.1 * place), 6)) for place in range(6)]
