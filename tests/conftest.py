@@ -1,5 +1,7 @@
 """A test's marker is the folder it lies in."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,3 +16,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder == "e2e":
             # One worker: these tests share a study that takes a minute to make.
             item.add_marker(pytest.mark.xdist_group(folder))
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_before() -> Iterator[None]:
+    """What a stage asks of torch is for its process: here the next test is in the same one."""
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    yield
+    if torch:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)

@@ -1,14 +1,12 @@
 """Ridge maps against other solvers, and beliefs read where they are known to be and not to be."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.loading import load_study
@@ -39,14 +37,6 @@ from manymasks.truth.belief import (
 
 STATISTICS = Statistics(resamples=200)
 RNG = np.random.default_rng
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
 
 
 # ------------------------------------------------------------------------------ ridge maps

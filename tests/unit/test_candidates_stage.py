@@ -1,7 +1,6 @@
 """The stages `candidates` and `volume` on small members, and late weights on their way there."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -145,14 +144,6 @@ def derived(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Derived:
         rows_of(job.folder, "model_loss"),
         [made.trainings[label] for label in labels],
     )
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-    torch.set_flush_denormal(False)
 
 
 def test_late_weights_are_files_of_the_training(made: Made) -> None:

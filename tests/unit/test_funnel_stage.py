@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from manymasks.config.loading import load_study
 from manymasks.plan.nodes import Plan, plan_study
@@ -51,7 +50,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Layou
     (folder / "texts" / "words.txt").write_text(text, encoding="utf-8")
     plan = plan_study(load_study([folder / "config.yaml"], {}), folder)
     layout = Layout(folder / "results")
-    threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in STAGES:
@@ -59,8 +57,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Layou
                 if node.stage == stage:
                     run_job(description_of(node, plan.study.machine), layout)
         yield plan, layout, run_job(describe(plan), layout)
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
 
 
 def describe(plan: Plan) -> dict[str, Any]:

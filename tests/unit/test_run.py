@@ -9,13 +9,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from manymasks.config.loading import load_study
 from manymasks.config.study import Machine
@@ -46,14 +44,6 @@ analyses: []
 machine: {device: cpu, checkpoint_seconds: 0}
 """
 CHAIN = ("corpus", "tokenizer", "tokens")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
 
 
 def study_in(folder: Path, **overrides: Any) -> Plan:

@@ -47,12 +47,8 @@ STREAM = torch.from_numpy(np.random.default_rng(0).integers(0, VOCABULARY, 500))
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
+def _one_thread() -> None:
     choose_device("cpu")
-    yield
-    torch.set_num_threads(before)
-    torch.set_flush_denormal(False)
 
 
 # ------------------------------------------------------------------------------ schedule

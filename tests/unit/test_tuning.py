@@ -3,7 +3,6 @@
 import math
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +121,6 @@ analyses: []
 machine: {device: cpu, checkpoint_seconds: 0}
 """
 SLOTS = [(rate, init, 12) for rate in (0.001, 0.01, 0.02) for init in (10, 11)]
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
 
 
 def planned(folder: Path, **overrides: Any) -> Plan:

@@ -106,14 +106,14 @@ SELECT
     any_value(parameters) AS parameters,
     count(*) FILTER (WHERE status = 'trained') AS models,
     count(*) FILTER (WHERE status <> 'trained') AS failed,
-    avg(measure_nats) FILTER (WHERE status = 'trained') AS nats,
-    avg(measure_low) FILTER (WHERE status = 'trained') AS nats_low,
-    avg(measure_high) FILTER (WHERE status = 'trained') AS nats_high,
-    stddev_samp(measure_nats) FILTER (WHERE status = 'trained') AS sd_nats,
+    avg(measure_nats ORDER BY model) FILTER (WHERE status = 'trained') AS nats,
+    avg(measure_low ORDER BY model) FILTER (WHERE status = 'trained') AS nats_low,
+    avg(measure_high ORDER BY model) FILTER (WHERE status = 'trained') AS nats_high,
+    stddev_samp(measure_nats ORDER BY model) FILTER (WHERE status = 'trained') AS sd_nats,
     min(measure_nats) FILTER (WHERE status = 'trained') AS best_nats,
     max(measure_nats) FILTER (WHERE status = 'trained') AS worst_nats,
-    avg(measure_bits_per_byte) FILTER (WHERE status = 'trained') AS bits_per_byte,
-    avg(measure_top1) FILTER (WHERE status = 'trained') AS top1,
+    avg(measure_bits_per_byte ORDER BY model) FILTER (WHERE status = 'trained') AS bits_per_byte,
+    avg(measure_top1 ORDER BY model) FILTER (WHERE status = 'trained') AS top1,
     arg_min(model, measure_nats) FILTER (WHERE status = 'trained') AS best_model
 FROM current_model
 GROUP BY corpus, size, variant
