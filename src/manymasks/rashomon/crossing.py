@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from manymasks.statistics.documents import FloatArray
 
 WIDEST = 16.0
 """The largest factor by which a scale changes between two evaluations."""

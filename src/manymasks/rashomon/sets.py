@@ -87,7 +87,7 @@ def component_rows(measured: Measured, members: Sequence[Member], statistics: St
     None for a class whose seeds do not make a table.
     """
     seeds = [member.seeds for member in members]
-    nats = -np.stack([measured.log_p[i].mean() for i in range(len(members))])
+    nats = -measured.log_p.mean(axis=1)
     pairs = measured.pairs
     common = {
         "model_class": members[0].model_class,

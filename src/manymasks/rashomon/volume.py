@@ -38,17 +38,16 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.special import logsumexp
 from torch import Tensor
 
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
+from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.models import welch_degrees
 
-FloatArray = npt.NDArray[np.float64]
 FIRST = 0.05
 """Where the search for a radius begins: trained members lose some hundredths of a nat there."""
 

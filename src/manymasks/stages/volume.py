@@ -10,7 +10,6 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.claims import claim_text
 from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import (
-    FloatArray,
     direction,
     local_volume,
     pairs_of_sizes,
@@ -20,6 +19,7 @@ from manymasks.rashomon.volume import (
 )
 from manymasks.stages.derived import empty_stack
 from manymasks.stages.members import members_of
+from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import contrast_row, finite
 from manymasks.statistics.members import Member, of_arm
 from manymasks.store.job import Artifact, Job
