@@ -249,6 +249,14 @@ def test_p_and_interval_say_the_same(
     assert half >= float(stats.norm.ppf((1 + confidence) / 2)) * error * (1 - 1e-9) - 1e-9
 
 
+@pytest.mark.parametrize("distance", np.logspace(-12, -3, 10))
+def test_p_close_to_1_is_found_where_rounding_hides_the_root(distance: float) -> None:
+    for degrees in range(1, 61):
+        for share in np.linspace(0.01, 0.999999, 20):
+            found = joined(distance, share**0.5, (1 - share) ** 0.5, degrees, 0.95).p
+            assert found == pytest.approx(1, abs=distance)
+
+
 def test_very_small_p_are_no_problem() -> None:
     for models, documents in ((0.3, 0.4), (1e-9, 0.4), (0.3, 1e-9), (0.0, 0.4), (0.3, 0.0)):
         found = joined(1e6, models, documents, 300, 0.95).p

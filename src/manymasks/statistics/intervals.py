@@ -83,7 +83,8 @@ def _two_sided(distance: float, share: float, degrees: float) -> float:
     """The p whose quantile is this distance, in errors: between the normal one and that of t."""
     least, most = 2 * float(ndtr(-distance)), 2 * float(stdtr(degrees, -distance))
     least = max(least, SMALLEST_P)
-    if share == 1 or most <= least:
+    # The ends hold the root between them, but for rounding, which can put it just outside.
+    if share == 1 or most <= least or _quantile(most, share, degrees) >= distance:
         return most
     if _quantile(least, share, degrees) <= distance:
         return least
