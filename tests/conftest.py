@@ -1,12 +1,21 @@
-"""A test's marker is the folder it lies in."""
+"""A test's marker is the folder it lies in, and properties are tried on the same inputs each time.
+
+`pytest --hypothesis-profile=explore` tries them on others, which is how to look for what is wrong.
+"""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 HERE = Path(__file__).parent
+
+# What was sent in must not fail for a draw of another day.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
