@@ -4,9 +4,6 @@
    and memory, without the making of the laws, which stands for the forward passes.
 2. Capacities by our iteration against plain Blahut-Arimoto, in one run: how many iterations
    each needs, and how long it takes, to the same certified gap.
-3. All-pairs KL by one product a position, with all else that `pair_sums` reports, against a loop
-   over pairs that computes KL both ways and nothing else, in one run. The loop is given one
-   window at a time, which it meets in the cache. `--share 1` takes all 100,000 positions.
 """
 
 import argparse
@@ -20,13 +17,11 @@ import torch
 from timing import compare, machine, start_well
 from torch import Tensor
 
-from manymasks.divergence.pairs import pair_sums
 from manymasks.rashomon import capacity, multiplicity
 from manymasks.rashomon.capacity import capacities
 from manymasks.rashomon.multiplicity import block_facts, position_metrics
 
 MEMBERS, POSITIONS, VOCABULARY = 24, 20_000, 1024
-MANY, MORE, LARGE = 64, 100_000, 4096
 BATCH, TOP_K, TV, TOLERANCE = 512, 5, 0.25, 1e-3
 
 
@@ -101,58 +96,10 @@ def iterations(positions: int = 64) -> None:
     compare("capacity, ours against plain", lambda: capacities(logp, TOLERANCE), plain, repeats=3)
 
 
-def pairs(share: float) -> None:
-    """One product a position against a loop over pairs."""
-    positions, window = max(64, int(MORE * share)), 32
-
-    def windows() -> Iterator[Tensor]:
-        for seed in range(0, positions, window):
-            yield laws(MANY, window, LARGE, seed)[:, None]
-
-    def loop(logp: Tensor) -> Tensor:
-        kl = torch.zeros(MANY, MANY, dtype=torch.float64)
-        for a in range(MANY):
-            for b in range(a + 1, MANY):
-                p, q, apart = logp[a].exp(), logp[b].exp(), logp[a] - logp[b]
-                kl[a, b] = (p * apart).sum(-1).sum(dtype=torch.float64)
-                kl[b, a] = -(q * apart).sum(-1).sum(dtype=torch.float64)
-        return kl
-
-    targets = torch.zeros(1, window, dtype=torch.int64)
-    ways = {
-        "the pairs": lambda logp: pair_sums(logp, targets, []).kl[0],
-        "the pairs and the information of the pool": (
-            lambda logp: pair_sums(logp, targets, [np.arange(MANY)]).kl[0]
-        ),
-        "a loop": lambda logp: loop(logp).numpy(),
-    }
-    seconds = dict.fromkeys(ways, 0.0)
-    total = {name: np.zeros((MANY, MANY)) for name in ways}
-    for logp in windows():
-        for name, way in ways.items():
-            began = time.perf_counter()
-            total[name] += way(logp)
-            seconds[name] += time.perf_counter() - began
-    apart = max(np.abs(total[name] - total["a loop"]).max() / positions for name in ways)
-    print(
-        f"all-pairs KL, {MANY} members, {positions} positions, vocabulary {LARGE}: a loop over "
-        f"pairs {seconds['a loop']:.1f} s; "
-        + "; ".join(
-            f"{name} {took:.1f} s, {seconds['a loop'] / took:.1f} times as fast"
-            for name, took in seconds.items()
-            if name != "a loop"
-        )
-        + f"; means of KL differ by at most {apart:.1e} nats"
-    )
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1, help="stages of the study have one")
     parser.add_argument("--positions", type=int, default=POSITIONS, help="of the metrics")
-    parser.add_argument(
-        "--share", type=float, default=0.005, help="share of the positions of the all-pairs KL"
-    )
     options = parser.parse_args()
     start_well()
     torch.set_num_threads(options.threads)
@@ -160,4 +107,3 @@ if __name__ == "__main__":
     print(f"{machine()}, {options.threads} threads")
     metrics(options.positions)
     iterations()
-    pairs(options.share)

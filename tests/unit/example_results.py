@@ -6,9 +6,11 @@ Of real text it has 2 sizes x 2 variants x (2 x 2) seeds, of each known process 
 import hashlib
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import example_behaviour
 import example_known
 import example_sets
 import numpy as np
@@ -18,6 +20,8 @@ import pyarrow.parquet as pq
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
 PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
+SEARCH = "evolved"
+"""A probe whose contexts are evolved on one half of the members and tried on the other."""
 DISTANCES = {"ngram_nats": 4.1, "unseen_share": 0.3, "unigram_kl": 0.2}
 EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 ARMS = {
@@ -56,6 +60,10 @@ class ExampleResults:
         self.random = np.random.default_rng(7)
         self.models: list[dict[str, Any]] = []
         """Current models of real text."""
+        self.reference: str | None = None
+        """Key of the reference seed, which takes part in no analysis."""
+        self.probes: list[str] = []
+        """Keys of the probes on which all models are tried."""
         self.known: dict[str, list[dict[str, Any]]] = {}
         """Current models of text of a known process, by corpus."""
 
@@ -131,10 +139,12 @@ class ExampleResults:
         corpus: str = "pydocs",
         parent: str | None = None,
         is_current: bool = True,
+        is_reference: bool = False,
     ) -> str:
         """A training artifact with its evaluation; returns the model's key.
 
-        With a `parent` it started from the weights of that model.
+        With a `parent` it started from the weights of that model. A reference seed is not
+        evaluated, and is no model of the example.
         """
         label = f"{corpus}/{size}/{variant}/i{init}-o{order}"
         rate = 0.003 if is_current else 0.01
@@ -196,6 +206,9 @@ class ExampleResults:
             seconds=12.0,
         )
         assert key == model["model"]
+        if is_reference:
+            self.reference = key
+            return key
         if is_current:
             models = self.models if corpus == "pydocs" else self.known.setdefault(corpus, [])
             models.append({**model, "final": final})
@@ -303,42 +316,16 @@ class ExampleResults:
         self.add("funnel", "pydocs", example_sets.funnel(classes), inputs)
         return key
 
-    def divergence(self, probe: str) -> str:
+    def divergence(
+        self,
+        probe: str,
+        severities: Sequence[int],
+        stage: str = "probe",
+        models: Rows | None = None,
+    ) -> str:
         """All pairs, pools and floors on one probe, with two exploratory contrasts."""
-        severities = PROBES[probe]
-        key = self.add(
-            "probe",
-            f"pydocs/{probe}",
-            {
-                "probe": [
-                    {
-                        "probe": probe,
-                        "severity": place,
-                        "corpus": "pydocs",
-                        "family": probe,
-                        "description": f"blocks of {block}" if block else "text as it is",
-                        "windows": 256,
-                        "scored": 32,
-                        "documents": 20,
-                        "changed": 1 - 1 / block if block else 0.0,
-                    }
-                    for place, block in enumerate(severities)
-                ],
-                "probe_distance": [
-                    {
-                        "probe": probe,
-                        "severity": place,
-                        "measure": measure,
-                        "value": value * (1 + 0.1 * place),
-                        "low": value * (0.9 + 0.1 * place),
-                        "high": value * (1.1 + 0.1 * place),
-                        "documents": 20,
-                    }
-                    for place in range(len(severities))
-                    for measure, value in DISTANCES.items()
-                ],
-            },
-        )
+        models = self.models if models is None else models
+        key = self.add(stage, f"pydocs/{probe}", _contexts(stage, probe, severities))
         pairs: Rows = []
         pools: Rows = []
         floors: Rows = []
@@ -346,7 +333,7 @@ class ExampleResults:
         for severity in range(len(severities)):
             growth = 1 + 0.35 * severity
             by_pool: dict[tuple[str, str], list[float]] = {}
-            ordered = sorted(self.models, key=lambda model: str(model["model"]))
+            ordered = sorted(models, key=lambda model: str(model["model"]))
             for a, b in itertools.combinations(ordered, 2):
                 kl = 0.16 + 0.05 * (a["size"] == "w64") + 0.03 * (a["seed_init"] != b["seed_init"])
                 kl += 0.04 * (a["variant"] != b["variant"]) + 0.25 * (a["size"] != b["size"])
@@ -362,10 +349,7 @@ class ExampleResults:
                         "kl": kl,
                         "kl_low": kl * 0.9,
                         "kl_high": kl * 1.1,
-                        "hellinger": kl / 5,
-                        "top1_agreement": float(np.exp(-kl)),
-                        "visible": b["final"] - a["final"],
-                        "hidden": kl * 0.8,
+                        **example_behaviour.pair(kl, b["final"] - a["final"]),
                         "kl_floor": 2e-12,
                         "documents": 20,
                         "tokens": 8192,
@@ -373,25 +357,26 @@ class ExampleResults:
                 )
                 names = [f"pydocs/{model['size']}/{model['variant']}" for model in (a, b)]
                 by_pool.setdefault((min(names), max(names)), []).append(kl)
-            pools += [
-                {
-                    "probe": probe,
-                    "severity": severity,
-                    "pool": pool,
-                    "other": other,
-                    "metric": metric,
-                    "value": float(np.mean(values)) * scale,
-                    "low": float(np.mean(values)) * scale * 0.85,
-                    "high": float(np.mean(values)) * scale * 1.15,
-                    "floor": 2e-12,
-                    "entropy_share": float(np.mean(values)) * scale / 3.4,
-                    "models": 4 if pool == other else 8,
-                    "documents": 20,
-                }
-                for (pool, other), values in by_pool.items()
-                for metric, scale in (("kl", 1.0), ("hidden", 0.8))
-            ]
-            for model in self.models:
+            for (pool, other), values in by_pool.items():
+                metrics = example_behaviour.pool(float(np.mean(values)), is_within=pool == other)
+                pools += [
+                    {
+                        "probe": probe,
+                        "severity": severity,
+                        "pool": pool,
+                        "other": other,
+                        "metric": metric,
+                        "value": value,
+                        "low": value * 0.85,
+                        "high": value * 1.15,
+                        "floor": 2e-12,
+                        "entropy_share": value / 3.4,
+                        "models": len(models) // (4 if pool == other else 2),
+                        "documents": 20,
+                    }
+                    for metric, value in metrics.items()
+                ]
+            for model in models:
                 row = {"model": model["model"], "probe": probe, "severity": severity}
                 probes.append(
                     {
@@ -416,7 +401,11 @@ class ExampleResults:
                     }
                 )
         contrasts = [_contrast(f"{probe}: size {i}", p) for i, p in enumerate(P_VALUES[2:])]
-        return self.add(
+        more = example_behaviour.on_probe(probe, len(severities), models, self.random)
+        inputs = {"probe": [key], "training": [model["model"] for model in models]}
+        if self.reference is not None:
+            inputs["reference"] = [self.reference]
+        self.add(
             "divergence",
             f"pydocs/{probe}",
             {
@@ -424,11 +413,27 @@ class ExampleResults:
                 "pool_divergence": pools,
                 "noise_floor": floors,
                 "model_probe": probes,
-                "contrast": contrasts,
+                "contrast": contrasts if stage == "probe" else [],
+                **more,
             },
-            {"probe": [key], "model": [model["model"] for model in self.models]},
+            inputs,
             seconds=8.0,
         )
+        return key
+
+    def behaviour(self) -> None:
+        """A search, what members write and represent, and the questions over severities."""
+        half = [model for model in self.models if model["seed_init"] == 1]
+        self.divergence(SEARCH, example_behaviour.GENERATIONS, "search", half)
+        inputs = {"training": [model["model"] for model in self.models]}
+        self.add("rollout", "pydocs", example_behaviour.rollout(self.models, self.random), inputs)
+        self.add("representation", "pydocs", example_behaviour.representation(self.models), inputs)
+        tables: dict[str, Rows] = {}
+        for probe, severities in PROBES.items():
+            found = example_behaviour.severity(probe, len(severities), self.models, self.random)
+            for table, rows in found.items():
+                tables.setdefault(table, []).extend(rows)
+        self.add("severity", "pydocs", tables, {"probe": self.probes})
 
     def myopia(self, *, is_current: bool = True) -> str:
         """The gap by position and over all, with two primary contrasts."""
@@ -549,6 +554,40 @@ class ExampleResults:
                 self.add(stage, corpus, rows, inputs)
 
 
+def _contexts(stage: str, probe: str, severities: Sequence[int]) -> dict[str, Rows]:
+    """Tables of an artifact of contexts."""
+    found = {
+        "probe": [
+            {
+                "probe": probe,
+                "severity": place,
+                "corpus": "pydocs",
+                "family": stage if stage == "search" else probe,
+                "description": f"blocks of {block}" if block else "text as it is",
+                "windows": 256,
+                "scored": 32,
+                "documents": 20,
+                "changed": 1 - 1 / block if block else 0.0,
+            }
+            for place, block in enumerate(severities)
+        ],
+        "probe_distance": [
+            {
+                "probe": probe,
+                "severity": place,
+                "measure": measure,
+                "value": value * (1 + 0.1 * place),
+                "low": value * (0.9 + 0.1 * place),
+                "high": value * (1.1 + 0.1 * place),
+                "documents": 20,
+            }
+            for place in range(len(severities))
+            for measure, value in DISTANCES.items()
+        ],
+    }
+    return found | ({"search_step": example_behaviour.search(probe)} if stage == "search" else {})
+
+
 def _arms() -> dict[str, Rows]:
     """Tables of the myopia analysis beside the gap."""
     sizes = [{"corpus": "pydocs", "size": size} for size in SIZES]
@@ -665,8 +704,9 @@ def write_results(
     if "rashomon" in analyses:
         results.rashomon()
     if "divergence" in analyses:
-        for probe in PROBES:
-            results.divergence(probe)
+        results.train("w64", "causal", 900, 900, is_reference=True)
+        results.probes = [results.divergence(*probe) for probe in PROBES.items()]
+        results.behaviour()
     if "myopia" in analyses:
         results.myopia()
         results.myopia(is_current=False)

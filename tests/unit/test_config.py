@@ -387,6 +387,54 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
             "probes.p.scored is 128, which leaves no context: it must be less than",
         ),
         (
+            "probes: {p: {family: long, scored: 3, severities: [1]}}\n",
+            "probes.p severities of a long probe are times the context trained on, above 1, ",
+        ),
+        (
+            "probes: {p: {family: other-corpus, scored: 3}}\n",
+            "probes.p corpus names the other corpus of an other-corpus probe: name it",
+        ),
+        (
+            "probes: {p: {family: shuffle, scored: 3, corpus: c}}\n",
+            "probes.p corpus names the other corpus of an other-corpus probe; take it from this",
+        ),
+        (
+            "probes: {p: {family: other-corpus, scored: 3, corpus: none}}\n",
+            "probes.p.corpus 'none' is not a corpus. Corpora: ",
+        ),
+        (
+            "probes: {p: {family: self, scored: 3, plausible: 1}}\n",
+            "probes.p plausible is for search probes; take it from this self probe",
+        ),
+        (
+            "probes: {p: {family: self, scored: 3}}\n",
+            "probes.p reference seeds write the contexts of a self probe: name them, such as",
+        ),
+        (
+            "probes: {p: {family: search, scored: 3}}\nseeds: {init: [0], order: [0, 1]}\n",
+            "probes.p a search needs two members in each half of the initial seeds, and ",
+        ),
+        (
+            "reference_seeds: {init: [0]}\n",
+            "reference_seeds.init 0 is a seed of the study: reference seeds take part in no",
+        ),
+        (
+            "reference_seeds: {size: huge}\n",
+            "reference_seeds.size 'huge' is not one of ",
+        ),
+        (
+            "rollout: {prompt: 100, length: 40}\n",
+            "rollout.length a prompt of 100 tokens and 40 after it do not fit training.context",
+        ),
+        (
+            "rollout: {batch: 7}\n",
+            "rollout floor_batch is 7, the same as batch: the noise floor compares two",
+        ),
+        (
+            "representation: {neighbours: 30, tokens: 31}\n",
+            "representation neighbours (30) must be fewer than the other tokens (30)",
+        ),
+        (
             "probes: {p: {family: shuffle, scored: 3, severities: []}}\n",
             "probes.p a shuffle probe needs severities: leave the setting out",
         ),
@@ -808,9 +856,9 @@ def paths(table: dict[str, str]) -> set[str]:
 SIZE = "width layers heads mlp positions rotary_base embedding_sd activation learning_rate"
 IDENTITY = paths(
     {
-        "": "name corpora tokenizer sizes variants training tune seeds evaluation rashomon "
-        "candidates multiplicity volume funnel probes divergence myopia truth spectroscopy belief "
-        "rules swap statistics primary analyses machine",
+        "": "name corpora tokenizer sizes variants training tune seeds reference_seeds evaluation "
+        "rashomon candidates multiplicity volume funnel probes divergence rollout representation "
+        "myopia truth spectroscopy belief rules swap statistics primary analyses machine",
         "corpora.<name>": "kind select measure max_documents packages min_characters "
         "format field separator join_to sha256 licence repository revision files process documents "
         "seed eps members",
@@ -826,6 +874,7 @@ IDENTITY = paths(
         "tune": "rates seeds steps",
         "tune.seeds": "init order",
         "seeds": "init order",
+        "reference_seeds": "init order size variant",
         "evaluation": "batch position_edges",
         "rashomon": "references eps",
         "rashomon.references.<name>": "kind nats k",
@@ -835,8 +884,10 @@ IDENTITY = paths(
         "volume": "eps directions windows seed",
         "funnel": "seed_sd splits orders seed",
         "primary.<item>": "claim corpus of against within probe",
-        "probes.<name>": "family windows scored severities seed",
-        "divergence": "batch floor_batch floor_windows",
+        "probes.<name>": "family windows scored severities corpus candidates plausible seed",
+        "divergence": "batch floor_batch floor_windows sampled shown bins memory_mb",
+        "rollout": "prompts prompt length temperature batch floor_batch seed",
+        "representation": "windows tokens neighbours permutations batch floor_batch seed",
         "myopia": "contrasts gradient_windows gammas",
         "myopia.contrasts.<item>": "baseline variant",
         "truth": "documents batch floor_batch shares",

@@ -138,6 +138,20 @@ def test_what_is_measured_where_nothing_stands_before_the_scored_tokens() -> Non
         assert rows[0]["value"] == pytest.approx(np.mean(expected))
 
 
+def test_each_severity_counts_what_it_sees() -> None:
+    generator = np.random.default_rng(2)
+    stream, text = generator.integers(V, size=300), generator.integers(V, size=(4, 13))
+    documents, lengths = ("a", "a", "b", "c"), (5, 8, 12)
+    unigrams = train_counts([stream], V)
+    long = Contexts(np.stack([text] * 3), documents, 2, ("",) * 3, lengths)
+    found = list(distance_rows("p", long, [stream], unigrams, Statistics()))
+    for severity, length in enumerate(lengths):
+        alone = Contexts(text[None, :, -length - 1 :], documents, 2, ("",))
+        expected = list(distance_rows("p", alone, [stream], unigrams, Statistics()))
+        rows = [row for row in found if row["severity"] == severity]
+        assert rows == [row | {"severity": severity} for row in expected]
+
+
 def test_pieces_are_read_one_after_the_other() -> None:
     generator = np.random.default_rng(1)
     stream, tokens = generator.integers(V, size=500), generator.integers(V, size=(3, 9))

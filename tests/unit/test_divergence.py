@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import fields
 from itertools import combinations
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from manymasks.divergence.pairs import (
     joined_members,
     pair_sums,
 )
-from manymasks.divergence.tables import divergence_rows, floor_means
+from manymasks.divergence.sampled import Sampled, at_positions, sampled, sampled_positions
+from manymasks.divergence.tables import ON_SAMPLED_COLUMNS, divergence_rows, floor_means
 from manymasks.statistics.members import Member, classes
 
 STATISTICS = Statistics(resamples=200)
-SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema" / "study.sql"
+SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema"
 
 
 def _logp(m: int, w: int, s: int, v: int, seed: int, spread: float = 1.0) -> torch.Tensor:
@@ -59,7 +61,8 @@ def _members(sizes: list[str], variants: list[str], inits: int, orders: int) -> 
 
 
 def _columns(table: str) -> set[str]:
-    body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", SCHEMA.read_text(), re.S)
+    text = "".join(path.read_text() for path in sorted(SCHEMA.glob("*.sql")))
+    body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", text, re.S)
     assert body
     # Which contrasts are primary, and corrected p, follow from the whole study.
     left_open = {"artifact", "is_primary", "q"}
@@ -88,6 +91,10 @@ def test_fast_path_agrees_with_a_naive_float64_loop(
             assert sums.log_p[k, i] == pytest.approx(true[i, k].sum(), rel=1e-5)
             assert sums.top1[k, i] == (first[i, k] == y[k]).sum()
             for j in range(m):
+                both = (first[i, k] == y[k]) & (first[j, k] == y[k])
+                assert sums.both_top1[k, i, j] == both.sum()
+                soft = (p[i, k] * p[j, k]).sum()
+                assert sums.soft[k, i, j] == pytest.approx(soft, rel=1e-5)
                 kl = (p[i, k] * (log[i, k] - log[j, k])).sum()
                 hellinger = (1 - np.sqrt(p[i, k] * p[j, k]).sum(-1)).sum()
                 products = (true[i, k] * true[j, k]).sum()
@@ -98,10 +105,22 @@ def test_fast_path_agrees_with_a_naive_float64_loop(
         for g, pool in enumerate(pools):
             information = _information(p[pool, k])
             assert sums.information[k, g] == pytest.approx(information, rel=1e-4, abs=1e-5)
+            assert sums.gain[k, g] == pytest.approx(_gain(true[pool, k]), rel=1e-4, abs=1e-6)
         for i in pools[0]:
-            rest = _information(p[[j for j in pools[0] if j != i], k])
+            others = [j for j in pools[0] if j != i]
+            rest = _information(p[others, k])
             assert sums.information_without[k, i] == pytest.approx(rest, rel=1e-4, abs=1e-5)
+            assert sums.gain_without[k, i] == pytest.approx(_gain(true[others, k]), abs=1e-5)
     assert np.isnan(sums.information_without[:, [1, 2]]).all()
+    assert np.isnan(sums.gain_without[:, [1, 2]]).all()
+    assert sums.first == pytest.approx(
+        np.stack([np.bincount(f.ravel(), minlength=v) for f in first])
+    )
+    assert sums.laws == pytest.approx(p.sum((1, 2)), rel=1e-5)
+
+
+def _gain(log_p: np.ndarray) -> float:
+    return float((np.log(np.exp(log_p).mean(0)) - log_p.mean(0)).sum())
 
 
 def _information(p: np.ndarray) -> float:
@@ -135,6 +154,8 @@ def test_identical_models_do_not_diverge(m: int) -> None:
     assert (same.kl == 0).all()
     assert (same.hellinger == 0).all()
     assert (same.difference_squares == 0).all()
+    assert (same.tv == 0).all()
+    assert (same.js == 0).all()
 
 
 def test_two_bernoulli_laws_have_their_closed_forms() -> None:
@@ -191,10 +212,29 @@ def test_floor_is_exact_far_below_the_rounding_of_float32() -> None:
     second_order = 0.5 * (p * d**2).sum((-1, -2)).T
     assert floor.kl == pytest.approx(second_order, rel=0.05)
     assert floor.hellinger == pytest.approx(second_order / 4, rel=0.05)
+    assert floor.js == pytest.approx(second_order / 4, rel=0.05)
+    assert floor.tv == pytest.approx((p * np.abs(d)).sum((-1, -2)).T / 2, rel=0.05)
     y = np.broadcast_to(targets.numpy(), (2, 3, 5))[..., None]
     own = np.take_along_axis(d, y, -1)[..., 0]
     assert floor.difference_squares == pytest.approx(np.square(own).sum(-1).T, rel=0.05)
     assert (floor.agree == 5).all()
+
+
+def test_floor_of_two_bernoulli_laws_has_its_closed_forms() -> None:
+    a, b = 0.3, 0.8
+    one, other = _laws([a, 1 - a]), _laws([b, 1 - b])
+    floor = floor_sums(one, other, torch.tensor([[0]]))
+    entropies = [_entropy(np.array([x, 1 - x])) for x in (a, b, (a + b) / 2)]
+    assert floor.js[0, 0] == pytest.approx(entropies[2] - (entropies[0] + entropies[1]) / 2)
+    assert floor.tv[0, 0] == pytest.approx(b - a)
+    affinity = math.sqrt(a * b) + math.sqrt((1 - a) * (1 - b))
+    assert floor.hellinger[0, 0] == pytest.approx(1 - affinity)
+    assert floor.kl[0, 0] == pytest.approx(
+        a * math.log(a / b) + (1 - a) * math.log((1 - a) / (1 - b))
+    )
+    assert floor.agree[0, 0] == 0
+    masses = floor_sums(_laws([1, 1e-30]), _laws([1e-30, 1]), torch.tensor([[0]]))
+    assert masses.js[0, 0] == pytest.approx(math.log(2))
 
 
 def test_wrong_input_is_refused() -> None:
@@ -222,37 +262,54 @@ def test_windows_add_up_by_document_over_batches() -> None:
     logp, targets = _logp(3, 5, 4, 9, 9), _targets(5, 4, 9)
     pools = [np.arange(3)]
     batches = [pair_sums(logp[:, at], targets[at], pools) for at in (slice(0, 2), slice(2, 5))]
-    grouped = by_document(batches, np.array([7, 2, 7, 2, 9]))
+    documents = np.array([7, 2, 7, 2, 9])
+    grouped = by_document(iter(batches), documents)
     whole = pair_sums(logp, targets, pools)
     assert grouped.tokens.tolist() == [8, 8, 4]
     assert grouped.kl[1] == pytest.approx(whole.kl[[0, 2]].sum(0))
     assert grouped.information[0] == pytest.approx(whole.information[[1, 3]].sum(0))
+    assert grouped.laws == pytest.approx(whole.laws, rel=1e-6)
+    assert (grouped.first == whole.first).all()
+    halves = [pair_sums(logp[:, :, at], targets[:, at], pools) for at in (slice(0, 1), slice(1, 4))]
+    of_parts = by_document(halves, np.tile(documents, 2))
+    for field in fields(Sums):
+        name = field.name
+        np.testing.assert_allclose(
+            getattr(of_parts, name), getattr(grouped, name), rtol=1e-5, atol=1e-6
+        )
     with pytest.raises(ValueError, match="each window"):
         by_document(batches, np.array([7, 2]))
+    with pytest.raises(ValueError, match="each window"):
+        by_document([], documents)
 
 
 @pytest.fixture(scope="module")
-def study() -> tuple[list[Member], dict[int, Sums], dict[int, FloorSums]]:
+def study() -> tuple[list[Member], dict[int, Sums], dict[int, FloorSums], dict[int, Sampled]]:
     members = _members(["small", "large"], ["causal", "myopic"], 3, 1)
     pools = list(classes(members).values())
     documents = np.repeat(np.arange(6), 2)
-    sums, floors = {}, {}
+    positions = sampled_positions(12, 8, 30, 0)
+    sums, floors, on_sample = {}, {}, {}
     for severity in (0, 1, 2):
         logp, targets = _logp(12, 12, 8, 20, severity, spread=0.3 + severity), _targets(12, 8, 20)
         sums[severity] = by_document([pair_sums(logp, targets, pools)], documents)
         floors[severity] = floor_sums(logp, logp + 1e-4 * logp.sin(), targets)
-    return members, sums, floors
+        parts = [at_positions(logp.flatten(1, 2)[:, positions])]
+        on_sample[severity] = sampled(parts, documents[positions // 8], 6)
+    return members, sums, floors, on_sample
 
 
 def test_tables_have_the_columns_and_grains_of_the_schema(study) -> None:
-    members, sums, floors = study
-    tables = divergence_rows(sums, floors, members, "shuffle", "batch 8 -> 3", STATISTICS)
+    members, sums, floors, on_sample = study
+    tables = divergence_rows(
+        sums, floors, members, "shuffle", "batch 8 -> 3", STATISTICS, on_sample
+    )
     for table, rows in tables.items():
         assert rows
         assert all(set(row) == _columns(table) for row in rows), table
     assert len(tables["model_probe"]) == len(tables["noise_floor"]) == 3 * 12
     assert len(tables["pair_divergence"]) == 3 * 66
-    assert len(tables["pool_divergence"]) == 3 * (4 * 5 + 6 * 4)
+    assert len(tables["pool_divergence"]) == 3 * (4 * 8 + 6 * 6)
     assert len(tables["contrast"]) == 2 * (2 + 2)
     assert len({row["contrast"] for row in tables["contrast"]}) == 8
     texts = [row["contrast"] for row in tables["contrast"]]
@@ -263,8 +320,8 @@ def test_tables_have_the_columns_and_grains_of_the_schema(study) -> None:
 
 
 def test_pair_rows_are_ordered_by_key_and_consistent(study) -> None:
-    members, sums, floors = study
-    tables = divergence_rows(sums, floors, members, "shuffle", "batch", STATISTICS)
+    members, sums, floors, on_sample = study
+    tables = divergence_rows(sums, floors, members, "shuffle", "batch", STATISTICS, on_sample)
     at = {member.model: i for i, member in enumerate(members)}
     nats = {r["model"]: r["nats"] for r in tables["model_probe"] if r["severity"] == 1}
     floor = {r["model"]: r["kl"] for r in tables["noise_floor"] if r["severity"] == 1}
@@ -292,8 +349,8 @@ def test_hidden_is_half_the_variance_over_tokens() -> None:
 
 
 def test_pool_rows_are_means_over_pairs_with_floors_and_shares(study) -> None:
-    members, sums, floors = study
-    tables = divergence_rows(sums, floors, members, "shuffle", "batch", STATISTICS)
+    members, sums, floors, on_sample = study
+    tables = divergence_rows(sums, floors, members, "shuffle", "batch", STATISTICS, on_sample)
     pools = {
         (r["pool"], r["other"], r["metric"]): r
         for r in tables["pool_divergence"]
@@ -304,7 +361,7 @@ def test_pool_rows_are_means_over_pairs_with_floors_and_shares(study) -> None:
     first, other = "c/small/causal", "c/large/causal"
     for wanted, key in (({first}, (first, first)), ({first, other}, (first, other))):
         chosen = [r for r in rows if {group[r["model_a"]], group[r["model_b"]]} == wanted]
-        for metric in ("kl", "hellinger", "hidden"):
+        for metric in ("kl", "hellinger", "js", "tv", "hidden"):
             row = pools[(*key, metric)]
             assert row["value"] == pytest.approx(np.mean([r[metric] for r in chosen]))
             assert 0 <= row["low"] < row["value"] < row["high"]
@@ -321,6 +378,14 @@ def test_pool_rows_are_means_over_pairs_with_floors_and_shares(study) -> None:
     assert row["entropy_share"] == pytest.approx(row["value"] / mean)
     assert row["floor"] == pytest.approx(floor_means(floors[2])["kl"][:3].mean() / 3)
     assert row["models"] == 3
+    gain = pools[(first, first, "ensemble_gain")]
+    assert gain["value"] == pytest.approx(sums[2].gain[:, 0].sum() / 96)
+    assert gain["entropy_share"] == pytest.approx(gain["value"] / mean)
+    assert 0 <= gain["low"] < gain["value"] < gain["high"]
+    assert gain["floor"] == pytest.approx(floor_means(floors[2])["hidden"][:3].mean() / 3)
+    assert pools[(first, first, "js")]["entropy_share"] is not None
+    assert pools[(first, first, "tv")]["entropy_share"] is None
+    assert pools[(first, first, "tv")]["floor"] > 0
     assert pools[(first, other, "kl")]["models"] == 6
 
 
@@ -333,6 +398,15 @@ def test_information_floor_is_the_second_order_value() -> None:
     assert sums.information.sum() == pytest.approx(expected, rel=0.02)
 
 
+def test_gain_floor_is_the_second_order_value() -> None:
+    base = _logp(1, 2, 400, 20, 1).expand(8, -1, -1, -1)
+    noisy = base + 0.02 * torch.randn(base.shape, generator=torch.Generator().manual_seed(5))
+    sums = pair_sums(noisy.log_softmax(-1), _targets(2, 400, 20), [np.arange(8)])
+    by_document_of = by_document([sums], np.arange(2))
+    hidden = measure(by_document_of, STATISTICS).means["hidden"][np.triu_indices(8, 1)].mean()
+    assert sums.gain.sum() / 800 == pytest.approx(7 / 16 * hidden, rel=0.02)
+
+
 def test_small_classes_and_missing_floors_leave_nulls() -> None:
     members = _members(["s"], ["causal", "myopic"], 2, 1)[:3]
     logp, targets = _logp(3, 4, 5, 9, 0), _targets(4, 5, 9)
@@ -342,6 +416,8 @@ def test_small_classes_and_missing_floors_leave_nulls() -> None:
     assert tables["noise_floor"] == []
     assert tables["contrast"] == []
     assert all(row["kl_floor"] is None for row in tables["pair_divergence"])
+    assert all(row[c] is None for row in tables["pair_divergence"] for c in ON_SAMPLED_COLUMNS)
+    assert {row["metric"] for row in tables["pool_divergence"]}.isdisjoint({"js", "tv"})
     for row in tables["pool_divergence"]:
         assert row["value"] is not None
         assert row["low"] is row["high"] is row["floor"] is None
@@ -353,8 +429,16 @@ def test_small_classes_and_missing_floors_leave_nulls() -> None:
 def _kl_only(kl: np.ndarray) -> Sums:
     """Documents with given kl (D, m, m) and one token each, all else zero."""
     documents, m, _ = kl.shape
-    square, line = np.zeros((documents, m, m)), np.zeros((documents, m))
-    return Sums(np.ones(documents), kl, square, square, square, line, line, line, line[:, :2], line)
+    shapes = {"log_p": m, "top1": m, "entropy": m, "information_without": m, "gain_without": m}
+    shapes |= {"information": 2, "gain": 2}
+    zeros = {
+        field.name: np.zeros((documents, shapes[field.name]))
+        if field.name in shapes
+        else np.zeros((documents, m, m))
+        for field in fields(Sums)
+    }
+    none = np.zeros((m, 3))
+    return Sums(**zeros | {"tokens": np.ones(documents), "kl": kl, "first": none, "laws": none})
 
 
 def test_beyond_seeds_recovers_a_shift_whatever_seeds_share() -> None:

@@ -286,11 +286,18 @@ CONTAINS = {
     "evaluation": {"evaluation.documents", "models.attention", "tokens.shards"},
     "probe": {"probes.families", "probes.distance", "tokens.tokenizer"},
     "rashomon": {"rashomon.membership"},
-    "divergence": {"divergence.pairs", "divergence.tables", "models.attention"},
+    "divergence": {
+        "divergence.pairs", "divergence.sampled", "divergence.anova", "models.attention",
+    },
     "candidates": {"rashomon.derived", "evaluation.documents", "models.transformer"},
     "multiplicity": {"rashomon.pool", "rashomon.headroom", "models.transformer", "probes.windows"},
     "volume": {"rashomon.volume", "models.transformer", "tokens.shards"},
     "funnel": {"rashomon.funnel", "statistics.proportions"},
+    "sampled": {"probes.self_generated", "probes.distance", "models.transformer"},
+    "search": {"probes.search", "probes.distance", "models.transformer"},
+    "severity": {"divergence.trend", "divergence.line"},
+    "rollout": {"rollouts.sampling", "statistics.survival", "models.transformer"},
+    "representation": {"divergence.representations", "models.transformer"},
     "floor": {"myopia.floors", "tokens.shards"},
     "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
     "myopia": {"myopia.gap"},
@@ -316,7 +323,10 @@ FOREIGN = {
         "training.tuning", "database", "report",
     ),
     "evaluation": ("corpora", "probes", "rashomon", "divergence", "myopia", "database", "report"),
-    "probe": ("corpora", "models", "training", "divergence", "database", "report"),
+    "probe": (
+        "corpora.pydocs", "corpora.processes", "models", "training", "divergence", "database",
+        "report",
+    ),
     "rashomon": ("models", "training", "tokens", "divergence", "myopia", "database", "report"),
     "divergence": ("corpora", "rashomon", "myopia", "evaluation", "database", "report"),
     "candidates": ("corpora", "probes", "divergence", "myopia", "rashomon.pool", "database"),
@@ -326,6 +336,13 @@ FOREIGN = {
     ),
     "volume": ("corpora", "evaluation", "divergence", "rashomon.pool", "database", "report"),
     "funnel": ("models", "training", "tokens", "divergence", "rashomon.pool", "database"),
+    **dict.fromkeys(
+        ("sampled", "search"),
+        ("corpora", "evaluation", "rashomon", "myopia", "rollouts", "database", "report"),
+    ),
+    "severity": ("corpora", "models", "training", "tokens", "rashomon", "database", "report"),
+    "rollout": ("corpora", "evaluation", "rashomon", "probes.families", "database", "report"),
+    "representation": ("corpora", "evaluation", "rashomon", "probes.families", "database"),
     "floor": (
         "corpora", "models", "training", "evaluation.documents", "divergence", "database", "report",
     ),
@@ -383,7 +400,7 @@ EDITS = [
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
      {"training", "tuning", "evaluation", "candidates", "multiplicity", "volume", "divergence",
-      "gradient", *KNOWN}),
+      "sampled", "search", "rollout", "representation", "gradient", *KNOWN}),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
@@ -405,28 +422,32 @@ def test_edits_of_the_source_reach_these_stages(
 # ---------------------------------------------------------------------------------- plans
 
 # Of a study whose text no process draws.
-EVERYTHING = set(STAGES) - {"tuning", "process"} - KNOWN
-"""Where all learning rates are named."""
+EVERYTHING = set(STAGES) - {"tuning", "process", "sampled", "search"} - KNOWN
+"""Where all learning rates are named, and no model makes contexts."""
 
 
 @pytest.mark.parametrize(
-    ("overlays", "members"), [([], 42), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
+    ("overlays", "members"), [([], 38), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
 )
 def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: int) -> None:
     files = [CONFIG / name for name in ("config.yaml", *overlays)]
     plan = plan_study(load_study(files), ROOT)
     known = {} if overlays else {
         "process": 4, "tokenizer": 5, "tokens": 5, "candidates": 4, "rashomon": 5,
-        "multiplicity": 2, "probe": 3, "divergence": 3, "floor": 3, "gradient": 3, "myopia": 3,
-        "truth": 4, "belief": 3, "spectroscopy": 1,
-        "rules": 1, "swap": 1,
+        "multiplicity": 2, "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2,
+        "spectroscopy": 1, "rules": 1, "swap": 1,
     }  # fmt: skip
+    searches = 0 if "smoke.yaml" in overlays else 1
+    probes = 2 if "smoke.yaml" in overlays else 5
     assert Counter(node.stage for node in plan.nodes) == {
         **dict.fromkeys(EVERYTHING, 1),
-        "training": members,
+        "training": members + 1,  # and one of reference seeds
         "evaluation": members,
-        "probe": 2,
-        "divergence": 2,
+        "sampled": 1,
+        **({"search": searches} if searches else {}),
+        # One more of a process: its text as it is.
+        "probe": probes + (not overlays),
+        "divergence": probes + 1 + searches + (not overlays),
         "candidates": 2 if "shakespeare.yaml" in overlays else 4,
         **known,
     }
@@ -482,8 +503,8 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
         + BASE.partition("probes:")[0],
         BASE + "machine: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
-        BASE + "analyses: [candidates, rashomon, multiplicity, volume, funnel, divergence, myopia, "
-        "truth, spectroscopy, belief, rules, swap]\n",
+        BASE + "analyses: [candidates, rashomon, multiplicity, volume, funnel, divergence, "
+        "severity, rollout, representation, myopia, truth, spectroscopy, belief, rules, swap]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip
@@ -493,6 +514,7 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 ENDS = {"database", "report"}
 SETS = {"candidates", "rashomon", "multiplicity", "volume", "funnel"}
+BEHAVIOUR = {"divergence", "severity", "rollout", "representation"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
     ({"machine": {"device": "cpu"}}, set()),
@@ -501,11 +523,11 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"tokenizer": {"vocabulary": 512}}, EVERYTHING - {"corpus"}),
     (
         {"training": {"learning_rate": 0.004}},
-        {"training", "evaluation", *SETS, "divergence", "gradient", "myopia", *ENDS},
+        {"training", "evaluation", *SETS, *BEHAVIOUR, "gradient", "myopia", *ENDS},
     ),
     (
         {"training": {"curve_every": 50}},
-        {"training", "evaluation", *SETS, "divergence", "gradient", "myopia", *ENDS},
+        {"training", "evaluation", *SETS, *BEHAVIOUR, "gradient", "myopia", *ENDS},
     ),
     ({"training": {"context": 256}}, EVERYTHING - {"corpus", "tokenizer", "tokens"}),
     (
@@ -514,7 +536,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ),
     (
         {"statistics": {"confidence": 0.9}},
-        {"evaluation", *SETS, "probe", "divergence", "floor", "myopia", *ENDS},
+        {"evaluation", *SETS, "probe", *BEHAVIOUR, "floor", "myopia", *ENDS},
     ),
     ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", "multiplicity", *ENDS}),
     ({"candidates": {"draws": 5}}, {"candidates", "rashomon", "multiplicity", *ENDS}),
@@ -537,10 +559,12 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ),
     (
         {"training": {"late": [0.9]}},
-        {"training", "evaluation", *SETS, "divergence", "gradient", "myopia", *ENDS},
+        {"training", "evaluation", *SETS, *BEHAVIOUR, "gradient", "myopia", *ENDS},
     ),
-    ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", "funnel", *ENDS}),
-    ({"divergence": {"batch": 4}}, {"divergence", "funnel", *ENDS}),
+    ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", "severity", "funnel", *ENDS}),
+    ({"divergence": {"batch": 4}}, {"divergence", "severity", "funnel", *ENDS}),
+    ({"rollout": {"length": 30}}, {"rollout", *ENDS}),
+    ({"representation": {"tokens": 100}}, {"representation", *ENDS}),
     (
         {"myopia": {"contrasts": [{"baseline": "myopic", "variant": "causal"}]}},
         {"myopia", "funnel", *ENDS},
@@ -563,6 +587,50 @@ def test_a_changed_setting_changes_exactly_these_stages(
     if overrides.get("probes"):
         same = {label for label, node in after.items() if node.key == before[label]}
         assert {"probe/pydocs/shuffle", "divergence/pydocs/shuffle"} <= same
+
+
+def test_reference_seeds_take_part_in_no_analysis(tmp_path: Path) -> None:
+    before = keys(plan_of(tmp_path))
+    plan = plan_of(tmp_path, reference_seeds={"init": [7, 8], "order": [9]})
+    after = keys(plan)
+    fresh = {f"training/pydocs/small/causal/i{init}-o9" for init in (7, 8)}
+    assert after.keys() - before.keys() == fresh
+    changed = {label.partition("/")[0] for label in before if after[label] != before[label]}
+    assert changed == {"divergence", "severity", "funnel", *ENDS}
+    for node in plan.nodes:
+        users = {each.label for each in node.ancestors()} & fresh
+        assert users <= fresh if node.stage in ("divergence", "database") else not users
+        assert not {7, 8} & {each["seed_init"] for each in node.settings.get("members", ())}
+
+
+def test_models_make_contexts_that_others_are_tried_on(tmp_path: Path) -> None:
+    probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
+    plan = plan_of(tmp_path, probes=probes, reference_seeds={})
+    nodes = {node.label: node for node in plan.nodes}
+    (writer,) = nodes["sampled/pydocs/self"].inputs["training"]
+    assert writer.label == "training/pydocs/small/causal/i900-o900"
+    searched = {each["seed_init"] for each in nodes["search/pydocs/search"].settings["members"]}
+    tried = nodes["divergence/pydocs/search"]
+    assert searched == {0}
+    assert {each["seed_init"] for each in tried.settings["members"]} == {1, 2}
+    assert tried.inputs["probe"] == (nodes["search/pydocs/search"],)
+    of_members = [node.label for node in tried.inputs["training"]]
+    assert len(of_members) == len(tried.settings["members"]) == 16
+    assert not any("/i0-" in label for label in of_members)
+    # The funnel and what it intersects are of all members.
+    assert tried not in nodes["funnel/pydocs"].inputs["divergence"]
+    assert tried in nodes["severity/pydocs"].inputs["divergence"]
+
+
+def test_another_corpus_is_an_input_of_its_probe_alone(tmp_path: Path) -> None:
+    other = {"process": "masks", "kind": "process", "members": {"analyses": []}}
+    probe = {"family": "other-corpus", "scored": 32, "corpus": "spoken"}
+    plan = plan_of(tmp_path, corpora={"spoken": other}, probes={"elsewhere": probe})
+    nodes = {node.label: node for node in plan.nodes}
+    assert nodes["probe/pydocs/elsewhere"].inputs["other"] == (nodes["process/spoken"],)
+    assert "other" not in nodes["probe/pydocs/shuffle"].inputs
+    places = [node.label for node in plan.nodes]
+    assert places.index("process/spoken") < places.index("probe/pydocs/elsewhere")
 
 
 def test_a_variant_of_its_own_rate_changes_its_members_alone(tmp_path: Path) -> None:
@@ -613,6 +681,9 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "volume": 1,
         "funnel": 1,
         "divergence": 2,
+        "severity": 1,
+        "rollout": 1,
+        "representation": 1,
         "gradient": 1,
         "myopia": 1,
         "database": 1,
@@ -628,7 +699,7 @@ def test_names_of_sizes_are_not_in_what_is_trained(tmp_path: Path) -> None:
     def of(plan: Plan, *stages: str) -> set[str]:
         return {node.digest for node in plan.nodes if node.stage in stages}
 
-    cheap = (*SETS - {"candidates"}, "divergence", "gradient", "myopia", *ENDS)
+    cheap = (*SETS - {"candidates"}, *BEHAVIOUR, "gradient", "myopia", *ENDS)
     dear = tuple(stage for stage in STAGES if stage not in cheap)
     assert of(before, *dear) == of(after, *dear)
     assert not of(before, *cheap) & of(after, *cheap)
@@ -699,8 +770,8 @@ def test_another_grid_changes_what_was_tuned_and_nothing_of_named_rates(
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
         "tuning": 2, "training": 12, "evaluation": 12, "candidates": 2, "rashomon": 1,
-        "multiplicity": 1, "volume": 1, "funnel": 1, "divergence": 2, "myopia": 1,
-        "database": 1, "report": 1,
+        "multiplicity": 1, "volume": 1, "funnel": 1, "divergence": 2, "severity": 1, "rollout": 1,
+        "representation": 1, "myopia": 1, "database": 1, "report": 1,
     }  # fmt: skip
     new = {node.digest for node in before.nodes}
     for node in after.nodes:

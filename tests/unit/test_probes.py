@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manymasks.config import training
-from manymasks.config.probes import LEAST, SHARES, ZERO_ONLY, FamilyName, Probe, most
+from manymasks.config.probes import BY_MODELS, LEAST, SHARES, ZERO_ONLY, FamilyName, Probe, most
 from manymasks.errors import UserError
-from manymasks.probes.families import FAMILIES, Contexts, contexts
+from manymasks.probes.families import FAMILIES, Contexts, contexts, description
 from manymasks.probes.windows import Tokens
 from manymasks.tokens.tokenizer import Tokenizer, of_words, train
 
 CONTEXT, END = 24, 0
 BYTES = Tokenizer("bytes", 257, "")
 MADE = {name for name, family in FAMILIES.items() if family.easiest is not None}
-CHANGING = sorted(set(FAMILIES) - MADE - set(ZERO_ONLY))
+OWN = sorted(set(FAMILIES) - set(BY_MODELS))
+CHANGING = sorted(set(OWN) - MADE - {*ZERO_ONLY, "long"})
 SCORED = {"brackets": 1, "recall": 2}
 
 
@@ -38,15 +39,20 @@ def counts_of(documents: list[tuple[str, Tokens]], vocabulary: int = 257) -> Tok
     return np.bincount(np.concatenate([t for _, t in documents]), minlength=vocabulary)
 
 
+OTHER = np.concatenate([tokens for _, tokens in texts(seed=5)])
+
+
 def probe(family: FamilyName, **changes: Any) -> Probe:
     scored = None if family in ZERO_ONLY else SCORED.get(family, 4)
-    return Probe(**{"family": family, "windows": 40, "scored": scored, **changes})
+    other = {"corpus": "other"} if family == "other-corpus" else {}
+    return Probe(**{"family": family, "windows": 40, "scored": scored, **other, **changes})
 
 
 def tried(settings: Probe, documents: Any = None, **changes: Any) -> Contexts:
     documents = documents or texts()
-    given = {"counts": counts_of(texts(seed=9)), "tokenizer": BYTES, **changes}
-    return contexts(settings, documents, context=CONTEXT, end_of_text=END, **given)
+    given = {"counts": counts_of(texts(seed=9)), "tokenizer": BYTES, "other": OTHER}
+    given |= changes
+    return contexts(settings, documents, **{"context": CONTEXT, "end_of_text": END, **given})
 
 
 def windows_by_hand(rows: list[list[int]]) -> list[tuple[str, Tokens]]:
@@ -59,12 +65,14 @@ def windows_by_hand(rows: list[list[int]]) -> list[tuple[str, Tokens]]:
 
 def test_every_family_has_a_name_and_a_rule() -> None:
     assert set(FAMILIES) == set(FamilyName.__args__)  # type: ignore[attr-defined]
-    assert set(FAMILIES) == {*ZERO_ONLY, *SHARES, *LEAST}
+    assert set(FAMILIES) == {*ZERO_ONLY, *SHARES, *LEAST, "long", "self"}
     for name, family in FAMILIES.items():
         assert len(family.severities) == (0 if name in ZERO_ONLY else 5)
         scored = SCORED.get(name, 4)
         explicit = None if name in ZERO_ONLY else family.severities
-        Probe(family=name, scored=scored, severities=explicit)  # type: ignore[arg-type]
+        probe(name, scored=scored, severities=explicit)  # type: ignore[arg-type]
+        if family.easiest is None:
+            assert description(name, 0) == "text as it is"
 
 
 @pytest.mark.parametrize("name", CHANGING)
@@ -83,24 +91,29 @@ def test_a_family_changes_contexts_and_nothing_else(name: FamilyName) -> None:
         assert (np.diff(changed) > 0).all()
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES))
+@pytest.mark.parametrize("name", OWN)
 def test_the_same_seed_gives_the_same_bits_and_another_others(name: FamilyName) -> None:
-    first, again = tried(probe(name)), tried(probe(name))
+    first, again = tried(probe(name, windows=30)), tried(probe(name, windows=30))
     np.random.seed(3)
     np.testing.assert_array_equal(first.tokens, again.tokens)
-    other = tried(probe(name, seed=1))
+    other = tried(probe(name, windows=30, seed=1))
     assert not np.array_equal(first.tokens[-1], other.tokens[-1])
     if name in ZERO_ONLY:
         return
     # One more severity does not change those before it, and naming the family's own is the same.
     own = [s for s in FAMILIES[name].severities if s <= most(name, CONTEXT, SCORED.get(name, 4))]
-    named = tried(probe(name, severities=own))
+    named = tried(probe(name, windows=30, severities=own))
     np.testing.assert_array_equal(named.tokens, first.tokens)
-    fewer = tried(probe(name, severities=own[:2]))
+    if name == "long":
+        # Windows have room for the longest, so others do not fit where they did.
+        return
+    fewer = tried(probe(name, windows=30, severities=own[:2]))
     np.testing.assert_array_equal(fewer.tokens, first.tokens[:3])
 
 
-@pytest.mark.parametrize("name", ["unigram-noise", "uniform-noise", "rare", "splice"])
+@pytest.mark.parametrize(
+    "name", ["unigram-noise", "uniform-noise", "rare", "splice", "other-corpus"]
+)
 def test_what_is_changed_stays_changed(name: FamilyName) -> None:
     levels = tried(probe(name, windows=500)).tokens
     for low, high in pairwise(levels[1:]):
@@ -137,6 +150,45 @@ def test_splice_and_offset_by_hand() -> None:
     # The end of the other document, whose own last token is its end of text.
     assert rows_of("offset", 0.4)[0] == [END, 121, 122, 123, END, 5, 6, 7, 8, 9, 10]
     assert rows_of("offset", 1.0)[0][-1] == END
+
+
+def test_other_corpus_by_hand() -> None:
+    # As long as a context: there is one place to take from, and its first token has no room.
+    other = np.arange(200, 211, dtype=np.uint32)
+    expected = [[END, 201, 202, 203, 204, *range(first, first + 6)] for first in (5, 105)]
+    assert rows_of("other-corpus", 0.4, other=other) == expected
+    assert rows_of("other-corpus", 1.0, other=other)[0] == [END, *range(201, 211)]
+    drawn = tried(probe("other-corpus", windows=80, severities=(1.0,)), texts(40)).tokens[1]
+    text = OTHER.tolist()
+    places = [text.index(row[1]) for row in drawn.tolist()]
+    assert len(set(places)) > 10
+    joined = " ".join(map(str, text))
+    assert all(" ".join(map(str, row)) in joined for row in drawn[:, 1:-4].tolist())
+    with pytest.raises(UserError, match=r"other corpus has 10 tokens, and the contexts .* have 11"):
+        rows_of("other-corpus", 0.4, other=other[1:])
+
+
+def test_long_sees_more_of_the_same_text() -> None:
+    given = {"windows": 20, "severities": (1.01, 1.5, 2)}
+    found = tried(probe("long", **given))
+    assert found.lengths == (24, 25, 36, 48)
+    held_out = tried(Probe(family="held-out", windows=20), context=48)
+    for severity, length in enumerate(found.lengths):
+        level = found.windows(severity)
+        assert level.shape == (20, length + 1)
+        np.testing.assert_array_equal(level, held_out.tokens[0][:, -length - 1 :])
+    assert found.documents == held_out.documents
+    # 21 tokens stand before the scored ones at severity 0.
+    np.testing.assert_allclose(found.changed(), [0, 1 / 22, 12 / 33, 24 / 45])
+    assert found.descriptions[1] == "1.01 times the context trained on"
+    with pytest.raises(UserError, match=r"of the long probe .* lower the probe's severities"):
+        tried(probe("long", severities=(100,)))
+
+
+@pytest.mark.parametrize("name", BY_MODELS)
+def test_what_models_make_is_not_made_here(name: FamilyName) -> None:
+    with pytest.raises(ValueError, match=f"models make the contexts of a {name} probe"):
+        tried(probe(name))
 
 
 def test_deletion_moves_text_to_the_right_and_takes_earlier_text() -> None:

@@ -18,13 +18,12 @@ from example_results import OF_TEXT, PRIMARY, ExampleResults, replace_table, wri
 from scipy import stats
 
 from manymasks.database.load import load
-from manymasks.report import drawing, figures, known, known_section, page, sets
+from manymasks.report import drawing, figures, known, known_section, page, probes, sets
 from manymasks.stages import report
 
 FIGURES = (
     figures.loss_curves,
     figures.heatmap,
-    figures.severity_curve,
     figures.myopia_gap,
     figures.gap_by_size,
     figures.loss_by_position,
@@ -32,6 +31,7 @@ FIGURES = (
     figures.gradient_reach,
     *known.FIGURES.values(),
     *sets.FIGURES.values(),
+    *probes.FIGURES.values(),
 )
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
 STAGES = {"truth", "belief", "spectroscopy", "swap", "rules"}
@@ -114,10 +114,10 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     out = tmp_path / "out" / "report.html"
     page.write_page(database, STUDY, out)
     reader = read(out)
-    assert out.stat().st_size < 2_000_000
+    assert out.stat().st_size < 3_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 22
+    assert sum(address.startswith("data:") for address in reader.addresses) == 32
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
@@ -357,7 +357,7 @@ def test_the_stage_writes_the_page_and_its_pictures(database: Path, tmp_path: Pa
         input=lambda role: SimpleNamespace(file=lambda name: tmp_path / role / name),
     )
     assert report.make(job)["bytes"] == (tmp_path / "report.html").stat().st_size
-    for picture in ("headline.png", "sets.png", "known.png"):
+    for picture in ("headline.png", "sets.png", "probes.png", "known.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 

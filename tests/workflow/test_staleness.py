@@ -19,15 +19,17 @@ Edit = Callable[[Project], object]
 
 INIT, ORDER = (0, 1, 2), (0,)
 SMOKE = {
-    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 12, "evaluation": 12, "candidates": 4,
-    "rashomon": 1, "multiplicity": 1, "volume": 1, "probe": 2, "divergence": 2, "funnel": 1,
-    "floor": 1, "gradient": 1, "myopia": 1, "database": 1, "report": 1,
+    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 13, "evaluation": 12, "candidates": 4,
+    "rashomon": 1, "multiplicity": 1, "volume": 1, "probe": 2, "sampled": 1, "divergence": 3,
+    "funnel": 1, "severity": 1, "rollout": 1, "representation": 1, "floor": 1,
+    "gradient": 1, "myopia": 1, "database": 1, "report": 1,
 }  # fmt: skip
 DEFAULT = {
-    "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 42, "evaluation": 42,
-    "candidates": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 3, "divergence": 3,
-    "funnel": 1, "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 3,
-    "spectroscopy": 1, "rules": 1, "swap": 1, "database": 1, "report": 1,
+    "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 39, "evaluation": 38,
+    "candidates": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 6, "sampled": 1,
+    "search": 1, "divergence": 8, "funnel": 1, "severity": 1, "rollout": 1, "representation": 1,
+    "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2, "spectroscopy": 1,
+    "rules": 1, "swap": 1, "database": 1, "report": 1,
 }  # fmt: skip
 
 LOOP = "src/manymasks/training/loop.py"
@@ -38,11 +40,14 @@ CONFIG, OVERLAY = "config/config.yaml", "config/smoke.yaml"
 NOTHING: set[str] = set()
 PUBLISHED = {"database", "report"}
 PROBES = {"probe/pydocs/held-out", "probe/pydocs/shuffle"}
-DIVERGENCES = {"divergence/pydocs/held-out", "divergence/pydocs/shuffle"}
+REFERENCE, SAMPLED = {"training/pydocs/small/causal/i900-o900"}, {"sampled/pydocs/self"}
+DIVERGENCES = {f"divergence/pydocs/{probe}" for probe in ("held-out", "shuffle", "self")}
+SEVERITY = {"severity/pydocs"}
 FLOOR, GRADIENT = {"floor/pydocs"}, {"gradient/pydocs"}
 MULTIPLICITY, FUNNEL = {"multiplicity/pydocs"}, {"funnel/pydocs"}
 SETS = {"rashomon/pydocs", *MULTIPLICITY, "volume/pydocs", *FUNNEL}
-OF_ALL_MEMBERS = {*SETS, "myopia/pydocs", *DIVERGENCES, *GRADIENT, *PUBLISHED}
+BEHAVIOUR = {*DIVERGENCES, *SEVERITY, "rollout/pydocs", "representation/pydocs"}
+OF_ALL_MEMBERS = {*SETS, "myopia/pydocs", *BEHAVIOUR, *GRADIENT, *PUBLISHED}
 
 
 def members(
@@ -156,14 +161,17 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         edits(before(LOOP, "# A comment.\n\n"), DOCSTRING),
         NOTHING,
     ),
-    "logic in training code": (LOGIC, members() | candidates() | OF_ALL_MEMBERS),
+    "logic in training code": (
+        LOGIC,
+        members() | candidates() | REFERENCE | SAMPLED | OF_ALL_MEMBERS,
+    ),
     "logic in what only rashomon uses": (
         before("src/manymasks/rashomon/membership.py", "NEW = 1\n"),
         {"rashomon/pydocs", *MULTIPLICITY, *PUBLISHED},
     ),
     "logic in the probes": (
         before("src/manymasks/probes/families.py", "NEW = 1\n"),
-        {*PROBES, *DIVERGENCES, *FUNNEL, *PUBLISHED},
+        {*PROBES, *SAMPLED, *DIVERGENCES, *SEVERITY, *FUNNEL, *PUBLISHED},
     ),
     "logic in what plans and stores": (
         edits(
@@ -190,7 +198,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     # Settings
     "a setting of all trainings": (
         setting("training.beta2", 0.99),
-        members() | candidates() | OF_ALL_MEMBERS,
+        members() | candidates() | REFERENCE | SAMPLED | OF_ALL_MEMBERS,
     ),
     "learning rate of one size": (LEARNING_RATE, OF_OTHER_RATE),
     "learning rate of one variant": (
@@ -209,7 +217,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "a probe's severities": (
         setting("probes.shuffle.severities", [4, 8]),
-        {"probe/pydocs/shuffle", "divergence/pydocs/shuffle", *FUNNEL, *PUBLISHED},
+        {"probe/pydocs/shuffle", "divergence/pydocs/shuffle", *SEVERITY, *FUNNEL, *PUBLISHED},
     ),
     "a threshold": (
         setting("rashomon.eps.nats", [0.01]),
@@ -217,7 +225,12 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "resamples": (
         setting("statistics.resamples", 300),
-        members(["evaluation"]) | candidates() | FLOOR | PROBES | OF_ALL_MEMBERS - GRADIENT,
+        members(["evaluation"])
+        | candidates()
+        | FLOOR
+        | PROBES
+        | SAMPLED
+        | OF_ALL_MEMBERS - GRADIENT,
     ),
     "batch of the evaluation": (
         setting("evaluation.batch", 32),
@@ -234,9 +247,21 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         {"tokenizer/pydocs", "tokens/pydocs", *PROBES}
         | members()
         | candidates()
+        | REFERENCE
+        | SAMPLED
         | FLOOR
         | OF_ALL_MEMBERS,
     ),
+    "other reference seeds": (
+        setting("reference_seeds.init", [901]),
+        {"training/pydocs/small/causal/i901-o900"}
+        | SAMPLED
+        | DIVERGENCES
+        | SEVERITY
+        | FUNNEL
+        | PUBLISHED,
+    ),
+    "what members write": (setting("rollout.length", 9), {"rollout/pydocs", *PUBLISHED}),
     "title of the study": (setting("name", "smaller"), {"report"}),
     # What a setting is written as
     "floats as 0.003000": (respell("f"), NOTHING),

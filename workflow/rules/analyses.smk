@@ -3,16 +3,12 @@ What the members have in common and what they do not: one job for all members of
 
 REQUIRED INPUTS
     results/evaluation/<key>/manifest.json of every member   (myopia)
-    results/training/<key>/manifest.json of every member     (divergence, myopia)
+    results/training/<key>/manifest.json of every member     (myopia)
     results/training/<key>/manifest.json of causal members   (gradient)
-    results/probe/<key>/manifest.json                        (divergence)
     results/tokens/<key>/manifest.json                       (floor, gradient)
     results/floor/<key>/manifest.json                        (myopia)
 
 OUTPUTS
-    results/divergence/<key>/manifest.json
-        tables/model_probe.parquet, pair_divergence.parquet, pool_divergence.parquet,
-        noise_floor.parquet, contrast.parquet
     results/floor/<key>/manifest.json
         sums.npz   loss of counts of tokens and of pairs, by document and position
         tables/floor_loss.parquet, floor_position_loss.parquet
@@ -21,24 +17,6 @@ OUTPUTS
     results/myopia/<key>/manifest.json
         tables/myopia_gap.parquet, contrast.parquet
 """
-
-
-rule divergence:
-    input:
-        made_from("divergence"),
-    output:
-        update("results/divergence/{key}/manifest.json"),
-    log:
-        "results/divergence/{key}/log.txt",
-    wildcard_constraints:
-        key=keys("divergence"),
-    conda:
-        "../../envs/manymasks.yaml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-    shell:
-        "manymasks run divergence {wildcards.key} --lines"
 
 
 rule floor:

@@ -1,20 +1,17 @@
 """
-Members scored on the documents of select and measure, and the contexts of a probe.
+Members scored on the documents of select and measure.
 
 Members of one shape are scored together where `machine.stack` is above 1.
 
 REQUIRED INPUTS
     results/training/<key>/manifest.json
     results/tokens/<key>/manifest.json
-    results/tokenizer/<key>/manifest.json   (probe)
     for a member of a local variant also the training of its past
 
 OUTPUTS
     results/evaluation/<key>/manifest.json
         sums.npz   loss by document and position
         tables/model_loss.parquet, tables/document_loss.parquet, tables/position_loss.parquet
-    results/probe/<key>/manifest.json
-        contexts.npz, tables/probe.parquet, tables/probe_distance.parquet
 """
 
 
@@ -56,19 +53,3 @@ for stack in stacks("evaluation"):
             members=stack.keys,
         shell:
             "manymasks run evaluation {params.members} --lines"
-
-
-rule probe:
-    input:
-        made_from("probe"),
-    output:
-        update("results/probe/{key}/manifest.json"),
-    log:
-        "results/probe/{key}/log.txt",
-    wildcard_constraints:
-        key=keys("probe"),
-    conda:
-        "../../envs/manymasks.yaml"
-    threads: 1
-    shell:
-        "manymasks run probe {wildcards.key} --lines"

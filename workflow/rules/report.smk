@@ -9,6 +9,7 @@ OUTPUTS
         report.html   linked as results/report.html
         headline.png
         sets.png      (where sets were held together)
+        probes.png    (where probes go further than text as it is)
         known.png     (where a corpus is drawn from a known process)
     `snakemake --report` shows the page and the picture too; they are declared then only, since
     a manifest is all that a run may rely on.

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from manymasks.config.settings import Name, Settings, Share
 
 Analysis = Literal[
-    "candidates", "rashomon", "multiplicity", "volume", "funnel", "divergence", "myopia", "truth",
-    "spectroscopy", "belief", "rules", "swap",
+    "candidates", "rashomon", "multiplicity", "volume", "funnel", "divergence", "severity",
+    "rollout", "representation", "myopia", "truth", "spectroscopy", "belief", "rules", "swap",
 ]  # fmt: skip
 
 
@@ -43,8 +43,18 @@ class Divergence(Settings):
     """Windows held at once, for all members, with the full vocabulary."""
     floor_batch: Annotated[int, Field(ge=1)] = 3
     """The other batch size of the noise floor: the same member must give nearly the same."""
-    floor_windows: Annotated[int, Field(ge=1)] = 32
+    floor_windows: Annotated[int, Field(ge=1)] = 8
     """Windows of each severity on which the noise floor is measured."""
+    sampled: Annotated[int, Field(ge=2)] = 256
+    """Positions of each severity on which is measured what does not follow from sums over all of
+    them: total variation, Jensen-Shannon, temperatures and quantiles."""
+    shown: Annotated[int, Field(ge=0)] = 64
+    """Positions of these that are kept with their tokens, of each severity."""
+    bins: Annotated[int, Field(ge=2)] = 10
+    """Bins of confidence for calibration."""
+    memory_mb: Annotated[int, Field(ge=16)] = 512
+    """Memory, in MiB, that what has the size of the vocabulary may take; where a batch of windows
+    needs more, fewer are held at once (it changes the last bits, so it is part of the key)."""
 
     @model_validator(mode="after")
     def _batches_differ(self) -> Self:
@@ -52,6 +62,67 @@ class Divergence(Settings):
             raise ValueError(
                 f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
                 "compares two"
+            )
+        return self
+
+
+class Rollout(Settings):
+    """What members write after the same prompts, and when two of them first differ."""
+
+    prompts: Annotated[int, Field(ge=2)] = 48
+    """Prompts, beginnings of windows of the measure split."""
+    prompt: Annotated[int, Field(ge=1)] = 24
+    """Tokens of a prompt."""
+    length: Annotated[int, Field(ge=2)] = 40
+    """Tokens that are written after it; both together fit training.context."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Of the laws that are sampled from."""
+    batch: Annotated[int, Field(ge=1)] = 48
+    """Prompts in one forward pass."""
+    floor_batch: Annotated[int, Field(ge=1)] = 7
+    """The other batch size of the noise floor."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the prompts and of the noise."""
+
+    @model_validator(mode="after")
+    def _batches_differ(self) -> Self:
+        if self.floor_batch == self.batch:
+            raise ValueError(
+                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
+                "compares two"
+            )
+        return self
+
+
+class Representation(Settings):
+    """How alike members represent the same tokens, with nulls by permutation."""
+
+    windows: Annotated[int, Field(ge=2)] = 64
+    """Windows of the measure split."""
+    tokens: Annotated[int, Field(ge=20)] = 256
+    """Tokens of them that are compared, drawn evenly from the windows."""
+    neighbours: Annotated[int, Field(ge=1)] = 10
+    """Nearest neighbours of a token that two members may have in common."""
+    permutations: Annotated[int, Field(ge=19)] = 100
+    """Random matchings of tokens that the null is made of."""
+    batch: Annotated[int, Field(ge=1)] = 32
+    """Windows in one forward pass."""
+    floor_batch: Annotated[int, Field(ge=1)] = 3
+    """The other batch size of the noise floor."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the tokens and of the matchings."""
+
+    @model_validator(mode="after")
+    def _can_be_measured(self) -> Self:
+        if self.floor_batch == self.batch:
+            raise ValueError(
+                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
+                "compares two"
+            )
+        if self.neighbours >= self.tokens - 1:
+            raise ValueError(
+                f"neighbours ({self.neighbours}) must be fewer than the other tokens "
+                f"({self.tokens - 1})"
             )
         return self
 

@@ -265,7 +265,9 @@ def _suggestion(where: Where) -> str:
     near = difflib.get_close_matches(whole, others, 1, 0.7)
     if near and "<" not in near[0]:
         return f" Did you mean {near[0]}?"
-    return " Settings here: " + ", ".join(path.rpartition(".")[2] for path in beside) + "."
+    # Corpora of several kinds have settings of one name.
+    here = dict.fromkeys(path.rpartition(".")[2] for path in beside)
+    return f" Settings here: {', '.join(here)}."
 
 
 def _expected(where: Where) -> str:

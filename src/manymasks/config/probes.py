@@ -4,24 +4,29 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from manymasks.config.settings import Settings
+from manymasks.config.settings import Name, Settings
 
 FamilyName = Literal[
     "held-out", "train-replay", "shuffle", "unigram-noise", "uniform-noise", "character-noise",
     "case", "deletion", "repetition", "reversal", "splice", "offset", "rare", "copy", "recall",
-    "brackets",
+    "brackets", "long", "other-corpus", "self", "search",
 ]  # fmt: skip
 
 ZERO_ONLY = ("held-out", "train-replay")
 """Families of text as it is."""
 SHARES = (
     "unigram-noise", "uniform-noise", "character-noise", "case", "deletion", "splice", "offset",
-    "rare",
+    "rare", "other-corpus",
 )  # fmt: skip
 """Families whose severities are shares, in (0, 1]."""
-LEAST = {"shuffle": 2, "reversal": 2, "repetition": 2, "copy": 1, "recall": 2, "brackets": 2}
+LEAST = {
+    "shuffle": 2, "reversal": 2, "repetition": 2, "copy": 1, "recall": 2, "brackets": 2,
+    "search": 1,
+}  # fmt: skip
 """Families whose severities are whole numbers, with the smallest. What is in none of the three
 may have any severity above 0."""
+BY_MODELS = ("self", "search")
+"""Families whose contexts models make."""
 
 
 class Probe(Settings):
@@ -36,7 +41,10 @@ class Probe(Settings):
     (`offset`). By a length: tokens permuted (`shuffle`) or reversed (`reversal`) within blocks. By
     a number: the end of the context repeated (`repetition`). Made, the scored tokens too: a segment
     again after a gap (`copy`), the value of a key in a list of pairs (`recall`), the last of nested
-    brackets (`brackets`)."""
+    brackets (`brackets`). Longer than trained, by how many times (`long`). From elsewhere: a share
+    of another corpus (`other-corpus`); written by the reference seeds, by temperature (`self`);
+    evolved to set one half of the seeds apart and tried on the other half, by generations
+    (`search`)."""
     windows: Annotated[int, Field(ge=2)] = 256
     """Windows of the measure split that are tried."""
     scored: Annotated[int, Field(ge=1)] | None = None
@@ -45,6 +53,13 @@ class Probe(Settings):
     severities: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     """Severity 1, 2, ... in what the family counts: shares, lengths, numbers, gaps, pairs or
     depths, rising; null takes the family's own that fit the context."""
+    corpus: Name | None = None
+    """The other corpus, of `other-corpus`."""
+    candidates: Annotated[int, Field(ge=2)] = 8
+    """Contexts of each window that live in a generation, of `search`."""
+    plausible: Annotated[float, Field(ge=0)] | None = None
+    """How many nats a token a context may be less likely than the text it comes from, by counts of
+    up to three tokens of the train split, of `search`; null lets it be anything."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the choice of windows and of the changes to them."""
 
@@ -67,6 +82,11 @@ class Probe(Settings):
                     f"severities of a {name} probe are shares of the context, above 0 and at most "
                     f"1, found {severity:g}"
                 )
+            if name == "long" and severity <= 1:
+                raise ValueError(
+                    f"severities of a long probe are times the context trained on, above 1, found "
+                    f"{severity:g}"
+                )
             if name in LEAST and (severity < LEAST[name] or severity != int(severity)):
                 raise ValueError(
                     f"severities of a {name} probe are whole numbers from {LEAST[name]} on, found "
@@ -77,6 +97,13 @@ class Probe(Settings):
                 f"a {name} probe needs scored: the tokens at the end of each window that are "
                 "scored and stay the same"
             )
+        if (name == "other-corpus") != (self.corpus is not None):
+            raise ValueError(
+                "corpus names the other corpus of an other-corpus probe"
+                + (": name it" if name == "other-corpus" else f"; take it from this {name} probe")
+            )
+        if name != "search" and self.plausible is not None:
+            raise ValueError(f"plausible is for search probes; take it from this {name} probe")
         if name == "brackets" and self.scored != 1:
             raise ValueError(
                 f"a brackets probe scores one token, the last bracket, found scored: {self.scored}"

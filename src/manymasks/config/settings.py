@@ -17,7 +17,12 @@ class Settings(BaseModel):
     """Frozen, and strict about names: a key that is not a setting is an error."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        # A job reads a few of them, and there are many jobs.
+        defer_build=True,
     )
 
 

@@ -16,6 +16,8 @@ from manymasks.config.analyses import (
     Divergence,
     Evaluation,
     Myopia,
+    Representation,
+    Rollout,
     Rules,
     Spectroscopy,
     Statistics,
@@ -23,11 +25,19 @@ from manymasks.config.analyses import (
     Truth,
 )
 from manymasks.config.claims import Primary
-from manymasks.config.corpora import Corpus
+from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.probes import Probe, too_large
 from manymasks.config.rashomon import Candidates, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import Name, Settings, operational
-from manymasks.config.training import Seeds, Size, Tokenizer, Training, Tune, Variant
+from manymasks.config.training import (
+    ReferenceSeeds,
+    Seeds,
+    Size,
+    Tokenizer,
+    Training,
+    Tune,
+    Variant,
+)
 
 
 class Machine(Settings):
@@ -66,6 +76,8 @@ class Study(Settings):
     """The grid of learning rates, used where a learning rate is `tune`."""
     seeds: Seeds = Seeds()
     """Seeds, crossed."""
+    reference_seeds: ReferenceSeeds | None = None
+    """Members outside all analyses, trained on each corpus of text that has divergence."""
     evaluation: Evaluation = Evaluation()
     """Scoring on whole documents."""
     rashomon: Rashomon = Rashomon()
@@ -85,6 +97,10 @@ class Study(Settings):
     """Named probes."""
     divergence: Divergence = Divergence()
     """Behavioural divergence."""
+    rollout: Rollout = Rollout()
+    """What members write."""
+    representation: Representation = Representation()
+    """How members represent the same tokens."""
     myopia: Myopia = Myopia()
     """The myopia gap."""
     truth: Truth = Truth()
@@ -143,18 +159,16 @@ class Study(Settings):
         yield from self._names_that_are_none()
         yield from self._rates_that_cannot_be_found()
         yield from self._claims_that_nothing_tests()
+        yield from self._names_of_reference_seeds()
+        yield from self._probes_that_cannot_be_made()
         context = self.training.context
-        for name, probe in self.probes.items():
-            if probe.scored is not None and probe.scored >= context:
-                yield (
-                    f"probes.{name}.scored",
-                    f"is {probe.scored}, which leaves no context: it must be less than "
-                    f"training.context ({context})",
-                )
-                continue
-            problem = too_large(probe, context)
-            if problem is not None:
-                yield f"probes.{name}.severities", problem
+        written = self.rollout.prompt + self.rollout.length
+        if "rollout" in self.analyses and written > context:
+            yield (
+                "rollout.length",
+                f"a prompt of {self.rollout.prompt} tokens and {self.rollout.length} after it do "
+                f"not fit training.context ({context})",
+            )
         if self.evaluation.position_edges[-1] >= context:
             yield (
                 "evaluation.position_edges",
@@ -167,6 +181,100 @@ class Study(Settings):
                 same = seen.setdefault(settings.model_dump_json(), name)
                 if same != name:
                     yield f"{what}.{name}", f"is the same as {what}.{same}: give each once"
+
+    def reference_arm(self, corpus: str) -> tuple[str, str] | None:
+        """Size and variant of the reference seeds of a corpus; None where it has none."""
+        named = self.reference_seeds
+        if (
+            named is None
+            or isinstance(self.corpora[corpus], ProcessCorpus)
+            or "divergence" not in self.analyses_of(corpus)
+        ):
+            return None
+        sizes, variants = self.sizes_of(corpus), self.variants_of(corpus)
+        causal = sorted(name for name, each in variants.items() if each.gradient == "causal")
+        size = named.size or min(sizes, key=lambda name: (sizes[name].block_weights, name))
+        variant = named.variant or next(iter(causal), None)
+        return (size, variant) if variant is not None else None
+
+    def _probes_that_cannot_be_made(self) -> Iterator[tuple[str, str]]:
+        """Probes that the context has no room for, or that lack what makes them."""
+        context = self.training.context
+        for name, probe in self.probes.items():
+            where = f"probes.{name}"
+            if probe.scored is not None and probe.scored >= context:
+                yield (
+                    f"{where}.scored",
+                    f"is {probe.scored}, which leaves no context: it must be less than "
+                    f"training.context ({context})",
+                )
+                continue
+            problem = too_large(probe, context)
+            if problem is not None:
+                yield f"{where}.severities", problem
+            if probe.corpus is not None and probe.corpus not in self.corpora:
+                known = ", ".join(self.corpora)
+                yield f"{where}.corpus", f"'{probe.corpus}' is not a corpus. Corpora: {known}"
+            if probe.family == "self" and self.reference_seeds is None:
+                yield (
+                    where,
+                    "reference seeds write the contexts of a self probe: name them, such as "
+                    "`reference_seeds: {init: [900], order: [900]}`",
+                )
+            if probe.family == "search":
+                yield from self._searches_without_halves(where)
+            if probe.family == "long":
+                for corpus in self.corpora:
+                    for size, each in self.sizes_of(corpus).items():
+                        is_text = not isinstance(self.corpora[corpus], ProcessCorpus)
+                        if is_text and each.positions == "learned":
+                            yield (
+                                where,
+                                f"a long probe needs rotary positions, and size {size} learns "
+                                "one for each place",
+                            )
+
+    def _searches_without_halves(self, where: str) -> Iterator[tuple[str, str]]:
+        """A search evolves contexts on one half of the seeds and tries them on the other."""
+        for name, corpus in self.corpora.items():
+            if isinstance(corpus, ProcessCorpus) or "divergence" not in self.analyses_of(name):
+                continue
+            seeds = self.seeds_of(name)
+            models = len(seeds.init) // 2 * len(seeds.order)
+            if models < 2:
+                yield (
+                    where,
+                    f"a search needs two members in each half of the initial seeds, and {name} "
+                    f"has {len(seeds.init)} initial seeds with {len(seeds.order)} orders each",
+                )
+
+    def _names_of_reference_seeds(self) -> Iterator[tuple[str, str]]:
+        """Reference seeds that are members of the study, or of a size or variant that is none."""
+        named = self.reference_seeds
+        if named is None:
+            return
+        for corpus in self.corpora:
+            if self.reference_arm(corpus) is None:
+                continue
+            arms = {"size": self.sizes_of(corpus), "variant": self.variants_of(corpus)}
+            for role, names in arms.items():
+                found = getattr(named, role)
+                if found is not None and found not in names:
+                    known = ", ".join(names)
+                    yield f"reference_seeds.{role}", f"'{found}' is not one of {known}, of {corpus}"
+            if named.variant is not None and named.variant in arms["variant"]:
+                variant = self.variants[named.variant]
+                if variant.of is not None or variant.starts_from is not None:
+                    yield "reference_seeds.variant", f"'{named.variant}' needs another's weights"
+            of_corpus = self.seeds_of(corpus)
+            for kind in ("init", "order"):
+                shared = set(getattr(named, kind)) & set(getattr(of_corpus, kind))
+                if shared:
+                    yield (
+                        f"reference_seeds.{kind}",
+                        f"{min(shared)} is a seed of the study: reference seeds take part in no "
+                        "analysis, so they need seeds of their own",
+                    )
 
     def _names_that_are_none(self) -> Iterator[tuple[str, str]]:
         """Variants and sizes that are named and are not there, or cannot be what they are for."""

@@ -46,6 +46,11 @@ class Size(Settings):
     """Peak learning rate of this size; null takes training.learning_rate. `tune` finds one for
     each variant of it, on the grid of `tune`."""
 
+    @property
+    def block_weights(self) -> int:
+        """Weights of the matrices of all blocks: what orders sizes."""
+        return self.layers * (4 + 2 * self.mlp) * self.width**2
+
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
         if self.width % (2 * self.heads):
@@ -173,6 +178,21 @@ class TrialSeeds(Seeds):
     """Seeds of the initial weights."""
     order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1000,)
     """Seeds of the data order."""
+
+
+class ReferenceSeeds(Seeds):
+    """Members that take part in no analysis: their loss says how far a probe is from training, and
+    they write the contexts of `self` probes. None of their seeds may be one of the study.
+    """
+
+    init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
+    """Seeds of the initial weights."""
+    order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
+    """Seeds of the data order."""
+    size: Name | None = None
+    """Their size; null takes the smallest, which costs least."""
+    variant: Name | None = None
+    """Their variant; null takes the first by name whose gradient is causal."""
 
 
 class Tune(Settings):

@@ -36,6 +36,14 @@ SELECT
     bool_or(a.is_current) AS is_current
 FROM model AS m
 JOIN artifact AS a ON a.artifact = m.artifact
+-- Reference seeds are members of no class.
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM artifact_input AS i
+    JOIN artifact AS s ON s.artifact = i.artifact AND s.is_current = a.is_current
+    WHERE i.input = m.model
+        AND (i.role = 'reference' OR (s.stage = 'sampled' AND i.role = 'training'))
+)
 GROUP BY m.model_class
 ORDER BY label, m.model_class;
 

@@ -25,7 +25,7 @@ from manymasks.statistics.corrections import benjamini_hochberg, holm
 
 _HERE = Path(__file__).parent
 _BUILT_HERE = ("artifact", "artifact_input", "model_class", "primary_claim")
-_SUBJECTS = ("study", "rashomon", "truth", "spectroscopy", "belief", "rules", "swap")
+_SUBJECTS = ("study", "behaviour", "rashomon", "truth", "spectroscopy", "belief", "rules", "swap")
 """Files of schema/ and views/; a view may look at those of the subjects before it."""
 _PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")

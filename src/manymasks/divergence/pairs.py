@@ -4,10 +4,12 @@ For members i, j with next-token laws p_i at a position, one matrix product over
 vocabulary gives C_ij = sum p_i (log p_j - mean_k log p_k), and KL(p_i || p_j) is C_ii - C_ij.
 The mean over members is subtracted first: KL is unchanged, its rounding is not. Products are
 in float32, sums over positions in float64: the error of a mean KL is below 1e-7 nats where
-members differ by a nat. Nothing of the size of the vocabulary outlives a block of positions.
+members differ by a nat. Of the size of the vocabulary, only totals of a law for each member
+outlive a block of positions.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -36,7 +38,9 @@ class Sums:
     - `tokens` (n,): scored positions
     - `kl` (n, m, m): KL(p_i || p_j); exactly 0 on the diagonal
     - `hellinger` (n, m, m): 1 - sum sqrt(p_i p_j); exactly 0 on the diagonal
+    - `soft` (n, m, m): sum p_i p_j, the chance that a draw from each is the same token
     - `agree` (n, m, m): positions with the same first-ranked token
+    - `both_top1` (n, m, m): positions where both rank y first
     - `log_p_products` (n, m, m): log p_i(y) log p_j(y)
     - `log_p` (n, m): log p_i(y)
     - `top1` (n, m): positions where y is ranked first
@@ -44,37 +48,56 @@ class Sums:
     - `information` (n, pools): H(mean p over the pool) - mean H(p), which is I(Y; model | x)
     - `information_without` (n, m): the same of the member's pool without this member
       (NaN for a member of no pool or alone in it)
+    - `gain` (n, pools): log mean p(y) - mean log p(y), what averaging the laws of a pool gains
+    - `gain_without` (n, m): the same of the member's pool without this member
+
+    and, over all units at once, as only their products are needed:
+
+    - `first` (m, V): positions where a token is ranked first
+    - `laws` (m, V): p_i
     """
 
     tokens: FloatArray
     kl: FloatArray
     hellinger: FloatArray
+    soft: FloatArray
     agree: FloatArray
+    both_top1: FloatArray
     log_p_products: FloatArray
     log_p: FloatArray
     top1: FloatArray
     entropy: FloatArray
     information: FloatArray
     information_without: FloatArray
+    gain: FloatArray
+    gain_without: FloatArray
+    first: FloatArray
+    laws: FloatArray
 
 
 @dataclass(frozen=True)
 class FloorSums:
     """Sums over positions of members against themselves, computed another way, float64.
 
-    `kl`, `hellinger`, `agree` as in `Sums`, `difference` of d = log p(y) - log p'(y) and
-    `difference_squares` of d^2: each (n, m). `tokens` (n,).
+    `kl`, `hellinger`, `agree` as in `Sums`, `js` of the Jensen-Shannon divergence and `tv` of the
+    total variation distance, `difference` of d = log p(y) - log p'(y) and `difference_squares` of
+    d^2: each (n, m). `tokens` (n,).
     """
 
     tokens: FloatArray
     kl: FloatArray
     hellinger: FloatArray
+    js: FloatArray
+    tv: FloatArray
     agree: FloatArray
     difference: FloatArray
     difference_squares: FloatArray
 
 
 AnySums = TypeVar("AnySums", Sums, FloorSums)
+
+OVER_ALL_UNITS = ("first", "laws")
+"""Fields of `Sums` without units."""
 
 Positions = slice | Tensor
 """Positions of the members of a pool."""
@@ -99,9 +122,38 @@ def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[npt.NDArray[np.intp
             "a matrix product is larger than the divergences"
         )
     groups = [_positions(pool, logp.device) for pool in pools]
-    windows = [_window(logp[:, w], targets[w], groups) for w in range(logp.shape[1])]
-    arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*windows, strict=True)]
-    sums = Sums(np.full(len(windows), float(targets.shape[1])), *arrays)
+    m, windows, positions, vocabulary = logp.shape
+    true = logp.gather(-1, targets.expand(m, -1, -1)[..., None])[..., 0].double()
+    laws = torch.zeros(m, vocabulary, dtype=torch.float64, device=logp.device)
+    first = torch.empty(logp.shape[:3], dtype=torch.int64, device=logp.device)
+    of_laws = [_window(logp[:, w], groups, laws, first[:, w]) for w in range(windows)]
+    of_first = [_first_ranked(first[:, w], targets[w]) for w in range(windows)]
+    kl, hellinger, soft, entropy, information, without = map(
+        torch.stack, zip(*of_laws, strict=True)
+    )
+    agree, both_top1, top1 = map(torch.stack, zip(*of_first, strict=True))
+    gain, gain_without = _gains(true, groups)
+    rows = torch.arange(m, device=logp.device)[:, None] * vocabulary
+    counts = torch.bincount((first.flatten(1) + rows).flatten(), minlength=m * vocabulary)
+    by_name = {
+        "kl": kl,
+        "hellinger": hellinger,
+        "soft": soft,
+        "agree": agree,
+        "both_top1": both_top1,
+        "log_p_products": torch.einsum("iws,jws->wij", true, true),
+        "log_p": true.sum(2).T,
+        "top1": top1,
+        "entropy": entropy,
+        "information": information,
+        "information_without": without,
+        "gain": gain,
+        "gain_without": gain_without,
+        "first": counts.view(m, vocabulary),
+        "laws": laws,
+    }
+    arrays = {name: tensor.double().cpu().numpy() for name, tensor in by_name.items()}
+    sums = Sums(tokens=np.full(windows, float(positions)), **arrays)
     _refuse_unknown(sums.kl, sums.log_p, sums.entropy)
     return sums
 
@@ -117,40 +169,63 @@ def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
     if logp_a.shape != logp_b.shape:
         raise ValueError(f"shapes differ: {tuple(logp_a.shape)} and {tuple(logp_b.shape)}")
     members, windows, positions, _ = logp_a.shape
-    sums = torch.zeros(5, windows, members, dtype=torch.float64, device=logp_a.device)
+    sums = torch.zeros(7, windows, members, dtype=torch.float64, device=logp_a.device)
     for w in range(windows):
         for block in blocks(logp_a[:, w], BLOCK_ELEMENTS):
-            a = logp_a[:, w, block].double().log_softmax(-1)
-            b = logp_b[:, w, block].double().log_softmax(-1)
+            a, root_a = _normalised(logp_a[:, w, block])
+            b, root_b = _normalised(logp_b[:, w, block])
             y = targets[w, block].expand(members, -1)[..., None]
             d = (a.gather(-1, y) - b.gather(-1, y))[..., 0]
-            p, q = a.exp(), b.exp()
+            p, q = root_a.square(), root_b.square()
+            # log of the mean law less a: exactly 0 where both are the same.
+            more = ((q - p) / (2 * p).clamp_min_(1e-300)).log1p_()
             sums[0, w] += (p * (a - b)).sum((1, 2))
-            sums[1, w] += (p.sqrt() - q.sqrt()).square().sum((1, 2)) / 2
-            sums[2, w] += (a.argmax(-1) == b.argmax(-1)).sum(1)
-            sums[3, w] += d.sum(1)
-            sums[4, w] += d.square().sum(1)
+            sums[1, w] += (root_a - root_b).square_().sum((1, 2)) / 2
+            js = (q * (b - a - more) - p * more).sum(-1) / 2
+            sums[2, w] += js.clamp_min_(0).sum(-1)
+            sums[3, w] += (p - q).abs_().sum((1, 2)) / 2
+            same = first_ranked(logp_a[:, w, block]) == first_ranked(logp_b[:, w, block])
+            sums[4, w] += same.sum(1)
+            sums[5, w] += d.sum(1)
+            sums[6, w] += d.square().sum(1)
     arrays = sums.cpu().numpy()
     _refuse_unknown(arrays)
     return FloorSums(np.full(windows, float(positions)), *arrays)
 
 
-def by_document(batches: Sequence[AnySums], documents: npt.NDArray[np.integer]) -> AnySums:
+def first_ranked(logp: Tensor) -> Tensor:
+    """The most probable token, the lowest id where several are, (...) of (..., V)."""
+    if logp.device.type == "cpu":
+        # That of torch takes four times as long there.
+        return torch.from_numpy(logp.detach().numpy().argmax(-1))
+    return logp.argmax(-1)
+
+
+def by_document(batches: Iterable[AnySums], documents: npt.NDArray[np.integer]) -> AnySums:
     """Sums of windows added up by document, in rising order of the documents.
 
-    `batches` hold consecutive windows; `documents` (windows,) names the document of each.
+    `batches` hold consecutive windows, or parts of windows; `documents` (windows,) names the
+    document of each. They are added as they come: a generator keeps no more than one of them.
     Documents without windows do not occur. Raises ValueError when the lengths differ.
     """
     names, rows = np.unique(documents, return_inverse=True)
-    if sum(batch.tokens.size for batch in batches) != documents.size or not batches:
+    totals: dict[str, FloatArray] = {}
+    done, kind = 0, None
+    for batch in batches:
+        kind, units = type(batch), rows[done : done + batch.tokens.size]
+        done += batch.tokens.size
+        if units.size < batch.tokens.size:
+            break
+        for field in fields(batch):
+            values: FloatArray = getattr(batch, field.name)
+            if field.name in OVER_ALL_UNITS:
+                totals[field.name] = totals.get(field.name, 0) + values
+            else:
+                shape = names.size, *values.shape[1:]
+                np.add.at(totals.setdefault(field.name, np.zeros(shape)), units, values)
+    if done != documents.size or kind is None:
         raise ValueError("each window needs its document, and there must be a window")
-    grouped = []
-    for field in fields(batches[0]):
-        values: FloatArray = np.concatenate([getattr(b, field.name) for b in batches])
-        total = np.zeros((names.size, *values.shape[1:]))
-        np.add.at(total, rows, values)
-        grouped.append(total)
-    return type(batches[0])(*grouped)
+    return kind(**totals)
 
 
 def joined_members(parts: Sequence[FloorSums]) -> FloorSums:
@@ -163,25 +238,32 @@ def joined_members(parts: Sequence[FloorSums]) -> FloorSums:
     return FloorSums(tokens=parts[0].tokens, **together)
 
 
-def _window(logp: Tensor, targets: Tensor, pools: Sequence[Positions]) -> tuple[Tensor, ...]:
-    """The sums of one window, logp (m, s, V), in the order of the fields of `Sums`."""
+def _window(
+    logp: Tensor, pools: Sequence[Positions], laws: Tensor, first: Tensor
+) -> tuple[Tensor, ...]:
+    """Sums of one window's laws, logp (m, s, V), with the full vocabulary.
+
+    They are kl, hellinger, soft, entropy, information and information_without. Adds its laws to
+    `laws` (m, V) and writes its first-ranked tokens to `first` (m, s).
+    """
     m = logp.shape[0]
     double: dict[str, Any] = {"dtype": torch.float64, "device": logp.device}
-    kl, hellinger = torch.zeros(m, m, **double), torch.zeros(m, m, **double)
+    kl, hellinger, soft = (torch.zeros(m, m, **double) for _ in range(3))
     entropy, without = torch.zeros(m, **double), torch.full((m,), torch.nan, **double)
     information = torch.zeros(len(pools), **double)
-    first = torch.empty(logp.shape[:2], dtype=torch.int64, device=logp.device)
     for pool in pools:
         if without[pool].numel() > 1:
             without[pool] = 0
     for block in blocks(logp, BLOCK_ELEMENTS):
         log = logp[:, block]
-        first[:, block] = log.argmax(-1)
+        first[:, block] = first_ranked(log)
         centre = log.mean(0)
         p = log.exp()
         root = p.sqrt()
         cross = _products(p, log - centre)
         affinity = _products(root, root)
+        soft += _products(p, p)
+        laws += p.sum(1)
         own = cross.diagonal()
         mass = _total(p)
         # The masses are 1 but for rounding, which enters KL in first order unless they are
@@ -189,29 +271,62 @@ def _window(logp: Tensor, targets: Tensor, pools: Sequence[Positions]) -> tuple[
         kl += own[:, None] - cross - mass[:, None] + mass[None, :]
         squares = affinity.diagonal()
         hellinger += (squares[:, None] + squares[None, :]) / 2 - affinity
-        entropy -= own + _total(p * centre)
+        entropy -= own + _products(p, centre[None])[:, 0]
         for g, pool in enumerate(pools):
-            laws = p[pool]
-            size = laws.shape[0]
-            total = laws.sum(0)
+            of_pool = p[pool]
+            size = of_pool.shape[0]
+            total = of_pool.sum(0)
             information[g] += own[pool].mean() - _relative(total / size, centre)
             if size > 1:
-                rest = (total - laws).div_(size - 1)
+                rest = (total - of_pool).div_(size - 1)
                 others = (own[pool].sum() - own[pool]) / (size - 1)
                 without[pool] += others - _relative(rest, centre)
+    return kl, hellinger, soft, entropy, information, without
+
+
+def _first_ranked(first: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """agree (m, m), both_top1 (m, m) and top1 (m,) of one window's first-ranked tokens (m, s)."""
     agree = (first[:, None] == first[None]).sum(-1)
-    true = logp.gather(-1, targets.expand(m, -1)[..., None])[..., 0].double()
-    return (
-        kl,
-        hellinger,
-        agree.double(),
-        true @ true.T,
-        true.sum(1),
-        (first == targets).sum(1).double(),
-        entropy,
-        information,
-        without,
-    )
+    # In float64, as products of integers are slow, or refused by a GPU.
+    right = (first == targets).double()
+    return agree, right @ right.T, right.sum(1)
+
+
+def _gains(true: Tensor, pools: Sequence[Positions]) -> tuple[Tensor, Tensor]:
+    """gain (windows, pools) and gain_without (windows, m) of log p(y), (m, windows, s)."""
+    m, windows, _ = true.shape
+    gains = torch.zeros(windows, len(pools), dtype=true.dtype, device=true.device)
+    without = torch.full((windows, m), torch.nan, dtype=true.dtype, device=true.device)
+    for g, pool in enumerate(pools):
+        own = true[pool]
+        k = own.shape[0]
+        if not k:
+            continue
+        total = own.sum(0)
+        gains[:, g] = (own.logsumexp(0) - math.log(k) - total / k).sum(-1)
+        if k > 1:
+            # Those before and those after it: what is left of a total without one that dominates
+            # it would be lost.
+            nobody = torch.full_like(own[:1], -torch.inf)
+            before = torch.cat([nobody, own[:-1].logcumsumexp(0)])
+            after = torch.cat([own[1:].flip(0).logcumsumexp(0).flip(0), nobody])
+            others = before.logaddexp(after) - math.log(k - 1) - (total - own) / (k - 1)
+            without[:, pool] = others.sum(-1).T
+    return gains, without
+
+
+def _normalised(logp: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities that sum to one in float64, and the roots of the probabilities."""
+    log = logp.double()
+    # One exp for both, and no square root of an array.
+    root = (log / 2).exp_()
+    mass = root.square().sum(-1, keepdim=True)
+    return log - mass.log(), root.div_(mass.sqrt())
+
+
+def _stacked(windows: Sequence[tuple[Tensor, ...]]) -> Iterator[Tensor]:
+    """What is there of each window, one after another, over all windows."""
+    return (torch.stack(parts) for parts in zip(*windows, strict=True))
 
 
 def _relative(law: Tensor, centre: Tensor) -> Tensor:

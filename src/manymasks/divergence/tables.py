@@ -8,8 +8,9 @@ import numpy as np
 
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
-from manymasks.divergence.measured import METRICS, Measured, measure
+from manymasks.divergence.measured import Measured, agreements, measure
 from manymasks.divergence.pairs import FloorSums, Sums
+from manymasks.divergence.sampled import QUANTILES, Sampled
 from manymasks.statistics.documents import (
     FloatArray,
     percentile_interval,
@@ -29,7 +30,19 @@ from manymasks.statistics.models import ModelEstimate, cross_mean, jackknife_err
 
 Rows = list[dict[str, Any]]
 
-IN_NATS = ("kl", "hidden", "information")
+IN_NATS = ("kl", "js", "hidden", "information", "ensemble_gain")
+
+ON_SAMPLED_COLUMNS = (
+    "js",
+    "tv",
+    "kl_sampled",
+    "kl_tempered",
+    "temperature_ab",
+    "temperature_ba",
+    *QUANTILES,
+    "sampled",
+)
+"""Columns of a pair that are NULL where no positions were sampled."""
 
 
 def divergence_rows(
@@ -39,13 +52,15 @@ def divergence_rows(
     probe: str,
     perturbation: str,
     statistics: Statistics,
+    sampled: Mapping[int, Sampled] | None = None,
 ) -> dict[str, Rows]:
     """Rows of model_probe, pair_divergence, noise_floor, pool_divergence and contrast.
 
     `sums`: severity -> sums by document over `members`, all of one corpus, whose pools are
     the classes, `list(classes(members).values())`. `floors`: severity -> sums of members
     against themselves, by document or window, where they were made; `perturbation` says how,
-    such as "batch 8 -> 3". Contrasts are exploratory, at severity 0 and at the largest.
+    such as "batch 8 -> 3". `sampled`: severity -> what its sampled positions show, by the same
+    documents. Contrasts are exploratory, at severity 0 and at the largest.
     Raises ValueError for members of several corpora.
     """
     one_corpus(members)
@@ -57,7 +72,7 @@ def divergence_rows(
         "contrast": [],
     }
     for severity in sorted(sums):
-        measured = measure(sums[severity], statistics)
+        measured = measure(sums[severity], statistics, (sampled or {}).get(severity))
         floor = floor_means(floors[severity]) if severity in floors else None
         where = {"probe": probe, "severity": severity}
         tables["model_probe"] += [where | row for row in _models(measured, members, statistics)]
@@ -85,6 +100,8 @@ def floor_means(floor: FloorSums) -> dict[str, FloatArray]:
     return {
         "kl": floor.kl.sum(axis=0) / tokens,
         "hellinger": floor.hellinger.sum(axis=0) / tokens,
+        "js": floor.js.sum(axis=0) / tokens,
+        "tv": floor.tv.sum(axis=0) / tokens,
         "top1_disagreement": 1 - floor.agree.sum(axis=0) / tokens,
         "hidden": (floor.difference_squares.sum(axis=0) / tokens - difference**2) / 2,
     }
@@ -121,11 +138,13 @@ def _pairs(
     sums = measured.sums
     kl = ratio(np.moveaxis(sums.kl, 0, -1), sums.tokens)
     nats = -ratio(sums.log_p.T, sums.tokens)
+    agreement = agreements(sums)
     low, high = percentile_interval(measured.resamples["kl"], statistics.confidence)
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     rows = []
     for a, b in combinations(by_key, 2):
         pair = measured.pair[a, b]
+        visible, hidden = nats[b] - nats[a], measured.means["hidden"][a, b]
         rows.append(
             {
                 "model_a": members[a].model,
@@ -137,14 +156,41 @@ def _pairs(
                 "kl_high": finite(high[pair]),
                 "hellinger": finite(measured.means["hellinger"][a, b]),
                 "top1_agreement": finite(1 - measured.means["top1_disagreement"][a, b]),
-                "visible": finite(nats[b] - nats[a]),
-                "hidden": finite(measured.means["hidden"][a, b]),
+                "kappa": finite(agreement["kappa"][a, b]),
+                "soft_agreement": finite(agreement["soft_agreement"][a, b]),
+                "both_wrong_agreement": finite(agreement["both_wrong_agreement"][a, b]),
+                "flips_ab": finite(agreement["flips"][a, b]),
+                "flips_ba": finite(agreement["flips"][b, a]),
+                "visible": finite(visible),
+                "hidden": finite(hidden),
+                "hidden_ratio": finite(hidden / abs(visible)) if visible else None,
+                **_on_sampled(measured, a, b),
                 "kl_floor": finite((floor["kl"][a] + floor["kl"][b]) / 2) if floor else None,
                 "documents": measured.documents,
                 "tokens": measured.tokens,
             }
         )
     return rows
+
+
+def _on_sampled(measured: Measured, a: int, b: int) -> dict[str, Any]:
+    """Columns of a pair that are measured on sampled positions."""
+    sampled = measured.sampled
+    if sampled is None:
+        return dict.fromkeys(ON_SAMPLED_COLUMNS)
+    left, kl = sampled.kl_tempered, sampled.kl
+    values = {
+        "js": measured.means["js"][a, b],
+        "tv": measured.means["tv"][a, b],
+        "kl_sampled": (kl[a, b] + kl[b, a]) / 2,
+        "kl_tempered": (left[a, b] + left[b, a]) / 2,
+        "temperature_ab": sampled.temperature[a, b],
+        "temperature_ba": sampled.temperature[b, a],
+        **{name: values[a, b] for name, values in sampled.quantiles.items()},
+    }
+    return {name: finite(value) for name, value in values.items()} | {
+        "sampled": int(sampled.tokens.sum())
+    }
 
 
 def _floors(
@@ -203,31 +249,36 @@ def _pools(
                 "floor": finite(floor_value),
                 "entropy_share": finite(share),
                 "models": used.size,
-                "documents": measured.documents,
+                "documents": measured.documents_of(metric),
             }
         )
 
     for g, (label, pool) in enumerate(pools.items()):
         if pool.size < 2:
             continue
-        for metric in METRICS:
+        for metric in measured.metrics:
             error = standard_error(measured.within(metric, pool))
             floor_value = float(floor[metric][pool].mean()) if floor else None
             estimate = pair_mean(measured.means[metric][np.ix_(pool, pool)])
             add((label, label), metric, estimate, error, floor_value, pool)
-        estimate, error = _information(measured, g, pool)
-        # m noisy copies of one law whose pairs differ by KL on average have an information
-        # of (m - 1) / (2 m) KL, to second order in the noise.
+        sums = measured.sums
         share = (pool.size - 1) / (2 * pool.size)
-        floor_value = float(floor["kl"][pool].mean()) * share if floor else None
-        add((label, label), "information", estimate, error, floor_value, pool)
+        for metric, values, without, floor_of in (
+            ("information", sums.information[:, g], sums.information_without, "kl"),
+            ("ensemble_gain", sums.gain[:, g], sums.gain_without, "hidden"),
+        ):
+            estimate, error = _of_pool(measured, values, without[:, pool])
+            # m noisy copies of one law whose pairs differ by KL on average have an information
+            # of (m - 1) / (2 m) KL, to second order in the noise; so has the gain of `hidden`.
+            floor_value = float(floor[floor_of][pool].mean()) * share if floor else None
+            add((label, label), metric, estimate, error, floor_value, pool)
     for (label, pool), (other_label, other) in combinations(pools.items(), 2):
         one, two = paired_by_seeds(members, pool, other)
         matched = members[pool[0]].size == members[other[0]].size and one.size > 1
         if matched:
             pool, other = one, two
         both = np.concatenate([pool, other])
-        for metric in METRICS:
+        for metric in measured.metrics:
             means = measured.means[metric][np.ix_(pool, other)]
             if matched:
                 # Members that share both seeds start from the same weights and see the same
@@ -244,13 +295,15 @@ def _pools(
     return rows
 
 
-def _information(
-    measured: Measured, position: int, pool: IndexArray
+def _of_pool(
+    measured: Measured, values: FloatArray, without: FloatArray
 ) -> tuple[ModelEstimate, float]:
-    """Information of a class and its error over documents; a jackknife needs 3 models."""
-    sums = measured.sums
-    resamples = ratio_resamples(sums.information[:, position], sums.tokens, measured.weights)
-    value = float(ratio(sums.information[:, position], sums.tokens))
-    without = ratio(sums.information_without.T[pool], sums.tokens)
-    error = jackknife_error(without) if pool.size > 2 else float("nan")
-    return ModelEstimate(value, error, pool.size - 1), standard_error(resamples)
+    """A metric of a pool, from sums (D,), and its error over documents.
+
+    `without` (D, m) has the sums without each member; a jackknife needs 3 models.
+    """
+    tokens, models = measured.sums.tokens, without.shape[1]
+    error = jackknife_error(ratio(without.T, tokens)) if models > 2 else float("nan")
+    resamples = ratio_resamples(values, tokens, measured.weights)
+    estimate = ModelEstimate(float(ratio(values, tokens)), error, models - 1)
+    return estimate, standard_error(resamples)

@@ -2,7 +2,8 @@
 
     corpus -> tokenizer -> tokens -> training -> evaluation, candidates -> rashomon, myopia
                                   -> tuning -> training, where a learning rate is to be found
-                                  -> probe -> divergence, funnel            (with training)
+                                  -> probe -> divergence -> funnel, severity   (with training)
+                                  -> rollout, representation
                                   -> multiplicity, volume, floor, gradient, truth, ...
     everything -> database -> report
 
@@ -48,8 +49,9 @@ ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
 """What is measured on a process, beside what is measured on any text."""
 STAGES = (
     "corpus", "process", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe",
-    "candidates", "rashomon", "multiplicity", "volume", "divergence", "funnel", "floor",
-    "gradient", "myopia", "truth", "spectroscopy", "belief", "rules", "swap", "database", "report",
+    "sampled", "search", "candidates", "rashomon", "multiplicity", "volume", "divergence", "funnel",
+    "severity", "rollout", "representation", "floor", "gradient", "myopia", "truth", "spectroscopy",
+    "belief", "rules", "swap", "database", "report",
 )  # fmt: skip
 
 
@@ -139,13 +141,12 @@ def plan_study(study: Study, base: Path) -> Plan:
         return nodes[-1]
 
     statistics = identity(study.statistics)
+    texts = {name: _text_of(study, name, base) for name in sorted(study.corpora)}
+    nodes += texts.values()
     for corpus_name, corpus_settings in sorted(study.corpora.items()):
         is_drawn = isinstance(corpus_settings, ProcessCorpus)
         budget = training_of(study, corpus_settings)
-        settings, operational = _corpus_settings(corpus_settings, base)
-        stage = "process" if is_drawn else "corpus"
-        corpus = Node(stage, f"{stage}/{corpus_name}", settings, operational=operational)
-        nodes.append(corpus)
+        corpus = texts[corpus_name]
         settings = _tokenizer_settings(study, corpus_settings)
         tokenizer = add("tokenizer", corpus_name, settings, corpus=(corpus,))
         tokens = add("tokens", corpus_name, {}, corpus=(corpus,), tokenizer=(tokenizer,))
@@ -203,7 +204,12 @@ def plan_study(study: Study, base: Path) -> Plan:
         if "volume" in analyses:
             settings = {**shared, "volume": identity(study.volume)}
             add("volume", corpus_name, settings, training=of_set, tokens=(tokens,))
+        of_text = {"tokens": (tokens,), "tokenizer": (tokenizer,)}
         if "divergence" in analyses:
+            outside = tuple(_reference_seeds(study, corpus_name, budget, tokens))
+            nodes += outside
+            reference = {"reference": outside} if outside else {}
+            probes: list[Node] = []
             pairs: list[Node] = []
             for name, probe_settings in sorted(study.probes.items()):
                 if is_drawn and probe_settings.family != "held-out":
@@ -216,14 +222,40 @@ def plan_study(study: Study, base: Path) -> Plan:
                     "context": budget.context,
                     "statistics": statistics,
                 }
-                of_text = {"tokens": (tokens,), "tokenizer": (tokenizer,)}
-                probe = add("probe", label, settings, **of_text)
+                del settings["probe"]["corpus"]
+                compared = [True] * len(of_set)
+                if probe_settings.family == "self":
+                    probe = add("sampled", label, settings, training=outside, **of_text)
+                elif probe_settings.family == "search":
+                    searched, compared = _halves(shared["members"])
+                    settings["members"] = list(compress(shared["members"], searched))
+                    half = tuple(compress(of_set, searched))
+                    probe = add("search", label, settings, training=half, **of_text)
+                else:
+                    other = {}
+                    if probe_settings.corpus is not None:
+                        other["other"] = (texts[probe_settings.corpus],)
+                    probe = add("probe", label, settings, **of_text, **other)
+                probes.append(probe)
                 settings = {**shared, "divergence": identity(study.divergence)}
-                pairs.append(add("divergence", label, settings, probe=(probe,), training=of_set))
+                settings["members"] = list(compress(shared["members"], compared))
+                inputs = {"probe": (probe,), "training": tuple(compress(of_set, compared))}
+                inputs["tokenizer"] = (tokenizer,)
+                pairs.append(add("divergence", label, settings, **inputs, **reference))
             if "funnel" in analyses and pairs:
+                # What a search leaves out was not seen by all members.
+                of_all = [node for node in pairs if node.inputs["training"] == of_set]
                 settings = {**shared, "funnel": identity(study.funnel), "contrasts": contrasts}
                 of = tuple(compress(scored, own))
-                add("funnel", corpus_name, settings, evaluation=of, divergence=tuple(pairs))
+                add("funnel", corpus_name, settings, evaluation=of, divergence=tuple(of_all))
+            if "severity" in analyses and not is_drawn:
+                inputs = {"probe": tuple(probes), "divergence": tuple(pairs)}
+                add("severity", corpus_name, {**shared}, **inputs)
+        for analysis in ("rollout", "representation"):
+            if analysis in analyses and not is_drawn:
+                settings = {**shared, analysis: identity(getattr(study, analysis))}
+                settings["context"] = budget.context
+                add(analysis, corpus_name, settings, training=of_set, **of_text)
         if "myopia" in analyses and contrasts:
             settings = {"evaluation": evaluation, "statistics": statistics}
             settings |= {"corpus": corpus_name, "context": budget.context}
@@ -274,6 +306,38 @@ def plan_study(study: Study, base: Path) -> Plan:
     settings = identity(study)
     add("report", "", {"study": settings}, database=(database,))
     return Plan(study, tuple(nodes))
+
+
+def _reference_seeds(study: Study, corpus: str, budget: Training, tokens: Node) -> Iterator[Node]:
+    """Members outside all analyses, where the study names seeds of theirs."""
+    arm, seeds = study.reference_arm(corpus), study.reference_seeds
+    if arm is None or seeds is None:
+        return
+    size_name, variant_name = arm
+    shape, chosen, training = map(
+        identity, (study.sizes_of(corpus)[size_name], study.variants[variant_name], budget)
+    )
+    for each in (shape, chosen, training):
+        del each["learning_rate"]
+    chosen["of"] = chosen["starts_from"] = None
+    rate = study.learning_rate(corpus, size_name, variant_name)
+    settings = {
+        "size": shape,
+        "variant": chosen,
+        "training": {**training, "late": [], "learning_rate": rate},
+    }
+    for seed_init, seed_order in product(sorted(seeds.init), sorted(seeds.order)):
+        of_member = {"seed_init": seed_init, "seed_order": seed_order}
+        member = {"corpus": corpus, "size": size_name, "variant": variant_name, **of_member}
+        label = f"training/{member_label(member)}"
+        yield Node("training", label, settings | of_member, {"tokens": (tokens,)})
+
+
+def _halves(members: list[dict[str, Any]]) -> tuple[list[bool], list[bool]]:
+    """Which members a search looks at and which it is tried on: halves of the initial seeds."""
+    inits = sorted({member["seed_init"] for member in members})
+    searched = [member["seed_init"] in inits[: len(inits) // 2] for member in members]
+    return searched, [not each for each in searched]
 
 
 def _parents(
@@ -377,9 +441,16 @@ def _arms(
 
 
 def _by_parameters(named: tuple[str, Size]) -> tuple[int, str]:
-    """Weights of the blocks' matrices, then the name."""
+    """Weights of the blocks, then the name."""
     name, size = named
-    return size.layers * (4 + 2 * size.mlp) * size.width**2, name
+    return size.block_weights, name
+
+
+def _text_of(study: Study, name: str, base: Path) -> Node:
+    """The documents of a corpus."""
+    settings, operational = _corpus_settings(study.corpora[name], base)
+    stage = "process" if isinstance(study.corpora[name], ProcessCorpus) else "corpus"
+    return Node(stage, f"{stage}/{name}", settings, operational=operational)
 
 
 def _corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -81,6 +81,18 @@ def splice(source: Source, share: float, generator: np.random.Generator) -> Toke
     return changed
 
 
+def other_corpus(source: Source, share: float, generator: np.random.Generator) -> Tokens:
+    """Take the first share of the context from anywhere in the text of another corpus.
+
+    Its documents follow each other there with an end of text between, as in training.
+    """
+    changed = source.context.copy()
+    taken = 1 + round(share * (changed.shape[1] - 1))
+    places = generator.integers(len(source.elsewhere) - changed.shape[1] + 1, size=len(changed))
+    changed[:, 1:taken] = source.elsewhere[places[:, None] + np.arange(1, taken)]
+    return changed
+
+
 def offset(source: Source, share: float, generator: np.random.Generator) -> Tokens:
     """Let the text begin later: before it stands the end of another document.
 

@@ -127,6 +127,8 @@ def distance_rows(
 
     What is scored does not count, but where no two tokens stand before it: then whole windows do.
     A share of trigrams needs three tokens, and is left out where there are none.
+    Where severities see windows of other lengths, `unigram_kl` is larger for shorter ones: shares
+    of few tokens are further from any law.
 
     Args:
         probe: name of the probe.
@@ -135,9 +137,10 @@ def distance_rows(
         unigrams: (vocabulary,) counts of its tokens.
         statistics: of the bootstrap over documents.
     """
-    width = contexts.tokens.shape[2] - contexts.scored
-    tokens = contexts.tokens[:, :, :width] if width > 1 else contexts.tokens
-    found = ngrams(pieces, tokens, len(unigrams))
+    # Those seen at a severity are among those of the longest windows.
+    whole = contexts.tokens.shape[2] - contexts.scored <= 1
+    end = None if whole else -contexts.scored
+    found = ngrams(pieces, contexts.tokens[:, :, :end], len(unigrams))
     names, owners = np.unique(contexts.documents, return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
 
@@ -145,7 +148,8 @@ def distance_rows(
         """Values (windows,) over the windows of each document."""
         return np.asarray(np.bincount(owners, values, len(names)), dtype=np.float64)
 
-    for severity, level in enumerate(tokens):
+    for severity in range(len(contexts.tokens)):
+        level = contexts.windows(severity)[:, :end]
         nats = surprise(level, unigrams, found)
         trigrams = found[-1]
         place = np.searchsorted(trigrams.asked, _numbers(level, ORDER, len(unigrams)))

@@ -41,6 +41,8 @@ class Source:
     counts: Tokens | None = None
     """(vocabulary,) how often each token occurs in the train split."""
     tokenizer: Tokenizer | None = None
+    other: npt.NDArray[np.integer] | None = None
+    """(tokens,) text of another corpus in the tokens of this one."""
 
     @property
     def context(self) -> Tokens:
@@ -72,6 +74,23 @@ class Source:
             raise ValueError("this family needs the tokenizer")
         return self.tokenizer
 
+    @property
+    def elsewhere(self) -> npt.NDArray[np.integer]:
+        """Text of another corpus.
+
+        Raises:
+            UserError: if it is shorter than a context.
+        """
+        if self.other is None:
+            raise ValueError("this family needs text of another corpus")
+        if len(self.other) < self.context.shape[1]:
+            raise UserError(
+                f"the measure split of the other corpus has {len(self.other)} tokens, and the "
+                f"contexts of the probe have {self.context.shape[1]}: take a larger corpus, or "
+                "raise the probe's scored"
+            )
+        return self.other
+
     def from_the_right(self, edited: Sequence[Tokens]) -> Tokens:
         """Contexts that end with these tokens, (windows, context + 1 - scored).
 
@@ -93,6 +112,7 @@ def choose(
     context: int,
     end_of_text: int,
     seed: int,
+    family: str = "held-out",
 ) -> Windows:
     """Windows that do not overlap in what they predict, `count` at most, drawn at random.
 
@@ -103,6 +123,7 @@ def choose(
         context: tokens of a window before its last target.
         end_of_text: what stands before a document's first token.
         seed: of the choice.
+        family: of the probe, for what is said where there are too few.
 
     Raises:
         UserError: if the windows chosen are of fewer than two documents.
@@ -114,11 +135,12 @@ def choose(
     chosen = np.sort(generator.permutation(int(first[-1]))[:count])
     owners = np.searchsorted(first, chosen, side="right") - 1
     if len(set(owners.tolist())) < 2:
+        lower = "the probe's severities" if family == "long" else "training.context"
         raise UserError(
-            f"the {len(chosen)} windows of the probe come from {len(set(owners.tolist()))} "
-            f"documents of their split, and a probe needs at least 2 with {context} tokens or "
-            "more: lower training.context, raise the probe's windows, or give the split more "
-            "documents"
+            f"the {len(chosen)} windows of the {family} probe come from "
+            f"{len(set(owners.tolist()))} documents of their split, and a probe needs at least 2 "
+            f"with {context} tokens or more: lower {lower}, raise the probe's windows, or give the "
+            "split more documents"
         )
     rows, names, before, ends = [], [], [], []
     for owner in np.unique(owners):

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 Row = dict[str, Any]
@@ -191,3 +192,16 @@ def entries(axes: Iterable[Axes]) -> tuple[list[Any], list[str]]:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     return list(found.values()), list(found)
+
+
+def legend_below(figure: FigureBase, axes: Iterable[Axes], *more: Line2D, across: int = 5) -> None:
+    """One legend for all panels under them, with so many labels in a line at most."""
+    handles, labels = entries(axes)
+    handles += more
+    labels += [str(each.get_label()) for each in more]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), across))
+
+
+def place_of(row: Row) -> str:
+    """Where a row was measured, in a few words."""
+    return "held-out text" if row["is_text"] else f"{row['probe']}, severity {row['severity']}"

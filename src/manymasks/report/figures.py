@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from manymasks.report.drawing import (
     GRID,
@@ -24,7 +24,6 @@ from manymasks.report.drawing import (
     draw_figure,
     finite,
     grouped,
-    mark_floor,
     only_one,
     ordered,
     panels_of,
@@ -34,6 +33,7 @@ from manymasks.report.drawing import (
     sizes_of,
     tint,
 )
+from manymasks.report.probes import draw_furthest
 
 
 def loss_curves(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
@@ -49,11 +49,6 @@ def heatmap(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         _draw_heatmap,
         lambda rows: (6.3, 5.0) if only_one(rows, "corpus") else (WIDTH, 3.6),
     )
-
-
-def severity_curve(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """KL between seeds of a class by severity of a probe; (SVG, query) as above."""
-    return draw_figure(connection, "severity", _draw_severity, lambda rows: (WIDTH, 3.6))
 
 
 def myopia_gap(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
@@ -99,7 +94,7 @@ def save_png(database: Path, path: Path, *, dpi: int = 170) -> None:
             for title, name, draw in (
                 ("Loss while training", "loss_curves", _draw_loss),
                 ("How differently any two models predict held-out text", "heatmap", _draw_heatmap),
-                ("The same, between seeds, away from text", "severity", _draw_severity),
+                ("The same, between seeds, away from text", "probe_curves", draw_furthest),
                 ("What myopia costs, by position", "gap", _draw_gap),
             )
             if (rows := records(connection, query(name)))
@@ -179,47 +174,6 @@ def _draw_heatmap(figure: FigureBase, rows: list[Row]) -> None:
         bar = figure.colorbar(image, ax=axis, shrink=0.85, pad=0.03)
         bar.outline.set_visible(False)
         bar.set_label("mean KL, nats per token")
-
-
-def _draw_severity(figure: FigureBase, rows: list[Row]) -> None:
-    panels = grouped(rows, "corpus", "probe")
-    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    axes = panels_of(figure, len(panels))
-    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
-        lines = grouped(panel, "size", "variant")
-        for place, ((size, variant), line) in enumerate(lines):
-            x, y, low, high = columns(line, "severity", "kl", "low", "high")
-            colour = tint(colour_of(variant, variants), size, sizes)
-            # Side by side, or the intervals hide each other.
-            x = x + 0.07 * (place - (len(lines) - 1) / 2)
-            axis.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
-            axis.vlines(x, low, high, color=colour, linewidth=1)
-            marker = MARKERS[sizes.index(size) % len(MARKERS)]
-            axis.plot(x, y, color=colour, marker=marker, markersize=4, label=f"{size} {variant}")
-        values = finite(panel, "low", "kl", "high")
-        values = values[values > 0]
-        floors = finite(panel, "floor")
-        if values.size and values.max() > 8 * values.min():
-            axis.set_yscale("log")
-            axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        else:
-            axis.set_ylim(bottom=0)
-        if floors.size:
-            mark_floor(axis, float(floors.max()))
-        changed = {row["severity"]: row["changed"] for row in panel}
-        axis.set_xticks(
-            list(changed),
-            [
-                f"{severity}" if share is None else f"{severity}\n{100 * share:.0f}%"
-                for severity, share in changed.items()
-            ],
-        )
-        axis.grid(axis="x", visible=False)
-        axis.set_xlabel(f"severity of {probe}, and share of context tokens changed")
-        if corpus_title := prefix(rows, "corpus", corpus):
-            axis.set_title(corpus_title)
-        axis.legend(loc="best")
-    axes[0].set_ylabel("mean KL between seeds, nats per token")
 
 
 def _draw_gap(figure: FigureBase, rows: list[Row]) -> None:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manymasks.report import drawing, figures
 from manymasks.report.known_section import known_section
+from manymasks.report.probes_section import probes_section
 from manymasks.report.sets_section import sets_section
 
 _HERE = Path(__file__).parent
@@ -40,7 +41,6 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             headline=drawing.records(connection, drawing.query("headline"))[0],
             loss_curves=_picture(figures.loss_curves(connection)),
             heatmap=_picture(figures.heatmap(connection)),
-            severity=_picture(figures.severity_curve(connection)),
             gap=_picture(figures.myopia_gap(connection)),
             positions=_picture(figures.loss_by_position(connection)),
             gap_by_size=_picture(figures.gap_by_size(connection)),
@@ -48,6 +48,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             gradient=_picture(figures.gradient_reach(connection)),
             known=known_section(connection, _picture),
             sets=sets_section(connection, _picture),
+            probes=probes_section(connection, _picture),
             rashomon=_rashomon(drawing.records(connection, drawing.query("rashomon"))),
             rates=_rates(drawing.records(connection, drawing.query("learning_rates"))),
             environments=_environments(connection),

@@ -10,7 +10,6 @@ from typing import Any
 import duckdb
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
@@ -31,6 +30,7 @@ from manymasks.report.drawing import (
     entries,
     finite,
     grouped,
+    legend_below,
     only_one,
     ordered,
     panels_of,
@@ -208,13 +208,6 @@ def _across(panels: int) -> int:
     return 2 if panels in (2, 4) else 3
 
 
-def _legend_below(figure: FigureBase, axes: list[Axes], *more: Line2D) -> None:
-    handles, labels = entries(axes)
-    handles += more
-    labels += [str(each.get_label()) for each in more]
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5))
-
-
 def _draw_curve(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "corpus")
     shown = [(name, label) for name, label in CURVE if finite(rows, name).size]
@@ -277,7 +270,7 @@ def _draw_metrics(figure: FigureBase, rows: list[Row]) -> None:
                 axis.set_title(title.removesuffix(", "))
         axis.set_xlabel("eps, nats per token")
     dotted = Line2D([], [], color=MUTED, linewidth=1, linestyle=DOTTED, label="resampled")
-    _legend_below(figure, axes, dotted)
+    legend_below(figure, axes, dotted)
 
 
 def _draw_effective(figure: FigureBase, rows: list[Row]) -> None:
@@ -335,7 +328,7 @@ def _draw_rarefaction(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_xlabel("members drawn")
         label = RAREFIED.get(metric, metric.replace("_", " "))
         axis.set_title(f"{prefix(rows, 'corpus', corpus)}{label}")
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
 
 
 def _draw_components(figure: FigureBase, rows: list[Row]) -> None:
@@ -363,7 +356,7 @@ def _draw_components(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.tick_params(axis="y", length=0, colors=INK)
         axis.grid(axis="y", visible=False)
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
 
 
 def _draw_funnel(figure: FigureBase, rows: list[Row]) -> None:
@@ -393,4 +386,4 @@ def _draw_funnel(figure: FigureBase, rows: list[Row]) -> None:
     for axis in grid[-1]:
         axis.set_xlabel("constraints")
     dashed = Line2D([], [], color=MUTED, linewidth=1, linestyle=DASHED, label="if independent")
-    _legend_below(figure, list(grid[:, 0]), dashed)
+    legend_below(figure, list(grid[:, 0]), dashed)

@@ -18,7 +18,8 @@ from manymasks.store.lock import try_lock
 
 USES_MODELS = {
     "tuning", "training", "evaluation", "candidates", "multiplicity", "volume", "divergence",
-    "gradient", "truth", "spectroscopy", "belief", "rules", "swap",
+    "sampled", "search", "rollout", "representation", "gradient", "truth", "spectroscopy", "belief",
+    "rules", "swap",
 }  # fmt: skip
 
 

@@ -38,6 +38,11 @@ SMALLER = {
     "candidates": "evaluation.batch, candidates.draws",
     "multiplicity": "multiplicity.batch",
     "volume": "volume.directions, volume.windows",
+    "divergence": "divergence.memory_mb, divergence.batch",
+    "sampled": "windows of the probe",
+    "search": "windows and candidates of the probe",
+    "rollout": "rollout.batch",
+    "representation": "representation.batch",
 }
 
 

@@ -1,92 +1,62 @@
 """probe: contexts of one family at all its severities, and how far they are from training."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from itertools import islice
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
-from manymasks.probes.distance import distance_rows, train_counts
+from manymasks.corpora.reading import documents_of
+from manymasks.probes.distance import train_counts
 from manymasks.probes.families import FAMILIES, contexts
-from manymasks.probes.windows import Tokens
+from manymasks.stages.contexts import write_probe
 from manymasks.store.job import Job
+from manymasks.tokens.documents import Documents, pieces
 from manymasks.tokens.shards import TokenStream
-from manymasks.tokens.tokenizer import load
+from manymasks.tokens.tokenizer import Tokenizer, load
 
-PIECE = 2**20
-"""Tokens of the train split that are counted at once."""
+ENCODED_AT_ONCE = 256
+"""Documents of another corpus that are encoded at once."""
 
 
 def make(job: Job) -> dict[str, Any]:
     """Write contexts.npz and the tables `probe` and `probe_distance`."""
-    settings: Probe = job.setting("probe", Probe)
+    # What the other corpus is called is in no key: it is an input, in that role.
+    other = {"corpus": "other"} if "other" in job.inputs else {}
+    settings = Probe.model_validate({**job.settings["probe"], **other})
     tokens = job.input("tokens")
     streams = {split: TokenStream.open(tokens.files(f"{split}/")) for split in ("train", "measure")}
     train = streams["train"]
-    unigrams = train_counts(_pieces(train), train.vocabulary)
+    unigrams = train_counts(pieces(train), train.vocabulary)
+    tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     found = contexts(
         settings,
-        _Documents(streams[FAMILIES[settings.family].split]),
+        Documents(streams[FAMILIES[settings.family].split]),
         context=job.settings["context"],
         end_of_text=train.end_of_text,
         counts=unigrams,
-        tokenizer=load(job.input("tokenizer").file("tokenizer.json")),
-    )
-    np.savez(job.folder / "contexts.npz", tokens=found.tokens, documents=np.array(found.documents))
-    name = job.settings["name"]
-    job.write_table(
-        "probe",
-        [
-            {
-                "probe": name,
-                "severity": severity,
-                "corpus": job.settings["corpus"],
-                "family": settings.family,
-                "description": description,
-                "windows": found.tokens.shape[1],
-                "scored": found.scored,
-                "documents": len(set(found.documents)),
-                "changed": changed,
-            }
-            for severity, (description, changed) in enumerate(
-                zip(found.descriptions, found.changed(), strict=True)
-            )
-        ],
+        tokenizer=tokenizer,
+        other=_other(job, tokenizer) if other else None,
     )
     statistics: Statistics = job.setting("statistics", Statistics)
-    rows = distance_rows(name, found, _pieces(train), unigrams, statistics)
-    job.write_table("probe_distance", rows)
-    return {
-        "severities": found.tokens.shape[0],
-        "windows": found.tokens.shape[1],
-        "scored": found.scored,
-    }
+    return write_probe(job, job.settings["name"], settings, found, train, unigrams, statistics)
 
 
-def _pieces(stream: TokenStream) -> Iterator[Tokens]:
-    """All positions of a stream, some at a time."""
-    for begin in range(0, stream.positions, PIECE):
-        length = min(PIECE, stream.positions - begin)
-        yield stream.gather(np.array([begin]), length)[0]
+def _other(job: Job, tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
+    """The measure split of the other corpus in this one's tokens, ends of text between documents.
 
-
-class _Documents(Sequence[tuple[str, Tokens]]):
-    """Documents of a stream, each read when it is asked for."""
-
-    def __init__(self, stream: TokenStream) -> None:
-        self._stream = stream
-
-    def __len__(self) -> int:
-        return len(self._stream.documents)
-
-    @overload
-    def __getitem__(self, place: int) -> tuple[str, Tokens]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[tuple[str, Tokens]]: ...
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self):
-            raise IndexError(place)
-        return self._stream.documents[place], self._stream.document(place)
+    Any split would do: nothing was trained on it.
+    """
+    texts = documents_of(job.input("other").file("documents.parquet"), "measure")
+    end = np.array([tokenizer.end_of_text], dtype=np.uint32)
+    parts = [end[:0]]
+    while several := [text for _, text in islice(texts, ENCODED_AT_ONCE)]:
+        for ids in tokenizer.encode(several):
+            parts += [ids, end]
+    found = np.concatenate(parts)
+    unknown = tokenizer.unknown(found)
+    if unknown:
+        job.say(f"{unknown} of {len(found)} tokens of the other corpus are unknown")
+    return found

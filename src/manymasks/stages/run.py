@@ -32,8 +32,14 @@ ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TOP_PAD_": "268435456",
 }
-# Sums depend on how many threads share them, so a process computes with one.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Sums depend on how many threads share them, so a process computes with one. Where a noise floor
+# takes two, they must not spin for each other while other jobs need the cores.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 # What cuBLAS needs to repeat its bits.
 REPEATABLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 ENVIRONMENT = {**ALLOCATOR, **ONE_THREAD, **REPEATABLE}

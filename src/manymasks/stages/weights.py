@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from manymasks.config.training import Size, Training, Variant
+from manymasks.errors import UserError
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
 from manymasks.store.job import Artifact
@@ -12,17 +13,32 @@ from manymasks.training.checkpoint import load_weights
 
 
 def load_members(
-    trainings: Sequence[Artifact], device: torch.device, route: Route | None = None
+    trainings: Sequence[Artifact],
+    device: torch.device,
+    route: Route | None = None,
+    context: int | None = None,
 ) -> Transformer:
     """The trained models of training artifacts of one shape, as one stack on a device.
 
-    With a route they all have it, and else that of their variant.
+    With a route they all have it, and else that of their variant. `context` is the longest window,
+    that of the training where it is not given: rotary positions go on beyond it.
+
+    Raises:
+        UserError: if the context is longer than that of the training and positions are learned.
     """
     settings = trainings[0].manifest.settings
+    size = Size.model_validate(settings["size"])
+    trained = Training.model_validate(settings["training"]).context
+    if size.positions == "learned" and (context or trained) > trained:
+        raise UserError(
+            f"{trainings[0].folder}: learned {trained} positions, and windows of {context} tokens "
+            "need more: take the long probe away, or train with positions: rotary"
+        )
     model = Transformer(
-        Size.model_validate(settings["size"]),
+        size,
         trainings[0].figures["vocabulary"],
-        Training.model_validate(settings["training"]).context,
+        # Learned positions are weights, as many as were trained.
+        trained if size.positions == "learned" else context or trained,
         [route or _forward_route(each) for each in trainings],
     )
     for member, training in enumerate(trainings):

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 SMALLEST_P = 1e-200
@@ -88,6 +87,9 @@ def _two_sided(distance: float, share: float, degrees: float) -> float:
         return most
     if _quantile(least, share, degrees) <= distance:
         return least
+    # Imported here because it takes as long as many a job that never comes this far.
+    from scipy.optimize import brentq
+
     return math.exp(
         brentq(
             lambda log_p: _quantile(math.exp(log_p), share, degrees) - distance,

@@ -1,6 +1,14 @@
 -- Views answer the questions; all of them look at the current study only, but for `lineage` and
 -- `old_artifact`. Losses and divergences are in nats per token.
 
+CREATE VIEW reference_model AS
+SELECT DISTINCT i.input AS model
+FROM artifact_input AS i
+JOIN artifact AS a ON a.artifact = i.artifact AND a.is_current
+WHERE i.role = 'reference' OR (a.stage = 'sampled' AND i.role = 'training');
+COMMENT ON VIEW reference_model IS 'Reference seeds: trained as members are, and part of no set and of no comparison. Grain: model.';
+COMMENT ON COLUMN reference_model.model IS 'Key';
+
 CREATE VIEW current_model AS
 SELECT
     m.model,
@@ -32,8 +40,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
 ) AS t ON t.model = m.model AND t.split = 'measure'
-WHERE m.method IN ('trained', 'fine-tuned');
-COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses. Grain: model.';
+WHERE m.method IN ('trained', 'fine-tuned') AND m.model NOT IN (FROM reference_model);
+COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses, reference seeds left out. Grain: model.';
 COMMENT ON COLUMN current_model.model IS 'Member';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
 COMMENT ON COLUMN current_model.label IS 'Label of its class, corpus/size/variant';
@@ -134,263 +142,6 @@ COMMENT ON COLUMN leaderboard.worst_nats IS 'Loss of the worst member';
 COMMENT ON COLUMN leaderboard.bits_per_byte IS 'Mean loss over members, bits per byte';
 COMMENT ON COLUMN leaderboard.top1 IS 'Mean share of tokens ranked first';
 COMMENT ON COLUMN leaderboard.best_model IS 'The best member';
-
-CREATE VIEW current_probe AS
-SELECT
-    p.corpus,
-    p.probe,
-    p.severity,
-    p.family,
-    p.description,
-    p.windows,
-    p.scored,
-    p.documents,
-    p.changed,
-    p.severity = 0
-    AND p.probe = first_value(p.probe) OVER (
-        PARTITION BY p.corpus
-        ORDER BY
-            p.family <> 'held-out',
-            p.family IN ('train-replay', 'copy', 'recall', 'brackets'),
-            p.probe
-    ) AS is_text,
-    d.value AS ngram_nats
-FROM probe AS p
-JOIN artifact AS a ON a.artifact = p.artifact AND a.is_current
-LEFT JOIN probe_distance AS d
-    ON d.artifact = p.artifact AND d.severity = p.severity AND d.measure = 'ngram_nats';
-COMMENT ON VIEW current_probe IS 'Probes of the current study. Grain: corpus, probe, severity.';
-COMMENT ON COLUMN current_probe.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_probe.probe IS 'Name of the probe';
-COMMENT ON COLUMN current_probe.severity IS 'How far from text: 0 is the measure split untouched';
-COMMENT ON COLUMN current_probe.family IS 'Family of the probe';
-COMMENT ON COLUMN current_probe.description IS 'What this severity does';
-COMMENT ON COLUMN current_probe.windows IS 'Windows tried';
-COMMENT ON COLUMN current_probe.scored IS 'Tokens scored at the end of each window';
-COMMENT ON COLUMN current_probe.documents IS 'Documents the windows come from';
-COMMENT ON COLUMN current_probe.changed IS 'Share of context tokens that differ from severity 0';
-COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe of measured text';
-COMMENT ON COLUMN current_probe.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
-
-CREATE VIEW current_pair AS
-SELECT
-    d.artifact,
-    a.corpus,
-    d.probe,
-    d.severity,
-    coalesce(p.is_text, FALSE) AS is_text,
-    d.model_a,
-    d.model_b,
-    a.label AS class_a,
-    b.label AS class_b,
-    CASE
-        WHEN a.label = b.label THEN 'seed'
-        WHEN a.size = b.size THEN 'variant'
-        WHEN a.variant = b.variant THEN 'size'
-        ELSE 'size and variant'
-    END AS relation,
-    a.seed_init = b.seed_init AS same_init,
-    a.seed_order = b.seed_order AS same_order,
-    d.kl,
-    d.kl_low,
-    d.kl_high,
-    d.hellinger,
-    d.top1_agreement,
-    d.visible,
-    d.hidden,
-    d.kl_floor
-FROM pair_divergence AS d
-JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
-JOIN current_model AS a ON a.model = d.model_a
-JOIN current_model AS b ON b.model = d.model_b
-LEFT JOIN current_probe AS p
-    ON p.corpus = a.corpus AND p.probe = d.probe AND p.severity = d.severity;
-COMMENT ON VIEW current_pair IS 'Pairs of current members with what they share. Grain: corpus, probe, severity, model_a, model_b.';
-COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN current_pair.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_pair.probe IS 'Name of the probe';
-COMMENT ON COLUMN current_pair.severity IS 'Severity';
-COMMENT ON COLUMN current_pair.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN current_pair.model_a IS 'The member with the smaller key';
-COMMENT ON COLUMN current_pair.model_b IS 'The other';
-COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
-COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
-COMMENT ON COLUMN current_pair.relation IS 'How the two differ: seed (same class), variant, size, or size and variant';
-COMMENT ON COLUMN current_pair.same_init IS 'Whether they share seed_init';
-COMMENT ON COLUMN current_pair.same_order IS 'Whether they share seed_order';
-COMMENT ON COLUMN current_pair.kl IS 'Mean KL, both directions averaged';
-COMMENT ON COLUMN current_pair.kl_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN current_pair.kl_high IS 'Upper end of its interval over documents';
-COMMENT ON COLUMN current_pair.hellinger IS 'Mean squared Hellinger distance';
-COMMENT ON COLUMN current_pair.top1_agreement IS 'Share of tokens on which both rank the same token first';
-COMMENT ON COLUMN current_pair.visible IS 'Mean of log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
-COMMENT ON COLUMN current_pair.hidden IS 'Half the variance of log p_a(y) - log p_b(y): what the loss difference hides';
-COMMENT ON COLUMN current_pair.kl_floor IS 'Noise floor of kl';
-
-CREATE VIEW rashomon_divergence AS
-SELECT
-    s.rashomon_set,
-    s.model_class AS label,
-    s.reference,
-    s.eps,
-    s.eps_unit,
-    s.eps_nats,
-    d.probe,
-    d.severity,
-    d.is_text,
-    d.model_a,
-    d.model_b,
-    greatest(x.excess_nats, y.excess_nats) AS excess_nats,
-    d.kl,
-    d.hellinger,
-    d.top1_agreement,
-    d.visible,
-    d.hidden
-FROM rashomon_set AS s
-JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
-JOIN rashomon_member AS x
-    ON x.artifact = s.artifact AND x.rashomon_set = s.rashomon_set AND x.is_member
-JOIN rashomon_member AS y
-    ON y.artifact = s.artifact AND y.rashomon_set = s.rashomon_set AND y.is_member
-JOIN current_pair AS d ON d.model_a = x.model AND d.model_b = y.model;
-COMMENT ON VIEW rashomon_divergence IS 'Pairs of trained members of one Rashomon set, on every probe. Grain: rashomon_set, probe, severity, model_a, model_b.';
-COMMENT ON COLUMN rashomon_divergence.rashomon_set IS 'The set';
-COMMENT ON COLUMN rashomon_divergence.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN rashomon_divergence.reference IS 'Name of its reference';
-COMMENT ON COLUMN rashomon_divergence.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN rashomon_divergence.eps_unit IS 'nats, percent or seed_sd';
-COMMENT ON COLUMN rashomon_divergence.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN rashomon_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN rashomon_divergence.severity IS 'Severity';
-COMMENT ON COLUMN rashomon_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN rashomon_divergence.model_a IS 'One member';
-COMMENT ON COLUMN rashomon_divergence.model_b IS 'The other';
-COMMENT ON COLUMN rashomon_divergence.excess_nats IS 'Select loss over the reference of the worse of the two';
-COMMENT ON COLUMN rashomon_divergence.kl IS 'Mean KL, both directions averaged';
-COMMENT ON COLUMN rashomon_divergence.hellinger IS 'Mean squared Hellinger distance';
-COMMENT ON COLUMN rashomon_divergence.top1_agreement IS 'Share of tokens on which both rank the same token first';
-COMMENT ON COLUMN rashomon_divergence.visible IS 'The loss difference a leaderboard sees';
-COMMENT ON COLUMN rashomon_divergence.hidden IS 'What the loss difference hides';
-
-CREATE VIEW equal_loss_pairs AS
-SELECT * EXCLUDE (is_text), sqrt(2 * hidden) / nullif(abs(visible), 0) AS hidden_ratio
-FROM rashomon_divergence
-WHERE is_text;
-COMMENT ON VIEW equal_loss_pairs IS 'Pairs of trained members of one Rashomon set on held-out text: what their loss shows and what it hides. Grain: rashomon_set, model_a, model_b.';
-COMMENT ON COLUMN equal_loss_pairs.rashomon_set IS 'The set';
-COMMENT ON COLUMN equal_loss_pairs.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN equal_loss_pairs.reference IS 'Name of its reference';
-COMMENT ON COLUMN equal_loss_pairs.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN equal_loss_pairs.eps_unit IS 'nats, percent or seed_sd';
-COMMENT ON COLUMN equal_loss_pairs.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN equal_loss_pairs.probe IS 'Name of the probe';
-COMMENT ON COLUMN equal_loss_pairs.severity IS 'Severity: 0';
-COMMENT ON COLUMN equal_loss_pairs.model_a IS 'One member';
-COMMENT ON COLUMN equal_loss_pairs.model_b IS 'The other';
-COMMENT ON COLUMN equal_loss_pairs.excess_nats IS 'Select loss over the reference of the worse of the two';
-COMMENT ON COLUMN equal_loss_pairs.kl IS 'Mean KL, both directions averaged';
-COMMENT ON COLUMN equal_loss_pairs.hellinger IS 'Mean squared Hellinger distance';
-COMMENT ON COLUMN equal_loss_pairs.top1_agreement IS 'Share of tokens on which both rank the same token first';
-COMMENT ON COLUMN equal_loss_pairs.visible IS 'The loss difference a leaderboard sees';
-COMMENT ON COLUMN equal_loss_pairs.hidden IS 'Half the variance of the log ratio: what the loss difference hides';
-COMMENT ON COLUMN equal_loss_pairs.hidden_ratio IS 'sd of the log ratio by token / absolute loss difference: how many times larger what is hidden is';
-
-CREATE VIEW severity_curve AS
-SELECT
-    c.corpus,
-    c.size,
-    c.variant,
-    d.pool AS label,
-    d.probe,
-    d.severity,
-    p.family,
-    p.description,
-    p.changed,
-    p.ngram_nats,
-    coalesce(p.is_text, FALSE) AS is_text,
-    d.value AS kl,
-    d.low,
-    d.high,
-    d.floor,
-    d.entropy_share,
-    d.models,
-    d.documents
-FROM pool_divergence AS d
-JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
-JOIN model_class AS c ON c.label = d.pool AND c.is_current
-LEFT JOIN current_probe AS p
-    ON p.corpus = c.corpus AND p.probe = d.probe AND p.severity = d.severity
-WHERE d.pool = d.other AND d.metric = 'kl'
-ORDER BY d.probe, d.severity, c.parameters, d.pool;
-COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class, on text and further and further from it. Grain: label, probe, severity.';
-COMMENT ON COLUMN severity_curve.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN severity_curve.size IS 'Name of the size';
-COMMENT ON COLUMN severity_curve.variant IS 'Name of the variant';
-COMMENT ON COLUMN severity_curve.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN severity_curve.probe IS 'Name of the probe';
-COMMENT ON COLUMN severity_curve.severity IS 'How far from text: 0 is the measure split untouched';
-COMMENT ON COLUMN severity_curve.family IS 'Family of the probe';
-COMMENT ON COLUMN severity_curve.description IS 'What this severity does';
-COMMENT ON COLUMN severity_curve.changed IS 'Share of context tokens that differ from severity 0';
-COMMENT ON COLUMN severity_curve.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
-COMMENT ON COLUMN severity_curve.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
-COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN severity_curve.high IS 'Upper end of its interval';
-COMMENT ON COLUMN severity_curve.floor IS 'Noise floor: mean KL of a member from itself at another batch size';
-COMMENT ON COLUMN severity_curve.entropy_share IS 'kl / mean predictive entropy of the members';
-COMMENT ON COLUMN severity_curve.models IS 'Members that entered: the units of the interval';
-COMMENT ON COLUMN severity_curve.documents IS 'Documents that entered';
-
-CREATE VIEW variant_divergence AS
-WITH kl AS (
-    SELECT d.*
-    FROM pool_divergence AS d
-    JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
-    WHERE d.metric = 'kl'
-)
-SELECT
-    a.corpus,
-    a.size,
-    a.variant AS variant_a,
-    b.variant AS variant_b,
-    k.probe,
-    k.severity,
-    coalesce(p.is_text, FALSE) AS is_text,
-    k.value AS between_kl,
-    k.low AS between_low,
-    k.high AS between_high,
-    wa.value AS within_a_kl,
-    wb.value AS within_b_kl,
-    k.value / ((wa.value + wb.value) / 2) AS ratio
-FROM kl AS k
-JOIN model_class AS a ON a.label = least(k.pool, k.other) AND a.is_current
-JOIN model_class AS b
-    ON b.label = greatest(k.pool, k.other) AND b.is_current
-    AND b.corpus = a.corpus AND b.size = a.size AND b.variant <> a.variant
-LEFT JOIN kl AS wa
-    ON wa.pool = a.label AND wa.other = a.label
-    AND wa.probe = k.probe AND wa.severity = k.severity
-LEFT JOIN kl AS wb
-    ON wb.pool = b.label AND wb.other = b.label
-    AND wb.probe = k.probe AND wb.severity = k.severity
-LEFT JOIN current_probe AS p
-    ON p.corpus = a.corpus AND p.probe = k.probe AND p.severity = k.severity
-ORDER BY a.corpus, a.parameters, variant_a, variant_b, k.probe, k.severity;
-COMMENT ON VIEW variant_divergence IS 'Mean KL between two variants of one size beside that between seeds of each. Grain: corpus, size, variant_a, variant_b, probe, severity.';
-COMMENT ON COLUMN variant_divergence.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN variant_divergence.size IS 'Name of the size';
-COMMENT ON COLUMN variant_divergence.variant_a IS 'One variant';
-COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
-COMMENT ON COLUMN variant_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN variant_divergence.severity IS 'Severity';
-COMMENT ON COLUMN variant_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each that do not share both seeds';
-COMMENT ON COLUMN variant_divergence.between_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN variant_divergence.between_high IS 'Upper end of its interval';
-COMMENT ON COLUMN variant_divergence.within_a_kl IS 'Mean KL over pairs of seeds of variant_a';
-COMMENT ON COLUMN variant_divergence.within_b_kl IS 'Mean KL over pairs of seeds of variant_b';
-COMMENT ON COLUMN variant_divergence.ratio IS 'between_kl / mean of the two within';
 
 CREATE VIEW myopia_by_position AS
 SELECT g.* EXCLUDE (artifact, is_total)
@@ -623,37 +374,6 @@ COMMENT ON COLUMN gradient_share.cosine IS 'Mean cosine of the discounted and th
 COMMENT ON COLUMN gradient_share.rest_cosine IS 'Mean cosine of the discounted gradient and the rest: of present and future at gamma = 0';
 COMMENT ON COLUMN gradient_share.models IS 'Members: the units of the interval';
 COMMENT ON COLUMN gradient_share.windows IS 'Windows of the train split';
-
-CREATE VIEW noise_floor_summary AS
-SELECT
-    m.label,
-    n.probe,
-    n.severity,
-    n.perturbation,
-    count(*) AS models,
-    avg(n.kl) AS mean_kl,
-    max(n.kl) AS max_kl,
-    min(n.top1_agreement) AS least_top1_agreement,
-    any_value(s.kl) AS seed_kl,
-    max(n.kl) / nullif(any_value(s.kl), 0) AS share_of_seed_kl
-FROM noise_floor AS n
-JOIN artifact AS e ON e.artifact = n.artifact AND e.is_current
-JOIN current_model AS m ON m.model = n.model
-LEFT JOIN severity_curve AS s
-    ON s.label = m.label AND s.probe = n.probe AND s.severity = n.severity
-GROUP BY m.label, n.probe, n.severity, n.perturbation
-ORDER BY n.probe, n.severity, m.label;
-COMMENT ON VIEW noise_floor_summary IS 'Members against themselves computed another way, beside the divergence of seeds. Grain: label, probe, severity, perturbation.';
-COMMENT ON COLUMN noise_floor_summary.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN noise_floor_summary.probe IS 'Name of the probe';
-COMMENT ON COLUMN noise_floor_summary.severity IS 'Severity';
-COMMENT ON COLUMN noise_floor_summary.perturbation IS 'What was done differently';
-COMMENT ON COLUMN noise_floor_summary.models IS 'Members tried';
-COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between the two computations';
-COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Largest KL between the two computations of a member';
-COMMENT ON COLUMN noise_floor_summary.least_top1_agreement IS 'Smallest share of tokens with the same first-ranked token';
-COMMENT ON COLUMN noise_floor_summary.seed_kl IS 'Mean KL between two seeds of the class';
-COMMENT ON COLUMN noise_floor_summary.share_of_seed_kl IS 'max_kl / seed_kl: what is measured is far above the floor where this is small';
 
 CREATE VIEW tested_claims AS
 WITH current AS (

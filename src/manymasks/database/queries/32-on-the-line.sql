@@ -1,0 +1,22 @@
+-- Do seeds lie on one line of loss on a probe against loss on text while their behaviour does not?
+WITH behaviour AS (
+    SELECT corpus, probe, severity, avg(kl) AS kl, avg(entropy_share) AS entropy_share
+    FROM severity_curve
+    GROUP BY corpus, probe, severity
+)
+SELECT
+    l.corpus,
+    l.probe,
+    l.severity,
+    round(l.slope, 3) AS slope,
+    round(l.r2, 3) AS r2,
+    round(l.r2_low, 3) AS r2_low,
+    round(l.r2_high, 3) AS r2_high,
+    round(l.off_line, 4) AS off_line_nats,
+    round(l.times_noise, 2) AS times_noise,
+    round(b.kl, 4) AS seed_kl,
+    round(100 * b.entropy_share, 1) AS percent_of_entropy,
+    l.models
+FROM on_the_line AS l
+LEFT JOIN behaviour AS b USING (corpus, probe, severity)
+ORDER BY l.corpus, l.probe, l.severity;

@@ -1,0 +1,15 @@
+-- Does the disagreement that a search finds carry over to seeds it has not seen?
+SELECT
+    label,
+    probe,
+    generations,
+    evaluations,
+    round(searched, 4) AS searched_half,
+    round(unseen, 4) AS other_half,
+    round(unseen_low, 4) AS low,
+    round(unseen_high, 4) AS high,
+    round(100 * carried_over) AS percent_carried_over,
+    round(ngram_nats, 2) AS ngram_nats,
+    unseen_models AS models
+FROM search_gain
+ORDER BY label, probe, generations;

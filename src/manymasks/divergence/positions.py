@@ -1,0 +1,78 @@
+"""Positions with their tokens: where members come apart, to be read."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from manymasks.statistics.intervals import finite
+from manymasks.statistics.members import IndexArray
+
+CONTEXT = 24
+"""Tokens of the context that are shown."""
+
+Decode = Callable[[npt.NDArray[Any]], str]
+
+
+def position_rows(
+    logp: Tensor,
+    tokens: npt.NDArray[np.integer],
+    scored: int,
+    positions: IndexArray,
+    documents: Sequence[str],
+    decode: Decode,
+) -> list[dict[str, Any]]:
+    """Rows of the table `position_divergence`, without probe and severity.
+
+    Computed in float64 from the laws normalised again. The mean KL over ordered pairs is
+    (m sum_i sum_v p_i log p_i - sum_v (sum_i p_i) (sum_j log p_j)) / (m (m - 1)), so it costs no
+    more than the laws; it is None for one member.
+
+    Args:
+        logp: (m, k, V) log-probabilities at k scored positions.
+        tokens: (windows, length + 1) all windows of the probe at this severity.
+        scored: tokens at the end of each window that are scored.
+        positions: (k,) which they are, window * scored + place.
+        documents: (windows,) of all windows.
+        decode: tokens to text.
+    """
+    log = logp.double().log_softmax(-1)
+    members = len(log)
+    p = log.exp()
+    mean = p.mean(0)
+    own = (p * log).sum(-1)
+    entropy = -mean.xlogy(mean).sum(-1)
+    crossed = (p.sum(0) * log.sum(0)).sum(-1)
+    kl = (members * own.sum(0) - crossed) / max(members * (members - 1), 1)
+    information = (entropy + own.mean(0)).clamp_min(0)
+    first = log.argmax(-1).T.cpu().numpy()
+    rows = []
+    for k, (window, place) in enumerate(zip(*divmod(positions, scored), strict=True)):
+        position = tokens.shape[1] - scored + int(place)
+        true = int(tokens[window, position])
+        # The most frequent first, and of equally frequent ones the lowest number.
+        ranked = sorted(Counter(first[k].tolist()).items(), key=lambda each: (-each[1], each[0]))
+        rows.append(
+            {
+                "item": int(window),
+                "position": position,
+                "document": str(documents[window]),
+                "context": decode(tokens[window, max(position - CONTEXT, 0) : position]),
+                "token": decode(np.array([true])),
+                "information": finite(float(information[k])),
+                "kl": finite(max(float(kl[k]), 0.0)) if members > 1 else None,
+                "entropy": finite(float(entropy[k])),
+                "nats": finite(-float(log[:, k, true].mean())),
+                "distinct_top1": len(ranked),
+                "first_tokens": ", ".join(
+                    f"{json.dumps(decode(np.array([token])), ensure_ascii=False)} {number}"
+                    for token, number in ranked
+                ),
+                "models": members,
+            }
+        )
+    return rows

@@ -1,0 +1,302 @@
+"""Contexts evolved to set models apart: how far does who looks for disagreement get?
+
+A plain genetic algorithm over tokens, with truncation selection and elitism (Holland 1975): each
+window has its own population, which begins with its text; children are crossed and mutated; the
+best live on. What is searched for is selected for, so its value on the models that were searched
+is too high: the probe is tried on others.
+
+Windows share no token but those of the texts they come from, so that they vary as documents do.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from manymasks.config.analyses import Statistics
+from manymasks.config.probes import Probe
+from manymasks.probes.distance import ngrams
+from manymasks.probes.distance import surprise as surprise_of
+from manymasks.probes.families import FAMILIES, Contexts, description
+from manymasks.probes.windows import Source, Tokens, choose
+from manymasks.statistics.documents import (
+    document_weights,
+    percentile_interval,
+    ratio,
+    ratio_resamples,
+)
+from manymasks.statistics.intervals import finite
+
+Floats = npt.NDArray[np.float64]
+Measure = Callable[[Tokens], Floats]
+"""Token ids (n, tokens) to nats a token (n,): disagreement of whole windows, surprise of contexts.
+"""
+Tell = Callable[[int, int], None]
+"""Told how many generations are done, and of how many."""
+
+TRIES = 8
+"""Children that are drawn for a place where some may not be plausible; the first that is counts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the search has found after some generations."""
+
+    generations: int
+    evaluations: int
+    """Contexts tried so far, the texts among them, over all windows."""
+    searched: Floats
+    """(windows,) disagreement of each one's best, nats a token."""
+
+
+@dataclass(frozen=True)
+class _Population:
+    """The contexts that live, the best first."""
+
+    contexts: Tokens
+    """(windows, candidates, width)."""
+    scores: Floats
+    """(windows, candidates), falling; -inf where fewer live."""
+
+
+def search(
+    settings: Probe,
+    documents: Sequence[tuple[str, Tokens]],
+    disagreement: Measure,
+    *,
+    context: int,
+    end_of_text: int,
+    counts: Tokens,
+    surprise: Measure | None = None,
+    tell: Tell = lambda done, total: None,
+) -> tuple[Contexts, list[Step]]:
+    """The best context of each window after as many generations as a severity says.
+
+    A pure function of its arguments. Scored tokens and column 0 stay. The best never falls.
+
+    Args:
+        settings: generations, candidates, how plausible, numbers and seed.
+        documents: (id, token ids) of the measure split.
+        disagreement: of windows (n, context + 1).
+        context: tokens of a window before its last target.
+        end_of_text: what stands before a document's first token.
+        counts: (vocabulary,) of the train split, which new tokens are drawn from.
+        surprise: of contexts (n, context + 1 - scored), where the settings ask how plausible.
+        tell: told how many generations are done.
+
+    Raises:
+        UserError: if the windows chosen are of fewer than two documents.
+        ValueError: if the settings lack `scored`, or a surprise is missing.
+    """
+    if settings.scored is None:
+        raise ValueError("a search needs scored tokens after the contexts")
+    windows = choose(
+        documents,
+        settings.windows,
+        context=context,
+        end_of_text=end_of_text,
+        seed=settings.seed,
+        family=settings.family,
+    )
+    source = Source(windows, settings.scored, end_of_text, counts)
+    suffix = windows.tokens[:, -settings.scored :]
+    severities = tuple(int(each) for each in settings.severities or FAMILIES["search"].severities)
+    levels: list[Tokens] = []
+    steps: list[Step] = []
+    for step, best in evolution(settings, source, disagreement, surprise, severities[-1]):
+        if step.generations in (0, *severities):
+            levels.append(np.concatenate([best, suffix], axis=1))
+            steps.append(step)
+        tell(step.generations, severities[-1])
+    said = tuple(description("search", each) for each in (0, *severities))
+    return Contexts(np.stack(levels), windows.documents, settings.scored, said), steps
+
+
+def evolution(
+    settings: Probe,
+    source: Source,
+    disagreement: Measure,
+    surprise: Measure | None,
+    generations: int,
+) -> Iterator[tuple[Step, Tokens]]:
+    """Each generation, from the texts on, with the best context of each window (windows, width)."""
+    texts, candidates = source.context, settings.candidates
+    suffix = source.windows.tokens[:, -source.scored :]
+    upto = np.cumsum(source.train_counts)
+    limit = None
+    if settings.plausible is not None:
+        if surprise is None:
+            raise ValueError("a search for plausible contexts needs their surprise")
+        limit = surprise(texts) + settings.plausible
+
+    def scored(contexts: Tokens, alive: npt.NDArray[np.bool_]) -> Floats:
+        """Disagreement of contexts (windows, k, width) that are to be tried, -inf of others."""
+        found = np.full(alive.shape, -np.inf)
+        rows = np.nonzero(alive)[0]
+        if rows.size:
+            found[alive] = disagreement(np.concatenate([contexts[alive], suffix[rows]], axis=1))
+        return found
+
+    first = scored(texts[:, None], np.ones((len(texts), 1), dtype=bool))
+    living = _Population(texts[:, None], first)
+    evaluations = len(texts)
+    yield Step(0, evaluations, first[:, 0]), texts
+    for generation in range(1, generations + 1):
+        generator = np.random.default_rng([settings.seed, generation])
+        tries = 1 if limit is None else TRIES
+        born = _children(living, texts, candidates * tries, upto, generator)
+        alive = _fresh(born, living)
+        if limit is not None and surprise is not None:
+            nats = surprise(born.reshape(-1, born.shape[2])).reshape(born.shape[:2])
+            fits = (alive & (nats <= limit[:, None])).reshape(len(texts), candidates, tries)
+            chosen = fits.argmax(2) + tries * np.arange(candidates)
+            born = np.take_along_axis(born, chosen[..., None], axis=1)
+            alive = np.asarray(fits.any(2))
+        evaluations += int(alive.sum())
+        living = _survivors(living, _Population(born, scored(born, alive)), candidates)
+        yield Step(generation, evaluations, living.scores[:, 0].copy()), living.contexts[:, 0]
+
+
+def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Measure:
+    """The mean surprise of contexts, nats a token, as in the table `probe_distance`.
+
+    Each call reads the train split once, so that memory does not grow with it.
+
+    Args:
+        pieces: gives the train split in consecutive pieces.
+        unigrams: (vocabulary,) counts of its tokens.
+    """
+
+    def mean(contexts: Tokens) -> Floats:
+        found = ngrams(pieces(), contexts, len(unigrams))
+        return np.asarray(surprise_of(contexts, unigrams, found).mean(-1), dtype=np.float64)
+
+    return mean
+
+
+def information(logp: Tensor) -> Tensor:
+    """I(Y; model) = H(mean law) - mean H(law), in nats, at each position, (...).
+
+    `logp` (m, ..., V): log-probabilities of m models. Their mean is subtracted first: what is
+    found is the same, its rounding is not.
+    """
+    centre = logp.mean(0)
+    laws = logp.exp()
+    mean = laws.mean(0)
+    own = (laws * (logp - centre)).sum(-1).mean(0)
+    # What rounds to nothing has p log p = 0.
+    tiny = torch.finfo(mean.dtype).tiny
+    return own - (mean * (mean.clamp_min(tiny).log() - centre)).sum(-1)
+
+
+def step_rows(
+    probe: str,
+    steps: Sequence[Step],
+    documents: Sequence[str],
+    models: int,
+    statistics: Statistics,
+) -> Iterator[dict[str, Any]]:
+    """Rows of the table `search_step`; intervals over documents, of the members searched.
+
+    Args:
+        probe: name of the probe.
+        steps: one for each severity.
+        documents: (windows,) the document of each window.
+        models: members searched.
+        statistics: of the bootstrap over documents.
+    """
+    names, owners = np.unique(np.array(documents), return_inverse=True)
+    weights = document_weights(len(names), statistics.resamples, statistics.seed)
+    sizes = np.bincount(owners, minlength=len(names)).astype(np.float64)
+    for severity, step in enumerate(steps):
+        sums = np.asarray(np.bincount(owners, step.searched, len(names)), dtype=np.float64)
+        drawn = ratio_resamples(sums, sizes, weights)
+        low, high = percentile_interval(drawn, statistics.confidence)
+        yield {
+            "probe": probe,
+            "severity": severity,
+            "generations": step.generations,
+            "evaluations": step.evaluations,
+            "searched": float(ratio(sums, sizes)),
+            "low": finite(float(low)),
+            "high": finite(float(high)),
+            "models": models,
+            "documents": len(names),
+        }
+
+
+def _children(
+    living: _Population, texts: Tokens, count: int, upto: Tokens, generator: np.random.Generator
+) -> Tokens:
+    """`count` children in each window, (windows, count, width).
+
+    A child is its first parent up to a cut and its second from there; then one mutation.
+    """
+    windows, _, width = living.contexts.shape
+    alive = np.isfinite(living.scores).sum(1)[:, None, None]
+    parents = (generator.random((windows, count, 2)) * alive).astype(np.int64)
+    left, right = (
+        np.take_along_axis(living.contexts, parents[..., i, None], axis=1) for i in range(2)
+    )
+    cuts = generator.integers(1, width + 1, size=(windows, count, 1))
+    born = np.where(np.arange(width) < cuts, left, right)
+    for of_window in born:
+        for child in of_window:
+            _mutate(child, texts, upto, generator)
+    return born
+
+
+def _mutate(child: Tokens, texts: Tokens, upto: Tokens, generator: np.random.Generator) -> None:
+    """Change a context (width,) in place, but for its column 0.
+
+    One of four: tokens drawn as often as they are in train, two tokens swapped, a span copied from
+    elsewhere in it, or from the text of any window. How many tokens: 1 to all, each doubling as
+    likely, for small changes are kept late in a search and large ones early.
+    """
+    room = len(child) - 1
+    kind = generator.integers(4)
+    size = int(2 ** (generator.random() * np.log2(room))) if room > 1 else 1
+    if kind == 0:
+        places = 1 + generator.choice(room, size=size, replace=False)
+        drawn = generator.integers(upto[-1], size=size)
+        child[places] = np.searchsorted(upto, drawn, side="right")
+        return
+    there, here = 1 + generator.integers(room - size + 1, size=2)
+    if kind == 1:
+        there, here = 1 + generator.integers(room, size=2)
+        child[[there, here]] = child[[here, there]]
+        return
+    giver = child if kind == 2 else texts[generator.integers(len(texts))]
+    child[here : here + size] = giver[there : there + size].copy()
+
+
+def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
+    """Which children (windows, k, width) are no copy of what lives in their window, (windows, k).
+
+    Some mutations change nothing, and the budget is for what is new.
+    """
+    fresh = np.ones(born.shape[:2], dtype=bool)
+    for i in range(living.contexts.shape[1]):
+        fresh &= (born != living.contexts[:, i : i + 1]).any(2)
+    return fresh
+
+
+def _survivors(living: _Population, born: _Population, candidates: int) -> _Population:
+    """The best of both, each context once; the older first where they are as good."""
+    contexts = np.concatenate([living.contexts, born.contexts], axis=1)
+    scores = np.concatenate([living.scores, born.scores], axis=1)
+    kept = np.empty((len(scores), candidates), dtype=np.int64)
+    best = np.full(kept.shape, -np.inf)
+    for row, (tokens, of_row) in enumerate(zip(contexts, scores, strict=True)):
+        order = np.argsort(-of_row, kind="stable")
+        _, first = np.unique(tokens[order], axis=0, return_index=True)
+        # A copy has the same score but for rounding: the better one counts.
+        places = order[np.sort(first)][:candidates]
+        kept[row] = places[0]
+        kept[row, : len(places)] = places
+        best[row, : len(places)] = of_row[places]
+    return _Population(np.take_along_axis(contexts, kept[..., None], axis=1), best)

@@ -1,0 +1,116 @@
+"""Contexts that models write themselves, by temperature.
+
+What a model writes is likely to it and yet drifts from text: at a low temperature into loops, at
+a high one into noise. Members that are compared must not be those that write, or they would read
+their own text beside that of others: reference seeds write.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from manymasks.config.probes import Probe
+from manymasks.probes.families import FAMILIES, Contexts, description
+from manymasks.probes.windows import Tokens, choose
+
+Writer = Callable[[Tokens], npt.NDArray[np.floating]]
+"""Token ids (n, positions) to the logits (n, vocabulary) of what comes next."""
+Tell = Callable[[int, int], None]
+"""Told how far it is, and of how much."""
+
+
+def self_generated(
+    settings: Probe,
+    documents: Sequence[tuple[str, Tokens]],
+    writers: Sequence[Writer],
+    *,
+    context: int,
+    end_of_text: int,
+    tell: Tell = lambda done, total: None,
+) -> Contexts:
+    """Windows of text whose contexts models have written; pure in its arguments.
+
+    Column 0 stays, as in all families: it is the end of text or a token of the document, and
+    training begins windows with either. The windows are dealt to the writers, so that those of one
+    document have several.
+
+    Args:
+        settings: temperatures, numbers and seed.
+        documents: (id, token ids) of the measure split.
+        writers: one for each reference member.
+        context: tokens of a window before its last target.
+        end_of_text: what stands before a document's first token.
+        tell: told how many tokens of a context are written.
+
+    Raises:
+        UserError: if the windows chosen are of fewer than two documents.
+        ValueError: if there is no writer, or the settings lack `scored`.
+    """
+    if settings.scored is None or not writers:
+        raise ValueError("contexts need a writer and scored tokens after them")
+    windows = choose(
+        documents,
+        settings.windows,
+        context=context,
+        end_of_text=end_of_text,
+        seed=settings.seed,
+        family=settings.family,
+    )
+    temperatures = settings.severities or FAMILIES["self"].severities
+    levels = written(
+        windows.tokens[:, :1],
+        context - settings.scored,
+        writers,
+        temperatures,
+        never=end_of_text,
+        seed=settings.seed,
+        tell=tell,
+    )
+    suffix = windows.tokens[:, -settings.scored :]
+    tokens = [windows.tokens, *(np.concatenate([each, suffix], axis=1) for each in levels)]
+    said = tuple(description("self", each) for each in (0, *temperatures))
+    return Contexts(np.stack(tokens), windows.documents, settings.scored, said)
+
+
+def written(
+    beginnings: Tokens,
+    length: int,
+    writers: Sequence[Writer],
+    temperatures: Sequence[float],
+    *,
+    never: int,
+    seed: int,
+    tell: Tell = lambda done, total: None,
+) -> Tokens:
+    """Beginnings (n, b) with `length` tokens written after them, (temperatures, n, b + length).
+
+    Beginning i is of writer i mod writers. Tokens are drawn by the Gumbel-max trick: the largest of
+    logits / temperature + noise, with the same noise at each temperature, so that temperatures
+    differ in what they do and not in their luck. Ties go to the lowest id. `never` is not written:
+    an end of text would say that all before it is another document.
+
+    The noise is drawn anew from the seed at each step, so memory does not grow with the length. A
+    step goes through all tokens before it: windows are short.
+    """
+    count, begin = beginnings.shape
+    scale = np.array(temperatures, dtype=np.float64)[:, None, None]
+    tokens = np.empty((len(temperatures), count, begin + length), dtype=np.int64)
+    tokens[..., :begin] = beginnings
+    noise = np.zeros((count, 0))
+    for place in range(begin, begin + length):
+        generator = np.random.default_rng([seed, place])
+        for first, writer in enumerate(writers):
+            past = tokens[:, first :: len(writers), :place]
+            if not past.size:
+                continue
+            logits = np.array(writer(past.reshape(-1, place)), dtype=np.float64)
+            if not noise.size:
+                noise = np.empty((count, logits.shape[1]))
+            if not first:
+                noise[:] = generator.gumbel(size=noise.shape)
+            logits[:, never] = -np.inf
+            scores = logits.reshape(*past.shape[:2], -1) / scale + noise[first :: len(writers)]
+            tokens[:, first :: len(writers), place] = scores.argmax(-1)
+        tell(place - begin + 1, length)
+    return tokens

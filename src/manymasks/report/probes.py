@@ -1,0 +1,362 @@
+"""Figures of probes and of behaviour on them: each draws the answer of one query.
+
+Lines have the colour of their variant, lighter for smaller models; bands and bars are intervals.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from manymasks.report.behaviour import (
+    draw_reliability,
+    draw_search,
+    draw_survival,
+    reliability,
+    representation_layers,
+    search,
+    survival,
+)
+from manymasks.report.drawing import (
+    COLOURS,
+    INK,
+    MARKERS,
+    MUTED,
+    STYLE,
+    WIDTH,
+    Row,
+    class_name,
+    colour_of,
+    columns,
+    draw_figure,
+    finite,
+    grouped,
+    legend_below,
+    mark_floor,
+    ordered,
+    panels_of,
+    place_of,
+    prefix,
+    query,
+    records,
+    sizes_of,
+    tint,
+)
+from manymasks.report.maps import behaviour_map, clusters, draw_map
+
+FACTORS = {
+    "size": ("size", COLOURS[0]),
+    "variant": ("variant", COLOURS[1]),
+    "seed_init": ("initial weights", COLOURS[4]),
+    "seed_order": ("data order", COLOURS[5]),
+}
+"""Components of the behaviour ANOVA, the first at the bottom."""
+RELATIONS = {
+    "seed": "seeds of a class",
+    "variant": "two variants",
+    "size": "two sizes",
+    "size and variant": "both differ",
+}
+IN_PICTURE = 4
+"""Probes that the picture of the README shows: those that go furthest from training."""
+
+
+def probe_curves(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """KL between seeds by severity, a panel a probe; (SVG, query), empty where there is no data."""
+
+    def inches(rows: list[Row]) -> tuple[float, float]:
+        return WIDTH, 0.5 + 2.2 * -(-len(grouped(rows, "corpus", "probe")) // 3)
+
+    return draw_figure(connection, "probe_curves", draw_curves, inches)
+
+
+def distance(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """KL by entropy against the distance from training, a panel a class; (SVG, query) as above."""
+
+    def inches(rows: list[Row]) -> tuple[float, float]:
+        return WIDTH, 0.9 + 2.6 * -(-len(grouped(rows, "corpus", "size", "variant")) // 2)
+
+    return draw_figure(connection, "distance", _draw_distance, inches)
+
+
+def behaviour_ribbon(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """What sets members apart by factor and severity, a panel a probe; (SVG, query) as above."""
+
+    def inches(rows: list[Row]) -> tuple[float, float]:
+        return WIDTH, 0.5 + 1.9 * -(-len(grouped(rows, "corpus", "probe")) // 4)
+
+    return draw_figure(connection, "behaviour_ribbon", draw_ribbon, inches)
+
+
+def hidden(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Visible against hidden difference of pairs; (SVG, query) as above."""
+
+    def inches(rows: list[Row]) -> tuple[float, float]:
+        return WIDTH, 0.5 + 3.0 * len(grouped(rows, "corpus"))
+
+    return draw_figure(connection, "hidden", _draw_hidden, inches)
+
+
+def line_residuals(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """How far members are off the line of losses, a panel a probe; (SVG, query) as above."""
+
+    def inches(rows: list[Row]) -> tuple[float, float]:
+        return WIDTH, 0.5 + 2.1 * -(-len(grouped(rows, "corpus", "probe")) // 3)
+
+    return draw_figure(connection, "line_residuals", _draw_residuals, inches)
+
+
+FIGURES: dict[str, Callable[[duckdb.DuckDBPyConnection], tuple[str, str]]] = {
+    "probe_curves": probe_curves,
+    "distance": distance,
+    "behaviour_ribbon": behaviour_ribbon,
+    "hidden": hidden,
+    "line_residuals": line_residuals,
+    "clusters": clusters,
+    "behaviour_map": behaviour_map,
+    "survival": survival,
+    "search": search,
+    "layers": representation_layers,
+    "reliability": reliability,
+}
+"""By the name of the query."""
+
+
+def save_probes_png(database: Path, path: Path, *, dpi: int = 170) -> bool:
+    """The main figures of behaviour on probes in one picture.
+
+    Returns whether the database has any of them; where it has not, no file is written. The first
+    four that there is data for are drawn.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        parts = [
+            (title, draw, rows)
+            for title, name, draw in (
+                ("Seeds of one class, further and further from text", "probe_curves", draw_curves),
+                ("What sets members apart, in bits a token", "behaviour_ribbon", draw_ribbon),
+                ("Members by how differently they behave", "behaviour_map", draw_map),
+                ("How long two members write the same", "survival", draw_survival),
+                ("What a search finds, and what of it holds", "search", draw_search),
+                ("How sure and how right", "reliability", draw_reliability),
+            )
+            if (rows := records(connection, query(name)))
+        ][:4]
+    if not parts:
+        return False
+    with matplotlib.rc_context(STYLE):
+        lines = -(-len(parts) // 2)
+        figure = Figure(figsize=(14.5, 4.6 * lines), layout="constrained", facecolor="white")
+        cells: Any = figure.subfigures(
+            lines, min(len(parts), 2), wspace=0.03, hspace=0.05, squeeze=False
+        )
+        for cell, (title, draw, rows) in zip(cells.flat, parts, strict=False):
+            cell.suptitle(title, x=0.02, ha="left")
+            draw(cell, main_probes(grouped(rows, "corpus")[0][1]))
+        FigureCanvasAgg(figure)
+        figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
+    return True
+
+
+def main_probes(rows: list[Row]) -> list[Row]:
+    """Rows of the probes that go furthest from training, where rows know their distance."""
+    if "ngram_nats" not in rows[0]:
+        return rows
+    reach: dict[str, float] = {}
+    for row in rows:
+        if row["severity"] > 0:
+            reach[row["probe"]] = max(reach.get(row["probe"], 0.0), row["ngram_nats"] or 0.0)
+    kept = sorted(reach, key=lambda probe: (-reach[probe], probe))[:IN_PICTURE]
+    # Where no probe has severities, what there is of them is shown.
+    return [row for row in rows if row["probe"] in kept or not kept]
+
+
+def draw_curves(figure: FigureBase, rows: list[Row]) -> None:
+    """A panel a probe with a line a class: KL by severity, the noise floor as a band."""
+    panels = grouped(rows, "corpus", "probe")
+    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
+    across = _across(len(panels))
+    axes = panels_of(figure, len(panels), across=across)
+    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
+        lines = grouped(panel, "size", "variant")
+        for place, ((size, variant), line) in enumerate(lines):
+            x, y, low, high = columns(line, "severity", "kl", "low", "high")
+            colour = tint(colour_of(variant, variants), size, sizes)
+            # Side by side, or the intervals hide each other.
+            x = x + 0.07 * (place - (len(lines) - 1) / 2)
+            axis.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
+            axis.vlines(x, low, high, color=colour, linewidth=1)
+            marker = MARKERS[sizes.index(size) % len(MARKERS)]
+            label = class_name(size, variant, sizes)
+            axis.plot(x, y, color=colour, marker=marker, markersize=3.5, label=label)
+        _scale(axis, panel)
+        floors = finite(panel, "floor")
+        if floors.size:
+            bottom = axis.get_ylim()[0]
+            if floors.max() > bottom:
+                axis.axhspan(bottom, float(floors.max()), color=MUTED, alpha=0.12, linewidth=0)
+            mark_floor(axis, float(floors.max()))
+        changed = {row["severity"]: row["changed"] for row in panel}
+        axis.set_xticks(
+            list(changed),
+            [
+                f"{severity}" if share is None else f"{severity}\n{100 * share:.0f}%"
+                for severity, share in changed.items()
+            ],
+        )
+        axis.tick_params(labelsize=7.5)
+        axis.grid(axis="x", visible=False)
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{probe}")
+    for axis in axes[::across]:
+        axis.set_ylabel("KL, nats per token")
+    axes[-1].set_xlabel("severity, and share of context changed")
+    legend_below(figure, axes)
+
+
+def draw_furthest(figure: FigureBase, rows: list[Row]) -> None:
+    """The same of the probe alone that goes furthest from training."""
+    draw_curves(figure, [row for row in rows if row["is_furthest"]] or rows)
+
+
+def _scale(axis: Axes, panel: list[Row]) -> None:
+    values = finite(panel, "low", "kl", "high")
+    values = values[values > 0]
+    if values.size and values.max() > 8 * values.min():
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axis.set_ylim(bottom=0)
+
+
+def _across(panels: int) -> int:
+    """Panels in a row, so that no row is left with a single one of four."""
+    return 2 if panels in (2, 4) else 3
+
+
+def _draw_distance(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus", "size", "variant")
+    probes = [probe for (probe,), _ in grouped(rows, "probe")]
+    sizes = sizes_of(rows)
+    axes = panels_of(figure, len(panels), across=2, sharey=True)
+    for place, (axis, ((corpus, size, variant), panel)) in enumerate(
+        zip(axes, panels, strict=True)
+    ):
+        for (probe,), line in grouped(panel, "probe"):
+            x, y = columns(line, "ngram_nats", "entropy_share")
+            at = probes.index(probe)
+            colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at // len(COLOURS) % len(MARKERS)]
+            axis.plot(
+                x, 100 * y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=probe
+            )
+            # Where it begins, so that a line has a direction.
+            axis.plot(x[:1], 100 * y[:1], color="white", marker=marker, markersize=1.6)
+        name = class_name(size, variant, sizes)
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{name}")
+        if place % 2 == 0:
+            axis.set_ylabel("KL of a pair,\n% of predictive entropy")
+        if place >= len(panels) - 2:
+            axis.set_xlabel("distance: n-gram surprise of the context, nats")
+    axes[0].set_ylim(bottom=0)
+    legend_below(figure, axes)
+
+
+def draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
+    """A panel a probe: bits per token that go with each factor, one above the other."""
+    panels = grouped(rows, "corpus", "probe")
+    across = 2 if len(panels) in (2, 4) else 4 if len(panels) > 4 else 3
+    axes = panels_of(figure, len(panels), across=across, sharey=True)
+    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
+        by_factor = {name: of for (name,), of in grouped(panel, "component")}
+        x = np.array(sorted({row["severity"] for row in panel}), dtype=float)
+        base = np.zeros(len(x))
+        for factor, (label, colour) in FACTORS.items():
+            if factor not in by_factor:
+                continue
+            (bits,) = columns(by_factor[factor], "bits")
+            if len(x) == 1:
+                axis.bar(x, bits, bottom=base, width=0.5, color=colour, label=label)
+            else:
+                axis.fill_between(x, base, base + bits, color=colour, label=label, linewidth=0)
+            base = base + bits
+        if "total" in by_factor:
+            low, high = columns(by_factor["total"], "low", "high")
+            axis.vlines(x, low, high, color=INK, linewidth=1)
+        axis.set_xticks(x, [f"{each:.0f}" for each in x])
+        if len(x) == 1:
+            axis.set_xlim(x[0] - 1, x[0] + 1)
+        axis.grid(axis="x", visible=False)
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{probe}")
+    for axis in axes[::across]:
+        axis.set_ylabel("bits per token")
+    axes[0].set_ylim(bottom=0)
+    axes[-1].set_xlabel("severity")
+    legend_below(figure, axes)
+
+
+def _draw_hidden(figure: FigureBase, rows: list[Row]) -> None:
+    grid: Any = figure.subplots(
+        len(grouped(rows, "corpus")), 2, sharex=True, sharey=True, squeeze=False
+    )
+    axes = []
+    for line, ((corpus,), of) in zip(grid, grouped(rows, "corpus"), strict=True):
+        places = grouped(of, "is_text", "probe", "severity")
+        for unused in line[len(places) :]:
+            unused.remove()
+        for axis, (_, panel) in zip(line, places, strict=False):
+            axes.append(axis)
+            for place, ((relation,), points) in enumerate(grouped(panel, "relation")):
+                x, y = columns(points, "visible", "hidden")
+                colour = COLOURS[list(RELATIONS).index(relation)]
+                # The pairs that one asks about, the first, lie on top.
+                axis.scatter(
+                    x, y, s=14, color=colour, alpha=0.75, linewidth=0, zorder=3 - 0.1 * place,
+                    label=RELATIONS[relation],
+                )  # fmt: skip
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+            ends = finite(rows, "hidden")
+            ends = ends[ends > 0]
+            if ends.size:
+                low, high = float(ends.min()), float(ends.max()) * 1.01
+                equal = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 2))}
+                axis.axline((low, low), (high, high), **equal)
+            axis.set_title(f"{prefix(rows, 'corpus', corpus)}{place_of(panel[0])}")
+            axis.set_xlabel("visible: difference of loss, nats")
+        line[0].set_ylabel("hidden: half the variance\nof the log ratio, nats")
+    legend_below(figure, axes)
+
+
+def _draw_residuals(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus", "probe")
+    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
+    across = _across(len(panels))
+    axes = panels_of(figure, len(panels), across=across)
+    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
+        first = panel[0]
+        axis.axhline(0, color=INK, linewidth=0.9)
+        if first["off_line_noise"] is not None:
+            noise = float(first["off_line_noise"])
+            axis.axhspan(-noise, noise, color=MUTED, alpha=0.14, linewidth=0)
+        for (size, variant), of in grouped(panel, "size", "variant"):
+            x, y, low, high = columns(of, "text_nats", "residual", "low", "high")
+            colour = tint(colour_of(variant, variants), size, sizes)
+            marker = MARKERS[sizes.index(size) % len(MARKERS)]
+            axis.vlines(x, low, high, color=colour, linewidth=1)
+            label = class_name(size, variant, sizes)
+            axis.plot(
+                x, y, linestyle="none", color=colour, marker=marker, markersize=4, label=label
+            )
+        r2 = "" if first["r2"] is None else f", R² {first['r2']:.2f}"
+        name = f"{prefix(rows, 'corpus', corpus)}{probe}"
+        axis.set_title(f"{name} {first['severity']}{r2}")
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+    for axis in axes[::across]:
+        axis.set_ylabel("off the line, nats")
+    axes[-1].set_xlabel("loss on held-out text, nats")
+    legend_below(figure, axes)

@@ -1,0 +1,27 @@
+-- How often members are right where they are so sure, on text and furthest from it
+WITH bin AS (
+    SELECT
+        m.corpus,
+        b.probe,
+        b.severity,
+        p.is_text,
+        m.size,
+        m.variant,
+        max(m.parameters) AS parameters,
+        b.bin,
+        avg(b.confidence) AS confidence,
+        avg(b.accuracy) AS accuracy,
+        stddev_samp(b.accuracy) / sqrt(count(*)) AS error,
+        count(*) AS models
+    FROM calibration_bin AS b
+    JOIN artifact AS e ON e.artifact = b.artifact AND e.is_current
+    JOIN current_model AS m ON m.model = b.model
+    JOIN current_probe AS p
+        ON p.corpus = m.corpus AND p.probe = b.probe AND p.severity = b.severity
+    WHERE b.tokens > 0 AND (p.is_text OR p.is_furthest) AND m.corpus IN (FROM text_corpus)
+    GROUP BY m.corpus, b.probe, b.severity, p.is_text, m.size, m.variant, b.bin
+)
+SELECT * EXCLUDE (error, degrees, t), accuracy - error * t AS low, accuracy + error * t AS high
+FROM bin
+LEFT JOIN student_t ON degrees = models - 1
+ORDER BY corpus, NOT is_text, parameters, size, variant, bin;

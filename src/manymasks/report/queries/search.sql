@@ -1,0 +1,21 @@
+-- What a search for disagreement finds in the seeds it looks at and in those it does not
+SELECT
+    g.corpus,
+    g.probe,
+    g.severity,
+    g.generations,
+    c.size,
+    c.variant,
+    c.parameters,
+    g.searched,
+    g.searched_low,
+    g.searched_high,
+    g.unseen,
+    g.unseen_low AS low,
+    g.unseen_high AS high,
+    g.unseen_models AS models,
+    g.documents
+FROM search_gain AS g
+JOIN model_class AS c ON c.label = g.label AND c.is_current
+WHERE g.corpus IN (FROM text_corpus)
+ORDER BY g.corpus, g.probe, c.parameters, c.size, c.variant, g.severity;

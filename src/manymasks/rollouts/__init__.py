@@ -1,0 +1,1 @@
+"""What members write after the same prompts, and where they part."""

@@ -1,0 +1,140 @@
+"""rollout: what the members of a corpus write after the same prompts, and where they part."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from manymasks.config.analyses import Rollout, Statistics
+from manymasks.errors import UserError
+from manymasks.models.transformer import Transformer
+from manymasks.probes.windows import Windows, choose
+from manymasks.rollouts.sampling import MODES, Mode, Report, Texts, rule_of, write
+from manymasks.rollouts.sequences import (
+    Again,
+    again,
+    along_continuation,
+    along_texts,
+    continuation_again,
+)
+from manymasks.rollouts.tables import Judged, Prompts, rollout_rows
+from manymasks.stages.members import members_of
+from manymasks.stages.weights import load_members
+from manymasks.store.job import Job
+from manymasks.tokens.documents import Documents
+from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.tokenizer import Tokenizer, load
+from manymasks.training.device import choose_device
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write `rollout`, `first_divergence`, `agreement_survival`, `rollout_pool` and
+    `sequence_divergence`."""
+    settings: Rollout = job.setting("rollout", Rollout)
+    artifacts = job.inputs["training"]
+    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    device = choose_device(job.machine.device)
+    models = [load_members([artifact], device) for artifact, _ in found]
+    stream = TokenStream.open(job.input("tokens").files("measure/"))
+    windows = _windows(stream, settings)
+    tokens = torch.from_numpy(windows.tokens).to(device)
+    prompts, continuation = tokens[:, : settings.prompt], tokens[:, settings.prompt :]
+    texts: dict[Mode, Texts] = {}
+    floors: dict[Mode, Again] = {}
+    batch = settings.batch
+    with torch.no_grad():
+        for mode in MODES:
+            rule = rule_of(mode, settings.temperature, settings.seed)
+            own = write(
+                models,
+                prompts,
+                settings.length,
+                rule,
+                batch=batch,
+                end_of_text=stream.end_of_text,
+                report=_reporter(job, mode),
+            )
+            floor = again(models, prompts, own, rule, batch=batch, other=settings.floor_batch)
+            texts[mode], floors[mode] = own, floor
+        judged = _judged(job, models, prompts, continuation, texts["shared-noise"], settings)
+    tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
+    tables = rollout_rows(
+        texts,
+        floors,
+        judged,
+        [member for _, member in found],
+        Prompts(
+            windows.documents,
+            [tokenizer.decode(prompt) for prompt in prompts.cpu().numpy()],
+            {mode: _decoded(tokenizer, texts[mode]) for mode in MODES},
+        ),
+        job.setting("statistics", Statistics),
+    )
+    for name, rows in tables.items():
+        job.write_table(name, rows)
+    return {
+        "members": len(models),
+        "prompts": len(prompts),
+        "tokens": int(sum(each.lengths.sum() for each in texts.values())),
+    }
+
+
+def _windows(stream: TokenStream, settings: Rollout) -> Windows:
+    """Each a prompt and what follows it in the text.
+
+    Raises:
+        UserError: if too few documents are long enough.
+    """
+    length = settings.prompt + settings.length
+    try:
+        return choose(
+            Documents(stream),
+            settings.prompts,
+            context=length - 1,
+            end_of_text=stream.end_of_text,
+            seed=settings.seed,
+        )
+    except UserError as error:
+        raise UserError(
+            f"the {settings.prompts} prompts of rollout come from fewer than 2 documents of the "
+            f"measure split that have {length} tokens: lower rollout.prompt or rollout.length, "
+            "raise rollout.prompts, or give the split more documents"
+        ) from error
+
+
+def _reporter(job: Job, mode: Mode) -> Report:
+    return lambda done, total: job.report(done, total, f"tokens of each member, {mode}")
+
+
+def _judged(
+    job: Job,
+    models: Sequence[Transformer],
+    prompts: torch.Tensor,
+    continuation: torch.Tensor,
+    texts: Texts,
+    settings: Rollout,
+) -> Judged:
+    """All members on what each wrote, and on the text itself."""
+    temperature, batch = settings.temperature, settings.batch
+    along = along_texts(
+        models,
+        prompts,
+        texts,
+        temperature,
+        batch=batch,
+        report=lambda done, total: job.report(done, total, "members whose texts are judged"),
+    )
+    text = (models, prompts, continuation, temperature)
+    return Judged(
+        along,
+        along_continuation(*text, batch=batch),
+        continuation_again(*text, batch=batch, other=settings.floor_batch),
+        continuation.shape[1],
+    )
+
+
+def _decoded(tokenizer: Tokenizer, texts: Texts) -> list[list[str]]:
+    return [
+        [tokenizer.decode(text[:n]) for text, n in zip(of_member, lengths, strict=True)]
+        for of_member, lengths in zip(texts.tokens, texts.lengths, strict=True)
+    ]

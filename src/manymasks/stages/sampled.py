@@ -1,0 +1,66 @@
+"""sampled: contexts that reference members write, by temperature."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from manymasks.config.analyses import Statistics
+from manymasks.config.probes import Probe
+from manymasks.errors import UserError
+from manymasks.models.transformer import Transformer
+from manymasks.probes.distance import train_counts
+from manymasks.probes.self_generated import Writer, self_generated
+from manymasks.probes.windows import Tokens
+from manymasks.stages.contexts import write_probe
+from manymasks.stages.weights import load_members
+from manymasks.store.job import Job
+from manymasks.tokens.documents import Documents, pieces
+from manymasks.tokens.shards import TokenStream
+from manymasks.training.device import choose_device
+
+BATCH = 64
+"""Windows in one forward pass."""
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write contexts.npz and the tables `probe` and `probe_distance`.
+
+    Raises:
+        UserError: if all reference members failed in training.
+    """
+    settings: Probe = job.setting("probe", Probe)
+    statistics: Statistics = job.setting("statistics", Statistics)
+    trained = [each for each in job.inputs["training"] if each.figures["status"] == "trained"]
+    if not trained:
+        raise UserError(
+            "all reference seeds failed in training: their losses became infinite or not a "
+            "number. Lower the learning rate of their size or variant, or name other "
+            "reference_seeds."
+        )
+    tokens = job.input("tokens")
+    train = TokenStream.open(tokens.files("train/"))
+    device = choose_device(job.machine.device)
+    with torch.no_grad():
+        found = self_generated(
+            settings,
+            Documents(TokenStream.open(tokens.files("measure/"))),
+            [_writer(load_members([each], device), device) for each in trained],
+            context=job.settings["context"],
+            end_of_text=train.end_of_text,
+            tell=lambda done, total: job.report(done, total, "tokens of each context"),
+        )
+    unigrams = train_counts(pieces(train), train.vocabulary)
+    name = job.settings["name"]
+    figures = write_probe(job, name, settings, found, train, unigrams, statistics)
+    return {**figures, "writers": len(trained)}
+
+
+def _writer(model: Transformer, device: torch.device) -> Writer:
+    def logits(past: Tokens) -> npt.NDArray[np.float32]:
+        windows = torch.from_numpy(past).to(device)
+        parts = [model(part[None], 1)[0, :, 0] for part in torch.split(windows, BATCH)]
+        return np.asarray(torch.cat(parts).float().cpu().numpy())
+
+    return logits

@@ -1,0 +1,91 @@
+"""Artifacts that stages read, made by hand: text in shards, and members whose weights are drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manymasks.config.settings import identity
+from manymasks.config.study import Machine
+from manymasks.config.training import Size, Training, Variant
+from manymasks.models.transformer import Transformer, initialise
+from manymasks.store.job import Artifact, Job
+from manymasks.store.layout import Layout
+from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
+from manymasks.tokens.shards import write_shards
+from manymasks.training.checkpoint import save_weights
+
+VOCABULARY = 20
+CONTEXT = 16
+SIZES = {
+    "tiny": Size(width=8, layers=1, heads=1, embedding_sd=1.0),
+    "wide": Size(width=16, layers=2, heads=2, embedding_sd=1.0),
+}
+
+
+def text(folder: Path) -> Artifact:
+    """Documents of a random text in which some tokens are frequent; the end of text is 0."""
+    generator = np.random.default_rng(7)
+    shares = 1 / np.arange(1, VOCABULARY)
+    for split, documents in (("train", 30), ("measure", 8)):
+        drawn = [
+            (
+                f"{split}-{i}",
+                1 + generator.choice(VOCABULARY - 1, size=3 * CONTEXT, p=shares / shares.sum()),
+                3 * CONTEXT,
+            )
+            for i in range(documents)
+        ]
+        write_shards(drawn, folder / split, vocabulary=VOCABULARY, end_of_text=0)
+    return artifact("tokens", folder, {}, {})
+
+
+def member(folder: Path, size: str, seed: int, status: str = "trained") -> Artifact:
+    """A member of a size whose weights are drawn from a seed, and not trained."""
+    folder.mkdir(parents=True)
+    model = Transformer(SIZES[size], VOCABULARY, CONTEXT)
+    initialise(model, [seed])
+    # Drawn weights foretell all tokens as equally likely; these do not.
+    model.W_U.data *= 20
+    save_weights(model, 0, folder / "weights.safetensors")
+    settings = {
+        "size": identity(SIZES[size]),
+        "variant": identity(Variant(gradient="causal")),
+        "training": identity(Training(context=CONTEXT)),
+    }
+    return artifact("training", folder, settings, {"status": status, "vocabulary": VOCABULARY})
+
+
+def artifact(
+    stage: str, folder: Path, settings: dict[str, Any], figures: dict[str, Any]
+) -> Artifact:
+    """All files of a folder as an artifact."""
+    files = tuple(
+        PayloadFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    )
+    manifest = Manifest(
+        stage, folder.name, "", stage, settings, {}, {}, files, figures, {}, "", 0.0, 0.0, 0
+    )
+    return Artifact(folder, manifest)
+
+
+def job(
+    stage: str, folder: Path, settings: dict[str, Any], inputs: dict[str, tuple[Artifact, ...]]
+) -> Job:
+    """A job of a stage on the CPU that tells nobody how far it is."""
+    folder.mkdir(parents=True)
+    return Job(
+        stage=stage,
+        key="0" * 12,
+        label=stage,
+        settings=settings,
+        inputs=inputs,
+        operational={},
+        folder=folder,
+        layout=Layout(folder),
+        machine=Machine(device="cpu"),
+        report=lambda done, total, note: None,
+        say=lambda said: None,
+    )

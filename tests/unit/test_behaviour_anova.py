@@ -1,0 +1,249 @@
+"""The behaviour ANOVA: against naive float64 loops, closed forms, and a crossing with holes."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manymasks.config.analyses import Statistics
+from manymasks.divergence import anova
+from manymasks.divergence.anova import (
+    INTERACTIONS,
+    TOTAL,
+    AnovaSums,
+    Crossing,
+    anova_sums,
+    component_rows,
+    crossing,
+    orderings,
+)
+from manymasks.divergence.pairs import pair_sums
+from manymasks.divergence.units import summed
+from manymasks.statistics.members import Member
+
+STATISTICS = Statistics(resamples=200)
+BOTH = ("information", "variance")
+
+
+def _members(sizes: int, variants: int, inits: int, orders: int) -> list[Member]:
+    return [
+        Member(f"{s}{v}{i}{o}", f"c/s{s}/v{v}", "c", f"s{s}", f"v{v}", i, o)
+        for s, v, i, o in product(*map(range, (sizes, variants, inits, orders)))
+    ]
+
+
+def _logp(m: int, w: int, s: int, v: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    common = 2 * torch.randn(1, w, s, v, generator=generator)
+    return (common + torch.randn(m, w, s, v, generator=generator)).log_softmax(-1)
+
+
+def _crossed(members: list[Member]) -> Crossing:
+    found = crossing(members)
+    assert found is not None
+    return found
+
+
+def _naive(log: np.ndarray, groups: list[list[int]]) -> tuple[float, float]:
+    """U of one position for both kinds: log (m, V) float64, positions of each group."""
+    p = np.exp(log)
+
+    def entropy(some: list[int]) -> float:
+        law = p[some].mean(0)
+        return float(-(law * np.log(law)).sum())
+
+    def log_z(some: list[int]) -> float:
+        return float(np.log(np.exp(log[some].mean(0)).sum()))
+
+    everyone = list(range(len(log)))
+    return (
+        entropy(everyone) - float(np.mean([entropy(group) for group in groups])),
+        float(np.mean([log_z(group) for group in groups])) - log_z(everyone),
+    )
+
+
+@pytest.mark.parametrize("block", [1, 700, 1 << 20])
+def test_every_set_of_factors_agrees_with_a_naive_float64_loop(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(anova.BLOCK_ELEMENTS, "cpu", block)
+    members = _members(2, 3, 2, 2)
+    # Any order of the members will do.
+    members = [members[i] for i in np.random.default_rng(0).permutation(len(members))]
+    logp = _logp(len(members), 2, 3, 11, 1)
+    crossed = _crossed(members)
+    assert crossed.factors == anova.FACTORS
+    sums = anova_sums(logp, crossed)
+    log = logp.double().log_softmax(-1).numpy()
+    for kept in range(16):
+        of = [f for j, f in enumerate(crossed.factors) if kept >> j & 1]
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for i, member in enumerate(members):
+            groups.setdefault(tuple(getattr(member, f) for f in of), []).append(i)
+        for w in range(2):
+            both = [_naive(log[:, w, s], list(groups.values())) for s in range(3)]
+            information, variance = np.sum(both, axis=0)
+            assert sums.information[w, kept] == pytest.approx(information, rel=1e-4, abs=3e-6)
+            assert sums.variance[w, kept] == pytest.approx(variance, rel=1e-4, abs=3e-6)
+    mean = np.exp(log).mean(0)
+    assert sums.entropy == pytest.approx(-(mean * np.log(mean)).sum((1, 2)), rel=1e-5)
+    assert sums.tokens.tolist() == [3, 3]
+
+
+def test_all_factors_together_are_the_information_of_the_pool() -> None:
+    members = _members(2, 1, 2, 2)
+    logp = _logp(8, 2, 5, 40, 2)
+    sums = anova_sums(logp, _crossed(members))
+    of_pool = pair_sums(logp, torch.zeros(2, 5, dtype=torch.int64), [np.arange(8)])
+    assert sums.information[:, -1] == pytest.approx(of_pool.information[:, 0], rel=1e-5)
+
+
+def test_two_bernoulli_members_have_their_closed_forms() -> None:
+    a, b = 0.3, 0.8
+    laws = torch.tensor([[a, 1 - a], [b, 1 - b]]).log()[:, None, None]
+    sums = anova_sums(laws, _crossed(_members(1, 1, 2, 1)))
+    mean = (a + b) / 2
+
+    def entropy(p: float) -> float:
+        return -p * math.log(p) - (1 - p) * math.log(1 - p)
+
+    information = entropy(mean) - (entropy(a) + entropy(b)) / 2
+    variance = -math.log(math.sqrt(a * b) + math.sqrt((1 - a) * (1 - b)))
+    assert sums.information[0].tolist() == pytest.approx([0, information], rel=1e-5)
+    assert sums.variance[0].tolist() == pytest.approx([0, variance], rel=1e-5)
+    assert sums.entropy[0] == pytest.approx(entropy(mean), rel=1e-6)
+
+
+def test_identical_members_have_nothing_to_explain() -> None:
+    logp = _logp(1, 2, 6, 300, 3).expand(8, -1, -1, -1)
+    sums = anova_sums(logp, _crossed(_members(2, 2, 2, 1)))
+    assert np.abs(sums.information).max() < 1e-6
+    assert np.abs(sums.variance).max() < 1e-6
+
+
+def test_a_nested_example_by_hand() -> None:
+    """Two sizes that are sure of different tokens, seeds that are the same: all is size."""
+    laws = torch.tensor([[0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5]])
+    crossed = _crossed(_members(2, 1, 2, 1))
+    assert crossed.factors == ("size", "seed_init")
+    information = anova_sums(laws.clamp_min(1e-30).log()[:, None, None], crossed).information[0]
+    forward = orderings(crossed.factors)["size > seed_init"]
+    assert forward["size"] @ information == pytest.approx(math.log(2), rel=1e-5)
+    assert forward["seed_init"] @ information == pytest.approx(0, abs=1e-6)
+    # Seeds that are sure of a token each, whatever the size: the total is size x seed only
+    # if the token depends on both.
+    exclusive = torch.tensor([[1, 0], [0, 1], [0, 1], [1, 0]]).float().clamp_min(1e-30).log()
+    information = anova_sums(exclusive[:, None, None], crossed).information[0]
+    joint = orderings(crossed.factors)[INTERACTIONS]
+    assert joint["size"] @ information == pytest.approx(0, abs=1e-6)
+    assert joint["seed_init"] @ information == pytest.approx(0, abs=1e-6)
+    assert joint["size x seed_init"] @ information == pytest.approx(math.log(2), rel=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), st.integers(1, 2), st.integers(0, 99)
+)
+def test_components_sum_to_the_total_and_stay_in_their_bounds(
+    sizes: int, variants: int, inits: int, orders: int, seed: int
+) -> None:
+    members = _members(sizes, variants, inits, orders)
+    found = crossing(members)
+    if len(members) < 2:
+        assert found is None
+        return
+    assert found is not None
+    sums = anova_sums(_logp(len(members), 4, 3, 9, seed), found)
+    grouped = summed([sums], np.array([2, 0, 2, 1]))
+    assert grouped.tokens.tolist() == [3, 3, 6]
+    rows = component_rows(grouped, found, 0.25, STATISTICS)
+    for kind in BOTH:
+        by_ordering: dict[str, dict[str, float]] = {}
+        for row in rows:
+            if row["kind"] == kind:
+                by_ordering.setdefault(row["ordering"], {})[row["component"]] = row["value"]
+        assert len(by_ordering) == (2 if len(found.factors) == 1 else 3)
+        totals = {components[TOTAL] for components in by_ordering.values()}
+        assert len(totals) == 1
+        (total,) = totals
+        if kind == "information":
+            assert -1e-6 <= total <= math.log(len(members)) + 1e-6
+        for ordering, components in by_ordering.items():
+            parts = [value for name, value in components.items() if name != TOTAL]
+            assert abs(sum(parts) - total) < 1e-10
+            # By the chain rule and by Hoelder's inequality none of an ordering is negative.
+            assert ordering == INTERACTIONS or min(parts) > -1e-6
+    last = rows[-1]
+    assert last["component"] == TOTAL
+    m = len(members)
+    assert last["floor"] == pytest.approx(0.25 * (m - 1) / (2 * m))
+    assert (last["models"], last["documents"]) == (m, 3)
+    assert last["low"] <= last["value"] <= last["high"]
+
+
+def test_variance_and_loss_of_the_centroid_are_the_mean_loss_for_every_token() -> None:
+    logp = _logp(8, 1, 1, 13, 5)
+    sums = anova_sums(logp, _crossed(_members(2, 2, 2, 1)))
+    centroid = logp.double().mean(0)[0, 0].log_softmax(-1)
+    for y in range(13):
+        mean_loss = -float(logp[:, 0, 0, y].double().mean())
+        assert mean_loss == pytest.approx(-float(centroid[y]) + sums.variance[0, -1], abs=1e-6)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4, 5, 6])
+def test_centroids_of_any_number_of_members_far_apart(levels: int) -> None:
+    generator = torch.Generator().manual_seed(levels)
+    logp = (12 * torch.randn(levels, 1, 4, 50, generator=generator)).log_softmax(-1)
+    sums = anova_sums(logp, _crossed(_members(levels, 1, 1, 1)))
+    log_z = logp.double().mean(0).logsumexp(-1).sum()
+    assert sums.variance[0, -1] == pytest.approx(-float(log_z), rel=1e-5)
+
+
+def test_orders_differ_by_what_factors_do_together() -> None:
+    names = ("size", "variant")
+    found = orderings(names)
+    assert list(found) == ["size > variant", "variant > size", INTERACTIONS]
+    gap = found["variant > size"]["size"] - found["size > variant"]["size"]
+    assert gap.tolist() == found[INTERACTIONS]["size x variant"].tolist()
+    assert orderings(("size",))["size"]["size"].tolist() == [0, 1]
+
+
+def test_members_that_are_missing_take_seeds_with_them_and_else_sizes() -> None:
+    members = _members(2, 2, 3, 2)
+    without = [member for member in members if member.model != "0121"]
+    found = _crossed(without)
+    # The initial seed 2 goes: 16 stay, where without the order 1 it were 12.
+    assert found.members.shape == (2, 2, 2, 2)
+    assert {without[i].seed_init for i in found.members.ravel()} == {0, 1}
+    for where in np.ndindex(2, 2, 2, 2):
+        member = without[found.members[where]]
+        assert (member.size, member.variant, *member.seeds) == (
+            f"s{where[0]}", f"v{where[1]}", where[2], where[3]
+        )  # fmt: skip
+    one_arm_less = [member for member in members if not member.model.startswith("11")]
+    found = _crossed(one_arm_less)
+    assert found.factors in (("size", "seed_init", "seed_order"), ("variant", *anova.FACTORS[2:]))
+    assert found.size == 12
+    assert crossing(members[:1]) is None
+    assert crossing([]) is None
+    nothing_shared = [_members(2, 1, 2, 1)[i] for i in (0, 3)]
+    assert crossing(nothing_shared) is None
+
+
+def test_what_is_not_finite_is_refused() -> None:
+    logp = _logp(2, 1, 2, 5, 0)
+    logp[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="finite"):
+        anova_sums(logp, _crossed(_members(1, 1, 2, 1)))
+
+
+def test_a_single_document_has_no_interval() -> None:
+    one = AnovaSums(np.ones(1), np.ones(1), np.array([[0, 0.5]]), np.array([[0, 0.25]]))
+    rows = component_rows(one, _crossed(_members(1, 1, 2, 1)), None, STATISTICS)
+    assert [row["low"] for row in rows] == [None] * len(rows)
+    assert [row["floor"] for row in rows] == [None] * len(rows)
+    assert rows[0]["value"] == rows[0]["entropy_share"] == 0.5
