@@ -1,7 +1,9 @@
 """Every family of probes by hand, and what makes all of them probes: pairs, seeds, suffixes."""
 
+import re
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,11 @@ from hypothesis import strategies as st
 from manymasks.config import training
 from manymasks.config.probes import BY_MODELS, LEAST, SHARES, ZERO_ONLY, FamilyName, Probe, most
 from manymasks.errors import UserError
-from manymasks.probes.families import FAMILIES, Contexts, contexts, description
-from manymasks.probes.windows import Tokens
+from manymasks.probes.families import FAMILIES, Contexts, Family, contexts, description
+from manymasks.probes.windows import Source, Tokens
 from manymasks.tokens.tokenizer import Tokenizer, of_words, train
 
+README = Path(__file__).parents[2] / "README.md"
 CONTEXT, END = 24, 0
 BYTES = Tokenizer("bytes", 257, "")
 MADE = {name for name, family in FAMILIES.items() if family.easiest is not None}
@@ -322,3 +325,24 @@ def test_brackets_close_what_they_open() -> None:
 def test_severities_that_are_none_of_the_family(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Probe(**{"scored": 4, **changes})
+
+
+# --------------------------------------------------------------------- a family of one's own
+
+
+def test_the_family_of_the_readme_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {"np": np, "Source": Source, "Tokens": Tokens}
+    exec(code, names)
+    own = Family(names["rotation"], (0.25, 0.5), "the first {:%} of the context at its end")
+    monkeypatch.setitem(FAMILIES, "splice", own)
+    found = tried(probe("splice"))
+    text, quarter, half = found.tokens
+    assert (found.tokens[:, :, -4:] == text[:, -4:]).all()
+    # 21 tokens of context, the first of which stays.
+    assert (quarter[:, 1:21] == np.roll(text[:, 1:21], -5, axis=1)).all()
+    assert (half[:, 1:21] == np.roll(text[:, 1:21], -10, axis=1)).all()
+    assert found.descriptions[1:] == (
+        "the first 25% of the context at its end",
+        "the first 50% of the context at its end",
+    )

@@ -9,7 +9,7 @@ import pytest
 from manymasks.config.loading import load_study
 from manymasks.config.study import Machine
 from manymasks.plan.nodes import Node, plan_study
-from manymasks.stages.stacks import stacks_of, width_of
+from manymasks.stages.stacks import STACKED, stacks_of, widths_of
 
 STUDY = """\
 corpora: {pydocs: {kind: pydocs, packages: []}}
@@ -31,6 +31,11 @@ def nodes_of(folder: Path, **overrides: Any) -> tuple[Node, ...]:
     return plan_study(load_study([folder / "config.yaml"], overrides), folder).nodes
 
 
+def both(width: int) -> dict[str, int]:
+    """One width for all stages that have stacks."""
+    return dict.fromkeys(STACKED, width)
+
+
 def arms(stack: Iterable[Node]) -> set[str]:
     """Sizes and variants of a stack's members."""
     return {"/".join(node.label.split("/")[2:4]) for node in stack}
@@ -44,7 +49,7 @@ def test_members_of_one_shape_are_together_whatever_their_gradient_seeds_and_rat
         variants={"myopic": {"gradient": "myopic", "learning_rate": 0.02}},
         sizes={"wide": {"width": 16, "layers": 1, "heads": 1, "learning_rate": 0.01}},
     )
-    found = stacks_of(nodes, 100)
+    found = stacks_of(nodes, both(100))
     assert list(found) == ["training", "evaluation"]
     for stage, stacks in found.items():
         assert sorted((sorted(arms(stack)), len(stack)) for stack in stacks) == [
@@ -69,7 +74,7 @@ def test_no_stack_waits_for_itself_nor_stacks_for_each_other(
     for name in tuned:
         variants[name]["learning_rate"] = "tune"
     nodes = nodes_of(tmp_path, variants=variants)
-    stacks = [stack for each in stacks_of(nodes, width).values() for stack in each]
+    stacks = [stack for each in stacks_of(nodes, both(width)).values() for stack in each]
     job_of = {node: i for i, stack in enumerate(stacks) for node in stack}
     jobs = {node: job_of.get(node, f"{node.stage}/{node.key}") for node in nodes}
     # Jobs can be done one after another: whatever waits for nothing is taken away.
@@ -93,14 +98,14 @@ def test_stacks_are_as_few_and_as_equal_as_can_be(tmp_path: Path) -> None:
     base = [node for node in training if arms([node]) <= {"base/causal", "base/myopic"}]
     twelve = [*base]
     for width, sizes in ((12, [12]), (11, [6, 6]), (5, [4, 4, 4]), (4, [4, 4, 4]), (2, [2] * 6)):
-        stacks = stacks_of(twelve, width)["training"]
+        stacks = stacks_of(twelve, both(width))["training"]
         assert [len(stack) for stack in stacks] == sizes
         assert [node for stack in stacks for node in stack] == twelve
-    assert [len(stack) for stack in stacks_of(twelve[:11], 4)["training"]] == [3, 4, 4]
+    assert [len(stack) for stack in stacks_of(twelve[:11], both(4))["training"]] == [3, 4, 4]
     # One that is left over has a job of its own, and is no stack.
-    assert [len(stack) for stack in stacks_of(twelve[:3], 2)["training"]] == [2]
-    assert stacks_of(twelve, 1) == {"training": []}
-    assert stacks_of([], 8) == {}
+    assert [len(stack) for stack in stacks_of(twelve[:3], both(2))["training"]] == [2]
+    assert stacks_of(twelve, both(1)) == {"training": []}
+    assert stacks_of([], both(8)) == {}
 
 
 @pytest.mark.parametrize(
@@ -114,22 +119,26 @@ def test_stacks_are_as_few_and_as_equal_as_can_be(tmp_path: Path) -> None:
 def test_members_of_other_settings_or_text_are_apart(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    both = [*nodes_of(tmp_path), *nodes_of(tmp_path, **change)]
-    alone = stacks_of(both[: len(both) // 2], 100)
-    together = stacks_of(both, 100)
+    nodes = [*nodes_of(tmp_path), *nodes_of(tmp_path, **change)]
+    alone = stacks_of(nodes[: len(nodes) // 2], both(100))
+    together = stacks_of(nodes, both(100))
     for stage in ("training", "evaluation"):
         assert len(together[stage]) == 2 * len(alone[stage])
 
 
 @pytest.mark.parametrize(
-    ("machine", "visible", "width"),
+    ("machine", "visible", "widths"),
     [
-        ({}, "", 1), ({}, "0", 32), ({"device": "cpu"}, "0", 1), ({"device": "cuda"}, "", 32),
-        ({"stack": 5}, "", 5), ({"stack": 5, "device": "cuda"}, "0,1", 5), ({"stack": 1}, "0", 1),
+        ({}, "", (1, 4)), ({}, "0", (32, 32)), ({"device": "cpu"}, "0", (1, 4)),
+        ({"device": "cuda"}, "", (32, 32)), ({"stack": 5}, "", (5, 5)),
+        ({"stack": 5, "device": "cuda"}, "0,1", (5, 5)), ({"stack": 1}, "0", (1, 1)),
     ],
 )  # fmt: skip
-def test_width(
-    monkeypatch: pytest.MonkeyPatch, machine: dict[str, Any], visible: str, width: int
+def test_widths(
+    monkeypatch: pytest.MonkeyPatch,
+    machine: dict[str, Any],
+    visible: str,
+    widths: tuple[int, int],
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert width_of(Machine(**machine)) == width
+    assert tuple(widths_of(Machine(**machine)).values()) == widths

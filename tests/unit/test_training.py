@@ -801,7 +801,9 @@ def test_every_order_of_a_block_is_as_likely() -> None:
 
 def test_windows_of_one_document_are_no_probe() -> None:
     """The split has two, but the few windows that were chosen are all of the long one."""
-    with pytest.raises(UserError, match=r"the 2 windows of the shuffle probe come from 1 documents"):
+    with pytest.raises(
+        UserError, match=r"the 2 windows of the shuffle probe come from 1 documents"
+    ):
         tried(
             Probe(family="shuffle", scored=2, severities=(2,), windows=2), [100 * CONTEXT, CONTEXT]
         )

@@ -48,7 +48,8 @@ class Machine(Settings):
     members_per_gpu: int = operational(4, ge=1)
     """Jobs that may share one GPU at a time."""
     stack: Annotated[int, Field(ge=1)] | Literal["auto"] = operational("auto")
-    """Members of one shape that one process trains: `auto` is 1 on a CPU and up to 32 on a GPU.
+    """Members of one shape that one process trains, and scores: `auto` is 1 on a CPU, 4 where they
+    are scored, and up to 32 on a GPU.
     A number is kept to on a GPU: with fewer members the rest are dummies, so that bits are the
     same whoever is missing."""
     log_seconds: float = operational(15.0, gt=0)

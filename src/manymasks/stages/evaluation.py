@@ -27,8 +27,17 @@ def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         if job.input("training").figures["status"] != "trained":
             job.say("its training failed: there is nothing to score")
     scored = [job for job in jobs if job.input("training").figures["status"] == "trained"]
-    scores = _scores(scored) if scored else {}
+    scores: dict[str, dict[str, Scores]] = {}
+    for together in _together(scored):
+        scores |= _scores(together)
     return [_written(job, scores.get(job.key, {})) for job in jobs]
+
+
+def _together(jobs: Sequence[Job]) -> list[Sequence[Job]]:
+    """Those whose members are computed at once: a CPU gains nothing, and would hold all logits."""
+    if jobs and choose_device(jobs[0].machine.device).type == "cuda":
+        return [jobs]
+    return [[job] for job in jobs]
 
 
 def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:

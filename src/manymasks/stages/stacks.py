@@ -14,23 +14,28 @@ from manymasks.stages.gpu import devices
 
 STACKED = ("training", "evaluation")
 ON_A_GPU = 32
+ON_A_CPU = {"training": 1, "evaluation": 4}
+"""There a process for each member trains faster, but to score one takes hardly longer than to
+start a process."""
 OF_A_MEMBER = ("variant", "seed_init", "seed_order")
 
 
-def width_of(machine: Machine) -> int:
-    """Members in a stack at the most; on a CPU a process for each is faster."""
+def widths_of(machine: Machine) -> dict[str, int]:
+    """Members in a stack at the most, by stage."""
     if machine.stack != "auto":
-        return machine.stack
+        return dict.fromkeys(STACKED, machine.stack)
     on_gpu = machine.device == "cuda" or (machine.device == "auto" and bool(devices()))
-    return ON_A_GPU if on_gpu else 1
+    return dict.fromkeys(STACKED, ON_A_GPU) if on_gpu else ON_A_CPU
 
 
-def stacks_of(nodes: Iterable[Node], width: int) -> dict[str, list[tuple[Node, ...]]]:
+def stacks_of(
+    nodes: Iterable[Node], widths: Mapping[str, int]
+) -> dict[str, list[tuple[Node, ...]]]:
     """Stacks of two and more, by stage: as few as the width allows, and as equal as can be.
 
     Args:
         nodes: those that are to be made, in the plan's order, which stacks keep.
-        width: members in a stack at the most.
+        widths: members in a stack at the most, by stage.
     """
     depths: dict[Node, int] = {}
     alike: dict[tuple[str, str], dict[str, Node]] = {}
@@ -42,7 +47,7 @@ def stacks_of(nodes: Iterable[Node], width: int) -> dict[str, list[tuple[Node, .
             alike.setdefault((node.stage, shape), {})[node.key] = node
     found: dict[str, list[tuple[Node, ...]]] = {}
     for (stage, _), members in alike.items():
-        parts = _balanced(list(members.values()), width)
+        parts = _balanced(list(members.values()), widths[stage])
         found.setdefault(stage, []).extend(part for part in parts if len(part) > 1)
     return found
 

@@ -21,7 +21,7 @@ from manymasks.plan.lengths import check_lengths
 from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
 from manymasks.stages.description import write_node
-from manymasks.stages.stacks import stacks_of, width_of
+from manymasks.stages.stacks import stacks_of, widths_of
 from manymasks.store.atomic import link, write_json
 from manymasks.store.layout import Layout
 from manymasks.store.lock import holder, try_lock
@@ -96,7 +96,7 @@ class Session:
                 wanted.setdefault(node.stage, {})[node.key] = node
             grouped = None if is_main else _stacks_of_the_run(plan)
             if grouped is None:
-                grouped = stacks_of(nodes, width_of(plan.study.machine))
+                grouped = stacks_of(nodes, widths_of(plan.study.machine))
             session = cls(plan, layout, wanted, grouped)
             session.check_rules(options)
             if is_main and not given & set(NO_LOCK):
