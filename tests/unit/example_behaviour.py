@@ -131,9 +131,12 @@ def _components(probe: str, severities: int, models: int) -> Rows:
     ):
         total = 0.1 * (1 + 0.3 * severity) * (1.2 if kind == "variance" else 1.0)
         parts = {name: share * total for name, share in shares.items()}
-        # Main effects and interactions say nothing of the whole, so they have no total.
+        parts["total"] = total
+        by_chance = dict.fromkeys(shares, 1 / (models - 1))
         if ordering != "interactions":
-            parts["total"] = total
+            # Each of two levels: there are twice as many groups as before.
+            by_chance = {name: 2**k / (models - 1) for k, name in enumerate(ordering.split(" > "))}
+        by_chance["total"] = 1.0
         rows += [
             {
                 "probe": probe,
@@ -146,6 +149,7 @@ def _components(probe: str, severities: int, models: int) -> Rows:
                 "high": 1.1 * value,
                 "floor": 1e-12 if component == "total" else None,
                 "entropy_share": value / 3.4,
+                "chance_share": by_chance[component],
                 "models": models,
                 "documents": 20,
             }
@@ -371,19 +375,22 @@ def severity(
     return {"line_fit": fits, "line_residual": residuals, "severity_trend": trends}
 
 
-def search(probe: str) -> Rows:
-    """Table of the stage `search` beside those of a probe."""
+def search(probe: str, models: Rows) -> Rows:
+    """Table of the stage `search` beside those of a probe; of the last class a member more."""
+    labels = sorted(set(map(label_of, models)))
     return [
         {
             "probe": probe,
             "severity": place,
+            "pool": label,
             "generations": generations,
             "evaluations": 160 * (1 + generations),
             "searched": 0.05 * (1 + 0.5 * place),
             "low": 0.04 * (1 + 0.5 * place),
             "high": 0.06 * (1 + 0.5 * place),
-            "models": 8,
+            "models": 3 if label == labels[-1] else 2,
             "documents": 20,
         }
         for place, generations in enumerate(GENERATIONS)
+        for label in labels
     ]

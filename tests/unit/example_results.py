@@ -325,7 +325,7 @@ class ExampleResults:
     ) -> str:
         """All pairs, pools and floors on one probe, with two exploratory contrasts."""
         models = self.models if models is None else models
-        key = self.add(stage, f"pydocs/{probe}", _contexts(stage, probe, severities))
+        key = self.add(stage, f"pydocs/{probe}", _contexts(stage, probe, severities, models))
         pairs: Rows = []
         pools: Rows = []
         floors: Rows = []
@@ -554,7 +554,7 @@ class ExampleResults:
                 self.add(stage, corpus, rows, inputs)
 
 
-def _contexts(stage: str, probe: str, severities: Sequence[int]) -> dict[str, Rows]:
+def _contexts(stage: str, probe: str, severities: Sequence[int], models: Rows) -> dict[str, Rows]:
     """Tables of an artifact of contexts."""
     found = {
         "probe": [
@@ -585,7 +585,9 @@ def _contexts(stage: str, probe: str, severities: Sequence[int]) -> dict[str, Ro
             for measure, value in DISTANCES.items()
         ],
     }
-    return found | ({"search_step": example_behaviour.search(probe)} if stage == "search" else {})
+    if stage == "search":
+        found["search_step"] = example_behaviour.search(probe, models)
+    return found
 
 
 def _arms() -> dict[str, Rows]:

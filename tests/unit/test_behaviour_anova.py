@@ -17,10 +17,12 @@ from manymasks.divergence.anova import (
     AnovaSums,
     Crossing,
     anova_sums,
+    chance_shares,
     component_rows,
     crossing,
     orderings,
 )
+from manymasks.divergence.blocks import BLOCK_ELEMENTS
 from manymasks.divergence.pairs import pair_sums
 from manymasks.divergence.units import summed
 from manymasks.statistics.members import Member
@@ -70,7 +72,7 @@ def _naive(log: np.ndarray, groups: list[list[int]]) -> tuple[float, float]:
 def test_every_set_of_factors_agrees_with_a_naive_float64_loop(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(anova.BLOCK_ELEMENTS, "cpu", block)
+    monkeypatch.setitem(BLOCK_ELEMENTS, "cpu", block)
     members = _members(2, 3, 2, 2)
     # Any order of the members will do.
     members = [members[i] for i in np.random.default_rng(0).permutation(len(members))]
@@ -212,6 +214,34 @@ def test_orders_differ_by_what_factors_do_together() -> None:
     assert orderings(("size",))["size"]["size"].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("levels", [(2, 2, 2, 2), (3, 1, 4, 1), (2, 1, 3, 2)])
+def test_members_of_independent_noise_meet_the_shares_of_chance(levels: tuple[int, ...]) -> None:
+    crossed = _crossed(_members(*levels))
+    generator = torch.Generator().manual_seed(0)
+    common = torch.randn(1, 1, 200, 150, generator=generator)
+    noise = 0.05 * torch.randn(math.prod(levels), 1, 200, 150, generator=generator)
+    sums = anova_sums((common + noise).log_softmax(-1), crossed)
+    by_chance = chance_shares(crossed)
+    for of_sets in (sums.information[0], sums.variance[0]):
+        assert of_sets / of_sets[-1] == pytest.approx(by_chance, abs=0.01)
+
+
+def test_shares_of_chance_by_hand() -> None:
+    crossed = _crossed(_members(2, 2, 2, 2))
+    one = AnovaSums(np.ones(1), np.ones(1), np.ones((1, 16)), np.ones((1, 16)))
+    rows = component_rows(one, crossed, None, STATISTICS)
+    found = {(row["ordering"], row["component"]): 15 * row["chance_share"] for row in rows}
+    forward, backward = list(orderings(crossed.factors))[:2]
+    assert [found[forward, name] for name in anova.FACTORS] == pytest.approx([1, 2, 4, 8])
+    assert [found[backward, name] for name in anova.FACTORS] == pytest.approx([8, 4, 2, 1])
+    assert {round(found[INTERACTIONS, name], 9) for _, name in found if " x " in name} == {1}
+    assert {value for (_, name), value in found.items() if name == TOTAL} == {15}
+    # Of three levels there are twice as many interactions.
+    three = orderings(("size", "seed_init"))[INTERACTIONS]
+    shares = chance_shares(_crossed(_members(2, 1, 3, 1)))
+    assert [5 * three[name] @ shares for name in three] == pytest.approx([1, 2, 2, 5])
+
+
 def test_members_that_are_missing_take_seeds_with_them_and_else_sizes() -> None:
     members = _members(2, 2, 3, 2)
     without = [member for member in members if member.model != "0121"]
@@ -228,6 +258,14 @@ def test_members_that_are_missing_take_seeds_with_them_and_else_sizes() -> None:
     found = _crossed(one_arm_less)
     assert found.factors in (("size", "seed_init", "seed_order"), ("variant", *anova.FACTORS[2:]))
     assert found.size == 12
+    # Of a variant that has one member, the variant goes, not the seeds of the other.
+    one_myopic = _members(1, 2, 5, 2)[:11]
+    found = _crossed(one_myopic)
+    assert found.factors == ("seed_init", "seed_order")
+    assert sorted(found.members.ravel()) == list(range(10))
+    # The same where a second size makes two levels go one after the other.
+    two_sizes = [*_members(1, 1, 5, 2), *(m for m in _members(2, 2, 1, 1) if m.size != "s0")]
+    assert sorted(_crossed(two_sizes).members.ravel()) == list(range(10))
     assert crossing(members[:1]) is None
     assert crossing([]) is None
     nothing_shared = [_members(2, 1, 2, 1)[i] for i in (0, 3)]

@@ -90,19 +90,21 @@ def test_components_sum_to_the_total_in_each_order(example: Example) -> None:
         "max(bits) FILTER (WHERE component = 'total'), "
         "max(nats) FILTER (WHERE component = 'total'), "
         "sum(share) FILTER (WHERE component <> 'total'), "
-        "max(corpus) FROM behaviour_anova WHERE ordering <> 'interactions' "
-        "GROUP BY probe, severity, kind, ordering",
+        "max(corpus) FROM behaviour_anova GROUP BY probe, severity, kind, ordering",
     )
     severities = sum(map(len, PROBES.values())) + len(example_behaviour.GENERATIONS)
-    assert len(rows) == severities * 2 * len(example_behaviour.ORDERINGS)
+    assert len(rows) == severities * 2 * (len(example_behaviour.ORDERINGS) + 1)
     for parts, total, nats, shares, corpus in rows:
         assert parts == pytest.approx(total)
         assert total == pytest.approx(nats / np.log(2))
         assert shares == pytest.approx(1)
         assert corpus == "pydocs"
-    # Interactions have no total of their own to be a share of.
-    alone = "SELECT count(share) FROM behaviour_anova WHERE ordering = 'interactions'"
-    assert ask(example, alone) == [(0,)]
+    by_chance = (
+        "SELECT DISTINCT component, round(15 * chance_share, 9) FROM behaviour_anova "
+        "WHERE probe = 'shuffle' AND starts_with(ordering, 'size') ORDER BY 2"
+    )
+    found = [("size", 1), ("variant", 2), ("seed_init", 4), ("seed_order", 8), ("total", 15)]
+    assert ask(example, by_chance) == found
 
 
 def test_the_most_contested_come_first(example: Example) -> None:
@@ -171,16 +173,19 @@ def test_a_search_is_held_against_seeds_it_has_not_seen(example: Example) -> Non
     rows = ask(
         example,
         "SELECT label, severity, generations, searched_gain, unseen, unseen_gain, carried_over, "
-        "unseen_models FROM search_gain",
+        "unseen_models, searched_models FROM search_gain",
     )
     assert len(rows) == 4 * len(example_behaviour.GENERATIONS)
     on_text = {label: unseen for label, severity, _, _, unseen, *_ in rows if severity == 0}
-    for label, severity, generations, gain, unseen, unseen_gain, carried, models in rows:
+    last = max(on_text)
+    for label, severity, generations, gain, unseen, unseen_gain, carried, *models in rows:
         assert generations == example_behaviour.GENERATIONS[severity]
         assert gain == pytest.approx(0.05 * 0.5 * severity)
         assert unseen_gain == pytest.approx(unseen - on_text[label])
-        assert models == 2
-        assert carried == (pytest.approx(unseen_gain / gain) if severity else None)
+        assert models == [2, 3 if label == last else 2]
+        # Information grows with members: halves of other sizes are not compared.
+        comparable = severity and label != last
+        assert carried == (pytest.approx(unseen_gain / gain) if comparable else None)
 
 
 def test_an_artifact_that_is_not_current_says_nothing(example: Example, tmp_path: Path) -> None:

@@ -266,6 +266,19 @@ def test_a_misspelt_key_in_a_list_item(tmp_path: Path) -> None:
     ]
 
 
+def test_reference_seeds_stand_alone(tmp_path: Path) -> None:
+    text = BASE + "  echo: {gradient: bigram}\nreference_seeds: {variant: echo}\n"
+    (found,) = problems(tmp_path, text)
+    assert "reference_seeds.variant 'echo' is no model that stands alone: name another" in found
+    # A myopic one does, and writes what a self probe needs where no variant is causal.
+    probe = "probes: {p: {family: self, scored: 3}}\nmyopia: {contrasts: []}\n"
+    text = BASE.replace("  causal: {gradient: causal}\n", "") + probe
+    study = study_of(tmp_path, text + "reference_seeds: {variant: myopic}\n")
+    assert study.reference_arm("pydocs") == ("base", "myopic")
+    (found,) = problems(tmp_path, text + "reference_seeds: {}\n")
+    assert "probes.p reference seeds of a causal variant write the contexts" in found
+
+
 def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> None:
     """At each level of the tree, also of those that have no test of their own."""
     hub = {
@@ -407,8 +420,12 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
             "probes.p plausible is for search probes; take it from this self probe",
         ),
         (
+            "probes: {p: {family: splice, scored: 3, candidates: 4}}\n",
+            "probes.p candidates is for search probes; take it from this splice probe",
+        ),
+        (
             "probes: {p: {family: self, scored: 3}}\n",
-            "probes.p reference seeds write the contexts of a self probe: name them, such as",
+            "probes.p reference seeds of a causal variant write the contexts of a self probe, and ",
         ),
         (
             "probes: {p: {family: search, scored: 3}}\nseeds: {init: [0], order: [0, 1]}\n",

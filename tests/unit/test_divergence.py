@@ -12,6 +12,7 @@ import torch
 
 from manymasks.config.analyses import Statistics
 from manymasks.divergence import pairs
+from manymasks.divergence.blocks import BLOCK_ELEMENTS
 from manymasks.divergence.contrasts import beyond_seeds
 from manymasks.divergence.measured import measure
 from manymasks.divergence.pairs import (
@@ -73,7 +74,7 @@ def _columns(table: str) -> set[str]:
 def test_fast_path_agrees_with_a_naive_float64_loop(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pairs.BLOCK_ELEMENTS, "cpu", block)
+    monkeypatch.setitem(BLOCK_ELEMENTS, "cpu", block)
     m, w, s, v = 5, 3, 7, 13
     logp, targets = _logp(m, w, s, v, 0), _targets(w, s, v)
     pools = [np.array([0, 3, 4]), np.array([1])]

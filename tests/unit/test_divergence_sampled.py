@@ -1,6 +1,7 @@
 """Measures on sampled positions: closed forms and a naive float64 reference."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from manymasks.divergence import sampled as module
+from manymasks.config.analyses import Statistics
+from manymasks.divergence.blocks import BLOCK_ELEMENTS
+from manymasks.divergence.pairs import by_document, pair_sums
 from manymasks.divergence.sampled import (
     BETAS,
     Sampled,
@@ -18,6 +21,8 @@ from manymasks.divergence.sampled import (
     sampled,
     sampled_positions,
 )
+from manymasks.divergence.tables import divergence_rows
+from manymasks.statistics.members import Member
 
 
 def _logp(m: int, n: int, v: int, seed: int, spread: float = 0.5) -> torch.Tensor:
@@ -39,7 +44,7 @@ def _kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def test_every_pair_agrees_with_a_naive_float64_loop(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(module.BLOCK_ELEMENTS, "cpu", block)
+    monkeypatch.setitem(BLOCK_ELEMENTS, "cpu", block)
     logp = _logp(4, 9, 30, 0)
     found = at_positions(logp)
     p = logp.double().softmax(-1).numpy()
@@ -156,3 +161,35 @@ def test_positions_are_drawn_evenly_and_once() -> None:
     assert counts.max() == 3
     assert (found != sampled_positions(10, 7, 25, 4)).any()
     assert sorted(sampled_positions(3, 2, 99, 0)) == list(range(6))
+
+
+def _pools(owners: np.ndarray, spread: float) -> dict[str, dict[str, Any]]:
+    """Metric -> its row, of three seeds on twelve windows of six documents, all sampled.
+
+    `owners` (12,): the document that the sampled position of each window is said to be of.
+    """
+    members = [Member(f"m{i}", "c/s/v", "c", "s", "v", i, 0) for i in range(3)]
+    generator = torch.Generator().manual_seed(0)
+    logp = (spread * torch.randn(3, 12, 1, 8, generator=generator)).log_softmax(-1)
+    targets = torch.zeros(12, 1, dtype=torch.int64)
+    sums = by_document([pair_sums(logp, targets, [np.arange(3)])], np.repeat(np.arange(6), 2))
+    found = {0: sampled([at_positions(logp.flatten(1, 2))], owners, 6)}
+    tables = divergence_rows({0: sums}, {}, members, "p", "batch", Statistics(), found)
+    return {row["metric"]: row for row in tables["pool_divergence"]}
+
+
+def test_positions_of_one_document_give_no_interval() -> None:
+    several, one = _pools(np.repeat(np.arange(6), 2), 1.0), _pools(np.zeros(12, dtype=int), 1.0)
+    for metric in ("js", "tv"):
+        assert several[metric]["low"] is not None
+        assert one[metric]["low"] is one[metric]["high"] is None
+        assert one[metric]["value"] == pytest.approx(several[metric]["value"])
+        assert one[metric]["documents"] == 1
+    assert one["kl"]["low"] is not None
+
+
+def test_intervals_of_shares_end_at_one() -> None:
+    rows = _pools(np.repeat(np.arange(6), 2), 40.0)
+    for metric in ("hellinger", "tv", "top1_disagreement"):
+        assert rows[metric]["low"] < rows[metric]["value"] < rows[metric]["high"] == 1
+    assert rows["kl"]["high"] > 1

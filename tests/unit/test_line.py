@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +22,9 @@ from manymasks.divergence.line import (
     r_squared,
     share_of_classes,
 )
+from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import Member
 
-Floats = npt.NDArray[np.float64]
 STATISTICS = Statistics(resamples=200)
 SCHEMA = Path(line.__file__).parents[1] / "database" / "schema" / "behaviour.sql"
 
@@ -42,14 +41,14 @@ def members_of(*counts: int) -> list[Member]:
     ]
 
 
-def scored_of(members: list[Member], nats: Floats, prefix: str = "d") -> Scored:
+def scored_of(members: list[Member], nats: FloatArray, prefix: str = "d") -> Scored:
     """Documents of 10 tokens each with mean losses nats (D, m)."""
     names = np.array([f"{prefix}{i}" for i in range(len(nats))])
     return Scored(members, names, np.full(len(nats), 10.0), 10 * nats)
 
 
 @given(samples)
-def test_a_line_is_that_of_scipy(sample: Floats) -> None:
+def test_a_line_is_that_of_scipy(sample: FloatArray) -> None:
     x, y = sample
     expected = linregress(x, y)
     found = fit(x, y)
@@ -86,7 +85,7 @@ def test_the_interval_of_r2_is_that_of_a_naive_jackknife() -> None:
 
 
 @given(samples)
-def test_the_interval_of_r2_holds_it(sample: Floats) -> None:
+def test_the_interval_of_r2_holds_it(sample: FloatArray) -> None:
     r2, low, high = r_squared(sample[0], sample[1], 0.95)
     if math.isfinite(low):
         assert 0 <= low <= r2 <= high <= 1

@@ -15,7 +15,7 @@ from manymasks.config import training
 from manymasks.config.probes import BY_MODELS, LEAST, SHARES, ZERO_ONLY, FamilyName, Probe, most
 from manymasks.errors import UserError
 from manymasks.probes.families import FAMILIES, Contexts, Family, contexts, description
-from manymasks.probes.windows import Source, Tokens
+from manymasks.probes.windows import Source, Tokens, choose
 from manymasks.tokens.tokenizer import Tokenizer, of_words, train
 
 README = Path(__file__).parents[2] / "README.md"
@@ -186,6 +186,23 @@ def test_long_sees_more_of_the_same_text() -> None:
     assert found.descriptions[1] == "1.01 times the context trained on"
     with pytest.raises(UserError, match=r"of the long probe .* lower the probe's severities"):
         tried(probe("long", severities=(100,)))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({}, r"windows of the held-out probe .* lower training.context, raise the probe's windows"),
+        ({"family": "long"}, r"windows of the long probe .* lower the probe's severities, raise"),
+        ({"purpose": "multiplicity"}, r"windows of multiplicity .* raise multiplicity.windows, or"),
+    ],
+)
+def test_windows_of_one_document_are_too_few_for_anything(
+    said: dict[str, str], message: str
+) -> None:
+    documents = [("one", np.arange(1, 2 * CONTEXT + 1)), ("short", np.arange(1, CONTEXT))]
+    with pytest.raises(UserError, match=f"the 2 {message}") as raised:
+        choose(documents, 2, context=CONTEXT, end_of_text=END, seed=0, **said)  # type: ignore[arg-type]
+    assert "come from 1 documents of their split, and at least 2 are needed" in str(raised.value)
 
 
 @pytest.mark.parametrize("name", BY_MODELS)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from manymasks.config.training import Size
 from manymasks.models.attention import Route
+from manymasks.models.reading import Reader
 from manymasks.models.transformer import Transformer, initialise
-from manymasks.rollouts.cached import Reader
 from manymasks.rollouts.loops import LEAST, Loop, find_loop
 from manymasks.rollouts.sampling import MODES, Noise, Rule, Texts, chosen, rule_of, write
 from manymasks.rollouts.sequences import first_differences
@@ -141,6 +141,20 @@ def test_shared_noise_makes_two_laws_agree_as_often_as_can_be_hoped_for(p: float
     # Of two Bernoulli laws the coupling is the best there is: they differ as often as TV says.
     assert agree == pytest.approx(1 - abs(p - q), abs=0.015)
     assert agree >= (1 - abs(p - q)) / (1 + abs(p - q)) - 0.015
+
+
+def test_noise_reaches_as_far_as_it_should_and_is_of_no_other_stream() -> None:
+    """In float32 the small exponential numbers are multiples of 2^-24, and 0 among them."""
+    noise = Noise(3, range(4), 500_000).next(torch.device("cpu"))
+    assert noise is not None and noise.dtype == torch.float32 and bool(noise.isfinite().all())
+    drawn = np.exp(-noise.double().numpy())
+    # Of 2 million the least is about 1 / 2 million, and all are different from all others.
+    assert 1e-9 < drawn.min() < 1e-5
+    least = np.sort(drawn.ravel())[:200]
+    assert len(np.unique(least)) == 200
+    # Windows are chosen with [seed, 0].
+    chooses = np.random.default_rng([3, 0]).standard_exponential(500_000)
+    assert not np.allclose(drawn[0], chooses)
 
 
 def test_ties_go_to_the_lowest_token() -> None:

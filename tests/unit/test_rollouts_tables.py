@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts import tables
@@ -206,7 +208,12 @@ def test_survival_is_that_of_a_loop_over_pairs_and_prompts() -> None:
     def naive(models: list[int], weights: np.ndarray[Any, Any]) -> list[float]:
         survival = [1.0]
         seen = [
-            (steps[a, b, item], is_censored[a, b, item], weights[OWNERS[item]])
+            (
+                # What ended alike can never part: it agrees to the last step.
+                LENGTH if is_censored[a, b, item] else steps[a, b, item],
+                is_censored[a, b, item],
+                weights[OWNERS[item]],
+            )
             for a, b in combinations(models, 2)
             for item in range(PROMPTS)
         ]
@@ -228,6 +235,35 @@ def test_survival_is_that_of_a_loop_over_pairs_and_prompts() -> None:
         expected = joined(estimates[q], jackknife, error, 3, 0.95, at_least=0)
         assert own.estimate == pytest.approx(expected.estimate)
         assert (own.low, own.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_texts_that_ended_alike_agree_to_the_last_step() -> None:
+    """Of two prompts one ends for both with its second token, and one parts at its fourth."""
+    tokens = np.array([[[1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]]] * 2)
+    tokens[1, 1, 3:] = 2
+    nothing = np.zeros(tokens.shape)
+    texts = Texts(tokens, np.array([[2, LENGTH]] * 2), nothing, nothing, nothing)
+    steps, is_censored = first_differences(texts)
+    assert steps[0, 1].tolist() == [2, 4] and is_censored[0, 1].tolist() == [True, False]
+    counts = differences(steps, is_censored, np.array([0, 1]), LENGTH)
+    one, two = np.array([0, 1]), np.array([1, 0])
+    found = agreed(counts(one, two).sum(axis=0))
+    # Cut off where it ended, the one that is left would have been all there are: 0 from step 4 on.
+    assert found[:-2].tolist() == [1, 1, 1, 1, 0.5, 0.5, 0.5]
+    assert found[-2] == 4.5 and found[-1] == 0.5
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_survival_is_the_share_of_pairs_that_agree_so_far(seed: int) -> None:
+    texts = _texts(3, seed, end=0)
+    steps, is_censored = first_differences(texts)
+    (pairs,) = pairs_of(_members("s", "c", 3, 1))
+    counts = differences(steps, is_censored, OWNERS, LENGTH)
+    found = agreed(counts(pairs.a, pairs.b).sum(axis=0))
+    for step in range(LENGTH + 1):
+        alike = texts.tokens[pairs.a, :, :step] == texts.tokens[pairs.b, :, :step]
+        assert found[step] == pytest.approx(alike.all(-1).mean())
+    assert found[LENGTH] == pytest.approx(found[-1])
 
 
 def test_floors_are_of_members_against_themselves_and_shares_stay_below_one() -> None:

@@ -20,8 +20,10 @@ from manymasks.config.settings import identity
 from manymasks.errors import UserError
 from manymasks.probes.distance import ngrams, surprise, train_counts
 from manymasks.probes.search import (
-    Measure,
+    Disagreement,
     Step,
+    Surprise,
+    disagreement_of,
     information,
     plausibility,
     search,
@@ -50,13 +52,15 @@ def documents(seed: int = 1) -> list[tuple[str, Tokens]]:
 
 
 def hashed(windows: Tokens) -> Floats:
-    """A made-up disagreement with no shape that a search could climb."""
-    weights = np.random.default_rng(0).normal(size=windows.shape[1])
-    return np.asarray(np.sin(windows @ weights) ** 2, dtype=np.float64)
+    """A made-up disagreement of two classes with no shape that a search could climb."""
+    weights = np.random.default_rng(0).normal(size=(2, windows.shape[1]))
+    return np.asarray(np.sin(windows @ weights.T) ** 2, dtype=np.float64)
 
 
 def found(
-    probe: Probe = PROBE, disagreement: Measure = hashed, surprising: Measure | None = None
+    probe: Probe = PROBE,
+    disagreement: Disagreement = hashed,
+    surprising: Surprise | None = None,
 ) -> tuple[Tokens, list[Step]]:
     contexts, steps = search(
         probe,
@@ -107,7 +111,8 @@ def test_the_best_never_falls_and_is_what_it_is_said_to_be(seed: int, candidates
     for level, step in zip(tokens, steps, strict=True):
         assert step.searched == pytest.approx(hashed(level), abs=1e-12)
     for before, after in pairwise(steps):
-        assert (after.searched >= before.searched).all()
+        assert (after.searched.mean(1) >= before.searched.mean(1)).all()
+        assert after.searched.shape == (5, 2)
 
 
 def test_the_budget_is_counted() -> None:
@@ -138,10 +143,13 @@ def test_the_budget_is_counted() -> None:
 
 @pytest.mark.parametrize("plausible", [0.0, 0.1, 0.2])
 def test_children_that_are_not_plausible_are_refused(plausible: float) -> None:
+    def one_class(windows: Tokens) -> Floats:
+        return hashed(windows)[:, :1]
+
     train = np.random.default_rng(5).integers(1, 9, size=600)
     unigrams = train_counts([train], V)
     asked = plausibility(lambda: [train[:200], train[200:]], unigrams)
-    tokens, steps = found(with_settings(plausible=plausible), surprising=asked)
+    tokens, steps = found(with_settings(plausible=plausible), one_class, asked)
     contexts = tokens[:, :, :WIDTH]
     nats = surprise(contexts, unigrams, ngrams([train], contexts, V)).mean(-1)
     assert (nats <= nats[0] + plausible + 1e-12).all()
@@ -149,7 +157,7 @@ def test_children_that_are_not_plausible_are_refused(plausible: float) -> None:
         assert asked(level) == pytest.approx(expected, abs=1e-12)
     assert steps[-1].evaluations <= 5 + 6 * 20
     # Without the bound it goes further.
-    far = found()[0][:, :, :WIDTH]
+    far = found(disagreement=one_class)[0][:, :, :WIDTH]
     free = surprise(far, unigrams, ngrams([train], far, V)).mean(-1)
     assert (free > nats[0] + plausible).any()
 
@@ -164,7 +172,7 @@ def test_it_finds_what_sets_two_models_apart() -> None:
         logits = np.zeros((2, len(windows), SCORED, V), dtype=np.float32)
         logits[1, marked] = sure
         logp = torch.log_softmax(torch.from_numpy(logits), -1)
-        return np.asarray(information(logp).double().mean(1).numpy())
+        return np.asarray(information(logp).double().mean(1, keepdim=True).numpy())
 
     tokens, steps = found(with_settings(severities=(1, 12), candidates=8), pair)
     assert (steps[0].searched == 0).all()
@@ -183,7 +191,7 @@ def test_windows_do_not_know_of_each_other_but_for_their_texts() -> None:
 
     def of_one(windows: Tokens) -> Floats:
         own = (windows[:, WIDTH:] == chosen).all(1)
-        return np.where(own, (windows == 1).sum(1), 0).astype(np.float64)
+        return np.where(own, (windows == 1).sum(1), 0).astype(np.float64)[:, None]
 
     tokens, steps = found(disagreement=of_one)
     others = ~(tokens[0, :, WIDTH:] == chosen).all(1)
@@ -191,6 +199,20 @@ def test_windows_do_not_know_of_each_other_but_for_their_texts() -> None:
     # What gains nothing stays: the older is kept where another is as good.
     assert (tokens[:, others] == tokens[0, others]).all()
     assert (steps[-1].searched[~others] > steps[0].searched[~others]).all()
+
+
+def test_what_is_searched_for_is_the_mean_over_classes() -> None:
+    """One class gains by a token by which another, of which there is less, loses."""
+
+    def two(windows: Tokens) -> Floats:
+        ones = (windows[:, :WIDTH] == 1).sum(1)
+        return np.stack([3.0 * ones, 20.0 - ones], axis=1)
+
+    tokens, steps = found(disagreement=two)
+    for level, step in zip(tokens, steps, strict=True):
+        np.testing.assert_array_equal(step.searched, two(level))
+    gain = steps[-1].searched - steps[0].searched
+    assert (gain[:, 0] > 0).all() and (gain[:, 1] < 0).all()
 
 
 def test_information_has_its_closed_forms() -> None:
@@ -227,16 +249,20 @@ def test_information_is_that_of_the_slow_way_and_within_its_bounds(
 
 def test_rows_have_intervals_over_documents() -> None:
     statistics = Statistics(resamples=200)
-    steps = [Step(0, 3, np.array([1.0, 2.0, 6.0])), Step(2, 9, np.full(3, 7.0))]
-    rows = list(step_rows("sought", steps, ("a", "a", "b"), 4, statistics))
-    assert [row["searched"] for row in rows] == [3.0, 7.0]
-    assert rows[0]["low"] <= 3.0 <= rows[0]["high"]
-    assert rows[1]["low"] == rows[1]["high"] == 7.0
-    assert rows[1] == {
-        "probe": "sought", "severity": 1, "generations": 2, "evaluations": 9, "searched": 7.0,
-        "low": 7.0, "high": 7.0, "models": 4, "documents": 2,
+    searched = np.array([[1.0, 0.0], [2.0, 3.0], [6.0, 0.0]])
+    steps = [Step(0, 3, searched), Step(2, 9, np.full((3, 2), 7.0))]
+    models = {"two/tiny/causal": 4, "two/wide/causal": 2}
+    rows = list(step_rows("sought", steps, ("a", "a", "b"), models, statistics))
+    assert [row["severity"] for row in rows] == [0, 0, 1, 1]
+    assert [row["searched"] for row in rows] == [3.0, 1.0, 7.0, 7.0]
+    for row in rows[:2]:
+        assert row["low"] <= row["searched"] <= row["high"]
+    assert rows[2] == {
+        "probe": "sought", "severity": 1, "pool": "two/tiny/causal", "generations": 2,
+        "evaluations": 9, "searched": 7.0, "low": 7.0, "high": 7.0, "models": 4, "documents": 2,
     }  # fmt: skip
-    (alone,) = step_rows("sought", steps[:1], ("a", "a", "a"), 4, statistics)
+    assert (rows[3]["pool"], rows[3]["models"]) == ("two/wide/causal", 2)
+    alone, _ = step_rows("sought", steps[:1], ("a", "a", "a"), models, statistics)
     assert alone["low"] is None
     assert alone["high"] is None
 
@@ -246,13 +272,13 @@ def test_settings_that_say_too_little_are_refused() -> None:
         found(Probe(family="held-out", windows=5))
     with pytest.raises(ValueError, match="surprise"):
         found(with_settings(plausible=0.5))
-    with pytest.raises(UserError, match="2 with 16 tokens"):
+    with pytest.raises(UserError, match=r"search probe .* with 16 tokens"):
         search(
             PROBE, documents()[:1], hashed, context=CONTEXT, end_of_text=0, counts=COUNTS
         )  # fmt: skip
 
 
-def test_disagreement_is_the_mean_over_classes_of_each_ones_information(tmp_path: Path) -> None:
+def test_disagreement_is_the_information_in_each_class(tmp_path: Path) -> None:
     trained = {
         size: [example_members.member(tmp_path / f"{size}{i}", size, i) for i in range(count)]
         for size, count in (("tiny", 3), ("wide", 2))
@@ -261,19 +287,19 @@ def test_disagreement_is_the_mean_over_classes_of_each_ones_information(tmp_path
     windows = generator.integers(1, example_members.VOCABULARY, size=(5, CONTEXT + 1))
     with torch.no_grad():
         stacks = [load_members(each, CPU) for each in trained.values()]
-        quick = stage.disagreement(stacks, SCORED, CPU)(windows)
+        quick = disagreement_of(stacks, SCORED, CPU)(windows)
         one_by_one = np.concatenate(
-            [stage.disagreement(stacks, SCORED, CPU)(windows[i : i + 1]) for i in range(5)]
+            [disagreement_of(stacks, SCORED, CPU)(windows[i : i + 1]) for i in range(5)]
         )
-        naive = np.zeros(5)
-        for each in trained.values():
+        naive = np.zeros((5, 2))
+        for of_class, each in enumerate(trained.values()):
             models = [load_members([one], CPU) for one in each]
             for row, window in enumerate(windows):
                 logits = [m(torch.from_numpy(window[None, None, :-1]))[0, 0] for m in models]
                 laws = torch.stack(logits)[:, -SCORED:].double().softmax(-1).numpy()
                 centre = laws.mean(0)
                 own = -(laws * np.log(laws)).sum(-1).mean(0)
-                naive[row] += (-(centre * np.log(centre)).sum(-1) - own).mean() / len(trained)
+                naive[row, of_class] = (-(centre * np.log(centre)).sum(-1) - own).mean()
     assert naive.min() > 0.01
     assert quick == pytest.approx(naive, abs=1e-6)
     assert one_by_one == pytest.approx(quick, abs=1e-6)
@@ -324,10 +350,15 @@ def test_the_stage_writes_contexts_and_what_was_found(
         tokens = saved["tokens"]
     assert tokens.shape == (3, 6, example_members.CONTEXT + 1)
     steps = pq.read_table(job.folder / "tables/search_step.parquet").to_pylist()
-    assert [row["severity"] for row in steps] == [0, 1, 2]
-    assert [row["generations"] for row in steps] == [0, 1, 4]
-    assert steps[0]["searched"] < steps[1]["searched"] < steps[2]["searched"]
-    assert {row["models"] for row in steps} == {4}
+    assert [row["severity"] for row in steps] == [0, 0, 1, 1, 2, 2]
+    assert [row["generations"] for row in steps] == [0, 0, 1, 1, 4, 4]
+    assert [row["pool"] for row in steps] == ["two/tiny/causal", "two/wide/causal"] * 3
+    means = [
+        (one["searched"] + two["searched"]) / 2
+        for one, two in zip(steps[::2], steps[1::2], strict=True)
+    ]
+    assert means[0] < means[1] < means[2]
+    assert {row["models"] for row in steps} == {2}
     distances = pq.read_table(job.folder / "tables/probe_distance.parquet").to_pylist()
     nats = [row["value"] for row in distances if row["measure"] == "ngram_nats"]
     if plausible is not None:

@@ -17,7 +17,8 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
 from manymasks.errors import UserError
-from manymasks.probes.self_generated import Writer, self_generated, written
+from manymasks.models.transformer import Transformer
+from manymasks.probes.self_generated import Reading, Writer, self_generated, written
 from manymasks.probes.windows import Tokens
 from manymasks.stages import sampled
 from manymasks.stages.weights import load_members
@@ -34,13 +35,17 @@ def documents(count: int = 4, length: int = 30) -> list[tuple[str, Tokens]]:
 
 def of_law(logits: list[float]) -> Writer:
     """A writer that never looks back."""
-    return lambda past: np.tile(np.array(logits, dtype=np.float32), (len(past), 1))
+
+    def law(new: Tokens) -> npt.NDArray[np.float32]:
+        return np.tile(np.array(logits, dtype=np.float32), (len(new), 1))
+
+    return lambda texts, longest: law
 
 
 def chain(seed: int) -> Writer:
     """A Markov writer."""
     table = np.random.default_rng(seed).normal(scale=2, size=(V, V)).astype(np.float32)
-    return lambda past: table[past[:, -1]]
+    return lambda texts, longest: lambda new: table[new[:, -1]]
 
 
 def made(writers: list[Writer], probe: Probe = PROBE) -> npt.NDArray[np.int64]:
@@ -112,13 +117,25 @@ def test_draws_follow_the_tempered_law(temperature: float) -> None:
 
 
 def test_a_writer_sees_all_that_was_written() -> None:
-    def rising(past: Tokens) -> npt.NDArray[np.float32]:
-        expected = (past[:, :1] - 1 + np.arange(past.shape[1])) % (V - 1) + 1
-        assert (past == expected).all()
-        return np.eye(V, dtype=np.float32)[past[:, -1] % (V - 1) + 1] * 500
+    asked = []
+
+    def rising(texts: int, longest: int) -> Reading:
+        asked.append((texts, longest))
+        seen: list[Tokens] = []
+
+        def logits(new: Tokens) -> npt.NDArray[np.float32]:
+            seen.append(new)
+            past = np.concatenate(seen, axis=1)
+            assert past.shape[1] <= longest
+            expected = (past[:, :1] - 1 + np.arange(past.shape[1])) % (V - 1) + 1
+            assert (past == expected).all()
+            return np.eye(V, dtype=np.float32)[past[:, -1] % (V - 1) + 1] * 500
+
+        return logits
 
     found = written(np.array([[1], [4]]), 8, [rising], [0.5, 2.0], never=0, seed=0)
     assert found[0, 1].tolist() == [4, 5, 1, 2, 3, 4, 5, 1, 2]
+    assert asked == [(4, 9)], "two temperatures of two beginnings are read at once"
 
 
 @settings(max_examples=20, deadline=None)
@@ -134,7 +151,8 @@ def test_written_by_a_loop_over_tokens(seed: int, count: int, writers: int, neve
             tokens = begin[row].tolist()
             for place in range(2, 6):
                 noise = np.random.default_rng([seed, place]).gumbel(size=(count, V))[row]
-                logits = several[row % writers](np.array([tokens]))[0].astype(float)
+                reading = several[row % writers](1, 6)
+                logits = reading(np.array([tokens]))[0].astype(float)
                 logits[never] = -np.inf
                 tokens.append(int(np.argmax(logits / temperature + noise)))
             assert found[level, row].tolist() == tokens
@@ -146,8 +164,39 @@ def test_without_writers_or_scored_tokens_it_refuses() -> None:
     held_out = Probe(family="held-out", windows=7)
     with pytest.raises(ValueError, match="scored"):
         made([chain(0)], held_out)
-    with pytest.raises(UserError, match="2 with 12 tokens"):
+    with pytest.raises(UserError, match=r"self probe .* with 12 tokens"):
         self_generated(PROBE, documents(1), [chain(0)], context=CONTEXT, end_of_text=0)
+
+
+def test_members_write_what_a_loop_over_whole_windows_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer of the stage, in batches, against a forward pass of each window as it grows."""
+    cpu = torch.device("cpu")
+    trained = [example_members.member(tmp_path / str(seed), "wide", seed) for seed in range(2)]
+    models = [load_members([each], cpu) for each in trained]
+    monkeypatch.setattr(sampled, "BATCH", 4)
+    begin = np.random.default_rng(0).integers(1, example_members.VOCABULARY, size=(7, 2))
+
+    def growing(model: Transformer) -> Writer:
+        def begun(texts: int, longest: int) -> Reading:
+            seen: list[Tokens] = []
+
+            def logits(new: Tokens) -> npt.NDArray[np.float32]:
+                seen.append(new)
+                whole = torch.from_numpy(np.concatenate(seen, axis=1))
+                return np.asarray(model(whole[None], 1)[0, :, 0].numpy())
+
+            return logits
+
+        return begun
+
+    with torch.no_grad():
+        quick, slow = (
+            written(begin, 9, [of(each) for each in models], [0.5, 1.5], never=0, seed=3)
+            for of in (lambda model: sampled._writer(model, cpu), growing)
+        )
+    np.testing.assert_array_equal(quick, slow)
 
 
 def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +19,7 @@ from manymasks.config.study import Machine
 from manymasks.divergence import trend
 from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
 from manymasks.stages import severity as stage
-from manymasks.statistics.documents import document_weights, standard_error
+from manymasks.statistics.documents import FloatArray, document_weights, standard_error
 from manymasks.statistics.intervals import joined
 from manymasks.statistics.members import Member
 from manymasks.statistics.models import pair_mean
@@ -28,7 +27,6 @@ from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of
 
-Floats = npt.NDArray[np.float64]
 STATISTICS = Statistics(resamples=200)
 SCHEMA = Path(trend.__file__).parents[1] / "database" / "schema"
 NATS = np.array([2.0, 2.5, 3.5, 3.0])
@@ -64,13 +62,15 @@ def found(rows: list[dict[str, Any]], pool: str, measure: str) -> dict[str, dict
     return {row["trend"]: row for row in rows if (row["pool"], row["measure"]) == (pool, measure)}
 
 
-def naive_levels(turned: Turned, models: list[int], weights: Floats) -> tuple[Floats, Floats]:
+def naive_levels(
+    turned: Turned, models: list[int], weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """kl and kl per nat of entropy at every severity, (S,) each, with documents so often."""
     kl, share = [], []
     for s, tokens in enumerate(turned.tokens):
         total = sum(w * t for w, t in zip(weights, tokens, strict=True))
 
-        def mean(values: Floats, total: float = total) -> float:
+        def mean(values: FloatArray, total: float = total) -> float:
             return float(sum(w * v for w, v in zip(weights, values, strict=True)) / total)
 
         pairs = [
@@ -172,7 +172,7 @@ def test_fall_allows_for_the_choice_of_the_most() -> None:
     )
 
 
-def simulated(truth: Floats, generator: np.random.Generator, m: int, documents: int) -> Turned:
+def simulated(truth: FloatArray, generator: np.random.Generator, m: int, documents: int) -> Turned:
     """Members with a mean KL of `truth` (S,) in the long run, noisy by member and document."""
     shape = (len(truth), 1, m)
     outlying = truth[:, None, None] / 2 * generator.gamma(16, 1 / 16, shape)

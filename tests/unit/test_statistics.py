@@ -15,10 +15,12 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from manymasks.statistics.corrections import benjamini_hochberg, holm
+from manymasks.statistics.correlation import correlation
 from manymasks.statistics.documents import (
     document_weights,
     percentile_interval,
     ratio,
+    ratio_interval,
     ratio_resamples,
     standard_error,
 )
@@ -81,6 +83,34 @@ def test_bootstrap_of_a_ratio_has_the_delta_method_error() -> None:
     resamples = ratio_resamples(nats, tokens, document_weights(400, 4000, 2))
     assert ratio(nats, tokens) == pytest.approx(rate)
     assert standard_error(resamples) == pytest.approx(delta, rel=0.06)
+
+
+def test_an_interval_of_a_ratio_is_made_of_its_parts() -> None:
+    generator = np.random.default_rng(2)
+    sums, sizes = generator.gamma(2, size=30), generator.integers(1, 9, size=30).astype(float)
+    weights = document_weights(30, 500, 3)
+    low, high = percentile_interval(ratio_resamples(sums, sizes, weights), 0.9)
+    assert ratio_interval(sums, sizes, weights, 0.9) == (ratio(sums, sizes), low, high)
+    alone = ratio_interval(sums[:1], sizes[:1], np.ones((5, 1)), 0.9)
+    assert alone[0] == sums[0] / sizes[0]
+    assert np.isnan(alone[1:]).all()
+
+
+@given(st.integers(2, 12), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_correlations_are_those_of_numpy(n: int, several: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    x, y = generator.normal(size=n), generator.normal(size=(several, n))
+    found = correlation(x, y)
+    assert found == pytest.approx([np.corrcoef(x, each)[0, 1] for each in y], abs=1e-9)
+    assert (np.abs(found) <= 1).all()
+    assert correlation(x, 3 - 2 * x) == pytest.approx(-1)
+
+
+def test_nothing_correlates_with_what_does_not_vary() -> None:
+    x = np.arange(3.0)
+    assert np.isnan(correlation(x, np.ones(3)))
+    assert np.isnan(correlation(np.ones(3), np.stack([x, x]))).all()
+    assert correlation(x, np.stack([x, -x])).tolist() == [1, -1]
 
 
 def test_resamples_without_tokens_and_single_documents_are_unknown() -> None:

@@ -36,7 +36,23 @@ class Evaluation(Settings):
         return self
 
 
-class Divergence(Settings):
+class WithFloor(Settings):
+    """What computes members in two sizes of a batch: they must give nearly the same."""
+
+    batch: Annotated[int, Field(ge=1)]
+    floor_batch: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _batches_differ(self) -> Self:
+        if self.floor_batch == self.batch:
+            raise ValueError(
+                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
+                "compares two"
+            )
+        return self
+
+
+class Divergence(WithFloor):
     """How differently members behave."""
 
     batch: Annotated[int, Field(ge=1)] = 8
@@ -56,17 +72,8 @@ class Divergence(Settings):
     """Memory, in MiB, that what has the size of the vocabulary may take; where a batch of windows
     needs more, fewer are held at once (it changes the last bits, so it is part of the key)."""
 
-    @model_validator(mode="after")
-    def _batches_differ(self) -> Self:
-        if self.floor_batch == self.batch:
-            raise ValueError(
-                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
-                "compares two"
-            )
-        return self
 
-
-class Rollout(Settings):
+class Rollout(WithFloor):
     """What members write after the same prompts, and when two of them first differ."""
 
     prompts: Annotated[int, Field(ge=2)] = 48
@@ -84,17 +91,8 @@ class Rollout(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the prompts and of the noise."""
 
-    @model_validator(mode="after")
-    def _batches_differ(self) -> Self:
-        if self.floor_batch == self.batch:
-            raise ValueError(
-                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
-                "compares two"
-            )
-        return self
 
-
-class Representation(Settings):
+class Representation(WithFloor):
     """How alike members represent the same tokens, with nulls by permutation."""
 
     windows: Annotated[int, Field(ge=2)] = 64
@@ -113,12 +111,7 @@ class Representation(Settings):
     """Seed of the tokens and of the matchings."""
 
     @model_validator(mode="after")
-    def _can_be_measured(self) -> Self:
-        if self.floor_batch == self.batch:
-            raise ValueError(
-                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
-                "compares two"
-            )
+    def _neighbours_are_some(self) -> Self:
         if self.neighbours >= self.tokens - 1:
             raise ValueError(
                 f"neighbours ({self.neighbours}) must be fewer than the other tokens "
@@ -163,7 +156,7 @@ class Myopia(Settings):
         return self
 
 
-class Truth(Settings):
+class Truth(WithFloor):
     """Members held against the exact law of the process that drew their text."""
 
     documents: Annotated[int, Field(ge=2)] = 1000
@@ -174,15 +167,6 @@ class Truth(Settings):
     """The other batch size of the noise floor: the same member must give nearly the same."""
     shares: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 1.0, 2.0)
     """Thresholds of sets, as shares of the price of the cheapest capability."""
-
-    @model_validator(mode="after")
-    def _batches_differ(self) -> Self:
-        if self.floor_batch == self.batch:
-            raise ValueError(
-                f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
-                "compares two"
-            )
-        return self
 
 
 class Spectroscopy(Settings):

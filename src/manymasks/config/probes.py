@@ -30,7 +30,8 @@ BY_MODELS = ("self", "search")
 
 
 class Probe(Settings):
-    """A family of contexts with a severity; severity 0 is the measure split untouched."""
+    """A family of contexts with a severity; severity 0 is text as it is, or the easiest of windows
+    that are made."""
 
     family: FamilyName
     """Text as it is: `held-out`, and `train-replay`, of the train split. A share of the context
@@ -46,7 +47,7 @@ class Probe(Settings):
     evolved to set one half of the seeds apart and tried on the other half, by generations
     (`search`)."""
     windows: Annotated[int, Field(ge=2)] = 256
-    """Windows of the measure split that are tried."""
+    """Windows of the measure split that are tried; of the train split for `train-replay`."""
     scored: Annotated[int, Field(ge=1)] | None = None
     """Tokens scored at the end of each window, the same at every severity; null scores them all,
     which only text as it is can do."""
@@ -102,8 +103,10 @@ class Probe(Settings):
                 "corpus names the other corpus of an other-corpus probe"
                 + (": name it" if name == "other-corpus" else f"; take it from this {name} probe")
             )
-        if name != "search" and self.plausible is not None:
-            raise ValueError(f"plausible is for search probes; take it from this {name} probe")
+        for setting in ("candidates", "plausible"):
+            default = type(self).model_fields[setting].default
+            if name != "search" and getattr(self, setting) != default:
+                raise ValueError(f"{setting} is for search probes; take it from this {name} probe")
         if name == "brackets" and self.scored != 1:
             raise ValueError(
                 f"a brackets probe scores one token, the last bracket, found scored: {self.scored}"

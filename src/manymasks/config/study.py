@@ -186,17 +186,21 @@ class Study(Settings):
     def reference_arm(self, corpus: str) -> tuple[str, str] | None:
         """Size and variant of the reference seeds of a corpus; None where it has none."""
         named = self.reference_seeds
-        if (
-            named is None
-            or isinstance(self.corpora[corpus], ProcessCorpus)
-            or "divergence" not in self.analyses_of(corpus)
-        ):
+        if named is None or corpus not in self._texts_with_divergence():
             return None
         sizes, variants = self.sizes_of(corpus), self.variants_of(corpus)
         causal = sorted(name for name, each in variants.items() if each.gradient == "causal")
         size = named.size or min(sizes, key=lambda name: (sizes[name].block_weights, name))
         variant = named.variant or next(iter(causal), None)
         return (size, variant) if variant is not None else None
+
+    def _texts_with_divergence(self) -> list[str]:
+        """Corpora of text whose members are tried on probes."""
+        return [
+            name
+            for name, corpus in self.corpora.items()
+            if not isinstance(corpus, ProcessCorpus) and "divergence" in self.analyses_of(name)
+        ]
 
     def _probes_that_cannot_be_made(self) -> Iterator[tuple[str, str]]:
         """Probes that the context has no room for, or that lack what makes them."""
@@ -216,19 +220,21 @@ class Study(Settings):
             if probe.corpus is not None and probe.corpus not in self.corpora:
                 known = ", ".join(self.corpora)
                 yield f"{where}.corpus", f"'{probe.corpus}' is not a corpus. Corpora: {known}"
-            if probe.family == "self" and self.reference_seeds is None:
-                yield (
-                    where,
-                    "reference seeds write the contexts of a self probe: name them, such as "
-                    "`reference_seeds: {init: [900], order: [900]}`",
-                )
+            if probe.family == "self":
+                for corpus in self._texts_with_divergence():
+                    if self.reference_arm(corpus) is None:
+                        yield (
+                            where,
+                            f"reference seeds of a causal variant write the contexts of a self "
+                            f"probe, and {corpus} has none: name them, such as "
+                            "`reference_seeds: {init: [900], order: [900]}`",
+                        )
             if probe.family == "search":
                 yield from self._searches_without_halves(where)
             if probe.family == "long":
-                for corpus in self.corpora:
+                for corpus in self._texts_with_divergence():
                     for size, each in self.sizes_of(corpus).items():
-                        is_text = not isinstance(self.corpora[corpus], ProcessCorpus)
-                        if is_text and each.positions == "learned":
+                        if each.positions == "learned":
                             yield (
                                 where,
                                 f"a long probe needs rotary positions, and size {size} learns "
@@ -237,9 +243,7 @@ class Study(Settings):
 
     def _searches_without_halves(self, where: str) -> Iterator[tuple[str, str]]:
         """A search evolves contexts on one half of the seeds and tries them on the other."""
-        for name, corpus in self.corpora.items():
-            if isinstance(corpus, ProcessCorpus) or "divergence" not in self.analyses_of(name):
-                continue
+        for name in self._texts_with_divergence():
             seeds = self.seeds_of(name)
             models = len(seeds.init) // 2 * len(seeds.order)
             if models < 2:
@@ -265,8 +269,11 @@ class Study(Settings):
                     yield f"reference_seeds.{role}", f"'{found}' is not one of {known}, of {corpus}"
             if named.variant is not None and named.variant in arms["variant"]:
                 variant = self.variants[named.variant]
-                if variant.of is not None or variant.starts_from is not None:
-                    yield "reference_seeds.variant", f"'{named.variant}' needs another's weights"
+                if variant.is_control or variant.starts_from is not None:
+                    yield (
+                        "reference_seeds.variant",
+                        f"'{named.variant}' is no model that stands alone: name another",
+                    )
             of_corpus = self.seeds_of(corpus)
             for kind in ("init", "order"):
                 shared = set(getattr(named, kind)) & set(getattr(of_corpus, kind))

@@ -84,7 +84,7 @@ class Variant(Settings):
     """Peak learning rate of this variant; null takes that of the size."""
 
     @property
-    def is_reference(self) -> bool:
+    def is_control(self) -> bool:
         """Whether it is there to hold others against: in no Rashomon set and no divergence."""
         return self.gradient in ("local", "bigram") or self.starts_from is not None
 

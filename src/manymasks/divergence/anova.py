@@ -11,20 +11,23 @@ member; all factors together give -ln Z, the mean KL of the centroid from the me
 loss of the members is that of their centroid + (-ln Z) for every true token (Heskes 1998, Pfau
 2013). Taking factors one after another splits either exactly: by the chain rule of information, and
 as ln Z adds up over groups of one size. Groups are of one size because the crossing is full.
+
+U(S) is no component of variance: members that differ by noise alone, each by its own, are apart
+in groups too, the more so the fewer are in each. `chance_shares` says what they would give.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from manymasks.config.analyses import Statistics
-from manymasks.divergence.blocks import blocks
+from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,
@@ -36,15 +39,10 @@ from manymasks.statistics.intervals import finite
 from manymasks.statistics.members import IndexArray, Member
 
 FACTORS = ("size", "variant", "seed_init", "seed_order")
-Level = TypeVar("Level")
+Levels = tuple[list[str], list[str], list[int], list[int]]
+"""Of each factor, those that stay."""
 KINDS = ("information", "variance")
 TOTAL, INTERACTIONS = "total", "interactions"
-
-BLOCK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
-"""Log-probabilities in one block: on a CPU 4 MiB."""
-
-TINY = 1e-37
-"""Stands in for probabilities that round to 0, whose p log p is 0."""
 
 SCALE = 2.0**60
 """Probabilities times this have products that neither vanish nor overflow, from `TINY` to 1."""
@@ -82,23 +80,26 @@ class AnovaSums:
 
 
 def crossing(members: Sequence[Member]) -> Crossing | None:
-    """The largest full crossing of the members; None where it has fewer than two.
+    """A large full crossing of the members; None where it has fewer than two.
 
-    What is missing, such as members that failed in training, takes levels with it: sizes or
-    variants where the two have no member together, then seeds that are not everywhere. Of both it
-    is always the level with the largest share of holes that goes, and of several the one with the
-    fewest members, so that few are lost.
+    What is missing, such as members that failed in training, takes levels with it. Sizes and
+    variants go one by one, each time the one without which most stays, down to one of each; on each
+    step seeds go that are not everywhere. Of the crossings on that way it is the one with the most
+    members, and of equals the first, which has the most sizes and variants.
     """
-    cells = {(member.size, member.variant): None for member in members}
-    sizes, variants = _full(list(cells))
     place = {(m.size, m.variant, m.seed_init, m.seed_order): i for i, m in enumerate(members)}
-    seeds = sorted({member.seeds for member in members})
-    everywhere = [
-        pair
-        for pair in seeds
-        if all((size, variant, *pair) in place for size in sizes for variant in variants)
-    ]
-    levels = (sizes, variants, *_full(everywhere))
+    levels: Levels = ([], [], [], [])
+    left = list(members)
+    while left:
+        found = _levels(place, left)
+        if _cells(found) > _cells(levels):
+            levels = found
+        fewer = [
+            [member for member in left if getattr(member, factor) != level]
+            for factor in FACTORS[:2]
+            for level in dict.fromkeys(getattr(member, factor) for member in left)
+        ]
+        left = max(fewer, key=lambda some: (_cells(_levels(place, some)), len(some)))
     shape = [len(each) for each in levels]
     if math.prod(shape) < 2:
         return None
@@ -177,6 +178,20 @@ def orderings(factors: Sequence[str]) -> dict[str, dict[str, FloatArray]]:
     }
 
 
+def chance_shares(crossing: Crossing) -> FloatArray:
+    """U of each set as a share of the total, of members that differ by independent noise, (2^k,).
+
+    (groups - 1) / (members - 1), to second order in the noise: each group's mean law has its share
+    of what sets the members apart, and so do all.
+    """
+    levels = crossing.members.shape
+    groups = [
+        math.prod(count for j, count in enumerate(levels) if s >> j & 1)
+        for s in range(1 << len(levels))
+    ]
+    return (np.array(groups, dtype=np.float64) - 1) / (crossing.size - 1)
+
+
 def component_rows(
     sums: AnovaSums, crossing: Crossing, kl_floor: float | None, statistics: Statistics
 ) -> list[dict[str, Any]]:
@@ -193,6 +208,7 @@ def component_rows(
     weights = document_weights(sums.tokens.size, statistics.resamples, statistics.seed)
     entropy = float(ratio(sums.entropy, sums.tokens))
     floor = None if kl_floor is None else kl_floor * (crossing.size - 1) / (2 * crossing.size)
+    by_chance = chance_shares(crossing)
     rows = []
     for kind in KINDS:
         of_sets: FloatArray = getattr(sums, kind).T
@@ -212,6 +228,7 @@ def component_rows(
                         "high": finite(float(high)),
                         "floor": finite(floor) if component == TOTAL else None,
                         "entropy_share": finite(estimate / entropy) if entropy else None,
+                        "chance_share": float(coefficients @ by_chance),
                         "models": crossing.size,
                         "documents": int(sums.tokens.size),
                     }
@@ -219,7 +236,27 @@ def component_rows(
     return rows
 
 
-def _full(pairs: Sequence[tuple[Level, Level]]) -> tuple[list[Level], list[Level]]:
+def _levels(place: Mapping[tuple[str, str, int, int], int], members: Sequence[Member]) -> Levels:
+    """Their sizes and variants, and of the seeds of all such members those that are crossed.
+
+    `place`: the members there are, by size, variant and seeds.
+    """
+    sizes = list(dict.fromkeys(member.size for member in members))
+    variants = list(dict.fromkeys(member.variant for member in members))
+    everywhere = [
+        pair
+        for pair in sorted({member.seeds for member in members})
+        if all((size, variant, *pair) in place for size in sizes for variant in variants)
+    ]
+    return sizes, variants, *_full(everywhere)
+
+
+def _cells(levels: Levels) -> int:
+    """Members of a full crossing."""
+    return math.prod(len(each) for each in levels)
+
+
+def _full(pairs: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """Rows and columns all of whose pairs are there, by dropping what has the most holes."""
     there = set(pairs)
     rows, columns = (

@@ -6,6 +6,13 @@ from torch import Tensor
 
 from manymasks.config.analyses import Divergence
 
+BLOCK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
+"""Log-probabilities in one block: on a CPU 4 MiB, so that a block's passes stay in the cache; on
+a GPU as many as keep it busy."""
+
+TINY = 1e-37
+"""Stands in for probabilities that round to 0, whose p log p is 0."""
+
 COPIES = 2
 """Log-probabilities of all members, and as much again for what is made of them at once."""
 

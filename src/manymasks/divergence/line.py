@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
+from manymasks.statistics.correlation import correlation
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,
@@ -138,8 +139,8 @@ def r_squared(x: FloatArray, y: FloatArray, confidence: float) -> tuple[float, f
     nominal 95% covered 94 to 98%. Ends are NaN for fewer than 4 models, and where all but one lie
     on a line exactly.
     """
-    r = _correlation(x, y)
-    without = np.array([_correlation(np.delete(x, i), np.delete(y, i)) for i in range(x.size)])
+    r = float(correlation(x, y))
+    without = np.array([correlation(np.delete(x, i), np.delete(y, i)) for i in range(x.size)])
     if x.size < FEWEST + 1 or not np.all(np.abs([r, *without]) < 1):
         return r**2, math.nan, math.nan
     error = jackknife_error(np.arctanh(without))
@@ -188,10 +189,3 @@ def share_of_classes(residuals: FloatArray, labels: Sequence[str]) -> float:
     typical = (m - float(np.sum(sizes**2)) / m) / (groups - 1)
     of_classes = max((between - within) / typical, 0.0)
     return of_classes / (of_classes + within) if of_classes + within > 0 else math.nan
-
-
-def _correlation(x: FloatArray, y: FloatArray) -> float:
-    """Pearson's r, NaN where one is constant."""
-    around_x, around_y = x - x.mean(), y - y.mean()
-    scale = math.sqrt(float(np.sum(around_x**2)) * float(np.sum(around_y**2)))
-    return float(np.clip(np.sum(around_x * around_y) / scale, -1, 1)) if scale else math.nan

@@ -104,6 +104,9 @@ def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) 
             values = sums_of[:, a, b].T
             means[metric] = ratio(values, sampled.tokens)
             resamples[metric] = ratio_resamples(values, sampled.tokens, weights)
+            if (sampled.tokens > 0).sum() < 2:
+                # One document shows no variation, however many others have no such position.
+                resamples[metric][:] = np.nan
     square = {metric: _symmetric(values, members) for metric, values in means.items()}
     return Measured(sums, sampled, weights, square, resamples, pair)
 

@@ -9,7 +9,7 @@ outlive a block of positions.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -18,15 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.divergence.blocks import blocks
+from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 from manymasks.statistics.documents import FloatArray
-
-BLOCK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
-"""Log-probabilities in one block: on a CPU 4 MiB, so that a block's passes stay in the cache; on
-a GPU as many as keep it busy."""
-
-TINY = 1e-37
-"""Stands in for probabilities that round to 0, whose p log p is 0."""
 
 
 @dataclass(frozen=True)
@@ -322,11 +315,6 @@ def _normalised(logp: Tensor) -> tuple[Tensor, Tensor]:
     root = (log / 2).exp_()
     mass = root.square().sum(-1, keepdim=True)
     return log - mass.log(), root.div_(mass.sqrt())
-
-
-def _stacked(windows: Sequence[tuple[Tensor, ...]]) -> Iterator[Tensor]:
-    """What is there of each window, one after another, over all windows."""
-    return (torch.stack(parts) for parts in zip(*windows, strict=True))
 
 
 def _relative(law: Tensor, centre: Tensor) -> Tensor:

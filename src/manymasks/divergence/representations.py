@@ -272,7 +272,7 @@ def _pools(
             "value": finite(estimates["value"].estimate),
             "calibrated": finite(interval.estimate),
             "low": finite(interval.low),
-            "high": finite(interval.high),
+            "high": finite(min(interval.high, 1.0)),
             "floor": finite(floor[used].mean()),
             "models": used.size,
         }

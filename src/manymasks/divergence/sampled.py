@@ -16,8 +16,7 @@ import torch
 from scipy.interpolate import BPoly
 from torch import Tensor
 
-from manymasks.divergence.blocks import blocks
-from manymasks.divergence.pairs import BLOCK_ELEMENTS, TINY
+from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import IndexArray
 

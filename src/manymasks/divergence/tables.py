@@ -30,6 +30,8 @@ from manymasks.statistics.models import ModelEstimate, cross_mean, jackknife_err
 
 Rows = list[dict[str, Any]]
 
+AT_MOST_1 = ("hellinger", "tv", "top1_disagreement")
+
 IN_NATS = ("kl", "js", "hidden", "information", "ensemble_gain")
 
 ON_SAMPLED_COLUMNS = (
@@ -245,7 +247,7 @@ def _pools(
                 "metric": metric,
                 "value": finite(interval.estimate),
                 "low": finite(interval.low),
-                "high": finite(interval.high),
+                "high": finite(min(interval.high, 1) if metric in AT_MOST_1 else interval.high),
                 "floor": finite(floor_value),
                 "entropy_share": finite(share),
                 "models": used.size,

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from manymasks.config.analyses import Statistics
+from manymasks.statistics.correlation import correlation
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,
@@ -185,9 +186,9 @@ def rank(levels: Levels, against: FloatArray, confidence: float) -> Interval:
     interval is stretched to hold the estimate.
     """
     ranks = rankdata(against)
-    estimate = float(_correlation(ranks, rankdata(levels.values)[:, None])[0])
+    estimate = float(correlation(ranks, rankdata(levels.values)))
     known = np.isfinite(levels.resamples).all(axis=0)
-    resamples = _correlation(ranks, rankdata(levels.resamples[:, known], axis=0))
+    resamples = correlation(ranks, rankdata(levels.resamples[:, known], axis=0).T)
     low, high = (float(end) for end in percentile_interval(resamples, confidence))
     # np.minimum keeps NaN.
     return Interval(
@@ -210,10 +211,3 @@ def _share(levels: FloatArray) -> FloatArray:
     """kl over entropy, levels (S, 2, ...), (S, ...); NaN where the entropy is not above 0."""
     entropy = levels[:, 1]
     return np.asarray(levels[:, 0] / np.where(entropy > 0, entropy, np.nan), dtype=np.float64)
-
-
-def _correlation(x: FloatArray, ys: FloatArray) -> FloatArray:
-    """Correlation of x (S,) with every column of ys (S, B), (B,); NaN where one is constant."""
-    x, ys = x - x.mean(), ys - ys.mean(axis=0)
-    scale = np.sqrt(np.sum(x**2) * np.sum(ys**2, axis=0))
-    return np.asarray(x @ ys / np.where(scale > 0, scale, np.nan), dtype=np.float64)

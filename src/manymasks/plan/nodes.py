@@ -173,7 +173,7 @@ def plan_study(study: Study, base: Path) -> Plan:
                 )
             )
         # Variants that others are held against are no members of a set.
-        own = [not study.variants[member["variant"]].is_reference for member in members]
+        own = [not study.variants[member["variant"]].is_control for member in members]
 
         myopia = identity(study.myopia)
         there = {member["variant"] for member in members}
@@ -222,7 +222,10 @@ def plan_study(study: Study, base: Path) -> Plan:
                     "context": budget.context,
                     "statistics": statistics,
                 }
-                del settings["probe"]["corpus"]
+                # What another corpus is called is in no key, nor what only a search needs.
+                of_search = () if probe_settings.family == "search" else ("candidates", "plausible")
+                for name_of_other in ("corpus", *of_search):
+                    del settings["probe"][name_of_other]
                 compared = [True] * len(of_set)
                 if probe_settings.family == "self":
                     probe = add("sampled", label, settings, training=outside, **of_text)
@@ -250,11 +253,12 @@ def plan_study(study: Study, base: Path) -> Plan:
                 add("funnel", corpus_name, settings, evaluation=of, divergence=tuple(of_all))
             if "severity" in analyses and not is_drawn:
                 inputs = {"probe": tuple(probes), "divergence": tuple(pairs)}
-                add("severity", corpus_name, {**shared}, **inputs)
+                add("severity", corpus_name, {"statistics": statistics}, **inputs)
         for analysis in ("rollout", "representation"):
             if analysis in analyses and not is_drawn:
                 settings = {**shared, analysis: identity(getattr(study, analysis))}
-                settings["context"] = budget.context
+                if analysis == "representation":
+                    settings["context"] = budget.context
                 add(analysis, corpus_name, settings, training=of_set, **of_text)
         if "myopia" in analyses and contrasts:
             settings = {"evaluation": evaluation, "statistics": statistics}

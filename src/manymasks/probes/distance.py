@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
 from manymasks.config.analyses import Statistics
 from manymasks.probes.families import Contexts
 from manymasks.probes.windows import Tokens
 from manymasks.statistics.documents import (
+    FloatArray,
     document_weights,
-    percentile_interval,
-    ratio,
-    ratio_resamples,
+    ratio_interval,
     standard_error,
 )
 from manymasks.statistics.intervals import finite
@@ -29,7 +27,6 @@ from manymasks.statistics.intervals import finite
 STRENGTH = 20.0
 """How many observations the order below weighs: the best of 1 to 100 for held-out pydocs."""
 ORDER = 3
-Floats = npt.NDArray[np.float64]
 
 
 def train_counts(pieces: Iterable[Tokens], vocabulary: int) -> Tokens:
@@ -84,7 +81,7 @@ def ngrams(
     ]
 
 
-def surprise(tokens: Tokens, unigrams: Tokens, found: list[Ngrams]) -> Floats:
+def surprise(tokens: Tokens, unigrams: Tokens, found: list[Ngrams]) -> FloatArray:
     """Nats of each token but the first under the count model, (..., tokens - 1).
 
     The first n - 2 of them have fewer tokens before them than the longest n-grams, and are
@@ -105,7 +102,7 @@ def surprise(tokens: Tokens, unigrams: Tokens, found: list[Ngrams]) -> Floats:
     return np.asarray(-np.log(law[..., 1:]), dtype=np.float64)
 
 
-def unigram_kl(counts: Floats, law: Floats) -> Floats:
+def unigram_kl(counts: FloatArray, law: FloatArray) -> FloatArray:
     """KL in nats of the shares of counts (..., tokens) from a law (tokens,), (...).
 
     The law may leave out tokens that are never counted. NaN where nothing is counted.
@@ -144,7 +141,7 @@ def distance_rows(
     names, owners = np.unique(contexts.documents, return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
 
-    def summed(values: Floats) -> Floats:
+    def summed(values: FloatArray) -> FloatArray:
         """Values (windows,) over the windows of each document."""
         return np.asarray(np.bincount(owners, values, len(names)), dtype=np.float64)
 
@@ -159,16 +156,15 @@ def distance_rows(
                 continue
             sums = summed(values.sum(axis=1).astype(np.float64))
             sizes = summed(np.full(len(level), float(values.shape[1])))
-            drawn = ratio_resamples(sums, sizes, weights)
-            low, high = percentile_interval(drawn, statistics.confidence)
-            yield _row(probe, severity, measure, float(ratio(sums, sizes)), low, high, len(names))
+            interval = ratio_interval(sums, sizes, weights, statistics.confidence)
+            yield _row(probe, severity, measure, *interval, len(names))
         kl, error = _unigram_kl(level[:, 1:], owners, unigrams, weights)
         half = -float(ndtri((1 - statistics.confidence) / 2)) * error
         yield _row(probe, severity, "unigram_kl", kl, max(kl - half, 0), kl + half, len(names))
 
 
 def _unigram_kl(
-    tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: Floats
+    tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: FloatArray
 ) -> tuple[float, float]:
     """The KL over all windows, and its standard error over documents.
 
@@ -186,7 +182,7 @@ def _unigram_kl(
 
 
 def _row(
-    probe: str, severity: int, measure: str, value: float, low: Any, high: Any, documents: int
+    probe: str, severity: int, measure: str, value: float, low: float, high: float, documents: int
 ) -> dict[str, Any]:
     return {
         "probe": probe,

@@ -8,7 +8,7 @@ is too high: the probe is tried on others.
 Windows share no token but those of the texts they come from, so that they vary as documents do.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,27 +19,29 @@ from torch import Tensor
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
+from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import ngrams
 from manymasks.probes.distance import surprise as surprise_of
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Source, Tokens, choose
 from manymasks.statistics.documents import (
+    FloatArray,
     document_weights,
-    percentile_interval,
-    ratio,
-    ratio_resamples,
+    ratio_interval,
 )
 from manymasks.statistics.intervals import finite
 
-Floats = npt.NDArray[np.float64]
-Measure = Callable[[Tokens], Floats]
-"""Token ids (n, tokens) to nats a token (n,): disagreement of whole windows, surprise of contexts.
-"""
+Disagreement = Callable[[Tokens], FloatArray]
+"""Windows (n, context + 1) to nats a token (n, classes): information in each class."""
+Surprise = Callable[[Tokens], FloatArray]
+"""Contexts (n, tokens) to nats a token (n,)."""
 Tell = Callable[[int, int], None]
 """Told how many generations are done, and of how many."""
 
 TRIES = 8
 """Children that are drawn for a place where some may not be plausible; the first that is counts."""
+AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 26}
+"""Log-probabilities of a class that are held at once: 16 MiB on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Step:
     generations: int
     evaluations: int
     """Contexts tried so far, the texts among them, over all windows."""
-    searched: Floats
-    """(windows,) disagreement of each one's best, nats a token."""
+    searched: FloatArray
+    """(windows, classes) disagreement of each one's best, nats a token."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,30 @@ class _Population:
 
     contexts: Tokens
     """(windows, candidates, width)."""
-    scores: Floats
-    """(windows, candidates), falling; -inf where fewer live."""
+    found: FloatArray
+    """(windows, candidates, classes) disagreement, -inf where fewer live."""
+
+    @property
+    def scores(self) -> FloatArray:
+        """(windows, candidates) what is searched for: the mean over classes, falling."""
+        return np.asarray(self.found.mean(2))
 
 
 def search(
     settings: Probe,
     documents: Sequence[tuple[str, Tokens]],
-    disagreement: Measure,
+    disagreement: Disagreement,
     *,
     context: int,
     end_of_text: int,
     counts: Tokens,
-    surprise: Measure | None = None,
+    surprise: Surprise | None = None,
     tell: Tell = lambda done, total: None,
 ) -> tuple[Contexts, list[Step]]:
     """The best context of each window after as many generations as a severity says.
 
-    A pure function of its arguments. Scored tokens and column 0 stay. The best never falls.
+    A pure function of its arguments. Scored tokens and column 0 stay. The best is that of the mean
+    over classes, and never falls.
 
     Args:
         settings: generations, candidates, how plausible, numbers and seed.
@@ -119,8 +127,8 @@ def search(
 def evolution(
     settings: Probe,
     source: Source,
-    disagreement: Measure,
-    surprise: Measure | None,
+    disagreement: Disagreement,
+    surprise: Surprise | None,
     generations: int,
 ) -> Iterator[tuple[Step, Tokens]]:
     """Each generation, from the texts on, with the best context of each window (windows, width)."""
@@ -133,18 +141,20 @@ def evolution(
             raise ValueError("a search for plausible contexts needs their surprise")
         limit = surprise(texts) + settings.plausible
 
-    def scored(contexts: Tokens, alive: npt.NDArray[np.bool_]) -> Floats:
-        """Disagreement of contexts (windows, k, width) that are to be tried, -inf of others."""
-        found = np.full(alive.shape, -np.inf)
+    first = disagreement(np.concatenate([texts, suffix], axis=1))
+    classes = first.shape[1]
+
+    def scored(contexts: Tokens, alive: npt.NDArray[np.bool_]) -> _Population:
+        """Contexts (windows, k, width), of which those alive are tried."""
+        found = np.full((*alive.shape, classes), -np.inf)
         rows = np.nonzero(alive)[0]
         if rows.size:
             found[alive] = disagreement(np.concatenate([contexts[alive], suffix[rows]], axis=1))
-        return found
+        return _Population(contexts, found)
 
-    first = scored(texts[:, None], np.ones((len(texts), 1), dtype=bool))
-    living = _Population(texts[:, None], first)
+    living = _Population(texts[:, None], first[:, None])
     evaluations = len(texts)
-    yield Step(0, evaluations, first[:, 0]), texts
+    yield Step(0, evaluations, first), texts
     for generation in range(1, generations + 1):
         generator = np.random.default_rng([settings.seed, generation])
         tries = 1 if limit is None else TRIES
@@ -157,11 +167,11 @@ def evolution(
             born = np.take_along_axis(born, chosen[..., None], axis=1)
             alive = np.asarray(fits.any(2))
         evaluations += int(alive.sum())
-        living = _survivors(living, _Population(born, scored(born, alive)), candidates)
-        yield Step(generation, evaluations, living.scores[:, 0].copy()), living.contexts[:, 0]
+        living = _survivors(living, scored(born, alive), candidates)
+        yield Step(generation, evaluations, living.found[:, 0].copy()), living.contexts[:, 0]
 
 
-def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Measure:
+def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Surprise:
     """The mean surprise of contexts, nats a token, as in the table `probe_distance`.
 
     Each call reads the train split once, so that memory does not grow with it.
@@ -171,11 +181,39 @@ def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Me
         unigrams: (vocabulary,) counts of its tokens.
     """
 
-    def mean(contexts: Tokens) -> Floats:
+    def mean(contexts: Tokens) -> FloatArray:
         found = ngrams(pieces(), contexts, len(unigrams))
         return np.asarray(surprise_of(contexts, unigrams, found).mean(-1), dtype=np.float64)
 
     return mean
+
+
+def disagreement_of(
+    stacks: Sequence[Transformer], scored: int, device: torch.device
+) -> Disagreement:
+    """Information of the law about which member of a class it is, mean over the scored tokens.
+
+    Args:
+        stacks: the members of each class.
+        scored: tokens at the end of a window that count.
+        device: of the stacks.
+    """
+
+    def of(stack: Transformer, windows: Tensor) -> Tensor:
+        size = stack.members * scored * stack.W_U.shape[1]
+        batch = max(AT_ONCE[device.type] // size, 1)
+        parts = [
+            information(torch.log_softmax(stack(part[None, :, :-1], scored).float(), -1))
+            for part in torch.split(windows, batch)
+        ]
+        return torch.cat(parts).double().mean(1)
+
+    def of_classes(windows: Tokens) -> FloatArray:
+        on_device = torch.from_numpy(windows).to(device)
+        found = torch.stack([of(stack, on_device) for stack in stacks], dim=1)
+        return np.asarray(found.cpu().numpy(), dtype=np.float64)
+
+    return of_classes
 
 
 def information(logp: Tensor) -> Tensor:
@@ -197,7 +235,7 @@ def step_rows(
     probe: str,
     steps: Sequence[Step],
     documents: Sequence[str],
-    models: int,
+    models: Mapping[str, int],
     statistics: Statistics,
 ) -> Iterator[dict[str, Any]]:
     """Rows of the table `search_step`; intervals over documents, of the members searched.
@@ -206,27 +244,28 @@ def step_rows(
         probe: name of the probe.
         steps: one for each severity.
         documents: (windows,) the document of each window.
-        models: members searched.
+        models: label of each class, in their order, and its members that were searched.
         statistics: of the bootstrap over documents.
     """
     names, owners = np.unique(np.array(documents), return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
     sizes = np.bincount(owners, minlength=len(names)).astype(np.float64)
     for severity, step in enumerate(steps):
-        sums = np.asarray(np.bincount(owners, step.searched, len(names)), dtype=np.float64)
-        drawn = ratio_resamples(sums, sizes, weights)
-        low, high = percentile_interval(drawn, statistics.confidence)
-        yield {
-            "probe": probe,
-            "severity": severity,
-            "generations": step.generations,
-            "evaluations": step.evaluations,
-            "searched": float(ratio(sums, sizes)),
-            "low": finite(float(low)),
-            "high": finite(float(high)),
-            "models": models,
-            "documents": len(names),
-        }
+        for (pool, members), searched in zip(models.items(), step.searched.T, strict=True):
+            sums = np.asarray(np.bincount(owners, searched, len(names)), dtype=np.float64)
+            value, low, high = ratio_interval(sums, sizes, weights, statistics.confidence)
+            yield {
+                "probe": probe,
+                "severity": severity,
+                "pool": pool,
+                "generations": step.generations,
+                "evaluations": step.evaluations,
+                "searched": value,
+                "low": finite(low),
+                "high": finite(high),
+                "models": members,
+                "documents": len(names),
+            }
 
 
 def _children(
@@ -288,11 +327,11 @@ def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
 def _survivors(living: _Population, born: _Population, candidates: int) -> _Population:
     """The best of both, each context once; the older first where they are as good."""
     contexts = np.concatenate([living.contexts, born.contexts], axis=1)
-    scores = np.concatenate([living.scores, born.scores], axis=1)
-    kept = np.empty((len(scores), candidates), dtype=np.int64)
-    best = np.full(kept.shape, -np.inf)
-    for row, (tokens, of_row) in enumerate(zip(contexts, scores, strict=True)):
-        order = np.argsort(-of_row, kind="stable")
+    found = np.concatenate([living.found, born.found], axis=1)
+    kept = np.empty((len(found), candidates), dtype=np.int64)
+    best = np.full((*kept.shape, found.shape[2]), -np.inf)
+    for row, (tokens, of_row) in enumerate(zip(contexts, found, strict=True)):
+        order = np.argsort(-of_row.mean(1), kind="stable")
         _, first = np.unique(tokens[order], axis=0, return_index=True)
         # A copy has the same score but for rounding: the better one counts.
         places = order[np.sort(first)][:candidates]

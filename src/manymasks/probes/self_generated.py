@@ -14,8 +14,10 @@ from manymasks.config.probes import Probe
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Tokens, choose
 
-Writer = Callable[[Tokens], npt.NDArray[np.floating]]
-"""Token ids (n, positions) to the logits (n, vocabulary) of what comes next."""
+Reading = Callable[[Tokens], npt.NDArray[np.floating]]
+"""The next tokens (n, positions) of n texts to the logits (n, vocabulary) of what comes after."""
+Writer = Callable[[int, int], Reading]
+"""Begins to read so many texts, of so many tokens at most."""
 Tell = Callable[[int, int], None]
 """Told how far it is, and of how much."""
 
@@ -90,27 +92,31 @@ def written(
     differ in what they do and not in their luck. Ties go to the lowest id. `never` is not written:
     an end of text would say that all before it is another document.
 
-    The noise is drawn anew from the seed at each step, so memory does not grow with the length. A
-    step goes through all tokens before it: windows are short.
+    The noise is drawn anew from the seed at each step: none is kept. A writer reads each token
+    once, and keeps what it has read of all its texts.
     """
     count, begin = beginnings.shape
     scale = np.array(temperatures, dtype=np.float64)[:, None, None]
     tokens = np.empty((len(temperatures), count, begin + length), dtype=np.int64)
     tokens[..., :begin] = beginnings
-    noise = np.zeros((count, 0))
+    # Writers beyond the windows have nothing to write.
+    own = [slice(first, None, len(writers)) for first in range(min(len(writers), count))]
+    readings = [
+        writer(tokens[:, rows, 0].size, begin + length)
+        for writer, rows in zip(writers, own, strict=False)
+    ]
+    read = 0
     for place in range(begin, begin + length):
         generator = np.random.default_rng([seed, place])
-        for first, writer in enumerate(writers):
-            past = tokens[:, first :: len(writers), :place]
-            if not past.size:
-                continue
-            logits = np.array(writer(past.reshape(-1, place)), dtype=np.float64)
-            if not noise.size:
-                noise = np.empty((count, logits.shape[1]))
-            if not first:
-                noise[:] = generator.gumbel(size=noise.shape)
+        noise = None
+        for reading, rows in zip(readings, own, strict=True):
+            new = tokens[:, rows, read:place]
+            logits = np.array(reading(new.reshape(-1, place - read)), dtype=np.float64)
             logits[:, never] = -np.inf
-            scores = logits.reshape(*past.shape[:2], -1) / scale + noise[first :: len(writers)]
-            tokens[:, first :: len(writers), place] = scores.argmax(-1)
+            if noise is None:
+                noise = generator.gumbel(size=(count, logits.shape[1]))
+            scores = logits.reshape(*new.shape[:2], -1) / scale + noise[rows]
+            tokens[:, rows, place] = scores.argmax(-1)
+        read = place
         tell(place - begin + 1, length)
     return tokens

@@ -113,6 +113,7 @@ def choose(
     end_of_text: int,
     seed: int,
     family: str = "held-out",
+    purpose: str | None = None,
 ) -> Windows:
     """Windows that do not overlap in what they predict, `count` at most, drawn at random.
 
@@ -124,6 +125,8 @@ def choose(
         end_of_text: what stands before a document's first token.
         seed: of the choice.
         family: of the probe, for what is said where there are too few.
+        purpose: what the windows are for, where that is no probe: a section of the configuration
+            that has a setting `windows`.
 
     Raises:
         UserError: if the windows chosen are of fewer than two documents.
@@ -136,11 +139,15 @@ def choose(
     owners = np.searchsorted(first, chosen, side="right") - 1
     if len(set(owners.tolist())) < 2:
         lower = "the probe's severities" if family == "long" else "training.context"
+        what, more = (
+            (purpose, f"{purpose}.windows")
+            if purpose
+            else (f"the {family} probe", "the probe's windows")
+        )
         raise UserError(
-            f"the {len(chosen)} windows of the {family} probe come from "
-            f"{len(set(owners.tolist()))} documents of their split, and a probe needs at least 2 "
-            f"with {context} tokens or more: lower {lower}, raise the probe's windows, or give the "
-            "split more documents"
+            f"the {len(chosen)} windows of {what} come from {len(set(owners.tolist()))} documents "
+            f"of their split, and at least 2 are needed with {context} tokens or more: lower "
+            f"{lower}, raise {more}, or give the split more documents"
         )
     rows, names, before, ends = [], [], [], []
     for owner in np.unique(owners):

@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import numpy as np
 from matplotlib.figure import FigureBase
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from manymasks.report.drawing import (
@@ -122,32 +123,33 @@ def draw_reliability(figure: FigureBase, rows: list[Row]) -> None:
 
 
 def draw_search(figure: FigureBase, rows: list[Row]) -> None:
-    """A panel a search: information in the half searched, and by class in the other one."""
+    """A panel a search: information of each class in the half searched and in the other one."""
     panels = grouped(rows, "corpus", "probe")
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
     axes = panels_of(figure, len(panels), across=2)
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
         lines = grouped(panel, "size", "variant")
-        x, y, low, high = columns(
-            lines[0][1], "generations", "searched", "searched_low", "searched_high"
-        )
-        axis.fill_between(x, low, high, color=MUTED, alpha=0.15, linewidth=0)
-        axis.plot(x, y, color=MUTED, linestyle=DASHED, label="half searched, mean of classes")
         for place, ((size, variant), line) in enumerate(lines):
-            x, y, low, high = columns(line, "generations", "unseen", "low", "high")
             colour = tint(colour_of(variant, variants), size, sizes)
+            x, y, low, high = columns(
+                line, "generations", "searched", "searched_low", "searched_high"
+            )
+            axis.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
+            axis.plot(x, y, color=colour, linestyle=DASHED, linewidth=1)
+            x, y, low, high = columns(line, "generations", "unseen", "low", "high")
             marker = MARKERS[sizes.index(size) % len(MARKERS)]
             # Side by side, or the intervals hide each other.
             x = x + 0.006 * np.ptp(x) * (place - (len(lines) - 1) / 2)
             axis.vlines(x, low, high, color=colour, linewidth=1)
-            label = f"{class_name(size, variant, sizes)}, not searched"
+            label = class_name(size, variant, sizes)
             axis.plot(x, y, color=colour, marker=marker, markersize=4, linewidth=1.2, label=label)
         axis.set_ylim(bottom=0)
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axis.set_xlabel("generations")
         axis.set_title(f"{prefix(rows, 'corpus', corpus)}{probe}")
     axes[0].set_ylabel("I(Y; model), nats per token")
-    legend_below(figure, axes, across=4)
+    searched = Line2D([], [], color=MUTED, linestyle=DASHED, linewidth=1, label="half searched")
+    legend_below(figure, axes, searched, across=4)
 
 
 def _draw_layers(figure: FigureBase, rows: list[Row]) -> None:

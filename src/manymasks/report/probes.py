@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from manymasks.report.behaviour import (
@@ -90,7 +91,8 @@ def behaviour_ribbon(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     """What sets members apart by factor and severity, a panel a probe; (SVG, query) as above."""
 
     def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 1.9 * -(-len(grouped(rows, "corpus", "probe")) // 4)
+        panels = len(grouped(rows, "corpus", "probe"))
+        return WIDTH, 0.5 + 1.9 * -(-panels // _across(panels, most=4))
 
     return draw_figure(connection, "behaviour_ribbon", draw_ribbon, inches)
 
@@ -234,9 +236,9 @@ def _scale(axis: Axes, panel: list[Row]) -> None:
         axis.set_ylim(bottom=0)
 
 
-def _across(panels: int) -> int:
+def _across(panels: int, most: int = 3) -> int:
     """Panels in a row, so that no row is left with a single one of four."""
-    return 2 if panels in (2, 4) else 3
+    return 2 if panels in (2, 4) else most if panels > 4 else 3
 
 
 def _draw_distance(figure: FigureBase, rows: list[Row]) -> None:
@@ -267,23 +269,36 @@ def _draw_distance(figure: FigureBase, rows: list[Row]) -> None:
 
 
 def draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
-    """A panel a probe: bits per token that go with each factor, one above the other."""
+    """A panel a probe: bits per token that go with each factor, one above the other.
+
+    Dotted lines: where their borders would be if members differed by independent noise alone.
+    """
     panels = grouped(rows, "corpus", "probe")
-    across = 2 if len(panels) in (2, 4) else 4 if len(panels) > 4 else 3
+    across = _across(len(panels), most=4)
     axes = panels_of(figure, len(panels), across=across, sharey=True)
+    dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
         by_factor = {name: of for (name,), of in grouped(panel, "component")}
         x = np.array(sorted({row["severity"] for row in panel}), dtype=float)
-        base = np.zeros(len(x))
+        base, chance = np.zeros((2, len(x)))
+        by_chance = []
         for factor, (label, colour) in FACTORS.items():
             if factor not in by_factor:
                 continue
-            (bits,) = columns(by_factor[factor], "bits")
+            bits, share = columns(by_factor[factor], "bits", "chance_share")
+            chance = chance + share
+            by_chance.append(chance)
             if len(x) == 1:
                 axis.bar(x, bits, bottom=base, width=0.5, color=colour, label=label)
             else:
                 axis.fill_between(x, base, base + bits, color=colour, label=label, linewidth=0)
             base = base + bits
+        # The last border is the total, by chance or not.
+        for border in by_chance[:-1]:
+            if len(x) == 1:
+                axis.hlines(base * border, x - 0.35, x + 0.35, **dotted)
+            else:
+                axis.plot(x, base * border, **dotted)
         if "total" in by_factor:
             low, high = columns(by_factor["total"], "low", "high")
             axis.vlines(x, low, high, color=INK, linewidth=1)
@@ -296,7 +311,8 @@ def draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_ylabel("bits per token")
     axes[0].set_ylim(bottom=0)
     axes[-1].set_xlabel("severity")
-    legend_below(figure, axes)
+    borders = [Line2D([], [], label="borders by chance", **dotted)]
+    legend_below(figure, axes, *(borders if len(ordered(rows, "component")) > 2 else []))
 
 
 def _draw_hidden(figure: FigureBase, rows: list[Row]) -> None:

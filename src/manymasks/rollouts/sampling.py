@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.models.reading import Reader
 from manymasks.models.transformer import Transformer
-from manymasks.rollouts.cached import Reader
 from manymasks.statistics.documents import FloatArray
 
 Ids = npt.NDArray[np.int64]
@@ -24,7 +24,8 @@ Mode = Literal["greedy", "shared-noise"]
 Report = Callable[[int, int], None]
 
 MODES: tuple[Mode, ...] = ("greedy", "shared-noise")
-TINY = float(np.finfo(np.float32).tiny)
+NOISE = 1
+"""Tells the streams of noise from others of the same seed: windows are chosen with a 0."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +126,22 @@ class Noise:
 
     def __init__(self, seed: int | None, prompts: Sequence[int], vocabulary: int) -> None:
         self._streams = [
-            np.random.default_rng([seed, prompt]) for prompt in prompts if seed is not None
+            np.random.default_rng([seed, NOISE, prompt]) for prompt in prompts if seed is not None
         ]
         self._vocabulary = vocabulary
 
     def next(self, device: torch.device) -> Tensor | None:
-        """(prompts, vocabulary) of the next step, float32: -log of exponential numbers."""
+        """(prompts, vocabulary) of the next step, float32: -log of exponential numbers.
+
+        They are drawn in float64: the small ones, which make the large noise by which unlikely
+        tokens are chosen, are few and far apart in float32, and 0 among them.
+        """
         if not self._streams:
             return None
-        drawn = np.empty((len(self._streams), self._vocabulary), dtype=np.float32)
+        drawn = np.empty((len(self._streams), self._vocabulary))
         for stream, row in zip(self._streams, drawn, strict=True):
-            stream.standard_exponential(dtype=np.float32, out=row)
-        return torch.from_numpy(-np.log(np.maximum(drawn, TINY))).to(device)
+            stream.standard_exponential(out=row)
+        return torch.from_numpy(-np.log(drawn).astype(np.float32)).to(device)
 
 
 def chosen(logits: Tensor, temperature: float, noise: Tensor | None) -> Tensor:

@@ -187,7 +187,8 @@ def first_differences(texts: Texts) -> tuple[Ids, npt.NDArray[np.bool_]]:
     """The token on which two members first differ, and whether there is none, (m, m, n) each.
 
     The first token is 1; where there is none, the tokens written: both texts are the same then, to
-    the end of text or as long as they were let. The diagonal compares nothing.
+    the end of text, after which they can never part, or as long as they were let. The diagonal
+    compares nothing.
     """
     tokens = texts.tokens
     # What follows an end of text is the same for both, and that they end is a difference before.

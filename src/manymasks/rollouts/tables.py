@@ -127,14 +127,18 @@ def rollout_rows(
 def differences(
     steps: Ids, is_censored: npt.NDArray[np.bool_], owners: npt.NDArray[np.intp], length: int
 ) -> Counts:
-    """Counts of first differences by step, then those of all ends, (documents, 2 x length).
+    """Counts of first differences by step, then of all last seen, (documents, 2 x length).
+
+    Two texts that ended alike can never part: they agree to the last step, and are cut off there,
+    not where they ended, as if they might have parted later as others do.
 
     `steps`, `is_censored` (m, m, n) as of `first_differences`, `owners` (n,) document of each.
     """
     documents = int(owners.max()) + 1
+    last = np.where(is_censored, length, steps)
 
     def counts(a: npt.NDArray[np.intp], b: npt.NDArray[np.intp]) -> FloatArray:
-        place = owners * length + steps[a, b] - 1
+        place = owners * length + last[a, b] - 1
         every = (place.ravel(), place[~is_censored[a, b]])
         ends, events = (
             np.bincount(each, minlength=documents * length).reshape(documents, length)

@@ -9,6 +9,12 @@ from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact
 
 
+def named(key: str, name: dict[str, Any]) -> Member:
+    """A member by the key of its training, and its corpus, size, variant and seeds."""
+    label = "{corpus}/{size}/{variant}".format(**name)
+    return Member(model=key, model_class=label, **name)
+
+
 def members_of(
     artifacts: Sequence[Artifact], keys: Sequence[str], names: Sequence[dict[str, Any]]
 ) -> list[tuple[Artifact, Member]]:
@@ -25,8 +31,7 @@ def members_of(
     found = []
     for artifact, key, name in zip(artifacts, keys, names, strict=True):
         if artifact.figures["status"] == "trained":
-            label = "{corpus}/{size}/{variant}".format(**name)
-            found.append((artifact, Member(model=key, model_class=label, **name)))
+            found.append((artifact, named(key, name)))
     if not found:
         raise UserError(
             f"all {len(names)} members failed in training: their losses became infinite or not a "

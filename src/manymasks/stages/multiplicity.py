@@ -117,6 +117,7 @@ def _text(job: Job, settings: Multiplicity) -> Windows:
         context=job.inputs["training"][0].manifest.settings["training"]["context"],
         end_of_text=stream.end_of_text,
         seed=settings.seed,
+        purpose="multiplicity",
     )
 
 

@@ -37,6 +37,7 @@ def make(job: Job) -> dict[str, Any]:
         context=context,
         end_of_text=measure.end_of_text,
         seed=settings.seed,
+        purpose="representation",
     )
     count = len(windows.tokens)
     if settings.tokens > count * context:

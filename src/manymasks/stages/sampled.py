@@ -9,9 +9,10 @@ import torch
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.errors import UserError
+from manymasks.models.reading import Reader
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
-from manymasks.probes.self_generated import Writer, self_generated
+from manymasks.probes.self_generated import Reading, Writer, self_generated
 from manymasks.probes.windows import Tokens
 from manymasks.stages.contexts import write_probe
 from manymasks.stages.weights import load_members
@@ -21,7 +22,7 @@ from manymasks.tokens.shards import TokenStream
 from manymasks.training.device import choose_device
 
 BATCH = 64
-"""Windows in one forward pass."""
+"""Texts in one forward pass."""
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -58,9 +59,15 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _writer(model: Transformer, device: torch.device) -> Writer:
-    def logits(past: Tokens) -> npt.NDArray[np.float32]:
-        windows = torch.from_numpy(past).to(device)
-        parts = [model(part[None], 1)[0, :, 0] for part in torch.split(windows, BATCH)]
-        return np.asarray(torch.cat(parts).float().cpu().numpy())
+    def begin(texts: int, longest: int) -> Reading:
+        sizes = [min(BATCH, texts - first) for first in range(0, texts, BATCH)]
+        readers = [Reader(model, size, longest) for size in sizes]
 
-    return logits
+        def logits(new: Tokens) -> npt.NDArray[np.float32]:
+            parts = torch.split(torch.from_numpy(new).to(device), sizes)
+            found = [reader.read(part) for reader, part in zip(readers, parts, strict=True)]
+            return np.asarray(torch.cat(found).float().cpu().numpy())
+
+        return logits
+
+    return begin

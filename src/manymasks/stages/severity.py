@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import Scored, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
+from manymasks.stages.members import named
 from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact, Job
@@ -73,11 +74,8 @@ def _members(divergence: Artifact, models: list[str]) -> list[Member]:
     """The members of a divergence, in the order of its sums, as the study calls them."""
     references = divergence.manifest.inputs["training"]
     names = divergence.manifest.settings["members"]
-    named = {each.key: name for each, name in zip(references, names, strict=True)}
-    label = "{corpus}/{size}/{variant}"
-    return [
-        Member(model=key, model_class=label.format(**named[key]), **named[key]) for key in models
-    ]
+    name_of = {each.key: name for each, name in zip(references, names, strict=True)}
+    return [named(key, name_of[key]) for key in models]
 
 
 def _ngram_nats(probe: Artifact, severities: int) -> FloatArray | None:

@@ -66,3 +66,15 @@ def percentile_interval(resamples: FloatArray, confidence: float) -> tuple[Float
     low, high = np.nanquantile(filled, [tail, 1 - tail], axis=-1)
     unknown = empty[..., 0]
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
+
+
+def ratio_interval(
+    sums: FloatArray, sizes: FloatArray, weights: FloatArray, confidence: float
+) -> tuple[float, float, float]:
+    """Ratio of sums (D,) to sizes (D,) over documents, with the ends of its percentile interval.
+
+    `weights` (B, D) are document resamples. The value is NaN where sizes are 0, the ends are for a
+    single document too.
+    """
+    low, high = percentile_interval(ratio_resamples(sums, sizes, weights), confidence)
+    return float(ratio(sums, sizes)), float(low), float(high)

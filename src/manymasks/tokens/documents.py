@@ -4,23 +4,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
-import numpy.typing as npt
 
-from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.shards import Int64, TokenStream
 
-Tokens = npt.NDArray[np.int64]
 PIECE = 2**20
 """Tokens that are read at once."""
 
 
-def pieces(stream: TokenStream) -> Iterator[Tokens]:
+def pieces(stream: TokenStream) -> Iterator[Int64]:
     """All positions of a stream, some at a time."""
     for begin in range(0, stream.positions, PIECE):
         length = min(PIECE, stream.positions - begin)
         yield stream.gather(np.array([begin]), length)[0]
 
 
-class Documents(Sequence[tuple[str, Tokens]]):
+class Documents(Sequence[tuple[str, Int64]]):
     """Documents of a stream, each read when it is asked for."""
 
     def __init__(self, stream: TokenStream) -> None:
@@ -30,9 +28,9 @@ class Documents(Sequence[tuple[str, Tokens]]):
         return len(self._stream.documents)
 
     @overload
-    def __getitem__(self, place: int) -> tuple[str, Tokens]: ...
+    def __getitem__(self, place: int) -> tuple[str, Int64]: ...
     @overload
-    def __getitem__(self, place: slice) -> list[tuple[str, Tokens]]: ...
+    def __getitem__(self, place: slice) -> list[tuple[str, Int64]]: ...
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]

@@ -1,4 +1,4 @@
--- How much of what sets members apart is due to size, variant, initial weights and data order?
+-- How much of what sets members apart goes with size, variant, initial weights and data order?
 SELECT
     corpus,
     probe,
@@ -9,6 +9,7 @@ SELECT
     round(1000 * bits_low, 2) AS low,
     round(1000 * bits_high, 2) AS high,
     round(100 * share, 1) AS percent_of_total,
+    round(100 * chance_share, 1) AS percent_by_chance,
     round(100 * entropy_share, 2) AS percent_of_entropy,
     models
 FROM behaviour_anova

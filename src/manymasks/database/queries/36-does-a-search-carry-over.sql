@@ -1,4 +1,4 @@
--- Does the disagreement that a search finds carry over to seeds it has not seen?
+-- Does a search's disagreement carry over to members with other initial weights, the same orders?
 SELECT
     label,
     probe,
@@ -10,6 +10,7 @@ SELECT
     round(unseen_high, 4) AS high,
     round(100 * carried_over) AS percent_carried_over,
     round(ngram_nats, 2) AS ngram_nats,
-    unseen_models AS models
+    searched_models,
+    unseen_models
 FROM search_gain
 ORDER BY label, probe, generations;

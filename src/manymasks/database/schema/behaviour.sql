@@ -36,7 +36,7 @@ COMMENT ON TABLE probe_distance IS 'How far the contexts of a probe are from the
 COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, that of its divergence';
 COMMENT ON COLUMN probe_distance.probe IS 'Name of the probe in the study';
 COMMENT ON COLUMN probe_distance.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
-COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams that train does not have) or unigram_kl (KL of the shares of tokens from those in train, in nats); where all tokens are scored, of whole windows; or reference_nats (loss of the reference seeds on the scored tokens, nats per token)';
+COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams that train does not have) or unigram_kl (KL of the shares of tokens from those in train, in nats); where all tokens are scored, of whole windows; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; the contexts of a probe of family self are their own writing)';
 COMMENT ON COLUMN probe_distance.value IS 'The measure';
 COMMENT ON COLUMN probe_distance.low IS 'Lower end of its interval: bootstrap over documents, the train split given';
 COMMENT ON COLUMN probe_distance.high IS 'Upper end of its interval';
@@ -184,12 +184,12 @@ COMMENT ON COLUMN pool_divergence.severity IS 'Severity';
 COMMENT ON COLUMN pool_divergence.pool IS 'Label of a class, corpus/size/variant';
 COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without the pairs that share both seeds)';
 COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, js, tv, top1_disagreement or hidden; within a class also information, I(Y; model | x) = H(mean p) - mean H(p), and ensemble_gain, log mean p(y) - mean log p(y)';
-COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic), js and tv on sampled positions; in nats per token but for hellinger, tv and top1_disagreement';
+COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic), js and tv on sampled positions; in nats per token but for hellinger, tv and top1_disagreement; information and ensemble_gain are those of the models at hand, which grow with their number: compare them at equal numbers';
 COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife with t(m - 1), joined with the document bootstrap';
 COMMENT ON COLUMN pool_divergence.high IS 'Upper end of the interval';
 COMMENT ON COLUMN pool_divergence.floor IS 'Noise floor of the same metric';
 COMMENT ON COLUMN pool_divergence.entropy_share IS 'value / mean predictive entropy of the members, for metrics in nats';
-COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval';
+COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval, but between variants of one size, where those are the seeds that both have, half as many';
 COMMENT ON COLUMN pool_divergence.documents IS 'Documents that entered';
 
 CREATE TABLE behaviour_component (
@@ -204,10 +204,11 @@ CREATE TABLE behaviour_component (
     high DOUBLE,
     floor DOUBLE,
     entropy_share DOUBLE,
+    chance_share DOUBLE,
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE behaviour_component IS 'The behaviour ANOVA: how much of what sets the members of a corpus apart is due to size, variant and seeds. Grain: artifact, severity, kind, ordering, component.';
+COMMENT ON TABLE behaviour_component IS 'The behaviour ANOVA: how much of what sets the members of a corpus apart goes with size, variant and seeds. Grain: artifact, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_component.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN behaviour_component.probe IS 'Name of the probe';
 COMMENT ON COLUMN behaviour_component.severity IS 'Severity';
@@ -219,6 +220,7 @@ COMMENT ON COLUMN behaviour_component.low IS 'Lower end of its interval over doc
 COMMENT ON COLUMN behaviour_component.high IS 'Upper end of its interval';
 COMMENT ON COLUMN behaviour_component.floor IS 'Noise floor of the total: the same for members computed another way';
 COMMENT ON COLUMN behaviour_component.entropy_share IS 'value / entropy of the mean law: share of predictive uncertainty';
+COMMENT ON COLUMN behaviour_component.chance_share IS 'Share of the total that the component would have if members differed by independent noise alone, whatever their factors: (groups - groups before) / (models - 1), to second order in the noise; a factor matters by what it has beyond that';
 COMMENT ON COLUMN behaviour_component.models IS 'Members that entered: those of a full crossing of all factors';
 COMMENT ON COLUMN behaviour_component.documents IS 'Documents: the units of the interval';
 
@@ -374,7 +376,7 @@ CREATE TABLE agreement_survival (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE agreement_survival IS 'Share of pairs and prompts that still agree after so many tokens, by Kaplan and Meier. Grain: artifact, mode, pool, other, step.';
+COMMENT ON TABLE agreement_survival IS 'Share of pairs and prompts that still agree after so many tokens, by Kaplan and Meier; texts that ended alike agree to the last step. Grain: artifact, mode, pool, other, step.';
 COMMENT ON COLUMN agreement_survival.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN agreement_survival.mode IS 'greedy, or shared-noise: tokens sampled with the same Gumbel noise for all members';
 COMMENT ON COLUMN agreement_survival.pool IS 'Label of a class, corpus/size/variant';
@@ -404,7 +406,7 @@ COMMENT ON COLUMN rollout_pool.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN rollout_pool.mode IS 'greedy, or shared-noise: tokens sampled with the same Gumbel noise for all members';
 COMMENT ON COLUMN rollout_pool.pool IS 'Label of a class';
 COMMENT ON COLUMN rollout_pool.other IS 'The same class (pairs within it) or another (pairs across)';
-COMMENT ON COLUMN rollout_pool.metric IS 'agreed_tokens (restricted mean of the tokens until the first difference), censored (share of pairs and prompts that never differ), loops (share of texts that end in a loop), sequence_kl (sum over a text of exact KL of the next-token laws along what the first wrote, per token: Rao-Blackwell), cross_nats (loss of the other on what the first wrote), text_kl (the same KL along the real continuation)';
+COMMENT ON COLUMN rollout_pool.metric IS 'agreed_tokens (restricted mean of the tokens until the first difference), censored (share of pairs and prompts that never differ), loops (share of texts that end in a loop), sequence_kl (sum over a text of exact KL of the next-token laws along what the first wrote, per token: Rao-Blackwell), cross_nats (loss of the other on what the first wrote), text_kl (the same KL along the real continuation); across two classes these three are means of both directions';
 COMMENT ON COLUMN rollout_pool.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
 COMMENT ON COLUMN rollout_pool.low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN rollout_pool.high IS 'Upper end of its interval';
@@ -514,9 +516,9 @@ COMMENT ON COLUMN line_fit.intercept IS 'Nats on the probe at no loss on text';
 COMMENT ON COLUMN line_fit.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN line_fit.r2_low IS 'Lower end of its interval: delete-one-model jackknife of Fisher''s z, documents given';
 COMMENT ON COLUMN line_fit.r2_high IS 'Upper end of its interval';
-COMMENT ON COLUMN line_fit.off_line IS 'Standard deviation of what is left, nats per token, m - 2 degrees';
+COMMENT ON COLUMN line_fit.off_line IS 'Standard deviation of what is left, nats per token, m - 2 degrees; where sizes lie on a curve, that is in it too';
 COMMENT ON COLUMN line_fit.off_line_noise IS 'What sampling of documents alone gives it';
-COMMENT ON COLUMN line_fit.share_of_classes IS 'Share of what is left that is due to the class, the rest to seeds';
+COMMENT ON COLUMN line_fit.share_of_classes IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
 COMMENT ON COLUMN line_fit.models IS 'Members';
 COMMENT ON COLUMN line_fit.documents IS 'Documents of the probe';
 
@@ -572,6 +574,7 @@ CREATE TABLE search_step (
     artifact VARCHAR NOT NULL,
     probe VARCHAR NOT NULL,
     severity INTEGER NOT NULL,
+    pool VARCHAR NOT NULL,
     generations INTEGER,
     evaluations BIGINT,
     searched DOUBLE,
@@ -580,14 +583,15 @@ CREATE TABLE search_step (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE search_step IS 'Contexts evolved to set one half of the seeds apart. Grain: artifact, severity.';
+COMMENT ON TABLE search_step IS 'Contexts evolved to set one half of the seeds apart. Grain: artifact, severity, pool.';
 COMMENT ON COLUMN search_step.artifact IS 'Search artifact';
 COMMENT ON COLUMN search_step.probe IS 'Name of the probe';
 COMMENT ON COLUMN search_step.severity IS 'Severity: a number of generations, 0 is text as it is';
+COMMENT ON COLUMN search_step.pool IS 'Label of a class, corpus/size/variant';
 COMMENT ON COLUMN search_step.generations IS 'Generations evolved';
 COMMENT ON COLUMN search_step.evaluations IS 'Contexts tried so far';
-COMMENT ON COLUMN search_step.searched IS 'What was searched for, of the half searched: information on the scored tokens, mean over classes, nats per token';
+COMMENT ON COLUMN search_step.searched IS 'Information of the members of this class in the half searched, on the scored tokens, nats per token; what was searched for is its mean over classes';
 COMMENT ON COLUMN search_step.low IS 'Lower end of its interval over documents, the members given';
 COMMENT ON COLUMN search_step.high IS 'Upper end of its interval';
-COMMENT ON COLUMN search_step.models IS 'Members searched';
+COMMENT ON COLUMN search_step.models IS 'Members of this class in the half searched';
 COMMENT ON COLUMN search_step.documents IS 'Documents';

@@ -66,7 +66,7 @@ COMMENT ON COLUMN current_probe.changed IS 'Share of context tokens that differ 
 COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe of measured text';
 COMMENT ON COLUMN current_probe.is_furthest IS 'The severity above 0 whose contexts are least likely by counts of the train split, a search aside: only half of the members are tried on that';
 COMMENT ON COLUMN current_probe.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
-COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members that take part in nothing else; NULL where the study names none';
+COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members that take part in nothing else but that they write the contexts of family self; NULL where the study names none';
 
 CREATE VIEW current_pair AS
 SELECT
@@ -305,7 +305,7 @@ COMMENT ON COLUMN severity_curve.family IS 'Family of the probe';
 COMMENT ON COLUMN severity_curve.description IS 'What this severity does';
 COMMENT ON COLUMN severity_curve.changed IS 'Share of context tokens that differ from severity 0';
 COMMENT ON COLUMN severity_curve.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
-COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens';
+COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; the contexts of family self are their own writing';
 COMMENT ON COLUMN severity_curve.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
 COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
 COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
@@ -317,8 +317,8 @@ COMMENT ON COLUMN severity_curve.share_high IS 'Upper end of its interval, the e
 COMMENT ON COLUMN severity_curve.js IS 'Mean Jensen-Shannon divergence over pairs, on sampled positions';
 COMMENT ON COLUMN severity_curve.tv IS 'Mean total variation distance over pairs, on sampled positions';
 COMMENT ON COLUMN severity_curve.hidden IS 'Half the variance of the log ratio of a pair: what its loss difference hides';
-COMMENT ON COLUMN severity_curve.information IS 'I(Y; model | x) of the class';
-COMMENT ON COLUMN severity_curve.ensemble_gain IS 'Mean loss of the members less that of their mean law';
+COMMENT ON COLUMN severity_curve.information IS 'I(Y; model | x) of the class; grows with the number of models, so compare equal numbers';
+COMMENT ON COLUMN severity_curve.ensemble_gain IS 'Mean loss of the members less that of their mean law; grows with the number of models, so compare equal numbers';
 COMMENT ON COLUMN severity_curve.top1_disagreement IS 'Share of tokens on which a pair ranks another token first';
 COMMENT ON COLUMN severity_curve.models IS 'Members that entered: the units of the interval';
 COMMENT ON COLUMN severity_curve.documents IS 'Documents that entered';
@@ -437,6 +437,7 @@ SELECT
     low / ln(2) AS bits_low,
     high / ln(2) AS bits_high,
     value / nullif(total, 0) AS share,
+    chance_share,
     entropy_share,
     floor,
     models,
@@ -460,6 +461,7 @@ COMMENT ON COLUMN behaviour_anova.bits IS 'The same in bits per token';
 COMMENT ON COLUMN behaviour_anova.bits_low IS 'Lower end of its interval';
 COMMENT ON COLUMN behaviour_anova.bits_high IS 'Upper end of its interval';
 COMMENT ON COLUMN behaviour_anova.share IS 'nats / the total';
+COMMENT ON COLUMN behaviour_anova.chance_share IS 'The share that members would give which differ by independent noise alone: a factor matters by what it has beyond that';
 COMMENT ON COLUMN behaviour_anova.entropy_share IS 'nats / entropy of the mean law: share of predictive uncertainty';
 COMMENT ON COLUMN behaviour_anova.floor IS 'Noise floor of the total';
 COMMENT ON COLUMN behaviour_anova.models IS 'Members of the full crossing that entered';
@@ -617,7 +619,7 @@ COMMENT ON COLUMN rollout_summary.label IS 'Label of the class, corpus/size/vari
 COMMENT ON COLUMN rollout_summary.other IS 'The same class or another';
 COMMENT ON COLUMN rollout_summary.is_within IS 'Whether pairs are of one class, so that they differ in seeds alone';
 COMMENT ON COLUMN rollout_summary.mode IS 'greedy or shared-noise';
-COMMENT ON COLUMN rollout_summary.metric IS 'agreed_tokens, censored, loops, sequence_kl, cross_nats or text_kl: see rollout_pool';
+COMMENT ON COLUMN rollout_summary.metric IS 'agreed_tokens, censored, loops, sequence_kl, cross_nats or text_kl: see rollout_pool; across two classes the last three are means of both directions';
 COMMENT ON COLUMN rollout_summary.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
 COMMENT ON COLUMN rollout_summary.low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN rollout_summary.high IS 'Upper end of its interval';
@@ -729,9 +731,9 @@ COMMENT ON COLUMN on_the_line.intercept IS 'Nats on the probe at no loss on text
 COMMENT ON COLUMN on_the_line.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents given';
 COMMENT ON COLUMN on_the_line.r2_high IS 'Upper end of its interval';
-COMMENT ON COLUMN on_the_line.off_line IS 'Standard deviation of what is left, nats per token';
+COMMENT ON COLUMN on_the_line.off_line IS 'Standard deviation of what is left, nats per token; where sizes lie on a curve, that is in it too';
 COMMENT ON COLUMN on_the_line.off_line_noise IS 'What sampling of documents alone gives it';
-COMMENT ON COLUMN on_the_line.share_of_classes IS 'Share of what is left that is due to the class, the rest to seeds';
+COMMENT ON COLUMN on_the_line.share_of_classes IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
 COMMENT ON COLUMN on_the_line.models IS 'Members';
 COMMENT ON COLUMN on_the_line.documents IS 'Documents of the probe';
 COMMENT ON COLUMN on_the_line.times_noise IS 'off_line / off_line_noise: near 1 where members lie on the line as far as one can tell';
@@ -823,22 +825,23 @@ found AS (
         p.ngram_nats,
         p.changed,
         s.*,
-        u.pool AS label,
         u.value AS unseen,
         u.low AS unseen_low,
         u.high AS unseen_high,
         u.floor AS unseen_floor,
         u.models AS unseen_models,
         max(s.searched) FILTER (WHERE s.severity = 0) OVER whole AS searched_text,
-        max(u.value) FILTER (WHERE s.severity = 0) OVER whole AS unseen_text
+        max(u.value) FILTER (WHERE s.severity = 0) OVER whole AS unseen_text,
+        s.models = u.models AS is_even
     FROM search_step AS s
     JOIN current_probe AS p ON p.artifact = s.artifact AND p.severity = s.severity
-    JOIN unseen AS u ON u.artifact = s.artifact AND u.severity = s.severity
-    WINDOW whole AS (PARTITION BY s.artifact, u.pool)
+    JOIN unseen AS u
+        ON u.artifact = s.artifact AND u.severity = s.severity AND u.pool = s.pool
+    WINDOW whole AS (PARTITION BY s.artifact, s.pool)
 )
 SELECT
     corpus,
-    label,
+    pool AS label,
     probe,
     severity,
     generations,
@@ -854,31 +857,32 @@ SELECT
     unseen_high,
     unseen_floor,
     unseen - unseen_text AS unseen_gain,
-    (unseen - unseen_text) / nullif(searched - searched_text, 0) AS carried_over,
+    CASE WHEN is_even THEN (unseen - unseen_text) / nullif(searched - searched_text, 0) END
+        AS carried_over,
     models AS searched_models,
     unseen_models,
     documents
 FROM found
 ORDER BY corpus, probe, label, severity;
-COMMENT ON VIEW search_gain IS 'Contexts evolved to set one half of the seeds apart, tried on seeds that the search has not seen. Grain: label, probe, severity.';
+COMMENT ON VIEW search_gain IS 'Contexts evolved to set one half of the seeds apart, tried on members that the search has not seen: with other initial weights, the same data orders. Grain: label, probe, severity.';
 COMMENT ON COLUMN search_gain.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN search_gain.label IS 'Class of the members not seen, corpus/size/variant';
+COMMENT ON COLUMN search_gain.label IS 'Label of the class, corpus/size/variant';
 COMMENT ON COLUMN search_gain.probe IS 'Name of the probe';
 COMMENT ON COLUMN search_gain.severity IS 'Severity: a number of generations, 0 is text as it is';
 COMMENT ON COLUMN search_gain.generations IS 'Generations evolved';
 COMMENT ON COLUMN search_gain.evaluations IS 'Contexts tried so far';
 COMMENT ON COLUMN search_gain.ngram_nats IS 'Mean surprise of a context token under counts of the train split';
 COMMENT ON COLUMN search_gain.changed IS 'Share of context tokens that differ from the text';
-COMMENT ON COLUMN search_gain.searched IS 'Information of the half searched, mean over its classes, nats per token: too high, for it was chosen to be';
+COMMENT ON COLUMN search_gain.searched IS 'Information of the half searched, within the class, nats per token: too high, for its mean over classes was chosen to be';
 COMMENT ON COLUMN search_gain.searched_low IS 'Lower end of its interval over documents, the members given';
 COMMENT ON COLUMN search_gain.searched_high IS 'Upper end of its interval';
 COMMENT ON COLUMN search_gain.searched_gain IS 'searched less that on text';
-COMMENT ON COLUMN search_gain.unseen IS 'Information of the other half, within the class';
+COMMENT ON COLUMN search_gain.unseen IS 'Information of the other half, within the class: members with other initial weights, the same data orders';
 COMMENT ON COLUMN search_gain.unseen_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN search_gain.unseen_high IS 'Upper end of its interval';
 COMMENT ON COLUMN search_gain.unseen_floor IS 'Noise floor of unseen';
 COMMENT ON COLUMN search_gain.unseen_gain IS 'unseen less that on text';
-COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 where all of what was found holds for other seeds; halves of unequal size are not compared by it';
-COMMENT ON COLUMN search_gain.searched_models IS 'Members searched, over all classes';
+COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 where all of what was found holds for other initial weights; NULL where the two halves of the class have other numbers of members, with which information grows';
+COMMENT ON COLUMN search_gain.searched_models IS 'Members of the class searched';
 COMMENT ON COLUMN search_gain.unseen_models IS 'Members of the class not seen';
 COMMENT ON COLUMN search_gain.documents IS 'Documents';

@@ -10,12 +10,13 @@ SELECT
     bits,
     bits_low AS low,
     bits_high AS high,
+    chance_share,
     documents
 FROM behaviour_anova
 WHERE kind = 'information'
     AND ordering <> 'interactions'
     AND corpus IN (FROM text_corpus)
-QUALIFY ordering = arg_min(ordering, (starts_with(ordering, 'seed_order'), ordering)) OVER (
+QUALIFY ordering = arg_min(ordering, (starts_with(ordering, 'seed_'), ordering)) OVER (
     PARTITION BY corpus, probe, severity
 )
 ORDER BY corpus, NOT is_text, family, probe, severity, component;

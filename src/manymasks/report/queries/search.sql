@@ -1,4 +1,4 @@
--- What a search for disagreement finds in the seeds it looks at and in those it does not
+-- What a search for disagreement finds in the members it looks at and in those it does not
 SELECT
     g.corpus,
     g.probe,
@@ -13,6 +13,7 @@ SELECT
     g.unseen,
     g.unseen_low AS low,
     g.unseen_high AS high,
+    g.searched_models,
     g.unseen_models AS models,
     g.documents
 FROM search_gain AS g
