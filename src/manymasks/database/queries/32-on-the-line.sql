@@ -1,4 +1,4 @@
--- Do seeds lie on one line of loss on a probe against loss on text while their behaviour does not?
+-- Do losses lie on one line, loss on a probe against loss on text, while behaviour does not?
 WITH behaviour AS (
     SELECT corpus, probe, severity, avg(kl) AS kl, avg(entropy_share) AS entropy_share
     FROM severity_curve
@@ -19,4 +19,5 @@ SELECT
     l.models
 FROM on_the_line AS l
 LEFT JOIN behaviour AS b USING (corpus, probe, severity)
-ORDER BY l.corpus, l.probe, l.severity;
+QUALIFY l.severity = max(l.severity) OVER (PARTITION BY l.corpus, l.probe)
+ORDER BY l.corpus, l.probe;

@@ -1,16 +1,19 @@
--- Which tokens and contexts carry the divergence?
+-- Which tokens and contexts carry the divergence, on text and furthest from it?
 SELECT
-    probe,
-    severity,
-    right(replace(context, chr(10), '⏎'), 48) AS context,
-    token,
-    first_tokens,
-    round(information, 3) AS information,
-    round(entropy, 2) AS entropy,
-    round(nats, 2) AS loss,
-    round(100 * share_of_sample, 1) AS percent_of_sample
-FROM most_contested_contexts
+    c.probe,
+    c.severity,
+    right(replace(c.context, chr(10), '⏎'), 32) AS context,
+    c.token,
+    c.first_tokens,
+    round(c.information, 3) AS information,
+    round(c.entropy, 2) AS entropy,
+    round(c.nats, 2) AS loss,
+    round(100 * c.share_of_sample, 1) AS percent_of_sample
+FROM most_contested_contexts AS c
+JOIN current_probe AS p USING (corpus, probe, severity)
+SEMI JOIN text_corpus AS t ON t.corpus = c.corpus
+WHERE (c.is_text AND c.severity = 0) OR p.is_furthest
 QUALIFY row_number() OVER (
-    PARTITION BY corpus, probe, severity ORDER BY most_contested_contexts.information DESC
-) <= 3
-ORDER BY corpus, NOT is_text, probe, severity, most_contested_contexts.information DESC, item;
+    PARTITION BY c.corpus, c.probe, c.severity ORDER BY c.information DESC, c.item
+) <= 4
+ORDER BY c.corpus, NOT c.is_text, c.probe, c.information DESC, c.item;

@@ -44,7 +44,7 @@ SELECT
         PARTITION BY p.corpus
         ORDER BY
             p.severity = 0,
-            p.family = 'search',
+            p.family IN ('search', 'copy', 'recall', 'brackets'),
             p.ngram_nats DESC NULLS LAST,
             p.severity DESC,
             p.probe
@@ -64,7 +64,7 @@ COMMENT ON COLUMN current_probe.scored IS 'Tokens scored at the end of each wind
 COMMENT ON COLUMN current_probe.documents IS 'Documents the windows come from';
 COMMENT ON COLUMN current_probe.changed IS 'Share of context tokens that differ from severity 0';
 COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe of measured text';
-COMMENT ON COLUMN current_probe.is_furthest IS 'The severity above 0 whose contexts are least likely by counts of the train split, a search aside: only half of the members are tried on that';
+COMMENT ON COLUMN current_probe.is_furthest IS 'The severity above 0 whose contexts are least likely by counts of the train split; last of all a search, on which half of the members are tried, and families that make the scored tokens too, whose severity 0 is no text';
 COMMENT ON COLUMN current_probe.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
 COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members that take part in nothing else but that they write the contexts of family self; NULL where the study names none';
 
