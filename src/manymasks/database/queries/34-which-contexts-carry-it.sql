@@ -2,9 +2,9 @@
 SELECT
     c.probe,
     c.severity,
-    right(replace(c.context, chr(10), '⏎'), 32) AS context,
-    c.token,
-    c.first_tokens,
+    right(regexp_replace(replace(c.context, chr(10), '⏎'), ' +', '␣', 'g'), 32) AS context,
+    replace(replace(c.token, chr(10), '⏎'), ' ', '␣') AS token,
+    regexp_replace(c.first_tokens, ' {2,}', '␣', 'g') AS first_tokens,
     round(c.information, 3) AS information,
     round(c.entropy, 2) AS entropy,
     round(c.nats, 2) AS loss,
