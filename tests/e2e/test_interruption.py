@@ -24,7 +24,7 @@ sizes:
 training: {context: 32, batch: 8, steps: 400, curve_every: 50, curve_windows: 8}
 seeds: {init: [0], order: [0]}
 evaluation: {position_edges: [0, 4]}
-probes: {shuffle: null}
+probes: {shuffle: null, splice: null, copy: null, uniform-noise: null, self: null, search: null}
 analyses: []
 machine: {checkpoint_seconds: 0.05, device: cpu}
 """

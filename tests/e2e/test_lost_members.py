@@ -21,6 +21,13 @@ evaluation: {position_edges: [0, 4]}
 probes:
   held-out: {windows: 8}
   shuffle: {windows: 8, scored: 8, severities: [4]}
+  splice: null
+  copy: null
+  uniform-noise: null
+  self: null
+  search: null
+rollout: {prompts: 8, prompt: 8, length: 8}
+representation: {windows: 8, tokens: 64, permutations: 19}
 statistics: {resamples: 100}
 """
 

@@ -132,10 +132,12 @@ def _components(probe: str, severities: int, models: int) -> Rows:
         total = 0.1 * (1 + 0.3 * severity) * (1.2 if kind == "variance" else 1.0)
         parts = {name: share * total for name, share in shares.items()}
         parts["total"] = total
-        by_chance = dict.fromkeys(shares, 1 / (models - 1))
+        by_chance = dict.fromkeys(shares, 1 / len(shares))
         if ordering != "interactions":
             # Each of two levels: there are twice as many groups as before.
-            by_chance = {name: 2**k / (models - 1) for k, name in enumerate(ordering.split(" > "))}
+            by_chance = {
+                name: 2**k / (2 ** len(shares) - 1) for k, name in enumerate(ordering.split(" > "))
+            }
         by_chance["total"] = 1.0
         rows += [
             {

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Representation, Statistics
+from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.members import (
     IndexArray,
@@ -32,7 +33,6 @@ from manymasks.statistics.members import (
 )
 from manymasks.statistics.models import ModelEstimate, cross_mean, pair_mean
 
-Floats = npt.NDArray[np.float64]
 Streams = Sequence[npt.NDArray[np.floating]]
 """What one member makes of the matched tokens: (tokens, width) before each block and at the end."""
 Rows = list[dict[str, Any]]
@@ -71,7 +71,7 @@ def matchings(tokens: int, count: int, seed: int) -> IndexArray:
     return generator.permuted(np.tile(np.arange(tokens), (count, 1)), axis=1)
 
 
-def alignment(stream: npt.NDArray[np.floating]) -> Floats:
+def alignment(stream: npt.NDArray[np.floating]) -> FloatArray:
     """The matrix (tokens, tokens) whose product with another's is the debiased CKA.
 
     Products of tokens, U-centred (Szekely & Rizzo 2014): sums of products of two such matrices are
@@ -93,7 +93,7 @@ def alignment(stream: npt.NDArray[np.floating]) -> Floats:
     return np.asarray(products / (length or np.nan), dtype=np.float64)
 
 
-def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> Floats:
+def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> FloatArray:
     """The matrix (tokens, tokens) whose product with another's is the mutual kNN.
 
     Row i has the `neighbours` nearest of token i by cosine, as a vector of length 1/sqrt(tokens).
@@ -117,13 +117,13 @@ def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> Floats:
     return np.asarray(found / lengths, dtype=np.float64)
 
 
-def similarities(matrices: Floats) -> Floats:
+def similarities(matrices: FloatArray) -> FloatArray:
     """Products of matrices (members, tokens, tokens), (members, members)."""
     flat = matrices.reshape(len(matrices), -1)
     return flat @ flat.T
 
 
-def chance(matrices: Floats, orders: IndexArray) -> Floats:
+def chance(matrices: FloatArray, orders: IndexArray) -> FloatArray:
     """The products where tokens are matched at random, (orders, members, members), symmetric.
 
     Of matrices (members, tokens, tokens), the tokens of the later member of a pair in each of
@@ -143,7 +143,7 @@ def chance(matrices: Floats, orders: IndexArray) -> Floats:
     return found
 
 
-def calibrated(value: Floats, null_high: Floats) -> Floats:
+def calibrated(value: FloatArray, null_high: FloatArray) -> FloatArray:
     """(value - null_high) / (1 - null_high), 0 where that is negative."""
     return np.asarray(np.maximum((value - null_high) / (1 - null_high), 0.0), dtype=np.float64)
 
@@ -174,7 +174,7 @@ def representation_rows(
         report: told how many comparisons are done, of how many.
     """
     one_corpus(members)
-    measures: Mapping[str, Callable[[npt.NDArray[np.floating]], Floats]] = {
+    measures: Mapping[str, Callable[[npt.NDArray[np.floating]], FloatArray]] = {
         "cka": alignment,
         "mutual_knn": lambda stream: neighbourhood(stream, settings.neighbours),
     }
@@ -219,7 +219,7 @@ def _levels(depths: IndexArray) -> Iterator[tuple[int, IndexArray, IndexArray]]:
     yield -1, everyone, np.maximum(depths[:, None], depths)
 
 
-def _scores(value: Floats, null: Floats) -> dict[str, Floats]:
+def _scores(value: FloatArray, null: FloatArray) -> dict[str, FloatArray]:
     """Each of a pair's columns, (members, members); the diagonal is of no meaning."""
     # Of the value and its nulls together, so that what is above has p of 1 - CHANCE at most.
     rank = math.ceil(CHANCE * (len(null) + 1))
@@ -237,7 +237,7 @@ def _scores(value: Floats, null: Floats) -> dict[str, Floats]:
 
 
 def _pairs(
-    scores: Mapping[str, Floats], members: Sequence[Member], layers: IndexArray
+    scores: Mapping[str, FloatArray], members: Sequence[Member], layers: IndexArray
 ) -> Iterator[dict[str, Any]]:
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     for a, b in combinations(by_key, 2):
@@ -250,8 +250,8 @@ def _pairs(
 
 
 def _pools(
-    scores: Mapping[str, Floats],
-    floor: Floats,
+    scores: Mapping[str, FloatArray],
+    floor: FloatArray,
     members: Sequence[Member],
     layers: IndexArray,
     confidence: float,
