@@ -135,9 +135,11 @@ def plan(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
-    from manymasks.stages.run import run_jobs, start_process_well
+    from manymasks.stages.start import start_process_well
 
     start_process_well()
+    from manymasks.stages.run import run_jobs
+
     layout = Layout(options.results)
     descriptions = list(_described(options, layout))
     bar = sys.stderr.isatty() and not options.lines

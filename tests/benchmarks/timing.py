@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from manymasks.stages.run import ENVIRONMENT
+from manymasks.stages.start import ENVIRONMENT
 
 HERE = Path(__file__).parent
 

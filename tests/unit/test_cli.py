@@ -19,7 +19,7 @@ from manymasks.config.loading import load_study
 from manymasks.database.load import load
 from manymasks.database.queries import examples
 from manymasks.plan.nodes import STAGES, Plan, plan_study
-from manymasks.stages import corpus, run
+from manymasks.stages import corpus, start
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of, write_manifest
 
@@ -417,7 +417,7 @@ def test_parquet_is_not_for_a_terminal(
 @pytest.fixture
 def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is not started again."""
-    for name, value in run.ENVIRONMENT.items():
+    for name, value in start.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 

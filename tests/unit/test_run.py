@@ -21,7 +21,7 @@ from manymasks.errors import UserError
 from manymasks.plan.lengths import check_lengths
 from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
-from manymasks.stages import gpu, run, tokens
+from manymasks.stages import gpu, run, start, tokens
 from manymasks.stages.description import description_of, read_description, rebased, write_node
 from manymasks.stages.progress import Progress
 from manymasks.stages.run import run_job
@@ -446,16 +446,19 @@ def test_the_process_starts_again_once_with_its_environment(
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda program, words: started.append([program, *words]))
     monkeypatch.setattr(sys, "argv", ["manymasks", "run", "corpus", "x"])
-    for name in run.ENVIRONMENT:
+    for name in start.ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
         # So that what the function sets is taken back after the test.
         monkeypatch.setenv(name, "")
-    run.start_process_well()
+    start.start_process_well()
     assert started == [[sys.executable, sys.executable, "-m", "manymasks", "run", "corpus", "x"]]
     assert os.environ["OMP_NUM_THREADS"] == "1"
     assert int(os.environ["MALLOC_TRIM_THRESHOLD_"]) > 2**30
-    run.start_process_well()
+    monkeypatch.delitem(sys.modules, "pandas", raising=False)
+    start.start_process_well()
     assert len(started) == 1
+    # In the process that stays pyarrow finds no pandas to ask about Series.
+    assert sys.modules["pandas"] is None
 
 
 # -------------------------------------------------------------------------------- progress

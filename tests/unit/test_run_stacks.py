@@ -15,7 +15,7 @@ from manymasks.cli import main
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
 from manymasks.plan.nodes import Node, Plan, plan_study
-from manymasks.stages import run
+from manymasks.stages import start
 from manymasks.stages.description import description_of, write_node
 from manymasks.stages.run import run_jobs
 from manymasks.store.job import Job
@@ -561,7 +561,7 @@ def test_the_command_takes_several_targets(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name, value in run.ENVIRONMENT.items():
+    for name, value in start.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     Path("config").mkdir()
     shutil.copy("config.yaml", "config/config.yaml")

@@ -101,10 +101,13 @@ def score_documents(
             windows = windows.expand(model.members, -1, -1)
             seen, targets = windows[..., :-1], windows[..., 1:]
             logits = model(seen, past=past and past.inputs(seen))
-            logp = torch.log_softmax(logits.float(), -1)
-            scored = logp.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-            hits = (logits.argmax(-1) == targets).cpu().numpy()
-            losses = -scored.double().cpu().numpy()
+            nats_of = torch.nn.functional.cross_entropy(
+                logits.float().flatten(0, -2), targets.flatten(), reduction="none"
+            )
+            losses = nats_of.view(targets.shape).double().cpu().numpy()
+            # The largest logit and not its index, which takes a CPU several times as long.
+            own = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+            hits = (own == logits.amax(-1)).cpu().numpy()
             real = np.arange(longest) < lengths[chosen, None]
             window, position = np.nonzero(real)
             owner = owners[chosen][window]

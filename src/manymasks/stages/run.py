@@ -7,9 +7,7 @@ after another. The first that fails ends the run; what is complete by then stays
 
 import contextlib
 import dataclasses
-import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,33 +22,6 @@ from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
 from manymasks.store.lock import locked
 from manymasks.store.manifest import Manifest, damaged_files, read_manifest, write_manifest
-
-# Where fresh pages are dear, small models train several times faster if the allocator keeps
-# them. The settings act only if they are there when the process starts.
-ALLOCATOR = {
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-# Sums depend on how many threads share them, so a process computes with one. Where a noise floor
-# takes two, they must not spin for each other while other jobs need the cores.
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-# What cuBLAS needs to repeat its bits.
-REPEATABLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-ENVIRONMENT = {**ALLOCATOR, **ONE_THREAD, **REPEATABLE}
-
-
-def start_process_well() -> None:
-    """Start this program again with the environment that numerical work needs, once."""
-    if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
-        return
-    os.environ.update(ENVIRONMENT)
-    os.execv(sys.executable, [sys.executable, "-m", "manymasks", *sys.argv[1:]])
 
 
 def run_job(
