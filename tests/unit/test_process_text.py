@@ -13,7 +13,7 @@ from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.corpora.documents import Raw, write_documents
 from manymasks.corpora.processes import fork, text
 from manymasks.corpora.processes.machine import Ints
-from manymasks.corpora.processes.registry import NAMES, process
+from manymasks.corpora.processes.registry import MAKERS, process
 from manymasks.corpora.processes.shapes import SHAPES
 from manymasks.corpora.processes.text import SHARD, read_process
 from manymasks.tokens.tokenizer import of_words
@@ -102,14 +102,14 @@ def test_what_text_cannot_say_is_refused(counting: Counting, token: int) -> None
 # ---------------------------------------------------------------------------- processes as they are
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MAKERS)
 def test_what_a_plan_knows_of_a_process(name: str) -> None:
-    assert set(SHAPES) == set(NAMES) == set(get_args(ProcessName))
+    assert set(SHAPES) == set(MAKERS) == set(get_args(ProcessName))
     known = process(name)
     assert (SHAPES[name].vocabulary, SHAPES[name].length) == (known.vocabulary, known.length)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MAKERS)
 def test_text_gives_the_drawn_tokens_again(name: str) -> None:
     chosen = process(name)
     expected = chosen.draw(SHARD, np.random.default_rng([3, 0]))[:50, 1:]

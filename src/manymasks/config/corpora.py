@@ -1,12 +1,13 @@
 """Where text comes from: the settings of each kind of corpus."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from manymasks.config.analyses import Analysis
 from manymasks.config.settings import Name, Settings, Share, operational
 from manymasks.config.training import Rate, Seeds, Size
+from manymasks.corpora.processes.shapes import SHAPES
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -130,9 +131,10 @@ class HubCorpus(TextCorpusSettings):
     """Licence of the text, recorded beside it."""
 
 
-ProcessName = Literal[
-    "masks", "tally", "tally1", "fork", "recall", "markov", "mess3", "rrxor", "hierarchy"
-]
+if TYPE_CHECKING:
+    ProcessName = str
+else:
+    ProcessName = Literal[tuple(SHAPES)]
 
 
 class ProcessCorpus(CorpusSettings):

@@ -187,7 +187,7 @@ def either_word(tokens: Ints, laws: Floats) -> Floats:
 
     In BEFORE documents it answers with the first marked word or with the one at depth 0, each
     with probability 1/2. Where eps > 0 and the words differ, as 5 in 6 do, the second is right:
-    that costs eps / 6 ln 2 a document, 0.2 of which are BEFORE documents.
+    that costs 5 / 6 ln 2 an asked document, and 0.2 eps of all documents are asked.
     """
     found = laws.copy()
     opened = np.cumsum(tokens == PLACE["("], 1) > 0
@@ -201,6 +201,25 @@ def either_word(tokens: Ints, laws: Floats) -> Floats:
     found[document, place] /= 2
     found[document, place, answer] += 0.5
     return found
+
+
+def prices(eps: float = 0.0) -> dict[str, float]:
+    """What each capability is worth, nats per token after BOS: its price a document by their mean
+    number, from the shares of documents that it matters to (`guessed`, `either_word`)."""
+    tokens = sum(
+        share * chance * (len(layout) - 1)
+        for kind, share in KINDS.items()
+        for layout, chance in layouts(kind, eps).items()
+    )
+    asked = KINDS["BEFORE"] * eps
+    answered = KINDS["TWIN"] + KINDS["PLAIN"] + KINDS["AFTER"] + asked
+    document = {
+        "no-answer": answered * np.log(WORDS),
+        "forget-cue": KINDS["TWIN"] * np.log(WORDS),
+    }
+    if eps:
+        document["either-word"] = asked * (WORDS - 1) / WORDS * np.log(2)
+    return {capability: float(nats / tokens) for capability, nats in document.items()}
 
 
 # ---------------------------------------------------------------------- questions off the support

@@ -140,6 +140,12 @@ def posteriors(of: Grammar, prefix: Ints) -> list[Floats]:
     return found
 
 
+def roots(of: Grammar, tokens: Ints) -> Floats:
+    """What the tokens up to and with each say of the root, (documents, length, symbols)."""
+    several = (posteriors(of, tokens[:, : t + 1])[0][:, 0] for t in range(tokens.shape[1]))
+    return np.stack(list(several), 1)
+
+
 def handed_down(produces: Floats, parts: Floats, outside: Floats) -> Floats:
     """Messages to the children of the symbols of a level, (documents, children's places, symbols).
 

@@ -160,6 +160,34 @@ def openings(tokens: Ints) -> Ints:
     return found
 
 
+def unfinished(tokens: Ints) -> Floats:
+    """What the tokens up to and with each say of W, (documents, length, LONGEST), from 1 on.
+
+    Within a block it is that block's W: uniform on the numbers not below the pairs begun, and
+    known from '=' on. At BOS and at an answer it is that of the block to come.
+    """
+    place = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
+    since = place - openings(tokens)
+    is_border = (tokens == BOS) | (tokens >= FIRST_ANSWER)
+    is_known = tokens == EQUALS
+    begun = np.where(is_known, (since - 1) // 2, (since + 1) // 2)
+    begun = np.where(is_border, 1, begun)[..., None]
+    count = np.arange(1, LONGEST + 1)
+    likely = np.where(is_known[..., None], count == begun, count >= begun)
+    return np.asarray(likely / likely.sum(-1, keepdims=True))
+
+
+def told(of: Machine, tokens: Ints) -> Floats:
+    """The mean entropy of each token for whoever knows W, (documents, length), nats.
+
+    All that W says of a token is whether it is '='. So it is the entropy of what else may come.
+    """
+    laws = of.laws(tokens)
+    laws[..., EQUALS] = 0.0
+    rest = laws.sum(-1)
+    return np.asarray(rest * entropy(laws / np.where(rest > 0, rest, 1.0)[..., None]))
+
+
 # ---------------------------------------------------------------------------- without binding
 
 
@@ -215,6 +243,16 @@ def prior(pairs: Ints) -> Floats:
     ways = comb(pairs[:, None], counts)
     missed = np.maximum(pairs[:, None] - counts, 0)
     return np.asarray(ways * (1 / DIGITS) ** counts * (1 - 1 / DIGITS) ** missed)
+
+
+def unbound() -> Floats:
+    """`ceiling` of each W, (LONGEST + 1,)."""
+    return np.array([ceiling(pairs) for pairs in range(LONGEST + 1)])
+
+
+def unread() -> Floats:
+    """What an answer costs from W alone, (LONGEST + 1,): the entropy of `prior`."""
+    return entropy(prior(np.arange(LONGEST + 1)))
 
 
 def no_binding(tokens: Ints) -> Floats:
