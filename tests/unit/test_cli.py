@@ -417,6 +417,7 @@ def test_parquet_is_not_for_a_terminal(
 @pytest.fixture
 def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is not started again."""
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     for name, value in start.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 

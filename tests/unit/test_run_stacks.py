@@ -561,6 +561,7 @@ def test_the_command_takes_several_targets(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     for name, value in start.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     Path("config").mkdir()

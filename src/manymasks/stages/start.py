@@ -6,6 +6,7 @@ again pays a second time for whatever it has imported by then.
 
 import os
 import sys
+from importlib.abc import MetaPathFinder
 
 # Where fresh pages are dear, small models train several times faster if the allocator keeps
 # them. The settings act only if they are there when the process starts.
@@ -27,14 +28,23 @@ REPEATABLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 ENVIRONMENT = {**ALLOCATOR, **ONE_THREAD, **REPEATABLE}
 
 
+class NoPandas(MetaPathFinder):
+    """To whom pandas is absent. No job uses it, and pyarrow, if it is there, imports it to ask
+    whether what it is given is a Series: a quarter of a second of every job."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse pandas, and leave all else to the finders after this one."""
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is not used here", name=name)
+
+
 def start_process_well() -> None:
     """Start this program again with the environment that numerical work needs, once.
 
-    In the process that stays, pandas counts as absent: no job uses it, and pyarrow would import
-    it, a quarter of a second, to ask whether what it is given is a Series.
+    The process that stays is without pandas.
     """
     if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
-        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, NoPandas())
         return
     os.environ.update(ENVIRONMENT)
     os.execv(sys.executable, [sys.executable, "-m", "manymasks", *sys.argv[1:]])
