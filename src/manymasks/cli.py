@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format", choices=("table", "csv", "json", "parquet"), default="table", dest="form"
     )
     added.add_argument("--output", type=Path, help="write to this file instead of the terminal")
-    added.add_argument("--tables", action="store_true", help="list tables and views")
+    added.add_argument("--tables", action="store_true", help="list tables, views and macros")
     added.add_argument("--describe", metavar="TABLE", help="columns of a table or view")
     added.add_argument("--example", type=int, metavar="N", help="run an example query")
     added.add_argument("--examples", action="store_true", help="list the example queries")

@@ -76,6 +76,7 @@ def test_members_are_held_against_the_truth(tmp_path):
         for table in ("mask_fit", "mask_inertia", "belief_probe", "speculation", "mask_swap"):
             ((members,),) = ask(f"SELECT count(DISTINCT model) FROM {table} WHERE model != 'bayes'")
             assert members == 3, table
+        assert ask("SELECT count(*) FROM mask_class") > [(0,)]
         assert ask("SELECT question, count(*) FROM rule_choice GROUP BY 1 ORDER BY 1") == [
             ("before", 3),
             ("twin", 3),
@@ -87,7 +88,7 @@ def test_members_are_held_against_the_truth(tmp_path):
         )
         # How long the longest document of twins is, is chance.
         ((longest,),) = ask("SELECT count(*) FROM process_truth WHERE corpus = 'twins'")
-        assert spread == [("twins", 2 * longest, 0, 0), ("voices", 2 * 63, 0, 2 * 62)]
+        assert spread == [("twins", 2 * longest, 0, 2 * longest), ("voices", 2 * 63, 0, 2 * 62)]
         # Excess loss and the loss of the truth make up the loss that evaluation finds, but for
         # the end of a document, which evaluation counts as a token too.
         rows = ask(

@@ -84,7 +84,7 @@ def truth(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, R
     for stratum, level in strata:
         of = {"stratum": stratum, "level": level, "tokens": 3000, "documents": 50}
         for capability, nats in PRICES[corpus].items():
-            found = interval("nats", nats, 0.0)
+            found = {**interval("nats", 1.01 * nats, 0.0), "exact": nats, "exact_error": 0.0}
             prices.append({**mine, "capability": capability, **of, **found})
     for model in models:
         worse = 0.06 if corpus == "tally" else 0.003
@@ -135,8 +135,10 @@ def _process_truth(mine: dict[str, str], length: int) -> Rows:
         {
             **mine,
             "position": t,
-            "entropy": float(entropy[:, t].mean()) if has_masks else 1.2905,
+            **interval("entropy", float(entropy[:, t].mean()) if has_masks else 1.2905, 0.01),
             "nats": 1.0,
+            "latent": "mask" if has_masks else None,
+            "told": 0.9 if has_masks else None,
             "posterior_entropy": float(unsure[:, t - 1].mean()) if has_masks and t > 1 else None,
             "tokens": 50,
         }
@@ -159,7 +161,9 @@ def _demand(mine: dict[str, str], models: Rows) -> Rows:
             worse *= 0.4 if variant == "eroded" else 1
         causal = 0.002 * int(level) ** 2 if stratum == "answers by W" else 0.004
         row = {**mine, "size": size, "baseline": "causal", "variant": variant}
-        row |= {"stratum": stratum, "level": level, "baseline_nats": causal}
+        row |= {"stratum": stratum, "level": level, **interval("baseline_nats", causal, 0.001)}
+        row |= {"baseline_low": row.pop("baseline_nats_low")}
+        row |= {"baseline_high": row.pop("baseline_nats_high")}
         row |= {"variant_nats": worse + causal, "variant_low": worse + causal - 0.03}
         row |= {"variant_high": worse + causal + 0.03, **interval("gap", worse, 0.02)}
         rows.append({**row, "ceiling": ceiling, "models": 4, "documents": 50})
@@ -225,13 +229,25 @@ def spectroscopy(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
     ]
     for (a, b), letters in itertools.product(together, lengths):
         kl = 0.03 * float(np.exp(random.normal(0, 0.2)))
-        row = {"model_a": a, "model_b": b, "letters": letters, "kl": kl, "documents": 8}
-        pairs.append({**row, "mask": 0.7 * kl, "machinery": 0.3 * kl})
+        row = {"model_a": a, "model_b": b, "letters": letters, "documents": 8}
+        row |= {**interval("kl", kl, 0.004), **interval("mask", 0.7 * kl, 0.003)}
+        pairs.append({**row, **interval("machinery", 0.3 * kl, 0.002)})
+    wholes = []
+    for ((size, variant), members), letters in itertools.product(classes(models).items(), lengths):
+        row = {"corpus": "masks", "size": size, "variant": variant, "letters": letters}
+        for name, value, null in (
+            ("share", 0.7, 0.12), ("sharpening", 0.9, 0.98), ("from_bayes", 0.05, 0.01),
+        ):  # fmt: skip
+            row |= {**interval(name, value, 0.1 * value), f"{name}_null": null}
+            row |= {f"{name}_null_least": 0.9 * null, f"{name}_null_most": 1.1 * null}
+        row |= {"residual": 0.02, "residual_null": 0.02, "noise": 0.2, "draws": 32}
+        wholes.append({**row, "models": len(members), "documents": 8})
     return {
         "mask_weights": weights,
         "mask_fit": fits,
         "mask_inertia": inertia,
         "mask_pair": pairs,
+        "mask_class": wholes,
     }
 
 
@@ -245,8 +261,10 @@ def belief(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, 
         good = 1.0 if model["variant"] == "causal" else 0.93
         if corpus == "masks":
             for latent in ("mask", "letter_state", "state"):
-                for layer, control in [*itertools.product(layers, controls), (0, "last-letters")]:
+                told = [(0, "last-letters"), (0, "premise+last-letters")]
+                for layer, control in [*itertools.product(layers, controls), *told]:
                     r2 = {"none": 0.3 + 0.3 * layer, "untrained": 0.3}.get(control, 0.25)
+                    r2 += 0.25 * control.startswith("premise")
                     r2 = -0.01 if control == "shuffled" else r2 * good
                     row = {**mine, "layer": layer, "latent": latent, "control": control}
                     row |= {**interval("r2", r2, 0.02), "rmse": 0.1, "tokens": 1200}
@@ -310,7 +328,8 @@ def rules(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, R
             row |= {"lowest": min(values), "highest": max(values)}
             row |= {"above_half": sum(value > 0.5 for value in values)}
             row |= {"sign_p": 0.625, "dip_p": 0.9}
-            row |= {"from_init": 0.6, "from_order": 0.3, "from_both": 0.1}
+            for name, value in (("init", 0.6), ("order", 0.3), ("both", 0.1)):
+                row |= interval(f"from_{name}", value, 0.1)
             spreads.append({**row, "agreement": 0.6, "agreement_expected": 0.55, "inits": 2})
     return {"rule_choice": choices, "rule_spread": spreads}
 
@@ -318,20 +337,18 @@ def rules(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, R
 def swap(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
     """The table of the stage `swap`."""
     rows = []
-    sites = [
-        ("residual", 0),
-        ("residual", 1),
-        ("residual", 2),
-        ("past", 0),
-        ("past", 1),
-        ("past", -1),
-    ]
-    share = {("residual", 0): 0.02, ("residual", 1): 0.4, ("residual", 2): 1.0}
-    share |= {("past", 0): 0.6, ("past", 1): 0.3, ("past", -1): 0.95}
-    for model, (site, layer), letters in itertools.product(models, sites, (8, 31)):
-        followed = share[site, layer] * (0.9 if letters == 8 else 1.0)
-        followed = float(np.clip(followed + random.normal(0, 0.05), 0, 1))
-        row = {"model": model["model"], "site": site, "layer": layer, "letters": letters}
-        row |= {**interval("followed", followed, 0.03), "from_recipient": 0.1}
-        rows.append({**row, "from_donor": 0.05, "apart": 0.2, "documents": 30})
+    share = {("residual", 0): 0.2, ("residual", 1): 0.4}
+    share |= {("past", 0): 0.6, ("past", 1): 0.3, ("past", -1): 0.8}
+    exact = [site for site in share if site in (("residual", 0), ("past", -1))]
+    several = [("bayes", exact), *((model["model"], list(share)) for model in models)]
+    kinds = itertools.product(("other mask", "same mask"), (8, 31))
+    for (donor, letters), (model, sites) in itertools.product(list(kinds), several):
+        for site, layer in sites:
+            followed = share[site, layer] * (0.9 if letters == 8 else 1.0)
+            followed *= 1.0 if donor == "other mask" else 0.6
+            followed = float(np.clip(followed + random.normal(0, 0.05), 0, 1))
+            row = {"model": model, "donor": donor, "site": site, "layer": layer}
+            row |= {"letters": letters, **interval("followed", followed, 0.03)}
+            row |= {"from_recipient": 0.1, "from_donor": 0.05, "apart": 0.2}
+            rows.append({**row, "documents": 30})
     return {"mask_swap": rows}

@@ -10,20 +10,19 @@ import pytest
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.loading import load_study
-from manymasks.config.training import Size
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.registry import process
 from manymasks.errors import UserError
-from manymasks.models.transformer import Transformer, initialise
 from manymasks.plan.nodes import plan_study
-from manymasks.stages.belief import first_of_each_class, streams_of
 from manymasks.stages.description import description_of
 from manymasks.stages.run import run_job
 from manymasks.statistics.members import Member
 from manymasks.store.layout import Layout
 from manymasks.truth.belief import (
+    bootstrap,
     explained,
-    last_token_rows,
+    first_of_each_class,
+    group_rows,
     last_tokens,
     pictured,
     places,
@@ -33,6 +32,7 @@ from manymasks.truth.belief import (
     ridge_map,
     ridge_of_groups,
     shuffled,
+    with_premise,
 )
 
 STATISTICS = Statistics(resamples=200)
@@ -108,7 +108,7 @@ def test_r2_is_that_of_loops() -> None:
     stream = rng.normal(size=(11, 6, 5))
     posterior = 0.4 * stream[..., :3] + rng.normal(size=(11, 6, 3))
     posterior[rng.random((11, 6)) < 0.2] = np.nan
-    found = explained(reading(stream, posterior, 1e-2), STATISTICS)
+    found = explained(reading(stream, posterior, 1e-2), bootstrap(11, STATISTICS), 0.95)
     r2, rmse = naive(stream, posterior, 1e-2)
     assert found["r2"] == pytest.approx(r2, rel=1e-12)
     assert found["rmse"] == pytest.approx(rmse, rel=1e-12)
@@ -162,12 +162,12 @@ def test_a_single_document_of_the_test_has_no_interval() -> None:
 
 
 def test_intervals_are_over_documents() -> None:
-    rng, covered = RNG(8), []
+    rng, covered, weights = RNG(8), [], bootstrap(160, STATISTICS)
     for _ in range(100):
         # All places of a document share their noise: only documents are independent.
         x = np.repeat(rng.normal(size=(160, 1, 1)), 20, 1)
         y = x + np.repeat(rng.normal(size=(160, 1, 1)), 20, 1)
-        found = explained(reading(x, y, 1e-6), STATISTICS)
+        found = explained(reading(x, y, 1e-6), weights, 0.95)
         covered.append(found["r2_low"] < 0.5 < found["r2_high"])
     assert np.mean(covered) > 0.83
 
@@ -182,7 +182,10 @@ def test_shuffled_documents_stay_in_their_half_and_latents_together() -> None:
     order = found["one"][:, 0, 0]
     assert sorted(order[:4]) == [0, 1, 2, 3]
     assert sorted(order[4:]) == [4, 5, 6, 7, 8]
-    assert (order != np.arange(9)).any()
+    for seed in range(20):
+        assert (shuffled({"one": one}, seed)["one"] != one).all()
+    # Of a single document in a half there is no other.
+    np.testing.assert_array_equal(shuffled({"one": one[:2]}, 0)["one"], one[:2])
 
 
 def test_last_tokens_are_told_apart_by_what_they_are_and_in_which_order() -> None:
@@ -204,11 +207,12 @@ def test_last_tokens_read_what_depends_on_them_alone() -> None:
     alike[:, 1:, 0] = tokens[:, 1:] == tokens[:, :-1]
     alike[..., 1] = 1 - alike[..., 0]
     one, two = (
-        last_token_rows(tokens, {"x": alike}, count, 1e-6, STATISTICS)[0] for count in (1, 2)
+        group_rows(last_tokens(tokens, count), {"x": alike}, "told", 1e-6, STATISTICS)[0]
+        for count in (1, 2)
     )
     assert two["r2"] == pytest.approx(1, abs=1e-6)
     assert abs(one["r2"]) < 0.2
-    assert (one["layer"], one["control"]) == (0, "last-letters")
+    assert (one["layer"], one["control"]) == (0, "told")
 
 
 def test_more_letters_tell_more_of_the_masks() -> None:
@@ -216,7 +220,7 @@ def test_more_letters_tell_more_of_the_masks() -> None:
     one, three = (
         {
             row["latent"]: row["r2"]
-            for row in last_token_rows(tokens, posteriors, k, 1e-3, STATISTICS)
+            for row in group_rows(last_tokens(tokens, k), posteriors, "", 1e-3, STATISTICS)
         }
         for k in (1, 3)
     )
@@ -224,10 +228,37 @@ def test_more_letters_tell_more_of_the_masks() -> None:
     assert one["letter_state"] < three["letter_state"] < 0.95
 
 
+def test_the_premise_is_told_apart_from_the_first_letter_on() -> None:
+    tokens = process("masks").draw(40, RNG(12))
+    last = last_tokens(tokens, 2)
+    found = with_premise(tokens, last)
+    pairs = np.stack(np.broadcast_arrays(last, tokens[:, 1:2]), 2).reshape(-1, 2)
+    _, expected = np.unique(pairs, axis=0, return_inverse=True)
+    _, numbers = np.unique(found, return_inverse=True)
+    for one, other in ((expected, numbers), (numbers, expected)):
+        assert len(set(zip(one.ravel(), other.ravel(), strict=True))) == one.max() + 1
+
+
+def test_with_the_premise_the_last_letters_tell_more_of_the_mask() -> None:
+    tokens, posteriors = drawn("masks", 1000)
+    last, none = last_tokens(tokens, 3), np.zeros_like(tokens)
+    groups = {"letters": last, "premise": with_premise(tokens, none)}
+    groups["both"] = with_premise(tokens, last)
+    found = {
+        (name, row["latent"]): row["r2"]
+        for name, each in groups.items()
+        for row in group_rows(each, posteriors, "", 1e-4, STATISTICS)
+    }
+    assert 0.25 < found["letters", "mask"] < found["premise", "mask"] < 0.4
+    assert found["both", "mask"] == pytest.approx(0.51, abs=0.04)
+    assert found["premise", "letter_state"] < 0.01
+    assert found["both", "letter_state"] == pytest.approx(0.916, abs=0.02)
+
+
 def test_combinations_that_the_fit_has_not_seen_give_the_mean() -> None:
     tokens = np.array([[0, 1], [0, 2]])
     truth = np.array([[[0.2], [0.6]], [[0.5], [0.5]]])
-    (found,) = last_token_rows(tokens, {"x": truth}, 1, 1e-9, STATISTICS)
+    (found,) = group_rows(last_tokens(tokens, 1), {"x": truth}, "", 1e-9, STATISTICS)
     # 0 has been seen with .2, and 2 never: it is read as the mean of .2 and .6.
     expected = (((0.2 - 0.5) ** 2 + (0.4 - 0.5) ** 2) / 2) ** 0.5
     assert found["rmse"] == pytest.approx(expected, rel=1e-6)
@@ -272,16 +303,6 @@ def test_only_what_has_three_values_is_drawn() -> None:
 
 
 # --------------------------------------------------------------------------------- the stage
-
-
-def test_streams_come_in_batches_but_do_not_depend_on_them() -> None:
-    model = Transformer(Size(width=16, layers=2, heads=2), 9, 12)
-    initialise(model, [0])
-    tokens = RNG(11).integers(0, 9, (7, 12))
-    several, whole = (streams_of(model, tokens, batch) for batch in (3, 7))
-    assert [level.shape for level in whole] == [(7, 12, 16)] * 3
-    for one, other in zip(several, whole, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_the_first_of_each_class_has_the_smallest_seeds() -> None:
@@ -338,13 +359,18 @@ def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
     probes = table(folder, "belief_probe")
     models = {row["model"] for row in probes}
     assert len(models) == 4
-    # 2 levels x 3 latents x (none, untrained, shuffled), and last-letters at one level.
-    assert len(probes) == 4 * 3 * (2 * 3 + 1)
+    # 2 levels x 3 latents x (none, untrained, shuffled), and what is told at one level.
+    assert len(probes) == 4 * 3 * (2 * 3 + 2)
     grain = {(row["model"], row["layer"], row["latent"], row["control"]) for row in probes}
     assert len(grain) == len(probes)
     assert {row["documents"] for row in probes} == {10}
     # Members that share their initial weights were the same before training.
-    for control, different in (("untrained", 2), ("none", 4), ("last-letters", 1)):
+    for control, different in (
+        ("untrained", 2),
+        ("none", 4),
+        ("last-letters", 1),
+        ("premise+last-letters", 1),
+    ):
         several = {
             tuple(row["r2"] for row in probes if (row["model"], row["control"]) == (model, control))
             for model in models
@@ -358,9 +384,11 @@ def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
     assert not (folder / "speculation_auc.parquet").exists()
 
 
-def test_tally_has_pairs_but_no_posteriors(tmp_path: Path) -> None:
+def test_tally_has_pairs_but_no_picture(tmp_path: Path) -> None:
     folder = made(tmp_path, "tally1", 60)
-    assert not (folder / "belief_probe.parquet").exists()
+    probes = table(folder, "belief_probe")
+    assert {row["latent"] for row in probes} == {"pairs"}
+    assert {row["control"] for row in probes} == {"none", "untrained", "shuffled", "last-letters"}
     assert not (folder / "belief_point.parquet").exists()
     found = table(folder, "speculation_auc")
     assert len(found) == 4 * 2 * 2 * 2

@@ -907,7 +907,7 @@ IDENTITY = paths(
         "representation": "windows tokens neighbours permutations batch floor_batch seed",
         "myopia": "contrasts gradient_windows gammas",
         "myopia.contrasts.<item>": "baseline variant",
-        "truth": "documents batch floor_batch shares",
+        "truth": "documents batch floor_batch pricing shares",
         "spectroscopy": "documents letters splice splices batch seed",
         "belief": "documents ridge last_letters ahead points batch seed",
         "rules": "questions seed",

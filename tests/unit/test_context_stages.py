@@ -12,6 +12,7 @@ import torch
 from manymasks.config.study import Machine
 from manymasks.config.training import Size
 from manymasks.errors import UserError
+from manymasks.evaluation.forward import streams
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import probe, representation
 from manymasks.stages.weights import load_members
@@ -218,7 +219,7 @@ def test_streams_are_those_of_the_matched_tokens(batch: int, tmp_path: Path) -> 
     model = load_members([training(tmp_path / "one", 0)], CPU)
     seen = torch.randint(257, (7, CONTEXT), generator=torch.Generator().manual_seed(0))
     rows, columns = np.array([0, 0, 2, 5, 6]), np.array([3, 9, 0, 15, 1])
-    found = representation._streams(model, seen, batch, rows, columns)
+    found = streams(model, seen.numpy(), batch, (rows, columns))
     with torch.no_grad():
         whole = model.streams(seen.unsqueeze(0))
     assert len(found) == len(whole) == 3

@@ -1,4 +1,4 @@
-"""Nominal 95% intervals cover 93-97%, and tests err in 5%, in populations that are simulated.
+"""Nominal 95% intervals cover 93-97% in populations that are simulated.
 
 The population: models are points of 60 independent normal coordinates, each point stretched by a
 log-normal factor (sigma 0.15: some members are outlying, mildly). The distance of two is their
@@ -6,8 +6,8 @@ squared distance, as a mean kl is to leading order. Documents weigh the coordina
 weights of its own, so that members differ in other ways on other documents.
 
 Found at 10 and 20 models: 94% for means over pairs, 93 and 94% for class means of a loss that is
-skewed like the squared distance to the middle, 96 and 95% for log ratios of spreads, 96% for paired
-differences of spreads, 95 to 96% where documents are drawn too.
+skewed like the squared distance to the middle, 96 and 95% for log ratios of spreads, 95 to 96%
+where documents are drawn too.
 
 Where they do not cover: with heavy tails (sigma 0.5) an interval of a mean over pairs covers 84% at
 10 models, 87% at 20. With crossed seeds where one seed has a strong effect, the independent units
@@ -32,11 +32,7 @@ from manymasks.statistics.documents import (
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.models import pair_mean
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
-from manymasks.statistics.spreads import (
-    difference_of_spreads,
-    log_ratio_of_spreads,
-    permutation_p,
-)
+from manymasks.statistics.spreads import log_ratio_of_spreads
 
 DIMENSIONS = 60
 MILD, HEAVY = 0.15, 0.5
@@ -81,13 +77,6 @@ def of_log_ratio(m: int, generator: np.random.Generator) -> bool:
     a, b = squares(1.5 * points(m, generator)), squares(points(m, generator))
     found = log_ratio_of_spreads(a, b, 1 + NO_DOCUMENTS, 1 + NO_DOCUMENTS, 0.95)
     return covers(found, 2 * math.log(1.5))
-
-
-def of_difference(m: int, generator: np.random.Generator) -> bool:
-    """Two groups over the same seeds: most of where a member stands is its seed's doing."""
-    seeds, own = points(m, generator), generator.normal(size=(2, m, DIMENSIONS)) / 2
-    a, b = squares(1.1 * seeds + own[0]), squares(seeds + own[1])
-    return covers(difference_of_spreads(a, b, NO_DOCUMENTS, 0.95), 0.21 * spread())
 
 
 DOCUMENTS, RESAMPLES = 80, 200
@@ -138,7 +127,6 @@ WHAT = [
     of_pairs,
     of_class_mean,
     of_log_ratio,
-    of_difference,
     of_pairs_and_documents,
     of_class_mean_and_documents,
     of_log_ratio_and_documents,
@@ -164,7 +152,7 @@ def test_intervals_cover(what, m: int) -> None:
     assert 0.93 <= coverage(what, m, repetitions) <= 0.97
 
 
-# ------------------------------------------------------------------ where they do not, and tests
+# ------------------------------------------------------------------------- where they do not
 
 
 @pytest.mark.slow
@@ -202,40 +190,6 @@ def test_members_that_share_a_strong_seed_are_not_covered() -> None:
     of_members, of_inits = covered / 2000
     assert of_members <= 0.75
     assert 0.93 <= of_inits <= 0.97
-
-
-def level(m: int, repetitions: int, *, apart: float = 0.0, by_seed: bool = False) -> float:
-    """How often `permutation_p` errs at 5% for two groups that are spread out alike."""
-    generator = np.random.default_rng(m)
-    labels, errs = [0] * m + [1] * m, 0
-    strata = [*range(m), *range(m)] if by_seed else [0] * (2 * m)
-    for k in range(repetitions):
-        both = np.concatenate([points(m, generator), points(m, generator)])
-        if by_seed:
-            both = both / 2 + np.tile(points(m, generator), (2, 1))
-        both[m:, 0] += apart * math.sqrt(spread())
-        p = permutation_p(squares(both), labels, strata, 200, k)
-        assert p is not None
-        errs += p <= 0.05
-    return errs / repetitions
-
-
-def test_permutation_errs_seldom() -> None:
-    assert level(8, 150) <= 0.1
-    assert level(8, 150, by_seed=True) <= 0.1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("by_seed", [False, True])
-@pytest.mark.parametrize("m", [10, 20])
-def test_permutation_errs_as_often_as_it_says(m: int, by_seed: bool) -> None:
-    assert 0.035 <= level(m, 2000, by_seed=by_seed) <= 0.065
-
-
-@pytest.mark.slow
-def test_permutation_is_no_test_of_spread_alone() -> None:
-    """Groups whose middles are far apart are found different, though spread out alike."""
-    assert level(10, 500, apart=math.sqrt(3)) >= 0.2
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from scipy.stats import f_oneway, linregress, pearsonr
 from manymasks.config.analyses import Statistics
 from manymasks.divergence import line
 from manymasks.divergence.line import (
-    Scored,
+    OnProbe,
     fit,
     line_rows,
     off_line,
@@ -41,10 +41,10 @@ def members_of(*counts: int) -> list[Member]:
     ]
 
 
-def scored_of(members: list[Member], nats: FloatArray, prefix: str = "d") -> Scored:
+def scored_of(members: list[Member], nats: FloatArray, prefix: str = "d") -> OnProbe:
     """Documents of 10 tokens each with mean losses nats (D, m)."""
     names = np.array([f"{prefix}{i}" for i in range(len(nats))])
-    return Scored(members, names, np.full(len(nats), 10.0), 10 * nats)
+    return OnProbe(members, names, np.full(len(nats), 10.0), 10 * nats)
 
 
 @given(samples)
@@ -156,7 +156,7 @@ def test_documents_that_both_share_are_resampled_together() -> None:
     text = scored_of(members, nats)
     # The same windows in another order.
     order = np.random.default_rng(3).permutation(25)
-    again = Scored(members, text.documents[order], text.tokens[order], 2 * text.nats[order])
+    again = OnProbe(members, text.documents[order], text.tokens[order], 2 * text.nats[order])
     tables = line_rows("p", 1, again, text, STATISTICS)
     (row,) = tables["line_fit"]
     assert (row["slope"], row["r2"]) == pytest.approx((2, 1))

@@ -342,16 +342,23 @@ FOREIGN = {
     ),
     "severity": ("corpora", "models", "training", "tokens", "rashomon", "database", "report"),
     "rollout": ("corpora", "evaluation", "rashomon", "probes.families", "database", "report"),
-    "representation": ("corpora", "evaluation", "rashomon", "probes.families", "database"),
+    "representation": (
+        "corpora", "evaluation.documents", "rashomon", "probes.families", "database",
+    ),
     "floor": (
         "corpora", "models", "training", "evaluation.documents", "divergence", "database", "report",
     ),
     "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
     "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
-    "truth": ("corpora.pydocs", "evaluation", "divergence", "myopia", "database", "report"),
+    "truth": (
+        "corpora.pydocs", "evaluation.documents", "divergence", "myopia", "database", "report",
+    ),
     **dict.fromkeys(
         ("spectroscopy", "belief", "rules", "swap"),
-        ("corpora.pydocs", "evaluation", "divergence", "myopia", "truth.priced", "database"),
+        (
+            "corpora.pydocs", "evaluation.documents", "divergence", "myopia", "truth.priced",
+            "database",
+        ),
     ),
     "database": ("corpora", "tokens", "models", "training", "divergence", "report"),
     "report": ("corpora", "tokens", "models", "training", "divergence"),
@@ -620,6 +627,19 @@ def test_models_make_contexts_that_others_are_tried_on(tmp_path: Path) -> None:
     # The funnel and what it intersects are of all members.
     assert tried not in nodes["funnel/pydocs"].inputs["divergence"]
     assert tried in nodes["severity/pydocs"].inputs["divergence"]
+
+
+def test_a_tokenizer_is_an_input_of_what_reads_it(tmp_path: Path) -> None:
+    probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
+    plan = plan_of(tmp_path, probes=probes, reference_seeds={})
+    given = {node.stage for node in plan.nodes if "tokenizer" in node.inputs} - ENDS
+    reads = {
+        stage
+        for stage in STAGES
+        if '.input("tokenizer")' in (SOURCE / "stages" / f"{stage}.py").read_text(encoding="utf-8")
+    }
+    assert given == reads
+    assert not given & {"sampled", "search", "representation"}
 
 
 def test_another_corpus_is_an_input_of_its_probe_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.rashomon.multiplicity import block_facts, by_document, position_metrics
-from manymasks.rashomon.pool import Block, Measured, Subset, measure_pool
+from manymasks.rashomon.pool import Block, MeasuredSets, Subset, measure_pool
 from manymasks.rashomon.sets import component_rows, metric_rows, position_rows, weight_rows
 from manymasks.statistics.members import Member
 
@@ -29,7 +29,7 @@ def _laws(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
     return logp, targets, np.sort(np.arange(POSITIONS) % DOCUMENTS)
 
 
-def _measured(step: int) -> Measured:
+def _measured(step: int) -> MeasuredSets:
     logp, targets, documents = _laws()
 
     def blocks() -> Iterable[Block]:

@@ -1,7 +1,10 @@
 """What every process says of later tokens, of what is hidden and of prices, by enumeration."""
 
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +14,11 @@ from manymasks.corpora.processes import chains, fork, machine, masks, registry, 
 from manymasks.corpora.processes.machine import Floats, Ints, entropy
 from manymasks.corpora.processes.registry import ALL, MAKERS, Process, counted, process
 from manymasks.corpora.processes.shapes import SHAPES, Shape
-from manymasks.truth.excess import price_rows
+from manymasks.truth.prices import exact_prices, price_rows
 
 pytestmark = pytest.mark.unit
 
+README = Path(__file__).parents[2] / "README.md"
 EVERY = [*((name, 0.0) for name in MAKERS), ("fork", 0.1)]
 
 
@@ -186,14 +190,15 @@ def test_ablated_predictors_land_on_their_prices(name: str, eps: float, document
     tokens = known.draw(documents, np.random.default_rng(7))
     ablated = {capability: laws(tokens) for capability, laws in known.ablated.items()}
     statistics = Statistics(resamples=400, confidence=0.999)
-    rows = price_rows(known.laws(tokens), ablated, known.strata(tokens), known.levels, statistics)
+    exact = exact_prices(known, 2, 0)
+    laws, strata = known.laws(tokens), known.strata(tokens)
+    rows = price_rows(laws, ablated, strata, known.levels, exact, statistics)
     assert set(known.prices) == set(known.ablated)
     checked = 0
     for row in rows:
-        exact = known.prices[row["capability"]].get((row["stratum"], row["level"]))
-        if exact is not None:
+        if row["exact"] is not None:
             checked += 1
-            assert row["nats_low"] - 1e-12 <= exact <= row["nats_high"] + 1e-12, row
+            assert row["nats_low"] - 1e-12 <= row["exact"] <= row["nats_high"] + 1e-12, row
     assert checked == sum(len(each) for each in known.prices.values())
 
 
@@ -213,10 +218,16 @@ def test_a_price_a_document_is_that_of_its_tokens() -> None:
 # ------------------------------------------------------------------------ a process of one's own
 
 
-def two_voices() -> machine.Machine:
-    """Two labelled matrices: the state that says y may lead to the other one."""
-    matrices = np.array([[[0.5, 0.2], [0.0, 0.1]], [[0.3, 0.0], [0.4, 0.5]]])
-    return machine.of_matrices(("x", "y"), matrices)
+def of_the_readme() -> tuple[Callable[[], machine.Machine], Shape]:
+    """The function of the README's recipe, and the line of `SHAPES` that it asks for."""
+    text = README.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (block for block in blocks if "def ratchet" in block)
+    names: dict[str, Any] = {"np": np, "machine": machine, "Machine": machine.Machine}
+    exec(code, names)
+    (shape,) = re.findall(r'"ratchet": (Shape\(.*?\))`', text, re.DOTALL)
+    assert '"ratchet": ratchet' in text
+    return names["ratchet"], eval(shape, {"Shape": Shape})
 
 
 def echoes() -> machine.Machine:
@@ -246,31 +257,27 @@ def echoes() -> machine.Machine:
 
 @pytest.mark.parametrize(
     ("maker", "shape"),
-    [
-        (two_voices, Shape(("BOS", "x", "y"), 9)),
-        (echoes, Shape(("BOS", "EOS", "a", "b", ">"), 6)),
-    ],
+    [of_the_readme(), (echoes, Shape(("BOS", "EOS", "a", "b", ">"), 6))],
+    ids=["matrices", "layouts"],
 )
-def test_a_machine_is_enough(maker: object, shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SHAPES, "own", shape)  # type: ignore[attr-defined]
-    monkeypatch.setitem(MAKERS, "own", maker)  # type: ignore[attr-defined]
+def test_a_machine_is_enough(
+    maker: Callable[[], machine.Machine], shape: Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SHAPES, "own", shape)  # type: ignore[arg-type]
+    monkeypatch.setitem(MAKERS, "own", maker)  # type: ignore[arg-type]
     known = process.__wrapped__("own")
-    assert known.vocabulary == shape.vocabulary and known.length == shape.length
+    assert (known.vocabulary, known.length) == (shape.vocabulary, shape.length)
     tokens = known.draw(50, np.random.default_rng(9))
-    laws = known.laws(tokens)
-    np.testing.assert_allclose(laws.sum(-1), 1)
-    assert tokens.shape == (50, shape.length) and (tokens[:, 0] == 0).all()
-    assert (tokens[:, 1:] > 0).all()
-    counted_tokens = known.strata(tokens)["counted"] >= 0
-    if maker is echoes:
-        assert counted_tokens.sum(1).min() == 4 and counted_tokens.sum(1).max() == 5
-        assert set(known.posteriors(tokens)) == {"word"}
-    else:
-        assert counted_tokens[:, 1:].all()
+    np.testing.assert_allclose(known.laws(tokens).sum(-1), 1)
+    assert tokens.shape == (50, shape.length)
+    assert (tokens[:, 0] == 0).all() and (tokens[:, 1:] > 0).all()
+    of = (known.strata(tokens)["counted"] >= 0).sum(1)
+    ends = "EOS" in shape.vocabulary
+    assert (of.min(), of.max()) == ((4, 5) if ends else (shape.length - 1,) * 2)
+    assert set(known.posteriors(tokens)) == ({"word"} if ends else set())
     every = np.array(
         [(0, *rest) for rest in itertools.product(range(len(shape.vocabulary)), repeat=5)]
     )
-    said = known.laws(every)
-    chance = np.take_along_axis(said, every[..., None], -1)[..., 0]
+    chance = np.take_along_axis(known.laws(every), every[..., None], -1)[..., 0]
     # All prefixes of six tokens together, those that cannot be said being NaN or 0.
     assert np.nan_to_num(chance).prod(1).sum() == pytest.approx(1)

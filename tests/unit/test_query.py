@@ -105,6 +105,8 @@ def test_tables_and_describe(database: Path) -> None:
     assert found["model"].rows == 54 + 24
     assert found["leaderboard"].kind == "view"
     assert "one model each" in (found["model"].comment or "")
+    assert found["pairs_of(model_key)"][1:3] == ("macro", None)
+    assert all(table.comment for table in found.values())
     columns = query.describe(database, "model_loss")
     assert columns[0].column == "artifact"
     assert columns[3] == ("nats", "DOUBLE", "Loss, nats per token")

@@ -3,6 +3,7 @@
 import itertools
 import re
 import shutil
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,27 +16,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from example_results import OF_TEXT, PRIMARY, ExampleResults, replace_table, write_results
+from matplotlib.figure import Figure as Sheet
 from scipy import stats
 
 from manymasks.database.load import load
-from manymasks.report import drawing, figures, known, known_section, page, probes, sets
+from manymasks.report import drawing, figures, known, page, probes, sets
+from manymasks.report.section import pivot, section, units
 from manymasks.stages import report
 
-FIGURES = (
-    figures.loss_curves,
-    figures.heatmap,
-    figures.myopia_gap,
-    figures.gap_by_size,
-    figures.loss_by_position,
-    figures.gap_by_gamma,
-    figures.gradient_reach,
-    *known.FIGURES.values(),
-    *sets.FIGURES.values(),
-    *probes.FIGURES.values(),
-)
+FIGURES = (*figures.FIGURES, *known.FIGURES, *sets.FIGURES, *probes.FIGURES)
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
 STAGES = {"truth", "belief", "spectroscopy", "swap", "rules"}
 """Those that measure what only text of a known process allows."""
+CLASS = ("corpus", "size", "variant")
 STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence": 0.9}}
 
 
@@ -56,15 +49,15 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> ExampleResults:
     return results
 
 
-@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
-def test_figures_are_the_same_every_time(draw: Any, database: Path) -> None:
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.query)
+def test_figures_are_the_same_every_time(figure: drawing.Figure, database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
-        svg, sql = draw(connection)
-        assert draw(connection)[0] == svg
-        assert connection.execute(sql).fetchall()
-    root = ElementTree.fromstring(svg)
+        found = drawing.drawn(connection, figure)
+        assert drawing.drawn(connection, figure).svg == found.svg
+        assert len(connection.execute(found.sql).fetchall()) == len(found.rows) > 0
+    root = ElementTree.fromstring(found.svg)
     assert root.tag.endswith("svg")
-    assert "<dc:date>" not in svg
+    assert "<dc:date>" not in found.svg
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
@@ -76,8 +69,16 @@ def test_queries_open_with_what_they_answer(path: Path, database: Path) -> None:
 
 
 def test_png(database: Path, tmp_path: Path) -> None:
-    figures.save_png(database, tmp_path / "x.png", dpi=60)
+    assert drawing.save_picture(database, tmp_path / "x.png", figures.PARTS, (4, 3), dpi=60)
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def picture(database: Path, parts: Sequence[drawing.Part]) -> bool:
+    """Whether there is any of these parts to draw, and whether a file says so too."""
+    path = database.with_suffix(".png")
+    found = drawing.save_picture(database, path, parts, (4, 3), dpi=40)
+    assert path.exists() == found
+    return found
 
 
 class Reader(HTMLParser):
@@ -117,13 +118,13 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert out.stat().st_size < 3_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 32
+    assert sum(address.startswith("data:") for address in reader.addresses) == 34
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
     assert "90% interval" in reader.text
     for name in (path.stem for path in QUERIES):
-        if name in ("headline", "environments", "corpora"):
+        if name in ("headline", "environments", "corpora", "truth_corpora"):
             continue
         assert drawing.query(name).strip() in reader.text, name
     assert "torch 2.13.0" in reader.text
@@ -156,7 +157,7 @@ def test_absent_analyses_are_named(
     results = write_results(tmp_path / "results", analyses=analyses)
     load(results.root, results.current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", {}, tmp_path / "x.html")
-    figures.save_png(tmp_path / "x.duckdb", tmp_path / "x.png", dpi=40)
+    assert picture(tmp_path / "x.duckdb", figures.PARTS)
     text = read(tmp_path / "x.html").text
     found = set(re.findall(r"This study has no (\w+) analysis", text))
     assert found == set(absent)
@@ -165,7 +166,11 @@ def test_absent_analyses_are_named(
 def test_a_database_without_anything(tmp_path: Path) -> None:
     load(tmp_path / "results", {}, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", {"name": "empty"}, tmp_path / "x.html")
-    figures.save_png(tmp_path / "x.duckdb", tmp_path / "x.png", dpi=40)
+    path = tmp_path / "x.png"
+    assert not picture(tmp_path / "x.duckdb", figures.PARTS)
+    assert not path.exists()
+    drawing.save_picture(tmp_path / "x.duckdb", path, figures.PARTS, (4, 3), is_needed=True, dpi=40)
+    assert path.read_bytes().startswith(b"\x89PNG")
     assert "empty" in read(tmp_path / "x.html").text
 
 
@@ -184,9 +189,9 @@ def test_figures_of_arms_need_arms(tmp_path: Path) -> None:
     load(results.root, results.current, tmp_path / "x.duckdb")
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
         # No discount, and one size: nothing to draw against them.
-        assert figures.gap_by_gamma(connection)[0] == ""
-        assert figures.gap_by_size(connection)[0] == ""
-        assert figures.loss_by_position(connection)[0]
+        found = {each.query: drawing.drawn(connection, each).svg for each in figures.FIGURES}
+    assert found["gap_by_gamma"] == found["gap_by_size"] == ""
+    assert found["positions"]
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
     assert "How far ahead" not in read(tmp_path / "x.html").text
 
@@ -216,15 +221,14 @@ def test_a_study_without_a_process_says_nothing_of_truth(tmp_path: Path) -> None
     text = (tmp_path / "x.html").read_text()
     assert "Where the truth is known" not in text
     assert '"#truth"' not in text
-    assert known.save_known_png(tmp_path / "x.duckdb", tmp_path / "x.png") is False
-    assert not (tmp_path / "x.png").exists()
+    assert not picture(tmp_path / "x.duckdb", known.PARTS)
 
 
 @pytest.mark.parametrize(
     ("stage", "drawn"),
     [
-        ("truth", {"answers_by_w", "price_ladder", "sharpening"}),
-        ("belief", {"belief_simplices"}),
+        ("truth", {"answers_by_w", "erosion", "price_ladder", "sharpening"}),
+        ("belief", {"belief_simplices", "belief_layers"}),
         ("spectroscopy", {"splice"}),
         ("swap", {"swap"}),
         ("rules", {"rule_strip"}),
@@ -241,10 +245,10 @@ def test_each_analysis_brings_its_own_figures(
     text = (tmp_path / "x.html").read_text()
     assert text.count('<section id="truth">') == text.count('href="#truth"') == 1
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
-        assert {name for name, draw in known.FIGURES.items() if draw(connection)[0]} == drawn
-    assert known.save_known_png(tmp_path / "x.duckdb", tmp_path / "x.png", dpi=40) == bool(
-        {"answers_by_w", "belief_simplices"} & drawn
-    )
+        found = {each.query: drawing.drawn(connection, each) for each in known.FIGURES}
+    assert {name for name, each in found.items() if each.svg} == drawn
+    asked = {name for _, name, _ in known.PARTS}
+    assert picture(tmp_path / "x.duckdb", known.PARTS) == bool(asked & drawn)
 
 
 def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_path: Path) -> None:
@@ -263,7 +267,7 @@ def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_
             del current[model["model"]]
     load(root, current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
-    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 8
+    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 10
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
         rows = drawing.records(connection, drawing.query("rule_strip"))
     assert {(row["models"], row["half_band"]) for row in rows} == {(1, None)}
@@ -284,8 +288,8 @@ def test_sizes_corpora_and_shares_beside_each_other(tmp_path: Path) -> None:
             results.add(stage, f"{name}-2", tables)
     load(results.root, results.current, tmp_path / "x.duckdb")
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
-        for draw in known.FIGURES.values():
-            ElementTree.fromstring(draw(connection)[0])
+        for figure in known.FIGURES:
+            ElementTree.fromstring(drawing.drawn(connection, figure).svg)
         rows = drawing.records(connection, drawing.query("belief_simplices"))
     assert {(row["corpus"], row["size"]) for row in rows} == {("masks", "w32"), ("masks-2", "w64")}
 
@@ -318,34 +322,98 @@ def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
     assert (row["models"], row["documents"]) == (4, len(found)) == (4, 8)
     assert (row["weight"], row["posterior"]) == pytest.approx(found[:, 1:].mean(0))
     error = found[:, 1].std(ddof=1) / np.sqrt(8)
-    # The expansion is a little narrower than t at 7 degrees.
-    assert (row["high"] - row["weight"]) / error == pytest.approx(stats.t.ppf(0.975, 7), rel=0.05)
+    assert (row["high"] - row["weight"]) / error == pytest.approx(stats.t.ppf(0.975, 7), rel=1e-3)
 
 
-def test_tables_of_the_truth(database: Path) -> None:
+def test_the_section_of_the_truth(database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
-        found = known_section.known_section(connection, page._picture)
+        found = section(connection, known.FIGURES, known.TABLES, page._picture)
     assert found["any"]
-    assert found["corpora"] == sorted(example_known.CORPORA)
+    assert [row["corpus"] for row in found["truth_corpora"]] == sorted(example_known.CORPORA)
     assert found["figures"]["splice"]["units"] == "4 models a class, 8 documents"
     assert found["figures"]["belief_simplices"]["units"] == ""
-    prices = found["capabilities"]
+    prices = pivot(found["capabilities"], (*CLASS, "capability"), "share")
     assert prices["across"] == list(example_known.SHARES)
     masks = [line for line in prices["lines"] if line["corpus"] == "masks"]
     # The cheapest capability comes first, and a threshold of its whole price lets it go.
     assert masks[0]["capability"] == "ignore-premise"
     assert [masks[0]["cells"][share]["may_drop"] for share in prices["across"]] == [0, 1, 1]
-    assert found["layers"]["across"] == [0, 1, 2]
-    assert {line["control"] for line in found["layers"]["lines"]} >= {"none", "last-letters"}
-    assert [line["models"] for line in found["machinery"]["lines"]] == [4, 4]
-    assert len(found["rules"]) == 4
+    layers = pivot(found["belief_layers"], (*CLASS, "latent", "control"), "layer")
+    assert layers["across"] == [0, 1, 2]
+    assert {line["control"] for line in layers["lines"]} >= {"none", "last-letters"}
+    machinery = pivot(found["machinery"], CLASS, "letters")
+    assert [line["models"] for line in machinery["lines"]] == [4, 4]
+    assert len(found["rule_seeds"]) == 4
+
+
+def test_nothing_found_is_no_section(database: Path) -> None:
+    erosion = [figure for figure in known.FIGURES if figure.query == "erosion"]
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("CREATE TEMP VIEW erosion AS SELECT * FROM x.erosion WHERE FALSE")
+        found = section(connection, erosion, [], page._picture)
+    assert not found["any"]
+    assert (found["figures"]["erosion"]["src"], found["figures"]["erosion"]["units"]) == ("", "")
+
+
+def test_lines_and_cells() -> None:
+    rows = [{"name": name, "at": at, "value": at} for name in "ba" for at in (2, 1)]
+    found = pivot(rows[:3], ("name",), "at")
+    assert found["across"] == [1, 2]
+    assert [(line["name"], set(line["cells"])) for line in found["lines"]] == [
+        ("b", {1, 2}),
+        ("a", {2}),
+    ]
+    assert pivot([], ("name",), "at") == {"across": [], "lines": []}
 
 
 def test_units_of_a_figure() -> None:
     rows = [{"models": 1, "documents": 1200}, {"models": 1, "documents": None}]
-    assert known_section.units(rows) == "1 model a class, 1,200 documents"
-    assert known_section.units([{"models": 2}, {"models": 4}]) == "2 to 4 models a class"
-    assert known_section.units([{"point": 1}]) == ""
+    assert units(rows) == "1 model a class, 1,200 documents"
+    assert units([{"models": 2}, {"models": 4}]) == "2 to 4 models a class"
+    assert units([{"point": 1}]) == ""
+
+
+def test_what_goes_beyond_the_edge_is_cut_and_said_so() -> None:
+    axis = Sheet().subplots()
+    x, low, high = np.array([1.0, 2, 3]), np.array([0.2, -5, 0.1]), np.array([0.4, 0.5, 9])
+    drawing.cut_bars(axis, x, low, high, "black", (0, 1))
+    (bars,) = axis.collections
+    ends = [segment[:, 1].tolist() for segment in bars.get_segments()]
+    assert ends == [[0.2, 0.4], [0, 0.5], [0.1, 1]]
+    assert [(line.get_marker(), *line.get_xydata()[0]) for line in axis.lines] == [
+        ("^", 3, 1),
+        ("v", 2, 0),
+    ]
+
+
+def test_exact_prices_have_no_interval(database: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("price_ladder"))
+        exact = connection.execute(
+            "SELECT corpus, capability, exact FROM capability_price WHERE stratum = 'all'"
+        ).fetchall()
+    prices = {(row["corpus"], row["capability"]): row for row in rows if row["capability"]}
+    for corpus, capability, nats in exact:
+        row = prices[corpus, capability]
+        assert (row["low"] is None) == (row["high"] is None) == (nats is not None)
+        assert nats is None or row["nats"] == nats
+
+
+def test_erosion_by_hand(database: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("erosion"))
+        sql = (
+            "SELECT nats FROM erosion WHERE stratum = 'answers by W' AND level = '6' "
+            "AND corpus = ? AND learning_rate = ? ORDER BY nats"
+        )
+        for row in rows:
+            found = connection.execute(sql, [row["corpus"], row["learning_rate"]]).fetchall()
+            assert (row["pairs"], row["models"]) == (6, len(found))
+            assert row["nats"] == pytest.approx(np.mean(found))
+            if row["low"] is not None:
+                half = stats.t.ppf(0.975, len(found) - 1) * stats.sem(np.ravel(found))
+                assert row["high"] - row["nats"] == pytest.approx(half, rel=1e-3)
+    assert rows
 
 
 def test_the_stage_writes_the_page_and_its_pictures(database: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from manymasks.corpora.processes.machine import ENDED
 from manymasks.corpora.processes.registry import process
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import rules as stage
+from manymasks.statistics.components import components
+from manymasks.statistics.documents import document_weights
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
@@ -27,6 +29,7 @@ from manymasks.truth.rules import (
     asked,
     choice_row,
     preferences,
+    share_intervals,
     sign_p,
     spread_row,
     together,
@@ -36,13 +39,24 @@ from manymasks.truth.rules import (
 STATISTICS = Statistics(resamples=200)
 Row = dict[str, Any]
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Seeded = list[tuple[int, int]]
 
 
 def answering(of: Asked, probability: Array) -> Row:
     """The row of a member that gives the rule's answer these probabilities, and the other rest."""
     with np.errstate(divide="ignore"):
         log_probs = np.log(np.stack([probability, 1 - probability], 1))
-    return choice_row(of, log_probs, np.zeros(0), STATISTICS)
+    return chosen(of, log_probs, np.zeros(0))
+
+
+def chosen(of: Asked, log_probs: Array, right: Array) -> Row:
+    weights = document_weights(len(log_probs), STATISTICS.resamples, STATISTICS.seed)
+    return choice_row(of, log_probs, right, weights, STATISTICS.confidence)
+
+
+def spread(of: Asked, seeds: Seeded, soft: Array, statistics: Statistics = STATISTICS) -> Row:
+    weights = document_weights(soft.shape[1], statistics.resamples, statistics.seed)
+    return spread_row(of, seeds, soft, weights, statistics)
 
 
 # ------------------------------------------------------------------------------- questions
@@ -113,7 +127,7 @@ def test_who_goes_by_place(place: str, effect: int) -> None:
 def test_preference_mass_and_answers_by_hand() -> None:
     twin, _ = asked(10, 0)
     log_probs = np.log(np.array([[0.3, 0.1]] * 5 + [[0.1, 0.4]] * 5))
-    found = choice_row(twin, log_probs, np.array([0.9, 0.7]), STATISTICS)
+    found = chosen(twin, log_probs, np.array([0.9, 0.7]))
     assert found["preference"] == pytest.approx((0.75 + 0.2) / 2)
     assert found["preference_low"] < found["preference"] < found["preference_high"]
     assert found["share"] == 0.5
@@ -170,7 +184,7 @@ def test_who_sees_no_colours_prefers_none() -> None:
     np.testing.assert_array_equal(law, colour_blind(fork.swapped(twin.tokens), twin.answers))
     soft = preferences(np.log(law))
     assert soft.std() > 0.3
-    found = choice_row(twin, np.log(law), np.zeros(0), STATISTICS)
+    found = chosen(twin, np.log(law), np.zeros(0))
     assert abs(found["preference"] - 0.5) < 4 * soft.std() / np.sqrt(2000)
     assert abs(found["order_effect"]) < 8 * soft.std() / np.sqrt(2000)
     # With each question its twin of the other colours is asked: then it is exact.
@@ -203,7 +217,7 @@ def test_spread_by_hand() -> None:
     twin, _ = asked(30, 0)
     rng = np.random.default_rng(2)
     soft = rng.beta(0.4, 0.5, (12, 30))
-    found = spread_row(twin, CROSSED, soft, STATISTICS)
+    found = spread(twin, CROSSED, soft)
     each = soft.mean(1)
     assert found["mean"] == pytest.approx(each.mean())
     assert found["mean_low"] < found["mean"] < found["mean_high"]
@@ -219,6 +233,91 @@ def test_spread_by_hand() -> None:
     expected = [a * b + (1 - a) * (1 - b) for a, b in shares]
     assert found["agreement_expected"] == pytest.approx(np.mean(expected))
     assert found["from_init"] + found["from_order"] + found["from_both"] == pytest.approx(1)
+    for name in ("from_init", "from_order", "from_both"):
+        assert 0 <= found[f"{name}_low"] <= found[name] <= found[f"{name}_high"] <= 1
+
+
+def test_the_interval_of_the_mean_has_seeds_of_initial_weights_as_units() -> None:
+    twin, _ = asked(40, 0)
+    rng = np.random.default_rng(6)
+    init = np.repeat(rng.normal(0, 0.1, 5), 2)
+    soft = (0.5 + init + rng.normal(0, 0.02, 10))[:, None] + rng.normal(0, 0.05, 40)
+    seeds = list(itertools.product(range(5), range(2)))
+    found = spread(twin, seeds, soft)
+    means = soft.reshape(5, 2, 40).mean(1)
+    of_seeds = means.mean(1).std(ddof=1) / np.sqrt(5)
+    weights = document_weights(40, STATISTICS.resamples, STATISTICS.seed)
+    of_questions = (weights @ means.mean(0) / 40).std(ddof=1)
+    error = np.hypot(of_seeds, of_questions)
+    share = (of_seeds / error) ** 2
+    half = (share * stats.t.ppf(0.975, 4) + (1 - share) * stats.norm.ppf(0.975)) * error
+    assert found["mean"] == pytest.approx(soft.mean())
+    assert found["mean_low"] == pytest.approx(soft.mean() - half)
+    assert found["mean_high"] == pytest.approx(soft.mean() + half)
+    # Another order of one seed's weights is no other unit, and does not move the mean.
+    more = spread(twin, [*seeds, (0, 2)], np.vstack([soft, means[:1]]))
+    assert more["mean"] == pytest.approx(found["mean"])
+    assert more["mean_low"] == pytest.approx(found["mean_low"])
+    # But the table of seeds then has holes.
+    assert more["from_init"] is more["from_init_low"] is None
+
+
+def test_intervals_of_the_mean_cover_where_members_share_seeds() -> None:
+    twin, _ = asked(2, 0)
+    rng = np.random.default_rng(7)
+    seeds = list(itertools.product(range(5), range(2)))
+    covered = []
+    for _ in range(400):
+        each = 0.5 + np.repeat(rng.normal(0, 0.1, 5), 2) + rng.normal(0, 0.06, 10)
+        found = spread(twin, seeds, np.repeat(each[:, None], 2, 1), Statistics(resamples=100))
+        covered.append(found["mean_low"] < 0.5 < found["mean_high"])
+    assert 0.92 < np.mean(covered) < 0.98
+
+
+# ------------------------------------------------------------------------ shares of the variance
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (4, 4)])
+@pytest.mark.parametrize("shares", [(0.7, 0.0, 0.3), (0.2, 0.4, 0.4), (0.0, 0.0, 1.0)])
+def test_intervals_of_shares_cover(shape: tuple[int, int], shares: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(8)
+    init, order, both = np.sqrt(shares)
+    covered = []
+    for seed in range(300):
+        table = init * rng.normal(size=(shape[0], 1)) + order * rng.normal(size=(1, shape[1]))
+        table = table + both * rng.normal(size=shape)
+        low, high = share_intervals(table, Statistics(resamples=300, seed=seed))
+        below, above = np.array(low) - 1e-9, np.array(high) + 1e-9
+        covered.append((below <= shares) & (shares <= above))
+    assert (np.mean(covered, 0) > 0.89).all()
+
+
+def test_without_an_effect_of_order_the_interval_is_that_of_an_f_law() -> None:
+    """Where orders are alike but for the rest, the exact interval of one way is known."""
+    rows = np.array([0.0, 1.0, 2.0, 4.0, 8.0, 3.0])
+    rest = np.array([0.5, -0.4, 0.3, -0.6, 0.1, 0.1])
+    table = rows[:, None] + rest[:, None] * np.array([1.0, -1.0])
+    assert components(table)[1] == 0  # type: ignore[index]
+    low, high = share_intervals(table, Statistics(resamples=40_000))
+    ratio = (2 * table.mean(1).var(ddof=1)) / ((rest**2).sum() * 2 / 5)
+    ends = [max((ratio / stats.f.ppf(at, 5, 5) - 1) / 2, 0) for at in (0.975, 0.025)]
+    expected = [end / (1 + end) for end in ends]
+    np.testing.assert_allclose([low[0], high[0]], expected, atol=0.01)
+    np.testing.assert_allclose([low[2], high[2]], [1 - expected[1], 1 - expected[0]], atol=0.01)
+    # Neither the unit nor the mean of preferences matters.
+    again = share_intervals(7 - 3 * table, Statistics(resamples=40_000))
+    np.testing.assert_allclose(again, (low, high), atol=1e-12)
+
+
+def test_orders_that_differ_too_little_have_a_share_of_0() -> None:
+    """The estimate is negative and put at 0, as in the default study: the interval says so."""
+    twin, _ = asked(10, 0)
+    each = np.array([0.88, 0.94, 0.76, 0.77, 0.49, 0.18, 0.50, 0.58, 0.76, 0.95])
+    seeds = list(itertools.product(range(5), range(2)))
+    found = spread(twin, seeds, np.repeat(each[:, None], 10, 1))
+    assert (found["from_order"], found["from_order_low"]) == (0, 0)
+    assert found["from_order_high"] > 0
+    assert found["from_init_low"] < found["from_init"] < found["from_init_high"]
 
 
 def test_agreement_of_independent_and_of_equal_answers() -> None:
@@ -232,11 +331,14 @@ def test_agreement_of_independent_and_of_equal_answers() -> None:
 @pytest.mark.parametrize("members", [1, 2])
 def test_few_members(members: int) -> None:
     twin, _ = asked(10, 0)
-    found = spread_row(twin, CROSSED[:members], np.full((members, 10), 0.4), STATISTICS)
+    found = spread(twin, CROSSED[:members], np.full((members, 10), 0.4))
     assert found["mean"] == pytest.approx(0.4)
     assert (found["from_init"], found["sign_p"], found["above_half"]) == (None, 1, 0)
+    # Both share their initial weights: one unit.
+    for name in ("mean_low", "mean_high", "from_init_low", "from_both_high"):
+        assert found[name] is None, name
     if members == 1:
-        for name in ("mean_low", "mean_high", "sd", "agreement", "agreement_expected"):
+        for name in ("sd", "agreement", "agreement_expected"):
             assert found[name] is None, name
     else:
         assert (found["sd"], found["agreement"]) == (0, 1)
@@ -245,7 +347,7 @@ def test_few_members(members: int) -> None:
 def test_intervals_stay_between_0_and_1() -> None:
     twin, _ = asked(10, 0)
     soft = np.repeat([[0.1], [0.9]], 10, 1)
-    found = spread_row(twin, CROSSED[:2], soft, STATISTICS)
+    found = spread(twin, [(0, 0), (1, 0)], soft)
     assert (found["mean_low"], found["mean_high"]) == (0, 1)
 
 
@@ -257,11 +359,11 @@ def test_two_heaps_of_members_are_seen() -> None:
     one = 0.5 + 0.1 * rng.standard_normal(20)
 
     def dip_p(each: np.ndarray) -> float | None:
-        return spread_row(twin, seeds, np.repeat(each[:, None], 10, 1), STATISTICS)["dip_p"]
+        return spread(twin, seeds, np.repeat(each[:, None], 10, 1))["dip_p"]
 
     assert dip_p(heaps) < 0.01
     assert dip_p(one) > 0.1
-    assert spread_row(twin, seeds[:3], np.full((3, 10), 0.5), STATISTICS)["dip_p"] is None
+    assert spread(twin, seeds[:3], np.full((3, 10), 0.5))["dip_p"] is None
 
 
 def test_the_sign_test() -> None:
@@ -271,7 +373,7 @@ def test_the_sign_test() -> None:
     # Members that share initial weights are one unit.
     twin, _ = asked(10, 0)
     seeds = list(itertools.product(range(2), range(8)))
-    assert spread_row(twin, seeds, np.full((16, 10), 0.9), STATISTICS)["sign_p"] == 0.5
+    assert spread(twin, seeds, np.full((16, 10), 0.9))["sign_p"] == 0.5
 
 
 def test_under_the_null_the_sign_test_is_calibrated() -> None:
@@ -283,7 +385,7 @@ def test_under_the_null_the_sign_test_is_calibrated() -> None:
     for _ in range(300):
         init = np.repeat(rng.normal(0, 0.1, 8), 3) + rng.normal(0, 0.02, 24)
         soft = np.repeat((0.5 + init)[:, None], 10, 1)
-        found.append(spread_row(twin, seeds, soft, Statistics(resamples=100))["sign_p"])
+        found.append(spread(twin, seeds, soft, Statistics(resamples=100))["sign_p"])
     assert np.mean(np.array(found) < 0.05) < 0.03
 
 

@@ -3,7 +3,6 @@
 import ast
 import math
 import sys
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.weightstats import ttost_paired
 
 from manymasks.statistics.corrections import benjamini_hochberg, holm
 from manymasks.statistics.correlation import correlation
@@ -24,7 +22,6 @@ from manymasks.statistics.documents import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.equivalence import equivalence
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.members import Member, classes, one_corpus, paired_by_seeds
 from manymasks.statistics.models import (
@@ -36,12 +33,9 @@ from manymasks.statistics.models import (
 )
 from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import paired_mean
+from manymasks.statistics.pools import pool_mean, pools_of
 from manymasks.statistics.proportions import wilson
-from manymasks.statistics.spreads import (
-    difference_of_spreads,
-    log_ratio_of_spreads,
-    permutation_p,
-)
+from manymasks.statistics.spreads import log_ratio_of_spreads
 
 
 def _symmetric(m: int, seed: int) -> np.ndarray:
@@ -255,6 +249,54 @@ def test_members_are_grouped_in_order_and_paired_by_both_seeds() -> None:
         one_corpus([*members, _member("d", "causal", 0, 0)])
 
 
+def test_pools_are_the_classes_and_every_two_of_them() -> None:
+    members = [_member("c", variant, init, 0) for variant in "ab" for init in range(3)]
+    members += [_member("c", "c", init, 0) for init in (2, 9)]  # one pair of seeds in common
+    members += [_member("c", "d", 0, 0)]
+    pools = {(pool.label[-1], pool.other[-1]): pool for pool in pools_of(members)}
+    within, matched, across = "aa bb cc", "ab", "ac ad bc bd cd"
+    assert ["".join(labels) for labels in pools] == [*within.split(), matched, *across.split()]
+    square = _symmetric(len(members), 5) + np.random.default_rng(0).random((9, 9))
+    square += square.T
+    for (label, other), pool in pools.items():
+        a, b = (
+            [i for i, one in enumerate(members) if one.variant == each] for each in label + other
+        )
+        pairs = {
+            (i, j)
+            for i in a
+            for j in b
+            if (
+                i < j
+                if label == other
+                else members[i].seeds != members[j].seeds or (label + other) != matched
+            )
+        }
+        found = list(zip(*(each.tolist() for each in pool.pairs), strict=True))
+        assert set(found) == pairs and len(found) == len(pairs)
+        assert pool.is_matched == (label + other == matched)
+        assert sorted(pool.members.tolist()) == sorted({*a, *b})
+        mean = pool_mean(square, pool)
+        assert mean.estimate == pytest.approx(np.mean([square[pair] for pair in pairs]))
+        units = min(len(a), len(b))
+        assert mean.degrees == units - 1
+        assert math.isfinite(mean.standard_error) == (
+            units > (2 if label + other in (*within.split(), matched) else 1)
+        )
+
+
+def test_the_jackknife_of_matched_variants_leaves_out_a_pair_of_seeds() -> None:
+    members = [_member("c", variant, init, 0) for variant in "ab" for init in range(5)]
+    square = _symmetric(10, 6)
+    pool = pools_of(members)[-1]
+    assert pool.is_matched
+    rests = []
+    for seed in range(5):
+        kept = [k for k in range(5) if k != seed]
+        rests.append(np.mean([square[i, 5 + j] for i in kept for j in kept if i != j]))
+    assert pool_mean(square, pool).standard_error == pytest.approx(jackknife_error(np.array(rests)))
+
+
 def test_percentiles_of_nothing_are_nothing() -> None:
     low, high = percentile_interval(np.empty((0, 50)), 0.95)
     assert low.shape == high.shape == (0,)
@@ -342,67 +384,7 @@ def test_welch_degrees_are_those_of_scipy() -> None:
     assert welch_degrees([float("nan"), 1.0], [11, 6]) == 6
 
 
-def test_difference_of_spreads_pairs_by_seeds() -> None:
-    seeds, shift = _symmetric(8, 0), 0.5 * (1 - np.eye(8))
-    found = difference_of_spreads(seeds + shift, seeds, np.zeros(5), 0.95)
-    assert (found.estimate, found.degrees) == (pytest.approx(0.5), 7)
-    assert found.high - found.low < 1e-9
-    a, b = _symmetric(8, 1), _symmetric(8, 2)
-    found = difference_of_spreads(a, b, np.zeros(5), 0.95)
-    # The jackknife of U-statistics by h, the mean difference to the others of each seed.
-    h = (a - b).sum(1) / 7
-    half = stats.t.ppf(0.975, 7) * 2 / math.sqrt(8) * h.std(ddof=1) * 7 / 6
-    assert found.high - found.estimate == pytest.approx(half)
-
-
-def _naive_ratio(distances: np.ndarray, first: set[int]) -> float:
-    groups = sorted(first), [i for i in range(len(distances)) if i not in first]
-    one, two = (np.mean([distances[p] for p in combinations(group, 2)]) for group in groups)
-    return abs(math.log(one / two))
-
-
-def test_exact_permutation_p_is_that_of_enumeration() -> None:
-    distances = _symmetric(8, 3) + 5 * np.diag(np.ones(8))
-    labels = [7, 7, 7, 2, 2, 2, 2, 7]
-    own = _naive_ratio(distances, {0, 1, 2, 7})
-    ways = [_naive_ratio(distances, set(first)) for first in combinations(range(8), 4)]
-    exact = np.mean(np.array(ways) >= own - 1e-9)
-    assert permutation_p(distances, labels, [0] * 8, 70, 0) == pytest.approx(exact)
-    drawn = permutation_p(distances, labels, [0] * 8, 69, 0)
-    assert drawn == pytest.approx(exact, abs=0.15)
-    many = permutation_p(distances, labels, [0] * 8, 20, 0)
-    assert many is not None
-    assert many >= 1 / 21
-
-
-def test_labels_change_hands_within_strata_only() -> None:
-    distances = _symmetric(8, 4)
-    labels, strata = [0, 1] * 4, [0, 0, 1, 1, 2, 2, 3, 3]
-    own = _naive_ratio(distances, {0, 2, 4, 6})
-    ways = [
-        _naive_ratio(distances, {2 * pair + (flips >> pair & 1) for pair in range(4)})
-        for flips in range(16)
-    ]
-    exact = np.mean(np.array(ways) >= own - 1e-9)
-    assert permutation_p(distances, labels, strata, 16, 0) == pytest.approx(exact)
-    # Nobody to change with: the labels as they are, once.
-    assert permutation_p(distances, labels, range(8), 16, 0) == 1
-
-
-def test_permutations_see_a_spread_and_need_two_of_each_group() -> None:
-    points = np.random.default_rng(0).normal(size=(20, 5))
-    points[10:] *= 4
-    distances = np.square(points[:, None] - points).sum(-1)
-    labels = [0] * 10 + [1] * 10
-    assert permutation_p(distances, labels, [0] * 20, 999, 0) <= 0.005
-    assert permutation_p(distances, [0] * 19 + [1], [0] * 20, 99, 0) is None
-    assert permutation_p(distances, [0] * 20, [0] * 20, 99, 0) is None
-    assert permutation_p(np.zeros((20, 20)), labels, [0] * 20, 99, 0) is None
-    with pytest.raises(ValueError, match="two groups"):
-        permutation_p(distances, range(20), [0] * 20, 99, 0)
-
-
-# ------------------------------------------------------------------- corrections, equivalence
+# ------------------------------------------------------------------------------ corrections
 
 
 def _stepped(p: list[float]) -> tuple[list[float], list[float]]:
@@ -435,30 +417,6 @@ def test_unknown_p_do_not_count_as_tests() -> None:
     assert holm(p)[[0, 2, 3]] == pytest.approx([0.03, 0.06, 0.06])
     assert np.isnan(benjamini_hochberg(np.full(3, np.nan))).all()
     assert holm(np.empty(0)).shape == (0,)
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.3, -0.45, 0.9])
-def test_equivalence_is_that_of_statsmodels(shift: float) -> None:
-    rng = np.random.default_rng(0)
-    one = rng.normal(size=12)
-    two = one - shift + rng.normal(0, 0.4, size=12)
-    difference = one - two
-    found = equivalence(difference.mean(), stats.sem(difference), 11, 0.5)
-    assert found.p == pytest.approx(ttost_paired(one, two, -0.5, 0.5)[0])
-    ends = stats.ttest_1samp(difference, 0).confidence_interval(0.9)
-    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
-    assert (found.p < 0.05) == (found.low > -0.5 and found.high < 0.5)
-
-
-def test_equivalence_of_nothing_known_or_no_error() -> None:
-    assert equivalence(0.1, 0.0, 3, 0.2).p == 0
-    assert equivalence(0.3, 0.0, 3, 0.2).p == 1
-    assert equivalence(0.1, float("nan"), 3, 0.2).p is None
-    assert equivalence(0.1, 0.1, 0, 0.2).p is None
-    with pytest.raises(ValueError, match="margin"):
-        equivalence(0.1, 0.1, 3, 0.0)
-    with pytest.raises(ValueError, match="alpha"):
-        equivalence(0.1, 0.1, 3, 0.2, alpha=0.5)
 
 
 # ------------------------------------------------------------------------------------- modes

@@ -27,13 +27,18 @@ from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
 from manymasks.training.checkpoint import save_weights
 from manymasks.truth.swap import (
     ALL_LAYERS,
+    BAYES,
+    OTHER,
+    SAME,
     SHARES,
     Swapped,
+    bayes,
     pairs,
     share,
     slopes,
-    swap_row,
+    swap_rows,
     swapped,
+    swapped_tokens,
 )
 
 STATISTICS = Statistics(resamples=100)
@@ -61,23 +66,38 @@ def member(route: str, size: Size = SIZE, dtype: torch.dtype = torch.float64) ->
 def found_of(
     recipients: Any, donors: Any, size: Size = SIZE, batch: int = 64
 ) -> dict[tuple[str, int], Swapped]:
-    several = swapped(member("causal", size), member("local", size), recipients, donors, batch)
+    networks = member("causal", size), member("local", size)
+    several = swapped(*networks, recipients, {"theirs": donors}, batch)
     return {(each.site, each.layer): each for each in several}
+
+
+def others(documents: int, letters: int, rng: np.random.Generator) -> tuple[Any, Any]:
+    """Recipients, and donors of another mask."""
+    recipients, donors = pairs(documents, letters, rng)
+    return recipients, donors[OTHER]
+
+
+def swap_row(found: Swapped) -> dict[str, Any]:
+    return swap_rows([found], STATISTICS)[0]
 
 
 # ------------------------------------------------------------------------------------ pairs
 
 
 def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
-    recipients, donors = pairs(240, 30, np.random.default_rng(0))
-    assert recipients.shape == donors.shape == (240, 32)
+    recipients, both = pairs(240, 30, np.random.default_rng(0))
+    donors, same = both[OTHER], both[SAME]
+    assert recipients.shape == donors.shape == same.shape == (240, 32)
+    # Another document of the same premise, and of the same mask.
+    np.testing.assert_array_equal(same[:, :2], recipients[:, :2])
+    assert (same != recipients).any(1).all()
     one, other = (each[:, 1] - masks.FIRST_PREMISE for each in (recipients, donors))
     assert (one != other).all()
     kinds, count = np.unique(np.stack([one, other], 1), axis=0, return_counts=True)
     assert len(kinds) == 12
     assert set(count) == {20}
     # Who speaks is who the premise says: a filter that is told to wait agrees.
-    for tokens, mask in ((recipients, one), (donors, other)):
+    for tokens, mask in ((recipients, one), (donors, other), (same, one)):
         masks.opened(tokens)
         *_, (_, evidence) = masks.by_mask(tokens[:, 2:] - masks.FIRST_LETTER)
         assert (evidence.argmax(1) == mask).mean() > 0.8
@@ -131,7 +151,7 @@ def naive(network: Transformer, tokens: Any, pasts: Sequence[Any]) -> tuple[Arra
 
 
 def test_swaps_are_those_of_a_naive_network() -> None:
-    recipients, donors = pairs(3, LETTERS, np.random.default_rng(1))
+    recipients, donors = others(3, LETTERS, np.random.default_rng(1))
     found = found_of(recipients, donors, batch=2)
     network = member("causal")
     layers = range(SIZE.layers)
@@ -150,7 +170,7 @@ def test_swaps_are_those_of_a_naive_network() -> None:
             else:
                 law, _ = naive(network, of, [theirs[n] if n >= layer else None for n in layers])
             np.testing.assert_allclose(each.law[row], law, rtol=1e-9, err_msg=f"{site} {layer}")
-        assert len(found) == 2 * SIZE.layers + 2
+        assert len(found) == 2 * SIZE.layers + 1
         # The parts that are swapped are not nothing.
         laws = [each.law[row] for each in found.values()] + [recipient]
         assert all(np.abs(a - b).max() > 1e-3 for i, a in enumerate(laws) for b in laws[:i])
@@ -160,7 +180,7 @@ def test_swaps_are_those_of_a_naive_network() -> None:
 def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -> None:
     """The donor's stream, put in its place, goes through the blocks that are left."""
     size = SIZE.model_copy(update={"positions": positions})
-    recipients, donors = pairs(5, LETTERS, np.random.default_rng(2))
+    recipients, donors = others(5, LETTERS, np.random.default_rng(2))
     found = found_of(recipients, donors, size)
     own, local = member("causal", size), member("local", size)
     to, of = (torch.from_numpy(each)[None] for each in (recipients, donors))
@@ -176,43 +196,110 @@ def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -
                 stream = block(stream, table, local.routes, read)
             logits = logits_of(stream, local.norm, local.W_U).view(*to.shape, -1)
             law = torch.softmax(logits[0, :, -1, masks.FIRST_LETTER :], -1)
-            each = found["residual", level]
-            np.testing.assert_allclose(each.law, law, rtol=1e-9)
+            each = found["residual", min(level, SIZE.layers - 1)]
+            # All that a prediction is made from is the donor's at the end: there is no such swap.
+            expected = each.law if level < SIZE.layers else each.donor
+            np.testing.assert_allclose(expected, law, rtol=1e-9)
             # A member that is told of its own past is the member.
             np.testing.assert_allclose(each.recipient, clean, rtol=1e-9)
+    assert ("residual", SIZE.layers) not in found
 
 
-def test_the_last_level_is_the_donor_and_the_first_one_its_last_token() -> None:
+def test_the_first_level_is_the_last_token_and_all_of_the_past_the_others() -> None:
     recipients, donors = pairs(24, LETTERS, np.random.default_rng(3))
-    found = found_of(recipients, donors)
-    end = found["residual", SIZE.layers]
-    np.testing.assert_array_equal(end.law, end.donor)
-    row = swap_row(end, STATISTICS)
-    assert row["followed"] == pytest.approx(1, abs=1e-9)
-    assert row["followed_low"] == pytest.approx(1, abs=1e-9)
-    assert row["from_donor"] == 0 < row["apart"]
-    assert row["from_recipient"] == row["apart"]
-    # At level 0 nothing but the last letter is another one.
-    begins = found["residual", 0]
-    same = recipients[:, -1] == donors[:, -1]
-    assert 0 < same.sum() < 24
-    np.testing.assert_array_equal(begins.law[same], begins.recipient[same])
-    spliced = np.hstack([recipients[:, :-1], donors[:, -1:]])
-    with torch.no_grad():
-        logits = member("causal")(torch.from_numpy(spliced)[None], last=1)[0, :, 0]
-    law = torch.softmax(logits[:, masks.FIRST_LETTER :], -1)
-    np.testing.assert_allclose(begins.law, law, rtol=1e-9)
-    # With all of the past, what is left of the recipient is its last letter.
-    np.testing.assert_array_equal(found["past", ALL_LAYERS].law[same], begins.donor[same])
+    network = member("causal")
+
+    def law(tokens: Any) -> Any:
+        with torch.no_grad():
+            logits = network(torch.from_numpy(tokens)[None], last=1)[0, :, 0]
+        return torch.softmax(logits[:, masks.FIRST_LETTER :], -1).numpy()
+
+    # What a member is after other tokens: so the exact law is held to the same swaps as members.
+    networks = network, member("local")
+    found = {
+        (each.whose, each.site, each.layer): each
+        for each in swapped(*networks, recipients, donors, 64)
+    }
+    several = list(swapped_tokens(law, recipients, donors))
+    assert {each.whose for each in several} == {OTHER, SAME} == {name for name, _, _ in found}
+    for each in several:
+        own = found[each.whose, each.site, each.layer]
+        for one, other in ((own.law, each.law), (own.recipient, each.recipient)):
+            np.testing.assert_allclose(one, other, rtol=1e-9)
+        np.testing.assert_allclose(own.donor, each.donor, rtol=1e-9)
+        ends = recipients[:, -1] == donors[each.whose][:, -1]
+        assert 0 < ends.sum() < 24
+        expected = own.recipient if each.site == "residual" else own.donor
+        np.testing.assert_array_equal(own.law[ends], expected[ends])
+        of_tokens, of_member = swap_row(each), swap_row(own)
+        for name in ("donor", "site", "layer"):
+            assert of_tokens.pop(name) == of_member.pop(name)
+        assert of_member == pytest.approx(of_tokens, rel=1e-9)
 
 
 def test_a_document_is_no_donor_to_itself() -> None:
     recipients, _ = pairs(12, LETTERS, np.random.default_rng(4))
     for each in found_of(recipients, recipients.copy()).values():
         np.testing.assert_array_equal(each.law, each.recipient)
-        row = swap_row(each, STATISTICS)
+        row = swap_row(each)
         assert (row["followed"], row["followed_low"], row["followed_high"]) == (None, None, None)
         assert row["from_recipient"] == row["from_donor"] == row["apart"] == 0
+
+
+# ------------------------------------------------------------------------------ who is known
+
+
+def test_the_exact_law_is_that_of_a_filter_for_each_mask() -> None:
+    recipients, donors = pairs(60, 9, np.random.default_rng(6))
+    for tokens in (recipients, donors[OTHER], donors[SAME]):
+        premise, letters = masks.opened(tokens)
+        *_, (laws, evidence) = masks.by_mask(letters)
+        weights = masks.PRIOR[premise] * np.exp(evidence)
+        weights /= weights.sum(1, keepdims=True)
+        np.testing.assert_allclose(bayes(tokens), np.einsum("nm,nml->nl", weights, laws))
+
+
+def test_bayes_follows_donors_of_the_same_mask_too() -> None:
+    recipients, donors = pairs(1200, 31, np.random.default_rng(7))
+    rows = swap_rows(swapped_tokens(bayes, recipients, donors), STATISTICS)
+    found = {(row["donor"], row["site"]): row["followed"] for row in rows}
+    # On 2,400 other pairs .833 and .46. A last letter taken from a donor is the same swap with the
+    # two exchanged, and what one follows the other does not.
+    assert found[OTHER, "past"] == pytest.approx(0.833, abs=0.03)
+    assert found[SAME, "past"] == pytest.approx(0.46, abs=0.03)
+    for whose in (OTHER, SAME):
+        assert found[whose, "past"] + found[whose, "residual"] == pytest.approx(1, abs=0.05)
+
+
+def test_who_ignores_the_past_follows_the_last_letter_alone() -> None:
+    recipients, donors = pairs(60, 9, np.random.default_rng(8))
+    after = np.random.default_rng(9).dirichlet(np.ones(3), 3)
+    several = swapped_tokens(
+        lambda tokens: after[tokens[:, -1] - masks.FIRST_LETTER], recipients, donors
+    )
+    for row in swap_rows(several, STATISTICS):
+        expected = 0 if row["site"] == "past" else 1
+        for name in ("followed", "followed_low", "followed_high"):
+            assert row[name] == pytest.approx(expected, abs=1e-12)
+
+
+def test_who_ignores_the_mask_follows_donors_of_all_masks_alike() -> None:
+    recipients, donors = pairs(4800, 31, np.random.default_rng(10))
+    # The first letter and the last one are uniform and all but independent, whoever speaks.
+    after = np.random.default_rng(11).dirichlet(np.ones(3), (3, 3))
+
+    def law(tokens: Any) -> Any:
+        letters = tokens - masks.FIRST_LETTER
+        return after[letters[:, masks.OPENING], letters[:, -1]]
+
+    rows = {
+        (row["donor"], row["site"]): row
+        for row in swap_rows(swapped_tokens(law, recipients, donors), STATISTICS)
+    }
+    for site in ("past", "residual"):
+        one, other = rows[OTHER, site]["followed"], rows[SAME, site]["followed"]
+        assert 0.1 < one < 0.9
+        assert one == pytest.approx(other, abs=0.04)
 
 
 # --------------------------------------------------------------------------- what is followed
@@ -225,12 +312,12 @@ def laws(rows: int, seed: int) -> Array:
 def mixed(share_of_donor: Any, rows: int = 40) -> Swapped:
     recipient, donor = laws(rows, 0), laws(rows, 1)
     law = (1 - share_of_donor) * recipient + share_of_donor * donor
-    return Swapped("past", 0, law, recipient, donor)
+    return Swapped("theirs", "past", 0, law, recipient, donor)
 
 
 @pytest.mark.parametrize("known", [0.0, 0.0003, 0.003, 0.25, 0.5, 0.8125, 1.0])
 def test_a_known_mixture_is_found(known: float) -> None:
-    row = swap_row(mixed(known), STATISTICS)
+    row = swap_row(mixed(known))
     assert row["followed"] == pytest.approx(known, abs=1e-4)
     # Each document is mixed alike, so there is nothing to be unsure of.
     assert row["followed_low"] == pytest.approx(known, abs=1e-4)
@@ -239,13 +326,13 @@ def test_a_known_mixture_is_found(known: float) -> None:
 
 
 def test_the_share_is_the_minimum_of_the_pooled_divergence() -> None:
-    found = Swapped("past", 0, laws(30, 2), laws(30, 0), laws(30, 1))
+    found = Swapped("theirs", "past", 0, laws(30, 2), laws(30, 0), laws(30, 1))
 
     def pooled(a: float) -> float:
         return float(divergence(found.law, (1 - a) * found.recipient + a * found.donor).mean())
 
     best = minimize_scalar(pooled, bounds=(0, 1), method="bounded", options={"xatol": 1e-10})
-    row = swap_row(found, STATISTICS)
+    row = swap_row(found)
     assert 0.1 < row["followed"] < 0.9
     assert row["followed"] == pytest.approx(best.x, abs=1e-4)
     assert row["from_recipient"] == pytest.approx(pooled(0))
@@ -261,7 +348,7 @@ def test_the_share_is_the_minimum_of_the_pooled_divergence() -> None:
 def test_what_lies_outside_is_put_at_the_ends() -> None:
     recipient, donor = np.array([[0.5, 0.3, 0.2]]), np.array([[0.4, 0.4, 0.2]])
     for law, end in (([[0.6, 0.2, 0.2]], 0), ([[0.2, 0.6, 0.2]], 1)):
-        row = swap_row(Swapped("past", 0, np.array(law), recipient, donor), STATISTICS)
+        row = swap_row(Swapped("theirs", "past", 0, np.array(law), recipient, donor))
         assert row["followed"] == end
         # One document has no interval.
         assert row["followed_low"] is None
@@ -270,7 +357,7 @@ def test_what_lies_outside_is_put_at_the_ends() -> None:
 def test_laws_that_rule_letters_out() -> None:
     recipient, donor = np.array([[1.0, 0.0, 0.0]] * 2), np.array([[0.0, 1.0, 0.0]] * 2)
     law = np.array([[0.25, 0.75, 0.0]] * 2)
-    row = swap_row(Swapped("past", 0, law, recipient, donor), STATISTICS)
+    row = swap_row(Swapped("theirs", "past", 0, law, recipient, donor))
     assert row["followed"] == pytest.approx(0.75, abs=1e-4)
     assert row["from_recipient"] is row["from_donor"] is row["apart"] is None
 
@@ -290,7 +377,7 @@ def test_the_interval_is_over_documents() -> None:
         a = rng.beta(2, 3, (60, 1))
         law = (1 - a) * recipient + a * donor
         each = np.repeat(recipient, 60, 0), np.repeat(donor, 60, 0)
-        row = swap_row(Swapped("past", 0, law, *each), STATISTICS)
+        row = swap_row(Swapped("theirs", "past", 0, law, *each))
         covered.append(row["followed_low"] < 0.4 < row["followed_high"])
     # All documents have the same two laws, so the pooled share is the mean one.
     assert 0.86 < np.mean(covered) <= 1
@@ -356,17 +443,23 @@ def test_the_stage_writes_its_table(tmp_path: Path) -> None:
     job = job_of(tmp_path, {"documents": 14, "letters": [1, 5], "batch": 4})
     assert stage.make(job) == {"members": 1, "documents": 14}
     rows = pq.read_table(tmp_path / "tables/mask_swap.parquet").to_pylist()
-    grain = {(row["model"], row["site"], row["layer"], row["letters"]) for row in rows}
-    sites = [("residual", 0), ("residual", 1), ("past", -1), ("past", 0)]
-    assert grain == {("member0", *site, letters) for site in sites for letters in (1, 5)}
+    names = "model", "donor", "site", "layer", "letters"
+    grain = {tuple(row[name] for name in names) for row in rows}
     assert len(rows) == len(grain)
-    for row in rows:
-        assert row["documents"] == 14
-        if (row["site"], row["layer"]) == ("residual", 1):
-            assert row["followed"] == pytest.approx(1)
-        elif row["site"] == "past":
-            # Of one layer, its past is all there is.
-            assert 0 <= row["followed"] <= 1
+    sites = {BAYES: [("residual", 0), ("past", -1)]}
+    sites["member0"] = [*sites[BAYES], ("past", 0)]
+    assert grain == {
+        (model, donor, *site, letters)
+        for model, several in sites.items()
+        for donor in (OTHER, SAME)
+        for site in several
+        for letters in (1, 5)
+    }
+    assert {row["documents"] for row in rows} == {14}
+    by_name = {tuple(row[name] for name in names): row["followed"] for row in rows}
+    for donor in (OTHER, SAME):
+        # Of one layer, its past is all there is.
+        assert by_name["member0", donor, "past", 0, 5] == by_name["member0", donor, "past", -1, 5]
 
 
 def test_prompts_that_are_too_long_are_refused(tmp_path: Path) -> None:

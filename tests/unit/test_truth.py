@@ -14,10 +14,10 @@ from manymasks.truth.excess import (
     counts,
     divergences,
     excess_rows,
-    price_rows,
     stratum_rows,
     truth_rows,
 )
+from manymasks.truth.prices import exact_prices, price_rows
 
 STATISTICS = Statistics(resamples=200)
 Row = dict[str, Any]
@@ -133,7 +133,7 @@ def test_intervals_are_over_documents() -> None:
 def test_the_truth_by_position() -> None:
     known = process("mess3")
     tokens = known.draw(3000, np.random.default_rng(1))
-    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens))
+    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens), STATISTICS)
     assert [each["position"] for each in rows] == list(range(1, 64))
     assert {each["tokens"] for each in rows} == {3000}
     first = [each["entropy"] for each in rows[:5]]
@@ -148,7 +148,7 @@ def test_the_truth_of_documents_that_end() -> None:
     known = process("fork")
     tokens = known.draw(2000, np.random.default_rng(2))
     exact, strata = known.laws(tokens), known.strata(tokens)
-    rows = truth_rows(exact, tokens, strata)
+    rows = truth_rows(exact, tokens, strata, STATISTICS)
     alive = counts(strata)
     assert [each["tokens"] for each in rows] == alive[:, 1:].sum(0).tolist()
     total = sum(each["entropy"] * each["tokens"] for each in rows) / len(tokens)
@@ -162,7 +162,16 @@ def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
     # Balanced documents: the entropies depend on the mask that speaks.
     tokens = masks.balanced(10, np.random.default_rng(5))[0]
     posterior = known.posteriors(tokens)["mask"]
-    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens), posterior)
+    told = known.told(tokens) if known.told else None
+    hidden = "mask", posterior
+    laws = known.laws(tokens)
+    rows = truth_rows(laws, tokens, known.strata(tokens), STATISTICS, hidden, told)
+    assert {each["latent"] for each in rows} == {"mask"}
+    # By letters 40 the masks are known but for a little, so to be told says little more.
+    late = [each["entropy"] - each["told"] for each in rows if each["position"] >= 42]
+    assert 0 < np.mean(late) < 0.002
+    for each in rows[2:]:
+        assert each["entropy_low"] < each["entropy"] < each["entropy_high"]
     found = {each["position"]: each["posterior_entropy"] for each in rows}
     # Before the premise nothing is known; before the first letter there is the premise's law, and
     # the first letter tells nothing.
@@ -179,12 +188,13 @@ def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
     assert found[63] < 0.02
 
 
-def test_a_process_without_masks_has_no_entropy_of_one() -> None:
-    known = process("tally")
+def test_where_nothing_is_hidden_nothing_is_told() -> None:
+    known = process("recall")
     tokens = known.draw(5, np.random.default_rng(0))
-    assert "mask" not in known.posteriors(tokens)
-    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens))
-    assert {each["posterior_entropy"] for each in rows} == {None}
+    assert known.told is None and not known.posteriors(tokens)
+    rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens), STATISTICS)
+    nothing = {(each["latent"], each["posterior_entropy"], each["told"]) for each in rows}
+    assert nothing == {(None, None, None)}
 
 
 # ------------------------------------------------------------------------------------ prices
@@ -198,7 +208,8 @@ def prices(name: str) -> list[Row]:
     tokens = masks.balanced(20, rng)[0] if name == "masks" else known.draw(3000, rng)
     ablated = {capability: laws(tokens) for capability, laws in known.ablated.items()}
     strata = known.strata(tokens)
-    return price_rows(known.laws(tokens), ablated, strata, known.levels, STATISTICS)
+    exact = exact_prices(known, 2000, 5)
+    return price_rows(known.laws(tokens), ablated, strata, known.levels, exact, STATISTICS)
 
 
 def lies(found: Row, price: float) -> bool:
@@ -263,7 +274,33 @@ def test_prices_have_no_rows_by_position() -> None:
         assert "position" not in {each["stratum"] for each in prices(name)}
     known = process("mess3")
     tokens = known.draw(3, np.random.default_rng(0))
-    assert price_rows(known.laws(tokens), {}, known.strata(tokens), known.levels, STATISTICS) == []
+    no_one = price_rows(known.laws(tokens), {}, known.strata(tokens), known.levels, {}, STATISTICS)
+    assert no_one == []
+
+
+def test_every_price_is_that_of_its_sample() -> None:
+    """The exact price, closed or of documents of its own, lies beside that on other documents."""
+    for name in ("masks", "tally", "tally1", "fork", "recall", "mess3", "rrxor"):
+        for found in prices(name):
+            if found["exact"] is None:
+                # Closed forms speak of some levels; of all tokens every one does.
+                assert found["stratum"] != "all"
+                continue
+            half = (found["nats_high"] - found["nats_low"]) / 2
+            apart = abs(found["nats"] - found["exact"])
+            assert apart < 2 * half + 4 * found["exact_error"] + 1e-12, found
+
+
+def test_the_error_of_a_drawn_price_is_that_of_repetitions() -> None:
+    known = process("masks")
+    several = [exact_prices(known, 300, seed)["ignore-premise"] for seed in range(40)]
+    for place in (("all", "all"), ("letters", "32-62")):
+        nats = [each[place].nats for each in several]
+        errors = [each[place].error for each in several]
+        assert np.std(nats, ddof=1) == pytest.approx(np.mean(errors), rel=0.35)
+    closed = exact_prices(process("tally"), 2, 0)["no-binding"]["all", "all"]
+    assert closed.nats == pytest.approx(0.0741, abs=5e-5)
+    assert closed.error == 0
 
 
 def test_the_truth_itself_lies_at_zero() -> None:

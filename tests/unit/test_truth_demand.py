@@ -13,7 +13,8 @@ from manymasks.corpora.processes.registry import COUNTED, process
 from manymasks.statistics.documents import document_weights
 from manymasks.statistics.members import Member
 from manymasks.truth.demand import demand_rows
-from manymasks.truth.excess import divergences, price_rows
+from manymasks.truth.excess import divergences
+from manymasks.truth.prices import Price, exact_prices
 
 STATISTICS = Statistics(resamples=200)
 CONTRASTS = (Contrast(baseline="causal", variant="myopic"),)
@@ -28,10 +29,10 @@ STRATA = {
     "role": np.array([[-1, 0, 1], [-1, 0, 0], [-1, 0, 1], [-1, 0, 0]]),
 }
 LEVELS = {COUNTED: (COUNTED,), "role": ("x", "y", "z")}
-PRICES = [
-    {"capability": "no-binding", "stratum": "role", "level": "y", "nats": 0.7},
-    {"capability": "no-reading", "stratum": "role", "level": "x", "nats": 0.9},
-]
+PRICES = {
+    "no-binding": {("role", "y"): Price(0.7)},
+    "no-reading": {("role", "x"): Price(0.9)},
+}
 
 
 def rows_of(
@@ -62,6 +63,7 @@ def test_rows_by_hand() -> None:
         for name, sums, value in (
             ("gap", variant - baseline, row["gap"]),
             ("variant", variant, row["variant_nats"]),
+            ("baseline", baseline, row["baseline_nats"]),
         ):
             each = sums.sum(1) / tokens.sum()
             assert value == pytest.approx(each.mean())
@@ -70,10 +72,9 @@ def test_rows_by_hand() -> None:
             # Quantiles of the models and of the documents, weighted by variances.
             both = errors[0] ** 2 * stats.t.ppf(0.975, 1) + errors[1] ** 2 * stats.norm.ppf(0.975)
             half = both / math.hypot(*errors)
-            low = max(each.mean() - half, 0) if name == "variant" else each.mean() - half
+            low = each.mean() - half if name == "gap" else max(each.mean() - half, 0)
             ends = row[f"{name}_low"], row[f"{name}_high"]
             assert ends == pytest.approx((low, each.mean() + half))
-        assert row["baseline_nats"] == pytest.approx((baseline.sum(1) / tokens.sum()).mean())
         assert row["ceiling"] == (0.7 if level == "y" else None)
         assert row["models"] == 2
         assert row["documents"] == (tokens > 0).sum()
@@ -91,7 +92,7 @@ def test_one_document_has_no_interval() -> None:
     kl = np.random.default_rng(0).exponential(size=(4, 4, 3))
     members = [member(variant, i) for variant in ("causal", "myopic") for i in (0, 1)]
     strata = {**STRATA, "role": np.array([[-1, 0, 1], [-1, 0, 0], [-1, 0, 0], [-1, 0, 0]])}
-    rows = demand_rows(kl, strata, LEVELS, members, CONTRASTS, [], STATISTICS)
+    rows = demand_rows(kl, strata, LEVELS, members, CONTRASTS, {}, STATISTICS)
     (row,) = (each for each in rows if each["level"] == "y")
     assert row["documents"] == 1
     assert row["gap"] is not None
@@ -111,19 +112,22 @@ def test_who_does_not_bind_pays_the_ceiling() -> None:
     tokens = known.draw(300, np.random.default_rng(3))
     laws, strata = known.laws(tokens), known.strata(tokens)
     ablated = {name: of(tokens) for name, of in known.ablated.items()}
-    prices = price_rows(laws, ablated, strata, known.levels, STATISTICS)
     with np.errstate(divide="ignore"):
         logs = np.log(np.stack([laws, laws, ablated["no-binding"], ablated["no-binding"]]))
     kl = np.stack([divergences(laws, each) for each in logs])
     members = [member(variant, i) for variant in ("causal", "myopic") for i in (0, 1)]
-    rows = demand_rows(kl, strata, known.levels, members, CONTRASTS, prices, STATISTICS)
+    rows = demand_rows(
+        kl, strata, known.levels, members, CONTRASTS, exact_prices(known, 2, 0), STATISTICS
+    )
     found = {(row["stratum"], row["level"]): row for row in rows}
     for row in found.values():
         assert row["baseline_nats"] == 0
-        assert row["gap"] == pytest.approx(row["ceiling"])
-        assert row["variant_nats"] == pytest.approx(row["ceiling"])
+        assert row["gap"] == pytest.approx(row["variant_nats"])
         # All members of an arm are alike, so only documents vary.
         assert row["gap_low"] <= row["gap"] <= row["gap_high"]
+    assert found["all", "all"]["ceiling"] == pytest.approx(0.0741, abs=5e-5)
+    assert found["pairs", "3"]["ceiling"] is None
     for pairs in range(1, 7):
         row = found["answers by W", str(pairs)]
-        assert row["variant_low"] - 1e-9 <= tally.ceiling(pairs) <= row["variant_high"] + 1e-9
+        assert row["ceiling"] == tally.ceiling(pairs)
+        assert row["variant_low"] - 1e-9 <= row["ceiling"] <= row["variant_high"] + 1e-9

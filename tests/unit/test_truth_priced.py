@@ -8,8 +8,9 @@ import pytest
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.registry import process
 from manymasks.statistics.members import Member
-from manymasks.truth.excess import counts, divergences, document_sums, price_rows
-from manymasks.truth.priced import cheapest, kept_rows, kept_sums, priced_rows
+from manymasks.truth.excess import counts, divergences, document_sums
+from manymasks.truth.priced import kept_rows, kept_sums, priced_rows
+from manymasks.truth.prices import Price, cheapest, exact_prices
 
 STATISTICS = Statistics(resamples=200)
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -24,24 +25,24 @@ def logs_of(*laws: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.stack([np.log(np.maximum(law, 1e-30)).astype(np.float32) for law in laws])
 
 
-def price(capability: str, nats: float | None, stratum: str = "all") -> dict[str, Any]:
-    return {"capability": capability, "nats": nats, "stratum": stratum, "level": stratum}
+def price(nats: float, elsewhere: float = 0.0) -> dict[tuple[str, str], Price]:
+    return {("all", "all"): Price(nats), ("role", "x"): Price(elsewhere)}
 
 
 # ------------------------------------------------------------------------------------- sets
 
 
 def test_the_cheapest_capability_is_one_that_costs_something() -> None:
-    prices = [
-        price("dear", 0.5),
-        price("rounding", 1e-12),
-        price("cheap", 0.2),
-        price("elsewhere", 0.1, "role"),
-        price("unbounded", None),
-    ]
+    prices = {
+        "dear": price(0.5),
+        "rounding": price(1e-12),
+        "cheap": price(0.2),
+        "elsewhere": price(0.3, 0.1),
+        "unbounded": price(float("inf")),
+    }
     assert cheapest(prices) == ("cheap", 0.2)
-    assert cheapest([price("nothing", 0.0)]) is None
-    assert cheapest([]) is None
+    assert cheapest({"nothing": price(0.0)}) is None
+    assert cheapest({}) is None
 
 
 def test_sets_and_members_by_hand() -> None:
@@ -49,8 +50,8 @@ def test_sets_and_members_by_hand() -> None:
     select = np.array([[1.0, 1, 1, 1], [1, 3, 1, 3], [9, 9, 9, 9]])
     measure = np.array([[2.0, 2, 2, 2], [1, 1, 1, 1], [1, 1, 1, 1]])
     members = [member(0), member(1), member(0, "myopic")]
-    prices = [price("commit", 0.2), price("forget", 0.4)]
-    tables = priced_rows((select, tokens), (measure, tokens), members, prices, (1, 0.5), STATISTICS)
+    sums = (select, tokens), (measure, tokens)
+    tables = priced_rows(*sums, members, ("commit", 0.2), (1, 0.5), STATISTICS)
     sets = {(row["variant"], row["share"]): row for row in tables["priced_set"]}
     assert list(sets) == [("causal", 0.5), ("myopic", 0.5), ("causal", 1), ("myopic", 1)]
     assert sets["causal", 1] == {
@@ -84,17 +85,16 @@ def test_sets_and_members_by_hand() -> None:
 
 def test_there_are_no_sets_without_a_price() -> None:
     sums = np.ones((1, 3)), np.ones(3)
-    for prices in ([], [price("no-binding", 0.0)]):
-        tables = priced_rows(sums, sums, [member(0)], prices, (1.0,), STATISTICS)
-        assert tables == {"priced_set": [], "priced_member": []}
+    tables = priced_rows(sums, sums, [member(0)], None, (1.0,), STATISTICS)
+    assert tables == {"priced_set": [], "priced_member": []}
     nobody = np.ones((0, 3)), np.ones(3)
-    tables = priced_rows(nobody, nobody, [], [price("commit", 0.1)], (1.0,), STATISTICS)
+    tables = priced_rows(nobody, nobody, [], ("commit", 0.1), (1.0,), STATISTICS)
     assert tables == {"priced_set": [], "priced_member": []}
 
 
 def test_one_document_gives_no_probability() -> None:
     sums = np.ones((1, 1)), np.ones(1)
-    tables = priced_rows(sums, sums, [member(0)], [price("commit", 2.0)], (1.0,), STATISTICS)
+    tables = priced_rows(sums, sums, [member(0)], ("commit", 2.0), (1.0,), STATISTICS)
     assert tables["priced_member"][0]["is_member"]
     assert tables["priced_member"][0]["probability"] is None
 
@@ -104,17 +104,21 @@ def test_the_truth_is_in_every_set_and_ablated_predictors_are_at_their_prices() 
     tokens = known.draw(150, np.random.default_rng(1))
     laws, strata = known.laws(tokens), known.strata(tokens)
     ablated = {name: of(tokens) for name, of in known.ablated.items()}
-    prices = price_rows(laws, ablated, strata, known.levels, STATISTICS)
-    of_all = {row["capability"]: row["nats"] for row in prices if row["stratum"] == "all"}
     logs = logs_of(laws, *ablated.values())
     kl = np.stack([divergences(laws, each) for each in logs])
     sums = document_sums(kl, counts(strata))
     members = [member(0, name) for name in ("truth", *ablated)]
-    found = priced_rows(sums, sums, members, prices, (0.5, 1.01, 2.0), STATISTICS)["priced_member"]
+    exact = exact_prices(known, 1000, 3)
+    least = cheapest(exact)
+    assert least is not None and least[0] == "ignore-premise"
+    found = priced_rows(sums, sums, members, least, (0.5, 1.3), STATISTICS)["priced_member"]
     nats = {row["model"]: row["select_nats"] for row in found}
-    assert nats == pytest.approx({"truth0": 0, **{f"{k}0": v for k, v in of_all.items()}}, abs=1e-6)
-    inside = [row["model"] for row in found if row["share"] == 1.01 and row["is_member"]]
-    assert inside == ["truth0", f"{cheapest(prices)[0]}0"]  # type: ignore[index]
+    assert nats["truth0"] == pytest.approx(0, abs=1e-6)
+    for name, by_place in exact.items():
+        # 150 documents against 1000: near its price, whoever lacks it.
+        assert nats[f"{name}0"] == pytest.approx(by_place["all", "all"].nats, rel=0.3)
+    inside = [row["model"] for row in found if row["share"] == 1.3 and row["is_member"]]
+    assert inside == ["truth0", "ignore-premise0"]
     inside = [row["model"] for row in found if row["share"] == 0.5 and row["is_member"]]
     assert inside == ["truth0"]
 

@@ -27,7 +27,7 @@ variants:
   eroded: {gradient: myopic, starts_from: causal, learning_rate: 0.001}
 training: {batch: 4, steps: 6, curve_every: 3, curve_windows: 4}
 seeds: {init: [0, 1, 2], order: [0]}
-truth: {documents: 20, batch: 7}
+truth: {documents: 20, batch: 7, pricing: 500}
 statistics: {resamples: 100}
 analyses: [truth]
 machine: {device: cpu}
@@ -124,16 +124,16 @@ def test_capability_sets(database: Path) -> None:
     rows = ask(
         database,
         "SELECT s.corpus, s.variant, s.share, s.capability, s.members, s.tried, s.may_drop, "
-        "s.price, s.eps, s.dropped, s.mean_kept FROM capability_sets AS s",
+        "s.price, s.eps, s.dropped, s.mean_kept, s.lessened FROM capability_sets AS s",
     )
-    # Three shares, two classes, two and five capabilities.
-    assert len(rows) == 3 * 2 * (2 + 5)
-    for _, _, share, _, members, tried, may_drop, price, eps, dropped, mean_kept in rows:
+    # Four shares, two classes, two and five capabilities.
+    assert len(rows) == 4 * 2 * (2 + 5)
+    for *_, share, _, members, tried, may_drop, price, eps, dropped, mean_kept, lessened in rows:
         assert tried == 3
         assert may_drop == (price <= eps)
-        assert dropped <= members
-        assert (mean_kept is None) == (members == 0)
-        assert share in (0.5, 1.0, 2.0)
+        assert (mean_kept is None) == (dropped is None) == (lessened is None) == (members == 0)
+        assert members == 0 or dropped <= lessened <= members
+        assert share in (0.5, 1.0, 1.5, 2.0)
     # By hand, with members that barely trained taken into a set.
     ((dropped, mean),) = ask(
         database,
@@ -146,7 +146,9 @@ def test_capability_sets(database: Path) -> None:
         connection.execute("CREATE SCHEMA copy; USE copy")
         for table in ("artifact", "capability_price", "capability_kept", "current_model"):
             connection.execute(f"CREATE TABLE {table} AS FROM made.{table}")
-        connection.execute("CREATE TABLE priced_set AS FROM made.priced_set")
+        connection.execute(
+            "CREATE TABLE priced_set AS SELECT * REPLACE (tried AS members) FROM made.priced_set"
+        )
         connection.execute(
             "CREATE TABLE priced_member AS SELECT * REPLACE (true AS is_member) "
             "FROM made.priced_member"
@@ -195,6 +197,7 @@ def test_myopia_by_demand(database: Path) -> None:
     assert others == [
         ("one", "answers by W", False, True),
         ("one", "role", False, True),
+        ("one", "role", True, True),
         ("who", "role", True, True),
     ]
 
@@ -215,8 +218,10 @@ def test_sharpening(database: Path) -> None:
         assert models == 3
         assert 0 < documents <= 20
     assert ask(
-        database, "SELECT count(*), count(posterior_entropy) FROM sharpening WHERE corpus = 'far'"
-    ) == [(2 * 16, 0)]
+        database,
+        "SELECT count(*), count(posterior_entropy), min(latent) FROM sharpening "
+        "WHERE corpus = 'far'",
+    ) == [(2 * 16, 2 * 16, "root")]
 
 
 def test_erosion(database: Path) -> None:
@@ -238,7 +243,7 @@ def test_erosion(database: Path) -> None:
     ) == [("far", False), ("one", True), ("two", True), ("who", False)]
     seen = ask(
         database,
-        "SELECT DISTINCT e.ceiling, p.nats FROM erosion AS e JOIN capability_price AS p "
+        "SELECT DISTINCT e.ceiling, p.exact FROM erosion AS e JOIN capability_price AS p "
         "USING (corpus, stratum, level) WHERE p.capability = 'no-binding'",
     )
     assert all(ceiling == price for ceiling, price in seen)

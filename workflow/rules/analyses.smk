@@ -15,7 +15,8 @@ OUTPUTS
     results/gradient/<key>/manifest.json
         tables/myopia_gradient.parquet
     results/myopia/<key>/manifest.json
-        tables/myopia_gap.parquet, contrast.parquet
+        tables/myopia_gap.parquet, myopia_arm.parquet, myopia_part.parquet, myopia_curve.parquet,
+        myopia_horizon.parquet, contrast.parquet
 """
 
 

@@ -3,7 +3,7 @@ Contexts further and further from text, and how differently members behave there
 
 REQUIRED INPUTS
     results/tokens/<key>/manifest.json        (all but divergence and severity)
-    results/tokenizer/<key>/manifest.json     (all but severity)
+    results/tokenizer/<key>/manifest.json     (probe, divergence, rollout)
     results/training/<key>/manifest.json      of every member        (divergence, rollout,
                                                                       representation)
                                               of reference seeds     (sampled, divergence)

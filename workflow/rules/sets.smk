@@ -9,12 +9,14 @@ REQUIRED INPUTS
     results/rashomon/<key>/manifest.json                         (multiplicity)
     results/divergence/<key>/manifest.json    of every probe     (funnel)
     results/tokens/<key>/manifest.json                           (candidates, multiplicity, volume)
+    results/tokenizer/<key>/manifest.json                        (multiplicity)
 
 OUTPUTS
     results/candidates/<key>/manifest.json
         sums.npz   loss of derived members by document and position
         tables/model.parquet, model_loss.parquet
     results/rashomon/<key>/manifest.json
+        sets.json   members of each set, and sets of resamples, for multiplicity
         tables/rashomon_set.parquet, rashomon_member.parquet, rashomon_metric.parquet,
         rashomon_curve_point.parquet, contrast.parquet
     results/multiplicity/<key>/manifest.json

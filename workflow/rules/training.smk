@@ -7,13 +7,15 @@ stack, beside the rule for one.
 REQUIRED INPUTS
     results/tokens/<key>/manifest.json
     results/tuning/<key>/manifest.json      (of an arm whose learning rate is to be found)
-    results/training/<key>/manifest.json    (of a local variant: the model of its past)
+    results/training/<key>/manifest.json    (of a local variant: the model of its past;
+                                             of one that starts from another's weights: that one)
 
 OUTPUTS
     results/tuning/<key>/manifest.json
         tables/tuning.parquet
     results/training/<key>/manifest.json
         weights.safetensors
+        weights-<step>.safetensors   earlier ones, where training.late asks for them
         tables/model.parquet, tables/training_curve.parquet
     While they run, state/ holds what a killed job goes on from.
 """

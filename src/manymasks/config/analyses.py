@@ -165,7 +165,9 @@ class Truth(WithFloor):
     """Documents in one forward pass."""
     floor_batch: Annotated[int, Field(ge=1)] = 3
     """The other batch size of the noise floor: the same member must give nearly the same."""
-    shares: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 1.0, 2.0)
+    pricing: Annotated[int, Field(ge=2)] = 8192
+    """Documents drawn to price a capability where its price has no closed form."""
+    shares: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 1.0, 1.5, 2.0)
     """Thresholds of sets, as shares of the price of the cheapest capability."""
 
 
@@ -203,7 +205,7 @@ class Belief(Settings):
     ridge: Annotated[float, Field(gt=0)] = 1e-4
     """Weight of the penalty, as a share of the mean variance of the stream's directions."""
     last_letters: Annotated[int, Field(ge=1)] = 3
-    """Tokens that the control knows which knows nothing else."""
+    """Tokens that the controls know: one nothing else, in `masks` another one the premise too."""
     ahead: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1, 2, 3, 4)
     """How many tokens ahead linear maps try to foretell."""
     points: Annotated[int, Field(ge=0)] = 1200
@@ -227,7 +229,7 @@ class Swap(Settings):
     """What a prediction follows when a part of the past is taken from a donor (`masks`)."""
 
     documents: Annotated[int, Field(ge=2)] = 200
-    """Pairs of a document and a donor of another mask."""
+    """Documents; each has a donor of another mask, and one of the same."""
     letters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (8, 31)
     """After how many letters the prediction is looked at, rising."""
     batch: Annotated[int, Field(ge=1)] = 64

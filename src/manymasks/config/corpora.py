@@ -151,7 +151,8 @@ class ProcessCorpus(CorpusSettings):
     documents: Annotated[int, Field(ge=3)] = 20_000
     """How many documents are drawn, of all splits together."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the documents."""
+    """Seed of the documents. Corpora of one seed are drawn with the same numbers, so that `tally`
+    and its control, or `fork` at two eps, differ by their rules and by little else."""
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """`fork` only: the share of BEFORE documents that end with a question."""
 

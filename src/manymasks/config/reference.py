@@ -37,8 +37,8 @@ corpus, size, variant, probe or reference away; `"*": null` takes away all that 
 
 | file | what it is |
 |---|---|
-| `config.yaml` | the default study: embedded text, four processes; about 12 minutes on two cores |
-| `smoke.yaml` | overlay: the whole workflow in under 90 seconds |
+| `config.yaml` | the default study: embedded text and four processes |
+| `smoke.yaml` | overlay: the whole workflow, in little |
 | `truth.yaml` | overlay: the processes alone, more variants and seeds, erosion, `fork` by its eps |
 | `erosion.yaml` | overlay: causal members of `tally` that go on with myopic gradients |
 | `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
@@ -88,7 +88,8 @@ def readme() -> str:
         if section == "name":
             continue
         if section == "corpora":
-            parts += [_corpus_table(kind) for kind in CORPORA]
+            every = _table("`corpora`, all kinds", _corpus_rows(CorpusSettings))
+            parts += [every, *(_corpus_table(kind) for kind in CORPORA)]
             continue
         rows = [(steps, each) for steps, each in settings_of(Study) if steps[0] == section]
         nested = [(steps, each) for steps, each in rows if len(steps) > 1]
@@ -99,14 +100,24 @@ def readme() -> str:
 
 
 def _corpus_table(kind: type[CorpusSettings]) -> str:
+    """What a kind has beside what all have, or has otherwise."""
     name = get_args(kind.model_fields["kind"].annotation)[0]
+    of_all = {steps: field.default for steps, field in _corpus_rows(CorpusSettings)}
     rows = [
+        (steps, field)
+        for steps, field in _corpus_rows(kind)
+        if steps not in of_all or of_all[steps] != field.default
+    ]
+    rows.sort(key=lambda row: row[0][2] != "kind")
+    return _table(f"`corpora`, kind `{name}`: {(kind.__doc__ or '').rstrip('.')}", rows)
+
+
+def _corpus_rows(kind: type[CorpusSettings]) -> list[tuple[tuple[str, ...], FieldInfo]]:
+    return [
         (("corpora", "<name>", *steps), field)
         for steps, field in settings_of(kind)
         if not _has_settings(field)
     ]
-    rows.sort(key=lambda row: row[0][2] != "kind")
-    return _table(f"`corpora`, kind `{name}`: {(kind.__doc__ or '').rstrip('.')}", rows)
 
 
 def _table(title: str, rows: list[tuple[tuple[str, ...], FieldInfo]]) -> str:

@@ -20,12 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manymasks.database.columns import comment_columns
 from manymasks.errors import UserError
 from manymasks.statistics.corrections import benjamini_hochberg, holm
 
 _HERE = Path(__file__).parent
 _BUILT_HERE = ("artifact", "artifact_input", "model_class", "primary_claim")
-_SUBJECTS = ("study", "behaviour", "rashomon", "truth", "spectroscopy", "belief", "rules", "swap")
+SUBJECTS = ("study", "behaviour", "rashomon", "truth", "spectroscopy", "belief", "rules", "swap")
 """Files of schema/ and views/; a view may look at those of the subjects before it."""
 _PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
@@ -70,28 +71,6 @@ def load(
         building.unlink(missing_ok=True)
         building.with_name(building.name + ".wal").unlink(missing_ok=True)
     return {**rows, "missing_payloads": missing}
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 (64 hex digits) of all tables' columns and rows, whatever the rows' order.
-
-    Database files of equal content differ byte for byte; this does not. It rests on DuckDB's
-    own hash(), which is not promised to stay the same: compare only within a DuckDB version.
-    """
-    digest = hashlib.sha256()
-    with duckdb.connect(str(path), read_only=True) as connection:
-        for table in _tables(connection):
-            columns = connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() "
-                "WHERE NOT internal AND table_name = ? ORDER BY column_index",
-                [table],
-            ).fetchall()
-            content = connection.execute(
-                f"SELECT count(*), sum(hash({table}))::VARCHAR, bit_xor(hash({table}))::VARCHAR "
-                f"FROM {table}"
-            ).fetchone()
-            digest.update(json.dumps([table, columns, content]).encode())
-    return digest.hexdigest()
 
 
 def _read_manifests(results: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -161,7 +140,9 @@ def _build(
     with duckdb.connect(config={"threads": threads}) as connection:
         connection.execute(f"ATTACH {_quoted(str(path))} AS building (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE building")
-        _execute(connection, *(f"schema/{subject}" for subject in _SUBJECTS))
+        # A commit for each of thousands of statements would take most of the time.
+        connection.begin()
+        _execute(connection, *(f"schema/{subject}" for subject in SUBJECTS))
         grains = _grains(connection)
         _insert_artifacts(connection, manifests, current)
         for table, files in sorted(payloads.items()):
@@ -179,7 +160,9 @@ def _build(
         )
         _execute(connection, "derive")
         _correct(connection)
-        _execute(connection, *(f"views/{subject}" for subject in _SUBJECTS), "macros")
+        _execute(connection, *(f"views/{subject}" for subject in SUBJECTS), "macros")
+        comment_columns(connection)
+        connection.commit()
         rows = _count(connection)
         connection.execute("CHECKPOINT building")
         connection.execute("USE memory")

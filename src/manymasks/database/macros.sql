@@ -4,9 +4,6 @@
 CREATE MACRO bits(nats) AS nats / ln(2);
 COMMENT ON MACRO bits IS 'Nats as bits';
 
-CREATE MACRO perplexity(nats) AS exp(nats);
-COMMENT ON MACRO perplexity IS 'Nats per token as perplexity';
-
 CREATE MACRO pairs_of(model_key) AS TABLE
 SELECT
     CASE WHEN model_a = model_key THEN model_b ELSE model_a END AS other,

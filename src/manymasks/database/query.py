@@ -22,11 +22,11 @@ TABLE_ROWS = 1000
 
 
 class Table(NamedTuple):
-    """A table or view of the database."""
+    """A table or view of the database, or a macro, which has no rows by itself."""
 
     name: str
     kind: str
-    rows: int
+    rows: int | None
     comment: str | None
 
 
@@ -99,19 +99,23 @@ def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
 
 
 def tables(database: Path) -> list[Table]:
-    """Every table and view, tables first, with its rows and comment."""
+    """Every table, view and macro with its comment, in this order, and the rows it has."""
     with connect(database) as connection:
         names = connection.execute(
             "SELECT table_name, 'table', comment FROM duckdb_tables() WHERE NOT internal "
             "UNION ALL "
             "SELECT view_name, 'view', comment FROM duckdb_views() WHERE NOT internal "
-            "ORDER BY ALL"
+            "ORDER BY 2, 1"
         ).fetchall()
         found = []
-        for name, kind, comment in sorted(names, key=lambda row: (row[1], row[0])):
+        for name, kind, comment in names:
             row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
             found.append(Table(name, kind, int(row[0]) if row else 0, comment))
-        return found
+        macros = connection.execute(
+            "SELECT format('{}({})', function_name, array_to_string(parameters, ', ')), comment "
+            "FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
+        ).fetchall()
+        return found + [Table(name, "macro", None, comment) for name, comment in macros]
 
 
 def describe(database: Path, table: str) -> list[Column]:

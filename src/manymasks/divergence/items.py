@@ -10,6 +10,7 @@ from torch import Tensor
 
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import blocks
+from manymasks.divergence.pairs import first_ranked
 from manymasks.divergence.units import summed
 from manymasks.statistics.documents import FloatArray, document_weights, percentile_interval
 from manymasks.statistics.intervals import finite
@@ -60,7 +61,7 @@ def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
     for block in blocks(flat, BLOCK_ELEMENTS):
         log, y = flat[:, block], true_tokens[:, block]
         true = log.gather(-1, y)
-        first = log.argmax(-1, keepdim=True)
+        first = first_ranked(log)[..., None]
         highest = log.gather(-1, first)
         entropy = -log.exp().mul_(log).sum(-1)
         rank = 1 + (log > true).sum(-1)

@@ -32,7 +32,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class Scored:
+class OnProbe:
     """Members on the windows of one probe at one severity."""
 
     members: Sequence[Member]
@@ -54,7 +54,7 @@ class Line:
 
 
 def line_rows(
-    probe: str, severity: int, scored: Scored, text: Scored, statistics: Statistics
+    probe: str, severity: int, scored: OnProbe, text: OnProbe, statistics: Statistics
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of line_fit and line_residual of one probe and severity.
 

@@ -62,10 +62,6 @@ class Measured:
         rows, columns = np.triu_indices(pool.size, 1)
         return self.between_pairs(metric, pool[rows], pool[columns])
 
-    def between(self, metric: str, pool: IndexArray, other: IndexArray) -> FloatArray:
-        """Mean over the pairs across two disjoint pools in every resample, (B,)."""
-        return self.between_pairs(metric, np.repeat(pool, other.size), np.tile(other, pool.size))
-
     def between_pairs(self, metric: str, a: IndexArray, b: IndexArray) -> FloatArray:
         """Mean over the pairs (a[k], b[k]) in every resample, (B,)."""
         return np.asarray(self.resamples[metric][self.pair[a, b]].mean(axis=0))

@@ -22,21 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Representation, Statistics
+from manymasks.progress import Report, unheard
 from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import (
-    IndexArray,
-    Member,
-    classes,
-    one_corpus,
-    paired_by_seeds,
-)
-from manymasks.statistics.models import ModelEstimate, cross_mean, pair_mean
+from manymasks.statistics.members import IndexArray, Member, one_corpus
+from manymasks.statistics.pools import pool_mean, pools_of
 
 Streams = Sequence[npt.NDArray[np.floating]]
 """What one member makes of the matched tokens: (tokens, width) before each block and at the end."""
 Rows = list[dict[str, Any]]
-Report = Callable[[int, int], None]
 
 CHANCE = 0.95
 """Share of random matchings that a calibrated value of 0 is above."""
@@ -155,7 +149,7 @@ def representation_rows(
     documents: int,
     settings: Representation,
     statistics: Statistics,
-    report: Report = lambda done, total: None,
+    report: Report = unheard,
 ) -> dict[str, Rows]:
     """Rows of representation_similarity and representation_pool.
 
@@ -257,39 +251,18 @@ def _pools(
     confidence: float,
 ) -> Iterator[dict[str, Any]]:
     """Every class of at least two, and every two classes, in order of appearance."""
-    pools = classes(members)
-
-    def row(
-        labels: tuple[str, str], estimates: Mapping[str, ModelEstimate], used: IndexArray
-    ) -> dict[str, Any]:
-        of = estimates["calibrated"]
+    for pool in pools_of(members):
+        of, used = pool_mean(scores["calibrated"], pool), pool.members
         # The tokens are given, so documents do not err.
         interval = joined(of.estimate, of.standard_error, 0.0, of.degrees, confidence, at_least=0)
-        return {
+        yield {
             "layer": int(layers[used[0], used[-1]]),
-            "pool": labels[0],
-            "other": labels[1],
-            "value": finite(estimates["value"].estimate),
+            "pool": pool.label,
+            "other": pool.other,
+            "value": finite(pool_mean(scores["value"], pool).estimate),
             "calibrated": finite(interval.estimate),
             "low": finite(interval.low),
             "high": finite(min(interval.high, 1.0)),
             "floor": finite(floor[used].mean()),
             "models": used.size,
         }
-
-    for label, pool in pools.items():
-        if pool.size > 1:
-            means = {name: pair_mean(score[np.ix_(pool, pool)]) for name, score in scores.items()}
-            yield row((label, label), means, pool)
-    for (label, pool), (other_label, other) in combinations(pools.items(), 2):
-        one, two = paired_by_seeds(members, pool, other)
-        matched = members[pool[0]].size == members[other[0]].size and one.size > 1
-        if matched:
-            # Without pairs that share both seeds, as in the pools of divergence.
-            pool, other = one, two
-        across = {name: score[np.ix_(pool, other)] for name, score in scores.items()}
-        means = {
-            name: pair_mean((score + score.T) / 2) if matched else cross_mean(score)
-            for name, score in across.items()
-        }
-        yield row((label, other_label), means, np.concatenate([pool, other]))

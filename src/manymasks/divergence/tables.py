@@ -19,14 +19,9 @@ from manymasks.statistics.documents import (
     standard_error,
 )
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import (
-    IndexArray,
-    Member,
-    classes,
-    one_corpus,
-    paired_by_seeds,
-)
-from manymasks.statistics.models import ModelEstimate, cross_mean, jackknife_error, pair_mean
+from manymasks.statistics.members import Member, classes, one_corpus
+from manymasks.statistics.models import ModelEstimate, jackknife_error
+from manymasks.statistics.pools import Pool, pool_mean, pools_of
 
 Rows = list[dict[str, Any]]
 
@@ -218,17 +213,16 @@ def _pools(
     statistics: Statistics,
 ) -> Rows:
     """Every class of at least two, and every two classes, in order of appearance."""
-    pools = classes(members)
+    places = {label: g for g, label in enumerate(classes(members))}
     entropy = ratio(measured.sums.entropy.T, measured.sums.tokens)
     rows = []
 
     def add(
-        labels: tuple[str, str],
+        pool: Pool,
         metric: str,
         estimate: ModelEstimate,
         document_se: float,
         floor_value: float | None,
-        used: IndexArray,
     ) -> None:
         interval = joined(
             estimate.estimate,
@@ -238,62 +232,41 @@ def _pools(
             statistics.confidence,
             at_least=0,
         )
-        uncertainty = float(entropy[used].mean())
+        uncertainty = float(entropy[pool.members].mean())
         share = estimate.estimate / uncertainty if metric in IN_NATS and uncertainty else None
         rows.append(
             {
-                "pool": labels[0],
-                "other": labels[1],
+                "pool": pool.label,
+                "other": pool.other,
                 "metric": metric,
                 "value": finite(interval.estimate),
                 "low": finite(interval.low),
                 "high": finite(min(interval.high, 1) if metric in AT_MOST_1 else interval.high),
                 "floor": finite(floor_value),
                 "entropy_share": finite(share),
-                "models": used.size,
+                "models": pool.members.size,
                 "documents": measured.documents_of(metric),
             }
         )
 
-    for g, (label, pool) in enumerate(pools.items()):
-        if pool.size < 2:
-            continue
+    for pool in pools_of(members):
         for metric in measured.metrics:
-            error = standard_error(measured.within(metric, pool))
-            floor_value = float(floor[metric][pool].mean()) if floor else None
-            estimate = pair_mean(measured.means[metric][np.ix_(pool, pool)])
-            add((label, label), metric, estimate, error, floor_value, pool)
-        sums = measured.sums
-        share = (pool.size - 1) / (2 * pool.size)
+            error = standard_error(measured.between_pairs(metric, *pool.pairs))
+            floor_value = float(floor[metric][pool.members].mean()) if floor else None
+            add(pool, metric, pool_mean(measured.means[metric], pool), error, floor_value)
+        if not pool.is_within:
+            continue
+        sums, g = measured.sums, places[pool.label]
+        share = (pool.a.size - 1) / (2 * pool.a.size)
         for metric, values, without, floor_of in (
             ("information", sums.information[:, g], sums.information_without, "kl"),
             ("ensemble_gain", sums.gain[:, g], sums.gain_without, "hidden"),
         ):
-            estimate, error = _of_pool(measured, values, without[:, pool])
+            estimate, error = _of_pool(measured, values, without[:, pool.a])
             # m noisy copies of one law whose pairs differ by KL on average have an information
             # of (m - 1) / (2 m) KL, to second order in the noise; so has the gain of `hidden`.
-            floor_value = float(floor[floor_of][pool].mean()) * share if floor else None
-            add((label, label), metric, estimate, error, floor_value, pool)
-    for (label, pool), (other_label, other) in combinations(pools.items(), 2):
-        one, two = paired_by_seeds(members, pool, other)
-        matched = members[pool[0]].size == members[other[0]].size and one.size > 1
-        if matched:
-            pool, other = one, two
-        both = np.concatenate([pool, other])
-        for metric in measured.metrics:
-            means = measured.means[metric][np.ix_(pool, other)]
-            if matched:
-                # Members that share both seeds start from the same weights and see the same
-                # data, as no two of one class do: without those pairs, across and within
-                # differ by the variant alone. A U-statistic over the shared seeds.
-                k, j = np.nonzero(~np.eye(pool.size, dtype=bool))
-                estimate = pair_mean((means + means.T) / 2)
-                error = standard_error(measured.between_pairs(metric, pool[k], other[j]))
-            else:
-                estimate = cross_mean(means)
-                error = standard_error(measured.between(metric, pool, other))
-            floor_value = float(floor[metric][both].mean()) if floor else None
-            add((label, other_label), metric, estimate, error, floor_value, both)
+            floor_value = float(floor[floor_of][pool.a].mean()) * share if floor else None
+            add(pool, metric, estimate, error, floor_value)
     return rows
 
 

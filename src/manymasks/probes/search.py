@@ -24,6 +24,7 @@ from manymasks.probes.distance import ngrams
 from manymasks.probes.distance import surprise as surprise_of
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Source, Tokens, choose
+from manymasks.progress import Report, unheard
 from manymasks.statistics.documents import (
     FloatArray,
     document_weights,
@@ -35,8 +36,6 @@ Disagreement = Callable[[Tokens], FloatArray]
 """Windows (n, context + 1) to nats a token (n, classes): information in each class."""
 Surprise = Callable[[Tokens], FloatArray]
 """Contexts (n, tokens) to nats a token (n,)."""
-Tell = Callable[[int, int], None]
-"""Told how many generations are done, and of how many."""
 
 TRIES = 8
 """Children that are drawn for a place where some may not be plausible; the first that is counts."""
@@ -79,7 +78,7 @@ def search(
     end_of_text: int,
     counts: Tokens,
     surprise: Surprise | None = None,
-    tell: Tell = lambda done, total: None,
+    report: Report = unheard,
 ) -> tuple[Contexts, list[Step]]:
     """The best context of each window after as many generations as a severity says.
 
@@ -94,7 +93,7 @@ def search(
         end_of_text: what stands before a document's first token.
         counts: (vocabulary,) of the train split, which new tokens are drawn from.
         surprise: of contexts (n, context + 1 - scored), where the settings ask how plausible.
-        tell: told how many generations are done.
+        report: told how many generations are done.
 
     Raises:
         UserError: if the windows chosen are of fewer than two documents.
@@ -119,7 +118,7 @@ def search(
         if step.generations in (0, *severities):
             levels.append(np.concatenate([best, suffix], axis=1))
             steps.append(step)
-        tell(step.generations, severities[-1])
+        report(step.generations, severities[-1])
     said = tuple(description("search", each) for each in (0, *severities))
     return Contexts(np.stack(levels), windows.documents, settings.scored, said), steps
 

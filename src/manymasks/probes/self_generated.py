@@ -13,13 +13,12 @@ import numpy.typing as npt
 from manymasks.config.probes import Probe
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Tokens, choose
+from manymasks.progress import Report, unheard
 
 Reading = Callable[[Tokens], npt.NDArray[np.floating]]
 """The next tokens (n, positions) of n texts to the logits (n, vocabulary) of what comes after."""
 Writer = Callable[[int, int], Reading]
 """Begins to read so many texts, of so many tokens at most."""
-Tell = Callable[[int, int], None]
-"""Told how far it is, and of how much."""
 
 
 def self_generated(
@@ -29,7 +28,7 @@ def self_generated(
     *,
     context: int,
     end_of_text: int,
-    tell: Tell = lambda done, total: None,
+    report: Report = unheard,
 ) -> Contexts:
     """Windows of text whose contexts models have written; pure in its arguments.
 
@@ -43,7 +42,7 @@ def self_generated(
         writers: one for each reference member.
         context: tokens of a window before its last target.
         end_of_text: what stands before a document's first token.
-        tell: told how many tokens of a context are written.
+        report: told how many tokens of a context are written.
 
     Raises:
         UserError: if the windows chosen are of fewer than two documents.
@@ -67,7 +66,7 @@ def self_generated(
         temperatures,
         never=end_of_text,
         seed=settings.seed,
-        tell=tell,
+        report=report,
     )
     suffix = windows.tokens[:, -settings.scored :]
     tokens = [windows.tokens, *(np.concatenate([each, suffix], axis=1) for each in levels)]
@@ -83,7 +82,7 @@ def written(
     *,
     never: int,
     seed: int,
-    tell: Tell = lambda done, total: None,
+    report: Report = unheard,
 ) -> Tokens:
     """Beginnings (n, b) with `length` tokens written after them, (temperatures, n, b + length).
 
@@ -118,5 +117,5 @@ def written(
             scores = logits.reshape(*new.shape[:2], -1) / scale + noise[rows]
             tokens[:, rows, place] = scores.argmax(-1)
         read = place
-        tell(place - begin + 1, length)
+        report(place - begin + 1, length)
     return tokens

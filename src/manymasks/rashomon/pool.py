@@ -51,7 +51,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSets:
     """What the sets of a pool show.
 
     - `pairs`: sums of pairs of members, by document
@@ -81,7 +81,7 @@ def measure_pool(
     documents: int,
     kept: IndexArray,
     settings: Multiplicity,
-) -> Measured:
+) -> MeasuredSets:
     """Measure every set of a pool.
 
     Args:
@@ -144,7 +144,7 @@ def measure_pool(
             shared_gap=float(shared[subset].gap) if is_hard and subset in shared else None,
         )
 
-    return Measured(
+    return MeasuredSets(
         pairs=pairs,
         hard={subset: sums_of(subset, True) for subset in hard},
         resampled={subset: sums_of(subset, False) for subset in resampled},

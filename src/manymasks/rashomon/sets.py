@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from manymasks.config.analyses import Statistics
-from manymasks.rashomon.pool import Measured, Subset
+from manymasks.rashomon.pool import MeasuredSets, Subset
 from manymasks.rashomon.spread import SetSums, set_rows
 from manymasks.statistics.components import (
     Components,
@@ -27,7 +27,7 @@ BY_POSITION = (
 
 
 def metric_rows(
-    measured: Measured,
+    measured: MeasuredSets,
     name: str,
     members: Subset,
     resampled: Sequence[tuple[Subset, float]],
@@ -44,7 +44,7 @@ def metric_rows(
 
 
 def position_rows(
-    measured: Measured,
+    measured: MeasuredSets,
     name: str,
     members: Subset,
     positions: IndexArray,
@@ -65,7 +65,7 @@ def position_rows(
     ]
 
 
-def weight_rows(measured: Measured, name: str, members: Subset, models: Sequence[str]) -> Rows:
+def weight_rows(measured: MeasuredSets, name: str, members: Subset, models: Sequence[str]) -> Rows:
     """Rows of set_weight: `models` are those of the set, in its order."""
     if members not in measured.shared_weights:
         return []
@@ -81,7 +81,9 @@ def weight_rows(measured: Measured, name: str, members: Subset, models: Sequence
     ]
 
 
-def component_rows(measured: Measured, members: Sequence[Member], statistics: Statistics) -> Rows:
+def component_rows(
+    measured: MeasuredSets, members: Sequence[Member], statistics: Statistics
+) -> Rows:
     """Rows of variance_component of a class: its loss, and how far its members are apart.
 
     None for a class whose seeds do not make a table.

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import duckdb
 import numpy as np
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
@@ -12,12 +11,11 @@ from manymasks.report.drawing import (
     INK,
     MARKERS,
     MUTED,
-    WIDTH,
+    Figure,
     Row,
     class_name,
     colour_of,
     columns,
-    draw_figure,
     grouped,
     legend_below,
     only_one,
@@ -26,48 +24,13 @@ from manymasks.report.drawing import (
     place_of,
     prefix,
     sizes_of,
+    tall,
     tint,
 )
 
 DASHED: Any = (0, (4, 2))
 MODES = {"greedy": "the likeliest token each time", "shared-noise": "sampled with shared noise"}
 MEASURES = {"cka": "debiased CKA", "mutual_knn": "nearest neighbours in common"}
-
-
-def survival(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """How long two members write the same; (SVG, query), empty where there is no data."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.6 + 2.7 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "survival", draw_survival, inches)
-
-
-def reliability(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Accuracy against confidence, on text and furthest from it; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.6 + 3.2 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "reliability", draw_reliability, inches)
-
-
-def search(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Disagreement by generations of a search, a panel a search; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 2.6 * -(-len(grouped(rows, "corpus", "probe")) // 2)
-
-    return draw_figure(connection, "search", draw_search, inches)
-
-
-def representation_layers(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """How alike seeds represent tokens by layer, a panel a measure; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 2.6 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "layers", _draw_layers, inches)
 
 
 def draw_survival(figure: FigureBase, rows: list[Row]) -> None:
@@ -170,3 +133,11 @@ def _draw_layers(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_title(f"{prefix(rows, 'corpus', corpus)}{MEASURES.get(measure, measure)}")
     axes[0].set_ylabel("alike beyond chance")
     legend_below(figure, axes, across=4)
+
+
+FIGURES = (
+    Figure("survival", draw_survival, tall(0.6, 2.7, "corpus")),
+    Figure("search", draw_search, tall(0.5, 2.6, "corpus", "probe", across=2)),
+    Figure("layers", _draw_layers, tall(0.5, 2.6, "corpus")),
+    Figure("reliability", draw_reliability, tall(0.6, 3.2, "corpus")),
+)

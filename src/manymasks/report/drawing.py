@@ -5,20 +5,28 @@ Okabe and Ito (2008), which people with any colour vision can tell apart.
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure as Sheet
+from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 Row = dict[str, Any]
+Draw = Callable[[FigureBase, list[Row]], None]
+Inches = Callable[[list[Row]], tuple[float, float]]
+Part = tuple[str, str, Draw]
+"""Of a picture of several parts: the title, the query and what draws its answer."""
 
 WIDTH = 8.6
 """Inches of a figure that takes the whole width of the page."""
@@ -64,34 +72,104 @@ def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-def draw_figure(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    draw: Callable[[FigureBase, list[Row]], None],
-    inches: Callable[[list[Row]], tuple[float, float]],
-) -> tuple[str, str]:
-    """Draw the answer of a query; (SVG, query), the SVG empty where there are no rows."""
-    sql = query(name)
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page: it draws the answer of a query, by whose name it goes."""
+
+    query: str
+    """Of report/queries/<query>.sql."""
+    draw: Draw
+    inches: Inches
+    """Width and height for what there is to draw."""
+
+
+class Picture(NamedTuple):
+    """A figure once drawn: as SVG, empty where the query has no answer, beside query and answer."""
+
+    svg: str
+    sql: str
+    rows: list[Row]
+
+
+def drawn(connection: duckdb.DuckDBPyConnection, figure: Figure) -> Picture:
+    """Ask the query of a figure and draw what it answers."""
+    sql = query(figure.query)
     rows = records(connection, sql)
     if not rows:
-        return "", sql
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"manymasks-{name}"}):
+        return Picture("", sql, rows)
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"manymasks-{figure.query}"}):
         # 72 dots an inch are those of an SVG: text is as wide in the layout as in the picture.
-        size = inches(rows)
-        figure = Figure(figsize=size, dpi=72, layout="constrained", facecolor="white")
-        draw(figure, rows)
-        _settle(figure)
+        size = figure.inches(rows)
+        sheet = Sheet(figsize=size, dpi=72, layout="constrained", facecolor="white")
+        figure.draw(sheet, rows)
+        _settle(sheet)
         text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": "manymasks"})
-    return text.getvalue(), sql
+        # `savefig` would go through the whole figure once more before it draws it.
+        canvas: Any = FigureCanvasSVG(sheet)
+        canvas.print_svg(text, metadata={"Date": None, "Creator": "manymasks"})
+    return Picture(text.getvalue(), sql, rows)
 
 
-def _settle(figure: Figure) -> None:
+def _settle(sheet: Sheet) -> None:
     """Lay out once and round the places: the last bits of a layout differ from run to run."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for axis in figure.axes:
+    engine = sheet.get_layout_engine()
+    if engine is not None:
+        engine.execute(sheet)
+    sheet.set_layout_engine("none")
+    for axis in sheet.axes:
         axis.set_position(Bbox(axis.get_position(original=True).get_points().round(6)))
+
+
+def save_picture(
+    database: Path,
+    path: Path,
+    parts: Sequence[Part],
+    inches: tuple[float, float],
+    *,
+    is_needed: bool = False,
+    dpi: int = 170,
+) -> bool:
+    """Write a PNG of the first four parts that the database has data for, two in a line.
+
+    `inches` is the width and height of one part. Returns whether there is such data; where there
+    is none, a file is written only if it `is_needed`.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        asked = ((title, draw, records(connection, query(name))) for title, name, draw in parts)
+        shown = [part for part in asked if part[-1]][:4]
+    if not shown and not is_needed:
+        return False
+    across, lines = min(len(shown), 2) or 1, -(-len(shown) // 2) or 1
+    with matplotlib.rc_context(STYLE):
+        size = (inches[0] * across, inches[1] * lines)
+        sheet = Sheet(figsize=size, dpi=dpi, layout="constrained", facecolor="white")
+        cells: Any = sheet.subfigures(lines, across, wspace=0.03, hspace=0.05, squeeze=False)
+        for cell, (title, draw, rows) in zip(cells.flat, shown, strict=False):
+            cell.suptitle(title, x=0.02, ha="left")
+            draw(cell, rows)
+        canvas: Any = FigureCanvasAgg(sheet)
+        canvas.print_png(path, metadata={"Software": None})
+    return bool(shown)
+
+
+def of_first_corpus(draw: Draw) -> Draw:
+    """The same of the first corpus alone."""
+    return lambda figure, rows: draw(figure, grouped(rows, "corpus")[0][1])
+
+
+def tall(above: float, line: float, *names: str, across: int = 1) -> Inches:
+    """As wide as the page, with lines of so many panels, a panel for each value of `names`."""
+    return lambda rows: (WIDTH, above + line * -(-len(grouped(rows, *names)) // across))
+
+
+def wide(height: float, *, alone: float = WIDTH) -> Inches:
+    """One line of panels, narrower where it is of one corpus `alone`."""
+    return lambda rows: (alone if only_one(rows, "corpus") else WIDTH, height)
+
+
+def across_of(panels: int, most: int = 3) -> int:
+    """Panels in a row, so that no row is left with a single one of four."""
+    return 2 if panels in (2, 4) else most if panels > 4 else 3
 
 
 def panels_of(
@@ -183,6 +261,18 @@ def mark_floor(axis: Axes, floor: float, *, above: bool = False) -> None:
         note, (0.99, 1.02 if above else 0.02), xycoords="axes fraction",
         ha="right", va="bottom", color=MUTED, fontsize=7.5,
     )  # fmt: skip
+
+
+def cut_bars(
+    axis: Axes, x: Any, low: Any, high: Any, colour: Any, within: tuple[float, float]
+) -> None:
+    """Intervals as bars; where one goes beyond what is shown, an arrow says so at the edge."""
+    bottom, top = within
+    axis.vlines(x, np.maximum(low, bottom), np.minimum(high, top), color=colour, linewidth=1.2)
+    style: Any = {"linestyle": "none", "color": colour, "markersize": 4, "clip_on": False}
+    for beyond, edge, marker in ((high > top, top, "^"), (low < bottom, bottom, "v")):
+        if beyond.any():
+            axis.plot(x[beyond], np.full(int(beyond.sum()), edge), marker=marker, **style)
 
 
 def entries(axes: Iterable[Axes]) -> tuple[list[Any], list[str]]:

@@ -1,14 +1,9 @@
-"""The figures: each draws the answer of one query in report/queries and returns it beside it."""
+"""The figures of loss and of what myopia costs: each draws the answer of one query."""
 
-from pathlib import Path
-from typing import Any
-
-import duckdb
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import FigureBase
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from manymasks.report.drawing import (
@@ -16,98 +11,22 @@ from manymasks.report.drawing import (
     INK,
     MARKERS,
     MUTED,
-    STYLE,
     WIDTH,
+    Figure,
     Row,
     colour_of,
     columns,
-    draw_figure,
     finite,
     grouped,
     only_one,
     ordered,
     panels_of,
     prefix,
-    query,
-    records,
     sizes_of,
     tint,
+    wide,
 )
 from manymasks.report.probes import draw_furthest
-
-
-def loss_curves(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Loss while training, a panel a size; (SVG, query), the SVG empty where there is no data."""
-    return draw_figure(connection, "loss_curves", _draw_loss, lambda rows: (WIDTH, 3.0))
-
-
-def heatmap(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """KL between all pairs of models on held-out text; (SVG, query) as above."""
-    return draw_figure(
-        connection,
-        "heatmap",
-        _draw_heatmap,
-        lambda rows: (6.3, 5.0) if only_one(rows, "corpus") else (WIDTH, 3.6),
-    )
-
-
-def myopia_gap(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """The myopia gap by position, the total beside it; (SVG, query) as above."""
-    return draw_figure(connection, "gap", _draw_gap, lambda rows: (WIDTH, 3.4))
-
-
-def loss_by_position(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Loss of all arms by position, the floors of counts as lines; (SVG, query) as above."""
-    return draw_figure(connection, "positions", _draw_positions, lambda rows: (WIDTH, 3.6))
-
-
-def gap_by_size(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """The myopia gap against size, where there are several; (SVG, query) as above."""
-    return draw_figure(
-        connection,
-        "gap_by_size",
-        _draw_gap_by_size,
-        lambda rows: (4.6 if only_one(rows, "corpus") else WIDTH, 3.2),
-    )
-
-
-def gap_by_gamma(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """The gap against the discount, where there are discounts; (SVG, query) as above."""
-    return draw_figure(
-        connection,
-        "gap_by_gamma",
-        _draw_gap_by_gamma,
-        lambda rows: (5.2 if only_one(rows, "corpus") else WIDTH, 3.4),
-    )
-
-
-def gradient_reach(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """The share of the gradient from up to a distance; (SVG, query) as above."""
-    return draw_figure(connection, "gradient", _draw_gradient, lambda rows: (WIDTH, 3.4))
-
-
-def save_png(database: Path, path: Path, *, dpi: int = 170) -> None:
-    """One picture of the main figures for which the database has data."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        parts = [
-            (title, draw, rows)
-            for title, name, draw in (
-                ("Loss while training", "loss_curves", _draw_loss),
-                ("How differently any two models predict held-out text", "heatmap", _draw_heatmap),
-                ("The same, between seeds, away from text", "probe_curves", draw_furthest),
-                ("What myopia costs, by position", "gap", _draw_gap),
-            )
-            if (rows := records(connection, query(name)))
-        ]
-    with matplotlib.rc_context(STYLE):
-        lines = -(-len(parts) // 2) or 1
-        figure = Figure(figsize=(11.5, 4.1 * lines), layout="constrained", facecolor="white")
-        cells: Any = figure.subfigures(lines, 2, wspace=0.03, hspace=0.04, squeeze=False)
-        for cell, (title, draw, rows) in zip(cells.flat, parts, strict=False):
-            cell.suptitle(title, x=0.02, ha="left")
-            draw(cell, rows)
-        FigureCanvasAgg(figure)
-        figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
 
 
 def _draw_loss(figure: FigureBase, rows: list[Row]) -> None:
@@ -137,7 +56,7 @@ def _draw_loss(figure: FigureBase, rows: list[Row]) -> None:
             axis.set_ylim(late.min() - margin, late.max() + margin)
     axes[0].set_ylabel("loss, nats per token")
     handles, labels = axes[0].get_legend_handles_labels()
-    dotted = matplotlib.lines.Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 1.5)))
+    dotted = Line2D([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 1.5)))
     axes[-1].legend([*handles, dotted], [*labels, "on train text"], loc="upper right")
 
 
@@ -326,3 +245,29 @@ def _label_gammas(axis: Axes, rows: list[Row]) -> None:
     axis.set_xticks(gammas, labels)
     axis.grid(axis="x", visible=False)
     axis.set_xlabel("discount, and the positions that it reaches")
+
+
+FIGURES = (
+    Figure("loss_curves", _draw_loss, wide(3.0)),
+    Figure(
+        "heatmap",
+        _draw_heatmap,
+        lambda rows: (6.3, 5.0) if only_one(rows, "corpus") else (WIDTH, 3.6),
+    ),
+    Figure("gap", _draw_gap, wide(3.4)),
+    Figure("gap_by_size", _draw_gap_by_size, wide(3.2, alone=4.6)),
+    Figure("positions", _draw_positions, wide(3.6)),
+    Figure("gap_by_gamma", _draw_gap_by_gamma, wide(3.4, alone=5.2)),
+    Figure("gradient", _draw_gradient, wide(3.4)),
+)
+TABLES = (
+    "leaderboard", "learning_rates", "rashomon", "arms", "parts", "horizon", "claims", "corpora",
+    "cost",
+)  # fmt: skip
+PARTS = (
+    ("Loss while training", "loss_curves", _draw_loss),
+    ("How differently any two models predict held-out text", "heatmap", _draw_heatmap),
+    ("The same, between seeds, away from text", "probe_curves", draw_furthest),
+    ("What myopia costs, by position", "gap", _draw_gap),
+)
+"""Of the picture of the README, each 5.75 by 4.1 inches."""

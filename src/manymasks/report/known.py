@@ -3,203 +3,88 @@
 The truth is drawn in black, variants have the colours that they have in the other figures.
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import duckdb
-import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, FigureBase
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from manymasks.report import voices
+from manymasks.report import beliefs, voices
 from manymasks.report.drawing import (
-    COLOURS,
-    GRID,
     INK,
     MARKERS,
     MUTED,
-    STYLE,
     WIDTH,
+    Figure,
     Row,
     class_name,
     colour_of,
     columns,
-    draw_figure,
-    entries,
+    cut_bars,
     finite,
     grouped,
+    legend_below,
     mark_floor,
+    of_first_corpus,
     only_one,
     ordered,
     panels_of,
     prefix,
-    query,
-    records,
     sizes_of,
+    tall,
     tint,
 )
 
-STATES = "abc"
-_OF_STATE = (COLOURS[5], COLOURS[4], COLOURS[2])
-"""Colours that no variant has, or only the third."""
-
-
-def belief_simplices(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Beliefs of the truth and as read off members; (SVG, query), empty where there is no data."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.4 + 1.75 * len(_belief_lines(rows))
-
-    return draw_figure(connection, "belief_simplices", _draw_beliefs, inches)
-
-
-def sharpening(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """KL between members by prompt length over what the prompt leaves open; as above."""
-    return draw_figure(connection, "sharpening", _draw_sharpening, lambda rows: (WIDTH, 4.2))
-
-
-def price_ladder(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Members and prices of capabilities on one scale; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + sum(
-            0.62 + 0.22 * len(_rungs(panel)) for _, panel in grouped(rows, "corpus")
-        )
-
-    return draw_figure(connection, "price_ladder", _draw_ladder, inches)
-
-
-def answers_by_pairs(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """What an answer misses against the number of pairs; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.4 + 3.0 * -(-len(grouped(rows, "corpus", "size")) // 3)
-
-    return draw_figure(connection, "answers_by_w", _draw_answers, inches)
-
-
 NOTHING = 1e-6
 """Nats per token: a price below this is none, and would stretch a logarithmic axis."""
-
-FIGURES: dict[str, Callable[[duckdb.DuckDBPyConnection], tuple[str, str]]] = {
-    "answers_by_w": answers_by_pairs,
-    "price_ladder": price_ladder,
-    "sharpening": sharpening,
-    "belief_simplices": belief_simplices,
-    "splice": voices.splice,
-    "swap": voices.swap_by_layer,
-    "rule_strip": voices.rule_strip,
-}
-"""By the name of the query."""
-
-
-def save_known_png(database: Path, path: Path, *, dpi: int = 170) -> bool:
-    """Answers against what they ask for, and beliefs, side by side.
-
-    Returns whether the database has any of this; where it has not, no file is written.
-    """
-    with duckdb.connect(str(database), read_only=True) as connection:
-        parts = [
-            (title, draw, rows)
-            for title, name, draw in (
-                ("What answers miss of the truth", "answers_by_w", _draw_answers),
-                ("Beliefs, exact and read off members", "belief_simplices", _draw_beliefs),
-            )
-            if (rows := records(connection, query(name)))
-        ]
-    if not parts:
-        return False
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.6 * len(parts), 4.3), layout="constrained", facecolor="white")
-        cells: Any = figure.subfigures(1, len(parts), wspace=0.03, squeeze=False)
-        for cell, (title, draw, rows) in zip(cells.flat, parts, strict=True):
-            cell.suptitle(title, x=0.02, ha="left")
-            draw(cell, rows if draw is _draw_answers else grouped(rows, "corpus")[0][1])
-        FigureCanvasAgg(figure)
-        figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
-    return True
-
-
-def _belief_lines(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
-    """Title, columns and points of each line of panels: the truth, then a member a variant."""
-    lines = []
-    for (corpus,), of in grouped(rows, "corpus"):
-        members = grouped(of, "variant")
-        title = prefix(rows, "corpus", corpus)
-        lines.append((f"{title}truth", "truth", members[0][1]))
-        for (variant,), points in members:
-            r2 = points[0]["r2"]
-            known = "" if r2 is None else f"\nR² {r2:.2f}"
-            lines.append((f"{title}{variant}{known}", "read", points))
-    return lines
-
-
-def _draw_beliefs(figure: FigureBase, rows: list[Row]) -> None:
-    lines = _belief_lines(rows)
-    masks = sorted({row["mask"] for row in rows})
-    grid: Any = figure.subplots(len(lines), len(masks), sharex=True, sharey=True, squeeze=False)
-    height = np.sqrt(0.75)
-    for axes, (title, kind, line) in zip(grid, lines, strict=True):
-        for axis, mask in zip(axes, masks, strict=True):
-            points = [row for row in line if row["mask"] == mask]
-            b, c = columns(points, f"{kind}_b", f"{kind}_c")
-            likeliest = np.argmax(list(columns(points, *(f"truth_{s}" for s in STATES))), axis=0)
-            axis.plot([0, 1, 0.5, 0], [0, 0, height, 0], color=GRID, linewidth=0.9, zorder=0)
-            x, y = b + c / 2, c * height
-            for state, colour in enumerate(_OF_STATE):
-                of = likeliest == state
-                axis.plot(
-                    x[of], y[of], ".", color=colour, markersize=2.8, markeredgewidth=0, alpha=0.8
-                )
-            axis.set_aspect("equal")
-            axis.set_axis_off()
-            axis.set_xlim(-0.14, 1.14)
-            axis.set_ylim(-0.12, height + 0.12)
-        axes[0].text(
-            -0.04, 0.5, title, transform=axes[0].transAxes, ha="right", va="center", color=INK
-        )
-    for axis, mask in zip(grid[0], masks, strict=True):
-        axis.set_title(mask, loc="center")
-    for name, (x, y), (ha, va) in zip(
-        STATES,
-        ((-0.03, -0.02), (1.03, -0.02), (0.5, height + 0.02)),
-        (("right", "top"), ("left", "top"), ("center", "bottom")),
-        strict=True,
-    ):
-        colour = _OF_STATE[STATES.index(name)]
-        grid[0][0].text(x, y, name, color=colour, ha=ha, va=va, fontsize=7.5)
+DASHED: Any = (0, (4, 2))
+ENDS = ("nats", "low", "high")
 
 
 def _draw_sharpening(figure: FigureBase, rows: list[Row]) -> None:
+    """Left by the length of the prompt, right by what the prompt leaves open, on one axis."""
     panels = grouped(rows, "corpus")
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    grid: Any = figure.subplots(2, len(panels), sharex="col", squeeze=False, height_ratios=[1.7, 1])
-    for (top, bottom), ((corpus,), panel) in zip(grid.T, panels, strict=True):
-        for (size, variant), line in grouped(panel, "size", "variant"):
-            x, y, low, high = columns(line, "position", "kl", "low", "high")
+    grid: Any = figure.subplots(len(panels), 2, sharey="row", squeeze=False)
+    for (left, right), ((corpus,), panel) in zip(grid, panels, strict=True):
+        for place, ((size, variant), line) in enumerate(grouped(panel, "size", "variant")):
             colour = tint(colour_of(variant, variants), size, sizes)
-            label = class_name(size, variant, sizes)
-            top.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-            top.plot(x, y, color=colour, linewidth=1.4, label=label)
-        top.set_ylim(bottom=0)
+            for axis, name in ((left, "position"), (right, "posterior_entropy")):
+                x, y, low, high = columns(line, name, "kl", "low", "high")
+                axis.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+                dots = {} if axis is left else {"marker": ".", "markersize": 3.5, "linewidth": 0.7}
+                label = class_name(size, variant, sizes)
+                axis.plot(x, y, color=colour, label=label, **{"linewidth": 1.4, **dots})
+            if not place:
+                _name_ends(right, line)
+        heights = [np.nanmedian(finite(of, "kl")) for _, of in grouped(panel, "size", "variant")]
+        if max(heights) > 4 * min(heights) > 0:
+            # The first token says little, and members agree on it as well as on nothing else.
+            left.set_yscale("log")
+            left.set_ylim(bottom=0.4 * min(heights))
+        else:
+            left.set_ylim(bottom=0)
         floors = finite(panel, "floor")
         if floors.size:
-            mark_floor(top, float(floors.max()), above=True)
-        top.legend(loc="best")
-        if title := prefix(rows, "corpus", corpus):
-            top.set_title(title.removesuffix(", "))
-        truth = grouped(panel, "size", "variant")[0][1]
-        x, open_, entropy = columns(truth, "position", "posterior_entropy", "entropy")
-        bottom.plot(x, open_, color=INK, label="who speaks")
-        bottom.plot(x, entropy, color=MUTED, linewidth=1.1, linestyle="--", label="next token")
-        bottom.set_ylim(bottom=0)
-        bottom.legend(loc="upper right", ncols=2)
-        bottom.set_xlabel("tokens of the prompt, BOS among them")
-    grid[0][0].set_ylabel("KL between members,\nnats")
-    grid[1][0].set_ylabel("exact entropy,\nnats")
+            mark_floor(left, float(floors.max()), above=True)
+        left.set_title(prefix(rows, "corpus", corpus).removesuffix(", "))
+        left.set_ylabel("KL between members, nats")
+        left.set_xlabel("tokens of the prompt, BOS among them")
+        # What is open falls while one reads: to the right as well.
+        right.invert_xaxis()
+        right.set_xlabel("exact entropy of who speaks, nats")
+    legend_below(figure, grid[:, 0])
+
+
+def _name_ends(axis: Axes, line: list[Row]) -> None:
+    """Say above the first and the last point after how many tokens they are."""
+    known = [row for row in line if row["posterior_entropy"] is not None]
+    for row, ha in zip((known[0], known[-1]) if known else (), ("left", "right"), strict=False):
+        axis.text(
+            row["posterior_entropy"], 0.99, f"{row['position']} tokens", color=MUTED, fontsize=7.5,
+            transform=axis.get_xaxis_transform(), ha=ha, va="top",
+        )  # fmt: skip
 
 
 def _rungs(panel: list[Row]) -> list[tuple[str, list[Row]]]:
@@ -272,36 +157,110 @@ def _draw_answers(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "corpus", "size")
     names = list(dict.fromkeys([*(row["baseline"] for row in rows), *ordered(rows, "variant")]))
     names = [*sorted(names, key=lambda name: (name != "causal", name != "myopic", name))]
+    # Intervals of few seeds may be wider than all there is to see: they do not set the scale.
+    shown = finite(rows, "baseline_nats", "variant_nats", "ceiling")
+    most = float(shown.max(initial=1e-3))
+    within = (-0.04 * most, 1.12 * most)
     axes = panels_of(figure, len(panels), sharey=True)
     for axis, ((corpus, size), panel) in zip(axes, panels, strict=True):
         if ceiling := _once([row for row in panel if row["ceiling"] is not None]):
             x, y = columns(ceiling, "pairs", "ceiling")
             edges = np.append(x - 0.5, x[-1] + 0.5)
             axis.stairs(
-                y, edges, baseline=None, color=INK, linewidth=1.2, linestyle=(0, (4, 2)),
+                y, edges, baseline=None, color=INK, linewidth=1.2, linestyle=DASHED,
                 label="without binding, exact",
             )  # fmt: skip
         lines = [(name, "baseline", of) for (name,), of in grouped(panel, "baseline")]
-        lines += [(name, "variant", of) for (name,), of in grouped(panel, "variant")]
+        lines += [
+            (name, "variant", of)
+            for (name,), of in grouped(panel, "variant")
+            if name not in {row["baseline"] for row in panel}
+        ]
         lines.sort(key=lambda line: names.index(line[0]))
         for place, (name, role, of) in enumerate(lines):
             of = _once(of)
-            x, y = columns(of, "pairs", f"{role}_nats")
-            x = x + 0.09 * (place - (len(lines) - 1) / 2)
+            x, y, low, high = columns(of, "pairs", *(f"{role}_{end}" for end in ENDS))
+            x = x + 0.5 * (place - (len(lines) - 1) / 2) / max(len(lines), 5)
             colour, marker = colour_of(name, names), MARKERS[names.index(name) % len(MARKERS)]
-            if role == "variant":
-                low, high = columns(of, "variant_low", "variant_high")
-                axis.vlines(x, low, high, color=colour, linewidth=1.3)
+            cut_bars(axis, x, low, high, colour, within)
             axis.plot(x, y, color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=name)
+        axis.set_ylim(within)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(axis="x", visible=False)
         axis.set_xlabel("W, pairs that the answer counts")
-        axis.set_title(f"{corpus}{'' if only_one(rows, 'size') else f', {size}'}")
+        control = " (control: nothing to bind)" if panel[0]["process"] == "tally1" else ""
+        axis.set_title(f"{corpus}{'' if only_one(rows, 'size') else f', {size}'}{control}")
     axes[0].set_ylabel("loss above the truth,\nnats per answer")
-    axes[0].legend(*entries(axes), loc="upper left")
+    legend_below(figure, axes)
 
 
 def _once(rows: list[Row]) -> list[Row]:
     """One row for each number of pairs, rising: a class is in several comparisons."""
     found = {row["pairs"]: row for row in rows}
     return [found[pairs] for pairs in sorted(found)]
+
+
+def _draw_erosion(figure: FigureBase, rows: list[Row]) -> None:
+    panels = grouped(rows, "corpus", "size")
+    gradients = ordered(rows, "gradient")
+    shown = finite(rows, "nats", "start_nats", "ceiling")
+    most = float(shown.max(initial=1e-3))
+    within = (-0.06 * most, 1.15 * most)
+    axes = panels_of(figure, len(panels), sharey=True)
+    for axis, ((corpus, size), panel) in zip(axes, panels, strict=True):
+        first = panel[0]
+        if first["ceiling"] is not None:
+            label = "without binding, exact"
+            axis.axhline(first["ceiling"], color=INK, linewidth=1.2, linestyle=DASHED, label=label)
+        if first["start_nats"] is not None:
+            axis.axhline(first["start_nats"], color=MUTED, linewidth=1.2, label="where it began")
+        lines = grouped(panel, "gradient")
+        for place, ((gradient,), line) in enumerate(lines):
+            x, y, low, high = columns(line, "learning_rate", *ENDS)
+            # Side by side on the logarithmic axis, or the intervals hide each other.
+            x = x * 1.06 ** (place - (len(lines) - 1) / 2)
+            colour = colour_of(gradient, ["causal", "myopic", *gradients])
+            cut_bars(axis, x, low, high, colour, within)
+            marker = MARKERS[gradients.index(gradient) % len(MARKERS)]
+            label = f"continued, {gradient}"
+            axis.plot(x, y, color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=label)
+        rates = sorted({row["learning_rate"] for row in panel})
+        axis.set_ylim(within)
+        axis.set_xscale("log")
+        axis.set_xticks(rates, [f"{rate:g}" for rate in rates])
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_xticks([], minor=True)
+        axis.margins(x=0.15)
+        axis.grid(axis="x", visible=False)
+        axis.set_xlabel("peak learning rate of what came after")
+        name = f"{corpus}{'' if only_one(rows, 'size') else f', {size}'}"
+        axis.set_title(f"{name}: answers that count {first['pairs']}")
+    axes[0].set_ylabel("loss above the truth,\nnats per answer")
+    legend_below(figure, axes)
+
+
+def _inches_of_ladder(rows: list[Row]) -> tuple[float, float]:
+    of_corpora = [panel for _, panel in grouped(rows, "corpus")]
+    return WIDTH, 0.5 + sum(0.62 + 0.22 * len(_rungs(panel)) for panel in of_corpora)
+
+
+FIGURES = (
+    Figure("answers_by_w", _draw_answers, tall(0.6, 3.0, "corpus", "size", across=3)),
+    Figure("erosion", _draw_erosion, tall(0.6, 2.6, "corpus", "size", across=3)),
+    Figure("price_ladder", _draw_ladder, _inches_of_ladder),
+    Figure("sharpening", _draw_sharpening, tall(0.4, 3.0, "corpus")),
+    *beliefs.FIGURES,
+    *voices.FIGURES,
+)
+TABLES = (
+    "truth_corpora", "capabilities", "belief_layers", "inertia", "machinery", "rule_seeds",
+)  # fmt: skip
+PARTS = (
+    ("What answers miss of the truth", "answers_by_w", _draw_answers),
+    (
+        "Beliefs, exact and read off members",
+        "belief_simplices",
+        of_first_corpus(beliefs.draw_simplices),
+    ),
+)
+"""Of the picture of known processes."""

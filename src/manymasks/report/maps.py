@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import duckdb
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
@@ -14,39 +13,21 @@ from manymasks.report.drawing import (
     INK,
     MARKERS,
     MUTED,
-    WIDTH,
+    Figure,
     Row,
     class_name,
     colour_of,
-    draw_figure,
     grouped,
     legend_below,
     place_of,
     prefix,
+    tall,
 )
 
 Floats = NDArray[np.float64]
 
 MOST_NAMES = 40
 """Members beyond which a matrix names none of them."""
-
-
-def clusters(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """KL of all pairs, alike members together; (SVG, query), empty where there is no data."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 5.2 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "clusters", _draw_clusters, inches)
-
-
-def behaviour_map(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Members as points, from text to far from it; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 3.0 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "behaviour_map", draw_map, inches)
 
 
 def classical_scaling(distances: Floats, dimensions: int = 2) -> tuple[Floats, float]:
@@ -205,3 +186,9 @@ def draw_map(figure: FigureBase, rows: list[Row]) -> None:
             axis.set_xlim(-reach, reach)
             axis.set_ylim(-reach, reach)
     legend_below(figure, drawn, across=4)
+
+
+FIGURES = (
+    Figure("clusters", _draw_clusters, tall(0.0, 5.2, "corpus")),
+    Figure("behaviour_map", draw_map, tall(0.5, 3.0, "corpus")),
+)

@@ -11,10 +11,8 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from manymasks.report import drawing, figures
-from manymasks.report.known_section import known_section
-from manymasks.report.probes_section import probes_section
-from manymasks.report.sets_section import sets_section
+from manymasks.report import drawing, figures, known, probes, sets
+from manymasks.report.section import pivot, section
 
 _HERE = Path(__file__).parent
 
@@ -32,31 +30,24 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters.update(number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format)
+    page.filters.update(
+        number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format, pivot=pivot
+    )
     with duckdb.connect(str(database), read_only=True) as connection:
+        main = section(connection, figures.FIGURES, figures.TABLES, _picture)
         html = page.get_template("page.html.j2").render(
             study=study,
             settings=json.dumps(study, indent=2, ensure_ascii=False, default=str),
             confidence=_confidence(study),
             headline=drawing.records(connection, drawing.query("headline"))[0],
-            loss_curves=_picture(figures.loss_curves(connection)),
-            heatmap=_picture(figures.heatmap(connection)),
-            gap=_picture(figures.myopia_gap(connection)),
-            positions=_picture(figures.loss_by_position(connection)),
-            gap_by_size=_picture(figures.gap_by_size(connection)),
-            gap_by_gamma=_picture(figures.gap_by_gamma(connection)),
-            gradient=_picture(figures.gradient_reach(connection)),
-            known=known_section(connection, _picture),
-            sets=sets_section(connection, _picture),
-            probes=probes_section(connection, _picture),
-            rashomon=_rashomon(drawing.records(connection, drawing.query("rashomon"))),
-            rates=_rates(drawing.records(connection, drawing.query("learning_rates"))),
+            rates=pivot(main["learning_rates"], ("corpus", "size", "variant"), "learning_rate"),
+            by_reference=_by_reference(main["rashomon"]),
             environments=_environments(connection),
             queries={path.stem: drawing.query(path.stem) for path in _HERE.glob("queries/*.sql")},
-            **{
-                name: drawing.records(connection, drawing.query(name))
-                for name in ("leaderboard", "claims", "cost", "corpora", "arms", "parts", "horizon")
-            },
+            known=section(connection, known.FIGURES, known.TABLES, _picture),
+            sets=section(connection, sets.FIGURES, sets.TABLES, _picture),
+            probes=section(connection, probes.FIGURES, probes.TABLES, _picture),
+            **main,
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -104,19 +95,19 @@ def _confidence(study: Mapping[str, Any]) -> str:
     return f"{100 * float(share):g}%"
 
 
-def _picture(figure: tuple[str, str]) -> dict[str, str]:
+def _picture(figure: drawing.Picture) -> dict[str, str]:
     """An SVG as a data address: its identifiers cannot clash with another figure's."""
-    svg, sql = figure
-    if not svg:
+    sql = figure.sql
+    if not figure.svg:
         return {"src": "", "sql": sql, "width": "0"}
-    points = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg)
+    points = re.search(r'<svg [^>]*?width="([\d.]+)pt"', figure.svg)
     share = float(points[1]) / 72 / drawing.WIDTH if points else 1.0
-    encoded = base64.b64encode(svg.encode()).decode()
+    encoded = base64.b64encode(figure.svg.encode()).decode()
     src = f"data:image/svg+xml;base64,{encoded}"
     return {"src": src, "sql": sql, "width": f"{100 * share:.0f}"}
 
 
-def _rashomon(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _by_reference(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Sets by reference: a line for each class, a column for each threshold."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -129,19 +120,6 @@ def _rashomon(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             table["thresholds"].append(threshold)
         table["lines"].setdefault(row["label"], {})[threshold] = row
     return list(found.values())
-
-
-def _rates(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Learning rates that were tried: a line for each class, a column for each rate."""
-    classes: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in rows:
-        name = (row["corpus"], row["size"], row["variant"])
-        line = classes.setdefault(name, {**row, "cells": {}})
-        line["cells"][row["learning_rate"]] = row
-        if row["is_chosen"]:
-            line |= {"chosen": row["learning_rate"], "edge": row["edge"]}
-    grid = sorted({row["learning_rate"] for row in rows})
-    return {"grid": grid, "lines": list(classes.values())}
 
 
 def _environments(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -3,40 +3,28 @@
 Lines have the colour of their variant, lighter for smaller models; bands and bars are intervals.
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import duckdb
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from manymasks.report.behaviour import (
-    draw_reliability,
-    draw_search,
-    draw_survival,
-    reliability,
-    representation_layers,
-    search,
-    survival,
-)
+from manymasks.report import behaviour, maps
 from manymasks.report.drawing import (
     COLOURS,
     INK,
     MARKERS,
     MUTED,
-    STYLE,
     WIDTH,
+    Draw,
+    Figure,
     Row,
+    across_of,
     class_name,
     colour_of,
     columns,
-    draw_figure,
     finite,
     grouped,
     legend_below,
@@ -45,12 +33,10 @@ from manymasks.report.drawing import (
     panels_of,
     place_of,
     prefix,
-    query,
-    records,
     sizes_of,
+    tall,
     tint,
 )
-from manymasks.report.maps import behaviour_map, clusters, draw_map
 
 FACTORS = {
     "size": ("size", COLOURS[0]),
@@ -67,103 +53,6 @@ RELATIONS = {
 }
 IN_PICTURE = 4
 """Probes that the picture of the README shows: those that go furthest from training."""
-
-
-def probe_curves(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """KL between seeds by severity, a panel a probe; (SVG, query), empty where there is no data."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 2.2 * -(-len(grouped(rows, "corpus", "probe")) // 3)
-
-    return draw_figure(connection, "probe_curves", draw_curves, inches)
-
-
-def distance(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """KL by entropy against the distance from training, a panel a class; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.9 + 2.6 * -(-len(grouped(rows, "corpus", "size", "variant")) // 2)
-
-    return draw_figure(connection, "distance", _draw_distance, inches)
-
-
-def behaviour_ribbon(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """What sets members apart by factor and severity, a panel a probe; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        panels = len(grouped(rows, "corpus", "probe"))
-        return WIDTH, 0.5 + 1.9 * -(-panels // _across(panels, most=4))
-
-    return draw_figure(connection, "behaviour_ribbon", draw_ribbon, inches)
-
-
-def hidden(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Visible against hidden difference of pairs; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 3.0 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "hidden", _draw_hidden, inches)
-
-
-def line_residuals(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """How far members are off the line of losses, a panel a probe; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.5 + 2.1 * -(-len(grouped(rows, "corpus", "probe")) // 3)
-
-    return draw_figure(connection, "line_residuals", _draw_residuals, inches)
-
-
-FIGURES: dict[str, Callable[[duckdb.DuckDBPyConnection], tuple[str, str]]] = {
-    "probe_curves": probe_curves,
-    "distance": distance,
-    "behaviour_ribbon": behaviour_ribbon,
-    "hidden": hidden,
-    "line_residuals": line_residuals,
-    "clusters": clusters,
-    "behaviour_map": behaviour_map,
-    "survival": survival,
-    "search": search,
-    "layers": representation_layers,
-    "reliability": reliability,
-}
-"""By the name of the query."""
-
-
-def save_probes_png(database: Path, path: Path, *, dpi: int = 170) -> bool:
-    """The main figures of behaviour on probes in one picture.
-
-    Returns whether the database has any of them; where it has not, no file is written. The first
-    four that there is data for are drawn.
-    """
-    with duckdb.connect(str(database), read_only=True) as connection:
-        parts = [
-            (title, draw, rows)
-            for title, name, draw in (
-                ("Seeds of one class, further and further from text", "probe_curves", draw_curves),
-                ("What sets members apart, in bits a token", "behaviour_ribbon", draw_ribbon),
-                ("Members by how differently they behave", "behaviour_map", draw_map),
-                ("How long two members write the same", "survival", draw_survival),
-                ("What a search finds, and what of it holds", "search", draw_search),
-                ("How sure and how right", "reliability", draw_reliability),
-            )
-            if (rows := records(connection, query(name)))
-        ][:4]
-    if not parts:
-        return False
-    with matplotlib.rc_context(STYLE):
-        lines = -(-len(parts) // 2)
-        figure = Figure(figsize=(14.5, 4.6 * lines), layout="constrained", facecolor="white")
-        cells: Any = figure.subfigures(
-            lines, min(len(parts), 2), wspace=0.03, hspace=0.05, squeeze=False
-        )
-        for cell, (title, draw, rows) in zip(cells.flat, parts, strict=False):
-            cell.suptitle(title, x=0.02, ha="left")
-            draw(cell, main_probes(grouped(rows, "corpus")[0][1]))
-        FigureCanvasAgg(figure)
-        figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
-    return True
 
 
 def main_probes(rows: list[Row]) -> list[Row]:
@@ -183,7 +72,7 @@ def draw_curves(figure: FigureBase, rows: list[Row]) -> None:
     """A panel a probe with a line a class: KL by severity, the noise floor as a band."""
     panels = grouped(rows, "corpus", "probe")
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    across = _across(len(panels))
+    across = across_of(len(panels))
     axes = panels_of(figure, len(panels), across=across)
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
         lines = grouped(panel, "size", "variant")
@@ -236,11 +125,6 @@ def _scale(axis: Axes, panel: list[Row]) -> None:
         axis.set_ylim(bottom=0)
 
 
-def _across(panels: int, most: int = 3) -> int:
-    """Panels in a row, so that no row is left with a single one of four."""
-    return 2 if panels in (2, 4) else most if panels > 4 else 3
-
-
 def _draw_distance(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "corpus", "size", "variant")
     probes = [probe for (probe,), _ in grouped(rows, "probe")]
@@ -268,13 +152,13 @@ def _draw_distance(figure: FigureBase, rows: list[Row]) -> None:
     legend_below(figure, axes)
 
 
-def draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
+def _draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
     """A panel a probe: bits per token that go with each factor, one above the other.
 
     Dotted lines: where their borders would be if members differed by independent noise alone.
     """
     panels = grouped(rows, "corpus", "probe")
-    across = _across(len(panels), most=4)
+    across = across_of(len(panels), most=4)
     axes = panels_of(figure, len(panels), across=across, sharey=True)
     dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
@@ -351,7 +235,7 @@ def _draw_hidden(figure: FigureBase, rows: list[Row]) -> None:
 def _draw_residuals(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "corpus", "probe")
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    across = _across(len(panels))
+    across = across_of(len(panels))
     axes = panels_of(figure, len(panels), across=across)
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
         first = panel[0]
@@ -376,3 +260,36 @@ def _draw_residuals(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_ylabel("off the line, nats")
     axes[-1].set_xlabel("loss on held-out text, nats")
     legend_below(figure, axes)
+
+
+def _inches_of_ribbon(rows: list[Row]) -> tuple[float, float]:
+    panels = len(grouped(rows, "corpus", "probe"))
+    return WIDTH, 0.5 + 1.9 * -(-panels // across_of(panels, most=4))
+
+
+FIGURES = (
+    Figure("probe_curves", draw_curves, tall(0.5, 2.2, "corpus", "probe", across=3)),
+    Figure("distance", _draw_distance, tall(0.9, 2.6, "corpus", "size", "variant", across=2)),
+    Figure("behaviour_ribbon", _draw_ribbon, _inches_of_ribbon),
+    Figure("hidden", _draw_hidden, tall(0.5, 3.0, "corpus")),
+    Figure("line_residuals", _draw_residuals, tall(0.5, 2.1, "corpus", "probe", across=3)),
+    *maps.FIGURES,
+    *behaviour.FIGURES,
+)
+TABLES = ("trends", "contested")
+
+
+def _main(draw: Draw) -> Draw:
+    """The same of the first corpus, and of the probes that go furthest."""
+    return lambda figure, rows: draw(figure, main_probes(grouped(rows, "corpus")[0][1]))
+
+
+PARTS = (
+    ("Seeds of one class, further and further from text", "probe_curves", _main(draw_curves)),
+    ("What sets members apart, in bits a token", "behaviour_ribbon", _main(_draw_ribbon)),
+    ("Members by how differently they behave", "behaviour_map", _main(maps.draw_map)),
+    ("How long two members write the same", "survival", _main(behaviour.draw_survival)),
+    ("What a search finds, and what of it holds", "search", _main(behaviour.draw_search)),
+    ("How sure and how right", "reliability", _main(behaviour.draw_reliability)),
+)
+"""Of the picture of probes, which shows the first four that there is data for."""

@@ -3,15 +3,10 @@
 Lines have the colour of their variant, lighter for smaller models; bands and bars are intervals.
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import duckdb
-import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -20,25 +15,25 @@ from manymasks.report.drawing import (
     INK,
     MARKERS,
     MUTED,
-    STYLE,
     WIDTH,
+    Figure,
     Row,
+    across_of,
     class_name,
     colour_of,
     columns,
-    draw_figure,
     entries,
     finite,
     grouped,
     legend_below,
-    only_one,
+    of_first_corpus,
     ordered,
     panels_of,
     prefix,
-    query,
-    records,
     sizes_of,
+    tall,
     tint,
+    wide,
 )
 
 METRICS = {
@@ -75,120 +70,6 @@ DASHED: Any = (0, (4, 2))
 DOTTED: Any = (0, (1, 1.5))
 
 
-def rashomon_curve(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Size against count, volume and spread; (SVG, query), empty where there is no data."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.4 + 2.7 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "rashomon_curve", _draw_curve, inches)
-
-
-def set_metrics(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Metrics of sets against eps; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        panels = len(_metrics(rows)) * len(grouped(rows, "corpus"))
-        return WIDTH, 0.5 + 2.2 * -(-panels // 3)
-
-    return draw_figure(connection, "set_metrics", _draw_metrics, inches)
-
-
-def effective_models(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """How many positions have so many effective models; (SVG, query) as above."""
-    return draw_figure(
-        connection,
-        "effective_models",
-        _draw_effective,
-        lambda rows: (5.6 if only_one(rows, "corpus") else WIDTH, 3.2),
-    )
-
-
-def prediction_ranges(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Viable prediction ranges, a panel a class; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.3 + 2.3 * -(-len(grouped(rows, "corpus", "size", "variant")) // 2)
-
-    return draw_figure(connection, "prediction_ranges", _draw_ranges, inches)
-
-
-def rarefaction(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Metrics against the number of members drawn; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        panels = len(grouped(rows, "corpus", "metric"))
-        return WIDTH, 0.5 + 2.3 * -(-panels // _across(panels))
-
-    return draw_figure(connection, "rarefaction", _draw_rarefaction, inches)
-
-
-def variance_components(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """What goes with each seed, a panel a measure; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 1.1 + 0.5 * len(grouped(rows, "corpus", "size", "variant"))
-
-    return draw_figure(connection, "variance_components", _draw_components, inches)
-
-
-def funnel(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Survivors of constraints and their spread, a line of panels a size; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.4 + 2.3 * len(grouped(rows, "corpus", "size"))
-
-    return draw_figure(connection, "funnel", _draw_funnel, inches)
-
-
-FIGURES: dict[str, Callable[[duckdb.DuckDBPyConnection], tuple[str, str]]] = {
-    "rashomon_curve": rashomon_curve,
-    "set_metrics": set_metrics,
-    "effective_models": effective_models,
-    "prediction_ranges": prediction_ranges,
-    "rarefaction": rarefaction,
-    "variance_components": variance_components,
-    "funnel": funnel,
-}
-"""By the name of the query."""
-
-
-def save_sets_png(database: Path, path: Path, *, dpi: int = 170) -> bool:
-    """The main figures of sets in one picture.
-
-    Returns whether the database has any of them; where it has not, no file is written.
-    """
-    with duckdb.connect(str(database), read_only=True) as connection:
-        parts = [
-            (title, draw, rows)
-            for title, name, draw in (
-                ("Size against count, volume and spread", "rashomon_curve", _draw_curve),
-                (
-                    "How many models a set amounts to, token by token",
-                    "effective_models",
-                    _draw_effective,
-                ),
-                ("The more constraints, the fewer models", "funnel", _draw_funnel),
-                ("Which seed matters", "variance_components", _draw_components),
-            )
-            if (rows := records(connection, query(name)))
-        ]
-    if not parts:
-        return False
-    with matplotlib.rc_context(STYLE):
-        lines = -(-len(parts) // 2)
-        figure = Figure(figsize=(13.5, 4.2 * lines), layout="constrained", facecolor="white")
-        cells: Any = figure.subfigures(
-            lines, min(len(parts), 2), wspace=0.03, hspace=0.05, squeeze=False
-        )
-        for cell, (title, draw, rows) in zip(cells.flat, parts, strict=False):
-            cell.suptitle(title, x=0.02, ha="left")
-            draw(cell, grouped(rows, "corpus")[0][1])
-        FigureCanvasAgg(figure)
-        figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
-    return True
-
-
 def _classes(rows: list[Row]) -> list[tuple[str, Any, str, list[Row]]]:
     """Name, colour, marker and rows of each class, in the order of the query."""
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
@@ -201,11 +82,6 @@ def _classes(rows: list[Row]) -> list[tuple[str, Any, str, list[Row]]]:
         )
         for (size, variant), of in grouped(rows, "size", "variant")
     ]
-
-
-def _across(panels: int) -> int:
-    """Panels in a row, so that no row is left with a single one of four."""
-    return 2 if panels in (2, 4) else 3
 
 
 def _draw_curve(figure: FigureBase, rows: list[Row]) -> None:
@@ -318,7 +194,7 @@ def _draw_ranges(figure: FigureBase, rows: list[Row]) -> None:
 
 def _draw_rarefaction(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "corpus", "metric")
-    axes = panels_of(figure, len(panels), across=_across(len(panels)))
+    axes = panels_of(figure, len(panels), across=across_of(len(panels)))
     for axis, ((corpus, metric), panel) in zip(axes, panels, strict=True):
         for name, colour, marker, line in _classes(panel):
             x, y, low, high = columns(line, "members_used", "value", "low", "high")
@@ -387,3 +263,32 @@ def _draw_funnel(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_xlabel("constraints")
     dashed = Line2D([], [], color=MUTED, linewidth=1, linestyle=DASHED, label="if independent")
     legend_below(figure, list(grid[:, 0]), dashed)
+
+
+def _inches_of_metrics(rows: list[Row]) -> tuple[float, float]:
+    return WIDTH, 0.5 + 2.2 * -(-len(_metrics(rows)) * len(grouped(rows, "corpus")) // 3)
+
+
+FIGURES = (
+    Figure("rashomon_curve", _draw_curve, tall(0.4, 2.7, "corpus")),
+    Figure("set_metrics", _draw_metrics, _inches_of_metrics),
+    Figure("effective_models", _draw_effective, wide(3.2, alone=5.6)),
+    Figure(
+        "prediction_ranges", _draw_ranges, tall(0.3, 2.3, "corpus", "size", "variant", across=2)
+    ),
+    Figure("rarefaction", _draw_rarefaction, tall(0.5, 2.3, "corpus", "metric", across=3)),
+    Figure("variance_components", _draw_components, tall(1.1, 0.5, "corpus", "size", "variant")),
+    Figure("funnel", _draw_funnel, tall(0.4, 2.3, "corpus", "size")),
+)
+TABLES = ("headroom", "method_yield")
+PARTS = (
+    ("Size against count, volume and spread", "rashomon_curve", of_first_corpus(_draw_curve)),
+    (
+        "How many models a set amounts to, token by token",
+        "effective_models",
+        of_first_corpus(_draw_effective),
+    ),
+    ("The more constraints, the fewer models", "funnel", of_first_corpus(_draw_funnel)),
+    ("Which seed matters", "variance_components", of_first_corpus(_draw_components)),
+)
+"""Of the picture of sets."""

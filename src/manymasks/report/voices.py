@@ -1,6 +1,7 @@
 """Figures of masks and rules: after a splice, after a swap, and where two rules disagree."""
 
-import duckdb
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
@@ -10,45 +11,26 @@ from manymasks.report.drawing import (
     INK,
     MARKERS,
     MUTED,
-    WIDTH,
+    Figure,
     Row,
     class_name,
     colour_of,
     columns,
-    draw_figure,
     entries,
     grouped,
-    only_one,
+    legend_below,
     ordered,
     panels_of,
     prefix,
     sizes_of,
+    tall,
     tint,
+    wide,
 )
 
-
-def rule_strip(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Which rule each member follows; (SVG, query) as above."""
-    return draw_figure(connection, "rule_strip", _draw_rules, lambda rows: (WIDTH, 3.4))
-
-
-def splice(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """The weight of the second mask after a splice; (SVG, query) as above."""
-    return draw_figure(
-        connection,
-        "splice",
-        _draw_splice,
-        lambda rows: (5.6 if only_one(rows, "corpus") else WIDTH, 3.4),
-    )
-
-
-def swap_by_layer(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """How far predictions follow a donor, by site and layer; (SVG, query) as above."""
-
-    def inches(rows: list[Row]) -> tuple[float, float]:
-        return WIDTH, 0.4 + 3.0 * len(grouped(rows, "corpus"))
-
-    return draw_figure(connection, "swap", _draw_swap, inches)
+SITES = {"past": "keys and values of the past", "residual": "stream of the last position"}
+SAME = "same mask"
+DASHED: Any = (0, (4, 2))
 
 
 def _draw_rules(figure: FigureBase, rows: list[Row]) -> None:
@@ -98,7 +80,7 @@ def _draw_rules(figure: FigureBase, rows: list[Row]) -> None:
     labels.append("mean over seeds")
     if any(row["half_band"] is not None for row in rows):
         handles.append(Patch(color=MUTED, alpha=0.16, linewidth=0))
-        labels.append("where it would lie\nby symmetry, 95%")
+        labels.append("where the mean would\nlie by symmetry, 95%")
     figure.legend(handles, labels, loc="outside right upper")
 
 
@@ -126,36 +108,60 @@ def _draw_splice(figure: FigureBase, rows: list[Row]) -> None:
 
 
 def _draw_swap(figure: FigureBase, rows: list[Row]) -> None:
-    panels = grouped(rows, "corpus", "site")
+    """A line of panels a length of the prompt, a panel a site; hollow: donors of the same mask."""
+    lines = grouped(rows, "corpus", "letters")
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    letters = sorted({row["letters"] for row in rows})
-    sites = len({row["site"] for row in rows})
-    grid = figure.subplots(-(-len(panels) // sites), sites, sharey=True, squeeze=False)
-    axes = np.ravel(grid)[: len(panels)]
-    for axis, ((corpus, site), panel) in zip(axes, panels, strict=True):
-        layers = sorted({row["layer"] for row in panel}, key=lambda layer: (layer < 0, layer))
-        lines = grouped(panel, "size", "variant", "letters")
-        for place, ((size, variant, after), line) in enumerate(lines):
-            colour = tint(colour_of(variant, variants), size, sizes)
-            marker = MARKERS[letters.index(after) % len(MARKERS)]
-            name = class_name(size, variant, sizes)
-            shift = 0.36 * (place - (len(lines) - 1) / 2) / len(lines)
-            for is_all in (False, True):
-                of = [row for row in line if (row["layer"] < 0) == is_all]
-                y, low, high = columns(of, "followed", "lowest", "highest")
-                x = np.array([layers.index(row["layer"]) for row in of], dtype=float) + shift
-                axis.vlines(x, low, high, color=colour, linewidth=1.2)
-                axis.plot(
-                    x, y, color=colour, marker=marker, markersize=4.5, linewidth=1,
-                    linestyle="none" if is_all else "-",
-                    label=None if is_all else f"{name}, {after} letters",
+    sites = [site for site in SITES if any(row["site"] == site for row in rows)]
+    grid: Any = figure.subplots(len(lines), len(sites), sharey=True, squeeze=False)
+    for axes, ((corpus, letters), of) in zip(grid, lines, strict=True):
+        for axis, site in zip(axes, sites, strict=True):
+            panel = [row for row in of if row["site"] == site]
+            # All layers at once come last.
+            layers = sorted({row["layer"] for row in panel}, key=lambda layer: (layer < 0, layer))
+            by_class = grouped(panel, "size", "variant", "donor")
+            for place, ((size, variant, donor), line) in enumerate(by_class):
+                colour = tint(colour_of(variant, variants), size, sizes)
+                marker = MARKERS[sizes.index(size) % len(MARKERS)]
+                is_same = donor == SAME
+                shift = 0.36 * (place - (len(by_class) - 1) / 2) / len(by_class)
+                for is_all in (False, True):
+                    points = [row for row in line if (row["layer"] < 0) == is_all]
+                    y, low, high = columns(points, "followed", "lowest", "highest")
+                    x = shift + np.array([layers.index(row["layer"]) for row in points], float)
+                    axis.vlines(x, low, high, color=colour, linewidth=1.2)
+                    axis.plot(
+                        x, y, color=colour, marker=marker, markersize=4.5, linewidth=1,
+                        linestyle="none" if is_all else DASHED if is_same else "-",
+                        markerfacecolor="white" if is_same else colour,
+                        label=None if is_all or is_same else class_name(size, variant, sizes),
+                    )  # fmt: skip
+            for (layer, donor), same in grouped(panel, "layer", "donor"):
+                if same[0]["bayes"] is None:
+                    continue
+                at, dashes = layers.index(layer), DASHED if donor == SAME else "-"
+                axis.hlines(
+                    same[0]["bayes"], at - 0.4, at + 0.4, color=INK, linewidth=1.4,
+                    linestyle=dashes,
                 )  # fmt: skip
-        axis.set_xticks(range(len(layers)), ["all" if n < 0 else str(n) for n in layers])
-        axis.set_ylim(-0.04, 1.04)
-        axis.grid(axis="x", visible=False)
-        what = {"residual": "stream of the last position", "past": "keys and values of the past"}
-        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{what.get(site, site)}")
-        axis.set_xlabel("layer" if site == "past" else "blocks gone through")
-    axes[0].set_ylabel("share of the donor")
-    handles, labels = entries(axes)
-    figure.legend(handles, labels, loc="outside right upper")
+            axis.set_xticks(range(len(layers)), ["all" if n < 0 else str(n) for n in layers])
+            axis.set_ylim(-0.04, 1.04)
+            axis.grid(axis="x", visible=False)
+            after = f"{prefix(rows, 'corpus', corpus)}{SITES[site]}, {letters} letters"
+            axis.set_title(after)
+            axis.set_xlabel("layer" if site == "past" else "blocks gone through")
+        axes[0].set_ylabel("share of the donor")
+    more = [Line2D([], [], color=INK, linewidth=1.4, label="exact predictor")]
+    if any(row["donor"] == SAME for row in rows):
+        style: Any = {"color": MUTED, "marker": "o", "markersize": 4.5, "linewidth": 1}
+        more.append(Line2D([], [], label="donor of another mask", **style))
+        style |= {"markerfacecolor": "white", "linestyle": DASHED}
+        more.append(Line2D([], [], label="of the same mask", **style))
+    known = any(row["bayes"] is not None for row in rows)
+    legend_below(figure, list(grid.flat), *more[0 if known else 1 :])
+
+
+FIGURES = (
+    Figure("splice", _draw_splice, wide(3.4, alone=5.6)),
+    Figure("swap", _draw_swap, tall(0.6, 2.5, "corpus", "letters")),
+    Figure("rule_strip", _draw_rules, wide(3.4)),
+)

@@ -6,15 +6,15 @@ tokens; differences and texts by step), so a jackknife takes a model's pairs out
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from manymasks.statistics.documents import FloatArray, standard_error
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.members import IndexArray, Member, classes, paired_by_seeds
+from manymasks.statistics.members import IndexArray, Member
 from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.pools import pools_of
 
 Counts = Callable[[IndexArray, IndexArray], FloatArray]
 """Places a and b (P,) of ordered pairs to what they add up to, (documents, K)."""
@@ -50,32 +50,19 @@ class Pairs:
 
 
 def pairs_of(members: Sequence[Member]) -> list[Pairs]:
-    """Pairs within every class of at least two, and across every two classes.
-
-    Both directions of each. Across variants of one size without the pairs that share both seeds,
-    which start from the same weights and see the same data as no two of one class do: the units
-    are the shared seeds then, and a member without a partner is left out.
-    """
-    pools = classes(members)
+    """Pairs of every pool of the members, both directions of each."""
     found = []
-    for label, pool in pools.items():
-        if pool.size > 1:
-            k, j = np.nonzero(~np.eye(pool.size, dtype=bool))
-            found.append(Pairs(label, label, pool[k], pool[j], (_of(pool.size, k, j),), pool))
-    for (label, pool), (other_label, other) in combinations(pools.items(), 2):
-        one, two = paired_by_seeds(members, pool, other)
-        if members[pool[0]].size == members[other[0]].size and one.size > 1:
-            k, j = np.nonzero(~np.eye(one.size, dtype=bool))
-            pool, other = one, two
-            units: tuple[npt.NDArray[np.bool_], ...] = (_of(one.size, *_both(k, j)),)
+    for pool in pools_of(members):
+        k, j = pool.directed
+        a, b = _both(pool.a[k], pool.b[j])
+        if pool.is_within:
+            a, b = pool.a[k], pool.a[j]
+            units: tuple[npt.NDArray[np.bool_], ...] = (_of(pool.a.size, k, j),)
+        elif pool.is_matched:
+            units = (_of(pool.a.size, *_both(k, j)),)
         else:
-            k, j = (each.ravel() for each in np.indices((pool.size, other.size)))
-            units = tuple(
-                _of(group.size, *_both(place, place)) for group, place in ((pool, k), (other, j))
-            )
-        a, b = _both(pool[k], other[j])
-        used = np.concatenate([pool, other])
-        found.append(Pairs(label, other_label, a, b, units, used))
+            units = _of(pool.a.size, *_both(k, k)), _of(pool.b.size, *_both(j, j))
+        found.append(Pairs(pool.label, pool.other, a, b, units, pool.members))
     return found
 
 

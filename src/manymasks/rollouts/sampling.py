@@ -6,7 +6,7 @@ same token with a probability of (1 - TV) / (1 + TV) at least, TV the total vari
 laws, where independent draws would part at once: what they still do differently is theirs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,11 +17,11 @@ from torch import Tensor
 
 from manymasks.models.reading import Reader
 from manymasks.models.transformer import Transformer
+from manymasks.progress import Report, unheard
 from manymasks.statistics.documents import FloatArray
 
 Ids = npt.NDArray[np.int64]
 Mode = Literal["greedy", "shared-noise"]
-Report = Callable[[int, int], None]
 
 MODES: tuple[Mode, ...] = ("greedy", "shared-noise")
 NOISE = 1
@@ -71,7 +71,7 @@ def write(
     *,
     batch: int,
     end_of_text: int,
-    report: Report = lambda done, total: None,
+    report: Report = unheard,
 ) -> Texts:
     """What each member writes; pure in its arguments, whatever the device.
 

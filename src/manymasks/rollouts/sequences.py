@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from manymasks.models.transformer import Transformer
-from manymasks.rollouts.sampling import Ids, Noise, Report, Rule, Texts, chosen
+from manymasks.progress import Report, unheard
+from manymasks.rollouts.sampling import Ids, Noise, Rule, Texts, chosen
 from manymasks.statistics.documents import FloatArray
 
 
@@ -57,7 +58,7 @@ def along_texts(
     temperature: float,
     *,
     batch: int,
-    report: Report = lambda done, total: None,
+    report: Report = unheard,
 ) -> Along:
     """Each member on what each has written.
 

@@ -31,8 +31,7 @@ def make(job: Job) -> dict[str, Any]:
     """
     settings: Divergence = job.setting("divergence", Divergence)
     statistics: Statistics = job.setting("statistics", Statistics)
-    artifacts = job.inputs["training"]
-    trained = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    trained = members_of(job)
     members = [member for _, member in trained]
     crossed = crossing(members)
     probe = job.input("probe")

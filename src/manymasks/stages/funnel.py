@@ -19,9 +19,7 @@ def make(job: Job) -> dict[str, Any]:
     """Write the tables `funnel_constraint`, `funnel_step` and `pattern`."""
     settings: Funnel = job.setting("funnel", Funnel)
     statistics: Statistics = job.setting("statistics", Statistics)
-    evaluations = job.inputs["evaluation"]
-    keys = [each.figures["model"] for each in evaluations]
-    found = members_of(evaluations, keys, job.settings["members"])
+    found = members_of(job, "evaluation")
     members = [member for _, member in found]
     models = [member.model for member in members]
 

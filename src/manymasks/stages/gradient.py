@@ -21,7 +21,7 @@ def make(job: Job) -> dict[str, Any]:
     if all(each.figures["status"] != "trained" for each in artifacts):
         job.say("all of its members failed: there are no gradients to look at")
         return {"members": 0}
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     gammas = sorted({0.0, 1.0, *job.setting("gammas", tuple[float, ...])})
     routes = [Route("discount", gamma) for gamma in gammas]
     device = choose_device(job.machine.device)

@@ -6,7 +6,7 @@ from typing import Any
 
 from manymasks.errors import UserError
 from manymasks.statistics.members import Member
-from manymasks.store.job import Artifact
+from manymasks.store.job import Artifact, Job
 
 
 def named(key: str, name: dict[str, Any]) -> Member:
@@ -15,23 +15,20 @@ def named(key: str, name: dict[str, Any]) -> Member:
     return Member(model=key, model_class=label, **name)
 
 
-def members_of(
-    artifacts: Sequence[Artifact], keys: Sequence[str], names: Sequence[dict[str, Any]]
-) -> list[tuple[Artifact, Member]]:
-    """The members that did not fail, each with its artifact.
+def members_of(job: Job, role: str = "training") -> list[tuple[Artifact, Member]]:
+    """The members of a job that did not fail, each with its input in a role, one for each.
 
-    Args:
-        artifacts: one for each member, with a figure `status`.
-        keys: key of each member's training.
-        names: corpus, size, variant and seeds of each, as the study calls them.
+    What is not the training itself names it as the figure `model`.
 
     Raises:
         UserError: if all of them failed.
     """
+    names = job.settings["members"]
     found = []
-    for artifact, key, name in zip(artifacts, keys, names, strict=True):
-        if artifact.figures["status"] == "trained":
-            found.append((artifact, named(key, name)))
+    for artifact, name in zip(job.inputs[role], names, strict=True):
+        figures = artifact.figures
+        if figures["status"] == "trained":
+            found.append((artifact, named(figures.get("model", artifact.key), name)))
     if not found:
         raise UserError(
             f"all {len(names)} members failed in training: their losses became infinite or not a "

@@ -14,7 +14,7 @@ from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
 from manymasks.rashomon.headroom import headroom_rows, loss_sums
-from manymasks.rashomon.pool import Block, Measured, Subset, measure_pool
+from manymasks.rashomon.pool import Block, MeasuredSets, Subset, measure_pool
 from manymasks.rashomon.sets import (
     component_rows,
     metric_rows,
@@ -62,7 +62,7 @@ def make(job: Job) -> dict[str, Any]:
     said = names[owner[positions]].tolist(), [tokenizer.decode([token]) for token in true]
 
     tables: dict[str, list[dict[str, Any]]] = {}
-    trained: dict[str, tuple[list[Member], Measured]] = {}
+    trained: dict[str, tuple[list[Member], MeasuredSets]] = {}
     pools = _pools(job, content["sets"])
     for number, (label, method, pool) in enumerate(pools):
         job.report(number, len(pools), f"pools, {label} {method}, {len(pool.members)} members")
@@ -125,7 +125,7 @@ def _pools(job: Job, sets: Sequence[Set]) -> list[tuple[str, str, _Pool]]:
     """The pools with their class and method, in the order of the sets, models loaded."""
     device = choose_device(job.machine.device)
     trainings = job.inputs["training"]
-    found = members_of(trainings, [each.key for each in trainings], job.settings["members"])
+    found = members_of(job)
     models: dict[str, Transformer] = {
         member.model: load_members([artifact], device) for artifact, member in found
     }
@@ -164,7 +164,7 @@ def _blocks(
 
 
 def _headroom(
-    trained: dict[str, tuple[list[Member], Measured]],
+    trained: dict[str, tuple[list[Member], MeasuredSets]],
     select: dict[str, float],
     documents: int,
     statistics: Statistics,

@@ -27,9 +27,7 @@ from manymasks.store.job import Artifact, Job
 
 def make(job: Job) -> dict[str, Any]:
     """Write myopia_gap, _arm, _part, _curve and _horizon, and contrast."""
-    evaluations = job.inputs["evaluation"]
-    keys = [each.figures["model"] for each in evaluations]
-    found = members_of(evaluations, keys, job.settings["members"])
+    found = members_of(job, "evaluation")
     members = [member for _, member in found]
     trainings = {each.key: each for each in job.inputs["training"]}
     contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
@@ -47,8 +45,7 @@ def make(job: Job) -> dict[str, Any]:
         statistics,
     )
 
-    named = {key: name["variant"] for key, name in zip(keys, job.settings["members"], strict=True)}
-    arms = _arms(members, trainings, named)
+    arms = _arms(members, trainings)
     floors = np.load(job.input("floor").file("sums.npz"))
     if not np.array_equal(floors["measure_tokens"], sums[0]["measure_tokens"]):
         raise UserError(
@@ -80,10 +77,10 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(found), "gaps": len(tables["myopia_gap"]), "arms": len(arms)}
 
 
-def _arms(
-    members: Sequence[Member], trainings: Mapping[str, Artifact], named: Mapping[str, str]
-) -> dict[str, Arm]:
-    """How gradients flow in each variant, as its members were trained; `named` by training."""
+def _arms(members: Sequence[Member], trainings: Mapping[str, Artifact]) -> dict[str, Arm]:
+    """How gradients flow in each variant, as its members were trained."""
+    # What a member is built on did not fail, or the member had failed too.
+    named = {member.model: member.variant for member in members}
     arms = {}
     for member in members:
         manifest = trainings[member.model].manifest

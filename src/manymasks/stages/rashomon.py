@@ -21,9 +21,7 @@ SUBSETS = 256
 def make(job: Job) -> dict[str, Any]:
     """Write sets.json, and rashomon_set, _member, _metric, _curve_point and contrast."""
     statistics: Statistics = job.setting("statistics", Statistics)
-    evaluations = job.inputs["evaluation"]
-    keys = [each.figures["model"] for each in evaluations]
-    found = members_of(evaluations, keys, job.settings["members"])
+    found = members_of(job, "evaluation")
     trained = [member for _, member in found]
     derived = derived_of(job.inputs.get("candidates", ()), trained)
     members = trained + [member for _, _, member in derived]

@@ -9,7 +9,8 @@ from manymasks.config.analyses import Rollout, Statistics
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
-from manymasks.rollouts.sampling import MODES, Mode, Report, Texts, rule_of, write
+from manymasks.progress import Report
+from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.rollouts.sequences import (
     Again,
     again,
@@ -31,8 +32,7 @@ def make(job: Job) -> dict[str, Any]:
     """Write `rollout`, `first_divergence`, `agreement_survival`, `rollout_pool` and
     `sequence_divergence`."""
     settings: Rollout = job.setting("rollout", Rollout)
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     device = choose_device(job.machine.device)
     models = [load_members([artifact], device) for artifact, _ in found]
     stream = TokenStream.open(job.input("tokens").files("measure/"))

@@ -3,15 +3,16 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 from manymasks.config.analyses import Rules, Statistics
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.drawn import documents
 from manymasks.stages.members import members_of
 from manymasks.stages.weights import load_members
+from manymasks.statistics.documents import document_weights
 from manymasks.statistics.members import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
@@ -28,11 +29,14 @@ def make(job: Job) -> dict[str, Any]:
     settings: Rules = job.setting("rules", Rules)
     statistics: Statistics = job.setting("statistics", Statistics)
     process: ProcessCorpus = job.setting("process", ProcessCorpus)
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     device = choose_device(job.machine.device)
     tokens = documents(job, "measure", TOLD)
     questions = asked(settings.questions, settings.seed)
+    weights = {
+        of.question: document_weights(len(of.tokens), statistics.resamples, statistics.seed)
+        for of in questions
+    }
     mine = {"corpus": found[0][1].corpus, "eps": process.eps}
     choices: list[dict[str, Any]] = []
     soft: dict[str, list[Floats]] = {of.question: [] for of in questions}
@@ -43,7 +47,7 @@ def make(job: Job) -> dict[str, Any]:
             log_probs = _after(model, of.tokens, of.lengths, of.answers)
             rows, places = told(tokens, of.mark)
             right = np.exp(_after(model, tokens[rows], places, tokens[rows, places, None])[:, 0])
-            row = choice_row(of, log_probs, right, statistics)
+            row = choice_row(of, log_probs, right, weights[of.question], statistics.confidence)
             choices.append({"model": member.model, **mine, **row})
             soft[of.question].append(preferences(log_probs))
     spreads = []
@@ -53,7 +57,8 @@ def make(job: Job) -> dict[str, Any]:
         named = {**mine, "size": own[0].size, "variant": own[0].variant}
         for of in questions:
             each = np.stack([soft[of.question][position] for position in positions])
-            row = spread_row(of, [member.seeds for member in own], each, statistics)
+            seeds = [member.seeds for member in own]
+            row = spread_row(of, seeds, each, weights[of.question], statistics)
             spreads.append({**named, **row})
     job.write_table("rule_choice", choices)
     job.write_table("rule_spread", spreads)
@@ -62,14 +67,5 @@ def make(job: Job) -> dict[str, Any]:
 
 def _after(model: Transformer, tokens: Ints, lengths: Ints, answers: Ints) -> Floats:
     """Log-probabilities of answers (prompts, several) after so many tokens of each prompt."""
-    device = model.W_E.device
-    found = [np.zeros(answers.shape)[:0]]
-    with torch.no_grad():
-        for begin in range(0, len(tokens), BATCH):
-            of = slice(begin, begin + BATCH)
-            logits = model(torch.from_numpy(tokens[of]).unsqueeze(0).to(device))[0]
-            last = torch.from_numpy(lengths[of] - 1).to(device)
-            asked_at = logits[torch.arange(len(last), device=device), last]
-            log_probs = torch.log_softmax(asked_at.double(), -1).cpu().numpy()
-            found.append(np.take_along_axis(log_probs, answers[of], 1))
-    return np.concatenate(found)
+    laws = log_probabilities(model, tokens, BATCH)[np.arange(len(tokens)), lengths - 1]
+    return np.take_along_axis(laws, answers, 1)

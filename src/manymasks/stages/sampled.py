@@ -50,7 +50,7 @@ def make(job: Job) -> dict[str, Any]:
             [_writer(load_members([each], device), device) for each in trained],
             context=job.settings["context"],
             end_of_text=train.end_of_text,
-            tell=lambda done, total: job.report(done, total, "tokens of each context"),
+            report=lambda done, total: job.report(done, total, "tokens of each context"),
         )
     unigrams = train_counts(pieces(train), train.vocabulary)
     name = job.settings["name"]

@@ -27,8 +27,7 @@ def make(job: Job) -> dict[str, Any]:
     """
     settings: Probe = job.setting("probe", Probe)
     statistics: Statistics = job.setting("statistics", Statistics)
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     of_all = classes([each for _, each in found])
     pools = {label: pool for label, pool in of_all.items() if pool.size > 1}
     name = job.settings["name"]
@@ -53,7 +52,7 @@ def make(job: Job) -> dict[str, Any]:
             end_of_text=train.end_of_text,
             counts=unigrams,
             surprise=plausibility(lambda: pieces(train), unigrams),
-            tell=lambda done, total: job.report(done, total, f"generations, {models} members"),
+            report=lambda done, total: job.report(done, total, f"generations, {models} members"),
         )
     figures = write_probe(job, name, settings, contexts, train, unigrams, statistics)
     rows = step_rows(name, steps, contexts.documents, searched, statistics)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from manymasks.config.analyses import Statistics
-from manymasks.divergence.line import Scored, line_rows
+from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
 from manymasks.stages.members import named
 from manymasks.statistics.documents import FloatArray
@@ -26,8 +26,8 @@ def make(job: Job) -> dict[str, Any]:
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("severity_trend", "line_fit", "line_residual", "contrast")
     }
-    tried: list[tuple[str, int, Scored]] = []
-    text: Scored | None = None
+    tried: list[tuple[str, int, OnProbe]] = []
+    text: OnProbe | None = None
     total = len(job.inputs["divergence"])
     for done, divergence in enumerate(job.inputs["divergence"]):
         (reference,) = divergence.manifest.inputs["probe"]
@@ -49,7 +49,7 @@ def make(job: Job) -> dict[str, Any]:
                 for table, rows in trend_rows(turned, statistics).items():
                     tables[table] += rows
             scored = [
-                Scored(members, sums["documents"], tokens[severity], -log_p)
+                OnProbe(members, sums["documents"], tokens[severity], -log_p)
                 for severity, log_p in enumerate(sums["log_p"])
             ]
         if text is None and probe.manifest.settings["probe"]["family"] == "held-out":

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 from manymasks.config.analyses import Spectroscopy, Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.corpora.processes.machine import Floats
+from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.drawn import documents, process_of
 from manymasks.stages.members import members_of
@@ -14,9 +14,11 @@ from manymasks.stages.weights import load_members
 from manymasks.statistics.members import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
+from manymasks.truth.noise import class_rows
 from manymasks.truth.spectroscopy import (
     AHEAD,
     Prompts,
+    apart,
     continued,
     explained,
     fit_rows,
@@ -29,11 +31,10 @@ from manymasks.truth.splice import after_splice, changes, inertia_row, spliced
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write `mask_weights`, `mask_fit`, `mask_inertia` and `mask_pair`."""
+    """Write `mask_weights`, `mask_fit`, `mask_inertia`, `mask_pair` and `mask_class`."""
     settings: Spectroscopy = job.setting("spectroscopy", Spectroscopy)
     statistics: Statistics = job.setting("statistics", Statistics)
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     device = choose_device(job.machine.device)
     _, known = process_of(job)
     tokens = documents(job, "measure", settings.documents)
@@ -62,12 +63,19 @@ def make(job: Job) -> dict[str, Any]:
                 letters = changes(of.weights, cut.first, cut.second, after)
                 inertia.append({**mine, **inertia_row(letters, before, statistics)})
     members = [member for _, member in found]
-    of_class = {label: places.tolist() for label, places in classes(members).items()}
-    pairs = pair_rows(plain, of_class, [member.model for member in members], on_plain)
+    pairs, wholes = [], []
+    for places in classes(members).values():
+        keys, said = [members[i].model for i in places], [on_plain[i] for i in places]
+        differ = apart(plain, said)
+        pairs += pair_rows(plain, keys, differ, statistics)
+        one = members[places[0]]
+        named = {"corpus": one.corpus, "size": one.size, "variant": one.variant}
+        wholes += [{**named, **row} for row in class_rows(plain, said, differ, statistics)]
     job.write_table("mask_weights", weights)
     job.write_table("mask_fit", fits)
     job.write_table("mask_inertia", inertia)
     job.write_table("mask_pair", pairs)
+    job.write_table("mask_class", wholes)
     return {
         "members": len(found),
         "documents": len(tokens),
@@ -83,19 +91,8 @@ def _laws(model: Transformer, prompts: Prompts, batch: int) -> tuple[Floats, Flo
     One pass for each length of prompt, over all documents and continuations.
     """
     found = [
-        three_letters(_log_probabilities(model, continued(prompts.tokens, letters), batch))
+        three_letters(log_probabilities(model, continued(prompts.tokens, letters), batch, AHEAD))
         for letters in prompts.letters
     ]
     laws, off = zip(*found, strict=True)
     return np.stack(laws, 1), np.stack(off, 1)
-
-
-def _log_probabilities(model: Transformer, tokens: Ints, batch: int) -> Floats:
-    """(sequences, 3, vocabulary) after the last three tokens of each."""
-    device = model.W_E.device
-    parts = []
-    with torch.no_grad():
-        for part in torch.split(torch.from_numpy(tokens), batch):
-            logits = model(part.unsqueeze(0).to(device), AHEAD)[0]
-            parts.append(torch.log_softmax(logits.double(), -1).cpu())
-    return torch.cat(parts).numpy()

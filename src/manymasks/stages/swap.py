@@ -12,7 +12,7 @@ from manymasks.stages.members import members_of
 from manymasks.stages.weights import load_members
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
-from manymasks.truth.swap import pairs, swap_row, swapped
+from manymasks.truth.swap import BAYES, bayes, pairs, swap_rows, swapped, swapped_tokens
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -25,21 +25,25 @@ def make(job: Job) -> dict[str, Any]:
             f"swap.letters has {max(settings.letters)}: the next letter must be in the document, "
             f"so at most {most}"
         )
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     device = choose_device(job.machine.device)
     rng = np.random.default_rng(settings.seed)
     recipients, donors = pairs(settings.documents, max(settings.letters), rng)
+    prompts = {}
+    for letters in sorted(set(settings.letters)):
+        seen = slice(masks.OPENING + letters)
+        of = {whose: tokens[:, seen] for whose, tokens in donors.items()}
+        prompts[letters] = recipients[:, seen], of
     rows = []
+    for letters, prompt in prompts.items():
+        exact = swap_rows(swapped_tokens(bayes, *prompt), statistics)
+        rows += [{"model": BAYES, "letters": letters, **row} for row in exact]
     for place, (training, member) in enumerate(found):
         job.report(place, len(found), "members")
         own = load_members([training], device)
         local = load_members([training], device, route=Route("local"))
-        for letters in sorted(set(settings.letters)):
-            seen = slice(masks.OPENING + letters)
-            several = swapped(own, local, recipients[:, seen], donors[:, seen], settings.batch)
-            for each in several:
-                row = {"model": member.model, "letters": letters, **swap_row(each, statistics)}
-                rows.append(row)
+        for letters, prompt in prompts.items():
+            several = swap_rows(swapped(own, local, *prompt, settings.batch), statistics)
+            rows += [{"model": member.model, "letters": letters, **row} for row in several]
     job.write_table("mask_swap", rows)
     return {"members": len(found), "documents": settings.documents}

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from manymasks.config.analyses import Contrast, Statistics, Truth
 from manymasks.corpora.processes.registry import Process, Strata
+from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.drawn import documents, process_of
 from manymasks.stages.members import members_of
@@ -23,10 +23,10 @@ from manymasks.truth.excess import (
     divergences,
     document_sums,
     excess_rows,
-    price_rows,
     truth_rows,
 )
 from manymasks.truth.priced import kept_rows, priced_rows
+from manymasks.truth.prices import cheapest, exact_prices, price_rows
 from manymasks.truth.sharpening import spread_rows
 
 FLOOR_DOCUMENTS = 64
@@ -65,8 +65,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Truth = job.setting("truth", Truth)
     statistics: Statistics = job.setting("statistics", Statistics)
     contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     members = [member for _, member in found]
     name, known = process_of(job)
     select, measure = (
@@ -75,11 +74,13 @@ def make(job: Job) -> dict[str, Any]:
     ablated = {capability: laws(measure.tokens) for capability, laws in known.ablated.items()}
 
     where = {"corpus": members[0].corpus, "process": name}
-    mask = known.posteriors(measure.tokens).get("mask")
-    truth = truth_rows(measure.laws, measure.tokens, measure.strata, mask)
+    latent = next(iter(known.posteriors(measure.tokens).items()), None)
+    told = known.told and known.told(measure.tokens)
+    truth = truth_rows(measure.laws, measure.tokens, measure.strata, statistics, latent, told)
     job.write_table("process_truth", [{**where, **row} for row in truth])
-    prices = price_rows(measure.laws, ablated, measure.strata, known.levels, statistics)
-    job.write_table("capability_price", [{**where, **row} for row in prices])
+    prices = exact_prices(known, settings.pricing, statistics.seed)
+    priced = price_rows(measure.laws, ablated, measure.strata, known.levels, prices, statistics)
+    job.write_table("capability_price", [{**where, **row} for row in priced])
 
     scored = _scored(job, [training for training, _ in found], select, measure, settings)
     excess = [
@@ -102,7 +103,7 @@ def make(job: Job) -> dict[str, Any]:
         document_sums(scored.select[of_own], select.counted),
         document_sums(scored.measure[of_own], measure.counted),
         own,
-        prices,
+        cheapest(prices),
         settings.shares,
         statistics,
     )
@@ -151,10 +152,5 @@ def _is_continued(training: Artifact) -> bool:
 
 def _log_probabilities(model: Transformer, tokens: npt.NDArray[np.int64], batch: int) -> Logs:
     """(documents, length, vocabulary) of each token given those before it; of the first, 0."""
-    device = model.W_E.device
-    parts = []
-    with torch.no_grad():
-        for part in torch.split(torch.from_numpy(tokens), batch):
-            logits = model(part[:, :-1].unsqueeze(0).to(device))[0]
-            parts.append(torch.log_softmax(logits.float(), -1).cpu())
-    return np.pad(torch.cat(parts).numpy(), ((0, 0), (1, 0), (0, 0)))
+    found = log_probabilities(model, tokens[:, :-1], batch).astype(np.float32)
+    return np.pad(found, ((0, 0), (1, 0), (0, 0)))

@@ -32,8 +32,7 @@ def make(job: Job) -> dict[str, Any]:
     """Write the tables `local_volume` and `contrast`."""
     settings: Volume = job.setting("volume", Volume)
     statistics: Statistics = job.setting("statistics", Statistics)
-    artifacts = job.inputs["training"]
-    found = members_of(artifacts, [each.key for each in artifacts], job.settings["members"])
+    found = members_of(job)
     device = choose_device(job.machine.device)
     stream = TokenStream.open(job.input("tokens").files("select/"))
     context = found[0][0].manifest.settings["training"]["context"]

@@ -3,13 +3,13 @@
 A process says what the tokens so far tell of what is hidden: a posterior. If a member holds it
 along directions of its stream, a ridge regression finds them (Shai et al. 2024, arXiv:2405.15943).
 The map is fitted on the first half of the documents and tested on the other. What it finds is held
-against three controls: the stream of a model as drawn, the posteriors of other documents, and the
-last tokens alone.
+against controls: the stream of a model as drawn, the posteriors of other documents, the last tokens
+alone, and in `masks` these together with the premise, which the posterior contains too.
 
 A probe sees what is linear in the stream, whether or not the member uses it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from manymasks.statistics.documents import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
+from manymasks.statistics.members import Member
 
 Bools = npt.NDArray[np.bool_]
 Stream = npt.NDArray[np.floating[Any]]
@@ -118,11 +119,14 @@ def scored(read: Floats, truth: Floats, mean: Floats) -> Reading:
     )
 
 
-def explained(found: Reading, statistics: Statistics) -> dict[str, Any]:
+def explained(found: Reading, weights: Floats, confidence: float) -> dict[str, Any]:
     """R2 with its bootstrap over the documents of the test, as a ratio of sums, and rmse.
 
     R2 is one less the squared errors over those of the mean of the fit; it is below 0 where the
     map does worse than this mean, and None where the posterior never varies.
+
+    Args:
+        weights: (resamples, documents of the test), of `bootstrap`.
     """
     values = found.read.shape[-1]
     total = found.spread.sum()
@@ -136,11 +140,16 @@ def explained(found: Reading, statistics: Statistics) -> dict[str, Any]:
     }
     # Of a single document no resample could differ.
     if found.documents > 1:
-        weights = document_weights(len(found.squares), statistics.resamples, statistics.seed)
         resamples = 1 - ratio_resamples(found.squares, found.spread, weights)
-        low, high = percentile_interval(resamples, statistics.confidence)
+        low, high = percentile_interval(resamples, confidence)
         row |= {"r2_low": finite(float(low)), "r2_high": finite(float(high))}
     return row
+
+
+def bootstrap(documents: int, statistics: Statistics) -> Floats:
+    """Resamples of those of so many documents that are tested on, (resamples, documents)."""
+    tested = documents - first_half(documents)
+    return document_weights(tested, statistics.resamples, statistics.seed)
 
 
 def probe_rows(
@@ -158,12 +167,13 @@ def probe_rows(
         control: what the rows are called by.
         ridge: as in `ridge_map`.
     """
+    weights = bootstrap(len(streams[0]), statistics)
     return [
         {
             "layer": layer,
             "latent": latent,
             "control": control,
-            **explained(reading(stream, posterior, ridge), statistics),
+            **explained(reading(stream, posterior, ridge), weights, statistics.confidence),
         }
         for layer, stream in enumerate(streams)
         for latent, posterior in posteriors.items()
@@ -177,15 +187,16 @@ def shuffled(posteriors: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
     """Each document with the posteriors of another one, place by place.
 
     What is still read then can be told from the place alone. The documents of the fit and those of
-    the test are each shuffled among themselves, and all latents alike.
+    the test lie on a circle each, in random order, and each gets what its neighbour has: never its
+    own, unless it is alone. All latents alike.
     """
     found = {}
     for latent, posterior in posteriors.items():
         rng = np.random.default_rng(seed)
-        half = first_half(len(posterior))
-        order = np.concatenate(
-            [rng.permutation(half), half + rng.permutation(len(posterior) - half)]
-        )
+        documents, half = len(posterior), first_half(len(posterior))
+        order = np.arange(documents)
+        for circle in (rng.permutation(half), half + rng.permutation(documents - half)):
+            order[circle] = np.roll(circle, 1)
         found[latent] = posterior[order]
     return found
 
@@ -228,22 +239,29 @@ def ridge_of_groups(groups: Ints, targets: Floats, ridge: float) -> tuple[Floats
     return np.asarray(intercept + weights), targets.mean(0)
 
 
-def last_token_rows(
-    tokens: Ints,
+def with_premise(tokens: Ints, groups: Ints) -> Ints:
+    """Groups (documents, length), told apart by the premise of their document of `masks` too."""
+    premise = tokens[:, OPENING - 1 : OPENING]
+    _, found = np.unique(groups * (int(premise.max()) + 1) + premise, return_inverse=True)
+    return np.asarray(found.reshape(groups.shape), dtype=np.int64)
+
+
+def group_rows(
+    groups: Ints,
     posteriors: Mapping[str, Floats],
-    count: int,
+    control: str,
     ridge: float,
     statistics: Statistics,
 ) -> list[dict[str, Any]]:
-    """How well each posterior is told by the last `count` tokens, whatever function of them.
+    """How well each posterior is told by the group of a place, whatever function of it.
 
-    Each combination of them is a feature of its own. One that the fit has not seen says nothing.
+    Each group is a feature of its own. One that the fit has not seen says nothing.
 
     Args:
-        tokens: (documents, length).
-        posteriors, ridge: as in `probe_rows`.
+        groups: (documents, length), such as `last_tokens`.
+        posteriors, control, ridge: as in `probe_rows`.
     """
-    half, groups = first_half(len(tokens)), last_tokens(tokens, count)
+    half, weights = first_half(len(groups)), bootstrap(len(groups), statistics)
     rows = []
     for latent, posterior in posteriors.items():
         known = np.asarray(~np.isnan(posterior).any(-1))
@@ -254,8 +272,8 @@ def last_token_rows(
         is_seen = seen[place] == groups[half:]
         read = np.where(is_seen[..., None], by_group[place], mean)
         read[~known[half:]] = np.nan
-        found = explained(scored(read, posterior[half:], mean), statistics)
-        rows.append({"layer": 0, "latent": latent, "control": "last-letters", **found})
+        found = explained(scored(read, posterior[half:], mean), weights, statistics.confidence)
+        rows.append({"layer": 0, "latent": latent, "control": control, **found})
     return rows
 
 
@@ -321,3 +339,13 @@ def point_rows(
         }
         for point in range(len(place))
     ]
+
+
+def first_of_each_class(members: Iterable[Member]) -> set[str]:
+    """The models with the smallest seeds of each class: whose beliefs are drawn."""
+    by_class: dict[str, Member] = {}
+    for member in members:
+        other = by_class.setdefault(member.model_class, member)
+        if member.seeds < other.seeds:
+            by_class[member.model_class] = member
+    return {member.model for member in by_class.values()}

@@ -1,8 +1,8 @@
 """What a variant misses of the truth beside its baseline, by what is asked of a position.
 
 The excess loss of a myopic member says what it could have said and did not. Where a process knows
-a predictor that does all but bind two tokens before it is asked to, its excess is a ceiling: who
-never binds pays at least that.
+a predictor that does all but bind two tokens before it is asked to, its exact price is a ceiling:
+who never binds pays at least that in the mean.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.truth.excess import counts, document_sums, groups
+from manymasks.truth.prices import Prices
 
 CEILING = "no-binding"
 """The capability whose price is the ceiling."""
@@ -28,7 +29,7 @@ def demand_rows(
     levels: Mapping[str, tuple[str, ...]],
     members: Sequence[Member],
     contrasts: Sequence[Contrast],
-    prices: Sequence[Mapping[str, Any]],
+    prices: Prices,
     statistics: Statistics,
 ) -> list[dict[str, Any]]:
     """Rows of demand_gap: over all tokens that count and by each stratum, for each size.
@@ -36,12 +37,12 @@ def demand_rows(
     Members are paired within a size by both seeds; a size whose arms share none has no rows, nor
     has a level without tokens. Intervals join the error over models, t with one degree less than
     their pairs, with the bootstrap over documents, whose resamples are the same for all rows. That
-    of the variant's excess is cut at 0, the least possible value.
+    of an excess is cut at 0, the least possible value. The ceiling is exact and has none.
 
     Args:
         kl: (members, documents, length) nats, NaN where the truth is.
         strata, levels: as in `Process`.
-        prices: rows of `price_rows`, for the ceiling.
+        prices: of the process, for the ceiling.
 
     Raises:
         ValueError: for members of several corpora.
@@ -55,11 +56,7 @@ def demand_rows(
         for place, of in groups(counted, strata, levels).items()
         if of.any()
     }
-    ceilings = {
-        (row["stratum"], row["level"]): row["nats"]
-        for row in prices
-        if row["capability"] == CEILING
-    }
+    ceilings = {place: price.nats for place, price in prices.get(CEILING, {}).items()}
     weights = document_weights(kl.shape[1], statistics.resamples, statistics.seed)
     rows = []
     for contrast in contrasts:
@@ -73,6 +70,7 @@ def demand_rows(
                 continue
             for (stratum, level), (nats, tokens) in sums.items():
                 gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
+                start = _mean(nats[baseline], tokens, weights, statistics)
                 own = _mean(nats[variant], tokens, weights, statistics)
                 rows.append(
                     {
@@ -82,7 +80,9 @@ def demand_rows(
                         "variant": contrast.variant,
                         "stratum": stratum,
                         "level": level,
-                        "baseline_nats": finite(float(ratio(nats[baseline], tokens).mean())),
+                        "baseline_nats": finite(start.estimate),
+                        "baseline_low": finite(float(np.maximum(start.low, 0.0))),
+                        "baseline_high": finite(start.high),
                         "variant_nats": finite(own.estimate),
                         "variant_low": finite(float(np.maximum(own.low, 0.0))),
                         "variant_high": finite(own.high),

@@ -1,8 +1,8 @@
 """Excess loss: by how much the law of a predictor misses the exact one, KL(truth || predictor).
 
 Its mean over documents is the expected loss less the least possible one, and it has none of the
-noise of what happened to be said. A predictor may be a member, or the truth without a capability:
-what that costs is the capability's price. Arrays come in, rows of tables go out; all is in nats.
+noise of what happened to be said. A predictor may be a member, or the truth without a capability
+(`truth.prices`). Arrays come in, rows of tables go out; all is in nats.
 """
 
 from collections.abc import Mapping
@@ -148,64 +148,56 @@ def mean_row(stratum: str, level: str, kl: Floats, of: Bools) -> dict[str, Any]:
 
 
 def truth_rows(
-    laws: Floats, tokens: Ints, strata: Mapping[str, Ints], mask: Floats | None = None
+    laws: Floats,
+    tokens: Ints,
+    strata: Mapping[str, Ints],
+    statistics: Statistics,
+    latent: tuple[str, Floats] | None = None,
+    told: Floats | None = None,
 ) -> list[dict[str, Any]]:
-    """The truth by position: its entropy, the loss of the best predictor, and who may speak.
+    """The truth by position: its entropy, the loss of the best predictor, and what is hidden.
 
     Entropy and loss are means over the documents whose token there counts; their expectations are
-    equal. A position where none does has no row. The entropy of the mask is that of its posterior
-    before the token of the position is said, None where nothing is known of a mask yet.
+    equal, and the interval is that of the entropy over documents. A position where none does has
+    no row. The entropy of what is hidden is that of its posterior before the token of the position
+    is said, None where nothing is known of it yet.
 
     Args:
         laws: (documents, length, vocabulary).
         tokens: (documents, length).
         strata: as in `Process`.
-        mask: (documents, length, masks), as in `Process.posteriors`: given the tokens up to and
-            with each. None where a process has no mask.
+        latent: a name and (documents, length, values), the first of `Process.posteriors`: given
+            the tokens up to and with each. None where nothing is hidden.
+        told: (documents, length), as `Process.told`.
     """
     counted = counts(strata)
     exact, said = entropy(laws), losses(laws, tokens)
     unsure = np.full(tokens.shape, np.nan)
-    if mask is not None:
+    if latent is not None:
         # What is known before a token is what is known after the one before it.
-        unsure[:, 1:] = entropy(mask)[:, :-1]
+        unsure[:, 1:] = entropy(latent[1])[:, :-1]
+    weights = document_weights(len(tokens), statistics.resamples, statistics.seed)
     rows = []
     for t in range(1, tokens.shape[1]):
         of = counted[:, t]
-        if of.any():
-            rows.append(
-                {
-                    "position": t,
-                    "entropy": finite(float(exact[of, t].mean())),
-                    "nats": finite(float(said[of, t].mean())),
-                    "posterior_entropy": finite(float(unsure[of, t].mean())),
-                    "tokens": int(of.sum()),
-                }
-            )
-    return rows
-
-
-def price_rows(
-    laws: Floats,
-    ablated: Mapping[str, Floats],
-    strata: Mapping[str, Ints],
-    levels: Mapping[str, tuple[str, ...]],
-    statistics: Statistics,
-) -> list[dict[str, Any]]:
-    """What each capability of a process is worth, on the documents that members are measured on.
-
-    The rows are those of `excess_rows`, but for positions, of the truth without the capability:
-    it goes through the same sums as a member. Each has its `capability`.
-
-    Args:
-        laws: (documents, length, vocabulary), those of the process.
-        ablated: by capability as many, those of the process without it.
-        strata, levels: as in `Process`.
-    """
-    rows = []
-    for capability, without in ablated.items():
-        with np.errstate(divide="ignore"):
-            kl = divergences(laws, np.log(without))
-        found = stratum_rows(kl, strata, levels, statistics)
-        rows += [{"capability": capability, **row} for row in found]
+        if not of.any():
+            continue
+        low = high = None
+        if of.sum() > 1:
+            sums = document_sums(exact[:, t : t + 1], of[:, None])
+            ends = percentile_interval(ratio_resamples(*sums, weights), statistics.confidence)
+            low, high = (finite(float(end)) for end in ends)
+        rows.append(
+            {
+                "position": t,
+                "entropy": finite(float(exact[of, t].mean())),
+                "entropy_low": low,
+                "entropy_high": high,
+                "nats": finite(float(said[of, t].mean())),
+                "latent": None if latent is None else latent[0],
+                "posterior_entropy": finite(float(unsure[of, t].mean())),
+                "told": None if told is None else finite(float(told[of, t].mean())),
+                "tokens": int(of.sum()),
+            }
+        )
     return rows

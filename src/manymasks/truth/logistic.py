@@ -9,6 +9,9 @@ from manymasks.corpora.processes.machine import Floats, Ints
 
 STEPS = 200
 """Most steps of the search for a map."""
+LEAST = 1e-7
+"""The search ends where a step gains a smaller share of the loss. On the tokens of `tally` a map is
+then within 3e-4 nats of the best one, where there are 0.5 to gain."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def logistic_map(features: Floats, classes: Ints, count: int, ridge: float) -> L
     `ridge` alone. So the unit of the features does not matter.
 
     The search (L-BFGS, Liu & Nocedal 1989) takes place along the principal axes, each scaled to a
-    like curvature: this changes how fast the least is found, not where it is.
+    like curvature: this changes how fast the least is found, not where it is. Each row's law is
+    made in float32, which takes half the time; sums over rows of what was said are float64.
     """
     rows, width = features.shape
     centre = features.mean(0)
@@ -53,30 +57,33 @@ def logistic_map(features: Floats, classes: Ints, count: int, ridge: float) -> L
     scale = 1 / np.sqrt(np.maximum(variance, 0) + penalty)
     # Rows lie along the last axis, where sums over classes are fast. The last feature is the same
     # in all of them.
-    z = np.vstack([(axes * scale).T @ x.T, np.ones((1, rows))])
+    whole = np.vstack([(axes * scale).T @ x.T, np.ones((1, rows))])
+    z = whole.astype(np.float32)
+    # What the classes that came add to the loss is linear in the weights.
+    came = np.stack([whole[:, classes == each].sum(1) for each in range(count)]) / rows
     pull = np.append(penalty * scale**2, ridge)
     start = np.log(frequencies(classes, count))
-    every = np.arange(rows)
+    of_start = start.astype(np.float32)[:, None]
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(count, width + 1)
-        logits = weights @ z
-        logits += start[:, None]
-        logits -= logits.max(0)
-        said = logits[classes, every]
-        law = np.exp(logits, out=logits)
+        law = weights.astype(np.float32) @ z
+        law += of_start
+        top = law.max(0)
+        law -= top
+        np.exp(law, out=law)
         total = law.sum(0)
-        loss = (np.log(total) - said).mean() + (pull * weights**2).sum() / 2
         law /= total
-        law[classes, every] -= 1
-        return float(loss), (law @ z.T / rows + pull * weights).ravel()
+        loss = np.mean(np.log(total) + top, dtype=np.float64) - (weights * came).sum()
+        loss += (pull * weights**2).sum() / 2
+        return float(loss), ((law @ z.T) / rows - came + pull * weights).ravel()
 
     found = optimize.minimize(
         objective,
         np.zeros(count * (width + 1)),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": STEPS, "gtol": 1e-5, "ftol": 1e-8},
+        options={"maxiter": STEPS, "gtol": 1e-5, "ftol": LEAST},
     ).x.reshape(count, width + 1)
     weights = (axes * scale) @ found[:, :-1].T
     return LogisticMap(centre, weights, start + found[:, -1])

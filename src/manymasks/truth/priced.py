@@ -26,61 +26,40 @@ from manymasks.truth.excess import ROUNDING, Bools
 Rows = list[dict[str, Any]]
 
 
-def cheapest(prices: Iterable[Mapping[str, Any]]) -> tuple[str, float] | None:
-    """The capability with the lowest price over all tokens, and that price in nats per token.
-
-    Capabilities that are worth nothing, up to rounding, are left out, and so are those whose
-    price is not finite. None where no other is left.
-
-    Args:
-        prices: rows of `price_rows`.
-    """
-    found = [
-        (row["nats"], row["capability"])
-        for row in prices
-        if row["stratum"] == "all" and row["nats"] is not None and row["nats"] > ROUNDING
-    ]
-    if not found:
-        return None
-    price, capability = min(found)
-    return capability, price
-
-
 def priced_rows(
     select: tuple[Floats, Floats],
     measure: tuple[Floats, Floats],
     members: Sequence[Member],
-    prices: Iterable[Mapping[str, Any]],
+    price: tuple[str, float] | None,
     shares: Iterable[float],
     statistics: Statistics,
 ) -> dict[str, Rows]:
     """Rows of priced_set and priced_member, for every class and share; none without a price.
 
-    The price is the mean over all tokens that count, as the excess loss is: where capabilities
-    matter to some tokens only, both are small for the same reason. The select split decides. The
-    probability is the share of its document resamples in which a member is in the set: the
-    threshold is the same in all of them.
+    The price is over all tokens that count, as the excess loss is: where capabilities matter to
+    some tokens only, both are small for the same reason. The select split decides. The probability
+    is the share of its document resamples in which a member is in the set: the threshold, which is
+    exact, is the same in all of them.
 
     Args:
         select, measure: sums of the excess loss over the tokens of each document (members,
             documents) in nats, and those tokens (documents,).
-        prices: rows of `price_rows`.
-        shares: thresholds as shares of the price of the cheapest capability.
+        price: the cheapest capability and what it is worth, nats per token (`prices.cheapest`).
+        shares: thresholds as shares of that price.
 
     Raises:
         ValueError: for members of several corpora.
     """
     tables: dict[str, Rows] = {"priced_set": [], "priced_member": []}
-    least = cheapest(prices)
-    if least is None or not members:
+    if price is None or not members:
         return tables
     corpus = one_corpus(members)
-    capability, price = least
+    capability, whole = price
     weights = document_weights(len(select[1]), statistics.resamples, statistics.seed)
     decides, shown = ratio(*select), ratio(*measure)
     resamples = ratio_resamples(*select, weights)
     for share in sorted(set(shares)):
-        eps = share * price
+        eps = share * whole
         inside = decides <= eps
         chances = _share_within(resamples, eps)
         for pool in classes(members).values():

@@ -8,7 +8,7 @@ posterior of the masks. Arrays come in, rows of tables go out; all is in nats.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ from manymasks.corpora.processes.registry import Process
 from manymasks.statistics.documents import (
     document_weights,
     percentile_interval,
-    ratio,
+    ratio_interval,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
@@ -42,15 +42,15 @@ AHEAD = 3
 LAST = LENGTH - OPENING - AHEAD
 """The longest prompt in letters. After a later one, letters would go past the document's end,
 where members have learned that none come."""
-FLOOR = 1e-6
-"""Weights below it count as this much in the divergence from Bayes. The closest mixture often
-leaves a mask out altogether, and its logarithm would be infinite."""
 RESOLVED = 1e-2
-"""Weights and probabilities below it count as this much in the slope `sharpening`. A weight is
-known no better than the masks explain the member, so how far below it lies says nothing, but its
-logarithm would decide: of members trained for 500 steps the slope after 4 letters was 1.5 with
-1e-6 in its place, 1.2 with 1e-4, 1.06 with 1e-3 and 0.97 with this. Where posteriors are below
-it, slopes other than 1 come out nearer to 1."""
+"""Weights and probabilities below it count as this much where weights are held beside Bayes. The
+closest mixture often leaves a mask out altogether. A weight is known no better than the masks
+explain the member, so how far below it lies says nothing, but its logarithm would decide: of
+members trained for 500 steps the slope `sharpening` after 4 letters was 1.5 with 1e-6 in its
+place, 1.2 with 1e-4, 1.06 with 1e-3 and 0.97 with this; `from_bayes` of the default study's after
+8 letters was 0.095 with 1e-8 and 0.06 with this. Even so a member that errs without direction is
+not at 1 and 0; where it is, `noise` says. Where posteriors are below it, slopes other than 1 come
+out nearer to 1."""
 EVEN = 1e-12
 """Squared log-odds (nats^2) at which all masks are equally likely, up to rounding."""
 WRITTEN = 40
@@ -172,9 +172,14 @@ def explained(prompts: Prompts, log_laws: Floats) -> Explained:
     return Explained(log_laws, weights.reshape(count, each, masks), float(gap.max()))
 
 
+def residuals(prompts: Prompts, of: Explained) -> Floats:
+    """What no mask explains, KL(law || mixture) in nats, (documents, prompts)."""
+    return divergence(np.exp(of.log_laws), mixed(of.weights, prompts.masks))
+
+
 def floored(weights: Floats) -> Floats:
-    """Weights (..., masks) of at least about `FLOOR`, adding up to 1."""
-    found = np.maximum(weights, FLOOR)
+    """Weights (..., masks) of at least about `RESOLVED`, adding up to 1."""
+    found = np.maximum(weights, RESOLVED)
     return np.asarray(found / found.sum(-1, keepdims=True))
 
 
@@ -182,6 +187,27 @@ def centred(weights: Floats) -> Floats:
     """ln of weights (..., masks), at least `RESOLVED`, above their mean (Aitchison 1986)."""
     logs = np.log(np.maximum(weights, RESOLVED))
     return np.asarray(logs - logs.mean(-1, keepdims=True))
+
+
+def beside_bayes(prompts: Prompts, weights: Floats) -> dict[str, tuple[Floats, Floats]]:
+    """How weights (documents, prompts, masks) lie beside the posterior.
+
+    The slope `sharpening` is that of the least-squares line through centred logarithms, over
+    documents and masks. Both are 0 on average in every document, so the line goes through 0 and
+    the slope is a ratio of sums over documents. `from_bayes` is the divergence of the weights
+    from the posterior.
+
+    Returns:
+        By name what is summed over documents above and below the line, (documents, prompts) each.
+        Nothing is below the slope's where all masks are equally likely.
+    """
+    mine, exact = centred(weights), centred(prompts.posterior)
+    squares = (exact**2).sum(-1)
+    apart = divergence(floored(prompts.posterior), floored(weights))
+    return {
+        "from_bayes": (apart, np.ones(apart.shape)),
+        "sharpening": ((mine * exact).sum(-1), np.where(squares > EVEN, squares, 0.0)),
+    }
 
 
 def weight_rows(prompts: Prompts, of: Explained) -> list[dict[str, Any]]:
@@ -203,88 +229,92 @@ def weight_rows(prompts: Prompts, of: Explained) -> list[dict[str, Any]]:
 
 
 def fit_rows(prompts: Prompts, of: Explained, statistics: Statistics) -> list[dict[str, Any]]:
-    """One row for each length of prompt: means over documents, with a bootstrap over them.
-
-    The slope `sharpening` is that of the least-squares line through centred logarithms, over
-    documents and masks. Both are 0 on average in every document, so the line goes through 0 and
-    the slope is a ratio of sums over documents. None where all masks are equally likely.
-    """
-    weights, posterior = of.weights, prompts.posterior
-    laws, mixture = np.exp(of.log_laws), mixed(weights, prompts.masks)
-    mine, exact = centred(weights), centred(posterior)
-    one, squares = np.ones(weights.shape[:2]), (exact**2).sum(-1)
-    sums = {
-        "from_bayes": (divergence(posterior, floored(weights)), one),
-        "residual": (divergence(laws, mixture), one),
-        "sharpening": ((mine * exact).sum(-1), np.where(squares > EVEN, squares, 0.0)),
-    }
-    resamples = document_weights(len(weights), statistics.resamples, statistics.seed)
+    """One row for each length of prompt: means over documents, with a bootstrap over them."""
+    left = residuals(prompts, of)
+    sums = {**beside_bayes(prompts, of.weights), "residual": (left, np.ones(left.shape))}
+    resamples = document_weights(len(left), statistics.resamples, statistics.seed)
     plain = {
-        "excess": divergence(prompts.exact, laws).mean(0),
-        "entropy": entropy(weights).mean(0),
-        "posterior_entropy": entropy(posterior).mean(0),
+        "excess": divergence(prompts.exact, np.exp(of.log_laws)).mean(0),
+        "entropy": entropy(of.weights).mean(0),
+        "posterior_entropy": entropy(prompts.posterior).mean(0),
     }
     rows = []
     for place, letters in enumerate(prompts.letters):
         row: dict[str, Any] = {"kind": prompts.kind, "letters": letters}
         for name, (above, below) in sums.items():
-            row |= _ratio_row(name, above[:, place], below[:, place], resamples, statistics)
+            found = ratio_interval(
+                above[:, place], below[:, place], resamples, statistics.confidence
+            )
+            row |= _ends(name, *found)
         row |= {name: finite(each[place]) for name, each in plain.items()}
-        rows.append({**row, "documents": len(weights)})
+        rows.append({**row, "documents": len(left)})
     return rows
 
 
-def _ratio_row(
-    name: str, above: Floats, below: Floats, resamples: Floats, statistics: Statistics
-) -> dict[str, Any]:
-    """A ratio of sums over documents (documents,), with its interval."""
-    bootstrap = ratio_resamples(above, below, resamples)
-    low, high = percentile_interval(bootstrap, statistics.confidence)
-    return {
-        name: finite(float(ratio(above, below))),
-        f"{name}_low": finite(float(low)),
-        f"{name}_high": finite(float(high)),
-    }
+def _ends(name: str, value: float, low: float, high: float) -> dict[str, Any]:
+    return {name: finite(value), f"{name}_low": finite(low), f"{name}_high": finite(high)}
 
 
-def pair_rows(
-    prompts: Prompts,
-    classes: Mapping[str, Sequence[int]],
-    models: Sequence[str],
-    of: Sequence[Explained],
-) -> list[dict[str, Any]]:
-    """The divergence of each two members of a class, and the part that their masks explain.
+# ------------------------------------------------------------------------------- two predictors
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The divergence of each two of some predictors, and the part that their masks explain.
 
     KL of both directions is averaged. The mask's part is that between the mixtures that explain
-    them; the machinery is the rest, which has no sign: what members share beside the masks can
+    them; the machinery is the rest, which has no sign: what predictors share beside the masks can
     bring their laws nearer to each other than their mixtures are.
-
-    Args:
-        classes: by class the places of its members in `models` and `of`.
-        models: keys.
     """
+
+    kl: Floats
+    """(predictors, predictors, documents, prompts); symmetric, 0 on the diagonal."""
+    mask: Floats
+    """The same shape."""
+
+
+def apart(prompts: Prompts, of: Sequence[Explained]) -> Apart:
+    """How each two predictors differ."""
     laws = [np.exp(each.log_laws) for each in of]
     mixtures = [mixed(each.weights, prompts.masks) for each in of]
-    rows = []
-    for members in classes.values():
-        ordered = sorted(members, key=lambda member: models[member])
-        for a, b in itertools.combinations(ordered, 2):
-            kl, mask = both_ways(laws[a], laws[b]), both_ways(mixtures[a], mixtures[b])
-            rows += [
-                {
-                    "model_a": models[a],
-                    "model_b": models[b],
-                    "letters": letters,
-                    "kl": finite(kl[place]),
-                    "mask": finite(mask[place]),
-                    "machinery": finite(kl[place] - mask[place]),
-                    "documents": len(prompts.tokens),
-                }
-                for place, letters in enumerate(prompts.letters)
-            ]
-    return rows
+    shape = len(of), len(of), *prompts.posterior.shape[:2]
+    found = Apart(np.zeros(shape), np.zeros(shape))
+    for a, b in itertools.combinations(range(len(of)), 2):
+        for into, each in ((found.kl, laws), (found.mask, mixtures)):
+            into[a, b] = into[b, a] = both_ways(each[a], each[b])
+    return found
 
 
 def both_ways(a: Floats, b: Floats) -> Floats:
-    """KL of both directions averaged, of laws (documents, prompts, 27); mean over documents."""
-    return np.asarray((divergence(a, b) + divergence(b, a)).mean(0) / 2)
+    """KL of both directions averaged, of laws (..., 27), (...) nats."""
+    return np.asarray((divergence(a, b) + divergence(b, a)) / 2)
+
+
+def pair_rows(
+    prompts: Prompts, models: Sequence[str], of: Apart, statistics: Statistics
+) -> list[dict[str, Any]]:
+    """One row for each two models of a class and each length of prompt.
+
+    Args:
+        models: their keys, in the order of `of`. The one whose key sorts first is `model_a`.
+    """
+    documents = len(prompts.tokens)
+    resamples = document_weights(documents, statistics.resamples, statistics.seed)
+    rows = []
+    for a, b in itertools.combinations(np.argsort(models), 2):
+        kl, mask = of.kl[a, b], of.mask[a, b]
+        named = {"kl": kl, "mask": mask, "machinery": kl - mask}
+        means = {
+            name: ratio_resamples(each.T, np.ones(documents), resamples)
+            for name, each in named.items()
+        }
+        ends = {
+            name: percentile_interval(each, statistics.confidence) for name, each in means.items()
+        }
+        for place, letters in enumerate(prompts.letters):
+            row: dict[str, Any] = {"model_a": models[a], "model_b": models[b], "letters": letters}
+            for name, each in named.items():
+                low, high = ends[name]
+                row |= _ends(name, each[:, place].mean(), low[place], high[place])
+            rows.append({**row, "documents": documents})
+    return rows

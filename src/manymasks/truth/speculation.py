@@ -18,16 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes import chains, masks, tally
-from manymasks.corpora.processes.machine import Floats, Ints, Machine
-from manymasks.corpora.processes.registry import introduced
+from manymasks.corpora.processes import masks, tally
+from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.corpora.processes.registry import COUNTED, Process
 from manymasks.statistics.documents import (
-    document_weights,
     percentile_interval,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
-from manymasks.truth.belief import Stream, first_half
+from manymasks.truth.belief import Stream, bootstrap, first_half
 from manymasks.truth.logistic import frequencies, logistic_map
 
 Bools = npt.NDArray[np.bool_]
@@ -37,14 +36,6 @@ MOST = 8000
 LEAST_GAIN = 1e-4
 """Nats by which the exact law must beat the frequencies for a share of them to mean anything."""
 
-MACHINES: Mapping[str, Callable[[], Machine]] = {
-    "masks": masks.masks,
-    "tally": tally.tally,
-    "tally1": tally.tally1,
-    "mess3": lambda: introduced(chains.mess3()),
-    "rrxor": lambda: introduced(chains.rrxor()),
-}
-"""By process: what says its documents, BOS first."""
 COUNTING: Mapping[str, Callable[[Ints, Ints], Bools]] = {
     "tally": lambda a, b: np.asarray(a == b),
     "tally1": lambda a, b: np.asarray(b == tally.FIRST_DIGIT),
@@ -85,41 +76,33 @@ class Question:
     """How many tokens there may be; classes are their places among these."""
 
 
-def exact_laws(machine: Machine, tokens: Ints, ahead: Sequence[int]) -> dict[int, Floats]:
-    """By steps ahead: the law of the token that many steps after each place.
-
-    (documents, length, vocabulary) each, given the tokens up to and with the place.
-    """
-    _, *after = machine.beliefs(tokens)
-    return {
-        steps: np.stack([machine.ahead(belief, steps) for belief in after], 1) for steps in ahead
-    }
-
-
-def questions(name: str, tokens: Ints, ahead: Sequence[int], seed: int) -> list[Question]:
+def questions(
+    name: str, known: Process, tokens: Ints, ahead: Sequence[int], seed: int
+) -> list[Question]:
     """One question for each number of steps, with the rows it is fitted and tested on.
 
-    In `masks` the token to come must be a letter; else any place will do from which one comes.
+    The token to come must be one that counts, and in `masks` a letter: a premise is not foretold
+    by anything.
 
     Args:
-        name: of the process, one of `MACHINES`.
+        name, known: the process.
         tokens: (documents, length).
         ahead: steps; one that leads out of every document is left out.
         seed: of the choice of rows where there are more than `MOST`.
-
-    Raises:
-        KeyError: for a process without a machine here.
     """
     length = tokens.shape[1]
-    inside = [steps for steps in ahead if steps < length]
+    counted = known.strata(tokens)[COUNTED] >= 0
+    if name == "masks":
+        counted &= tokens >= masks.FIRST_LETTER
     found = []
-    for steps, law in exact_laws(MACHINES[name](), tokens, inside).items():
+    for steps in ahead:
+        if steps >= length:
+            continue
         allowed = np.zeros(tokens.shape, dtype=bool)
-        allowed[:, : length - steps] = True
-        if name == "masks":
-            allowed[:, : length - steps] = tokens[:, steps:] >= masks.FIRST_LETTER
+        allowed[:, : length - steps] = counted[:, steps:]
         if not (allowed[: first_half(len(tokens))].any() and allowed.any()):
             continue
+        law = known.ahead(tokens, steps)
         # Tokens that the law rules out everywhere are no answer.
         possible = np.flatnonzero((law[allowed] > 0).any(0))
         coming = np.full(tokens.shape, -1)
@@ -170,7 +153,7 @@ def speculation_rows(
         control: what the rows are called by.
         ridge: as in `logistic_map`.
     """
-    weights = bootstrap(streams[0], statistics)
+    weights = bootstrap(len(streams[0]), statistics)
     rows = []
     for layer, stream in enumerate(streams):
         for each in asked:
@@ -216,12 +199,6 @@ def efficiency(nats: Floats, asked: Question, weights: Floats, confidence: float
             "efficiency_high": finite(float(high)),
         }
     return row
-
-
-def bootstrap(stream: Stream, statistics: Statistics) -> Floats:
-    """How often each document of the test occurs in each resample, (resamples, documents)."""
-    tested = len(stream) - first_half(len(stream))
-    return document_weights(tested, statistics.resamples, statistics.seed)
 
 
 # ------------------------------------------------------------------------- pairs that count
@@ -273,7 +250,7 @@ def auc_rows(
         streams, control, ridge: as in `speculation_rows`.
         pairs: of `pairs_of`; a place without pairs in both halves has no rows.
     """
-    weights = bootstrap(streams[0], statistics)
+    weights = bootstrap(len(streams[0]), statistics)
     rows = []
     for layer, stream in enumerate(streams):
         for place, each in pairs.items():

@@ -1,11 +1,12 @@
 """Splices: one mask says the first letters of a document, and then another one takes over.
 
-Bayes needs about as many letters to change its mind as it had to make it up. After 31 letters of
-one of sticky, clockwise and anticlockwise it takes 31 letters of another one of them for that one
-to be the likelier (median, premise P4). The premise of the first mask adds 3 letters, and jitter
-is slower to be believed: over all masks it is 36. A document has no room for that, so the splice
-comes earlier by default. A predictor that needs more letters than Bayes has inertia, and one that
-needs fewer lives in the present.
+Bayes needs about as many letters to change its mind as it had to make it up. With a premise that
+says nothing (P4), after 31 letters of one mask it takes 31 letters of another one for that one to
+be the likelier, and after 16 it takes 16 or 17 (medians). The premise of the first mask, which
+these documents have, adds four or five letters: 35 and 21. After 31 letters a document has no room
+for that, so those numbers are of longer texts, and the splice comes earlier by default. A
+predictor that needs more letters than Bayes has inertia, and one that needs fewer lives in the
+present.
 """
 
 import dataclasses

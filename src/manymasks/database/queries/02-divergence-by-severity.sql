@@ -1,6 +1,6 @@
 -- How differently do equally good models behave, on held-out text and further away from it?
 WITH tightest AS (
-    SELECT label, arg_min(rashomon_set, (eps_nats, rashomon_set)) AS rashomon_set
+    SELECT label, first(rashomon_set ORDER BY eps_nats, rashomon_set) AS rashomon_set
     FROM equal_loss_pairs
     GROUP BY label
 ),

@@ -6,6 +6,7 @@ SELECT
     concat_ws('-', 'i' || seed_init, 'o' || seed_order) AS seeds,
     round(nats, 4) AS nats,
     round(nats_low, 4) AS low,
-    round(nats_high, 4) AS high
+    round(nats_high, 4) AS high,
+    round(exact, 4) AS exact
 FROM price_ladder
 ORDER BY corpus, price_ladder.nats, kind, name, seeds;

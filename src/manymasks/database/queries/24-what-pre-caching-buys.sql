@@ -1,4 +1,4 @@
--- Known processes: what does myopia cost by how much there is to bind, and where binding does not pay?
+-- Known processes: what does myopia cost by what there is to bind, and where there is nothing?
 SELECT
     corpus,
     level::INTEGER AS pairs,

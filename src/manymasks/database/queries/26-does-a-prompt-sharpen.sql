@@ -10,5 +10,5 @@ SELECT
     round(floor, 6) AS floor,
     models
 FROM sharpening
-WHERE posterior_entropy IS NOT NULL AND position IN (2, 3, 4, 6, 10, 18, 34, 63)
+WHERE latent = 'mask' AND position IN (2, 3, 4, 6, 10, 18, 34, 63)
 ORDER BY size, variant, letters;

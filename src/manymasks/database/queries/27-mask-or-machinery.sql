@@ -1,13 +1,17 @@
 -- Known processes: do two members differ in the mask they wear, or in the machinery under it?
 SELECT
-    p.label,
+    p.size,
+    p.variant,
     p.letters,
     round(p.kl, 4) AS kl,
-    round(p.mask, 4) AS mask,
-    round(p.machinery, 4) AS machinery,
-    round(c.sharpening, 2) AS sharpening,
-    round(c.from_bayes, 3) AS from_bayes,
-    p.pairs
+    round(p.share, 2) AS share,
+    round(p.share_low, 2) AS low,
+    round(p.share_high, 2) AS high,
+    round(p.share_null, 2) AS noise,
+    round(c.sharpening, 2) AS slope,
+    round(c.sharpening_low, 2) AS slope_low,
+    round(c.sharpening_high, 2) AS slope_high,
+    round(c.sharpening_null, 2) AS slope_noise
 FROM masks_or_machinery AS p
 JOIN mask_calibration AS c USING (label, letters)
 ORDER BY p.label, p.letters;

@@ -5,6 +5,8 @@ SELECT
     layer,
     control,
     round(r2, 3) AS r2,
+    round(r2_low, 3) AS low,
+    round(r2_high, 3) AS high,
     round(r2_lowest, 3) AS lowest,
     round(r2_highest, 3) AS highest,
     models

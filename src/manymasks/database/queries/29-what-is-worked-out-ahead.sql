@@ -1,12 +1,42 @@
--- Known processes: does the stream at a pair say whether the pair will count, before it is asked?
+-- Known processes: what does the stream hold of tokens to come, and of what is asked only later?
+WITH held AS (
+    -- A share of what the exact law gains over frequencies that many tokens ahead.
+    SELECT
+        label,
+        'efficiency' AS measure,
+        'token ' || ahead || ' ahead' AS what,
+        layer,
+        control,
+        efficiency AS value,
+        efficiency_low AS low,
+        efficiency_high AS high,
+        models
+    FROM speculation_by_variant
+    UNION ALL
+    -- The area under the curve of whether a pair counts for the answer.
+    SELECT
+        label,
+        'auc',
+        CASE place WHEN 'b' THEN 'pair counts' ELSE 'pair counts, one token later' END,
+        layer,
+        control,
+        auc,
+        auc_low,
+        auc_high,
+        models
+    FROM double_by_variant
+)
 SELECT
     label,
-    place,
+    measure,
+    what,
     layer,
-    control,
-    round(auc, 3) AS auc,
-    round(auc_lowest, 3) AS lowest,
-    round(auc_highest, 3) AS highest,
-    models
-FROM double_by_variant
-ORDER BY label, control, place, layer;
+    round(h.value, 3) AS value,
+    round(h.low, 3) AS low,
+    round(h.high, 3) AS high,
+    round(u.value, 3) AS untrained,
+    h.models
+FROM held AS h
+LEFT JOIN (FROM held WHERE control = 'untrained') AS u USING (label, measure, what, layer)
+WHERE h.control = 'none' AND h.value IS NOT NULL
+ORDER BY label, measure, what, layer;

@@ -9,6 +9,7 @@ SELECT
     capability,
     round(price, 4) AS price,
     may_drop,
+    lessened,
     dropped,
     round(mean_kept, 2) AS kept
 FROM capability_sets

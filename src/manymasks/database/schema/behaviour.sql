@@ -12,15 +12,10 @@ CREATE TABLE probe (
 );
 COMMENT ON TABLE probe IS 'Contexts that members are tried on. Grain: artifact, severity.';
 COMMENT ON COLUMN probe.artifact IS 'Probe artifact';
-COMMENT ON COLUMN probe.probe IS 'Name of the probe in the study';
-COMMENT ON COLUMN probe.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
-COMMENT ON COLUMN probe.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN probe.family IS 'Family of the probe';
 COMMENT ON COLUMN probe.description IS 'What this severity does';
 COMMENT ON COLUMN probe.windows IS 'Windows tried';
 COMMENT ON COLUMN probe.scored IS 'Tokens scored at the end of each window';
 COMMENT ON COLUMN probe.documents IS 'Documents the windows come from: the units of intervals';
-COMMENT ON COLUMN probe.changed IS 'Share of context tokens that differ from severity 0, or that it does not have';
 
 CREATE TABLE probe_distance (
     artifact VARCHAR NOT NULL,
@@ -34,12 +29,9 @@ CREATE TABLE probe_distance (
 );
 COMMENT ON TABLE probe_distance IS 'How far the contexts of a probe are from the train split, by counts of its tokens and by the loss of members that take part in no analysis. Grain: artifact, severity, measure.';
 COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, that of its divergence';
-COMMENT ON COLUMN probe_distance.probe IS 'Name of the probe in the study';
-COMMENT ON COLUMN probe_distance.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
 COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams that train does not have) or unigram_kl (KL of the shares of tokens from those in train, in nats); where all tokens are scored, of whole windows; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; the contexts of a probe of family self are their own writing)';
 COMMENT ON COLUMN probe_distance.value IS 'The measure';
 COMMENT ON COLUMN probe_distance.low IS 'Lower end of its interval: bootstrap over documents, the train split given';
-COMMENT ON COLUMN probe_distance.high IS 'Upper end of its interval';
 COMMENT ON COLUMN probe_distance.documents IS 'Documents the windows come from: the units of the interval';
 
 CREATE TABLE model_probe (
@@ -57,16 +49,10 @@ CREATE TABLE model_probe (
 );
 COMMENT ON TABLE model_probe IS 'A member on a probe. Grain: artifact, model, severity.';
 COMMENT ON COLUMN model_probe.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN model_probe.model IS 'Member';
-COMMENT ON COLUMN model_probe.probe IS 'Name of the probe';
-COMMENT ON COLUMN model_probe.severity IS 'Severity';
 COMMENT ON COLUMN model_probe.nats IS 'Loss on the scored tokens, nats per token';
 COMMENT ON COLUMN model_probe.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN model_probe.nats_high IS 'Upper end of its interval over documents';
 COMMENT ON COLUMN model_probe.entropy IS 'Mean predictive entropy, nats';
 COMMENT ON COLUMN model_probe.top1 IS 'Share of scored tokens that the member ranked first';
-COMMENT ON COLUMN model_probe.documents IS 'Documents';
-COMMENT ON COLUMN model_probe.tokens IS 'Scored tokens';
 
 CREATE TABLE pair_divergence (
     artifact VARCHAR NOT NULL,
@@ -106,39 +92,28 @@ CREATE TABLE pair_divergence (
 );
 COMMENT ON TABLE pair_divergence IS 'How differently two members behave. Grain: artifact, severity, model_a, model_b.';
 COMMENT ON COLUMN pair_divergence.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN pair_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN pair_divergence.severity IS 'Severity';
-COMMENT ON COLUMN pair_divergence.model_a IS 'The member with the smaller key';
-COMMENT ON COLUMN pair_divergence.model_b IS 'The other';
 COMMENT ON COLUMN pair_divergence.kl_ab IS 'Mean KL(a || b), nats per token, full vocabulary';
 COMMENT ON COLUMN pair_divergence.kl_ba IS 'Mean KL(b || a), nats per token, full vocabulary';
-COMMENT ON COLUMN pair_divergence.kl IS 'Mean of the two';
 COMMENT ON COLUMN pair_divergence.kl_low IS 'Lower end of its interval over documents (the two members are given)';
-COMMENT ON COLUMN pair_divergence.kl_high IS 'Upper end of its interval over documents';
-COMMENT ON COLUMN pair_divergence.hellinger IS 'Mean squared Hellinger distance, 1 - sum sqrt(p q)';
-COMMENT ON COLUMN pair_divergence.js IS 'Mean Jensen-Shannon divergence, nats per token, on sampled positions';
 COMMENT ON COLUMN pair_divergence.tv IS 'Mean total variation distance, on sampled positions: half the sum of absolute differences';
-COMMENT ON COLUMN pair_divergence.top1_agreement IS 'Share of tokens on which both rank the same token first';
 COMMENT ON COLUMN pair_divergence.kappa IS 'Cohen''s kappa of the first-ranked tokens: agreement beyond what their frequencies give';
 COMMENT ON COLUMN pair_divergence.soft_agreement IS '(c_ab - c_exp) / (sqrt(c_aa c_bb) - c_exp) with c_ab = mean sum_v p_a p_b and c_exp that of the two mean laws: 1 for members that are the same';
 COMMENT ON COLUMN pair_divergence.both_wrong_agreement IS 'Share of the tokens that both rank other than first on which they rank the same one first';
 COMMENT ON COLUMN pair_divergence.flips_ab IS 'Share of tokens that a ranks first and b does not';
 COMMENT ON COLUMN pair_divergence.flips_ba IS 'Share of tokens that b ranks first and a does not';
-COMMENT ON COLUMN pair_divergence.visible IS 'Mean of d = log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
-COMMENT ON COLUMN pair_divergence.hidden IS 'Half the variance of d over tokens: what the loss difference hides';
-COMMENT ON COLUMN pair_divergence.hidden_ratio IS 'hidden / |visible|';
-COMMENT ON COLUMN pair_divergence.kl_sampled IS 'Mean of the two KL on the sampled positions: what kl_tempered and the quantiles stand beside';
+COMMENT ON COLUMN pair_divergence.visible IS 'Mean of log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
+COMMENT ON COLUMN pair_divergence.hidden IS 'Half the variance of log p_a(y) - log p_b(y) over tokens: what the loss difference hides';
+COMMENT ON COLUMN pair_divergence.hidden_ratio IS 'hidden / |visible|: how many times larger what is hidden is';
+COMMENT ON COLUMN pair_divergence.kl_sampled IS 'Mean KL on the sampled positions, both directions averaged: what kl_tempered and the quantiles stand beside';
 COMMENT ON COLUMN pair_divergence.kl_tempered IS 'What is left of kl_sampled after the best temperature of the other law, each way its own';
 COMMENT ON COLUMN pair_divergence.temperature_ab IS 'That temperature of b, where b is to come close to a; above 1 where b is too sure';
 COMMENT ON COLUMN pair_divergence.temperature_ba IS 'That of a, where a is to come close to b';
 COMMENT ON COLUMN pair_divergence.kl_median IS 'Median over the sampled positions of the mean of the two KL';
-COMMENT ON COLUMN pair_divergence.kl_p95 IS 'Their 95th percentile';
-COMMENT ON COLUMN pair_divergence.kl_p99 IS 'Their 99th percentile';
-COMMENT ON COLUMN pair_divergence.kl_max IS 'The largest';
+COMMENT ON COLUMN pair_divergence.kl_p95 IS '95th percentile over the sampled positions of the mean of the two KL';
+COMMENT ON COLUMN pair_divergence.kl_p99 IS '99th percentile over the sampled positions of the mean of the two KL';
+COMMENT ON COLUMN pair_divergence.kl_max IS 'The largest of these';
 COMMENT ON COLUMN pair_divergence.sampled IS 'Positions sampled, the same for all pairs';
 COMMENT ON COLUMN pair_divergence.kl_floor IS 'Noise floor: mean KL of these two members from themselves at another batch size and, on a CPU, with two threads';
-COMMENT ON COLUMN pair_divergence.documents IS 'Documents';
-COMMENT ON COLUMN pair_divergence.tokens IS 'Scored tokens';
 
 CREATE TABLE noise_floor (
     artifact VARCHAR NOT NULL,
@@ -153,14 +128,8 @@ CREATE TABLE noise_floor (
 );
 COMMENT ON TABLE noise_floor IS 'A member against itself, computed another way. Grain: artifact, severity, model, perturbation.';
 COMMENT ON COLUMN noise_floor.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN noise_floor.probe IS 'Name of the probe';
-COMMENT ON COLUMN noise_floor.severity IS 'Severity';
-COMMENT ON COLUMN noise_floor.model IS 'Member';
 COMMENT ON COLUMN noise_floor.perturbation IS 'What was done differently, such as batch 8 -> 3';
 COMMENT ON COLUMN noise_floor.kl IS 'Mean KL between the two computations, nats per token';
-COMMENT ON COLUMN noise_floor.hellinger IS 'Mean squared Hellinger distance between them';
-COMMENT ON COLUMN noise_floor.top1_agreement IS 'Share of tokens with the same first-ranked token';
-COMMENT ON COLUMN noise_floor.tokens IS 'Scored tokens';
 
 CREATE TABLE pool_divergence (
     artifact VARCHAR NOT NULL,
@@ -179,18 +148,13 @@ CREATE TABLE pool_divergence (
 );
 COMMENT ON TABLE pool_divergence IS 'Mean divergence within a class, or between two. Grain: artifact, severity, pool, other, metric.';
 COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN pool_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN pool_divergence.severity IS 'Severity';
-COMMENT ON COLUMN pool_divergence.pool IS 'Label of a class, corpus/size/variant';
 COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without the pairs that share both seeds)';
 COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, js, tv, top1_disagreement or hidden; within a class also information, I(Y; model | x) = H(mean p) - mean H(p), and ensemble_gain, log mean p(y) - mean log p(y)';
 COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic), js and tv on sampled positions; in nats per token but for hellinger, tv and top1_disagreement; information and ensemble_gain are those of the models at hand, which grow with their number: compare them at equal numbers';
 COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife with t(m - 1), joined with the document bootstrap';
-COMMENT ON COLUMN pool_divergence.high IS 'Upper end of the interval';
 COMMENT ON COLUMN pool_divergence.floor IS 'Noise floor of the same metric';
 COMMENT ON COLUMN pool_divergence.entropy_share IS 'value / mean predictive entropy of the members, for metrics in nats';
 COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval, but between variants of one size, where those are the seeds that both have, half as many';
-COMMENT ON COLUMN pool_divergence.documents IS 'Documents that entered';
 
 CREATE TABLE behaviour_component (
     artifact VARCHAR NOT NULL,
@@ -210,14 +174,11 @@ CREATE TABLE behaviour_component (
 );
 COMMENT ON TABLE behaviour_component IS 'The behaviour ANOVA: how much of what sets the members of a corpus apart goes with size, variant and seeds. Grain: artifact, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_component.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN behaviour_component.probe IS 'Name of the probe';
-COMMENT ON COLUMN behaviour_component.severity IS 'Severity';
 COMMENT ON COLUMN behaviour_component.kind IS 'information: I(Y; model | x) = H(mean p) - mean H(p); or variance: -ln Z of the geometric centroid, the mean KL of the centroid from the members';
 COMMENT ON COLUMN behaviour_component.ordering IS 'Order in which factors are taken, such as size > variant > seed_init > seed_order, each given those before it; or interactions: main effects and what factors do together, by inclusion and exclusion';
 COMMENT ON COLUMN behaviour_component.component IS 'A factor, several joined by x where they interact, or total; components of an ordering sum to the total';
 COMMENT ON COLUMN behaviour_component.value IS 'Nats per token; interactions may be negative';
 COMMENT ON COLUMN behaviour_component.low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN behaviour_component.high IS 'Upper end of its interval';
 COMMENT ON COLUMN behaviour_component.floor IS 'Noise floor of the total: the same for members computed another way';
 COMMENT ON COLUMN behaviour_component.entropy_share IS 'value / entropy of the mean law: share of predictive uncertainty';
 COMMENT ON COLUMN behaviour_component.chance_share IS 'Share of the total that the component would have if members differed by independent noise alone, whatever their factors: (groups - groups before) / (models - 1), to second order in the noise; a factor matters by what it has beyond that';
@@ -240,17 +201,13 @@ CREATE TABLE probe_item (
 );
 COMMENT ON TABLE probe_item IS 'A member on one window of a probe; windows are paired over severities and members. Grain: artifact, severity, item, model.';
 COMMENT ON COLUMN probe_item.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN probe_item.probe IS 'Name of the probe';
-COMMENT ON COLUMN probe_item.severity IS 'Severity';
 COMMENT ON COLUMN probe_item.item IS 'Window, the same text at all severities where the probe changes contexts';
 COMMENT ON COLUMN probe_item.document IS 'Document it comes from';
-COMMENT ON COLUMN probe_item.model IS 'Member';
 COMMENT ON COLUMN probe_item.nats IS 'Mean loss on its scored tokens, nats per token';
 COMMENT ON COLUMN probe_item.entropy IS 'Mean predictive entropy, nats';
 COMMENT ON COLUMN probe_item.top1 IS 'Share of its scored tokens ranked first';
 COMMENT ON COLUMN probe_item.margin IS 'Mean log p of the first-ranked token less that of the second, nats';
 COMMENT ON COLUMN probe_item.rank IS 'Mean rank of the true token, 1 where it is first';
-COMMENT ON COLUMN probe_item.tokens IS 'Scored tokens';
 
 CREATE TABLE calibration_bin (
     artifact VARCHAR NOT NULL,
@@ -267,14 +224,10 @@ CREATE TABLE calibration_bin (
 );
 COMMENT ON TABLE calibration_bin IS 'How often a member is right where it is so sure. Grain: artifact, severity, model, bin.';
 COMMENT ON COLUMN calibration_bin.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN calibration_bin.probe IS 'Name of the probe';
-COMMENT ON COLUMN calibration_bin.severity IS 'Severity';
-COMMENT ON COLUMN calibration_bin.model IS 'Member';
 COMMENT ON COLUMN calibration_bin.bin IS 'Bin of the probability of the first-ranked token, equal widths from 0';
 COMMENT ON COLUMN calibration_bin.confidence IS 'Mean probability of the first-ranked token';
 COMMENT ON COLUMN calibration_bin.accuracy IS 'Share of tokens where it is the true one';
 COMMENT ON COLUMN calibration_bin.low IS 'Lower end of the interval of accuracy over documents';
-COMMENT ON COLUMN calibration_bin.high IS 'Upper end of its interval';
 COMMENT ON COLUMN calibration_bin.tokens IS 'Tokens in the bin';
 COMMENT ON COLUMN calibration_bin.documents IS 'Documents with a token in the bin';
 
@@ -297,20 +250,15 @@ CREATE TABLE position_divergence (
 );
 COMMENT ON TABLE position_divergence IS 'Sampled positions with their tokens and how far members come apart there. Grain: artifact, severity, item, position.';
 COMMENT ON COLUMN position_divergence.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN position_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN position_divergence.severity IS 'Severity';
 COMMENT ON COLUMN position_divergence.item IS 'Window';
 COMMENT ON COLUMN position_divergence.position IS 'Position in the window, counted from its first token';
 COMMENT ON COLUMN position_divergence.document IS 'Document the window comes from';
 COMMENT ON COLUMN position_divergence.context IS 'The last tokens before it, as text';
-COMMENT ON COLUMN position_divergence.token IS 'The true token';
 COMMENT ON COLUMN position_divergence.information IS 'I(Y; model) over all members at this position, nats';
 COMMENT ON COLUMN position_divergence.kl IS 'Mean KL over ordered pairs of members, nats';
 COMMENT ON COLUMN position_divergence.entropy IS 'Entropy of the mean law, nats';
 COMMENT ON COLUMN position_divergence.nats IS 'Mean loss of the members on the true token';
-COMMENT ON COLUMN position_divergence.distinct_top1 IS 'Different first-ranked tokens';
 COMMENT ON COLUMN position_divergence.first_tokens IS 'The first-ranked tokens with the number of members of each, the most frequent first';
-COMMENT ON COLUMN position_divergence.models IS 'Members';
 
 CREATE TABLE rollout (
     artifact VARCHAR NOT NULL,
@@ -329,8 +277,6 @@ CREATE TABLE rollout (
 );
 COMMENT ON TABLE rollout IS 'What a member writes after a prompt. Grain: artifact, mode, model, item.';
 COMMENT ON COLUMN rollout.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN rollout.mode IS 'greedy, or shared-noise: tokens sampled with the same Gumbel noise for all members';
-COMMENT ON COLUMN rollout.model IS 'Member';
 COMMENT ON COLUMN rollout.item IS 'Prompt, the same for all members and modes';
 COMMENT ON COLUMN rollout.document IS 'Document of the measure split it comes from';
 COMMENT ON COLUMN rollout.prompt IS 'The prompt as text';
@@ -355,9 +301,6 @@ CREATE TABLE first_divergence (
 );
 COMMENT ON TABLE first_divergence IS 'The first token on which two members differ after the same prompt. Grain: artifact, mode, model_a, model_b, item.';
 COMMENT ON COLUMN first_divergence.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN first_divergence.mode IS 'greedy, or shared-noise: tokens sampled with the same Gumbel noise for all members';
-COMMENT ON COLUMN first_divergence.model_a IS 'The member with the smaller key';
-COMMENT ON COLUMN first_divergence.model_b IS 'The other';
 COMMENT ON COLUMN first_divergence.item IS 'Prompt';
 COMMENT ON COLUMN first_divergence.step IS 'Token on which they differ, the first is 1; where they never do, the tokens written';
 COMMENT ON COLUMN first_divergence.is_censored IS 'Whether they agree to the end';
@@ -378,14 +321,9 @@ CREATE TABLE agreement_survival (
 );
 COMMENT ON TABLE agreement_survival IS 'Share of pairs and prompts that still agree after so many tokens, by Kaplan and Meier; texts that ended alike agree to the last step. Grain: artifact, mode, pool, other, step.';
 COMMENT ON COLUMN agreement_survival.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN agreement_survival.mode IS 'greedy, or shared-noise: tokens sampled with the same Gumbel noise for all members';
-COMMENT ON COLUMN agreement_survival.pool IS 'Label of a class, corpus/size/variant';
-COMMENT ON COLUMN agreement_survival.other IS 'The same class (pairs within it) or another (pairs across)';
 COMMENT ON COLUMN agreement_survival.step IS 'Tokens written; 0 is the prompt';
-COMMENT ON COLUMN agreement_survival.survival IS 'Share that agree so far';
+COMMENT ON COLUMN agreement_survival.survival IS 'Share that agree so far, by Kaplan and Meier';
 COMMENT ON COLUMN agreement_survival.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN agreement_survival.high IS 'Upper end of its interval';
-COMMENT ON COLUMN agreement_survival.models IS 'Members';
 COMMENT ON COLUMN agreement_survival.documents IS 'Documents of the prompts';
 
 CREATE TABLE rollout_pool (
@@ -403,15 +341,10 @@ CREATE TABLE rollout_pool (
 );
 COMMENT ON TABLE rollout_pool IS 'What members of a class, or of two, write: means over pairs of members. Grain: artifact, mode, pool, other, metric.';
 COMMENT ON COLUMN rollout_pool.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN rollout_pool.mode IS 'greedy, or shared-noise: tokens sampled with the same Gumbel noise for all members';
-COMMENT ON COLUMN rollout_pool.pool IS 'Label of a class';
-COMMENT ON COLUMN rollout_pool.other IS 'The same class (pairs within it) or another (pairs across)';
 COMMENT ON COLUMN rollout_pool.metric IS 'agreed_tokens (restricted mean of the tokens until the first difference), censored (share of pairs and prompts that never differ), loops (share of texts that end in a loop), sequence_kl (sum over a text of exact KL of the next-token laws along what the first wrote, per token: Rao-Blackwell), cross_nats (loss of the other on what the first wrote), text_kl (the same KL along the real continuation); across two classes these three are means of both directions';
 COMMENT ON COLUMN rollout_pool.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
 COMMENT ON COLUMN rollout_pool.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN rollout_pool.high IS 'Upper end of its interval';
 COMMENT ON COLUMN rollout_pool.floor IS 'Noise floor: the same for members against themselves computed in another batch; NULL where there is none';
-COMMENT ON COLUMN rollout_pool.models IS 'Members';
 COMMENT ON COLUMN rollout_pool.documents IS 'Documents of the prompts';
 
 CREATE TABLE sequence_divergence (
@@ -432,7 +365,6 @@ COMMENT ON COLUMN sequence_divergence.model_a IS 'Member that wrote, sampling at
 COMMENT ON COLUMN sequence_divergence.model_b IS 'Member that is scored on it; itself too';
 COMMENT ON COLUMN sequence_divergence.kl IS 'Mean KL(a || b) of the next-token laws along the texts of a, nats per token: the Rao-Blackwell estimate of the KL of what they write';
 COMMENT ON COLUMN sequence_divergence.kl_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN sequence_divergence.kl_high IS 'Upper end of its interval';
 COMMENT ON COLUMN sequence_divergence.cross_nats IS 'Loss of b on the texts of a, nats per token';
 COMMENT ON COLUMN sequence_divergence.text_kl IS 'Mean KL(a || b) along the real continuations of the same prompts';
 COMMENT ON COLUMN sequence_divergence.tokens IS 'Tokens written';
@@ -455,8 +387,6 @@ CREATE TABLE representation_similarity (
 COMMENT ON TABLE representation_similarity IS 'How alike two members represent the same tokens. Grain: artifact, layer, model_a, model_b, measure.';
 COMMENT ON COLUMN representation_similarity.artifact IS 'Representation artifact';
 COMMENT ON COLUMN representation_similarity.layer IS 'Residual stream before this block; the last is after all blocks, and between members of other depths that of the deeper one';
-COMMENT ON COLUMN representation_similarity.model_a IS 'The member with the smaller key';
-COMMENT ON COLUMN representation_similarity.model_b IS 'The other';
 COMMENT ON COLUMN representation_similarity.measure IS 'cka: debiased linear centred kernel alignment; mutual_knn: share of nearest neighbours in common';
 COMMENT ON COLUMN representation_similarity.value IS 'The measure, 1 for representations that are the same up to rotation and scale';
 COMMENT ON COLUMN representation_similarity.null_mean IS 'Its mean when tokens are matched at random';
@@ -482,15 +412,11 @@ CREATE TABLE representation_pool (
 COMMENT ON TABLE representation_pool IS 'How alike the members of a class, or of two, represent the same tokens: means over pairs. Grain: artifact, layer, pool, other, measure.';
 COMMENT ON COLUMN representation_pool.artifact IS 'Representation artifact';
 COMMENT ON COLUMN representation_pool.layer IS 'Residual stream before this block; the last is after all blocks, and between members of other depths that of the deeper one';
-COMMENT ON COLUMN representation_pool.pool IS 'Label of a class';
-COMMENT ON COLUMN representation_pool.other IS 'The same class (pairs within it) or another (pairs across)';
 COMMENT ON COLUMN representation_pool.measure IS 'cka or mutual_knn';
 COMMENT ON COLUMN representation_pool.value IS 'Mean of the measure';
 COMMENT ON COLUMN representation_pool.calibrated IS 'Mean of the calibrated measure';
 COMMENT ON COLUMN representation_pool.low IS 'Lower end of the interval of the calibrated measure over models, the tokens given';
-COMMENT ON COLUMN representation_pool.high IS 'Upper end of its interval';
 COMMENT ON COLUMN representation_pool.floor IS '1 less the similarity of members with themselves computed in another batch, of the measure';
-COMMENT ON COLUMN representation_pool.models IS 'Members';
 
 CREATE TABLE line_fit (
     artifact VARCHAR NOT NULL,
@@ -509,17 +435,13 @@ CREATE TABLE line_fit (
 );
 COMMENT ON TABLE line_fit IS 'Whether members lie on one line: loss on a probe against loss on text. Grain: artifact, probe, severity.';
 COMMENT ON COLUMN line_fit.artifact IS 'Severity artifact';
-COMMENT ON COLUMN line_fit.probe IS 'Name of the probe';
-COMMENT ON COLUMN line_fit.severity IS 'Severity';
 COMMENT ON COLUMN line_fit.slope IS 'Nats on the probe for one nat on text';
 COMMENT ON COLUMN line_fit.intercept IS 'Nats on the probe at no loss on text';
 COMMENT ON COLUMN line_fit.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN line_fit.r2_low IS 'Lower end of its interval: delete-one-model jackknife of Fisher''s z, documents given';
-COMMENT ON COLUMN line_fit.r2_high IS 'Upper end of its interval';
 COMMENT ON COLUMN line_fit.off_line IS 'Standard deviation of what is left, nats per token, m - 2 degrees; where sizes lie on a curve, that is in it too';
 COMMENT ON COLUMN line_fit.off_line_noise IS 'What sampling of documents alone gives it';
 COMMENT ON COLUMN line_fit.share_of_classes IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
-COMMENT ON COLUMN line_fit.models IS 'Members';
 COMMENT ON COLUMN line_fit.documents IS 'Documents of the probe';
 
 CREATE TABLE line_residual (
@@ -535,14 +457,10 @@ CREATE TABLE line_residual (
 );
 COMMENT ON TABLE line_residual IS 'How far a member is off the line of loss on a probe against loss on text. Grain: artifact, probe, severity, model.';
 COMMENT ON COLUMN line_residual.artifact IS 'Severity artifact';
-COMMENT ON COLUMN line_residual.probe IS 'Name of the probe';
-COMMENT ON COLUMN line_residual.severity IS 'Severity';
-COMMENT ON COLUMN line_residual.model IS 'Member';
 COMMENT ON COLUMN line_residual.text_nats IS 'Loss on held-out text, nats per token';
 COMMENT ON COLUMN line_residual.nats IS 'Loss on the probe';
 COMMENT ON COLUMN line_residual.residual IS 'nats less that of the line';
 COMMENT ON COLUMN line_residual.low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN line_residual.high IS 'Upper end of its interval';
 
 CREATE TABLE severity_trend (
     artifact VARCHAR NOT NULL,
@@ -559,16 +477,11 @@ CREATE TABLE severity_trend (
 );
 COMMENT ON TABLE severity_trend IS 'What turning a probe from text away does to the divergence of equally good seeds. Grain: artifact, probe, pool, measure, trend.';
 COMMENT ON COLUMN severity_trend.artifact IS 'Severity artifact';
-COMMENT ON COLUMN severity_trend.probe IS 'Name of the probe';
-COMMENT ON COLUMN severity_trend.pool IS 'Label of a class';
 COMMENT ON COLUMN severity_trend.measure IS 'kl: mean KL over pairs of members; kl_share: that / mean predictive entropy';
 COMMENT ON COLUMN severity_trend.trend IS 'rise: most severe less severity 0; fall: most severe less the most of the other severities, below 0 where it falls again, its interval and p allow for the choice among them; slope: per nat of n-gram surprise, least squares over severities; rank: Spearman correlation of the measure with n-gram surprise over severities';
 COMMENT ON COLUMN severity_trend.value IS 'Nats per token, or shares of entropy; rank from -1 to 1';
 COMMENT ON COLUMN severity_trend.low IS 'Lower end of its interval over models and documents; of rank, over documents';
-COMMENT ON COLUMN severity_trend.high IS 'Upper end of its interval';
 COMMENT ON COLUMN severity_trend.p IS 'Two-sided p of 0; NULL for rank';
-COMMENT ON COLUMN severity_trend.models IS 'Members';
-COMMENT ON COLUMN severity_trend.documents IS 'Documents';
 
 CREATE TABLE search_step (
     artifact VARCHAR NOT NULL,
@@ -585,13 +498,9 @@ CREATE TABLE search_step (
 );
 COMMENT ON TABLE search_step IS 'Contexts evolved to set one half of the seeds apart. Grain: artifact, severity, pool.';
 COMMENT ON COLUMN search_step.artifact IS 'Search artifact';
-COMMENT ON COLUMN search_step.probe IS 'Name of the probe';
 COMMENT ON COLUMN search_step.severity IS 'Severity: a number of generations, 0 is text as it is';
-COMMENT ON COLUMN search_step.pool IS 'Label of a class, corpus/size/variant';
 COMMENT ON COLUMN search_step.generations IS 'Generations evolved';
 COMMENT ON COLUMN search_step.evaluations IS 'Contexts tried so far';
 COMMENT ON COLUMN search_step.searched IS 'Information of the members of this class in the half searched, on the scored tokens, nats per token; what was searched for is its mean over classes';
 COMMENT ON COLUMN search_step.low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN search_step.high IS 'Upper end of its interval';
 COMMENT ON COLUMN search_step.models IS 'Members of this class in the half searched';
-COMMENT ON COLUMN search_step.documents IS 'Documents';

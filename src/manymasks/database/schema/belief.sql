@@ -13,13 +13,10 @@ CREATE TABLE belief_probe (
 );
 COMMENT ON TABLE belief_probe IS 'How well a linear map reads a posterior off the residual stream. Grain: artifact, model, layer, latent, control.';
 COMMENT ON COLUMN belief_probe.artifact IS 'Belief artifact';
-COMMENT ON COLUMN belief_probe.model IS 'Member';
-COMMENT ON COLUMN belief_probe.layer IS 'Blocks that the stream has gone through; 0 is the embedding';
-COMMENT ON COLUMN belief_probe.latent IS 'Whose exact posterior is read: in masks mask, letter_state or state (both together), in a chain state';
-COMMENT ON COLUMN belief_probe.control IS 'none: the member. untrained: a model of its shape as drawn. shuffled: beliefs of other documents. last-letters: which the last tokens are, each combination by itself, instead of the stream (layer 0)';
+COMMENT ON COLUMN belief_probe.latent IS 'Whose exact posterior is read: in masks mask, letter_state or state (both together), in tally pairs (how many the block has), in a chain state';
+COMMENT ON COLUMN belief_probe.control IS 'none: the member. untrained: a model of its shape as drawn. shuffled: each document with the beliefs of another one. last-letters: which the last tokens are, each combination by itself, instead of the stream (layer 0). premise+last-letters, of masks: the same together with the premise, which the exact belief knows too';
 COMMENT ON COLUMN belief_probe.r2 IS 'Share of the variance explained, on documents that the map has not seen';
 COMMENT ON COLUMN belief_probe.r2_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN belief_probe.r2_high IS 'Upper end of its interval';
 COMMENT ON COLUMN belief_probe.rmse IS 'Root of the mean squared error of a probability';
 COMMENT ON COLUMN belief_probe.documents IS 'Documents of the test';
 COMMENT ON COLUMN belief_probe.tokens IS 'Places of the test';
@@ -40,8 +37,6 @@ CREATE TABLE belief_point (
 );
 COMMENT ON TABLE belief_point IS 'Beliefs of the truth and as they are read off a member, for the picture. Grain: artifact, model, layer, point.';
 COMMENT ON COLUMN belief_point.artifact IS 'Belief artifact';
-COMMENT ON COLUMN belief_point.model IS 'Member';
-COMMENT ON COLUMN belief_point.layer IS 'Blocks that the stream has gone through';
 COMMENT ON COLUMN belief_point.point IS 'Number of the place';
 COMMENT ON COLUMN belief_point.mask IS 'The mask that is likeliest there; chain where there are no masks';
 COMMENT ON COLUMN belief_point.letters IS 'Letters up to the place';
@@ -68,16 +63,12 @@ CREATE TABLE speculation (
 );
 COMMENT ON TABLE speculation IS 'What of later tokens a linear map reads off the stream, beside what the exact law allows. Grain: artifact, model, layer, ahead, control.';
 COMMENT ON COLUMN speculation.artifact IS 'Belief artifact';
-COMMENT ON COLUMN speculation.model IS 'Member';
-COMMENT ON COLUMN speculation.layer IS 'Blocks that the stream has gone through; 0 is the embedding';
 COMMENT ON COLUMN speculation.ahead IS 'How many tokens ahead: 1 is the next one';
-COMMENT ON COLUMN speculation.control IS 'none or untrained';
 COMMENT ON COLUMN speculation.nats IS 'Loss of the map on documents that it has not seen, nats per token';
 COMMENT ON COLUMN speculation.marginal IS 'Loss of the frequencies with which tokens come there';
 COMMENT ON COLUMN speculation.exact IS 'Loss of the exact law that many steps ahead';
 COMMENT ON COLUMN speculation.efficiency IS 'What the map gains over the frequencies as a share of what the exact law gains';
 COMMENT ON COLUMN speculation.efficiency_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN speculation.efficiency_high IS 'Upper end of its interval';
 COMMENT ON COLUMN speculation.documents IS 'Documents of the test';
 
 CREATE TABLE speculation_auc (
@@ -94,12 +85,8 @@ CREATE TABLE speculation_auc (
 );
 COMMENT ON TABLE speculation_auc IS 'Whether a linear map can tell that the last pair counts for the answer (tally and tally1). Grain: artifact, model, layer, place, control.';
 COMMENT ON COLUMN speculation_auc.artifact IS 'Belief artifact';
-COMMENT ON COLUMN speculation_auc.model IS 'Member';
-COMMENT ON COLUMN speculation_auc.layer IS 'Blocks that the stream has gone through; 0 is the embedding';
 COMMENT ON COLUMN speculation_auc.place IS 'b: at the second digit of the pair. next: one token later, where this is the first digit of another pair';
-COMMENT ON COLUMN speculation_auc.control IS 'none or untrained';
 COMMENT ON COLUMN speculation_auc.auc IS 'Area under the curve, on documents that the map has not seen: .5 knows nothing';
 COMMENT ON COLUMN speculation_auc.auc_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN speculation_auc.auc_high IS 'Upper end of its interval';
 COMMENT ON COLUMN speculation_auc.pairs IS 'Pairs of the test';
 COMMENT ON COLUMN speculation_auc.documents IS 'Documents of the test';

@@ -1,6 +1,7 @@
 -- The tables, one grain each. A table's comment ends with "Grain: columns.": the loader reads
 -- it there and refuses rows that are not unique in those columns. Losses and divergences are
--- in nats (natural logarithm) per token unless a column says otherwise.
+-- in nats (natural logarithm) per token unless a column says otherwise. Columns without a comment
+-- get that of columns.sql.
 
 CREATE TABLE artifact (
     artifact VARCHAR NOT NULL,
@@ -65,7 +66,6 @@ CREATE TABLE corpus (
 );
 COMMENT ON TABLE corpus IS 'Corpora: documents with a source, split by document. Grain: artifact.';
 COMMENT ON COLUMN corpus.artifact IS 'Corpus artifact';
-COMMENT ON COLUMN corpus.corpus IS 'Name of the corpus in the study';
 COMMENT ON COLUMN corpus.kind IS 'pydocs, files, url or hub';
 COMMENT ON COLUMN corpus.documents IS 'Documents kept';
 COMMENT ON COLUMN corpus.train_documents IS 'Documents of the train split';
@@ -110,11 +110,6 @@ CREATE TABLE model_class (
 COMMENT ON TABLE model_class IS 'What stays fixed while seeds vary: corpus x size x variant x training budget. Grain: model_class.';
 COMMENT ON COLUMN model_class.model_class IS 'First 12 hex digits of the digest of everything but the seeds';
 COMMENT ON COLUMN model_class.label IS 'corpus/size/variant';
-COMMENT ON COLUMN model_class.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN model_class.size IS 'Name of the size';
-COMMENT ON COLUMN model_class.variant IS 'Name of the variant';
-COMMENT ON COLUMN model_class.parameters IS 'Parameters of a member';
-COMMENT ON COLUMN model_class.training_tokens IS 'Tokens a member is trained on';
 COMMENT ON COLUMN model_class.models IS 'Members trained, failed ones too';
 COMMENT ON COLUMN model_class.is_current IS 'Whether the current study has members of this class';
 
@@ -145,21 +140,13 @@ COMMENT ON TABLE model IS 'Members: one model each. Grain: model.';
 COMMENT ON COLUMN model.artifact IS 'Training artifact, or the candidates artifact of a derived member';
 COMMENT ON COLUMN model.model IS 'Key of the training artifact; of a derived member, a digest of its parent, method, scale and draw';
 COMMENT ON COLUMN model.model_class IS 'Its class';
-COMMENT ON COLUMN model.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN model.size IS 'Name of the size';
-COMMENT ON COLUMN model.variant IS 'Name of the variant';
-COMMENT ON COLUMN model.gradient IS 'How its gradients flow: causal, myopic, myopic-kv, discount, local or bigram';
 COMMENT ON COLUMN model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
-COMMENT ON COLUMN model.seed_init IS 'Seed of the initial weights';
-COMMENT ON COLUMN model.seed_order IS 'Seed of the data order';
 COMMENT ON COLUMN model.method IS 'How the member came about: trained, fine-tuned from another''s weights, or derived: noise, dropout or checkpoint';
 COMMENT ON COLUMN model.parent IS 'The member that it was derived from, or whose weights it started from; NULL for trained ones';
 COMMENT ON COLUMN model.scale IS 'Of derived members: noise as a share of the rms of each weight tensor, share of units dropped, or share of the steps done; NULL for others';
 COMMENT ON COLUMN model.draw IS 'Of noise and dropout: seed of the draw; parent, method, scale and draw make the member again, bit for bit';
 COMMENT ON COLUMN model.status IS 'trained, or failed: its loss became infinite or not a number, and it is in no set';
 COMMENT ON COLUMN model.failed_step IS 'The step at which it failed';
-COMMENT ON COLUMN model.parameters IS 'Number of weights';
-COMMENT ON COLUMN model.training_tokens IS 'Tokens it was trained on';
 COMMENT ON COLUMN model.learning_rate IS 'Peak learning rate';
 COMMENT ON COLUMN model.cost_seconds IS 'Seconds it took to make: its training, or its share of finding the scale and drawing, beyond its parent''s';
 COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights file';
@@ -178,14 +165,10 @@ CREATE TABLE tuning (
 );
 COMMENT ON TABLE tuning IS 'Trials of learning rates, one training each, with seeds of their own. Grain: artifact, learning_rate, seed_init, seed_order.';
 COMMENT ON COLUMN tuning.artifact IS 'Tuning artifact, one for each corpus, size and variant whose learning rate is to be found';
-COMMENT ON COLUMN tuning.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN tuning.size IS 'Name of the size';
-COMMENT ON COLUMN tuning.variant IS 'Name of the variant';
 COMMENT ON COLUMN tuning.learning_rate IS 'Peak learning rate that was tried';
 COMMENT ON COLUMN tuning.seed_init IS 'Seed of the initial weights; no seed of the study';
 COMMENT ON COLUMN tuning.seed_order IS 'Seed of the data order; no seed of the study';
 COMMENT ON COLUMN tuning.select_nats IS 'Loss at the end, on windows of the select split that all trials share; NULL if it failed';
-COMMENT ON COLUMN tuning.status IS 'trained, or failed: its loss became infinite or not a number';
 COMMENT ON COLUMN tuning.is_chosen IS 'Whether this rate was chosen: lowest mean loss of the rates none of whose trials failed';
 
 CREATE TABLE training_curve (
@@ -198,8 +181,6 @@ CREATE TABLE training_curve (
     gradient_norm DOUBLE
 );
 COMMENT ON TABLE training_curve IS 'Loss while training. Grain: model, step, split.';
-COMMENT ON COLUMN training_curve.model IS 'Member';
-COMMENT ON COLUMN training_curve.step IS 'Optimiser steps done';
 COMMENT ON COLUMN training_curve.split IS 'train (mean over the steps since the last point) or select (fixed windows)';
 COMMENT ON COLUMN training_curve.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN training_curve.tokens IS 'Tokens trained on so far';
@@ -221,14 +202,11 @@ CREATE TABLE model_loss (
 );
 COMMENT ON TABLE model_loss IS 'Loss of a member on a split. Grain: artifact, model, split.';
 COMMENT ON COLUMN model_loss.artifact IS 'Evaluation artifact';
-COMMENT ON COLUMN model_loss.model IS 'Member';
 COMMENT ON COLUMN model_loss.split IS 'select (decides membership) or measure';
 COMMENT ON COLUMN model_loss.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN model_loss.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN model_loss.nats_high IS 'Upper end of its interval over documents';
 COMMENT ON COLUMN model_loss.bits_per_byte IS 'The same loss in bits per UTF-8 byte';
 COMMENT ON COLUMN model_loss.top1 IS 'Share of tokens that the member ranked first';
-COMMENT ON COLUMN model_loss.documents IS 'Documents scored';
 COMMENT ON COLUMN model_loss.tokens IS 'Tokens scored, ends of text included';
 COMMENT ON COLUMN model_loss.bytes IS 'UTF-8 bytes of the documents scored';
 
@@ -244,7 +222,6 @@ CREATE TABLE document_loss (
 );
 COMMENT ON TABLE document_loss IS 'Loss of a member on a document. Grain: artifact, split, document.';
 COMMENT ON COLUMN document_loss.artifact IS 'Evaluation artifact';
-COMMENT ON COLUMN document_loss.model IS 'Member';
 COMMENT ON COLUMN document_loss.split IS 'select or measure';
 COMMENT ON COLUMN document_loss.document IS 'Document id';
 COMMENT ON COLUMN document_loss.nats IS 'Sum over the document''s tokens, in nats';
@@ -263,12 +240,9 @@ CREATE TABLE position_loss (
 );
 COMMENT ON TABLE position_loss IS 'Loss of a member by position in its window. Grain: artifact, split, position_low.';
 COMMENT ON COLUMN position_loss.artifact IS 'Evaluation artifact';
-COMMENT ON COLUMN position_loss.model IS 'Member';
 COMMENT ON COLUMN position_loss.split IS 'select or measure';
 COMMENT ON COLUMN position_loss.position_low IS 'First position of the bucket: tokens of context before the one that predicts';
-COMMENT ON COLUMN position_loss.position_high IS 'Last position of the bucket';
 COMMENT ON COLUMN position_loss.nats IS 'Loss, nats per token';
-COMMENT ON COLUMN position_loss.tokens IS 'Tokens scored';
 
 CREATE TABLE myopia_gap (
     artifact VARCHAR NOT NULL,
@@ -291,22 +265,9 @@ CREATE TABLE myopia_gap (
 );
 COMMENT ON TABLE myopia_gap IS 'Loss of a variant less that of its baseline, paired over seeds. Grain: artifact, size, baseline, variant, split, is_total, position_low.';
 COMMENT ON COLUMN myopia_gap.artifact IS 'Myopia artifact';
-COMMENT ON COLUMN myopia_gap.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_gap.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_gap.baseline IS 'Variant subtracted';
-COMMENT ON COLUMN myopia_gap.variant IS 'Variant compared';
-COMMENT ON COLUMN myopia_gap.split IS 'measure';
-COMMENT ON COLUMN myopia_gap.position_low IS 'First position of the bucket';
-COMMENT ON COLUMN myopia_gap.position_high IS 'Last position of the bucket';
 COMMENT ON COLUMN myopia_gap.is_total IS 'Whether the row is over all positions';
-COMMENT ON COLUMN myopia_gap.gap IS 'Mean over shared seeds, nats per token; positive where the variant is worse';
 COMMENT ON COLUMN myopia_gap.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_gap.high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_gap.p IS 'Two-sided p of gap = 0';
-COMMENT ON COLUMN myopia_gap.baseline_nats IS 'Mean loss of the baseline';
-COMMENT ON COLUMN myopia_gap.variant_nats IS 'Mean loss of the variant';
-COMMENT ON COLUMN myopia_gap.seeds IS 'Pairs of members that share both seeds';
-COMMENT ON COLUMN myopia_gap.documents IS 'Documents';
 
 CREATE TABLE myopia_arm (
     artifact VARCHAR NOT NULL,
@@ -329,22 +290,17 @@ CREATE TABLE myopia_arm (
 );
 COMMENT ON TABLE myopia_arm IS 'Loss of each variant and floor, and its gap to the causal variant. Grain: artifact, size, arm.';
 COMMENT ON COLUMN myopia_arm.artifact IS 'Myopia artifact';
-COMMENT ON COLUMN myopia_arm.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN myopia_arm.size IS 'Name of the size; floors have a row for each, with the gap to that size';
 COMMENT ON COLUMN myopia_arm.arm IS 'Name of the variant, or unigram or bigram: counts of the train split';
 COMMENT ON COLUMN myopia_arm.is_floor IS 'Whether it is a floor of counts and no variant';
 COMMENT ON COLUMN myopia_arm.gradient IS 'How gradients flow in the variant; NULL for floors';
 COMMENT ON COLUMN myopia_arm.gamma IS 'Discount of gradients by one position back: 1 for causal, 0 for myopic, NULL where there is none';
-COMMENT ON COLUMN myopia_arm.split IS 'measure';
 COMMENT ON COLUMN myopia_arm.nats IS 'Mean loss over members, nats per token';
 COMMENT ON COLUMN myopia_arm.nats_low IS 'Lower end of its interval over members and documents; of a floor, over documents';
-COMMENT ON COLUMN myopia_arm.nats_high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_arm.gap IS 'Loss less that of the causal variant, mean over shared seeds; of a floor, over the causal members';
 COMMENT ON COLUMN myopia_arm.gap_low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_arm.gap_high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_arm.models IS 'Members; NULL for floors';
 COMMENT ON COLUMN myopia_arm.seeds IS 'Members of the causal variant that the gap is to; 0 for itself';
-COMMENT ON COLUMN myopia_arm.documents IS 'Documents';
 
 CREATE TABLE myopia_part (
     artifact VARCHAR NOT NULL,
@@ -364,19 +320,14 @@ CREATE TABLE myopia_part (
 );
 COMMENT ON TABLE myopia_part IS 'The myopia gap as local malus less local bonus, over the same seeds. Grain: artifact, size, local, myopic, part.';
 COMMENT ON COLUMN myopia_part.artifact IS 'Myopia artifact';
-COMMENT ON COLUMN myopia_part.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_part.size IS 'Name of the size';
 COMMENT ON COLUMN myopia_part.local IS 'Variant trained while all earlier positions stayed those of a finished member';
 COMMENT ON COLUMN myopia_part.past IS 'Variant of that member';
 COMMENT ON COLUMN myopia_part.myopic IS 'Myopic variant; NULL where there is none, or where the past is not causal';
 COMMENT ON COLUMN myopia_part.part IS 'bonus (loss of past less that of local), malus (myopic less local) or gap (myopic less past = malus - bonus)';
-COMMENT ON COLUMN myopia_part.split IS 'measure';
 COMMENT ON COLUMN myopia_part.nats IS 'Mean over shared seeds, nats per token';
 COMMENT ON COLUMN myopia_part.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_part.high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_part.p IS 'Two-sided p of 0';
 COMMENT ON COLUMN myopia_part.seeds IS 'Seeds that all of the variants share';
-COMMENT ON COLUMN myopia_part.documents IS 'Documents';
 
 CREATE TABLE myopia_curve (
     artifact VARCHAR NOT NULL,
@@ -393,16 +344,8 @@ CREATE TABLE myopia_curve (
 );
 COMMENT ON TABLE myopia_curve IS 'The gap while training, on the windows of the select curve. Grain: artifact, size, baseline, variant, step.';
 COMMENT ON COLUMN myopia_curve.artifact IS 'Myopia artifact';
-COMMENT ON COLUMN myopia_curve.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_curve.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_curve.baseline IS 'Variant subtracted';
-COMMENT ON COLUMN myopia_curve.variant IS 'Variant compared';
-COMMENT ON COLUMN myopia_curve.step IS 'Optimiser steps done';
 COMMENT ON COLUMN myopia_curve.tokens IS 'Tokens trained on so far';
-COMMENT ON COLUMN myopia_curve.gap IS 'Mean over shared seeds of the loss difference, nats per token; positive where the variant is worse';
 COMMENT ON COLUMN myopia_curve.low IS 'Lower end of its interval over seeds; the windows are given';
-COMMENT ON COLUMN myopia_curve.high IS 'Upper end of its interval';
-COMMENT ON COLUMN myopia_curve.seeds IS 'Pairs of members that share both seeds';
 
 CREATE TABLE myopia_horizon (
     artifact VARCHAR NOT NULL,
@@ -423,18 +366,13 @@ CREATE TABLE myopia_horizon (
 );
 COMMENT ON TABLE myopia_horizon IS 'How far ahead planning pays: the discount that leaves half of the myopia gap. Grain: artifact, size.';
 COMMENT ON COLUMN myopia_horizon.artifact IS 'Myopia artifact';
-COMMENT ON COLUMN myopia_horizon.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_horizon.size IS 'Name of the size';
 COMMENT ON COLUMN myopia_horizon.baseline IS 'The causal variant';
-COMMENT ON COLUMN myopia_horizon.split IS 'measure';
 COMMENT ON COLUMN myopia_horizon.gammas IS 'Discounts with members, 0 (myopic) and 1 (causal) among them; NULL, as all that follows, where one of these two is missing';
 COMMENT ON COLUMN myopia_horizon.gap IS 'Gap at gamma = 0, nats per token';
 COMMENT ON COLUMN myopia_horizon.half_gamma IS 'Where lines through the gaps at the gammas tried first reach half of that; NULL where it is not above 0';
 COMMENT ON COLUMN myopia_horizon.half_gamma_low IS 'Lower end of its interval: bootstrap over seeds and documents, too narrow for few seeds';
-COMMENT ON COLUMN myopia_horizon.half_gamma_high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_horizon.horizon IS 'Effective planning horizon in tokens, 1 / (1 - half_gamma)';
 COMMENT ON COLUMN myopia_horizon.horizon_low IS 'Lower end of its interval';
-COMMENT ON COLUMN myopia_horizon.horizon_high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_horizon.fitted_horizon IS 'The same by a curve a (1 - gamma) / (1 - gamma r) through all gaps; NULL where none fits';
 COMMENT ON COLUMN myopia_horizon.seeds IS 'Seeds that all of the variants share';
 
@@ -454,7 +392,6 @@ CREATE TABLE myopia_gradient (
 );
 COMMENT ON TABLE myopia_gradient IS 'The gradient of a causal member on train text when what comes from k positions later counts gamma^k: 0 is the present, 1 the whole. Grain: artifact, model, level, weights, gamma.';
 COMMENT ON COLUMN myopia_gradient.artifact IS 'Gradient artifact';
-COMMENT ON COLUMN myopia_gradient.model IS 'Member';
 COMMENT ON COLUMN myopia_gradient.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window: squares and products averaged over windows)';
 COMMENT ON COLUMN myopia_gradient.weights IS 'W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
 COMMENT ON COLUMN myopia_gradient.gamma IS 'Discount; reaches about 1 / (1 - gamma) positions';
@@ -480,14 +417,11 @@ CREATE TABLE floor_loss (
 );
 COMMENT ON TABLE floor_loss IS 'Loss of counts of the train split. Grain: artifact, floor, split.';
 COMMENT ON COLUMN floor_loss.artifact IS 'Floor artifact';
-COMMENT ON COLUMN floor_loss.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN floor_loss.floor IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
 COMMENT ON COLUMN floor_loss.split IS 'select or measure';
 COMMENT ON COLUMN floor_loss.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN floor_loss.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN floor_loss.nats_high IS 'Upper end of its interval over documents';
 COMMENT ON COLUMN floor_loss.bits_per_byte IS 'The same loss in bits per UTF-8 byte';
-COMMENT ON COLUMN floor_loss.documents IS 'Documents scored';
 COMMENT ON COLUMN floor_loss.tokens IS 'Tokens scored, ends of text included';
 
 CREATE TABLE floor_position_loss (
@@ -502,13 +436,9 @@ CREATE TABLE floor_position_loss (
 );
 COMMENT ON TABLE floor_position_loss IS 'Loss of counts of the train split by position in the windows of models. Grain: artifact, floor, split, position_low.';
 COMMENT ON COLUMN floor_position_loss.artifact IS 'Floor artifact';
-COMMENT ON COLUMN floor_position_loss.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN floor_position_loss.floor IS 'unigram or bigram';
 COMMENT ON COLUMN floor_position_loss.split IS 'select or measure';
-COMMENT ON COLUMN floor_position_loss.position_low IS 'First position of the bucket';
-COMMENT ON COLUMN floor_position_loss.position_high IS 'Last position of the bucket';
 COMMENT ON COLUMN floor_position_loss.nats IS 'Loss, nats per token';
-COMMENT ON COLUMN floor_position_loss.tokens IS 'Tokens scored';
 
 CREATE TABLE primary_claim (
     rank INTEGER NOT NULL,
@@ -536,8 +466,5 @@ COMMENT ON COLUMN contrast.contrast IS 'What is compared, readable';
 COMMENT ON COLUMN contrast.is_primary IS 'Named in the study before the run; all others are exploratory';
 COMMENT ON COLUMN contrast.estimate IS 'Difference, or log ratio where the contrast says so';
 COMMENT ON COLUMN contrast.low IS 'Lower end of its interval';
-COMMENT ON COLUMN contrast.high IS 'Upper end of its interval';
 COMMENT ON COLUMN contrast.p IS 'Two-sided p';
 COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';
-COMMENT ON COLUMN contrast.models IS 'Models that entered';
-COMMENT ON COLUMN contrast.documents IS 'Documents that entered';

@@ -4,18 +4,23 @@ CREATE TABLE process_truth (
     process VARCHAR NOT NULL,
     position INTEGER NOT NULL,
     entropy DOUBLE,
+    entropy_low DOUBLE,
+    entropy_high DOUBLE,
     nats DOUBLE,
+    latent VARCHAR,
     posterior_entropy DOUBLE,
+    told DOUBLE,
     tokens BIGINT
 );
 COMMENT ON TABLE process_truth IS 'What the exact law of a process says of its documents. Grain: artifact, position.';
 COMMENT ON COLUMN process_truth.artifact IS 'Truth artifact';
-COMMENT ON COLUMN process_truth.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN process_truth.process IS 'Process that its documents were drawn from';
 COMMENT ON COLUMN process_truth.position IS 'Place of the token in its document, the one after BOS is 1';
 COMMENT ON COLUMN process_truth.entropy IS 'Mean exact entropy of the next token given those before it, nats: no model can have a lower loss';
+COMMENT ON COLUMN process_truth.entropy_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN process_truth.nats IS 'Mean loss of the exact law on what was said, nats';
-COMMENT ON COLUMN process_truth.posterior_entropy IS 'Mean exact entropy of who speaks (the mask) given the tokens before it, nats; NULL where the process has no such latent or nothing of it has been said yet';
+COMMENT ON COLUMN process_truth.latent IS 'What is hidden: mask, W of the block (pairs), kind of the document, state, root; NULL where nothing is';
+COMMENT ON COLUMN process_truth.posterior_entropy IS 'Mean exact entropy of the latent given the tokens before this one, nats; NULL where nothing of it has been said yet';
+COMMENT ON COLUMN process_truth.told IS 'Mean exact entropy of the token for whoever is told the latent, nats: what it is below entropy is the information of the latent about the token';
 COMMENT ON COLUMN process_truth.tokens IS 'Tokens that count at this place';
 
 CREATE TABLE capability_price (
@@ -28,21 +33,19 @@ CREATE TABLE capability_price (
     nats DOUBLE,
     nats_low DOUBLE,
     nats_high DOUBLE,
+    exact DOUBLE,
+    exact_error DOUBLE,
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE capability_price IS 'What the truth loses when a capability is taken from it. Grain: artifact, capability, stratum, level.';
+COMMENT ON TABLE capability_price IS 'What the truth loses when a capability is taken from it: its price, and what it comes to on the documents that members are measured on. Grain: artifact, capability, stratum, level.';
 COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
-COMMENT ON COLUMN capability_price.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN capability_price.process IS 'Process that its documents were drawn from';
 COMMENT ON COLUMN capability_price.capability IS 'What the predictor lacks';
 COMMENT ON COLUMN capability_price.stratum IS 'all, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN capability_price.level IS 'Which tokens of it';
-COMMENT ON COLUMN capability_price.nats IS 'Mean KL from the exact law to that predictor, nats per token; over all tokens that count this is less than over those that the capability matters to';
+COMMENT ON COLUMN capability_price.nats IS 'Mean KL from the exact law to that predictor on the documents measured, nats per token; over all tokens that count this is less than over those that the capability matters to';
 COMMENT ON COLUMN capability_price.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN capability_price.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN capability_price.tokens IS 'Tokens';
-COMMENT ON COLUMN capability_price.documents IS 'Documents';
+COMMENT ON COLUMN capability_price.exact IS 'Its expectation: a closed form, or a mean over many documents drawn for it alone; NULL where a closed form does not speak of the level, or it is infinite';
+COMMENT ON COLUMN capability_price.exact_error IS 'Standard error of that mean; 0 for a closed form';
 
 CREATE TABLE excess_loss (
     artifact VARCHAR NOT NULL,
@@ -58,15 +61,8 @@ CREATE TABLE excess_loss (
 );
 COMMENT ON TABLE excess_loss IS 'KL from the exact law of a process to a member. Grain: artifact, model, stratum, level.';
 COMMENT ON COLUMN excess_loss.artifact IS 'Truth artifact';
-COMMENT ON COLUMN excess_loss.model IS 'Member';
-COMMENT ON COLUMN excess_loss.process IS 'Process that its text was drawn from';
-COMMENT ON COLUMN excess_loss.stratum IS 'all, position, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN excess_loss.level IS 'Which tokens of it';
 COMMENT ON COLUMN excess_loss.nats IS 'Mean KL from the exact law to the member, nats per token: the loss that it could avoid';
 COMMENT ON COLUMN excess_loss.nats_low IS 'Lower end of its interval over documents; NULL by position';
-COMMENT ON COLUMN excess_loss.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN excess_loss.tokens IS 'Tokens';
-COMMENT ON COLUMN excess_loss.documents IS 'Documents';
 
 CREATE TABLE capability_kept (
     artifact VARCHAR NOT NULL,
@@ -80,11 +76,9 @@ CREATE TABLE capability_kept (
 );
 COMMENT ON TABLE capability_kept IS 'How much of a capability a member has: where its law lies between the truth and the truth without it. Grain: artifact, model, capability.';
 COMMENT ON COLUMN capability_kept.artifact IS 'Truth artifact';
-COMMENT ON COLUMN capability_kept.model IS 'Member';
 COMMENT ON COLUMN capability_kept.capability IS 'What may be lacking';
 COMMENT ON COLUMN capability_kept.kept IS 'Weighted least-squares share of the truth in a mixture with the truth without the capability that is to be the member: 1 has it, 0 lacks it, and beyond is possible; NULL where the two never differ';
 COMMENT ON COLUMN capability_kept.kept_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN capability_kept.kept_high IS 'Upper end of its interval';
 COMMENT ON COLUMN capability_kept.tokens IS 'Tokens at which the two predictors differ';
 COMMENT ON COLUMN capability_kept.documents IS 'Documents with such tokens';
 
@@ -99,11 +93,8 @@ CREATE TABLE priced_set (
     members INTEGER,
     tried INTEGER
 );
-COMMENT ON TABLE priced_set IS 'Members within a threshold of the truth that is a share of the price of the cheapest capability. Price and excess loss are means over all tokens that count, the premise of masks too. Grain: artifact, corpus, size, variant, share.';
+COMMENT ON TABLE priced_set IS 'Members within a threshold of the truth that is a share of the exact price of the cheapest capability. Price and excess loss are means over all tokens that count, the premise of masks too. Grain: artifact, corpus, size, variant, share.';
 COMMENT ON COLUMN priced_set.artifact IS 'Truth artifact';
-COMMENT ON COLUMN priced_set.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN priced_set.size IS 'Name of the size';
-COMMENT ON COLUMN priced_set.variant IS 'Name of the variant';
 COMMENT ON COLUMN priced_set.share IS 'Threshold as a share of that price';
 COMMENT ON COLUMN priced_set.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN priced_set.cheapest IS 'The capability that costs least of those that cost anything';
@@ -122,7 +113,6 @@ CREATE TABLE priced_member (
 );
 COMMENT ON TABLE priced_member IS 'Members and the thresholds that are shares of a price. Grain: artifact, model, share.';
 COMMENT ON COLUMN priced_member.artifact IS 'Truth artifact';
-COMMENT ON COLUMN priced_member.model IS 'Member';
 COMMENT ON COLUMN priced_member.share IS 'Threshold as a share of the price of the cheapest capability';
 COMMENT ON COLUMN priced_member.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN priced_member.select_nats IS 'Excess loss on the select split, which decides';
@@ -140,6 +130,8 @@ CREATE TABLE demand_gap (
     stratum VARCHAR NOT NULL,
     level VARCHAR NOT NULL,
     baseline_nats DOUBLE,
+    baseline_low DOUBLE,
+    baseline_high DOUBLE,
     variant_nats DOUBLE,
     variant_low DOUBLE,
     variant_high DOUBLE,
@@ -152,23 +144,15 @@ CREATE TABLE demand_gap (
 );
 COMMENT ON TABLE demand_gap IS 'What a variant misses of the truth beside its baseline, by what is asked of a position; paired over seeds. Grain: artifact, size, baseline, variant, stratum, level.';
 COMMENT ON COLUMN demand_gap.artifact IS 'Truth artifact';
-COMMENT ON COLUMN demand_gap.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN demand_gap.process IS 'Process that its documents were drawn from';
-COMMENT ON COLUMN demand_gap.size IS 'Name of the size';
-COMMENT ON COLUMN demand_gap.baseline IS 'Variant whose excess loss is subtracted';
-COMMENT ON COLUMN demand_gap.variant IS 'Variant compared with it';
 COMMENT ON COLUMN demand_gap.stratum IS 'all, or what tokens are told apart by, such as answers by W';
-COMMENT ON COLUMN demand_gap.level IS 'Which tokens of it';
 COMMENT ON COLUMN demand_gap.baseline_nats IS 'Mean excess loss of the baseline, nats per token';
+COMMENT ON COLUMN demand_gap.baseline_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN demand_gap.variant_nats IS 'Mean excess loss of the variant';
 COMMENT ON COLUMN demand_gap.variant_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN demand_gap.variant_high IS 'Upper end of its interval';
 COMMENT ON COLUMN demand_gap.gap IS 'Difference of the two';
 COMMENT ON COLUMN demand_gap.gap_low IS 'Lower end of its interval over pairs of models and documents';
-COMMENT ON COLUMN demand_gap.gap_high IS 'Upper end of its interval';
-COMMENT ON COLUMN demand_gap.ceiling IS 'Excess loss of the truth without binding, where the process knows one';
+COMMENT ON COLUMN demand_gap.ceiling IS 'Exact excess loss of the truth without binding, where the process knows one';
 COMMENT ON COLUMN demand_gap.models IS 'Pairs of members with the same seeds';
-COMMENT ON COLUMN demand_gap.documents IS 'Documents';
 
 CREATE TABLE position_spread (
     artifact VARCHAR NOT NULL,
@@ -186,14 +170,8 @@ CREATE TABLE position_spread (
 );
 COMMENT ON TABLE position_spread IS 'How far members of a class are apart, by the length of the prompt. Grain: artifact, size, variant, position.';
 COMMENT ON COLUMN position_spread.artifact IS 'Truth artifact';
-COMMENT ON COLUMN position_spread.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN position_spread.size IS 'Name of the size';
-COMMENT ON COLUMN position_spread.variant IS 'Name of the variant';
 COMMENT ON COLUMN position_spread.position IS 'Place of the token that is foretold: as many tokens came before it';
 COMMENT ON COLUMN position_spread.kl IS 'Mean KL between two members, over ordered pairs, nats';
 COMMENT ON COLUMN position_spread.kl_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN position_spread.kl_high IS 'Upper end of its interval';
 COMMENT ON COLUMN position_spread.js IS 'Mean Jensen-Shannon divergence of pairs, nats';
 COMMENT ON COLUMN position_spread.floor IS 'The same KL between a member and itself at another batch size, the largest of the members: noise';
-COMMENT ON COLUMN position_spread.models IS 'Members';
-COMMENT ON COLUMN position_spread.documents IS 'Documents';

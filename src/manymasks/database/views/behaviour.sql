@@ -54,18 +54,10 @@ SELECT
 FROM found AS p;
 COMMENT ON VIEW current_probe IS 'Probes of the current study. Grain: corpus, probe, severity.';
 COMMENT ON COLUMN current_probe.artifact IS 'Probe artifact';
-COMMENT ON COLUMN current_probe.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_probe.probe IS 'Name of the probe';
-COMMENT ON COLUMN current_probe.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
-COMMENT ON COLUMN current_probe.family IS 'Family of the probe';
-COMMENT ON COLUMN current_probe.description IS 'What this severity does';
 COMMENT ON COLUMN current_probe.windows IS 'Windows tried';
-COMMENT ON COLUMN current_probe.scored IS 'Tokens scored at the end of each window';
 COMMENT ON COLUMN current_probe.documents IS 'Documents the windows come from';
-COMMENT ON COLUMN current_probe.changed IS 'Share of context tokens that differ from severity 0';
 COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe of measured text';
 COMMENT ON COLUMN current_probe.is_furthest IS 'The severity above 0 whose contexts are least likely by counts of the train split; last of all a search, on which half of the members are tried, and families that make the scored tokens too, whose severity 0 is no text';
-COMMENT ON COLUMN current_probe.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
 COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members that take part in nothing else but that they write the contexts of family self; NULL where the study names none';
 
 CREATE VIEW current_pair AS
@@ -114,36 +106,12 @@ LEFT JOIN current_probe AS p
     ON p.corpus = a.corpus AND p.probe = d.probe AND p.severity = d.severity;
 COMMENT ON VIEW current_pair IS 'Pairs of current members with what they share. Grain: corpus, probe, severity, model_a, model_b.';
 COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN current_pair.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_pair.probe IS 'Name of the probe';
-COMMENT ON COLUMN current_pair.severity IS 'Severity';
-COMMENT ON COLUMN current_pair.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN current_pair.model_a IS 'The member with the smaller key';
-COMMENT ON COLUMN current_pair.model_b IS 'The other';
 COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
 COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
 COMMENT ON COLUMN current_pair.relation IS 'How the two differ: seed (same class), variant, size, or size and variant';
 COMMENT ON COLUMN current_pair.same_init IS 'Whether they share seed_init';
 COMMENT ON COLUMN current_pair.same_order IS 'Whether they share seed_order';
-COMMENT ON COLUMN current_pair.kl IS 'Mean KL, both directions averaged';
 COMMENT ON COLUMN current_pair.kl_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN current_pair.kl_high IS 'Upper end of its interval over documents';
-COMMENT ON COLUMN current_pair.hellinger IS 'Mean squared Hellinger distance';
-COMMENT ON COLUMN current_pair.top1_agreement IS 'Share of tokens on which both rank the same token first';
-COMMENT ON COLUMN current_pair.visible IS 'Mean of log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
-COMMENT ON COLUMN current_pair.hidden IS 'Half the variance of log p_a(y) - log p_b(y): what the loss difference hides';
-COMMENT ON COLUMN current_pair.js IS 'Mean Jensen-Shannon divergence, on sampled positions';
-COMMENT ON COLUMN current_pair.tv IS 'Mean total variation distance, on sampled positions';
-COMMENT ON COLUMN current_pair.kappa IS 'Agreement of the first-ranked tokens beyond what their frequencies give';
-COMMENT ON COLUMN current_pair.soft_agreement IS 'Normalised overlap of the two laws beyond that of their mean laws: 1 for members that are the same';
-COMMENT ON COLUMN current_pair.both_wrong_agreement IS 'Share of the tokens that both rank other than first on which they rank the same one first';
-COMMENT ON COLUMN current_pair.flips_ab IS 'Share of tokens that a ranks first and b does not';
-COMMENT ON COLUMN current_pair.flips_ba IS 'Share of tokens that b ranks first and a does not';
-COMMENT ON COLUMN current_pair.hidden_ratio IS 'hidden / |visible|: how many times larger what is hidden is';
-COMMENT ON COLUMN current_pair.kl_sampled IS 'KL on the sampled positions: what kl_tempered stands beside';
-COMMENT ON COLUMN current_pair.kl_tempered IS 'What is left of kl_sampled after the best temperature of the other law';
-COMMENT ON COLUMN current_pair.kl_p99 IS '99th percentile of KL over the sampled positions';
-COMMENT ON COLUMN current_pair.kl_floor IS 'Noise floor of kl';
 
 CREATE VIEW rashomon_divergence AS
 SELECT
@@ -181,63 +149,15 @@ JOIN rashomon_member AS y
     ON y.artifact = s.artifact AND y.rashomon_set = s.rashomon_set AND y.is_member
 JOIN current_pair AS d ON d.model_a = x.model AND d.model_b = y.model;
 COMMENT ON VIEW rashomon_divergence IS 'Pairs of trained members of one Rashomon set, on every probe. Grain: rashomon_set, probe, severity, model_a, model_b.';
-COMMENT ON COLUMN rashomon_divergence.rashomon_set IS 'The set';
-COMMENT ON COLUMN rashomon_divergence.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN rashomon_divergence.reference IS 'Name of its reference';
-COMMENT ON COLUMN rashomon_divergence.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN rashomon_divergence.eps_unit IS 'nats, percent or seed_sd';
-COMMENT ON COLUMN rashomon_divergence.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN rashomon_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN rashomon_divergence.severity IS 'Severity';
-COMMENT ON COLUMN rashomon_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN rashomon_divergence.model_a IS 'One member';
-COMMENT ON COLUMN rashomon_divergence.model_b IS 'The other';
 COMMENT ON COLUMN rashomon_divergence.excess_nats IS 'Select loss over the reference of the worse of the two';
-COMMENT ON COLUMN rashomon_divergence.kl IS 'Mean KL, both directions averaged';
-COMMENT ON COLUMN rashomon_divergence.hellinger IS 'Mean squared Hellinger distance';
-COMMENT ON COLUMN rashomon_divergence.top1_agreement IS 'Share of tokens on which both rank the same token first';
-COMMENT ON COLUMN rashomon_divergence.visible IS 'The loss difference a leaderboard sees';
-COMMENT ON COLUMN rashomon_divergence.hidden IS 'What the loss difference hides';
-COMMENT ON COLUMN rashomon_divergence.js IS 'Mean Jensen-Shannon divergence, on sampled positions';
-COMMENT ON COLUMN rashomon_divergence.tv IS 'Mean total variation distance, on sampled positions';
-COMMENT ON COLUMN rashomon_divergence.kappa IS 'Agreement of the first-ranked tokens beyond what their frequencies give';
-COMMENT ON COLUMN rashomon_divergence.soft_agreement IS 'Normalised overlap of the two laws beyond that of their mean laws: 1 for members that are the same';
-COMMENT ON COLUMN rashomon_divergence.both_wrong_agreement IS 'Share of the tokens that both rank other than first on which they rank the same one first';
-COMMENT ON COLUMN rashomon_divergence.hidden_ratio IS 'hidden / |visible|: how many times larger what is hidden is';
-COMMENT ON COLUMN rashomon_divergence.kl_sampled IS 'KL on the sampled positions: what kl_tempered stands beside';
-COMMENT ON COLUMN rashomon_divergence.kl_tempered IS 'What is left of kl_sampled after the best temperature of the other law';
-COMMENT ON COLUMN rashomon_divergence.kl_p99 IS '99th percentile of KL over the sampled positions';
 
 CREATE VIEW equal_loss_pairs AS
 SELECT * EXCLUDE (is_text)
 FROM rashomon_divergence
 WHERE is_text;
 COMMENT ON VIEW equal_loss_pairs IS 'Pairs of trained members of one Rashomon set (chosen on select) on held-out text of measure: what their loss shows and what it hides. Grain: rashomon_set, model_a, model_b.';
-COMMENT ON COLUMN equal_loss_pairs.rashomon_set IS 'The set';
-COMMENT ON COLUMN equal_loss_pairs.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN equal_loss_pairs.reference IS 'Name of its reference';
-COMMENT ON COLUMN equal_loss_pairs.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN equal_loss_pairs.eps_unit IS 'nats, percent or seed_sd';
-COMMENT ON COLUMN equal_loss_pairs.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN equal_loss_pairs.probe IS 'Name of the probe';
 COMMENT ON COLUMN equal_loss_pairs.severity IS 'Severity: 0';
-COMMENT ON COLUMN equal_loss_pairs.model_a IS 'One member';
-COMMENT ON COLUMN equal_loss_pairs.model_b IS 'The other';
 COMMENT ON COLUMN equal_loss_pairs.excess_nats IS 'Select loss over the reference of the worse of the two';
-COMMENT ON COLUMN equal_loss_pairs.kl IS 'Mean KL, both directions averaged';
-COMMENT ON COLUMN equal_loss_pairs.hellinger IS 'Mean squared Hellinger distance';
-COMMENT ON COLUMN equal_loss_pairs.top1_agreement IS 'Share of tokens on which both rank the same token first';
-COMMENT ON COLUMN equal_loss_pairs.visible IS 'The loss difference a leaderboard sees';
-COMMENT ON COLUMN equal_loss_pairs.hidden IS 'Half the variance of the log ratio: what the loss difference hides';
-COMMENT ON COLUMN equal_loss_pairs.js IS 'Mean Jensen-Shannon divergence, on sampled positions';
-COMMENT ON COLUMN equal_loss_pairs.tv IS 'Mean total variation distance, on sampled positions';
-COMMENT ON COLUMN equal_loss_pairs.kappa IS 'Agreement of the first-ranked tokens beyond what their frequencies give';
-COMMENT ON COLUMN equal_loss_pairs.soft_agreement IS 'Normalised overlap of the two laws beyond that of their mean laws: 1 for members that are the same';
-COMMENT ON COLUMN equal_loss_pairs.both_wrong_agreement IS 'Share of the tokens that both rank other than first on which they rank the same one first';
-COMMENT ON COLUMN equal_loss_pairs.hidden_ratio IS 'hidden / |visible|: how many times larger what is hidden is';
-COMMENT ON COLUMN equal_loss_pairs.kl_sampled IS 'KL on the sampled positions: what kl_tempered stands beside';
-COMMENT ON COLUMN equal_loss_pairs.kl_tempered IS 'What is left of kl_sampled after the best temperature of the other law';
-COMMENT ON COLUMN equal_loss_pairs.kl_p99 IS '99th percentile of KL over the sampled positions';
 
 CREATE VIEW severity_curve AS
 WITH within_class AS (
@@ -295,21 +215,9 @@ LEFT JOIN (
 WHERE d.metric = 'kl'
 ORDER BY d.probe, d.severity, c.parameters, d.pool;
 COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class, on text and further and further from it. Grain: label, probe, severity.';
-COMMENT ON COLUMN severity_curve.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN severity_curve.size IS 'Name of the size';
-COMMENT ON COLUMN severity_curve.variant IS 'Name of the variant';
-COMMENT ON COLUMN severity_curve.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN severity_curve.probe IS 'Name of the probe';
-COMMENT ON COLUMN severity_curve.severity IS 'How far from text: 0 is text as it is, or the easiest of windows that are made';
-COMMENT ON COLUMN severity_curve.family IS 'Family of the probe';
-COMMENT ON COLUMN severity_curve.description IS 'What this severity does';
-COMMENT ON COLUMN severity_curve.changed IS 'Share of context tokens that differ from severity 0';
-COMMENT ON COLUMN severity_curve.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
 COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; the contexts of family self are their own writing';
-COMMENT ON COLUMN severity_curve.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
 COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
 COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN severity_curve.high IS 'Upper end of its interval';
 COMMENT ON COLUMN severity_curve.floor IS 'Noise floor: mean KL of a member from itself at another batch size';
 COMMENT ON COLUMN severity_curve.entropy_share IS 'kl / mean predictive entropy of the members';
 COMMENT ON COLUMN severity_curve.share_low IS 'Lower end of its interval, the entropy given';
@@ -321,7 +229,6 @@ COMMENT ON COLUMN severity_curve.information IS 'I(Y; model | x) of the class; g
 COMMENT ON COLUMN severity_curve.ensemble_gain IS 'Mean loss of the members less that of their mean law; grows with the number of models, so compare equal numbers';
 COMMENT ON COLUMN severity_curve.top1_disagreement IS 'Share of tokens on which a pair ranks another token first';
 COMMENT ON COLUMN severity_curve.models IS 'Members that entered: the units of the interval';
-COMMENT ON COLUMN severity_curve.documents IS 'Documents that entered';
 
 CREATE VIEW variant_divergence AS
 WITH kl AS (
@@ -359,16 +266,10 @@ LEFT JOIN current_probe AS p
     ON p.corpus = a.corpus AND p.probe = k.probe AND p.severity = k.severity
 ORDER BY a.corpus, a.parameters, variant_a, variant_b, k.probe, k.severity;
 COMMENT ON VIEW variant_divergence IS 'Mean KL between two variants of one size beside that between seeds of each. Grain: corpus, size, variant_a, variant_b, probe, severity.';
-COMMENT ON COLUMN variant_divergence.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN variant_divergence.size IS 'Name of the size';
 COMMENT ON COLUMN variant_divergence.variant_a IS 'One variant';
 COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
-COMMENT ON COLUMN variant_divergence.probe IS 'Name of the probe';
-COMMENT ON COLUMN variant_divergence.severity IS 'Severity';
-COMMENT ON COLUMN variant_divergence.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
 COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each that do not share both seeds';
 COMMENT ON COLUMN variant_divergence.between_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN variant_divergence.between_high IS 'Upper end of its interval';
 COMMENT ON COLUMN variant_divergence.within_a_kl IS 'Mean KL over pairs of seeds of variant_a';
 COMMENT ON COLUMN variant_divergence.within_b_kl IS 'Mean KL over pairs of seeds of variant_b';
 COMMENT ON COLUMN variant_divergence.ratio IS 'between_kl / mean of the two within';
@@ -393,10 +294,6 @@ LEFT JOIN severity_curve AS s
 GROUP BY m.label, n.probe, n.severity, n.perturbation
 ORDER BY n.probe, n.severity, m.label;
 COMMENT ON VIEW noise_floor_summary IS 'Members against themselves computed another way, beside the divergence of seeds. Grain: label, probe, severity, perturbation.';
-COMMENT ON COLUMN noise_floor_summary.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN noise_floor_summary.probe IS 'Name of the probe';
-COMMENT ON COLUMN noise_floor_summary.severity IS 'Severity';
-COMMENT ON COLUMN noise_floor_summary.perturbation IS 'What was done differently';
 COMMENT ON COLUMN noise_floor_summary.models IS 'Members tried';
 COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between the two computations';
 COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Largest KL between the two computations of a member';
@@ -445,21 +342,12 @@ SELECT
 FROM found
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
 COMMENT ON VIEW behaviour_anova IS 'The behaviour ANOVA: how much of what sets members apart goes with size, variant and seeds. Grain: corpus, probe, severity, kind, ordering, component.';
-COMMENT ON COLUMN behaviour_anova.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN behaviour_anova.probe IS 'Name of the probe';
-COMMENT ON COLUMN behaviour_anova.severity IS 'Severity';
-COMMENT ON COLUMN behaviour_anova.family IS 'Family of the probe';
-COMMENT ON COLUMN behaviour_anova.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
-COMMENT ON COLUMN behaviour_anova.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
 COMMENT ON COLUMN behaviour_anova.kind IS 'information: I(Y; model | x); or variance: mean KL of the geometric centroid from the members';
-COMMENT ON COLUMN behaviour_anova.ordering IS 'Order in which factors are taken, each given those before it; or interactions';
 COMMENT ON COLUMN behaviour_anova.component IS 'A factor, several joined by x, or total';
 COMMENT ON COLUMN behaviour_anova.nats IS 'Nats per token; interactions may be negative';
 COMMENT ON COLUMN behaviour_anova.nats_low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN behaviour_anova.nats_high IS 'Upper end of its interval';
 COMMENT ON COLUMN behaviour_anova.bits IS 'The same in bits per token';
 COMMENT ON COLUMN behaviour_anova.bits_low IS 'Lower end of its interval';
-COMMENT ON COLUMN behaviour_anova.bits_high IS 'Upper end of its interval';
 COMMENT ON COLUMN behaviour_anova.share IS 'nats / the total';
 COMMENT ON COLUMN behaviour_anova.chance_share IS 'The share that members would give which differ by independent noise alone: a factor matters by what it has beyond that';
 COMMENT ON COLUMN behaviour_anova.entropy_share IS 'nats / entropy of the mean law: share of predictive uncertainty';
@@ -494,24 +382,14 @@ JOIN artifact_input AS i ON i.artifact = d.artifact AND i.role = 'probe'
 JOIN current_probe AS p ON p.artifact = i.input AND p.severity = d.severity
 ORDER BY d.information DESC, p.corpus, d.probe, d.severity, d.item, d.position;
 COMMENT ON VIEW most_contested_contexts IS 'Sampled positions with their tokens, those first on which members say most different things. Grain: corpus, probe, severity, item, position.';
-COMMENT ON COLUMN most_contested_contexts.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN most_contested_contexts.probe IS 'Name of the probe';
-COMMENT ON COLUMN most_contested_contexts.severity IS 'Severity';
-COMMENT ON COLUMN most_contested_contexts.family IS 'Family of the probe';
-COMMENT ON COLUMN most_contested_contexts.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
 COMMENT ON COLUMN most_contested_contexts.item IS 'Window';
 COMMENT ON COLUMN most_contested_contexts.position IS 'Position in the window, counted from its first token';
 COMMENT ON COLUMN most_contested_contexts.document IS 'Document the window comes from';
-COMMENT ON COLUMN most_contested_contexts.context IS 'The last tokens before it, as text';
-COMMENT ON COLUMN most_contested_contexts.token IS 'The true token';
-COMMENT ON COLUMN most_contested_contexts.first_tokens IS 'The first-ranked tokens with the number of members of each';
-COMMENT ON COLUMN most_contested_contexts.distinct_top1 IS 'Different first-ranked tokens';
 COMMENT ON COLUMN most_contested_contexts.information IS 'I(Y; model) over all members at this position, nats';
 COMMENT ON COLUMN most_contested_contexts.kl IS 'Mean KL over ordered pairs of members, nats';
 COMMENT ON COLUMN most_contested_contexts.entropy IS 'Entropy of the mean law, nats';
 COMMENT ON COLUMN most_contested_contexts.nats IS 'Mean loss of the members on the true token';
 COMMENT ON COLUMN most_contested_contexts.share_of_sample IS 'Its share of the information at all positions shown of this probe and severity';
-COMMENT ON COLUMN most_contested_contexts.models IS 'Members';
 
 CREATE VIEW calibration AS
 SELECT
@@ -540,22 +418,10 @@ WHERE c.tokens > 0
 GROUP BY ALL
 ORDER BY m.corpus, c.probe, c.severity, m.label, c.model;
 COMMENT ON VIEW calibration IS 'How far the confidence of a member is from how often it is right. Grain: model, probe, severity.';
-COMMENT ON COLUMN calibration.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN calibration.size IS 'Name of the size';
-COMMENT ON COLUMN calibration.variant IS 'Name of the variant';
-COMMENT ON COLUMN calibration.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN calibration.model IS 'Member';
-COMMENT ON COLUMN calibration.probe IS 'Name of the probe';
-COMMENT ON COLUMN calibration.severity IS 'Severity';
-COMMENT ON COLUMN calibration.family IS 'Family of the probe';
-COMMENT ON COLUMN calibration.is_text IS 'Whether this is the probe that stands for ordinary held-out text';
 COMMENT ON COLUMN calibration.calibration_error IS 'Expected calibration error of the first-ranked token: mean of |confidence - accuracy| over bins, by tokens; grows with fewer tokens, so compare equal numbers';
 COMMENT ON COLUMN calibration.overconfidence IS 'Mean confidence less accuracy: above 0 where it is too sure';
 COMMENT ON COLUMN calibration.largest_gap IS 'Largest |confidence - accuracy| of a bin, however few its tokens';
-COMMENT ON COLUMN calibration.confidence IS 'Mean probability of the first-ranked token';
-COMMENT ON COLUMN calibration.accuracy IS 'Share of tokens where it is the true one';
 COMMENT ON COLUMN calibration.bins IS 'Bins with tokens';
-COMMENT ON COLUMN calibration.tokens IS 'Tokens';
 
 CREATE VIEW rollout_agreement AS
 SELECT
@@ -577,18 +443,8 @@ JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 JOIN model_class AS c ON c.label = s.pool AND c.is_current
 ORDER BY c.corpus, s.mode, c.parameters, s.pool, s.other, s.step;
 COMMENT ON VIEW rollout_agreement IS 'Share of pairs and prompts that still agree after so many written tokens. Grain: label, other, mode, step.';
-COMMENT ON COLUMN rollout_agreement.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN rollout_agreement.size IS 'Size of the class';
-COMMENT ON COLUMN rollout_agreement.variant IS 'Variant of the class';
-COMMENT ON COLUMN rollout_agreement.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN rollout_agreement.other IS 'The same class or another';
-COMMENT ON COLUMN rollout_agreement.is_within IS 'Whether pairs are of one class, so that they differ in seeds alone';
-COMMENT ON COLUMN rollout_agreement.mode IS 'greedy or shared-noise';
 COMMENT ON COLUMN rollout_agreement.step IS 'Tokens written; 0 is the prompt';
-COMMENT ON COLUMN rollout_agreement.survival IS 'Share that agree so far, by Kaplan and Meier';
 COMMENT ON COLUMN rollout_agreement.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN rollout_agreement.high IS 'Upper end of its interval';
-COMMENT ON COLUMN rollout_agreement.models IS 'Members';
 COMMENT ON COLUMN rollout_agreement.documents IS 'Documents of the prompts';
 
 CREATE VIEW rollout_summary AS
@@ -612,19 +468,10 @@ JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN model_class AS c ON c.label = r.pool AND c.is_current
 ORDER BY c.corpus, r.metric, r.mode, c.parameters, r.pool, r.other;
 COMMENT ON VIEW rollout_summary IS 'What members of a class, or of two, write: means over pairs. Grain: label, other, mode, metric.';
-COMMENT ON COLUMN rollout_summary.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN rollout_summary.size IS 'Size of the class';
-COMMENT ON COLUMN rollout_summary.variant IS 'Variant of the class';
-COMMENT ON COLUMN rollout_summary.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN rollout_summary.other IS 'The same class or another';
-COMMENT ON COLUMN rollout_summary.is_within IS 'Whether pairs are of one class, so that they differ in seeds alone';
-COMMENT ON COLUMN rollout_summary.mode IS 'greedy or shared-noise';
 COMMENT ON COLUMN rollout_summary.metric IS 'agreed_tokens, censored, loops, sequence_kl, cross_nats or text_kl: see rollout_pool; across two classes the last three are means of both directions';
 COMMENT ON COLUMN rollout_summary.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
 COMMENT ON COLUMN rollout_summary.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN rollout_summary.high IS 'Upper end of its interval';
 COMMENT ON COLUMN rollout_summary.floor IS 'The same for members against themselves computed in another batch; NULL where there is none';
-COMMENT ON COLUMN rollout_summary.models IS 'Members';
 COMMENT ON COLUMN rollout_summary.documents IS 'Documents of the prompts';
 
 CREATE VIEW written_text AS
@@ -650,20 +497,8 @@ JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN current_model AS m ON m.model = r.model
 ORDER BY m.corpus, r.mode, r.item, m.label, m.seed_init, m.seed_order;
 COMMENT ON VIEW written_text IS 'What members write after the same prompts. Grain: model, mode, item.';
-COMMENT ON COLUMN written_text.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN written_text.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN written_text.mode IS 'greedy or shared-noise';
 COMMENT ON COLUMN written_text.item IS 'Prompt';
-COMMENT ON COLUMN written_text.model IS 'Member';
-COMMENT ON COLUMN written_text.seed_init IS 'Seed of its initial weights';
-COMMENT ON COLUMN written_text.seed_order IS 'Seed of its data order';
 COMMENT ON COLUMN written_text.document IS 'Document of the prompt';
-COMMENT ON COLUMN written_text.prompt IS 'The prompt as text';
-COMMENT ON COLUMN written_text.text IS 'What the member wrote';
-COMMENT ON COLUMN written_text.length IS 'Tokens written';
-COMMENT ON COLUMN written_text.loop_entry IS 'Token from which on it repeats itself to the end; NULL where it does not';
-COMMENT ON COLUMN written_text.loop_period IS 'Tokens in what it repeats';
-COMMENT ON COLUMN written_text.distinct_share IS 'Different tokens / tokens written';
 COMMENT ON COLUMN written_text.nats IS 'Mean loss of what it wrote under itself';
 COMMENT ON COLUMN written_text.entropy IS 'Mean entropy of its laws on the way';
 
@@ -689,21 +524,13 @@ JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN model_class AS c ON c.label = r.pool AND c.is_current
 ORDER BY c.corpus, r.measure, c.parameters, r.pool, r.other, r.layer;
 COMMENT ON VIEW representation_by_layer IS 'How alike members of a class, or of two, represent the same tokens. Grain: label, other, measure, layer.';
-COMMENT ON COLUMN representation_by_layer.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN representation_by_layer.size IS 'Size of the class';
-COMMENT ON COLUMN representation_by_layer.variant IS 'Variant of the class';
-COMMENT ON COLUMN representation_by_layer.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN representation_by_layer.other IS 'The same class or another';
-COMMENT ON COLUMN representation_by_layer.is_within IS 'Whether pairs are of one class, so that they differ in seeds alone';
 COMMENT ON COLUMN representation_by_layer.measure IS 'cka or mutual_knn';
 COMMENT ON COLUMN representation_by_layer.layer IS 'Residual stream before this block; the last is after all blocks';
 COMMENT ON COLUMN representation_by_layer.depth IS 'layer / that after all blocks';
 COMMENT ON COLUMN representation_by_layer.value IS 'Mean of the measure over pairs';
 COMMENT ON COLUMN representation_by_layer.calibrated IS 'Mean of the measure beyond what random matchings of tokens reach: 0 for no more than chance';
 COMMENT ON COLUMN representation_by_layer.low IS 'Lower end of the interval of calibrated over models, the tokens given';
-COMMENT ON COLUMN representation_by_layer.high IS 'Upper end of its interval';
 COMMENT ON COLUMN representation_by_layer.floor IS '1 less the similarity of members with themselves computed in another batch';
-COMMENT ON COLUMN representation_by_layer.models IS 'Members';
 
 CREATE VIEW on_the_line AS
 SELECT
@@ -721,20 +548,8 @@ JOIN current_probe AS p
     ON p.artifact = i.input AND p.probe = l.probe AND p.severity = l.severity
 ORDER BY p.corpus, l.probe, l.severity;
 COMMENT ON VIEW on_the_line IS 'Whether the losses of members on a probe lie on one line with those on text. Grain: corpus, probe, severity.';
-COMMENT ON COLUMN on_the_line.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN on_the_line.probe IS 'Name of the probe';
-COMMENT ON COLUMN on_the_line.severity IS 'Severity';
-COMMENT ON COLUMN on_the_line.family IS 'Family of the probe';
-COMMENT ON COLUMN on_the_line.ngram_nats IS 'Mean surprise of a context token under counts of the train split: the distance from training';
-COMMENT ON COLUMN on_the_line.slope IS 'Nats on the probe for one nat on text';
-COMMENT ON COLUMN on_the_line.intercept IS 'Nats on the probe at no loss on text';
 COMMENT ON COLUMN on_the_line.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents given';
-COMMENT ON COLUMN on_the_line.r2_high IS 'Upper end of its interval';
-COMMENT ON COLUMN on_the_line.off_line IS 'Standard deviation of what is left, nats per token; where sizes lie on a curve, that is in it too';
-COMMENT ON COLUMN on_the_line.off_line_noise IS 'What sampling of documents alone gives it';
-COMMENT ON COLUMN on_the_line.share_of_classes IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
-COMMENT ON COLUMN on_the_line.models IS 'Members';
 COMMENT ON COLUMN on_the_line.documents IS 'Documents of the probe';
 COMMENT ON COLUMN on_the_line.times_noise IS 'off_line / off_line_noise: near 1 where members lie on the line as far as one can tell';
 
@@ -759,20 +574,9 @@ JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN current_model AS m ON m.model = r.model
 ORDER BY m.corpus, r.probe, r.severity, m.label, m.seed_init, m.seed_order;
 COMMENT ON VIEW line_residuals IS 'How far each member is off the line of loss on a probe against loss on text. Grain: model, probe, severity.';
-COMMENT ON COLUMN line_residuals.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN line_residuals.size IS 'Name of the size';
-COMMENT ON COLUMN line_residuals.variant IS 'Name of the variant';
-COMMENT ON COLUMN line_residuals.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN line_residuals.model IS 'Member';
-COMMENT ON COLUMN line_residuals.seed_init IS 'Seed of its initial weights';
-COMMENT ON COLUMN line_residuals.seed_order IS 'Seed of its data order';
-COMMENT ON COLUMN line_residuals.probe IS 'Name of the probe';
-COMMENT ON COLUMN line_residuals.severity IS 'Severity';
-COMMENT ON COLUMN line_residuals.text_nats IS 'Loss on held-out text';
 COMMENT ON COLUMN line_residuals.nats IS 'Loss on the probe';
 COMMENT ON COLUMN line_residuals.residual IS 'nats less that of the line';
 COMMENT ON COLUMN line_residuals.low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN line_residuals.high IS 'Upper end of its interval';
 
 CREATE VIEW severity_trends AS
 SELECT
@@ -796,20 +600,11 @@ JOIN model_class AS c ON c.label = t.pool AND c.is_current
 LEFT JOIN current_probe AS p ON p.corpus = c.corpus AND p.probe = t.probe AND p.severity = 0
 ORDER BY c.corpus, t.probe, t.measure, t.trend, c.parameters, t.pool;
 COMMENT ON VIEW severity_trends IS 'What turning a probe from text away does to the divergence of seeds of a class. Grain: label, probe, measure, trend.';
-COMMENT ON COLUMN severity_trends.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN severity_trends.size IS 'Name of the size';
-COMMENT ON COLUMN severity_trends.variant IS 'Name of the variant';
-COMMENT ON COLUMN severity_trends.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN severity_trends.probe IS 'Name of the probe';
-COMMENT ON COLUMN severity_trends.family IS 'Family of the probe';
 COMMENT ON COLUMN severity_trends.measure IS 'kl, or kl_share: that / mean predictive entropy';
 COMMENT ON COLUMN severity_trends.trend IS 'rise: most severe less severity 0; fall: most severe less the severity with the most; slope: per nat of n-gram surprise; rank: Spearman correlation with n-gram surprise';
 COMMENT ON COLUMN severity_trends.value IS 'Nats per token, or shares of entropy; rank from -1 to 1';
 COMMENT ON COLUMN severity_trends.low IS 'Lower end of its interval over models and documents; of rank, over documents';
-COMMENT ON COLUMN severity_trends.high IS 'Upper end of its interval';
 COMMENT ON COLUMN severity_trends.p IS 'Two-sided p of 0; NULL for rank';
-COMMENT ON COLUMN severity_trends.models IS 'Members';
-COMMENT ON COLUMN severity_trends.documents IS 'Documents';
 
 CREATE VIEW search_gain AS
 WITH unseen AS (
@@ -865,24 +660,15 @@ SELECT
 FROM found
 ORDER BY corpus, probe, label, severity;
 COMMENT ON VIEW search_gain IS 'Contexts evolved to set one half of the seeds apart, tried on members that the search has not seen: with other initial weights, the same data orders. Grain: label, probe, severity.';
-COMMENT ON COLUMN search_gain.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN search_gain.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN search_gain.probe IS 'Name of the probe';
 COMMENT ON COLUMN search_gain.severity IS 'Severity: a number of generations, 0 is text as it is';
-COMMENT ON COLUMN search_gain.generations IS 'Generations evolved';
-COMMENT ON COLUMN search_gain.evaluations IS 'Contexts tried so far';
-COMMENT ON COLUMN search_gain.ngram_nats IS 'Mean surprise of a context token under counts of the train split';
 COMMENT ON COLUMN search_gain.changed IS 'Share of context tokens that differ from the text';
 COMMENT ON COLUMN search_gain.searched IS 'Information of the half searched, within the class, nats per token: too high, for its mean over classes was chosen to be';
 COMMENT ON COLUMN search_gain.searched_low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN search_gain.searched_high IS 'Upper end of its interval';
 COMMENT ON COLUMN search_gain.searched_gain IS 'searched less that on text';
 COMMENT ON COLUMN search_gain.unseen IS 'Information of the other half, within the class: members with other initial weights, the same data orders';
 COMMENT ON COLUMN search_gain.unseen_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN search_gain.unseen_high IS 'Upper end of its interval';
 COMMENT ON COLUMN search_gain.unseen_floor IS 'Noise floor of unseen';
 COMMENT ON COLUMN search_gain.unseen_gain IS 'unseen less that on text';
 COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 where all of what was found holds for other initial weights; NULL where the two halves of the class have other numbers of members, with which information grows';
 COMMENT ON COLUMN search_gain.searched_models IS 'Members of the class searched';
 COMMENT ON COLUMN search_gain.unseen_models IS 'Members of the class not seen';
-COMMENT ON COLUMN search_gain.documents IS 'Documents';

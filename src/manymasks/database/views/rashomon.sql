@@ -32,28 +32,11 @@ JOIN (
 ) AS s ON s.rashomon_set = m.rashomon_set
 ORDER BY s.reference, s.model_class, s.method, s.eps_nats, m.metric, m.weighting, m.members_used;
 COMMENT ON VIEW set_metric IS 'Every metric of every current set, beside what the set is. Grain: rashomon_set, metric, weighting, members_used.';
-COMMENT ON COLUMN set_metric.rashomon_set IS 'The set';
-COMMENT ON COLUMN set_metric.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN set_metric.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN set_metric.size IS 'Name of the size';
-COMMENT ON COLUMN set_metric.variant IS 'Name of the variant';
-COMMENT ON COLUMN set_metric.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN set_metric.reference IS 'Name of its reference';
-COMMENT ON COLUMN set_metric.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN set_metric.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN set_metric.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN set_metric.members IS 'Members of the set';
-COMMENT ON COLUMN set_metric.candidates IS 'Members of the class that came about by this method';
-COMMENT ON COLUMN set_metric.metric IS 'Name of the metric';
-COMMENT ON COLUMN set_metric.weighting IS 'hard (the set as it is) or resampled (mean over the sets that document resamples give)';
 COMMENT ON COLUMN set_metric.members_used IS 'Members that entered, or how many of them are drawn at a time';
 COMMENT ON COLUMN set_metric.is_whole IS 'Whether all members entered; else fewer are drawn, which is rarefaction';
 COMMENT ON COLUMN set_metric.value IS 'Estimate on the measure split';
 COMMENT ON COLUMN set_metric.low IS 'Lower end of its interval';
-COMMENT ON COLUMN set_metric.high IS 'Upper end of its interval';
 COMMENT ON COLUMN set_metric.units IS 'What the interval is over: models and documents, or documents with the members given';
-COMMENT ON COLUMN set_metric.covered IS 'Of resampled: share of the resamples whose sets entered; NULL for hard';
-COMMENT ON COLUMN set_metric.documents IS 'Documents that entered';
 
 CREATE VIEW rashomon_summary AS
 WITH member AS (
@@ -76,80 +59,31 @@ pair AS (
 known AS (
     SELECT
         rashomon_set,
-        metric,
-        weighting,
-        CASE WHEN isfinite(value) THEN value END AS value,
-        CASE WHEN isfinite(low) THEN low END AS low,
-        CASE WHEN isfinite(high) THEN high END AS high
+        concat(
+            metric,
+            CASE WHEN weighting = 'resampled' THEN '_resampled' END,
+            unnest(['', '_low', '_high'])
+        ) AS name,
+        unnest([value, low, high]) AS value
     FROM set_metric
     WHERE is_whole
 ),
 law AS (
-    SELECT
-        rashomon_set,
-        max(value) FILTER (WHERE metric = 'ambiguity' AND weighting = 'hard') AS ambiguity,
-        max(low) FILTER (WHERE metric = 'ambiguity' AND weighting = 'hard') AS ambiguity_low,
-        max(high) FILTER (WHERE metric = 'ambiguity' AND weighting = 'hard') AS ambiguity_high,
-        max(value) FILTER (WHERE metric = 'discrepancy' AND weighting = 'hard') AS discrepancy,
-        max(low) FILTER (WHERE metric = 'discrepancy' AND weighting = 'hard') AS discrepancy_low,
-        max(high) FILTER (WHERE metric = 'discrepancy' AND weighting = 'hard') AS discrepancy_high,
-        max(value) FILTER (
-            WHERE metric = 'vote_disagreement' AND weighting = 'hard'
-        ) AS vote_disagreement,
-        max(low) FILTER (
-            WHERE metric = 'vote_disagreement' AND weighting = 'hard'
-        ) AS vote_disagreement_low,
-        max(high) FILTER (
-            WHERE metric = 'vote_disagreement' AND weighting = 'hard'
-        ) AS vote_disagreement_high,
-        max(value) FILTER (WHERE metric = 'information' AND weighting = 'hard') AS information,
-        max(low) FILTER (WHERE metric = 'information' AND weighting = 'hard') AS information_low,
-        max(high) FILTER (WHERE metric = 'information' AND weighting = 'hard') AS information_high,
-        max(value) FILTER (WHERE metric = 'capacity' AND weighting = 'hard') AS capacity,
-        max(low) FILTER (WHERE metric = 'capacity' AND weighting = 'hard') AS capacity_low,
-        max(high) FILTER (WHERE metric = 'capacity' AND weighting = 'hard') AS capacity_high,
-        max(value) FILTER (
-            WHERE metric = 'effective_models' AND weighting = 'hard'
-        ) AS effective_models,
-        max(low) FILTER (
-            WHERE metric = 'effective_models' AND weighting = 'hard'
-        ) AS effective_models_low,
-        max(high) FILTER (
-            WHERE metric = 'effective_models' AND weighting = 'hard'
-        ) AS effective_models_high,
-        max(value) FILTER (WHERE metric = 'ensemble_gain' AND weighting = 'hard') AS ensemble_gain,
-        max(low) FILTER (
-            WHERE metric = 'ensemble_gain' AND weighting = 'hard'
-        ) AS ensemble_gain_low,
-        max(high) FILTER (
-            WHERE metric = 'ensemble_gain' AND weighting = 'hard'
-        ) AS ensemble_gain_high,
-        max(value) FILTER (WHERE metric = 'kl' AND weighting = 'hard') AS kl,
-        max(low) FILTER (WHERE metric = 'kl' AND weighting = 'hard') AS kl_low,
-        max(high) FILTER (WHERE metric = 'kl' AND weighting = 'hard') AS kl_high,
-        max(value) FILTER (
-            WHERE metric = 'tokens_to_tell_apart' AND weighting = 'hard'
-        ) AS tokens_to_tell_apart,
-        max(low) FILTER (
-            WHERE metric = 'tokens_to_tell_apart' AND weighting = 'hard'
-        ) AS tokens_to_tell_apart_low,
-        max(high) FILTER (
-            WHERE metric = 'tokens_to_tell_apart' AND weighting = 'hard'
-        ) AS tokens_to_tell_apart_high,
-        max(value) FILTER (
-            WHERE metric = 'ambiguity' AND weighting = 'resampled'
-        ) AS ambiguity_resampled,
-        max(value) FILTER (
-            WHERE metric = 'vote_disagreement' AND weighting = 'resampled'
-        ) AS vote_disagreement_resampled,
-        max(value) FILTER (
-            WHERE metric = 'effective_models' AND weighting = 'resampled'
-        ) AS effective_models_resampled,
-        max(value) FILTER (
-            WHERE metric = 'ensemble_gain' AND weighting = 'resampled'
-        ) AS ensemble_gain_resampled,
-        max(value) FILTER (WHERE metric = 'kl' AND weighting = 'resampled') AS kl_resampled
-    FROM known
+    PIVOT (FROM known WHERE isfinite(value))
+    ON name IN (
+        'ambiguity', 'ambiguity_low', 'ambiguity_high',
+        'discrepancy', 'discrepancy_low', 'discrepancy_high',
+        'vote_disagreement', 'vote_disagreement_low', 'vote_disagreement_high',
+        'information', 'information_low', 'information_high',
+        'capacity', 'capacity_low', 'capacity_high',
+        'effective_models', 'effective_models_low', 'effective_models_high',
+        'ensemble_gain', 'ensemble_gain_low', 'ensemble_gain_high',
+        'kl', 'kl_low', 'kl_high',
+        'tokens_to_tell_apart', 'tokens_to_tell_apart_low', 'tokens_to_tell_apart_high',
+        'ambiguity_resampled', 'vote_disagreement_resampled', 'effective_models_resampled',
+        'ensemble_gain_resampled', 'kl_resampled'
+    )
+    USING max(value)
     GROUP BY rashomon_set
 )
 SELECT
@@ -180,18 +114,8 @@ LEFT JOIN pair AS d ON d.rashomon_set = s.rashomon_set
 LEFT JOIN law AS l ON l.rashomon_set = s.rashomon_set
 ORDER BY s.reference, s.method <> 'trained', s.method, s.eps_unit, s.eps, s.model_class;
 COMMENT ON VIEW rashomon_summary IS 'Size and diversity of each Rashomon set, on held-out text. Grain: label, method, reference, eps, eps_unit.';
-COMMENT ON COLUMN rashomon_summary.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN rashomon_summary.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN rashomon_summary.reference IS 'Name of its reference';
-COMMENT ON COLUMN rashomon_summary.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN rashomon_summary.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN rashomon_summary.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN rashomon_summary.reference_nats IS 'Select loss of the reference';
-COMMENT ON COLUMN rashomon_summary.candidates IS 'Members of the class that came about by this method';
-COMMENT ON COLUMN rashomon_summary.members IS 'Those within the threshold';
 COMMENT ON COLUMN rashomon_summary.share IS 'members / candidates; not comparable between classes of unequal candidates';
 COMMENT ON COLUMN rashomon_summary.share_low IS 'Lower end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
-COMMENT ON COLUMN rashomon_summary.share_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.mean_excess_nats IS 'Mean over members of the select loss less the reference''s';
 COMMENT ON COLUMN rashomon_summary.pairs IS 'Pairs of trained members on the probe that stands for held-out text; NULL where divergence was not measured or there is no pair';
 COMMENT ON COLUMN rashomon_summary.mean_kl IS 'Mean KL over these pairs';
@@ -200,37 +124,27 @@ COMMENT ON COLUMN rashomon_summary.mean_hidden IS 'Mean hidden half-variance ove
 COMMENT ON COLUMN rashomon_summary.top1_disagreement IS 'Mean share of tokens on which two members rank another token first';
 COMMENT ON COLUMN rashomon_summary.ambiguity IS 'Share of tokens for which a member ranks another token first than the best member does; can only grow with members; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.ambiguity_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.ambiguity_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.discrepancy IS 'Largest share of tokens for which one member ranks another first than the best member does; can only grow with members; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.discrepancy_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.discrepancy_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.vote_disagreement IS 'Share of pairs of members that rank different tokens first, mean over tokens; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.vote_disagreement_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.vote_disagreement_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.information IS 'Information between token and member, members alike likely, nats; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.information_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.information_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.capacity IS 'Rashomon capacity, mean over tokens, nats; can only grow with members; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.capacity_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.capacity_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.effective_models IS 'Mean over tokens of exp(capacity), which is 2^C with C in bits; can only grow with members; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.effective_models_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.effective_models_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.ensemble_gain IS 'Mean loss of the members less the loss of their mean law, nats; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.ensemble_gain_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.ensemble_gain_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.kl IS 'Mean KL over pairs of members, nats; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.kl_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.kl_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.tokens_to_tell_apart IS 'Tokens after which two members can be told apart at 20 to 1, ln 20 / kl; NULL where multiplicity was not measured';
 COMMENT ON COLUMN rashomon_summary.tokens_to_tell_apart_low IS 'Lower end of its interval';
-COMMENT ON COLUMN rashomon_summary.tokens_to_tell_apart_high IS 'Upper end';
 COMMENT ON COLUMN rashomon_summary.ambiguity_resampled IS 'ambiguity, mean over the sets that document resamples of the select split give';
 COMMENT ON COLUMN rashomon_summary.vote_disagreement_resampled IS 'vote_disagreement, mean over the sets that document resamples of the select split give';
 COMMENT ON COLUMN rashomon_summary.effective_models_resampled IS 'effective_models, mean over the sets that document resamples of the select split give';
 COMMENT ON COLUMN rashomon_summary.ensemble_gain_resampled IS 'ensemble_gain, mean over the sets that document resamples of the select split give';
 COMMENT ON COLUMN rashomon_summary.kl_resampled IS 'kl, mean over the sets that document resamples of the select split give';
-COMMENT ON COLUMN rashomon_summary.rashomon_set IS 'The set';
 
 CREATE VIEW widest_set AS
 WITH known AS (
@@ -266,19 +180,6 @@ QUALIFY
     )
 ORDER BY k.corpus, c.parameters, k.size, k.variant, k.method <> 'trained', k.method;
 COMMENT ON VIEW widest_set IS 'Of each class and method the set with most members, the narrowest of these, under the reference that has most members over all sets of the corpus. Grain: label, method.';
-COMMENT ON COLUMN widest_set.rashomon_set IS 'The set';
-COMMENT ON COLUMN widest_set.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN widest_set.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN widest_set.size IS 'Name of the size';
-COMMENT ON COLUMN widest_set.variant IS 'Name of the variant';
-COMMENT ON COLUMN widest_set.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN widest_set.reference IS 'Name of its reference';
-COMMENT ON COLUMN widest_set.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN widest_set.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN widest_set.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN widest_set.members IS 'Members of the set';
-COMMENT ON COLUMN widest_set.candidates IS 'Members of the class that came about by this method';
-COMMENT ON COLUMN widest_set.parameters IS 'Weights of a member';
 
 CREATE VIEW current_candidate AS
 WITH loss AS (
@@ -312,21 +213,12 @@ LEFT JOIN loss AS q ON q.model = m.parent AND q.split = 'measure'
 WHERE m.method NOT IN ('trained', 'fine-tuned')
 ORDER BY m.corpus, m.size, m.variant, m.method, m.parent, m.scale, m.draw;
 COMMENT ON VIEW current_candidate IS 'Derived members of the current study with their losses: they have no weights file, but are made again from their parents. Grain: model.';
-COMMENT ON COLUMN current_candidate.model IS 'Member';
-COMMENT ON COLUMN current_candidate.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN current_candidate.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_candidate.size IS 'Name of the size';
-COMMENT ON COLUMN current_candidate.variant IS 'Name of the variant';
 COMMENT ON COLUMN current_candidate.method IS 'noise, dropout or checkpoint';
 COMMENT ON COLUMN current_candidate.parent IS 'The trained member it was derived from';
 COMMENT ON COLUMN current_candidate.seed_init IS 'Seed of the initial weights of its parent';
 COMMENT ON COLUMN current_candidate.seed_order IS 'Seed of the data order of its parent';
 COMMENT ON COLUMN current_candidate.scale IS 'Noise as a share of the rms of each weight tensor, share of units dropped, or share of the steps done';
-COMMENT ON COLUMN current_candidate.draw IS 'Of noise and dropout: seed of the draw';
-COMMENT ON COLUMN current_candidate.select_nats IS 'Loss on the select split, which decides membership';
-COMMENT ON COLUMN current_candidate.measure_nats IS 'Loss on the measure split';
 COMMENT ON COLUMN current_candidate.measure_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN current_candidate.measure_high IS 'Upper end of its interval';
 COMMENT ON COLUMN current_candidate.excess_select IS 'select_nats less its parent''s';
 COMMENT ON COLUMN current_candidate.excess_measure IS 'measure_nats less its parent''s';
 COMMENT ON COLUMN current_candidate.cost_seconds IS 'Seconds it took to make, beyond its parent''s';
@@ -352,19 +244,10 @@ JOIN artifact AS e ON e.artifact = v.artifact AND e.is_current
 JOIN current_model AS m ON m.model = v.model
 ORDER BY m.corpus, m.parameters, m.size, m.variant, m.seed_init, m.seed_order;
 COMMENT ON VIEW member_volume IS 'How much room the weights of each current member have before eps is lost. Grain: model, eps_nats.';
-COMMENT ON COLUMN member_volume.model IS 'Member';
-COMMENT ON COLUMN member_volume.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN member_volume.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN member_volume.size IS 'Name of the size';
-COMMENT ON COLUMN member_volume.variant IS 'Name of the variant';
 COMMENT ON COLUMN member_volume.eps_nats IS 'What may be lost, nats per token on windows of select';
 COMMENT ON COLUMN member_volume.log_radius IS 'Mean over directions of ln r, where noise of r times the rms of each weight tensor loses eps: a lower bound of the log-volume per weight';
 COMMENT ON COLUMN member_volume.low IS 'Lower end of its interval over directions';
-COMMENT ON COLUMN member_volume.high IS 'Upper end of its interval';
-COMMENT ON COLUMN member_volume.log_volume IS 'weights * log_radius, nats, relative to noise as large as the weights';
-COMMENT ON COLUMN member_volume.log_volume_sampled IS 'ln of the mean of r^weights: nearer to the volume, and of far larger variance';
 COMMENT ON COLUMN member_volume.weights IS 'Number of weights that are moved';
-COMMENT ON COLUMN member_volume.directions IS 'Directions drawn';
 COMMENT ON COLUMN member_volume.windows IS 'Windows of select';
 
 CREATE VIEW rashomon_curve AS
@@ -417,25 +300,17 @@ LEFT JOIN (FROM severity_curve WHERE is_text) AS k ON k.label = p.label
 LEFT JOIN model_class AS c ON c.label = p.label AND c.is_current
 ORDER BY p.corpus, c.parameters, p.size, p.variant, p.threshold_nats;
 COMMENT ON VIEW rashomon_curve IS 'Size of a class against how many of its models are under one loss, how much room each has, and how differently they behave. Grain: label, threshold_nats.';
-COMMENT ON COLUMN rashomon_curve.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN rashomon_curve.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN rashomon_curve.size IS 'Name of the size';
-COMMENT ON COLUMN rashomon_curve.variant IS 'Name of the variant';
-COMMENT ON COLUMN rashomon_curve.parameters IS 'Weights of a member';
 COMMENT ON COLUMN rashomon_curve.threshold_nats IS 'Select loss that all classes of the corpus share, nats per token';
 COMMENT ON COLUMN rashomon_curve.is_median IS 'Whether this is the median of the losses of all members of the corpus; claims take that of the two classes that they compare';
 COMMENT ON COLUMN rashomon_curve.share IS 'Share of trained members at or below it';
 COMMENT ON COLUMN rashomon_curve.share_low IS 'Lower end of its Wilson interval';
-COMMENT ON COLUMN rashomon_curve.share_high IS 'Upper end of its interval';
 COMMENT ON COLUMN rashomon_curve.members IS 'Members at or below it';
 COMMENT ON COLUMN rashomon_curve.candidates IS 'Trained members of the class';
 COMMENT ON COLUMN rashomon_curve.log_radius IS 'Local log-volume per weight, mean over members, nats: ln of how far, as a share of the weights, noise can go before eps is lost';
 COMMENT ON COLUMN rashomon_curve.log_radius_low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
-COMMENT ON COLUMN rashomon_curve.log_radius_high IS 'Upper end of its interval';
 COMMENT ON COLUMN rashomon_curve.volume_models IS 'Members whose volume was estimated';
 COMMENT ON COLUMN rashomon_curve.kl IS 'Mean KL between trained members of the class on held-out text';
 COMMENT ON COLUMN rashomon_curve.kl_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN rashomon_curve.kl_high IS 'Upper end of its interval';
 COMMENT ON COLUMN rashomon_curve.kl_models IS 'Members that entered it';
 
 CREATE VIEW headroom_test AS
@@ -452,21 +327,8 @@ JOIN artifact AS e ON e.artifact = h.artifact AND e.is_current
 LEFT JOIN model_class AS c ON c.label = h.model_class AND c.is_current
 ORDER BY corpus, c.parameters, h.model_class, h.next_class;
 COMMENT ON VIEW headroom_test IS 'What averaging the members of a class gains, beside what its next size has to offer. Grain: label, next_label.';
-COMMENT ON COLUMN headroom_test.label IS 'Label of its class, corpus/size/variant';
 COMMENT ON COLUMN headroom_test.next_label IS 'Label of the class of the next size';
-COMMENT ON COLUMN headroom_test.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN headroom_test.size IS 'Name of the size';
-COMMENT ON COLUMN headroom_test.variant IS 'Name of the variant';
 COMMENT ON COLUMN headroom_test.next_size IS 'Name of the next size';
-COMMENT ON COLUMN headroom_test.ensemble_gain IS 'Mean loss of the members less the loss of their mean law, nats per token';
-COMMENT ON COLUMN headroom_test.gain_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN headroom_test.gain_high IS 'Upper end of its interval';
-COMMENT ON COLUMN headroom_test.headroom IS 'Mean loss of the members less that of the best (on select) of the next size';
-COMMENT ON COLUMN headroom_test.headroom_low IS 'Lower end of its interval';
-COMMENT ON COLUMN headroom_test.headroom_high IS 'Upper end of its interval';
-COMMENT ON COLUMN headroom_test.remaining IS 'headroom - ensemble_gain: positive where the next size has what averaging does not give';
-COMMENT ON COLUMN headroom_test.remaining_low IS 'Lower end of its interval';
-COMMENT ON COLUMN headroom_test.remaining_high IS 'Upper end of its interval';
 COMMENT ON COLUMN headroom_test.p IS 'One-sided: that the gain is no larger than the headroom';
 COMMENT ON COLUMN headroom_test.models IS 'Members of the class';
 COMMENT ON COLUMN headroom_test.documents IS 'Documents of the measure split';
@@ -483,40 +345,14 @@ JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
 ORDER BY f.pool, f.constraints;
 COMMENT ON VIEW funnel IS 'How many models are left as constraints are added, and how differently those behave. Grain: pool, constraints.';
 COMMENT ON COLUMN funnel.pool IS 'Label of a class, or corpus/size for all variants of a size';
-COMMENT ON COLUMN funnel.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN funnel.size IS 'Name of the size';
 COMMENT ON COLUMN funnel.variant IS 'Name of the variant; NULL for all of a size';
-COMMENT ON COLUMN funnel.constraints IS 'Constraints so far';
-COMMENT ON COLUMN funnel.survivors IS 'Members left, mean over orders of the constraints';
-COMMENT ON COLUMN funnel.survivors_low IS '2.5% of orders leave at most so many';
-COMMENT ON COLUMN funnel.survivors_high IS '97.5% of orders leave at most so many';
 COMMENT ON COLUMN funnel.share IS 'survivors / models';
 COMMENT ON COLUMN funnel.share_low IS 'Lower end of the Wilson interval of the share that meets them all; NULL before the last';
-COMMENT ON COLUMN funnel.share_high IS 'Upper end of its interval';
-COMMENT ON COLUMN funnel.independent_share IS 'What would be left if each constraint took its share of whatever is left';
-COMMENT ON COLUMN funnel.log_ratio IS 'ln(share / independent_share): above 0, constraints agree on whom they remove';
 COMMENT ON COLUMN funnel.kl IS 'Mean KL of pairs of survivors on held-out text, mean over orders that leave a pair';
 COMMENT ON COLUMN funnel.kl_low IS '2.5% of orders';
 COMMENT ON COLUMN funnel.kl_high IS '97.5% of orders';
 COMMENT ON COLUMN funnel.models IS 'Members of the pool';
 COMMENT ON COLUMN funnel.orders IS 'Random orders';
-
-CREATE VIEW funnel_constraints AS
-SELECT f.* EXCLUDE (artifact)
-FROM funnel_constraint AS f
-JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
-ORDER BY f.pool, f.kind, f.constraint_name;
-COMMENT ON VIEW funnel_constraints IS 'What models of a pool must do, and how many do. Grain: pool, constraint_name.';
-COMMENT ON COLUMN funnel_constraints.pool IS 'Label of a class, or corpus/size for all variants of a size';
-COMMENT ON COLUMN funnel_constraints.constraint_name IS 'Text or property';
-COMMENT ON COLUMN funnel_constraints.kind IS 'split (a part of the measure split), probe, or variant';
-COMMENT ON COLUMN funnel_constraints.nats_best IS 'Loss of the best of the pool; NULL for a property';
-COMMENT ON COLUMN funnel_constraints.threshold_nats IS 'Loss that passes';
-COMMENT ON COLUMN funnel_constraints.passing IS 'Members that pass';
-COMMENT ON COLUMN funnel_constraints.share IS 'Their share';
-COMMENT ON COLUMN funnel_constraints.share_low IS 'Lower end of its Wilson interval';
-COMMENT ON COLUMN funnel_constraints.share_high IS 'Upper end of its interval';
-COMMENT ON COLUMN funnel_constraints.models IS 'Members of the pool';
 
 CREATE VIEW pattern_count AS
 SELECT
@@ -530,13 +366,9 @@ JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 ORDER BY p.pool, p.members_used;
 COMMENT ON VIEW pattern_count IS 'Distinct patterns of passing and failing the probes, by members drawn. Grain: pool, members_used.';
 COMMENT ON COLUMN pattern_count.pool IS 'Label of a class, or corpus/size for all variants of a size';
-COMMENT ON COLUMN pattern_count.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN pattern_count.size IS 'Name of the size';
 COMMENT ON COLUMN pattern_count.variant IS 'Name of the variant; NULL for all of a size';
 COMMENT ON COLUMN pattern_count.members_used IS 'How many members are drawn at a time';
-COMMENT ON COLUMN pattern_count.patterns IS 'Expected number of distinct patterns among them';
 COMMENT ON COLUMN pattern_count.models IS 'Members of the pool';
-COMMENT ON COLUMN pattern_count.probes IS 'Constraints that are losses on a probe';
 
 CREATE VIEW method_yield AS
 WITH candidate AS (
@@ -590,29 +422,15 @@ LEFT JOIN made AS m ON m.artifact = r.artifact AND m.rashomon_set = r.rashomon_s
 LEFT JOIN ancestor AS a ON a.artifact = r.artifact AND a.rashomon_set = r.rashomon_set
 ORDER BY s.reference, s.eps_unit, s.eps, s.label, s.method <> 'trained', s.method;
 COMMENT ON VIEW method_yield IS 'What each way of making members yields: how many land inside, how differently they behave, what one costs. Grain: label, method, reference, eps, eps_unit.';
-COMMENT ON COLUMN method_yield.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN method_yield.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN method_yield.size IS 'Name of the size';
-COMMENT ON COLUMN method_yield.variant IS 'Name of the variant';
-COMMENT ON COLUMN method_yield.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN method_yield.reference IS 'Name of its reference';
-COMMENT ON COLUMN method_yield.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN method_yield.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN method_yield.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN method_yield.candidates IS 'Members of the class that came about by this method';
-COMMENT ON COLUMN method_yield.members IS 'Those within the threshold';
 COMMENT ON COLUMN method_yield.share IS 'members / candidates: the yield';
 COMMENT ON COLUMN method_yield.share_low IS 'Lower end of its Wilson interval; NULL where the reference is one of the candidates'' own losses';
-COMMENT ON COLUMN method_yield.share_high IS 'Upper end of its interval';
 COMMENT ON COLUMN method_yield.kl IS 'Mean KL over pairs of members of the set, nats per token';
 COMMENT ON COLUMN method_yield.kl_low IS 'Lower end of its interval';
-COMMENT ON COLUMN method_yield.kl_high IS 'Upper end of its interval';
 COMMENT ON COLUMN method_yield.seconds_per_candidate IS 'Mean seconds that making a candidate took, beyond its parent''s training';
 COMMENT ON COLUMN method_yield.seconds_per_member IS 'Seconds of all candidates by member inside; NULL where there is none';
 COMMENT ON COLUMN method_yield.kl_per_second IS 'kl / seconds_per_member; NULL where members cost nothing of their own';
 COMMENT ON COLUMN method_yield.parents IS 'Trained members that the candidates were derived from; 0 for trained ones';
 COMMENT ON COLUMN method_yield.parent_seconds IS 'Seconds that training these parents took; NULL for trained ones';
-COMMENT ON COLUMN method_yield.rashomon_set IS 'The set';
 
 CREATE VIEW disclosure_subset AS
 SELECT
@@ -645,22 +463,10 @@ WINDOW place AS (
 )
 ORDER BY s.reference, s.model_class, s.method, s.eps_nats, s.rashomon_set, place;
 COMMENT ON VIEW disclosure_subset IS 'The members that must be shown to show all that a set says, heaviest first: the mixture that attains the shared capacity needs no others. Grain: rashomon_set, model.';
-COMMENT ON COLUMN disclosure_subset.rashomon_set IS 'The set';
-COMMENT ON COLUMN disclosure_subset.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN disclosure_subset.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN disclosure_subset.reference IS 'Name of its reference';
-COMMENT ON COLUMN disclosure_subset.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN disclosure_subset.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
 COMMENT ON COLUMN disclosure_subset.place IS '1 for the heaviest';
-COMMENT ON COLUMN disclosure_subset.model IS 'Member';
-COMMENT ON COLUMN disclosure_subset.seed_init IS 'Seed of its initial weights';
-COMMENT ON COLUMN disclosure_subset.seed_order IS 'Seed of its data order';
-COMMENT ON COLUMN disclosure_subset.scale IS 'Of derived members: the scale';
-COMMENT ON COLUMN disclosure_subset.draw IS 'Of noise and dropout: seed of the draw';
 COMMENT ON COLUMN disclosure_subset.weight IS 'Weight in the one mixture for all positions; members of at most 0.001 are left out';
 COMMENT ON COLUMN disclosure_subset.covered IS 'Weight so far';
 COMMENT ON COLUMN disclosure_subset.mean_weight IS 'Weight in the mixture of a single position, mean over positions';
-COMMENT ON COLUMN disclosure_subset.members IS 'Members of the set';
 
 CREATE VIEW contested_positions AS
 SELECT
@@ -682,32 +488,9 @@ JOIN (
 ) AS s ON s.rashomon_set = p.rashomon_set
 ORDER BY p.effective_models DESC, s.rashomon_set, p.position;
 COMMENT ON VIEW contested_positions IS 'A sample of tokens of the measure split, those on which a set says most different things first. Grain: rashomon_set, position.';
-COMMENT ON COLUMN contested_positions.rashomon_set IS 'The set';
-COMMENT ON COLUMN contested_positions.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN contested_positions.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN contested_positions.size IS 'Name of the size';
-COMMENT ON COLUMN contested_positions.variant IS 'Name of the variant';
-COMMENT ON COLUMN contested_positions.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN contested_positions.reference IS 'Name of its reference';
-COMMENT ON COLUMN contested_positions.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN contested_positions.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN contested_positions.members IS 'Members of the set';
 COMMENT ON COLUMN contested_positions.position IS 'Number of the position in the windows that were tried';
 COMMENT ON COLUMN contested_positions.document IS 'Document that the token is from';
-COMMENT ON COLUMN contested_positions.token IS 'The true token';
-COMMENT ON COLUMN contested_positions.distinct_top1 IS 'How many tokens are ranked first by a member';
-COMMENT ON COLUMN contested_positions.vote_disagreement IS 'Share of pairs of members that rank different tokens first';
-COMMENT ON COLUMN contested_positions.p_low IS 'Smallest probability of the true token';
-COMMENT ON COLUMN contested_positions.p_high IS 'Largest; the two are its viable prediction range';
-COMMENT ON COLUMN contested_positions.log_p_low IS 'Smallest logarithm of it';
-COMMENT ON COLUMN contested_positions.log_p_high IS 'Largest logarithm of it';
-COMMENT ON COLUMN contested_positions.log_p_variance IS 'Variance of the logarithm over members';
-COMMENT ON COLUMN contested_positions.pair_range IS 'Largest total variation of two members';
 COMMENT ON COLUMN contested_positions.information IS 'Information between token and member, members alike likely, nats';
-COMMENT ON COLUMN contested_positions.capacity IS 'Rashomon capacity, nats';
-COMMENT ON COLUMN contested_positions.capacity_gap IS 'Certified: the capacity is at most so much larger';
-COMMENT ON COLUMN contested_positions.effective_models IS 'exp(capacity): between 1 and the number of members';
-COMMENT ON COLUMN contested_positions.ensemble_gain IS 'Mean loss of the members less the loss of their mean law, nats';
 
 CREATE VIEW variance_components AS
 SELECT
@@ -722,20 +505,12 @@ JOIN artifact AS e ON e.artifact = v.artifact AND e.is_current
 LEFT JOIN model_class AS c ON c.label = v.model_class AND c.is_current
 ORDER BY v.measure, corpus, c.parameters, v.model_class, v.component = 'rest', v.component;
 COMMENT ON VIEW variance_components IS 'What of the differences within a class goes with the seed of the weights and what with that of the data order. Grain: label, measure, component.';
-COMMENT ON COLUMN variance_components.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN variance_components.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN variance_components.size IS 'Name of the size';
-COMMENT ON COLUMN variance_components.variant IS 'Name of the variant';
-COMMENT ON COLUMN variance_components.parameters IS 'Weights of a member';
 COMMENT ON COLUMN variance_components.measure IS 'nats (loss on measure), kl or top1_disagreement (of pairs, on measure)';
 COMMENT ON COLUMN variance_components.component IS 'init, order, or rest: both together and chance';
 COMMENT ON COLUMN variance_components.share IS 'Share of the variance, or of the mean divergence of pairs that differ in both';
 COMMENT ON COLUMN variance_components.low IS 'Lower end of its interval; NULL with fewer than 3 seeds of a kind';
-COMMENT ON COLUMN variance_components.high IS 'Upper end of its interval';
 COMMENT ON COLUMN variance_components.p IS 'Permutation of the seed labels; NULL for rest and where it cannot be told';
-COMMENT ON COLUMN variance_components.inits IS 'Seeds of initial weights';
 COMMENT ON COLUMN variance_components.orders IS 'Seeds of data order';
-COMMENT ON COLUMN variance_components.models IS 'Members';
 
 CREATE VIEW rarefaction_curve AS
 SELECT * EXCLUDE (weighting, covered)
@@ -744,23 +519,8 @@ WHERE weighting = 'hard'
 QUALIFY count(*) OVER (PARTITION BY rashomon_set, metric) > 1
 ORDER BY reference, label, method, eps_nats, rashomon_set, metric, members_used;
 COMMENT ON VIEW rarefaction_curve IS 'What a metric would be with fewer members drawn from a set, up to all of them: exact means over all choices, so that sets are compared at equal numbers. Grain: rashomon_set, metric, members_used.';
-COMMENT ON COLUMN rarefaction_curve.rashomon_set IS 'The set';
-COMMENT ON COLUMN rarefaction_curve.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN rarefaction_curve.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN rarefaction_curve.size IS 'Name of the size';
-COMMENT ON COLUMN rarefaction_curve.variant IS 'Name of the variant';
-COMMENT ON COLUMN rarefaction_curve.method IS 'How its candidates came about: trained, noise, dropout or checkpoint';
-COMMENT ON COLUMN rarefaction_curve.reference IS 'Name of its reference';
-COMMENT ON COLUMN rarefaction_curve.eps IS 'Its threshold in its own unit';
-COMMENT ON COLUMN rarefaction_curve.eps_unit IS 'nats, percent (of the reference loss) or seed_sd';
-COMMENT ON COLUMN rarefaction_curve.eps_nats IS 'The threshold in nats per token';
-COMMENT ON COLUMN rarefaction_curve.members IS 'Members of the set';
-COMMENT ON COLUMN rarefaction_curve.candidates IS 'Members of the class that came about by this method';
-COMMENT ON COLUMN rarefaction_curve.metric IS 'Name of the metric';
 COMMENT ON COLUMN rarefaction_curve.members_used IS 'How many members are drawn at a time';
 COMMENT ON COLUMN rarefaction_curve.is_whole IS 'Whether these are all members of the set';
 COMMENT ON COLUMN rarefaction_curve.value IS 'Mean over all choices of so many members';
 COMMENT ON COLUMN rarefaction_curve.low IS 'Lower end of its interval';
-COMMENT ON COLUMN rarefaction_curve.high IS 'Upper end of its interval';
 COMMENT ON COLUMN rarefaction_curve.units IS 'What the interval is over';
-COMMENT ON COLUMN rarefaction_curve.documents IS 'Documents that entered';

@@ -21,21 +21,14 @@ JOIN current_model AS m ON m.model = i.model
 JOIN mask_inertia AS b ON b.artifact = i.artifact AND b.model = 'bayes'
 GROUP BY ALL;
 COMMENT ON VIEW mask_inertia_by_class IS 'Letters that members of a class need to change their mask after a splice, beside Bayes. Grain: label, before.';
-COMMENT ON COLUMN mask_inertia_by_class.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN mask_inertia_by_class.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN mask_inertia_by_class.size IS 'Name of the size';
-COMMENT ON COLUMN mask_inertia_by_class.variant IS 'Name of the variant';
-COMMENT ON COLUMN mask_inertia_by_class.before IS 'Letters of the first mask';
 COMMENT ON COLUMN mask_inertia_by_class.median IS 'Letters after the splice until the second mask outweighs the first: the mean over members of their medians, those left out whose median lies beyond the document';
 COMMENT ON COLUMN mask_inertia_by_class.median_least IS 'The least median of a member';
 COMMENT ON COLUMN mask_inertia_by_class.median_most IS 'The largest median of a member';
 COMMENT ON COLUMN mask_inertia_by_class.changed IS 'Share of documents in which it does, mean over members';
 COMMENT ON COLUMN mask_inertia_by_class.bayes IS 'The median of the exact posterior';
 COMMENT ON COLUMN mask_inertia_by_class.bayes_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN mask_inertia_by_class.bayes_high IS 'Upper end of its interval';
 COMMENT ON COLUMN mask_inertia_by_class.bayes_changed IS 'Share of documents in which the exact posterior changes';
 COMMENT ON COLUMN mask_inertia_by_class.medians IS 'Members whose median is known';
-COMMENT ON COLUMN mask_inertia_by_class.models IS 'Members';
 
 CREATE VIEW masks_or_machinery AS
 SELECT
@@ -48,25 +41,33 @@ SELECT
     avg(p.mask) AS mask,
     avg(p.machinery) AS machinery,
     avg(p.mask) / nullif(avg(p.kl), 0) AS share,
+    any_value(c.share_low) AS share_low,
+    any_value(c.share_high) AS share_high,
+    any_value(c.share_null) AS share_null,
+    any_value(c.share_null_least) AS share_null_least,
+    any_value(c.share_null_most) AS share_null_most,
     count(*) AS pairs,
     -- Every two members are a pair, and the first one is never the second of one.
     count(DISTINCT p.model_b) + 1 AS models
 FROM mask_pair AS p
 JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 JOIN current_model AS a ON a.model = p.model_a
+LEFT JOIN mask_class AS c
+    ON c.artifact = p.artifact
+    AND c.size = a.size
+    AND c.variant = a.variant
+    AND c.letters = p.letters
 GROUP BY ALL;
 COMMENT ON VIEW masks_or_machinery IS 'The divergence of members of a class by length of prompt: how they weigh the masks, and the rest. Grain: label, letters.';
-COMMENT ON COLUMN masks_or_machinery.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN masks_or_machinery.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN masks_or_machinery.size IS 'Name of the size';
-COMMENT ON COLUMN masks_or_machinery.variant IS 'Name of the variant';
-COMMENT ON COLUMN masks_or_machinery.letters IS 'Letters of the prompt';
 COMMENT ON COLUMN masks_or_machinery.kl IS 'KL between the laws of the next three letters, both directions averaged, mean over pairs, nats';
 COMMENT ON COLUMN masks_or_machinery.mask IS 'Of it: KL between the mixtures that explain them best';
 COMMENT ON COLUMN masks_or_machinery.machinery IS 'The rest of it; may be negative';
 COMMENT ON COLUMN masks_or_machinery.share IS 'mask / kl';
+COMMENT ON COLUMN masks_or_machinery.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; members may share a seed; NULL below 3 members';
+COMMENT ON COLUMN masks_or_machinery.share_null IS 'The share of two exact predictors with independent noise as large as members'' own residual: errors without direction have it too';
+COMMENT ON COLUMN masks_or_machinery.share_null_least IS 'The least of two such predictors';
+COMMENT ON COLUMN masks_or_machinery.share_null_most IS 'The most of two such predictors';
 COMMENT ON COLUMN masks_or_machinery.pairs IS 'Pairs of members';
-COMMENT ON COLUMN masks_or_machinery.models IS 'Members';
 
 CREATE VIEW mask_calibration AS
 SELECT
@@ -76,9 +77,17 @@ SELECT
     m.variant,
     f.letters,
     avg(f.sharpening) AS sharpening,
+    any_value(c.sharpening_low) AS sharpening_low,
+    any_value(c.sharpening_high) AS sharpening_high,
+    any_value(c.sharpening_null) AS sharpening_null,
+    any_value(c.sharpening_null_least) AS sharpening_null_least,
+    any_value(c.sharpening_null_most) AS sharpening_null_most,
     min(f.sharpening) AS sharpening_least,
     max(f.sharpening) AS sharpening_most,
     avg(f.from_bayes) AS from_bayes,
+    any_value(c.from_bayes_low) AS from_bayes_low,
+    any_value(c.from_bayes_high) AS from_bayes_high,
+    any_value(c.from_bayes_null) AS from_bayes_null,
     avg(f.residual) AS residual,
     avg(f.excess) AS excess,
     avg(f.entropy) AS entropy,
@@ -87,20 +96,23 @@ SELECT
 FROM mask_fit AS f
 JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
 JOIN current_model AS m ON m.model = f.model
+LEFT JOIN mask_class AS c
+    ON c.artifact = f.artifact
+    AND c.size = m.size
+    AND c.variant = m.variant
+    AND c.letters = f.letters
 WHERE f.kind = 'plain'
 GROUP BY ALL;
 COMMENT ON VIEW mask_calibration IS 'How members of a class weigh the masks beside Bayes, by length of prompt: means over members. Grain: label, letters.';
-COMMENT ON COLUMN mask_calibration.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN mask_calibration.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN mask_calibration.size IS 'Name of the size';
-COMMENT ON COLUMN mask_calibration.variant IS 'Name of the variant';
-COMMENT ON COLUMN mask_calibration.letters IS 'Letters of the prompt';
-COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of weights on those of Bayes: 1 is calibrated, above 1 sharper than Bayes; what is below 0.01 counts as 0.01 in both';
+COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of weights on those of Bayes: above 1 sharper than Bayes, but what is calibrated and errs is at sharpening_null; what is below 0.01 counts as 0.01 in both';
+COMMENT ON COLUMN mask_calibration.sharpening_low IS 'Lower end of its interval over members and documents; members may share a seed';
+COMMENT ON COLUMN mask_calibration.sharpening_null IS 'The slope of exact predictors with noise as large as members'' own residual, mean over draws';
 COMMENT ON COLUMN mask_calibration.sharpening_least IS 'The least slope of a member';
 COMMENT ON COLUMN mask_calibration.sharpening_most IS 'The largest slope of a member';
-COMMENT ON COLUMN mask_calibration.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats';
+COMMENT ON COLUMN mask_calibration.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats; what is below 0.01 counts as 0.01 in both';
+COMMENT ON COLUMN mask_calibration.from_bayes_low IS 'Lower end of its interval over members and documents';
+COMMENT ON COLUMN mask_calibration.from_bayes_null IS 'That of exact predictors with noise as large as members'' own residual';
 COMMENT ON COLUMN mask_calibration.residual IS 'KL from a member''s law of three letters to the mixture, nats: what no mask explains';
 COMMENT ON COLUMN mask_calibration.excess IS 'KL from the exact law of three letters to a member''s, nats';
 COMMENT ON COLUMN mask_calibration.entropy IS 'Entropy of the weights, nats';
 COMMENT ON COLUMN mask_calibration.posterior_entropy IS 'Exact entropy of the masks given the prompt, nats';
-COMMENT ON COLUMN mask_calibration.models IS 'Members';

@@ -1,5 +1,6 @@
 -- Views answer the questions; all of them look at the current study only, but for `lineage` and
--- `old_artifact`. Losses and divergences are in nats per token.
+-- `old_artifact`. Losses and divergences are in nats per token. Columns without a comment get that
+-- of columns.sql or of the tables they come from.
 
 CREATE VIEW reference_model AS
 SELECT DISTINCT i.input AS model
@@ -42,24 +43,10 @@ LEFT JOIN (
 ) AS t ON t.model = m.model AND t.split = 'measure'
 WHERE m.method IN ('trained', 'fine-tuned') AND m.model NOT IN (FROM reference_model);
 COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses, reference seeds left out. Grain: model.';
-COMMENT ON COLUMN current_model.model IS 'Member';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
-COMMENT ON COLUMN current_model.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN current_model.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_model.size IS 'Name of the size';
-COMMENT ON COLUMN current_model.variant IS 'Name of the variant';
-COMMENT ON COLUMN current_model.gradient IS 'How its gradients flow: causal, myopic, myopic-kv, discount, local or bigram';
 COMMENT ON COLUMN current_model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
-COMMENT ON COLUMN current_model.seed_init IS 'Seed of the initial weights';
-COMMENT ON COLUMN current_model.seed_order IS 'Seed of the data order';
-COMMENT ON COLUMN current_model.status IS 'trained or failed';
-COMMENT ON COLUMN current_model.parameters IS 'Number of weights';
-COMMENT ON COLUMN current_model.training_tokens IS 'Tokens it was trained on';
 COMMENT ON COLUMN current_model.learning_rate IS 'Peak learning rate';
-COMMENT ON COLUMN current_model.select_nats IS 'Loss on the select split, which decides membership';
-COMMENT ON COLUMN current_model.measure_nats IS 'Loss on the measure split';
 COMMENT ON COLUMN current_model.measure_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN current_model.measure_high IS 'Upper end of its interval over documents';
 COMMENT ON COLUMN current_model.measure_bits_per_byte IS 'The measure loss in bits per byte';
 COMMENT ON COLUMN current_model.measure_top1 IS 'Share of measure tokens it ranked first';
 COMMENT ON COLUMN current_model.cost_seconds IS 'Seconds its training took';
@@ -93,10 +80,6 @@ FROM rate
 WINDOW arm AS (PARTITION BY corpus, size, variant)
 ORDER BY corpus, size, variant, learning_rate;
 COMMENT ON VIEW tuning_summary IS 'Learning rates that were tried for each class that had its rate found. Grain: corpus, size, variant, learning_rate.';
-COMMENT ON COLUMN tuning_summary.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN tuning_summary.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN tuning_summary.size IS 'Name of the size';
-COMMENT ON COLUMN tuning_summary.variant IS 'Name of the variant';
 COMMENT ON COLUMN tuning_summary.learning_rate IS 'Peak learning rate that was tried';
 COMMENT ON COLUMN tuning_summary.nats IS 'Mean loss on the select split over the trials that did not fail';
 COMMENT ON COLUMN tuning_summary.sd_nats IS 'Standard deviation of that loss over them';
@@ -127,10 +110,6 @@ FROM current_model
 GROUP BY corpus, size, variant
 ORDER BY corpus, nats;
 COMMENT ON VIEW leaderboard IS 'Loss on the measure split by class. Grain: corpus, size, variant.';
-COMMENT ON COLUMN leaderboard.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN leaderboard.size IS 'Name of the size';
-COMMENT ON COLUMN leaderboard.variant IS 'Name of the variant';
-COMMENT ON COLUMN leaderboard.parameters IS 'Weights of a member';
 COMMENT ON COLUMN leaderboard.models IS 'Trained members: the mean and the spread are over these';
 COMMENT ON COLUMN leaderboard.failed IS 'Members whose training failed, left out of all the rest';
 COMMENT ON COLUMN leaderboard.nats IS 'Mean loss over members';
@@ -150,21 +129,8 @@ JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
 WHERE NOT g.is_total
 ORDER BY g.corpus, g.size, g.baseline, g.variant, g.position_low;
 COMMENT ON VIEW myopia_by_position IS 'The myopia gap by position in the window. Grain: corpus, size, baseline, variant, split, position_low.';
-COMMENT ON COLUMN myopia_by_position.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_by_position.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_by_position.baseline IS 'Variant subtracted';
-COMMENT ON COLUMN myopia_by_position.variant IS 'Variant compared';
-COMMENT ON COLUMN myopia_by_position.split IS 'measure';
-COMMENT ON COLUMN myopia_by_position.position_low IS 'First position of the bucket';
-COMMENT ON COLUMN myopia_by_position.position_high IS 'Last position of the bucket';
-COMMENT ON COLUMN myopia_by_position.gap IS 'Mean over shared seeds; positive where the variant is worse';
 COMMENT ON COLUMN myopia_by_position.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_by_position.high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_by_position.p IS 'Two-sided p of gap = 0';
-COMMENT ON COLUMN myopia_by_position.baseline_nats IS 'Mean loss of the baseline';
-COMMENT ON COLUMN myopia_by_position.variant_nats IS 'Mean loss of the variant';
-COMMENT ON COLUMN myopia_by_position.seeds IS 'Pairs of members that share both seeds';
-COMMENT ON COLUMN myopia_by_position.documents IS 'Documents';
 
 CREATE VIEW myopia_total AS
 SELECT g.* EXCLUDE (artifact, is_total, position_low, position_high)
@@ -173,19 +139,8 @@ JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
 WHERE g.is_total
 ORDER BY g.corpus, g.size, g.baseline, g.variant;
 COMMENT ON VIEW myopia_total IS 'The myopia gap over all positions. Grain: corpus, size, baseline, variant, split.';
-COMMENT ON COLUMN myopia_total.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_total.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_total.baseline IS 'Variant subtracted';
-COMMENT ON COLUMN myopia_total.variant IS 'Variant compared';
-COMMENT ON COLUMN myopia_total.split IS 'measure';
-COMMENT ON COLUMN myopia_total.gap IS 'Mean over shared seeds; positive where the variant is worse';
 COMMENT ON COLUMN myopia_total.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_total.high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_total.p IS 'Two-sided p of gap = 0';
-COMMENT ON COLUMN myopia_total.baseline_nats IS 'Mean loss of the baseline';
-COMMENT ON COLUMN myopia_total.variant_nats IS 'Mean loss of the variant';
-COMMENT ON COLUMN myopia_total.seeds IS 'Pairs of members that share both seeds';
-COMMENT ON COLUMN myopia_total.documents IS 'Documents';
 
 CREATE VIEW arms AS
 SELECT
@@ -218,21 +173,15 @@ LEFT JOIN (
 ) AS s ON s.corpus = m.corpus AND s.size = m.size
 ORDER BY m.corpus, s.parameters, m.size, m.nats;
 COMMENT ON VIEW arms IS 'Causal, myopic, myopic-kv, discounts, local, transformer bigram and the floors of counts side by side, on the measure split. Grain: corpus, size, arm.';
-COMMENT ON COLUMN arms.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN arms.size IS 'Name of the size; floors have a row for each';
-COMMENT ON COLUMN arms.arm IS 'Name of the variant, or unigram or bigram: counts of the train split';
-COMMENT ON COLUMN arms.is_floor IS 'Whether it is a floor of counts and no variant';
 COMMENT ON COLUMN arms.gradient IS 'How gradients flow in the variant; NULL for floors';
 COMMENT ON COLUMN arms.gamma IS 'Discount of gradients by one position back: 1 for causal, 0 for myopic, NULL where there is none';
 COMMENT ON COLUMN arms.nats IS 'Mean loss over members';
 COMMENT ON COLUMN arms.nats_low IS 'Lower end of its interval over members and documents; of a floor, over documents';
-COMMENT ON COLUMN arms.nats_high IS 'Upper end of its interval';
 COMMENT ON COLUMN arms.gap IS 'Loss less that of the causal variant, paired over seeds';
 COMMENT ON COLUMN arms.gap_low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN arms.gap_high IS 'Upper end of its interval';
 COMMENT ON COLUMN arms.models IS 'Members; NULL for floors';
 COMMENT ON COLUMN arms.seeds IS 'Members of the causal variant that the gap is to; 0 for itself';
-COMMENT ON COLUMN arms.documents IS 'Documents';
 COMMENT ON COLUMN arms.learning_rate IS 'Peak learning rate, named or found; NULL for floors';
 COMMENT ON COLUMN arms.parameters IS 'Weights of a member of this size';
 
@@ -242,19 +191,11 @@ FROM myopia_part AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size, m.local, m.myopic, m.part;
 COMMENT ON VIEW myopia_parts IS 'The myopia gap as local malus less local bonus. Grain: corpus, size, local, myopic, part.';
-COMMENT ON COLUMN myopia_parts.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_parts.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_parts.local IS 'Variant trained while all earlier positions stayed those of a finished member';
-COMMENT ON COLUMN myopia_parts.past IS 'Variant of that member';
-COMMENT ON COLUMN myopia_parts.myopic IS 'Myopic variant; NULL where there is none, or where the past is not causal';
 COMMENT ON COLUMN myopia_parts.part IS 'bonus: what the past''s own predictions could gain; malus: what myopic loses by worse earlier positions; gap = malus - bonus';
-COMMENT ON COLUMN myopia_parts.split IS 'measure';
 COMMENT ON COLUMN myopia_parts.nats IS 'Mean over shared seeds';
 COMMENT ON COLUMN myopia_parts.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_parts.high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_parts.p IS 'Two-sided p of 0';
 COMMENT ON COLUMN myopia_parts.seeds IS 'Seeds that all of the variants share';
-COMMENT ON COLUMN myopia_parts.documents IS 'Documents';
 
 CREATE VIEW myopia_by_tokens AS
 SELECT m.* EXCLUDE (artifact)
@@ -262,16 +203,8 @@ FROM myopia_curve AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size, m.baseline, m.variant, m.step;
 COMMENT ON VIEW myopia_by_tokens IS 'The gap while training, on the select split. Grain: corpus, size, baseline, variant, step.';
-COMMENT ON COLUMN myopia_by_tokens.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_by_tokens.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_by_tokens.baseline IS 'Variant subtracted';
-COMMENT ON COLUMN myopia_by_tokens.variant IS 'Variant compared';
-COMMENT ON COLUMN myopia_by_tokens.step IS 'Optimiser steps done';
 COMMENT ON COLUMN myopia_by_tokens.tokens IS 'Tokens trained on so far';
-COMMENT ON COLUMN myopia_by_tokens.gap IS 'Mean over shared seeds; positive where the variant is worse';
 COMMENT ON COLUMN myopia_by_tokens.low IS 'Lower end of its interval over seeds; the windows are given';
-COMMENT ON COLUMN myopia_by_tokens.high IS 'Upper end of its interval';
-COMMENT ON COLUMN myopia_by_tokens.seeds IS 'Pairs of members that share both seeds';
 
 CREATE VIEW planning_horizon AS
 SELECT m.* EXCLUDE (artifact)
@@ -279,19 +212,8 @@ FROM myopia_horizon AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size;
 COMMENT ON VIEW planning_horizon IS 'The discount that leaves half of the myopia gap, as a distance. Grain: corpus, size.';
-COMMENT ON COLUMN planning_horizon.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN planning_horizon.size IS 'Name of the size';
 COMMENT ON COLUMN planning_horizon.baseline IS 'The causal variant';
-COMMENT ON COLUMN planning_horizon.split IS 'measure';
-COMMENT ON COLUMN planning_horizon.gammas IS 'Discounts with members, 0 (myopic) and 1 (causal) among them; NULL, as all that follows, where one of these two is missing';
 COMMENT ON COLUMN planning_horizon.gap IS 'Gap at gamma = 0';
-COMMENT ON COLUMN planning_horizon.half_gamma IS 'Where lines through the gaps at the gammas tried first reach half of that; NULL where it is not above 0';
-COMMENT ON COLUMN planning_horizon.half_gamma_low IS 'Lower end of its interval: bootstrap over seeds and documents, too narrow for few seeds';
-COMMENT ON COLUMN planning_horizon.half_gamma_high IS 'Upper end of its interval';
-COMMENT ON COLUMN planning_horizon.horizon IS 'Effective planning horizon in tokens, 1 / (1 - half_gamma)';
-COMMENT ON COLUMN planning_horizon.horizon_low IS 'Lower end of its interval';
-COMMENT ON COLUMN planning_horizon.horizon_high IS 'Upper end of its interval';
-COMMENT ON COLUMN planning_horizon.fitted_horizon IS 'The same by a curve a (1 - gamma) / (1 - gamma r) through all gaps; NULL where none fits';
 COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all of the variants share';
 
 CREATE VIEW student_t AS
@@ -356,16 +278,12 @@ FROM found
 LEFT JOIN student_t ON degrees = models - 1
 ORDER BY corpus, size, variant, level, weights, gamma;
 COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members by discount, mean over members: what serves the present is that at gamma = 0. Grain: corpus, size, variant, level, weights, gamma.';
-COMMENT ON COLUMN gradient_share.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN gradient_share.size IS 'Name of the size';
-COMMENT ON COLUMN gradient_share.variant IS 'Name of the variant';
 COMMENT ON COLUMN gradient_share.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window at a time)';
 COMMENT ON COLUMN gradient_share.weights IS 'W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
 COMMENT ON COLUMN gradient_share.gamma IS 'Discount: what comes from k positions later counts gamma^k';
 COMMENT ON COLUMN gradient_share.distance IS 'Positions that this reaches, 1 / (1 - gamma); NULL for all of them';
 COMMENT ON COLUMN gradient_share.projection IS 'Discounted gradient on the whole one, over the squared norm of the whole; may leave 0 to 1';
 COMMENT ON COLUMN gradient_share.low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
-COMMENT ON COLUMN gradient_share.high IS 'Upper end of its interval';
 COMMENT ON COLUMN gradient_share.rest IS '1 - projection: the share that comes from further on, and at gamma = 0 the share of the future';
 COMMENT ON COLUMN gradient_share.norm IS 'Mean norm of the discounted gradient';
 COMMENT ON COLUMN gradient_share.rest_norm IS 'Mean norm of the whole gradient less the discounted one';
@@ -402,13 +320,8 @@ COMMENT ON COLUMN tested_claims.contrast IS 'What is compared';
 COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, as its numbers, for a claim that could not be';
 COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
 COMMENT ON COLUMN tested_claims.rank IS 'Place of a primary claim in the list of the configuration';
-COMMENT ON COLUMN tested_claims.estimate IS 'Difference, or log ratio where the contrast says so';
 COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
-COMMENT ON COLUMN tested_claims.high IS 'Upper end of its interval';
 COMMENT ON COLUMN tested_claims.p IS 'Two-sided p';
-COMMENT ON COLUMN tested_claims.q IS 'p corrected over the current claims of its kind: Holm (primary), Benjamini-Hochberg (exploratory)';
-COMMENT ON COLUMN tested_claims.models IS 'Models that entered';
-COMMENT ON COLUMN tested_claims.documents IS 'Documents that entered';
 COMMENT ON COLUMN tested_claims.artifact IS 'Artifact of the analysis';
 
 CREATE VIEW lineage AS
@@ -466,9 +379,8 @@ CREATE VIEW text_corpus AS
 SELECT c.corpus
 FROM corpus AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
-QUALIFY c.kind != 'process' OR bool_and(c.kind = 'process') OVER ();
+QUALIFY c.kind <> 'process' OR bool_and(c.kind = 'process') OVER ();
 COMMENT ON VIEW text_corpus IS 'Corpora whose figures come first: those that no process drew, or all where there is no other. Grain: corpus.';
-COMMENT ON COLUMN text_corpus.corpus IS 'Name of the corpus';
 
 CREATE VIEW old_artifact AS
 SELECT artifact, stage, label, created, wall_seconds, payload_bytes
@@ -479,6 +391,5 @@ COMMENT ON VIEW old_artifact IS 'Artifacts that the current study does not use. 
 COMMENT ON COLUMN old_artifact.artifact IS 'Key';
 COMMENT ON COLUMN old_artifact.stage IS 'Stage';
 COMMENT ON COLUMN old_artifact.label IS 'Readable name when it was made';
-COMMENT ON COLUMN old_artifact.created IS 'When it was finished (UTC)';
 COMMENT ON COLUMN old_artifact.wall_seconds IS 'Seconds it took';
 COMMENT ON COLUMN old_artifact.payload_bytes IS 'Bytes of its payload: what deleting it would free';

@@ -1,35 +1,69 @@
 CREATE VIEW swap_by_layer AS
+WITH swap AS (
+    SELECT s.*
+    FROM mask_swap AS s
+    JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
+),
+found AS (
+    SELECT
+        s.artifact,
+        m.label,
+        m.corpus,
+        m.size,
+        m.variant,
+        s.donor,
+        s.site,
+        s.layer,
+        s.letters,
+        avg(s.followed) AS followed,
+        stddev_samp(s.followed) / sqrt(count(s.followed)) AS error,
+        min(s.followed) AS lowest,
+        max(s.followed) AS highest,
+        avg(s.from_recipient) AS from_recipient,
+        avg(s.from_donor) AS from_donor,
+        avg(s.apart) AS apart,
+        count(s.followed) AS members
+    FROM swap AS s
+    JOIN current_model AS m ON m.model = s.model
+    GROUP BY ALL
+)
 SELECT
-    m.label,
-    m.corpus,
-    m.size,
-    m.variant,
-    s.site,
-    s.layer,
-    s.letters,
-    avg(s.followed) AS followed,
-    min(s.followed) AS lowest,
-    max(s.followed) AS highest,
-    avg(s.from_recipient) AS from_recipient,
-    avg(s.from_donor) AS from_donor,
-    avg(s.apart) AS apart,
-    count(*) AS members
-FROM mask_swap AS s
-JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
-JOIN current_model AS m ON m.model = s.model
-GROUP BY ALL;
-COMMENT ON VIEW swap_by_layer IS 'What the members of a class follow when a part of the past is a donors, in the current study. Grain: corpus, size, variant, site, layer, letters.';
-COMMENT ON COLUMN swap_by_layer.label IS 'Label of the class, corpus/size/variant';
-COMMENT ON COLUMN swap_by_layer.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN swap_by_layer.size IS 'Name of the size';
-COMMENT ON COLUMN swap_by_layer.variant IS 'Name of the variant';
+    f.label,
+    f.corpus,
+    f.size,
+    f.variant,
+    f.donor,
+    f.site,
+    f.layer,
+    f.letters,
+    f.followed,
+    f.followed - f.error * t.t AS low,
+    f.followed + f.error * t.t AS high,
+    f.lowest,
+    f.highest,
+    b.followed AS bayes,
+    b.followed_low AS bayes_low,
+    b.followed_high AS bayes_high,
+    f.from_recipient,
+    f.from_donor,
+    f.apart,
+    f.members
+FROM found AS f
+LEFT JOIN swap AS b
+    ON b.artifact = f.artifact
+    AND b.model = 'bayes'
+    AND b.donor = f.donor
+    AND b.site = f.site
+    AND b.layer = f.layer
+    AND b.letters = f.letters
+LEFT JOIN student_t AS t ON t.degrees = f.members - 1
+ORDER BY f.label, f.letters, f.site, f.layer, f.donor;
+COMMENT ON VIEW swap_by_layer IS 'What the members of a class follow when a part of the past is a donors, beside what the exact law follows, in the current study. Members less bayes is what they do otherwise than the truth; other mask less same mask is what the mask adds to a donors letters. Grain: corpus, size, variant, donor, site, layer, letters.';
+COMMENT ON COLUMN swap_by_layer.donor IS 'other mask, or same mask: another document of the recipients mask and premise';
 COMMENT ON COLUMN swap_by_layer.site IS 'residual: the stream of the last position. past: the keys and values of all earlier positions';
 COMMENT ON COLUMN swap_by_layer.layer IS 'residual: blocks that the stream has gone through; past: the layer whose keys and values they are, -1 for all layers';
-COMMENT ON COLUMN swap_by_layer.letters IS 'Letters of the prompt';
 COMMENT ON COLUMN swap_by_layer.followed IS 'Mean over members of the share of the donors law in what is predicted';
-COMMENT ON COLUMN swap_by_layer.lowest IS 'Lowest of a member';
-COMMENT ON COLUMN swap_by_layer.highest IS 'Highest of a member';
-COMMENT ON COLUMN swap_by_layer.from_recipient IS 'Mean KL from the law after the swap to the recipients, nats';
-COMMENT ON COLUMN swap_by_layer.from_donor IS 'Mean KL from it to the donors, nats';
-COMMENT ON COLUMN swap_by_layer.apart IS 'Mean KL from the donors law to the recipients without a swap, nats';
-COMMENT ON COLUMN swap_by_layer.members IS 'Members';
+COMMENT ON COLUMN swap_by_layer.low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
+COMMENT ON COLUMN swap_by_layer.bayes IS 'The same share of the exact law on the same documents; NULL in a single layer, as it has none';
+COMMENT ON COLUMN swap_by_layer.bayes_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN swap_by_layer.members IS 'Members that the means are over';

@@ -19,21 +19,8 @@ FROM excess_loss AS x
 JOIN artifact AS e ON e.artifact = x.artifact AND e.is_current
 JOIN current_model AS m ON m.model = x.model;
 COMMENT ON VIEW current_excess IS 'Loss of current members above the exact law of the process that drew their text. Grain: model, stratum, level.';
-COMMENT ON COLUMN current_excess.model IS 'Member';
-COMMENT ON COLUMN current_excess.label IS 'Label of its class, corpus/size/variant';
-COMMENT ON COLUMN current_excess.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN current_excess.size IS 'Name of the size';
-COMMENT ON COLUMN current_excess.variant IS 'Name of the variant';
-COMMENT ON COLUMN current_excess.seed_init IS 'Seed of the initial weights';
-COMMENT ON COLUMN current_excess.seed_order IS 'Seed of the data order';
-COMMENT ON COLUMN current_excess.process IS 'Process that its text was drawn from';
-COMMENT ON COLUMN current_excess.stratum IS 'all, position, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN current_excess.level IS 'Which tokens of it';
 COMMENT ON COLUMN current_excess.nats IS 'Mean KL from the exact law to the member, nats per token';
 COMMENT ON COLUMN current_excess.nats_low IS 'Lower end of its interval over documents; NULL by position';
-COMMENT ON COLUMN current_excess.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN current_excess.tokens IS 'Tokens';
-COMMENT ON COLUMN current_excess.documents IS 'Documents';
 
 CREATE VIEW price_ladder AS
 SELECT
@@ -45,6 +32,7 @@ SELECT
     p.nats,
     p.nats_low,
     p.nats_high,
+    p.exact,
     p.documents
 FROM capability_price AS p
 JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
@@ -59,19 +47,18 @@ SELECT
     nats,
     nats_low,
     nats_high,
+    NULL AS exact,
     documents
 FROM current_excess
 WHERE stratum = 'all';
 COMMENT ON VIEW price_ladder IS 'Members and what capabilities cost on one scale: the loss above the truth, over all tokens that count. In masks the premise counts, which costs nobody anything: a price per letter is 63/62 of the one here. Grain: corpus, kind, name, seed_init, seed_order.';
-COMMENT ON COLUMN price_ladder.corpus IS 'Name of the corpus';
 COMMENT ON COLUMN price_ladder.kind IS 'capability (the truth without it) or member';
 COMMENT ON COLUMN price_ladder.name IS 'The capability, or the label of the member''s class';
 COMMENT ON COLUMN price_ladder.seed_init IS 'Seed of the initial weights of a member';
 COMMENT ON COLUMN price_ladder.seed_order IS 'Seed of the data order of a member';
-COMMENT ON COLUMN price_ladder.nats IS 'Mean KL from the exact law, nats per token';
+COMMENT ON COLUMN price_ladder.nats IS 'Mean KL from the exact law on the documents measured, nats per token';
 COMMENT ON COLUMN price_ladder.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN price_ladder.nats_high IS 'Upper end of its interval';
-COMMENT ON COLUMN price_ladder.documents IS 'Documents';
+COMMENT ON COLUMN price_ladder.exact IS 'Of a capability: its price, the expectation of that mean';
 
 CREATE VIEW capability_sets AS
 WITH inside AS (
@@ -90,9 +77,14 @@ SELECT
     s.members,
     s.tried,
     p.capability,
-    p.nats AS price,
-    p.nats <= s.eps AS may_drop,
-    count(*) FILTER (WHERE k.kept_high < 0.5) AS dropped,
+    p.exact AS price,
+    coalesce(p.exact <= s.eps, false) AS may_drop,
+    CASE
+        WHEN any_value(s.members) > 0 THEN count(*) FILTER (WHERE k.kept_high < 1)
+    END AS lessened,
+    CASE
+        WHEN any_value(s.members) > 0 THEN count(*) FILTER (WHERE k.kept_high < 0.5)
+    END AS dropped,
     avg(k.kept) AS mean_kept
 FROM priced_set AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
@@ -103,18 +95,13 @@ LEFT JOIN capability_kept AS k
     ON k.artifact = s.artifact AND k.model = i.model AND k.capability = p.capability
 GROUP BY ALL;
 COMMENT ON VIEW capability_sets IS 'What members within a priced threshold may lack of each capability, and what they do lack. Prices and thresholds are over all tokens that count, the premise of masks too. Grain: corpus, size, variant, share, capability.';
-COMMENT ON COLUMN capability_sets.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN capability_sets.size IS 'Name of the size';
-COMMENT ON COLUMN capability_sets.variant IS 'Name of the variant';
 COMMENT ON COLUMN capability_sets.share IS 'Threshold as a share of the price of the cheapest capability';
 COMMENT ON COLUMN capability_sets.eps IS 'The threshold in nats per token';
-COMMENT ON COLUMN capability_sets.cheapest IS 'The capability that costs least of those that cost anything';
-COMMENT ON COLUMN capability_sets.members IS 'Members in the set';
-COMMENT ON COLUMN capability_sets.tried IS 'Members of the class that did not fail';
 COMMENT ON COLUMN capability_sets.capability IS 'What may be lacking';
-COMMENT ON COLUMN capability_sets.price IS 'What the truth loses without it, nats per token';
+COMMENT ON COLUMN capability_sets.price IS 'Its exact price, nats per token; NULL where it is infinite';
 COMMENT ON COLUMN capability_sets.may_drop IS 'Whether the threshold lets a member lack it: the price is not above it';
-COMMENT ON COLUMN capability_sets.dropped IS 'Members of the set that lack more than half of it, their whole interval below 0.5';
+COMMENT ON COLUMN capability_sets.lessened IS 'Members of the set that have it in part, their whole interval below 1; NULL for an empty set';
+COMMENT ON COLUMN capability_sets.dropped IS 'Members of the set that lack more than half of it, their whole interval below 0.5; NULL for an empty set';
 COMMENT ON COLUMN capability_sets.mean_kept IS 'Mean over the members of the set of how much of it they have; NULL for an empty set';
 
 CREATE VIEW myopia_by_demand AS
@@ -139,6 +126,8 @@ SELECT
     d.stratum,
     d.level,
     d.baseline_nats,
+    d.baseline_low,
+    d.baseline_high,
     d.variant_nats,
     d.variant_low,
     d.variant_high,
@@ -163,27 +152,15 @@ LEFT JOIN control AS c
     AND c.stratum = d.stratum
     AND c.level = d.level;
 COMMENT ON VIEW myopia_by_demand IS 'The myopia gap by what is asked of a position, against what must be paid without binding and against the control, where nothing is to be bound. Grain: corpus, size, baseline, variant, stratum, level.';
-COMMENT ON COLUMN myopia_by_demand.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN myopia_by_demand.process IS 'Process that its documents were drawn from';
-COMMENT ON COLUMN myopia_by_demand.size IS 'Name of the size';
-COMMENT ON COLUMN myopia_by_demand.baseline IS 'Variant whose excess loss is subtracted';
-COMMENT ON COLUMN myopia_by_demand.variant IS 'Variant compared with it';
 COMMENT ON COLUMN myopia_by_demand.stratum IS 'answers by W, the pairs in a block, or role';
-COMMENT ON COLUMN myopia_by_demand.level IS 'Which tokens of it';
 COMMENT ON COLUMN myopia_by_demand.baseline_nats IS 'Mean excess loss of the baseline, nats per token';
 COMMENT ON COLUMN myopia_by_demand.variant_nats IS 'Mean excess loss of the variant';
-COMMENT ON COLUMN myopia_by_demand.variant_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN myopia_by_demand.variant_high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_by_demand.gap IS 'Difference of the two';
 COMMENT ON COLUMN myopia_by_demand.gap_low IS 'Lower end of its interval over pairs of models and documents';
-COMMENT ON COLUMN myopia_by_demand.gap_high IS 'Upper end of its interval';
-COMMENT ON COLUMN myopia_by_demand.ceiling IS 'Excess loss of the truth without binding, where the process knows one';
 COMMENT ON COLUMN myopia_by_demand.recovered IS 'Share of the ceiling that the variant does not pay; NULL where the ceiling is below 1e-6';
 COMMENT ON COLUMN myopia_by_demand.recovered_low IS 'Lower end of its interval: from the upper end of what the variant pays';
-COMMENT ON COLUMN myopia_by_demand.recovered_high IS 'Upper end of its interval';
 COMMENT ON COLUMN myopia_by_demand.control_gap IS 'Of tally: the same gap on tally1, the first such corpus by name; NULL where there is none';
 COMMENT ON COLUMN myopia_by_demand.control_low IS 'Lower end of the interval of that gap';
-COMMENT ON COLUMN myopia_by_demand.control_high IS 'Upper end of it';
 COMMENT ON COLUMN myopia_by_demand.models IS 'Pairs of members with the same seeds';
 COMMENT ON COLUMN myopia_by_demand.documents IS 'Documents with such tokens';
 
@@ -199,6 +176,7 @@ SELECT
     s.js,
     s.floor,
     t.entropy,
+    t.latent,
     t.posterior_entropy,
     s.models,
     s.documents
@@ -206,19 +184,14 @@ FROM position_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 JOIN process_truth AS t ON t.artifact = s.artifact AND t.position = s.position;
 COMMENT ON VIEW sharpening IS 'How far members of a class are apart by the length of the prompt, beside what the prompt leaves open. Grain: corpus, size, variant, position.';
-COMMENT ON COLUMN sharpening.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN sharpening.size IS 'Name of the size';
-COMMENT ON COLUMN sharpening.variant IS 'Name of the variant';
 COMMENT ON COLUMN sharpening.position IS 'Place of the token that is foretold: as many tokens came before it';
 COMMENT ON COLUMN sharpening.kl IS 'Mean KL between two members, over ordered pairs, nats';
 COMMENT ON COLUMN sharpening.kl_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN sharpening.kl_high IS 'Upper end of its interval';
 COMMENT ON COLUMN sharpening.js IS 'Mean Jensen-Shannon divergence of pairs, nats';
 COMMENT ON COLUMN sharpening.floor IS 'KL between a member and itself at another batch size, the largest of the members: noise';
 COMMENT ON COLUMN sharpening.entropy IS 'Mean exact entropy of that token, nats';
-COMMENT ON COLUMN sharpening.posterior_entropy IS 'Mean exact entropy of who speaks (the mask) given the tokens before it, nats; NULL where nothing is known of one';
-COMMENT ON COLUMN sharpening.models IS 'Members';
-COMMENT ON COLUMN sharpening.documents IS 'Documents';
+COMMENT ON COLUMN sharpening.latent IS 'What is hidden: of masks the mask, who speaks';
+COMMENT ON COLUMN sharpening.posterior_entropy IS 'Mean exact entropy of that latent given the tokens before it, nats; NULL where nothing is known of one';
 
 CREATE VIEW erosion AS
 SELECT
@@ -235,7 +208,7 @@ SELECT
     s.nats AS start_nats,
     x.nats,
     x.nats - s.nats AS eroded,
-    p.nats AS ceiling
+    p.exact AS ceiling
 FROM current_excess AS x
 JOIN model AS m ON m.model = x.model AND m.method = 'fine-tuned'
 LEFT JOIN current_excess AS s
@@ -250,17 +223,8 @@ LEFT JOIN (
     AND p.stratum = x.stratum
     AND p.level = x.level;
 COMMENT ON VIEW erosion IS 'Members that started from the weights of another one, beside it: what their gradient does to a solution that was found otherwise. Grain: corpus, size, variant, seed_init, seed_order, stratum, level.';
-COMMENT ON COLUMN erosion.corpus IS 'Name of the corpus';
-COMMENT ON COLUMN erosion.size IS 'Name of the size';
-COMMENT ON COLUMN erosion.variant IS 'Name of the variant';
-COMMENT ON COLUMN erosion.gradient IS 'How its gradients flow';
 COMMENT ON COLUMN erosion.learning_rate IS 'Peak learning rate of what came after the start';
 COMMENT ON COLUMN erosion.seed_init IS 'Seed of the initial weights of the member it started from';
-COMMENT ON COLUMN erosion.seed_order IS 'Seed of the data order';
-COMMENT ON COLUMN erosion.process IS 'Process that its text was drawn from';
-COMMENT ON COLUMN erosion.stratum IS 'all, position, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN erosion.level IS 'Which tokens of it';
 COMMENT ON COLUMN erosion.start_nats IS 'Excess loss of the member it started from, nats per token';
 COMMENT ON COLUMN erosion.nats IS 'Its own excess loss';
 COMMENT ON COLUMN erosion.eroded IS 'Difference of the two: above 0 where it lost something';
-COMMENT ON COLUMN erosion.ceiling IS 'Excess loss of the truth without binding, where the process knows one';

@@ -7,6 +7,8 @@ SELECT
     d.variant,
     try_cast(d.level AS INTEGER) AS pairs,
     d.baseline_nats,
+    d.baseline_low,
+    d.baseline_high,
     d.variant_nats,
     d.variant_low,
     d.variant_high,

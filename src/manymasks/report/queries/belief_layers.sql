@@ -1,4 +1,17 @@
 -- How well exact posteriors are read off the residual stream, by layer, beside controls
-SELECT corpus, size, variant, latent, control, layer, r2, r2_lowest, r2_highest, models
-FROM belief_by_layer
-ORDER BY corpus, size, variant, latent, control <> 'none', control, layer;
+SELECT
+    b.corpus,
+    b.size,
+    b.variant,
+    b.latent,
+    b.control,
+    b.layer,
+    b.r2,
+    b.r2_lowest,
+    b.r2_highest,
+    b.models,
+    c.parameters
+FROM belief_by_layer AS b
+LEFT JOIN model_class AS c ON c.label = b.label AND c.is_current
+ORDER BY b.corpus, c.parameters, b.size, b.variant, b.latent, b.control <> 'none', b.control,
+    b.layer;

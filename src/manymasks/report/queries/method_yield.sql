@@ -25,4 +25,6 @@ FROM method_yield AS y
 JOIN widest_set AS w ON w.label = y.label AND w.method = 'trained' AND w.reference = y.reference
 -- The thresholds of the widest sets of trained members: all methods are held against the same one.
 WHERE y.eps = w.eps AND y.eps_unit = w.eps_unit AND y.corpus IN (FROM text_corpus)
+-- Where all members were trained there is nothing to choose between.
+QUALIFY bool_or(y.method <> 'trained') OVER ()
 ORDER BY y.corpus, w.parameters, y.size, y.variant, y.method <> 'trained', y.method;

@@ -6,9 +6,10 @@ SELECT
     c.size,
     c.variant,
     c.parameters,
-    p.nats,
-    p.nats_low AS low,
-    p.nats_high AS high,
+    -- What is exact has no interval.
+    coalesce(p.exact, p.nats) AS nats,
+    CASE WHEN p.exact IS NULL THEN p.nats_low END AS low,
+    CASE WHEN p.exact IS NULL THEN p.nats_high END AS high,
     NULL AS share,
     p.documents,
     CASE WHEN p.kind = 'member' THEN count(*) OVER (PARTITION BY p.corpus, p.kind, p.name) END

@@ -26,9 +26,8 @@ found AS (
         any_value(parameters) AS parameters,
         letters,
         avg(weight ORDER BY weight) AS weight,
-        -- Student's t at 97.5%, for many documents.
-        (1.96 + 2.37 / nullif(count(weight) - 1, 0))
-            * stddev_samp(weight ORDER BY weight) / sqrt(count(weight)) AS half,
+        stddev_samp(weight ORDER BY weight) / sqrt(count(weight)) AS error,
+        count(weight) - 1 AS degrees,
         avg(posterior ORDER BY posterior) AS posterior,
         max(models) AS models,
         count(*) AS documents
@@ -41,11 +40,12 @@ SELECT
     variant,
     letters,
     weight,
-    weight - half AS low,
-    weight + half AS high,
+    weight - t * error AS low,
+    weight + t * error AS high,
     posterior,
     models,
     documents,
     parameters
 FROM found
+LEFT JOIN student_t USING (degrees)
 ORDER BY corpus, parameters, size, variant, letters;

@@ -5,11 +5,13 @@ SELECT
     s.variant,
     s.site,
     s.layer,
+    s.donor,
     s.letters,
     -- The last digits of a mean may differ from one time to the next.
     round(s.followed, 9) AS followed,
     s.lowest,
     s.highest,
+    s.bayes,
     s.members AS models,
     d.documents,
     c.parameters
@@ -22,4 +24,4 @@ LEFT JOIN (
     JOIN current_model AS m ON m.model = w.model
     GROUP BY m.label
 ) AS d ON d.label = s.label
-ORDER BY s.corpus, s.site DESC, c.parameters, s.size, s.variant, s.letters, s.layer;
+ORDER BY s.corpus, s.letters, s.site DESC, c.parameters, s.size, s.variant, s.donor, s.layer;

@@ -1,0 +1,61 @@
+"""What a study is a graph of: an artifact, keyed by its settings, code and inputs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from manymasks.plan.canonical import digest
+from manymasks.plan.closure import code_of
+
+SCHEME = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One artifact that a study needs."""
+
+    stage: str
+    label: str
+    settings: dict[str, Any]
+    inputs: Mapping[str, tuple["Node", ...]] = field(default_factory=dict)
+    operational: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """Digest of each module of the stage's code."""
+        return code_of(self.stage)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the artifact is made of."""
+        return digest_of(
+            self.stage,
+            self.settings,
+            self.code,
+            {role: [node.digest for node in nodes] for role, nodes in self.inputs.items()},
+        )
+
+    @property
+    def key(self) -> str:
+        """The first 12 hex digits of the digest: its name on disk."""
+        return self.digest[:12]
+
+    def ancestors(self) -> Iterator["Node"]:
+        """Direct inputs, in order."""
+        for nodes in self.inputs.values():
+            yield from nodes
+
+
+def digest_of(
+    stage: str, settings: dict[str, Any], code: dict[str, str], inputs: dict[str, list[str]]
+) -> str:
+    """The digest that a node's key is the beginning of."""
+    return digest(
+        {"scheme": SCHEME, "stage": stage, "settings": settings, "code": code, "inputs": inputs}
+    )
+
+
+def member_label(member: dict[str, Any]) -> str:
+    """`corpus/size/variant/i0-o1`."""
+    return "{corpus}/{size}/{variant}/i{seed_init}-o{seed_order}".format(**member)

@@ -1,0 +1,38 @@
+-- What training on takes from answers that count most pairs, by its peak learning rate
+-- Sums have an order, so that their last digits are the same every time.
+WITH asked AS (
+    SELECT *, try_cast(level AS INTEGER) AS pairs
+    FROM erosion
+    WHERE stratum = 'answers by W'
+    QUALIFY pairs = max(pairs) OVER (PARTITION BY corpus)
+),
+class AS (
+    SELECT
+        corpus,
+        size,
+        gradient,
+        learning_rate,
+        pairs,
+        avg(nats ORDER BY nats) AS nats,
+        avg(start_nats ORDER BY start_nats) AS start_nats,
+        stddev_samp(nats ORDER BY nats) / sqrt(count(nats)) AS error,
+        max(ceiling) AS ceiling,
+        count(nats) AS models
+    FROM asked
+    GROUP BY corpus, size, gradient, learning_rate, pairs
+)
+SELECT
+    corpus,
+    size,
+    gradient,
+    learning_rate,
+    pairs,
+    nats,
+    nats - t * error AS low,
+    nats + t * error AS high,
+    start_nats,
+    ceiling,
+    models
+FROM class
+LEFT JOIN student_t ON degrees = models - 1
+ORDER BY corpus, size, gradient, learning_rate;

@@ -1,0 +1,266 @@
+"""The sections on sets and on probes: figures, tables, maps, and what vanishes without data."""
+
+import itertools
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import duckdb
+import example_sets
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from example_results import ExampleResults, replace_table, write_results
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from scipy.spatial.distance import pdist, squareform
+
+from manymasks.database.load import load
+from manymasks.report import drawing, maps, page, probes, sets
+from manymasks.report.section import section
+
+NEEDED = {
+    "rashomon": {"rashomon_curve"},
+    "volume": {"rashomon_curve"},
+    "multiplicity": {
+        "rashomon_curve", "set_metrics", "effective_models", "prediction_ranges",
+        "variance_components", "rarefaction",
+    },
+    "funnel": {"rashomon_curve", "funnel", "rarefaction"},
+    "divergence": {
+        "probe_curves", "distance", "behaviour_ribbon", "hidden", "clusters", "behaviour_map",
+        "search", "reliability",
+    },
+    "rollout": {"survival"},
+    "representation": {"layers"},
+    "severity": {"line_residuals"},
+}  # fmt: skip
+"""Figures by the analysis that they need, beside probes; those of sets need `rashomon` too."""
+OF_SETS = ("rashomon", "volume", "multiplicity", "funnel")
+
+
+def made(folder: Path, *analyses: str) -> ExampleResults:
+    return write_results(folder / "results", analyses=analyses, tuned=False)
+
+
+def loaded(results: ExampleResults, root: Path) -> Path:
+    """A database of what lies under `root`, beside it."""
+    load(root, results.current, root.parent / "x.duckdb")
+    return root.parent / "x.duckdb"
+
+
+@pytest.fixture(scope="module")
+def of_sets(tmp_path_factory: pytest.TempPathFactory) -> ExampleResults:
+    """Tests do not change it, but a copy."""
+    return made(tmp_path_factory.mktemp("sets"), "rashomon")
+
+
+@pytest.fixture(scope="module")
+def of_probes(tmp_path_factory: pytest.TempPathFactory) -> ExampleResults:
+    """Tests do not change it, but a copy."""
+    return made(tmp_path_factory.mktemp("probes"), "divergence")
+
+
+@pytest.fixture(scope="module")
+def sets_database(of_sets: ExampleResults) -> Path:
+    return loaded(of_sets, of_sets.root)
+
+
+@pytest.fixture(scope="module")
+def probes_database(of_probes: ExampleResults) -> Path:
+    return loaded(of_probes, of_probes.root)
+
+
+def section_of(database: Path, subject: Any) -> dict[str, Any]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return section(
+            connection, subject.FIGURES, subject.TABLES, lambda found: {"src": found.svg}
+        )
+
+
+def drawn(database: Path) -> set[str]:
+    """Figures whose queries have rows: those without draw nothing."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return {
+            figure.query
+            for figure in (*sets.FIGURES, *probes.FIGURES)
+            if drawing.records(connection, drawing.query(figure.query))
+        }
+
+
+def test_the_section_on_sets(sets_database: Path) -> None:
+    found = section_of(sets_database, sets)
+    assert found["any"]
+    assert found["figures"]["rashomon_curve"]["units"] == "4 models a class"
+    assert found["figures"]["set_metrics"]["units"].endswith("20 documents")
+    assert [row["label"] for row in found["headroom"]] == [
+        "pydocs/w32/causal",
+        "pydocs/w32/myopic",
+    ]
+    # Four classes by four methods, each class against a single threshold.
+    assert len(found["method_yield"]) == 16
+    assert len({(row["label"], row["eps"]) for row in found["method_yield"]}) == 4
+
+
+def test_the_section_on_probes(probes_database: Path) -> None:
+    found = section_of(probes_database, probes)
+    assert found["any"]
+    assert all(each["src"] for each in found["figures"].values())
+    assert found["figures"]["probe_curves"]["units"] == "2 to 4 models a class, 20 documents"
+    assert [row["probe"] for row in found["trends"]] == ["shuffle"] * 4
+    assert found["trends"][0]["rise_low"] < found["trends"][0]["rise"]
+    # Six of text and six of what is furthest from it.
+    assert [row["probe"] for row in found["contested"]] == ["held-out"] * 6 + ["shuffle"] * 6
+
+
+@pytest.mark.parametrize("stage", NEEDED)
+def test_each_analysis_brings_its_own_figures(
+    stage: str, of_sets: ExampleResults, of_probes: ExampleResults, tmp_path: Path
+) -> None:
+    results = of_sets if stage in OF_SETS else of_probes
+    shutil.copytree(results.root, tmp_path / "results")
+    for other in NEEDED:
+        if other not in (stage, "rashomon" if stage in OF_SETS else ""):
+            shutil.rmtree(tmp_path / "results" / other, ignore_errors=True)
+    assert drawn(loaded(results, tmp_path / "results")) == NEEDED[stage]
+
+
+def test_without_an_analysis_there_is_no_section(tmp_path: Path) -> None:
+    results = made(tmp_path)
+    database = loaded(results, results.root)
+    page.write_page(database, {}, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text()
+    assert '"#sets"' not in text and '"#probes"' not in text
+    assert drawn(database) == set()
+    for parts in (sets.PARTS, probes.PARTS):
+        assert drawing.save_picture(database, tmp_path / "x.png", parts, (4, 3)) is False
+        assert not (tmp_path / "x.png").exists()
+
+
+def test_trained_members_alone_are_no_choice_of_a_method(sets_database: Path) -> None:
+    with duckdb.connect(str(sets_database), read_only=True) as connection:
+        trained = "SELECT * FROM x.method_yield WHERE method = 'trained'"
+        assert connection.execute(trained).fetchall()
+        connection.execute(f"CREATE TEMP VIEW method_yield AS {trained}")
+        assert drawing.records(connection, drawing.query("method_yield")) == []
+
+
+def test_sets_without_intervals_can_be_drawn(of_sets: ExampleResults, tmp_path: Path) -> None:
+    shutil.copytree(of_sets.root, tmp_path / "results")
+    for stage in OF_SETS:
+        for path in (tmp_path / "results" / stage).glob("*/tables/*.parquet"):
+            rows = pq.read_table(path).to_pylist()
+            for row in rows:
+                ends = ("_low", "_high")
+                row |= {name: None for name in row if name.endswith(ends) and name[:2] != "p_"}
+                row |= {name: None for name in ("low", "high") if name in row}
+                if "kl" in row:
+                    row["kl"] = float("nan")
+            replace_table(path, rows)
+    database = loaded(of_sets, tmp_path / "results")
+    for each in section_of(database, sets)["figures"].values():
+        ElementTree.fromstring(each["src"])
+    assert drawing.save_picture(database, tmp_path / "x.png", sets.PARTS, (4, 3), dpi=40)
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_probes_without_intervals_can_be_drawn(of_probes: ExampleResults, tmp_path: Path) -> None:
+    shutil.copytree(of_probes.root, tmp_path / "results")
+    for stage in ("divergence", "rollout", "representation", "severity", "search"):
+        for path in (tmp_path / "results" / stage).glob("*/tables/*.parquet"):
+            rows = pq.read_table(path).to_pylist()
+            for row in rows:
+                row |= {name: None for name in row if name.endswith(("low", "high", "floor"))}
+                row |= {name: None for name in ("js", "visible", "r2", "changed") if name in row}
+                row |= {name: None for name in ("off_line_noise", "accuracy") if name in row}
+            if path.stem == "pair_divergence":
+                rows[0]["kl"] = None
+            replace_table(path, rows)
+    database = loaded(of_probes, tmp_path / "results")
+    for name, each in section_of(database, probes)["figures"].items():
+        assert each["src"] or name == "behaviour_map", name
+        if each["src"]:
+            ElementTree.fromstring(each["src"])
+    assert drawing.save_picture(database, tmp_path / "x.png", probes.PARTS, (4, 3), dpi=40)
+    page.write_page(database, {}, tmp_path / "x.html")
+
+
+def test_effective_models_are_those_of_the_largest_sets(sets_database: Path) -> None:
+    with duckdb.connect(str(sets_database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("effective_models"))
+        largest = connection.execute(
+            "SELECT model_class, max(members) FROM rashomon_set WHERE method = 'trained' "
+            "GROUP BY model_class HAVING max(members) > 1"
+        ).fetchall()
+        found = connection.execute(
+            "SELECT s.model_class, p.effective_models FROM position_multiplicity AS p "
+            "JOIN rashomon_set AS s USING (rashomon_set) WHERE s.method = 'trained' "
+            "ORDER BY p.effective_models"
+        ).fetchall()
+    for label, members in largest:
+        of = [row for row in rows if "{corpus}/{size}/{variant}".format(**row) == label]
+        assert {row["models"] for row in of} == {members}
+        assert [row["effective_models"] for row in of] == [x for name, x in found if name == label]
+    assert len(rows) == example_sets.POSITIONS * len(largest)
+
+
+def test_the_picture_shows_what_goes_furthest() -> None:
+    rows = [
+        {"probe": f"p{i}", "severity": severity, "ngram_nats": i * severity}
+        for i in range(6)
+        for severity in range(2)
+    ]
+    found = {row["probe"] for row in probes.main_probes(rows)}
+    assert found == {"p2", "p3", "p4", "p5"}
+    flat = [row for row in rows if row["severity"] == 0]
+    assert probes.main_probes(flat) == flat
+    assert probes.main_probes([{"step": 1}]) == [{"step": 1}]
+
+
+def test_scaling_gives_back_points_of_a_plane() -> None:
+    points = np.random.default_rng(3).normal(size=(9, 2)) * [3, 1]
+    found, held = maps.classical_scaling(squareform(pdist(points)))
+    assert held == pytest.approx(1)
+    assert pdist(found) == pytest.approx(pdist(points))
+    assert found.mean(0) == pytest.approx([0, 0])
+    assert found[:, 0].var() > found[:, 1].var()
+    assert maps.turned_to(found, points - points.mean(0)) == pytest.approx(points - points.mean(0))
+
+
+def test_scaling_of_equals_and_of_few() -> None:
+    for members in (1, 2, 3):
+        points, held = maps.classical_scaling(np.zeros((members, members)))
+        assert (points == 0).all() and held == 1
+    points, held = maps.classical_scaling(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    assert sorted(points[:, 0]) == pytest.approx([-1, 1])
+    assert held == pytest.approx(1)
+    # Three at equal distances lie in a plane, four do not: a third of their spread is left out.
+    assert maps.classical_scaling(1 - np.eye(3))[1] == pytest.approx(1)
+    assert maps.classical_scaling(1 - np.eye(4))[1] == pytest.approx(2 / 3)
+
+
+@given(seed=st.integers(0, 999), members=st.integers(2, 12), dimensions=st.integers(1, 5))
+def test_a_plane_never_holds_more_than_there_is(seed: int, members: int, dimensions: int) -> None:
+    points = np.random.default_rng(seed).normal(size=(members, dimensions))
+    apart = squareform(pdist(points))
+    found, held = maps.classical_scaling(apart)
+    assert 0 <= held <= 1 + 1e-12
+    assert (pdist(found) <= pdist(points) + 1e-9).all()
+    turned = maps.turned_to(found, np.random.default_rng(seed + 1).normal(size=found.shape))
+    assert pdist(turned) == pytest.approx(pdist(found))
+
+
+def test_clusters_put_alike_members_together(probes_database: Path) -> None:
+    with duckdb.connect(str(probes_database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("clusters"))
+    held = [row for row in rows if row["is_text"]]
+    names, kl = maps._matrix(held, ("name_a", "name_b"), "kl")
+    assert len(names) == 16 and len(held) == 120 and len(rows) == 240
+    assert (kl == kl.T).all() and (np.diag(kl) == 0).all()
+    order = maps._dendrogram(Figure().subplots(), names, kl, [])
+    # Sizes are furthest apart in the example: no member of one lies among those of the other.
+    sizes = [name.split()[0] for name in order]
+    assert sorted(order) == names
+    assert sum(a != b for a, b in itertools.pairwise(sizes)) == 1
