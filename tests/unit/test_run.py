@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -460,8 +461,12 @@ def test_the_process_starts_again_once_with_its_environment(
     monkeypatch.delitem(sys.modules, "pandas", raising=False)
     start.start_process_well()
     assert len(started) == 1
+    monkeypatch.delitem(sys.modules, "statsmodels", raising=False)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("pandas")
+    # It is there for statsmodels, which cannot do without.
+    monkeypatch.setitem(sys.modules, "statsmodels", sys)
+    assert importlib.util.find_spec("pandas") is not None
 
 
 # -------------------------------------------------------------------------------- progress

@@ -29,19 +29,20 @@ ENVIRONMENT = {**ALLOCATOR, **ONE_THREAD, **REPEATABLE}
 
 
 class NoPandas(MetaPathFinder):
-    """To whom pandas is absent. No job uses it, and pyarrow, if it is there, imports it to ask
-    whether what it is given is a Series: a quarter of a second of every job."""
+    """To whom pandas is absent, but for statsmodels, which needs it. No job uses it by itself, and
+    pyarrow, if it is there, imports it to ask whether what it is given is a Series: a quarter of a
+    second of every job."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Refuse pandas, and leave all else to the finders after this one."""
-        if name == "pandas":
+        if name == "pandas" and "statsmodels" not in sys.modules:
             raise ModuleNotFoundError("pandas is not used here", name=name)
 
 
 def start_process_well() -> None:
     """Start this program again with the environment that numerical work needs, once.
 
-    The process that stays is without pandas.
+    The process that stays is without pandas where it can be.
     """
     if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
         sys.meta_path.insert(0, NoPandas())
