@@ -262,5 +262,8 @@ PARTS = (
         "belief_simplices",
         of_first_corpus(beliefs.draw_simplices),
     ),
+    ("What myopic training takes of what was found", "erosion", _draw_erosion),
+    ("Which of two rules, seed by seed", "rule_strip", voices.draw_rules),
+    ("Divergence as the prompt grows", "sharpening", of_first_corpus(_draw_sharpening)),
 )
 """Of the picture of known processes."""

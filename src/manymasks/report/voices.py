@@ -33,7 +33,7 @@ SAME = "same mask"
 DASHED: Any = (0, (4, 2))
 
 
-def _draw_rules(figure: FigureBase, rows: list[Row]) -> None:
+def draw_rules(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "question")
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
     classes = [(size, variant) for size in sizes for variant in variants]
@@ -163,5 +163,5 @@ def _draw_swap(figure: FigureBase, rows: list[Row]) -> None:
 FIGURES = (
     Figure("splice", _draw_splice, wide(3.4, alone=5.6)),
     Figure("swap", _draw_swap, tall(0.6, 2.5, "corpus", "letters")),
-    Figure("rule_strip", _draw_rules, wide(3.4)),
+    Figure("rule_strip", draw_rules, wide(3.4)),
 )

@@ -130,8 +130,8 @@ SELECT
     layer,
     control,
     auc,
-    auc - error * t AS auc_low,
-    auc + error * t AS auc_high,
+    CASE WHEN t IS NOT NULL THEN greatest(auc - error * t, 0) END AS auc_low,
+    CASE WHEN t IS NOT NULL THEN least(auc + error * t, 1) END AS auc_high,
     auc_lowest,
     auc_highest,
     models

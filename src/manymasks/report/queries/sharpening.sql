@@ -16,5 +16,5 @@ SELECT
 FROM sharpening AS s
 LEFT JOIN model_class AS c
     ON c.corpus = s.corpus AND c.size = s.size AND c.variant = s.variant AND c.is_current
-WHERE s.corpus IN (SELECT corpus FROM sharpening WHERE posterior_entropy IS NOT NULL)
+WHERE s.latent = 'mask'
 ORDER BY s.corpus, c.parameters, s.size, s.variant, s.position;
