@@ -53,12 +53,12 @@ def test_members_are_held_against_the_truth(tmp_path):
             ("voices", "capability", 5, True, True),
             ("voices", "member", 3, True, True),
         ]
-        # Sets are of what a price allows: three shares, two classes, and each capability.
+        # Sets are of what a price allows: four shares, two classes, and each capability.
         sets = ask(
             "SELECT corpus, count(*), bool_and(may_drop = (price <= eps)), max(members) <= 1 "
             "FROM capability_sets GROUP BY ALL ORDER BY ALL"
         )
-        assert sets == [("twins", 3 * 2 * 3, True, True), ("voices", 3 * 2 * 5, True, True)]
+        assert sets == [("twins", 4 * 2 * 3, True, True), ("voices", 4 * 2 * 5, True, True)]
         # One pair of seeds shows a gap, and no interval of it.
         gaps = ask(
             "SELECT DISTINCT corpus, gap IS NULL, gap_low IS NULL FROM myopia_by_demand ORDER BY 1"
