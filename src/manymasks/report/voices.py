@@ -71,7 +71,7 @@ def draw_rules(figure: FigureBase, rows: list[Row]) -> None:
         axis.set_ylim(-0.02, 1.02)
         axis.grid(axis="x", visible=False)
         if several:
-            axis.set_xlabel("share of BEFORE documents that training answers")
+            axis.set_xlabel("share of BEFORE answered")
         first = panel[0]
         axis.set_title(f"{question}: {first['rule']} (1) or {first['other']} (0)")
     axes[0].set_ylabel("preference")
