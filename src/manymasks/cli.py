@@ -137,6 +137,7 @@ def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
     from manymasks.stages.start import start_process_well
 
+    # Before anything else is imported: the process may be started again here.
     start_process_well()
     from manymasks.stages.run import run_jobs
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes import chains, fork, machine, masks, registry, tally
+from manymasks.corpora.processes import chains, fork, machine, masks, tally
 from manymasks.corpora.processes.machine import Floats, Ints, entropy
-from manymasks.corpora.processes.registry import ALL, MAKERS, Process, counted, process
+from manymasks.corpora.processes.registry import ALL, MAKERS, Process, process
 from manymasks.corpora.processes.shapes import SHAPES, Shape
 from manymasks.truth.prices import exact_prices, price_rows
 
@@ -204,10 +204,7 @@ def test_ablated_predictors_land_on_their_prices(name: str, eps: float, document
 
 def test_a_price_a_document_is_that_of_its_tokens() -> None:
     tokens = process("fork", 0.2).draw(4000, np.random.default_rng(8))
-    length = (counted({}, tokens)["counted"] >= 0) & (
-        registry.process("fork", 0.2).strata(tokens)["counted"] >= 0
-    )
-    mean = length.sum(1).mean()
+    mean = (process("fork", 0.2).strata(tokens)["counted"] >= 0).sum(1).mean()
     document = fork.prices(0.2)["no-answer"] * mean
     assert document == pytest.approx((0.8 + 0.2 * 0.2) * np.log(6), rel=0.01)
     assert process("fork", 0.2).prices["forget-cue"][ALL] * mean == pytest.approx(

@@ -100,11 +100,13 @@ def made(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Manifest]]:
     # What is imported stays: to go through it again and again while it comes takes a seventh of
     # its time, and afterwards 3% of a small training.
     gc.disable()
-    with _told(tasks):
-        # Here and not above: the lease decides which GPU torch may see, before it looks.
-        module = importlib.import_module(f"manymasks.stages.{tasks[0].stage}")
-    gc.freeze()
-    gc.enable()
+    try:
+        with _told(tasks):
+            # Here and not above: the lease decides which GPU torch may see, before it looks.
+            module = importlib.import_module(f"manymasks.stages.{tasks[0].stage}")
+    finally:
+        gc.freeze()
+        gc.enable()
     width = len(tasks) if hasattr(module, "make_many") else 1
     left = list(tasks)
     while left:

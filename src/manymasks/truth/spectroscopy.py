@@ -48,7 +48,7 @@ closest mixture often leaves a mask out altogether. A weight is known no better 
 explain the member, so how far below it lies says nothing, but its logarithm would decide: of
 members trained for 500 steps the slope `sharpening` after 4 letters was 1.5 with 1e-6 in its
 place, 1.2 with 1e-4, 1.06 with 1e-3 and 0.97 with this; `from_bayes` of the default study's after
-8 letters was 0.095 with 1e-8 and 0.06 with this. Even so a member that errs without direction is
+8 letters was 0.08 with 1e-6 and is 0.05 with this. Even so a member that errs without direction is
 not at 1 and 0; where it is, `noise` says. Where posteriors are below it, slopes other than 1 come
 out nearer to 1."""
 EVEN = 1e-12
