@@ -915,13 +915,12 @@ def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
         plan_of(tmp_path, BASE.replace("packages: []", "packages: [no_such_package]"))
 
 
-# -------------------------------------------------------------------------------- quick
+# -------------------------------------------------------------------------------- light
 
 
-def test_the_default_plan_is_quick_and_light() -> None:
+def test_the_default_plan_needs_no_heavy_package() -> None:
     program = """
-import sys, time
-began = time.process_time()
+import sys
 from pathlib import Path
 from manymasks.config.loading import load_study
 from manymasks.plan.nodes import plan_study
@@ -933,15 +932,13 @@ layout = Layout(Path("no-such-folder"))
 check_lengths(plan, layout, Path())
 assert len(statuses(plan, layout)) == len(plan.nodes) > 50
 heavy = {"torch", "pyarrow", "duckdb", "numpy", "datasets", "tokenizers", "snakemake"}
-print(sorted(heavy & set(sys.modules)), time.process_time() - began)
+print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    loaded, _, seconds = done.stdout.rpartition(" ")
-    assert loaded == "[]"
-    assert float(seconds) < 1.5
+    assert done.stdout == "[]\n"
 
 
 # ------------------------------------------------------------------------------ known processes

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from pathlib import Path
 
 import duckdb
@@ -48,9 +47,7 @@ def test_examples_are_numbered_questions() -> None:
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
 def test_examples_answer_on_any_database(example: Example, database: Path, empty: Path) -> None:
-    start = time.perf_counter()
     rows = json.loads(written(database, example.sql, "json"))
-    assert time.perf_counter() - start < 1
     assert rows, "the example study has an answer to every question"
     assert len({tuple(row) for row in rows}) == 1
     assert json.loads(written(empty, example.sql, "json")) == []

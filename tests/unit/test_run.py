@@ -125,7 +125,7 @@ def test_a_chain_is_made_and_says_what_it_is(here: Path) -> None:
         }
         assert manifest.environment["python"] == sys.version.split()[0]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", manifest.created)
-        assert 0 < manifest.wall_seconds < 60
+        assert manifest.wall_seconds > 0
         assert 10e6 < manifest.peak_memory_bytes < 100e9
     tokens_node, corpus_node = node_of(plan, "tokens"), node_of(plan, "corpus")
     manifest = read_manifest(RESULTS.manifest("tokens", tokens_node.key))

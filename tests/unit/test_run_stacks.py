@@ -192,7 +192,7 @@ def test_time_is_shared_equally_and_what_went_before_is_added(plan: Plan, stage:
     made = run_jobs(described(plan), RESULTS)
     walls = [each.wall_seconds - 10 * seed for seed, each in enumerate(made)]
     assert max(walls) - min(walls) < 0.002
-    assert 0.04 < walls[0] < 5
+    assert walls[0] > 0.04
     assert len({each.cpu_seconds for each in made}) == 1
     assert made[0].cpu_seconds >= 0.05
     assert len({each.peak_memory_bytes for each in made}) == 1

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -275,11 +274,9 @@ def test_a_lock_is_given_back_when_the_block_fails(tmp_path: Path) -> None:
     waits: list[str] = []
     with pytest.raises(ValueError, match="x"), locked(tmp_path / "lock", waits.append):
         raise ValueError("x")
-    began = time.monotonic()
     with locked(tmp_path / "lock", waits.append):
         pass
     assert waits == []
-    assert time.monotonic() - began < 0.2
 
 
 def test_a_lock_without_a_record_is_held_by_someone(tmp_path: Path) -> None:

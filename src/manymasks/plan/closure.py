@@ -19,6 +19,7 @@ PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
 MACHINERY = tuple(f"{PACKAGE}.{name}" for name in ("config", "plan", "store", "errors", "cli"))
 DATA_SUFFIXES = {".sql", ".j2", ".css"}
+WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
@@ -71,37 +72,40 @@ def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, 
     """Digest and imports; size and time are arguments to notice a change within a process."""
     tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    written: list[str] = []
+    statements: list[ast.Import | ast.ImportFrom] = []
+    _write(tree, written, statements)
     imports: list[str] = []
-    for node in ast.walk(tree):
+    for node in statements:
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([node.module] if node.module else [])])
             # `from package import module` may name a module or a value: both are tried.
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    written: list[str] = []
-    _write(tree, written)
     return (
         hashlib.sha256("\n".join(written).encode()).hexdigest(),
         [item for item in imports if item.split(".")[0] == PACKAGE],
     )
 
 
-def _write(node: ast.AST, out: list[str]) -> None:
+def _write(node: ast.AST, out: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
     out.append(f"({type(node).__name__}")
-    docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    for name, value in ast.iter_fields(node):
-        if docstring and name == "body":
-            value = [item for item in value if not _is_text(item)]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        imports.append(node)
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(node, WITH_DOCSTRING):
+            value = [item for item in value or [] if not _is_text(item)]
         if value is None or value == []:
             continue
         out.append(f".{name}")
-        for item in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list) else (value,):
             if isinstance(item, ast.AST):
-                _write(item, out)
+                _write(item, out, imports)
             else:
                 out.append(repr(item))
     out.append(")")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from manymasks.plan.canonical import digest
@@ -21,10 +21,10 @@ class Node:
     inputs: Mapping[str, tuple["Node", ...]] = field(default_factory=dict)
     operational: dict[str, Any] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def code(self) -> dict[str, str]:
         """Digest of each module of the stage's code."""
-        return code_of(self.stage)
+        return _planned_code(self.stage)
 
     @cached_property
     def digest(self) -> str:
@@ -45,6 +45,12 @@ class Node:
         """Direct inputs, in order."""
         for nodes in self.inputs.values():
             yield from nodes
+
+
+@cache
+def _planned_code(stage: str) -> dict[str, str]:
+    """One reading of a stage's files for all of its nodes: a plan is of one moment."""
+    return code_of(stage)
 
 
 def digest_of(
