@@ -20,7 +20,7 @@ from matplotlib.figure import Figure as Sheet
 from scipy import stats
 
 from manymasks.database.load import load
-from manymasks.report import drawing, figures, known, page, probes, sets
+from manymasks.report import beliefs, drawing, figures, known, page, probes, sets
 from manymasks.report.section import pivot, section, units
 from manymasks.stages import report
 
@@ -132,6 +132,9 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert "a claim that nothing tests" in reader.text
     assert "there is nothing to show" not in reader.text
     assert "What each way of making members yields" in reader.text
+    assert "no member" in reader.text, "of a set that is empty there is no count"
+    assert not re.search(r"None|\u2013 to", reader.text), "what is not known is a dash"
+    assert re.search(r"\d+ exploratory comparisons, \d+ with q below 0.05", reader.text)
     text = out.read_text()
     page.write_page(database, STUDY, out)
     assert out.read_text() == text
@@ -344,6 +347,18 @@ def test_the_section_of_the_truth(database: Path) -> None:
     machinery = pivot(found["machinery"], CLASS, "letters")
     assert [line["models"] for line in machinery["lines"]] == [4, 4]
     assert len(found["rule_seeds"]) == 4
+
+
+def test_each_posterior_has_a_panel(database: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        found = drawing.drawn(
+            connection, next(f for f in known.FIGURES if f.query == "belief_layers")
+        )
+    panels = beliefs._posteriors(found.rows)
+    assert {corpus for corpus, _, _ in panels} == {row["corpus"] for row in found.rows}
+    assert all(rows for _, _, rows in panels)
+    whole = [{"corpus": "chain", "latent": "state"}, {"corpus": "own", "latent": "of one's own"}]
+    assert [latent for _, latent, _ in beliefs._posteriors(whole)] == ["state", "of one's own"]
 
 
 def test_nothing_found_is_no_section(database: Path) -> None:

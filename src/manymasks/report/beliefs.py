@@ -19,22 +19,32 @@ from manymasks.report.drawing import (
     class_name,
     colour_of,
     columns,
+    cut_bars,
     grouped,
     legend_below,
     ordered,
+    panels_of,
     prefix,
     sizes_of,
-    tall,
     tint,
 )
 
+ACROSS = 2
+"""Panels in a row."""
+SHOWN = (-0.1, 1.03)
+"""Of a share of variance: intervals of few members may be wider than all there is to see."""
 STATES = "abc"
 _OF_STATE = (COLOURS[5], COLOURS[4], COLOURS[2])
 """Colours that no variant has, or only the third."""
 
 
-LATENTS = {"mask": "who speaks", "letter_state": "the state of the letter", "state": "both"}
-"""What of each posterior is drawn, in this order; `state` where there is nothing else."""
+LATENTS = {
+    "mask": "who speaks",
+    "letter_state": "the state of the letter",
+    "pairs": "how many pairs",
+    "state": "the state",
+}
+"""Titles of what a posterior is about, in this order, `state` only where it has no parts."""
 CONTROLS: dict[str, Any] = {
     "untrained": (0, (4, 2)),
     "shuffled": (0, (1, 1.5)),
@@ -95,58 +105,61 @@ def draw_simplices(figure: FigureBase, rows: list[Row]) -> None:
         grid[0][0].text(x, y, name, color=colour, ha=ha, va=va, fontsize=7.5)
 
 
-def _latents(rows: list[Row]) -> list[str]:
-    """The parts of a state where they are told apart, and else the state as a whole."""
-    found = {row["latent"] for row in rows}
-    parts = [name for name in LATENTS if name in found and name != "state"]
-    return parts or [name for name in LATENTS if name in found]
+def _posteriors(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
+    """Corpus, latent and rows of each panel: the parts of a state where they are told apart."""
+    panels = []
+    for (corpus,), of in grouped(rows, "corpus"):
+        found = {row["latent"] for row in of}
+        told_apart = sorted(found - {"state"}, key=[*LATENTS, *sorted(found)].index)
+        for latent in told_apart or ["state"]:
+            panels.append((corpus, latent, [row for row in of if row["latent"] == latent]))
+    return panels
 
 
 def _draw_layers(figure: FigureBase, rows: list[Row]) -> None:
-    lines = grouped(rows, "corpus")
+    panels = _posteriors(rows)
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    most = max(len(_latents(of)) for _, of in lines)
-    grid: Any = figure.subplots(len(lines), most, sharey=True, squeeze=False)
-    for axes, ((corpus,), of) in zip(grid, lines, strict=True):
-        latents = _latents(of)
-        for unused in axes[len(latents) :]:
-            unused.remove()
-        for axis, latent in zip(axes, latents, strict=False):
-            panel = [row for row in of if row["latent"] == latent]
-            for (size, variant, control), line in grouped(panel, "size", "variant", "control"):
-                x, y, low, high = columns(line, "layer", "r2", "r2_lowest", "r2_highest")
-                colour = tint(colour_of(variant, variants), size, sizes)
-                if control == "none":
-                    marker = MARKERS[sizes.index(size) % len(MARKERS)]
-                    label = class_name(size, variant, sizes)
-                    axis.vlines(x, low, high, color=colour, linewidth=1.2)
-                    axis.plot(x, y, color=colour, marker=marker, markersize=4.5, label=label)
-                    continue
-                style = {"color": colour, "linewidth": 1, "linestyle": CONTROLS[control]}
-                if control.endswith("last-letters"):
-                    # The same for all members: it needs no stream.
-                    axis.axhline(y[0], **{**style, "color": MUTED})
-                else:
-                    axis.plot(x, y, **style)
-            axis.set_ylim(-0.1, 1.03)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.set_xlabel("blocks gone through")
-            axis.set_title(f"{prefix(rows, 'corpus', corpus)}{LATENTS.get(latent, latent)}")
-        axes[0].set_ylabel("variance explained, R²")
+    axes = panels_of(figure, len(panels), across=ACROSS, sharey=True)
+    for axis, (corpus, latent, panel) in zip(axes, panels, strict=True):
+        for (size, variant, control), line in grouped(panel, "size", "variant", "control"):
+            x, y, low, high = columns(line, "layer", "r2", "r2_low", "r2_high")
+            colour = tint(colour_of(variant, variants), size, sizes)
+            if control == "none":
+                marker = MARKERS[sizes.index(size) % len(MARKERS)]
+                label = class_name(size, variant, sizes)
+                cut_bars(axis, x, low, high, colour, SHOWN)
+                axis.plot(x, y, color=colour, marker=marker, markersize=4.5, label=label)
+                continue
+            style = {"color": colour, "linewidth": 1, "linestyle": CONTROLS[control]}
+            if control.endswith("last-letters"):
+                # The same for all members: it needs no stream.
+                axis.axhline(y[0], **{**style, "color": MUTED})
+            else:
+                axis.plot(x, y, **style)
+        axis.set_ylim(SHOWN)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlabel("blocks gone through")
+        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{LATENTS.get(latent, latent)}")
+    for axis in axes[::ACROSS]:
+        axis.set_ylabel("variance explained, R²")
     present = {row["control"] for row in rows}
     without = [
         Line2D([], [], color=MUTED, linewidth=1, linestyle=style, label=name)
         for name, style in CONTROLS.items()
         if name in present
     ]
-    legend_below(figure, [axis for axis in grid.flat if axis.figure], *without, across=4)
+    legend_below(figure, axes, *without, across=4)
 
 
 def _inches_of_simplices(rows: list[Row]) -> tuple[float, float]:
     return WIDTH, 0.4 + 1.75 * len(_belief_lines(rows))
 
 
+def _inches_of_layers(rows: list[Row]) -> tuple[float, float]:
+    return WIDTH, 0.6 + 2.6 * -(-len(_posteriors(rows)) // ACROSS)
+
+
 FIGURES = (
     Figure("belief_simplices", draw_simplices, _inches_of_simplices),
-    Figure("belief_layers", _draw_layers, tall(0.6, 2.8, "corpus")),
+    Figure("belief_layers", _draw_layers, _inches_of_layers),
 )

@@ -16,6 +16,7 @@ from manymasks.report.drawing import (
     class_name,
     colour_of,
     columns,
+    cut_bars,
     entries,
     grouped,
     legend_below,
@@ -31,6 +32,8 @@ from manymasks.report.drawing import (
 SITES = {"past": "keys and values of the past", "residual": "stream of the last position"}
 SAME = "same mask"
 DASHED: Any = (0, (4, 2))
+SHOWN = (-0.04, 1.04)
+"""Of a share: intervals of few members may be wider."""
 
 
 def draw_rules(figure: FigureBase, rows: list[Row]) -> None:
@@ -126,9 +129,9 @@ def _draw_swap(figure: FigureBase, rows: list[Row]) -> None:
                 shift = 0.36 * (place - (len(by_class) - 1) / 2) / len(by_class)
                 for is_all in (False, True):
                     points = [row for row in line if (row["layer"] < 0) == is_all]
-                    y, low, high = columns(points, "followed", "lowest", "highest")
+                    y, low, high = columns(points, "followed", "low", "high")
                     x = shift + np.array([layers.index(row["layer"]) for row in points], float)
-                    axis.vlines(x, low, high, color=colour, linewidth=1.2)
+                    cut_bars(axis, x, low, high, colour, SHOWN)
                     axis.plot(
                         x, y, color=colour, marker=marker, markersize=4.5, linewidth=1,
                         linestyle="none" if is_all else DASHED if is_same else "-",
@@ -139,12 +142,15 @@ def _draw_swap(figure: FigureBase, rows: list[Row]) -> None:
                 if same[0]["bayes"] is None:
                     continue
                 at, dashes = layers.index(layer), DASHED if donor == SAME else "-"
+                low, high = columns(2 * same[:1], "bayes_low", "bayes_high")
+                x = [at - 0.4, at + 0.4]
+                axis.fill_between(x, low, high, color=INK, alpha=0.1, linewidth=0)
                 axis.hlines(
                     same[0]["bayes"], at - 0.4, at + 0.4, color=INK, linewidth=1.4,
                     linestyle=dashes,
                 )  # fmt: skip
             axis.set_xticks(range(len(layers)), ["all" if n < 0 else str(n) for n in layers])
-            axis.set_ylim(-0.04, 1.04)
+            axis.set_ylim(SHOWN)
             axis.grid(axis="x", visible=False)
             after = f"{prefix(rows, 'corpus', corpus)}{SITES[site]}, {letters} letters"
             axis.set_title(after)

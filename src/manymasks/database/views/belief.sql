@@ -32,7 +32,9 @@ SELECT
     r2,
     -- What needs no model is the same for all members: only documents can make it differ.
     CASE WHEN control LIKE '%last-letters' THEN documents_low ELSE r2 - error * t END AS r2_low,
-    CASE WHEN control LIKE '%last-letters' THEN documents_high ELSE r2 + error * t END AS r2_high,
+    least(
+        CASE WHEN control LIKE '%last-letters' THEN documents_high ELSE r2 + error * t END, 1
+    ) AS r2_high,
     r2_lowest,
     r2_highest,
     rmse,

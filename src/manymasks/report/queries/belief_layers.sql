@@ -7,8 +7,8 @@ SELECT
     b.control,
     b.layer,
     b.r2,
-    b.r2_lowest,
-    b.r2_highest,
+    b.r2_low,
+    b.r2_high,
     b.models,
     c.parameters
 FROM belief_by_layer AS b

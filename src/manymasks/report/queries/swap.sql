@@ -9,9 +9,11 @@ SELECT
     s.letters,
     -- The last digits of a mean may differ from one time to the next.
     round(s.followed, 9) AS followed,
-    s.lowest,
-    s.highest,
+    s.low,
+    s.high,
     s.bayes,
+    s.bayes_low,
+    s.bayes_high,
     s.members AS models,
     d.documents,
     c.parameters
