@@ -3,6 +3,7 @@
 `python -m manymasks.config.reference` writes both; a test checks that they are current.
 """
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -109,7 +110,9 @@ def _corpus_table(kind: type[CorpusSettings]) -> str:
         if steps not in of_all or of_all[steps] != field.default
     ]
     rows.sort(key=lambda row: row[0][2] != "kind")
-    return _table(f"`corpora`, kind `{name}`: {(kind.__doc__ or '').rstrip('.')}", rows)
+    # Python 3.13 takes the margin of a docstring away by itself.
+    title, _, text = (inspect.getdoc(kind) or "").partition("\n\n")
+    return _table(f"`corpora`, kind `{name}`: {title.rstrip('.')}", rows, text)
 
 
 def _corpus_rows(kind: type[CorpusSettings]) -> list[tuple[tuple[str, ...], FieldInfo]]:
@@ -120,9 +123,10 @@ def _corpus_rows(kind: type[CorpusSettings]) -> list[tuple[tuple[str, ...], Fiel
     ]
 
 
-def _table(title: str, rows: list[tuple[tuple[str, ...], FieldInfo]]) -> str:
+def _table(title: str, rows: list[tuple[tuple[str, ...], FieldInfo]], text: str = "") -> str:
     lines = [
         f"## {title}\n",
+        *([f"{text}\n"] if text else []),
         "| setting | default | | meaning |",
         "|---|---|---|---|",
     ]
