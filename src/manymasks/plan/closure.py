@@ -99,7 +99,7 @@ def _write(node: ast.AST, out: list[str], imports: list[ast.Import | ast.ImportF
     for name in node._fields:
         value = getattr(node, name, None)
         if name == "body" and isinstance(node, WITH_DOCSTRING):
-            value = [item for item in value or [] if not _is_text(item)]
+            value = [item for item in value if not _is_text(item)]
         if value is None or value == []:
             continue
         out.append(f".{name}")

@@ -143,8 +143,8 @@ def _draw_swap(figure: FigureBase, rows: list[Row]) -> None:
                     continue
                 at, dashes = layers.index(layer), DASHED if donor == SAME else "-"
                 low, high = columns(2 * same[:1], "bayes_low", "bayes_high")
-                x = [at - 0.4, at + 0.4]
-                axis.fill_between(x, low, high, color=INK, alpha=0.1, linewidth=0)
+                ends = (at - 0.4, at + 0.4)
+                axis.fill_between(ends, low, high, color=INK, alpha=0.1, linewidth=0)
                 axis.hlines(
                     same[0]["bayes"], at - 0.4, at + 0.4, color=INK, linewidth=1.4,
                     linestyle=dashes,
