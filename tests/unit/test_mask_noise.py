@@ -1,36 +1,22 @@
 """The null of mask spectroscopy: predictors that err without direction, and classes beside them."""
 
-import functools
 import itertools
 import json
 
 import numpy as np
 import pytest
+from example_prompts import STATISTICS, plain
 
-from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
-from manymasks.corpora.processes.registry import process
 from manymasks.truth.mixtures import mixed
 from manymasks.truth.noise import CLOSE, DRAWS, blurred, class_rows, mask_share, noise
 from manymasks.truth.spectroscopy import (
-    LAST,
     Explained,
     Prompts,
     apart,
     explained,
-    prompts_of,
     residuals,
 )
-
-STATISTICS = Statistics(resamples=200)
-AFTER = (0, 1, 2, 4, 16, LAST)
-
-
-@functools.cache
-def plain(documents: int = 60, letters: tuple[int, ...] = AFTER) -> Prompts:
-    known = process("masks")
-    tokens = known.draw(documents, np.random.default_rng(0))
-    return prompts_of(known, tokens, letters, "plain")
 
 
 def tempered(prompts: Prompts, power: float, draws: Floats | None = None) -> Explained:

@@ -1,7 +1,6 @@
 """Mask spectroscopy against predictors whose masks are known, and its fit against other solvers."""
 
 import dataclasses
-import functools
 import itertools
 import json
 from pathlib import Path
@@ -12,9 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from example_prompts import AFTER, STATISTICS, plain
 from scipy import optimize
 
-from manymasks.config.analyses import Spectroscopy, Statistics
+from manymasks.config.analyses import Spectroscopy
 from manymasks.config.study import Machine as Computer
 from manymasks.config.training import Size
 from manymasks.corpora.processes.machine import Floats, Ints, divergence
@@ -36,9 +36,7 @@ from manymasks.truth import mixtures
 from manymasks.truth.mixtures import CERTIFIED, closest, gaps, mixed
 from manymasks.truth.noise import CLOSE
 from manymasks.truth.spectroscopy import (
-    LAST,
     WRITTEN,
-    Prompts,
     apart,
     centred,
     continued,
@@ -50,16 +48,6 @@ from manymasks.truth.spectroscopy import (
     three_letters,
     weight_rows,
 )
-
-STATISTICS = Statistics(resamples=200)
-AFTER = (0, 1, 2, 4, 16, LAST)
-
-
-@functools.cache
-def plain(documents: int = 60, letters: tuple[int, ...] = AFTER) -> Prompts:
-    known = process("masks")
-    tokens = known.draw(documents, np.random.default_rng(0))
-    return prompts_of(known, tokens, letters, "plain")
 
 
 def log_laws(tokens: Ints) -> Floats:
