@@ -434,7 +434,7 @@ EVERYTHING = set(STAGES) - {"tuning", "process", "sampled", "search"} - KNOWN
 
 
 @pytest.mark.parametrize(
-    ("overlays", "members"), [([], 38), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
+    ("overlays", "members"), [([], 40), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
 )
 def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: int) -> None:
     files = [CONFIG / name for name in ("config.yaml", *overlays)]

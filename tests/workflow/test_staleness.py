@@ -25,7 +25,7 @@ SMOKE = {
     "gradient": 1, "myopia": 1, "database": 1, "report": 1,
 }  # fmt: skip
 DEFAULT = {
-    "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 39, "evaluation": 38,
+    "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 41, "evaluation": 40,
     "candidates": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 6, "sampled": 1,
     "search": 1, "divergence": 8, "funnel": 1, "severity": 1, "rollout": 1, "representation": 1,
     "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2, "spectroscopy": 1,

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
@@ -97,7 +98,7 @@ def _write(node: ast.AST, out: list[str], imports: list[ast.Import | ast.ImportF
     if isinstance(node, ast.Import | ast.ImportFrom):
         imports.append(node)
     for name in node._fields:
-        value = getattr(node, name, None)
+        value: Any = getattr(node, name, None)
         if name == "body" and isinstance(node, WITH_DOCSTRING):
             value = [item for item in value if not _is_text(item)]
         if value is None or value == []:
