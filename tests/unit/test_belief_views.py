@@ -61,6 +61,21 @@ def test_intervals_are_over_members(database: duckdb.DuckDBPyConnection, view: s
     assert tried > 4
 
 
+def test_a_single_member_has_no_interval(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    one = dict(results.current)
+    for model in results.known["masks"]:
+        if (model["seed_init"], model["seed_order"]) != (0, 0):
+            del one[model["model"]]
+    load(results.root, one, tmp_path / "x.duckdb")
+    with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as connection:
+        ends = connection.sql(
+            "SELECT r2_low, r2_high FROM belief_by_layer "
+            "WHERE corpus = 'masks' AND models = 1 AND control NOT LIKE '%last-letters'"
+        ).fetchall()
+    assert set(ends) == {(None, None)}
+
+
 def test_what_needs_no_model_has_its_interval_over_documents(
     database: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
+from manymasks.plan import node as planning
 from manymasks.plan.canonical import canonical, digest
 from manymasks.plan.closure import SOURCE, code_of
 from manymasks.plan.nodes import STAGES, Node, Plan, digest_of, plan_study
@@ -939,6 +940,24 @@ print(sorted(heavy & set(sys.modules)))
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[]\n"
+
+
+def test_each_plan_reads_the_code_anew_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def code(stage: str) -> dict[str, str]:
+        read.append(stage)
+        return {"reading": str(read.count(stage))}
+
+    monkeypatch.setattr(planning, "code_of", code)
+    first, second = plan_of(tmp_path, BASE), plan_of(tmp_path, BASE)
+    assert {each.code["reading"] for each in first.nodes} == {"1"}
+    assert {each.code["reading"] for each in second.nodes} == {"2"}
+    assert len(read) == 2 * len({each.stage for each in first.nodes}) < 2 * len(first.nodes)
+    assert {each.key for each in first.nodes}.isdisjoint(each.key for each in second.nodes)
+    planning.planned_code.cache_clear()
 
 
 # ------------------------------------------------------------------------------ known processes

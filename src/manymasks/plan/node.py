@@ -21,10 +21,10 @@ class Node:
     inputs: Mapping[str, tuple["Node", ...]] = field(default_factory=dict)
     operational: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def code(self) -> dict[str, str]:
-        """Digest of each module of the stage's code."""
-        return _planned_code(self.stage)
+        """Digest of each module of the stage's code, as it was when the plan was made."""
+        return planned_code(self.stage)
 
     @cached_property
     def digest(self) -> str:
@@ -48,8 +48,8 @@ class Node:
 
 
 @cache
-def _planned_code(stage: str) -> dict[str, str]:
-    """One reading of a stage's files for all of its nodes: a plan is of one moment."""
+def planned_code(stage: str) -> dict[str, str]:
+    """One reading of a stage's files for all of its nodes; `plan_study` begins by forgetting it."""
     return code_of(stage)
 
 

@@ -25,7 +25,7 @@ from manymasks.config.study import Study
 from manymasks.errors import UserError
 from manymasks.plan.analyses import behaviour, known, myopia, probes, sets
 from manymasks.plan.members import Text, arms
-from manymasks.plan.node import Node, digest_of
+from manymasks.plan.node import Node, digest_of, planned_code
 from manymasks.plan.sources import corpus_settings, tokenizer_settings
 
 __all__ = ["STAGES", "Node", "Plan", "digest_of", "plan_study"]
@@ -62,6 +62,7 @@ def plan_study(study: Study, base: Path) -> Plan:
         UserError: for local files or packages that a corpus names and that are not there, and
             for two names of the same thing.
     """
+    planned_code.cache_clear()
     texts = {name: _drawn_or_read(study, name, base) for name in sorted(study.corpora)}
     nodes = list(texts.values())
     for name in texts:
@@ -83,6 +84,8 @@ def plan_study(study: Study, base: Path) -> Plan:
     primary = [claim.text for claim in study.primary]
     database = Node("database", "database", {"labels": labels, "primary": primary}, by_stage)
     report = Node("report", "report", {"study": identity(study)}, {"database": (database,)})
+    # Its digest takes all others: what is edited from now on is for another plan to see.
+    _ = report.digest
     return Plan(study, (*nodes, database, report))
 
 

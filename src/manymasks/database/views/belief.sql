@@ -32,9 +32,11 @@ SELECT
     r2,
     -- What needs no model is the same for all members: only documents can make it differ.
     CASE WHEN control LIKE '%last-letters' THEN documents_low ELSE r2 - error * t END AS r2_low,
-    least(
-        CASE WHEN control LIKE '%last-letters' THEN documents_high ELSE r2 + error * t END, 1
-    ) AS r2_high,
+    -- least(NULL, 1) is 1: what is not known has no upper end.
+    CASE
+        WHEN control LIKE '%last-letters' THEN documents_high
+        WHEN t IS NOT NULL THEN least(r2 + error * t, 1)
+    END AS r2_high,
     r2_lowest,
     r2_highest,
     rmse,
