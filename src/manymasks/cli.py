@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from manymasks import __version__
+from manymasks.catalogue import STAGES
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
 
@@ -108,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
 def plan(options: argparse.Namespace) -> int:
     """Print each node with its state, and totals."""
     from manymasks.config.loading import load_study
+    from manymasks.plan.graph import plan_study
     from manymasks.plan.lengths import check_lengths
-    from manymasks.plan.nodes import STAGES, plan_study
     from manymasks.plan.states import statuses
 
     layout = Layout(options.results)
@@ -135,11 +136,11 @@ def plan(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
-    from manymasks.stages.start import start_process_well
+    from manymasks.engine.environment import start_process_well
 
     # Before anything else is imported: the process may be started again here.
     start_process_well()
-    from manymasks.stages.run import run_jobs
+    from manymasks.engine.jobs import run_jobs
 
     layout = Layout(options.results)
     descriptions = list(_described(options, layout))
@@ -150,8 +151,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _described(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str, Any]]:
     from manymasks.config.loading import load_study
-    from manymasks.plan.nodes import STAGES, Plan, plan_study
-    from manymasks.stages.description import description_of, read_description
+    from manymasks.engine.job_file import description_of, read_description
+    from manymasks.plan.graph import Plan, plan_study
 
     if options.stage not in STAGES:
         raise UserError(f"'{options.stage}' is not a stage. Stages: {', '.join(STAGES)}")
@@ -169,7 +170,7 @@ def _described(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str
         nodes = [node for node in planned.nodes if node.stage == options.stage]
         for node in nodes:
             if target in (node.key, node.label, node.label.partition("/")[2]):
-                yield description_of(node, planned.study.machine)
+                yield description_of(node, planned.study.hardware)
                 break
         else:
             raise UserError(
@@ -181,7 +182,8 @@ def _described(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str
 def explain(options: argparse.Namespace) -> int:
     """Print what a key is made of: stage, settings, code and inputs."""
     from manymasks.config.loading import load_study
-    from manymasks.plan.nodes import Node, plan_study
+    from manymasks.plan.graph import plan_study
+    from manymasks.plan.node import Node
     from manymasks.store.manifest import Manifest, all_manifests
 
     layout = Layout(options.results)
@@ -316,10 +318,10 @@ def doctor(options: argparse.Namespace) -> int:
     import shutil
 
     from manymasks.config.loading import load_study
-    from manymasks.plan.nodes import plan_study
+    from manymasks.engine.gpu import devices
+    from manymasks.engine.session import lock_state
+    from manymasks.plan.graph import plan_study
     from manymasks.plan.states import missing
-    from manymasks.stages.gpu import devices
-    from manymasks.stages.workflow import lock_state
     from manymasks.store.environment import environment
 
     layout = Layout(options.results)

@@ -17,7 +17,7 @@ import sys, time
 from pathlib import Path
 from manymasks.config.loading import load_study
 from manymasks.plan.lengths import check_lengths
-from manymasks.plan.nodes import plan_study
+from manymasks.plan.graph import plan_study
 from manymasks.plan.states import statuses
 from manymasks.store.layout import Layout
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from manymasks.stages.start import ENVIRONMENT
+from manymasks.engine.environment import ENVIRONMENT
 
 HERE = Path(__file__).parent
 
@@ -70,7 +70,7 @@ def spread(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
 
 def machine() -> str:
     """What the numbers were taken on."""
-    name = platform.processor() or platform.machine()
+    name = platform.processor() or platform.hardware()
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = info.read_text(encoding="utf-8").splitlines()

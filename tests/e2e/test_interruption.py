@@ -26,7 +26,7 @@ seeds: {init: [0], order: [0]}
 evaluation: {position_edges: [0, 4]}
 probes: {shuffle: null, splice: null, copy: null, uniform-noise: null, self: null, search: null}
 analyses: []
-machine: {checkpoint_seconds: 0.05, device: cpu}
+hardware: {checkpoint_seconds: 0.05, device: cpu}
 """
 OVERLAY = ("--configfile", "study.yaml")
 

@@ -73,7 +73,7 @@ def test_members_are_held_against_the_truth(tmp_path):
         )
         assert worn == [("twins", "myopic", True, 1), ("voices", "myopic", True, 1)]
         # Every measurement of a process has something to say of each member.
-        for table in ("mask_fit", "mask_inertia", "belief_probe", "speculation", "mask_swap"):
+        for table in ("mask_fit", "mask_inertia", "belief_fit", "speculation", "mask_swap"):
             ((members,),) = ask(f"SELECT count(DISTINCT model) FROM {table} WHERE model != 'bayes'")
             assert members == 3, table
         assert ask("SELECT count(*) FROM mask_class") > [(0,)]

@@ -280,7 +280,7 @@ def belief(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, 
     if corpus != "masks":
         return {"speculation": speculation, "speculation_auc": auc}
     points = _points(models, random)
-    return {"belief_probe": probes, "belief_point": points, "speculation": speculation}
+    return {"belief_fit": probes, "belief_point": points, "speculation": speculation}
 
 
 def _points(models: Rows, random: np.random.Generator) -> Rows:

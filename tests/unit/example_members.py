@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from manymasks.config.settings import identity
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training, Variant
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.store.job import Artifact, Job
@@ -85,7 +85,7 @@ def job(
         operational={},
         folder=folder,
         layout=Layout(folder),
-        machine=Machine(device="cpu"),
+        hardware=Hardware(device="cpu"),
         report=lambda done, total, note: None,
         say=lambda said: None,
     )

@@ -306,8 +306,8 @@ class ExampleResults:
             derived[label] = tables["model"]
             rows = [{key: row[key] for key in row if key != "final"} for row in tables["model"]]
             parent = {"training": [models[0]["model"]]}
-            made.append(self.add("candidates", label, {**tables, "model": rows}, parent))
-        inputs = {"training": [model["model"] for model in self.models], "candidates": made}
+            made.append(self.add("derived", label, {**tables, "model": rows}, parent))
+        inputs = {"training": [model["model"] for model in self.models], "derived": made}
         tables = example_sets.sets(classes, derived)
         key = self.add("rashomon", "pydocs", tables, inputs)
         tables = example_sets.multiplicity(tables, self.random)
@@ -497,8 +497,8 @@ class ExampleResults:
             for name, nats in named
             for low, high in itertools.pairwise(EDGES)
         ]
-        tables = {"floor_loss": losses, "floor_position_loss": positions}
-        return self.add("floor", "pydocs", tables, {"tokens": [key_of("tokens")]})
+        tables = {"ngram_loss": losses, "ngram_position_loss": positions}
+        return self.add("ngram_baseline", "pydocs", tables, {"tokens": [key_of("tokens")]})
 
     def gradient(self) -> str:
         """Present and future in the gradients of the causal members."""
@@ -549,7 +549,7 @@ class ExampleResults:
                 tables["spectroscopy"] = example_known.spectroscopy(models, self.random)
                 tables["swap"] = example_known.swap(models, self.random)
             if corpus == "fork":
-                tables["rules"] = example_known.rules(corpus, models, self.random)
+                tables["rule_choice"] = example_known.rules(corpus, models, self.random)
             for stage, rows in tables.items():
                 self.add(stage, corpus, rows, inputs)
 

@@ -15,7 +15,7 @@ from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import fitted_horizon, half_gamma, horizon_rows
 from manymasks.statistics.members import Member
 
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "10-study.sql"
 STATISTICS = Statistics(resamples=400)
 SEEDS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 ARMS = {

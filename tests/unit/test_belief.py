@@ -12,10 +12,10 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.loading import load_study
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.registry import process
+from manymasks.engine.job_file import description_of
+from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
-from manymasks.plan.nodes import plan_study
-from manymasks.stages.description import description_of
-from manymasks.stages.run import run_job
+from manymasks.plan.graph import plan_study
 from manymasks.statistics.members import Member
 from manymasks.store.layout import Layout
 from manymasks.truth.belief import (
@@ -327,7 +327,7 @@ myopia: {contrasts: []}
 belief: {documents: 20, points: 7, ahead: [1, 2]}
 statistics: {resamples: 100}
 analyses: [belief]
-machine: {device: cpu}
+hardware: {device: cpu}
 """
 
 
@@ -343,7 +343,7 @@ def made(folder: Path, name: str, documents: int, measure: float = 0.5) -> Path:
         stages = ("corpus", "process", "tokenizer", "tokens", "training", "belief")
         for node in plan.nodes:
             if node.stage in stages:
-                run_job(description_of(node, plan.study.machine), Layout(Path("results")))
+                run_job(description_of(node, plan.study.hardware), Layout(Path("results")))
     finally:
         os.chdir(before)
     (node,) = (each for each in plan.nodes if each.stage == "belief")
@@ -356,7 +356,7 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
 
 def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
     folder = made(tmp_path, "masks", 60)
-    probes = table(folder, "belief_probe")
+    probes = table(folder, "belief_fit")
     models = {row["model"] for row in probes}
     assert len(models) == 4
     # 2 levels x 3 latents x (none, untrained, shuffled), and what is told at one level.
@@ -386,7 +386,7 @@ def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
 
 def test_tally_has_pairs_but_no_picture(tmp_path: Path) -> None:
     folder = made(tmp_path, "tally1", 60)
-    probes = table(folder, "belief_probe")
+    probes = table(folder, "belief_fit")
     assert {row["latent"] for row in probes} == {"pairs"}
     assert {row["control"] for row in probes} == {"none", "untrained", "shuffled", "last-letters"}
     assert not (folder / "belief_point.parquet").exists()

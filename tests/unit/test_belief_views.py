@@ -22,7 +22,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDB
 
 
 VIEWS = {
-    "belief_by_layer": ("belief_probe", "r2", "r2_low", "r2_high", "latent, layer, control"),
+    "belief_by_layer": ("belief_fit", "r2", "r2_low", "r2_high", "latent, layer, control"),
     "speculation_by_variant": (
         "speculation",
         "efficiency",
@@ -83,7 +83,7 @@ def test_what_needs_no_model_has_its_interval_over_documents(
         SELECT v.r2_low, v.r2_high, b.r2_low, b.r2_high
         FROM belief_by_layer AS v
         JOIN current_model AS m USING (label)
-        JOIN belief_probe AS b USING (model, latent, layer, control)
+        JOIN belief_fit AS b USING (model, latent, layer, control)
         WHERE control IN ('last-letters', 'premise+last-letters') AND m.variant = 'causal'
     """).fetchall()
     assert rows

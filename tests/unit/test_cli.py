@@ -14,12 +14,14 @@ import pytest
 from example_results import write_results
 
 from manymasks import __version__
+from manymasks.catalogue import STAGES
 from manymasks.cli import main
 from manymasks.config.loading import load_study
 from manymasks.database.load import load
 from manymasks.database.queries import examples
-from manymasks.plan.nodes import STAGES, Plan, plan_study
-from manymasks.stages import corpus, start
+from manymasks.engine import environment
+from manymasks.plan.graph import Plan, plan_study
+from manymasks.stages import corpus
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of, write_manifest
 
@@ -418,7 +420,7 @@ def test_parquet_is_not_for_a_terminal(
 def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is not started again."""
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    for name, value in start.ENVIRONMENT.items():
+    for name, value in environment.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 

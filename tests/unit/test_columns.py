@@ -9,7 +9,6 @@ import pytest
 
 import manymasks.database
 from manymasks.database.columns import comment_columns
-from manymasks.database.load import SUBJECTS
 
 STATED = re.compile(r"^COMMENT ON COLUMN (\w+\.\w+) IS '((?:[^']|'')*)';\n", re.MULTILINE)
 FOLDER = Path(manymasks.database.__file__).parent
@@ -27,8 +26,8 @@ def comments(bare: str = "") -> dict[str, str | None]:
     """The comment of every column, were there none in the files of `bare`: schema or views."""
     with duckdb.connect() as connection:
         for kind in ("schema", "views"):
-            for subject in SUBJECTS:
-                sql = (FOLDER / kind / f"{subject}.sql").read_text("utf-8")
+            for path in sorted((FOLDER / kind).glob("*.sql")):
+                sql = path.read_text("utf-8")
                 connection.execute(STATED.sub("", sql) if kind == bare else sql)
         comment_columns(connection)
         rows = connection.execute(

@@ -13,12 +13,12 @@ from manymasks.config.corpora import UrlCorpus
 from manymasks.config.loading import load_study, settings_of
 from manymasks.config.probes import Probe
 from manymasks.config.reading import read_yaml
-from manymasks.config.reference import readme, schema
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.config.training import Size, Training
+from manymasks.documentation.settings import readme, schema
 from manymasks.errors import UserError
-from manymasks.plan.canonical import canonical
+from manymasks.store.canonical import canonical
 
 CONFIG = Path(__file__).parents[2] / "config"
 BASE = """\
@@ -368,16 +368,16 @@ def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> N
         ("name: My Study\n", "name must match ^[a-z0-9]"),
         (
             "analyses: [rashomn]\n",
-            "analyses.0 must be 'candidates', 'rashomon', 'multiplicity', ",
+            "analyses.0 must be 'derived', 'rashomon', 'multiplicity', ",
         ),
-        ("machine: {device: gpu}\n", "machine.device must be 'auto', 'cpu' or 'cuda', found"),
-        ("machine: {members_per_gpu: 0}\n", "machine.members_per_gpu must be greater than"),
+        ("hardware: {device: gpu}\n", "hardware.device must be 'auto', 'cpu' or 'cuda', found"),
+        ("hardware: {members_per_gpu: 0}\n", "hardware.members_per_gpu must be greater than"),
         (
-            "machine: {stack: all}\n",
-            "machine.stack must be a whole number or 'auto', found the text 'all'",
+            "hardware: {stack: all}\n",
+            "hardware.stack must be a whole number or 'auto', found the text 'all'",
         ),
-        ("machine: {stack: 1.5}\n", "machine.stack must be a whole number or 'auto', found 1.5"),
-        ("machine: {stack: 0}\n", "machine.stack must be greater than or equal to 1, found 0"),
+        ("hardware: {stack: 1.5}\n", "hardware.stack must be a whole number or 'auto', found 1.5"),
+        ("hardware: {stack: 0}\n", "hardware.stack must be greater than or equal to 1, found 0"),
         ("statistics: {confidence: 1}\n", "statistics.confidence must be less than 1, found 1"),
         ("training: {warmup: 0.8, decay: 0.3}\n", "training warmup 0.8 and decay 0.3 are shares"),
         ("evaluation: {position_edges: [1, 2]}\n", "evaluation position_edges must rise from 0"),
@@ -874,8 +874,8 @@ SIZE = "width layers heads mlp positions rotary_base embedding_sd activation lea
 IDENTITY = paths(
     {
         "": "name corpora tokenizer sizes variants training tune seeds reference_seeds evaluation "
-        "rashomon candidates multiplicity volume funnel probes divergence rollout representation "
-        "myopia truth spectroscopy belief rules swap statistics primary analyses machine",
+        "rashomon derived multiplicity volume funnel probes divergence rollout representation "
+        "myopia truth spectroscopy belief rule_choice swap statistics primary analyses hardware",
         "corpora.<name>": "kind select measure max_documents packages min_characters "
         "format field separator join_to sha256 licence repository revision files process documents "
         "seed eps members",
@@ -896,7 +896,7 @@ IDENTITY = paths(
         "rashomon": "references eps",
         "rashomon.references.<name>": "kind nats k",
         "rashomon.eps": "nats percent seed_sd",
-        "candidates": "methods parents draws eps windows seed",
+        "derived": "methods parents draws eps windows seed",
         "multiplicity": "windows batch top_k tv tolerance subsets kept seed",
         "volume": "eps directions windows seed",
         "funnel": "seed_sd splits orders seed",
@@ -910,7 +910,7 @@ IDENTITY = paths(
         "truth": "documents batch floor_batch pricing shares",
         "spectroscopy": "documents letters splice splices batch seed",
         "belief": "documents ridge last_letters ahead points batch seed",
-        "rules": "questions seed",
+        "rule_choice": "questions seed",
         "swap": "documents letters batch seed",
         "statistics": "confidence resamples seed",
     }
@@ -918,7 +918,7 @@ IDENTITY = paths(
 OPERATIONAL = paths(
     {
         "corpora.<name>": "paths url local",
-        "machine": "device members_per_gpu stack log_seconds checkpoint_seconds",
+        "hardware": "device members_per_gpu stack log_seconds checkpoint_seconds",
     }
 )
 
@@ -938,8 +938,8 @@ def test_identity_leaves_operational_settings_out(tmp_path: Path) -> None:
     url = UrlCorpus(kind="url", url="http://a/b", sha256="0" * 64, local="here.txt")
     assert {"url", "local"} & identity(url).keys() == set()
     assert identity(url)["sha256"] == "0" * 64
-    study = study_of(tmp_path, BASE, "machine: {device: cpu, log_seconds: 1}\n")
-    assert identity(study)["machine"] == {}
+    study = study_of(tmp_path, BASE, "hardware: {device: cpu, log_seconds: 1}\n")
+    assert identity(study)["hardware"] == {}
     assert identity(study) == identity(study_of(tmp_path, BASE))
     assert identity(study)["sizes"]["base"] == {**Size(width=64).model_dump()}
 

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import probe, representation
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
@@ -77,7 +77,7 @@ def job(folder: Path, settings: dict[str, Any], inputs: Any) -> Job:
         operational={},
         folder=folder,
         layout=Layout(folder),
-        machine=Machine(device="cpu"),
+        hardware=Hardware(device="cpu"),
         report=lambda *args: None,
         say=lambda text: None,
     )

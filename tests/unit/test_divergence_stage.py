@@ -16,7 +16,7 @@ from manymasks.config.analyses import Divergence, Statistics
 from manymasks.config.settings import identity
 from manymasks.divergence import passes
 from manymasks.stages import divergence
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.tokenizer import of_words
 
@@ -25,7 +25,7 @@ WINDOWS, SCORED, SEVERITIES, LENGTH = 7, 5, 2, example.CONTEXT
 LENGTHS = (12, LENGTH)
 DOCUMENTS = ["c", "a", "a", "b", "c", "b", "b"]
 SETTINGS = Divergence(batch=4, floor_batch=3, floor_windows=5, sampled=12, shown=5, bins=4)
-SCHEMA = Path(manymasks.database.__file__).parent / "schema" / "behaviour.sql"
+SCHEMA = Path(manymasks.database.__file__).parent / "schema" / "20-behaviour.sql"
 TABLES = (
     "model_probe", "pair_divergence", "noise_floor", "pool_divergence", "behaviour_component",
     "probe_item", "calibration_bin", "position_divergence", "probe_distance",

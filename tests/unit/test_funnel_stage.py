@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from manymasks.config.loading import load_study
-from manymasks.plan.nodes import Plan, plan_study
-from manymasks.stages.description import description_of
-from manymasks.stages.run import run_job
+from manymasks.engine.job_file import description_of
+from manymasks.engine.jobs import run_job
+from manymasks.plan.graph import Plan, plan_study
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest
 
@@ -33,7 +33,7 @@ probes:
 divergence: {batch: 8, floor_batch: 4, floor_windows: 4}
 statistics: {resamples: 100}
 analyses: [divergence]
-machine: {device: cpu}
+hardware: {device: cpu}
 """
 STAGES = ("corpus", "tokenizer", "tokens", "training", "evaluation", "probe", "divergence")
 Rows = list[dict[str, Any]]

@@ -16,7 +16,7 @@ from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.myopia.gradients import gradient_rows, products
 
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "10-study.sql"
 GAMMAS = (0.0, 0.4, 0.8, 1.0)
 GROUPS = ("W_E", "W_Q", "W_K", "W_V", "W_O", "W_in", "W_out", "W_U", "norms", "all")
 VOCABULARY, CONTEXT = 11, 9

@@ -26,7 +26,7 @@ from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import Member
 
 STATISTICS = Statistics(resamples=200)
-SCHEMA = Path(line.__file__).parents[1] / "database" / "schema" / "behaviour.sql"
+SCHEMA = Path(line.__file__).parents[1] / "database" / "schema" / "20-behaviour.sql"
 
 samples = st.tuples(st.integers(3, 12), st.integers(0, 2**32 - 1)).map(
     lambda v: np.random.default_rng(v[1]).normal(size=(2, v[0]))

@@ -13,7 +13,7 @@ from manymasks.myopia.gap import myopia_rows
 from manymasks.statistics.members import Member
 
 STATISTICS = Statistics(resamples=400)
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "study.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "10-study.sql"
 EDGES = (0, 1, 4)
 CONTRAST = Contrast(baseline="causal", variant="myopic")
 

@@ -16,12 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manymasks.catalogue import STAGES
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
 from manymasks.plan import node as planning
-from manymasks.plan.canonical import canonical, digest
 from manymasks.plan.closure import SOURCE, code_of
-from manymasks.plan.nodes import STAGES, Node, Plan, digest_of, plan_study
+from manymasks.plan.graph import Plan, plan_study
+from manymasks.plan.node import Node, digest_of
+from manymasks.store.canonical import canonical, digest
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -122,7 +124,7 @@ MODULES = {
         from manymasks import science
         from manymasks.config.study import X
         from manymasks.errors import UserError
-        from manymasks.plan.canonical import Y
+        from manymasks.store.canonical import Y
         from manymasks.science import near
         from manymasks.science.deep import answer as found
         from manymasks.store.job import Z
@@ -290,22 +292,22 @@ CONTAINS = {
     "divergence": {
         "divergence.pairs", "divergence.sampled", "divergence.anova", "models.attention",
     },
-    "candidates": {"rashomon.derived", "evaluation.documents", "models.transformer"},
+    "derived": {"rashomon.derived", "evaluation.documents", "models.transformer"},
     "multiplicity": {"rashomon.pool", "rashomon.headroom", "models.transformer", "probes.windows"},
     "volume": {"rashomon.volume", "models.transformer", "tokens.shards"},
     "funnel": {"rashomon.funnel", "statistics.proportions"},
-    "sampled": {"probes.self_generated", "probes.distance", "models.transformer"},
+    "self_written": {"probes.self_written", "probes.distance", "models.transformer"},
     "search": {"probes.search", "probes.distance", "models.transformer"},
     "severity": {"divergence.trend", "divergence.line"},
     "rollout": {"rollouts.sampling", "statistics.survival", "models.transformer"},
     "representation": {"divergence.representations", "models.transformer"},
-    "floor": {"myopia.floors", "tokens.shards"},
+    "ngram_baseline": {"myopia.ngram_baselines", "tokens.shards"},
     "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
     "myopia": {"myopia.gap"},
     "truth": {"truth.excess", "corpora.processes.masks", "models.attention"},
     "spectroscopy": {"truth.spectroscopy", "corpora.processes.masks", "models.attention"},
     "belief": {"truth.belief", "truth.speculation", "models.transformer"},
-    "rules": {"truth.rules", "corpora.processes.fork", "models.attention"},
+    "rule_choice": {"truth.rule_choice", "corpora.processes.fork", "models.attention"},
     "swap": {"truth.swap", "corpora.processes.masks", "models.attention"},
     "database": {"database.load"},
     "report": {"report.page", "report.figures"},
@@ -330,7 +332,7 @@ FOREIGN = {
     ),
     "rashomon": ("models", "training", "tokens", "divergence", "myopia", "database", "report"),
     "divergence": ("corpora", "rashomon", "myopia", "evaluation", "database", "report"),
-    "candidates": ("corpora", "probes", "divergence", "myopia", "rashomon.pool", "database"),
+    "derived": ("corpora", "probes", "divergence", "myopia", "rashomon.pool", "database"),
     "multiplicity": (
         "corpora", "probes.families", "evaluation", "myopia", "rashomon.funnel", "database",
         "report",
@@ -338,7 +340,7 @@ FOREIGN = {
     "volume": ("corpora", "evaluation", "divergence", "rashomon.pool", "database", "report"),
     "funnel": ("models", "training", "tokens", "divergence", "rashomon.pool", "database"),
     **dict.fromkeys(
-        ("sampled", "search"),
+        ("self_written", "search"),
         ("corpora", "evaluation", "rashomon", "myopia", "rollouts", "database", "report"),
     ),
     "severity": ("corpora", "models", "training", "tokens", "rashomon", "database", "report"),
@@ -346,7 +348,7 @@ FOREIGN = {
     "representation": (
         "corpora", "evaluation.documents", "rashomon", "probes.families", "database",
     ),
-    "floor": (
+    "ngram_baseline": (
         "corpora", "models", "training", "evaluation.documents", "divergence", "database", "report",
     ),
     "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
@@ -355,7 +357,7 @@ FOREIGN = {
         "corpora.pydocs", "evaluation.documents", "divergence", "myopia", "database", "report",
     ),
     **dict.fromkeys(
-        ("spectroscopy", "belief", "rules", "swap"),
+        ("spectroscopy", "belief", "rule_choice", "swap"),
         (
             "corpora.pydocs", "evaluation.documents", "divergence", "myopia", "truth.priced",
             "database",
@@ -391,7 +393,7 @@ def test_sql_and_templates_are_code() -> None:
     }
     examples = {name for name in present if name.startswith("manymasks/database/queries/")}
     assert files == present - examples
-    assert "manymasks/database/views/study.sql" in files
+    assert "manymasks/database/views/10-study.sql" in files
     assert "manymasks/report/page.html.j2" in files
 
 
@@ -401,18 +403,18 @@ def test_every_stage_has_its_function() -> None:
         assert "\ndef make(job: Job) -> dict[str, Any]:" in text, stage
 
 
-KNOWN = {"truth", "spectroscopy", "belief", "rules", "swap"}
+KNOWN = {"truth", "spectroscopy", "belief", "rule_choice", "swap"}
 EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
-     {"training", "tuning", "evaluation", "candidates", "multiplicity", "volume", "divergence",
-      "sampled", "search", "rollout", "representation", "gradient", *KNOWN}),
+     {"training", "tuning", "evaluation", "derived", "multiplicity", "volume", "divergence",
+      "self_written", "search", "rollout", "representation", "gradient", *KNOWN}),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
-    ("stages/run.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
+    ("engine/jobs.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
 ]  # fmt: skip
 
 
@@ -430,7 +432,7 @@ def test_edits_of_the_source_reach_these_stages(
 # ---------------------------------------------------------------------------------- plans
 
 # Of a study whose text no process draws.
-EVERYTHING = set(STAGES) - {"tuning", "process", "sampled", "search"} - KNOWN
+EVERYTHING = set(STAGES) - {"tuning", "process", "self_written", "search"} - KNOWN
 """Where all learning rates are named, and no model makes contexts."""
 
 
@@ -441,9 +443,9 @@ def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: in
     files = [CONFIG / name for name in ("config.yaml", *overlays)]
     plan = plan_study(load_study(files), ROOT)
     known = {} if overlays else {
-        "process": 4, "tokenizer": 5, "tokens": 5, "candidates": 4, "rashomon": 5,
-        "multiplicity": 2, "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2,
-        "spectroscopy": 1, "rules": 1, "swap": 1,
+        "process": 4, "tokenizer": 5, "tokens": 5, "derived": 4, "rashomon": 5,
+        "multiplicity": 2, "ngram_baseline": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2,
+        "spectroscopy": 1, "rule_choice": 1, "swap": 1,
     }  # fmt: skip
     searches = 0 if "smoke.yaml" in overlays else 1
     probes = 2 if "smoke.yaml" in overlays else 5
@@ -451,12 +453,12 @@ def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: in
         **dict.fromkeys(EVERYTHING, 1),
         "training": members + 1,  # and one of reference seeds
         "evaluation": members,
-        "sampled": 1,
+        "self_written": 1,
         **({"search": searches} if searches else {}),
         # One more of a process: its text as it is.
         "probe": probes + (not overlays),
         "divergence": probes + 1 + searches + (not overlays),
-        "candidates": 2 if "shakespeare.yaml" in overlays else 4,
+        "derived": 2 if "shakespeare.yaml" in overlays else 4,
         **known,
     }
     assert [node.stage for node in plan.targets] == ["database", "report"]
@@ -510,9 +512,9 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         BASE.replace("{learning_rate: 0.003, steps: 100}", "{steps: 100, learning_rate: .0030}"),
         "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
         + BASE.partition("probes:")[0],
-        BASE + "machine: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
-        BASE + "analyses: [candidates, rashomon, multiplicity, volume, funnel, divergence, "
-        "severity, rollout, representation, myopia, truth, spectroscopy, belief, rules, swap]\n",
+        BASE + "hardware: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
+        BASE + "analyses: [derived, rashomon, multiplicity, volume, funnel, divergence, "
+        "severity, rollout, representation, myopia, truth, spectroscopy, belief, rule_choice, swap]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip
@@ -521,11 +523,11 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 
 ENDS = {"database", "report"}
-SETS = {"candidates", "rashomon", "multiplicity", "volume", "funnel"}
+SETS = {"derived", "rashomon", "multiplicity", "volume", "funnel"}
 BEHAVIOUR = {"divergence", "severity", "rollout", "representation"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
-    ({"machine": {"device": "cpu"}}, set()),
+    ({"hardware": {"device": "cpu"}}, set()),
     ({"corpora": {"pydocs": {"select": 0.2}}}, EVERYTHING),
     ({"corpora": {"pydocs": {"max_documents": 100}}}, EVERYTHING),
     ({"tokenizer": {"vocabulary": 512}}, EVERYTHING - {"corpus"}),
@@ -540,14 +542,14 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"training": {"context": 256}}, EVERYTHING - {"corpus", "tokenizer", "tokens"}),
     (
         {"evaluation": {"batch": 32}},
-        {"evaluation", *SETS - {"volume"}, "floor", "myopia", *ENDS},
+        {"evaluation", *SETS - {"volume"}, "ngram_baseline", "myopia", *ENDS},
     ),
     (
         {"statistics": {"confidence": 0.9}},
-        {"evaluation", *SETS, "probe", *BEHAVIOUR, "floor", "myopia", *ENDS},
+        {"evaluation", *SETS, "probe", *BEHAVIOUR, "ngram_baseline", "myopia", *ENDS},
     ),
     ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", "multiplicity", *ENDS}),
-    ({"candidates": {"draws": 5}}, {"candidates", "rashomon", "multiplicity", *ENDS}),
+    ({"derived": {"draws": 5}}, {"derived", "rashomon", "multiplicity", *ENDS}),
     ({"multiplicity": {"top_k": 3}}, {"multiplicity", *ENDS}),
     ({"volume": {"directions": 5}}, {"volume", *ENDS}),
     ({"funnel": {"orders": 50}}, {"funnel", *ENDS}),
@@ -579,7 +581,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ),
     ({"myopia": {"gradient_windows": 32}}, {"gradient", *ENDS}),
     ({"tune": {"rates": [0.1, 0.2]}}, {"report"}),
-    ({"analyses": ["candidates", "rashomon", "myopia"]}, ENDS),
+    ({"analyses": ["derived", "rashomon", "myopia"]}, ENDS),
 ]
 
 
@@ -615,7 +617,7 @@ def test_models_make_contexts_that_others_are_tried_on(tmp_path: Path) -> None:
     probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
     plan = plan_of(tmp_path, probes=probes, reference_seeds={})
     nodes = {node.label: node for node in plan.nodes}
-    (writer,) = nodes["sampled/pydocs/self"].inputs["training"]
+    (writer,) = nodes["self_written/pydocs/self"].inputs["training"]
     assert writer.label == "training/pydocs/small/causal/i900-o900"
     searched = {each["seed_init"] for each in nodes["search/pydocs/search"].settings["members"]}
     tried = nodes["divergence/pydocs/search"]
@@ -640,7 +642,7 @@ def test_a_tokenizer_is_an_input_of_what_reads_it(tmp_path: Path) -> None:
         if '.input("tokenizer")' in (SOURCE / "stages" / f"{stage}.py").read_text(encoding="utf-8")
     }
     assert given == reads
-    assert not given & {"sampled", "search", "representation"}
+    assert not given & {"self_written", "search", "representation"}
 
 
 def test_another_corpus_is_an_input_of_its_probe_alone(tmp_path: Path) -> None:
@@ -720,7 +722,7 @@ def test_names_of_sizes_are_not_in_what_is_trained(tmp_path: Path) -> None:
     def of(plan: Plan, *stages: str) -> set[str]:
         return {node.digest for node in plan.nodes if node.stage in stages}
 
-    cheap = (*SETS - {"candidates"}, *BEHAVIOUR, "gradient", "myopia", *ENDS)
+    cheap = (*SETS - {"derived"}, *BEHAVIOUR, "gradient", "myopia", *ENDS)
     dear = tuple(stage for stage in STAGES if stage not in cheap)
     assert of(before, *dear) == of(after, *dear)
     assert not of(before, *cheap) & of(after, *cheap)
@@ -790,7 +792,7 @@ def test_another_grid_changes_what_was_tuned_and_nothing_of_named_rates(
     before = plan_of(tmp_path, **TUNED)
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
-        "tuning": 2, "training": 12, "evaluation": 12, "candidates": 2, "rashomon": 1,
+        "tuning": 2, "training": 12, "evaluation": 12, "derived": 2, "rashomon": 1,
         "multiplicity": 1, "volume": 1, "funnel": 1, "divergence": 2, "severity": 1, "rollout": 1,
         "representation": 1, "myopia": 1, "database": 1, "report": 1,
     }  # fmt: skip
@@ -807,7 +809,7 @@ def test_what_changes_no_trial_changes_no_tuning(tmp_path: Path) -> None:
         {"sizes": {"base": {"learning_rate": 0.5}}},
         {"training": {"learning_rate": 0.5}},
         {"evaluation": {"batch": 32}},
-        {"machine": {"stack": 3}},
+        {"hardware": {"stack": 3}},
     ):
         assert not changed(before, plan_of(tmp_path, **TUNED, **other))["tuning"], other
     # A trial is as long as a training unless it is said.
@@ -924,7 +926,7 @@ def test_the_default_plan_needs_no_heavy_package() -> None:
 import sys
 from pathlib import Path
 from manymasks.config.loading import load_study
-from manymasks.plan.nodes import plan_study
+from manymasks.plan.graph import plan_study
 from manymasks.plan.states import statuses
 from manymasks.plan.lengths import check_lengths
 from manymasks.store.layout import Layout
@@ -977,7 +979,7 @@ def test_a_process_brings_its_words_its_context_and_its_truth(tmp_path: Path) ->
     assert by_stage["tokenizer"].settings["words"][:2] == ["BOS", "P0"]
     training = by_stage["training"].settings["training"]
     assert (training["context"], training["shift"]) == (64, False)
-    assert by_stage["floor"].settings["context"] == 64
+    assert by_stage["ngram_baseline"].settings["context"] == 64
     edges = by_stage["evaluation"].settings["evaluation"]["position_edges"]
     assert edges == [0, 1, 2, 4, 8, 16, 32]
     probes = [node for node in plan.nodes if node.stage == "probe"]
@@ -995,7 +997,7 @@ def test_the_truth_is_held_against_models_that_stand_alone(tmp_path: Path) -> No
 def test_what_is_measured_depends_on_the_process(tmp_path: Path) -> None:
     for process, expected in (
         ("masks", {"truth", "spectroscopy", "belief", "swap"}),
-        ("fork", {"truth", "rules"}),
+        ("fork", {"truth", "rule_choice"}),
         ("tally", {"truth", "belief"}),
         ("hierarchy", {"truth"}),
     ):

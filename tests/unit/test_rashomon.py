@@ -20,7 +20,7 @@ from manymasks.statistics.models import jackknife_error
 from manymasks.statistics.proportions import wilson
 
 STATISTICS = Statistics(resamples=300)
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "rashomon.sql"
+SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "30-rashomon.sql"
 REFERENCES = {
     "class": Reference(kind="best_of_class"),
     "pool": Reference(kind="best_of_pool"),

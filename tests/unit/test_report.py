@@ -26,7 +26,7 @@ from manymasks.stages import report
 
 FIGURES = (*figures.FIGURES, *known.FIGURES, *sets.FIGURES, *probes.FIGURES)
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
-STAGES = {"truth", "belief", "spectroscopy", "swap", "rules"}
+STAGES = {"truth", "belief", "spectroscopy", "swap", "rule_choice"}
 """Those that measure what only text of a known process allows."""
 CLASS = ("corpus", "size", "variant")
 STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence": 0.9}}
@@ -234,7 +234,7 @@ def test_a_study_without_a_process_says_nothing_of_truth(tmp_path: Path) -> None
         ("belief", {"belief_simplices", "belief_layers"}),
         ("spectroscopy", {"splice"}),
         ("swap", {"swap"}),
-        ("rules", {"rule_strip"}),
+        ("rule_choice", {"rule_strip"}),
     ],
 )
 def test_each_analysis_brings_its_own_figures(
@@ -279,14 +279,14 @@ def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_
 def test_sizes_corpora_and_shares_beside_each_other(tmp_path: Path) -> None:
     results = ExampleResults(tmp_path / "results")
     results.processes()
-    for name, stages in (("masks", ("belief", "swap", "spectroscopy")), ("fork", ("rules",))):
+    for name, stages in (("masks", ("belief", "swap", "spectroscopy")), ("fork", ("rule_choice",))):
         for size, variant, init in itertools.product(("w32", "w64"), ("causal", "myopic"), (0, 1)):
             results.train(size, variant, init, 0, corpus=f"{name}-2")
         models = results.known[f"{name}-2"]
         for stage in stages:
-            of_corpus = (f"{name}-2",) if stage == "rules" else (name,) * (stage == "belief")
+            of_corpus = (f"{name}-2",) if stage == "rule_choice" else (name,) * (stage == "belief")
             tables = getattr(example_known, stage)(*of_corpus, models, results.random)
-            for row in itertools.chain(*tables.values()) if stage == "rules" else ():
+            for row in itertools.chain(*tables.values()) if stage == "rule_choice" else ():
                 row["eps"] = 0.02
             results.add(stage, f"{name}-2", tables)
     load(results.root, results.current, tmp_path / "x.duckdb")

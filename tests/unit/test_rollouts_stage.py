@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from manymasks.config.loading import load_study
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
+from manymasks.engine.job_file import description_of
+from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
-from manymasks.plan.nodes import plan_study
+from manymasks.plan.graph import plan_study
 from manymasks.stages import rollout
-from manymasks.stages.description import description_of
-from manymasks.stages.run import run_job
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.tokens.shards import TokenStream
@@ -30,7 +30,7 @@ variants:
 training: {batch: 4, steps: 20, curve_every: 10, curve_windows: 4}
 seeds: {init: [0, 1], order: [0]}
 analyses: []
-machine: {device: cpu}
+hardware: {device: cpu}
 """
 SETTINGS: dict[str, Any] = {"prompts": 6, "prompt": 4, "length": 5, "batch": 4, "floor_batch": 3}
 TABLES = {
@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Job]:
             for node in plan_study(study, folder).nodes:
                 if node.stage != stage:
                     continue
-                manifest = run_job(description_of(node, study.machine), layout)
+                manifest = run_job(description_of(node, study.hardware), layout)
                 artifact = Artifact(layout.folder(stage, node.key), manifest)
                 found[stage] = (*found.get(stage, ()), artifact)
                 if stage == "training":
@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Job]:
             operational={},
             folder=folder,
             layout=layout,
-            machine=Machine(device="cpu"),
+            hardware=Hardware(device="cpu"),
             report=report,
             say=lambda said: None,
         )

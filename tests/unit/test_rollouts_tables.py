@@ -36,7 +36,7 @@ from manymasks.statistics.members import Member, classes
 from manymasks.statistics.models import cross_mean, pair_mean
 
 STATISTICS = Statistics(resamples=150)
-SCHEMA = Path(tables.__file__).parents[1] / "database" / "schema" / "behaviour.sql"
+SCHEMA = Path(tables.__file__).parents[1] / "database" / "schema" / "20-behaviour.sql"
 PROMPTS, LENGTH = 7, 6
 DOCUMENTS = ["c", "a", "a", "b", "c", "d", "d"]
 _, OWNERS = np.unique(DOCUMENTS, return_inverse=True)

@@ -18,15 +18,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from manymasks.config.loading import load_study
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
+from manymasks.engine import environment, gpu, jobs
+from manymasks.engine.job_file import description_of, read_description, rebased, write_node
+from manymasks.engine.jobs import run_job
+from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
+from manymasks.plan.graph import Node, Plan, plan_study
 from manymasks.plan.lengths import check_lengths
-from manymasks.plan.nodes import Node, Plan, plan_study
 from manymasks.plan.states import missing
-from manymasks.stages import gpu, run, start, tokens
-from manymasks.stages.description import description_of, read_description, rebased, write_node
-from manymasks.stages.progress import Progress
-from manymasks.stages.run import run_job
+from manymasks.stages import tokens
 from manymasks.store.layout import Layout
 from manymasks.store.lock import try_lock
 from manymasks.store.manifest import damaged_files, read_manifest
@@ -43,7 +44,7 @@ evaluation: {position_edges: [0, 4]}
 probes: {held-out: {family: held-out, windows: 8}}
 statistics: {resamples: 100}
 analyses: []
-machine: {device: cpu, checkpoint_seconds: 0}
+hardware: {device: cpu, checkpoint_seconds: 0}
 """
 CHAIN = ("corpus", "tokenizer", "tokens")
 
@@ -58,7 +59,7 @@ def node_of(plan: Plan, stage: str) -> Node:
 
 
 def describe(plan: Plan, stage: str) -> dict[str, Any]:
-    return description_of(node_of(plan, stage), plan.study.machine)
+    return description_of(node_of(plan, stage), plan.study.hardware)
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +274,7 @@ def test_code_that_changed_after_the_plan(here: Path, monkeypatch: pytest.Monkey
     described = describe(plan, "training")
     node = node_of(plan, "training")
     changed = {**node.code, "manymasks.training.loop": "0" * 64}
-    monkeypatch.setattr(run, "code_of", lambda stage: changed)
+    monkeypatch.setattr(jobs, "code_of", lambda stage: changed)
     with pytest.raises(UserError) as caught:
         run_job(described, RESULTS)
     assert str(caught.value).startswith(
@@ -372,7 +373,7 @@ def test_local_text_that_is_too_short_before_anything_is_made(here: Path) -> Non
 RUN = """
 import json, sys
 from pathlib import Path
-from manymasks.stages.run import run_job
+from manymasks.engine.jobs import run_job
 from manymasks.store.layout import Layout
 run_job(json.loads(Path(sys.argv[1]).read_text()), Layout(Path("results")))
 """
@@ -383,7 +384,7 @@ def test_two_processes_make_an_artifact_once(here: Path) -> None:
     node = node_of(plan, "tokens")
     folder = RESULTS.folder("tokens", node.key)
     shutil.rmtree(folder)
-    write_node(RESULTS, node, plan.study.machine)
+    write_node(RESULTS, node, plan.study.hardware)
     held = try_lock(folder / "lock")
     assert held is not None
     command = [sys.executable, "-c", RUN, str(folder / "node.json")]
@@ -409,7 +410,7 @@ def test_two_processes_make_an_artifact_once(here: Path) -> None:
 def test_descriptions_go_through_files(here: Path) -> None:
     plan = study_in(here)
     node = node_of(plan, "tokens")
-    write_node(RESULTS, node, plan.study.machine)
+    write_node(RESULTS, node, plan.study.hardware)
     path = RESULTS.node("tokens", node.key)
     assert read_description(path) == describe(plan, "tokens")
     manifest_path = RESULTS.manifest("tokens", node.key)
@@ -448,18 +449,18 @@ def test_the_process_starts_again_once_with_its_environment(
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda program, words: started.append([program, *words]))
     monkeypatch.setattr(sys, "argv", ["manymasks", "run", "corpus", "x"])
-    for name in start.ENVIRONMENT:
+    for name in environment.ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
         # So that what the function sets is taken back after the test.
         monkeypatch.setenv(name, "")
-    start.start_process_well()
+    environment.start_process_well()
     assert started == [[sys.executable, sys.executable, "-m", "manymasks", "run", "corpus", "x"]]
     assert os.environ["OMP_NUM_THREADS"] == "1"
     assert int(os.environ["MALLOC_TRIM_THRESHOLD_"]) > 2**30
     # In the process that stays pyarrow finds no pandas to ask about Series.
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.delitem(sys.modules, "pandas", raising=False)
-    start.start_process_well()
+    environment.start_process_well()
     assert len(started) == 1
     monkeypatch.delitem(sys.modules, "statsmodels", raising=False)
     with pytest.raises(ModuleNotFoundError):
@@ -579,9 +580,9 @@ def test_devices_are_those_that_the_driver_lists(
 
 LEASE = """
 import os, sys, time
-from manymasks.config.study import Machine
-from manymasks.stages.gpu import leased
-machine = Machine(members_per_gpu=int(sys.argv[2]), device=sys.argv[3])
+from manymasks.config.study import Hardware
+from manymasks.engine.gpu import leased
+machine = Hardware(members_per_gpu=int(sys.argv[2]), device=sys.argv[3])
 with leased(sys.argv[1], machine, lambda text: print(text, flush=True)):
     print(os.environ["CUDA_VISIBLE_DEVICES"], "torch" in sys.modules, flush=True)
     sys.stdin.readline()
@@ -641,7 +642,7 @@ def test_who_needs_no_device_takes_none(tmp_path: Path, stage: str, device: str)
 
 
 def test_planning_and_running_do_not_import_torch_before_the_lease() -> None:
-    program = "import sys, manymasks.cli, manymasks.stages.run; print('torch' in sys.modules)"
+    program = "import sys, manymasks.cli, manymasks.engine.jobs; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
@@ -649,6 +650,6 @@ def test_planning_and_running_do_not_import_torch_before_the_lease() -> None:
 
 
 def test_machine_settings_are_operational() -> None:
-    assert Machine().device == "auto"
+    assert Hardware().device == "auto"
     with pytest.raises(ValueError, match="members_per_gpu"):
-        Machine(members_per_gpu=0)
+        Hardware(members_per_gpu=0)

@@ -13,11 +13,11 @@ import pytest
 
 from manymasks.cli import main
 from manymasks.config.loading import load_study
+from manymasks.engine import environment
+from manymasks.engine.job_file import description_of, write_node
+from manymasks.engine.jobs import run_jobs
 from manymasks.errors import UserError
-from manymasks.plan.nodes import Node, Plan, plan_study
-from manymasks.stages import start
-from manymasks.stages.description import description_of, write_node
-from manymasks.stages.run import run_jobs
+from manymasks.plan.graph import Node, Plan, plan_study
 from manymasks.store.job import Job
 from manymasks.store.layout import Layout
 from manymasks.store.lock import try_lock
@@ -37,7 +37,7 @@ sizes: {base: {width: 8, layers: 1, heads: 1}}
 variants: {causal: {gradient: causal}}
 seeds: {init: [0, 1, 2, 3], order: [0]}
 analyses: []
-machine: {device: cpu, log_seconds: 0.001}
+hardware: {device: cpu, log_seconds: 0.001}
 """
 RESULTS = Layout(Path("results"))
 
@@ -123,7 +123,7 @@ def trainings(plan: Plan) -> list[Node]:
 
 
 def described(plan: Plan) -> list[dict[str, Any]]:
-    return [description_of(node, plan.study.machine) for node in trainings(plan)]
+    return [description_of(node, plan.study.hardware) for node in trainings(plan)]
 
 
 def keys_of(plan: Plan) -> list[str]:
@@ -232,7 +232,7 @@ def test_one_that_is_named_twice_is_made_once(plan: Plan, stage: Stage) -> None:
 def test_artifacts_of_two_stages_are_refused(plan: Plan, stage: Stage) -> None:
     tokens = next(node for node in plan.nodes if node.stage == "tokens")
     with pytest.raises(UserError, match="artifacts of one stage can be made together"):
-        run_jobs([described(plan)[0], description_of(tokens, plan.study.machine)], RESULTS)
+        run_jobs([described(plan)[0], description_of(tokens, plan.study.hardware)], RESULTS)
     assert complete(plan) == []
 
 
@@ -475,7 +475,7 @@ def test_one_that_does_not_fit_says_what_to_lower(plan: Plan, stage: Stage) -> N
     message = str(caught.value)
     assert message.startswith(f"{trainings(plan)[0].label}: ran out of memory")
     assert "CUDA out of memory. Tried to allocate 2.00 GiB" in message
-    assert "machine.members_per_gpu (now 4)" in message
+    assert "hardware.members_per_gpu (now 4)" in message
     assert "lower training.batch, training.context: that changes results" in message
     assert complete(plan) == []
     assert message in log_of(keys[0])
@@ -562,12 +562,12 @@ def test_the_command_takes_several_targets(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    for name, value in start.ENVIRONMENT.items():
+    for name, value in environment.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     Path("config").mkdir()
     shutil.copy("config.yaml", "config/config.yaml")
     nodes = trainings(plan)
-    write_node(RESULTS, nodes[0], plan.study.machine)
+    write_node(RESULTS, nodes[0], plan.study.hardware)
     targets = [nodes[0].key, nodes[1].label, "mine/base/causal/i2-o0"]
     assert main(["run", "training", *targets, "--lines"]) == 0
     assert stage.calls == [[node.key for node in nodes[:3]]]

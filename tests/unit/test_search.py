@@ -32,7 +32,7 @@ from manymasks.probes.search import (
 from manymasks.probes.windows import Tokens
 from manymasks.rashomon.capacity import information_at
 from manymasks.stages import search as stage
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.weights import load_members
 
 V = 12
 CONTEXT = 16

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import linregress, spearmanr
 
 from manymasks.config.analyses import Statistics
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.divergence import trend
 from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
 from manymasks.stages import severity as stage
@@ -249,11 +249,11 @@ def test_a_probe_that_changes_nothing_has_no_trend() -> None:
 def test_rows_have_the_columns_of_their_tables_and_contrasts_their_texts() -> None:
     tables = trend_rows(turned_of(3, 2), STATISTICS)
     for row in tables["severity_trend"]:
-        assert set(row) == columns("behaviour.sql", "severity_trend")
+        assert set(row) == columns("20-behaviour.sql", "severity_trend")
     grain = {(row["pool"], row["measure"], row["trend"]) for row in tables["severity_trend"]}
     assert len(grain) == len(tables["severity_trend"]) == 2 * 2 * 4
     for row in tables["contrast"]:
-        assert set(row) == columns("study.sql", "contrast") - {"is_primary", "q"}
+        assert set(row) == columns("10-study.sql", "contrast") - {"is_primary", "q"}
     assert [row["contrast"] for row in tables["contrast"]] == [
         "kl per nat of entropy rises to severity 3, c/s/a, probe p",
         "kl per nat of entropy falls to severity 3 from its most, c/s/a, probe p",
@@ -344,7 +344,7 @@ def job_of(root: Path, probes: list[Artifact], divergences: list[Artifact]) -> J
         operational={},
         folder=folder,
         layout=Layout(root),
-        machine=Machine(device="cpu"),
+        hardware=Hardware(device="cpu"),
         report=lambda *args: None,
         say=lambda text: None,
     )

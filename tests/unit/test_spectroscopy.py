@@ -15,7 +15,7 @@ from example_prompts import AFTER, STATISTICS, plain
 from scipy import optimize
 
 from manymasks.config.analyses import Spectroscopy
-from manymasks.config.study import Machine as Computer
+from manymasks.config.study import Hardware as Computer
 from manymasks.config.training import Size
 from manymasks.corpora.processes.machine import Floats, Ints, divergence
 from manymasks.corpora.processes.masks import (
@@ -375,7 +375,7 @@ def test_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         operational={},
         folder=tmp_path,
         layout=Layout(tmp_path),
-        machine=Computer(device="cpu"),
+        hardware=Computer(device="cpu"),
         report=lambda done, of, what: None,
         say=lambda text: None,
     )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from manymasks.config.loading import load_study
-from manymasks.config.study import Machine
-from manymasks.plan.nodes import Node, plan_study
-from manymasks.stages.stacks import STACKED, stacks_of, widths_of
+from manymasks.config.study import Hardware
+from manymasks.engine.stacks import STACKED, stacks_of, widths_of
+from manymasks.plan.graph import Node, plan_study
 
 STUDY = """\
 corpora: {pydocs: {kind: pydocs, packages: []}}
@@ -127,7 +127,7 @@ def test_members_of_other_settings_or_text_are_apart(
 
 
 @pytest.mark.parametrize(
-    ("machine", "visible", "widths"),
+    ("hardware", "visible", "widths"),
     [
         ({}, "", (1, 4)), ({}, "0", (32, 32)), ({"device": "cpu"}, "0", (1, 4)),
         ({"device": "cuda"}, "", (32, 32)), ({"stack": 5}, "", (5, 5)),
@@ -136,9 +136,9 @@ def test_members_of_other_settings_or_text_are_apart(
 )  # fmt: skip
 def test_widths(
     monkeypatch: pytest.MonkeyPatch,
-    machine: dict[str, Any],
+    hardware: dict[str, Any],
     visible: str,
     widths: tuple[int, int],
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert tuple(widths_of(Machine(**machine)).values()) == widths
+    assert tuple(widths_of(Hardware(**hardware)).values()) == widths

@@ -15,7 +15,7 @@ import pytest
 
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
-from manymasks.plan.nodes import Node, Plan, plan_study
+from manymasks.plan.graph import Node, Plan, plan_study
 from manymasks.plan.states import missing, statuses
 from manymasks.store.atomic import link, replacing, write_json
 from manymasks.store.job import Artifact

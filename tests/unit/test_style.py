@@ -35,11 +35,11 @@ def test_clean(command: tuple[str, ...]) -> None:
 
 
 def test_generated_files_are_current() -> None:
-    from manymasks.config.reference import readme, schema
+    from manymasks.documentation.settings import readme, schema
 
     for name, text in (("schema.json", schema()), ("README.md", readme())):
         found = (ROOT / "config" / name).read_text(encoding="utf-8")
-        assert found == text, f"config/{name}: run `python -m manymasks.config.reference`"
+        assert found == text, f"config/{name}: run `python -m manymasks.documentation.settings`"
 
 
 def test_no_source_file_is_two_rooms() -> None:

@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from test_models import norm, turned
 
 from manymasks.config.analyses import Statistics
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
@@ -433,7 +433,7 @@ def job_of(tmp_path: Path, swap: dict[str, Any]) -> Job:
         operational={},
         folder=tmp_path,
         layout=Layout(tmp_path),
-        machine=Machine(device="cpu"),
+        hardware=Hardware(device="cpu"),
         report=lambda *args: None,
         say=lambda text: None,
     )

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from manymasks.config.probes import Probe
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training
 from manymasks.errors import UserError
 from manymasks.evaluation.documents import score_documents, windows_of
@@ -590,7 +590,7 @@ def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == torch.device("cpu")
     assert torch.get_num_threads() == 1
-    with pytest.raises(UserError, match=r"machine\.device is cuda, but torch sees no GPU"):
+    with pytest.raises(UserError, match=r"hardware\.device is cuda, but torch sees no GPU"):
         choose_device("cuda")
 
 
@@ -870,4 +870,4 @@ def test_dummies_fill_a_stack_and_change_nothing(tmp_path: Path) -> None:
 def test_a_named_width_is_kept_on_a_gpu(
     stack: Any, device: str, members: list[int], expected: list[int]
 ) -> None:
-    assert with_dummies(members, Machine(stack=stack), torch.device(device)) == expected
+    assert with_dummies(members, Hardware(stack=stack), torch.device(device)) == expected

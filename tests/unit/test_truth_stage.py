@@ -8,9 +8,9 @@ import pytest
 
 from manymasks.config.loading import load_study
 from manymasks.database.load import load
-from manymasks.plan.nodes import Plan, plan_study
-from manymasks.stages.description import description_of
-from manymasks.stages.run import run_job
+from manymasks.engine.job_file import description_of
+from manymasks.engine.jobs import run_job
+from manymasks.plan.graph import Plan, plan_study
 from manymasks.store.layout import Layout
 
 STUDY = """\
@@ -30,7 +30,7 @@ seeds: {init: [0, 1, 2], order: [0]}
 truth: {documents: 20, batch: 7, pricing: 500}
 statistics: {resamples: 100}
 analyses: [truth]
-machine: {device: cpu}
+hardware: {device: cpu}
 """
 STAGES = ("process", "tokenizer", "tokens", "training", "truth")
 TABLES = (
@@ -55,7 +55,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for node in nodes:
-            run_job(description_of(node, plan.study.machine), layout)
+            run_job(description_of(node, plan.study.hardware), layout)
     current = {node.key: node.label for node in nodes}
     load(folder / "results", current, folder / "made.duckdb")
     return folder / "made.duckdb"

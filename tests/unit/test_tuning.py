@@ -15,12 +15,12 @@ from example_results import ExampleResults, write_results
 from manymasks.config.loading import load_study
 from manymasks.database.load import load
 from manymasks.database.queries import examples
+from manymasks.engine.job_file import description_of
+from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
-from manymasks.plan.nodes import Node, Plan, plan_study
+from manymasks.plan.graph import Node, Plan, plan_study
 from manymasks.report.page import write_page
 from manymasks.stages import tuning
-from manymasks.stages.description import description_of
-from manymasks.stages.run import run_job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest
 from manymasks.training.checkpoint import Progressed
@@ -118,7 +118,7 @@ seeds: {init: [0], order: [0]}
 evaluation: {position_edges: [0, 4]}
 probes: {held-out: {family: held-out, windows: 8}}
 analyses: []
-machine: {device: cpu, checkpoint_seconds: 0}
+hardware: {device: cpu, checkpoint_seconds: 0}
 """
 SLOTS = [(rate, init, 12) for rate in (0.001, 0.01, 0.02) for init in (10, 11)]
 
@@ -131,7 +131,7 @@ def planned(folder: Path, **overrides: Any) -> Plan:
 def make(plan: Plan, stage: str, layout: Layout) -> Manifest:
     """Make the first node of a stage."""
     node: Node = next(node for node in plan.nodes if node.stage == stage)
-    return run_job(description_of(node, plan.study.machine), layout)
+    return run_job(description_of(node, plan.study.hardware), layout)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_how_many_trials_run_at_once_changes_no_bit_on_a_cpu(folder: Path) -> No
         other = Layout(folder / f"results{stack}")
         shutil.copytree(folder / "results", other.results)
         shutil.rmtree(other.results / "tuning")
-        plan = planned(folder, machine={"stack": stack})
+        plan = planned(folder, hardware={"stack": stack})
         assert rows_of(other, make(plan, "tuning", other)) == alone
 
 
@@ -317,7 +317,7 @@ def test_a_stack_too_large_for_memory_goes_on_smaller(
         return enough(*given, **named)
 
     monkeypatch.setattr(tuning, "train", short)
-    plan = planned(folder, machine={"stack": 5})
+    plan = planned(folder, hardware={"stack": 5})
     assert make(plan, "tuning", Layout(folder / "results")).figures["learning_rate"] == 0.01
     assert stacks == [(0.001, 0.001), (0.01, 0.01), (0.02, 0.02)]
     assert "out of memory with 5 trials at once; goes on with 3" in capsys.readouterr().err
@@ -348,7 +348,7 @@ def test_a_local_member_fails_with_its_past(folder: Path) -> None:
     plan = planned(folder, variants=variants)
     nodes = [node for node in plan.nodes if node.label.endswith("/i0-o0")]
     found = {
-        node.label: run_job(description_of(node, plan.study.machine), layout).figures["status"]
+        node.label: run_job(description_of(node, plan.study.hardware), layout).figures["status"]
         for node in nodes
     }
     assert found == {

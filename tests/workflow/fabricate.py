@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from manymasks.config.loading import load_study
-from manymasks.plan.nodes import Node, plan_study
+from manymasks.plan.graph import Node, plan_study
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, Reference, write_manifest
 

@@ -17,8 +17,7 @@ COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproj
 OVERLAY = "config/smoke.yaml"
 NOTHING_TO_DO = "Nothing to be done"
 
-JOB = re.compile(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    output: (.+)$", re.MULTILINE)
-MADE = re.compile(r"results/(\w+)/([0-9a-f]{12})/manifest\.json")
+JOB = re.compile(r"^manymasks run (\w+) ([0-9a-f ]+) --lines$", re.MULTILINE)
 PLAN_LINE = re.compile(
     r"^\S+ +(?P<label>\S+) +(?P<key>[0-9a-f]{12})  (?P<state>done|will run|not needed)(?P<rest>.*)$"
 )
@@ -99,11 +98,13 @@ class Project:
         self, *words: str, overlay: str | None = OVERLAY
     ) -> dict[str, list[set[tuple[str, str]]]]:
         """Jobs of a dry run by rule: stage and key of each artifact that a job makes."""
-        done = self.snakemake("--cores", "2", "-n", *words, overlay=overlay)
+        done = self.snakemake("--cores", "2", "-np", *words, overlay=overlay)
         assert done.returncode == 0, done.stdout + done.stderr
         found: dict[str, list[set[tuple[str, str]]]] = {}
-        for rule, outputs in JOB.findall(done.stdout):
-            found.setdefault(rule, []).append(set(MADE.findall(outputs)))
+        for stage, words_of_keys in JOB.findall(done.stdout):
+            keys = words_of_keys.split()
+            rule = stage if len(keys) == 1 else f"{stage}_{len(keys)}_from_{keys[0]}"
+            found.setdefault(rule, []).append({(stage, key) for key in keys})
         assert bool(found) != (NOTHING_TO_DO in done.stdout)
         return found
 

@@ -50,7 +50,7 @@ def remake(project: Project, *labels: str) -> None:
 def test_a_new_study_is_made_in_balanced_stacks_of_one_shape(
     checkout: Project, width: int, sizes: list[int]
 ) -> None:
-    checkout.set("machine.stack", width)
+    checkout.set("hardware.stack", width)
     found = stacked(checkout)
     for stage in STACKED:
         stacks = [labels for each, labels in found if each == stage]
@@ -69,12 +69,12 @@ def test_on_a_gpu_stacks_are_wide_without_being_asked_for(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert sorted(len(labels) for _, labels in stacked(checkout)) == [6] * 4
     on_a_cpu = [("evaluation", 3)] * 4
-    checkout.set("machine.device", "cpu")
+    checkout.set("hardware.device", "cpu")
     assert [(stage, len(labels)) for stage, labels in stacked(checkout)] == on_a_cpu
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    checkout.set("machine.device", "auto")
+    checkout.set("hardware.device", "auto")
     assert [(stage, len(labels)) for stage, labels in stacked(checkout)] == on_a_cpu
-    checkout.set("machine.device", "cuda")
+    checkout.set("hardware.device", "cuda")
     assert len(stacked(checkout)) == 4
 
 
@@ -82,7 +82,7 @@ def test_on_a_gpu_stacks_are_wide_without_being_asked_for(
 def test_a_seed_more_or_a_member_deleted_makes_these_and_no_other(
     project: Project, width: int
 ) -> None:
-    project.set("machine.stack", width)
+    project.set("hardware.stack", width)
     assert project.planned() == set()
     one = "training/pydocs/base/myopic/i1-o0"
     remake(project, one, one.replace("training", "evaluation"))
@@ -106,7 +106,7 @@ def test_a_seed_more_or_a_member_deleted_makes_these_and_no_other(
 def test_a_setting_makes_the_members_that_it_changes_stale_whatever_the_width(
     project: Project,
 ) -> None:
-    project.set("machine.stack", 4)
+    project.set("hardware.stack", 4)
     LEARNING_RATE(project)
     assert project.planned() == OF_OTHER_RATE
     assert [len(labels) for _, labels in stacked(project)] == [3, 3, 3, 3]
@@ -121,7 +121,7 @@ def remote(project: Project, rule: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_another_process_of_the_run_sees_its_stacks(project: Project) -> None:
-    project.set("machine.stack", 4)
+    project.set("hardware.stack", 4)
     labels = sorted(members())
     remake(project, *labels)
     rules = project.rules()
@@ -158,7 +158,7 @@ def test_another_process_of_the_run_sees_its_stacks(project: Project) -> None:
 def test_without_a_file_of_stacks_or_with_one_of_another_plan_members_are_grouped_anew(
     checkout: Project,
 ) -> None:
-    checkout.set("machine.stack", 4)
+    checkout.set("hardware.stack", 4)
     rule = next(rule for rule in checkout.rules() if STACK.match(rule))
     assert remote(checkout, rule).returncode == 0
     kept = checkout.root / ".snakemake/manymasks.stacks.json"
@@ -169,7 +169,7 @@ def test_without_a_file_of_stacks_or_with_one_of_another_plan_members_are_groupe
 
 
 def test_what_a_profile_says_of_a_stage_holds_for_its_stacks(checkout: Project) -> None:
-    checkout.set("machine.stack", 4)
+    checkout.set("hardware.stack", 4)
     said = ("training:mem_mb=9000", "training:gpu=1")
     done = checkout.snakemake(
         *("-n", "--cores", "2", "--set-resources", *said, "--set-threads", "training=2")
@@ -189,7 +189,7 @@ def test_what_a_profile_says_of_a_stage_holds_for_its_stacks(checkout: Project) 
 
 
 def test_who_stops_at_a_stage_is_told_the_names_of_its_stacks(checkout: Project) -> None:
-    checkout.set("machine.stack", 4)
+    checkout.set("hardware.stack", 4)
     done = checkout.snakemake("-n", *ONE, "--until", "training")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -199,14 +199,14 @@ def test_who_stops_at_a_stage_is_told_the_names_of_its_stacks(checkout: Project)
     rules = checkout.rules(*names)
     # By the stage's own rule the reference seed, which is of another shape.
     assert set(rules) == {"corpus", "tokenizer", "tokens", "training", *names[2:]}
-    given = ("--config", 'machine={"stack": 1}')
+    given = ("--config", 'hardware={"stack": 1}')
     assert Counter(stage for stage, _ in checkout.jobs("--until", "training", *given)) == {
         "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 13,
     }  # fmt: skip
 
 
 def test_all_else_is_as_without_stacks(project: Project) -> None:
-    project.set("machine.stack", 4)
+    project.set("hardware.stack", 4)
     done = project.snakemake(*ONE)
     assert done.returncode == 0, done.stderr
     assert NOTHING_TO_DO in done.stdout + done.stderr

@@ -19,31 +19,31 @@ Edit = Callable[[Project], object]
 
 INIT, ORDER = (0, 1, 2), (0,)
 SMOKE = {
-    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 13, "evaluation": 12, "candidates": 4,
-    "rashomon": 1, "multiplicity": 1, "volume": 1, "probe": 2, "sampled": 1, "divergence": 3,
-    "funnel": 1, "severity": 1, "rollout": 1, "representation": 1, "floor": 1,
+    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 13, "evaluation": 12, "derived": 4,
+    "rashomon": 1, "multiplicity": 1, "volume": 1, "probe": 2, "self_written": 1, "divergence": 3,
+    "funnel": 1, "severity": 1, "rollout": 1, "representation": 1, "ngram_baseline": 1,
     "gradient": 1, "myopia": 1, "database": 1, "report": 1,
 }  # fmt: skip
 DEFAULT = {
     "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 41, "evaluation": 40,
-    "candidates": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 6, "sampled": 1,
+    "derived": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 6, "self_written": 1,
     "search": 1, "divergence": 8, "funnel": 1, "severity": 1, "rollout": 1, "representation": 1,
-    "floor": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2, "spectroscopy": 1,
-    "rules": 1, "swap": 1, "database": 1, "report": 1,
+    "ngram_baseline": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2, "spectroscopy": 1,
+    "rule_choice": 1, "swap": 1, "database": 1, "report": 1,
 }  # fmt: skip
 
 LOOP = "src/manymasks/training/loop.py"
 OPTIMIZER = "src/manymasks/training/optimizer.py"
-VIEWS = "src/manymasks/database/views/study.sql"
+VIEWS = "src/manymasks/database/views/10-study.sql"
 CONFIG, OVERLAY = "config/config.yaml", "config/smoke.yaml"
 
 NOTHING: set[str] = set()
 PUBLISHED = {"database", "report"}
 PROBES = {"probe/pydocs/held-out", "probe/pydocs/shuffle"}
-REFERENCE, SAMPLED = {"training/pydocs/small/causal/i900-o900"}, {"sampled/pydocs/self"}
+REFERENCE, SAMPLED = {"training/pydocs/small/causal/i900-o900"}, {"self_written/pydocs/self"}
 DIVERGENCES = {f"divergence/pydocs/{probe}" for probe in ("held-out", "shuffle", "self")}
 SEVERITY = {"severity/pydocs"}
-FLOOR, GRADIENT = {"floor/pydocs"}, {"gradient/pydocs"}
+FLOOR, GRADIENT = {"ngram_baseline/pydocs"}, {"gradient/pydocs"}
 MULTIPLICITY, FUNNEL = {"multiplicity/pydocs"}, {"funnel/pydocs"}
 SETS = {"rashomon/pydocs", *MULTIPLICITY, "volume/pydocs", *FUNNEL}
 BEHAVIOUR = {*DIVERGENCES, *SEVERITY, "rollout/pydocs", "representation/pydocs"}
@@ -68,7 +68,7 @@ def candidates(
     size: Iterable[str] = ("small", "base"), variant: Iterable[str] = ("causal", "myopic")
 ) -> set[str]:
     """Labels of what is made once for each class, of its first member."""
-    return {f"candidates/pydocs/{s}/{v}" for s, v in product(size, variant)}
+    return {f"derived/pydocs/{s}/{v}" for s, v in product(size, variant)}
 
 
 def edit(path: str, old: str, new: str) -> Edit:
@@ -212,7 +212,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "a size renamed": (rewrite(rename_small), OF_ALL_MEMBERS),
     "an analysis less": (
-        edits(setting("analyses", ["candidates", "rashomon"]), setting("primary", [])),
+        edits(setting("analyses", ["derived", "rashomon"]), setting("primary", [])),
         PUBLISHED,
     ),
     "a probe's severities": (
@@ -277,7 +277,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     "key order": (rewrite(backwards), NOTHING),
     "how the work is done": (
         setting(
-            "machine", {"log_seconds": 3, "checkpoint_seconds": 5, "device": "cpu", "stack": 3}
+            "hardware", {"log_seconds": 3, "checkpoint_seconds": 5, "device": "cpu", "stack": 3}
         ),
         NOTHING,
     ),
@@ -288,11 +288,11 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     "text of a rule": (
         edits(
             edit(
-                "workflow/rules/training.smk",
+                "workflow/rules/stages.smk",
                 '"manymasks run training {wildcards.key} --lines"',
                 '"nice manymasks run training {wildcards.key} --lines"',
             ),
-            before("workflow/rules/tokens.smk", "# A comment.\n"),
+            before("workflow/rules/stages.smk", "# A comment.\n"),
         ),
         NOTHING,
     ),

@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 try:
-    from manymasks.stages.workflow import Session
+    from manymasks.catalogue import STAGES
+    from manymasks.engine.session import Session
+    from manymasks.engine.snakemake import config_files, given_options, share_settings
 except ModuleNotFoundError as error:
     if error.name and error.name.startswith("manymasks"):
         sys.exit(
@@ -22,14 +24,11 @@ except ModuleNotFoundError as error:
     raise
 
 STUDY = Session.start(
-    files=[Path("config/config.yaml"), *map(Path, workflow.overwrite_configfiles)],
+    files=[Path("config/config.yaml"), *config_files(workflow)],
     overrides=workflow.config_settings.config,
-    arguments=sys.argv[1:],
+    options=given_options(sys.argv[1:]),
     is_main=workflow.is_main_process,
 )
-FAILED = STUDY.failed
-begin, finish, targets = STUDY.begin, STUDY.finish, STUDY.targets
-stacks = STUDY.stacks
 
 
 def made_from(stage):
@@ -37,16 +36,6 @@ def made_from(stage):
     return lambda wildcards: STUDY.inputs(stage, wildcards.key)
 
 
-def keys(stage):
-    """What a key may be: those of this stage that are to be made, but for those in stacks."""
-    return STUDY.pattern(stage)
-
-
-# What a profile, --set-resources or --set-threads say of a stage holds for its stacks too.
-for stage in ("training", "evaluation"):
-    for said in (
-        workflow.resource_settings.overwrite_resources,
-        workflow.resource_settings.overwrite_threads,
-    ):
-        if stage in said:
-            said.update({stack.name: said[stage] for stack in stacks(stage)})
+def activity(stage):
+    """What the job of an artifact of this stage does, in words, by its key."""
+    return lambda wildcards: STUDY.activity(stage, [wildcards.key])

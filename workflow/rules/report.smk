@@ -33,9 +33,13 @@ rule report:
     log:
         "results/report/{key}/log.txt",
     wildcard_constraints:
-        key=keys("report"),
+        key=STUDY.pattern("report"),
     conda:
         "../../envs/manymasks.yaml"
     threads: 1
+    params:
+        activity=activity("report"),
+    message:
+        "{params.activity}"
     shell:
         "manymasks run report {wildcards.key} --lines"

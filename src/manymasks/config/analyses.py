@@ -1,15 +1,16 @@
 """What is measured of trained members: the settings of each analysis."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from manymasks.catalogue import ANALYSES
 from manymasks.config.settings import Name, Settings, Share
 
-Analysis = Literal[
-    "candidates", "rashomon", "multiplicity", "volume", "funnel", "divergence", "severity",
-    "rollout", "representation", "myopia", "truth", "spectroscopy", "belief", "rules", "swap",
-]  # fmt: skip
+if TYPE_CHECKING:
+    Analysis = str
+else:
+    Analysis = Literal[ANALYSES]
 
 
 class Evaluation(Settings):
@@ -216,7 +217,7 @@ class Belief(Settings):
     """Seed of the controls."""
 
 
-class Rules(Settings):
+class RuleChoice(Settings):
     """Which of two rules members follow where training never told them apart (`fork`)."""
 
     questions: Annotated[int, Field(ge=10)] = 600

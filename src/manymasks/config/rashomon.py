@@ -64,7 +64,7 @@ class Rashomon(Settings):
     """Thresholds; each is tried with each reference."""
 
 
-class Candidates(Settings):
+class Derived(Settings):
     """Members that are derived from trained ones, and cost far less."""
 
     methods: tuple[Method, ...] = ("noise", "dropout", "checkpoint")

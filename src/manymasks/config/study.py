@@ -6,10 +6,11 @@ documented where it is defined and nowhere else.
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from manymasks.catalogue import ANALYSES
 from manymasks.config.analyses import (
     Analysis,
     Belief,
@@ -18,7 +19,7 @@ from manymasks.config.analyses import (
     Myopia,
     Representation,
     Rollout,
-    Rules,
+    RuleChoice,
     Spectroscopy,
     Statistics,
     Swap,
@@ -27,7 +28,7 @@ from manymasks.config.analyses import (
 from manymasks.config.claims import Primary
 from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.probes import Probe, too_large
-from manymasks.config.rashomon import Candidates, Funnel, Multiplicity, Rashomon, Volume
+from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import Name, Settings, operational
 from manymasks.config.training import (
     ReferenceSeeds,
@@ -40,7 +41,7 @@ from manymasks.config.training import (
 )
 
 
-class Machine(Settings):
+class Hardware(Settings):
     """How the work is done; nothing here changes a result, but last bits on a GPU."""
 
     device: Literal["auto", "cpu", "cuda"] = operational("auto")
@@ -83,7 +84,7 @@ class Study(Settings):
     """Scoring on whole documents."""
     rashomon: Rashomon = Rashomon()
     """Rashomon sets."""
-    candidates: Candidates = Candidates()
+    derived: Derived = Derived()
     """Members derived from trained ones."""
     multiplicity: Multiplicity = Multiplicity()
     """How differently the members of a set predict."""
@@ -110,7 +111,7 @@ class Study(Settings):
     """Which masks speak in a member."""
     belief: Belief = Belief()
     """Beliefs in the residual stream."""
-    rules: Rules = Rules()
+    rule_choice: RuleChoice = RuleChoice()
     """Rule choice."""
     swap: Swap = Swap()
     """Swapped masks."""
@@ -118,10 +119,10 @@ class Study(Settings):
     """Intervals."""
     primary: Annotated[tuple[Primary, ...], Field(max_length=8)] = ()
     """Claims that are named before the run; all others that are tested are exploratory."""
-    analyses: tuple[Analysis, ...] = get_args(Analysis)
+    analyses: tuple[Analysis, ...] = ANALYSES
     """Which analyses are made. `truth` and those after it are made where a corpus is drawn from a
     known process that they apply to."""
-    machine: Machine = Machine()
+    hardware: Hardware = Hardware()
     """How the work is done."""
 
     def sizes_of(self, corpus: str) -> Mapping[str, Size]:

@@ -42,7 +42,7 @@ WHERE NOT EXISTS (
     FROM artifact_input AS i
     JOIN artifact AS s ON s.artifact = i.artifact AND s.is_current = a.is_current
     WHERE i.input = m.model
-        AND (i.role = 'reference' OR (s.stage = 'sampled' AND i.role = 'training'))
+        AND (i.role = 'reference' OR (s.stage = 'self_written' AND i.role = 'training'))
 )
 GROUP BY m.model_class
 ORDER BY label, m.model_class;

@@ -26,8 +26,6 @@ from manymasks.statistics.corrections import benjamini_hochberg, holm
 
 _HERE = Path(__file__).parent
 _BUILT_HERE = ("artifact", "artifact_input", "model_class", "primary_claim")
-SUBJECTS = ("study", "behaviour", "rashomon", "truth", "spectroscopy", "belief", "rules", "swap")
-"""Files of schema/ and views/; a view may look at those of the subjects before it."""
 _PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
@@ -142,7 +140,7 @@ def _build(
         connection.execute("USE building")
         # A commit for each of thousands of statements would take most of the time.
         connection.begin()
-        _execute(connection, *(f"schema/{subject}" for subject in SUBJECTS))
+        _execute(connection, *_scripts("schema"))
         grains = _grains(connection)
         _insert_artifacts(connection, manifests, current)
         for table, files in sorted(payloads.items()):
@@ -160,7 +158,7 @@ def _build(
         )
         _execute(connection, "derive")
         _correct(connection)
-        _execute(connection, *(f"views/{subject}" for subject in SUBJECTS), "macros")
+        _execute(connection, *_scripts("views"), "macros")
         comment_columns(connection)
         connection.commit()
         rows = _count(connection)
@@ -168,6 +166,11 @@ def _build(
         connection.execute("USE memory")
         connection.execute("DETACH building")
     return rows
+
+
+def _scripts(folder: str) -> list[str]:
+    """Scripts in the order of their numbers: a view may read tables and views of those before."""
+    return sorted(f"{folder}/{path.stem}" for path in (_HERE / folder).glob("*.sql"))
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, *scripts: str) -> None:

@@ -22,7 +22,7 @@ ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
     "masks": ("truth", "spectroscopy", "belief", "swap"),
     "tally": ("truth", "belief"),
     "tally1": ("truth", "belief"),
-    "fork": ("truth", "rules"),
+    "fork": ("truth", "rule_choice"),
     "mess3": ("truth", "belief"),
     "rrxor": ("truth", "belief"),
 }
@@ -30,13 +30,13 @@ ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
 
 
 def sets(text: Text) -> Iterator[Node]:
-    """Candidates, sets of members that fit equally well, and how large these are."""
+    """Derived, sets of members that fit equally well, and how large these are."""
     members = text.of_set
     tokens, training = {"tokens": (text.tokens,)}, {"training": trainings(members)}
     candidates: dict[str, tuple[Node, ...]] = {}
-    if text.asks_for("candidates"):
-        candidates = {"candidates": tuple(_candidates(text))}
-        yield from candidates["candidates"]
+    if text.asks_for("derived"):
+        candidates = {"derived": tuple(_candidates(text))}
+        yield from candidates["derived"]
     if text.asks_for("rashomon"):
         inputs = {"evaluation": evaluations(members), **candidates}
         settings = text.of(members, "rashomon")
@@ -55,7 +55,7 @@ def sets(text: Text) -> Iterator[Node]:
 def _candidates(text: Text) -> Iterator[Node]:
     """Of each class, what is derived from its first members by their seeds."""
     settings = {
-        "candidates": identity(text.study.candidates),
+        "derived": identity(text.study.derived),
         "evaluation": evaluation_settings(text.study, text.name),
         "statistics": text.statistics,
     }
@@ -66,10 +66,10 @@ def _candidates(text: Text) -> Iterator[Node]:
         )
     for label, several in of_class.items():
         inputs = {
-            "training": tuple(several[: text.study.candidates.parents]),
+            "training": tuple(several[: text.study.derived.parents]),
             "tokens": (text.tokens,),
         }
-        yield Node("candidates", f"candidates/{label}", settings, inputs)
+        yield Node("derived", f"derived/{label}", settings, inputs)
 
 
 def probes(text: Text, texts: Mapping[str, Node]) -> Iterator[Node]:
@@ -131,8 +131,8 @@ def _probe(
         "statistics": text.statistics,
     }
     inputs: dict[str, tuple[Node, ...]] = {"tokens": (text.tokens,)}
-    stage = {"self": "sampled", "search": "search"}.get(probe.family, "probe")
-    if stage == "sampled":
+    stage = {"self": "self_written", "search": "search"}.get(probe.family, "probe")
+    if stage == "self_written":
         inputs["training"] = outside
     elif stage == "search":
         inputs["training"] = trainings(searched)
@@ -177,7 +177,7 @@ def myopia(text: Text) -> Iterator[Node]:
         "corpus": text.name,
         "context": text.context,
     }
-    floor = Node("floor", f"floor/{text.name}", settings, tokens)
+    floor = Node("ngram_baseline", f"ngram_baseline/{text.name}", settings, tokens)
     yield floor
     # Present and future are parts of a causal gradient.
     whole = [each for each in text.members if each.variant.gradient == "causal"]
@@ -190,7 +190,11 @@ def myopia(text: Text) -> Iterator[Node]:
     alone = [each for each in text.members if each.variant.starts_from is None]
     settings = {"members": names(alone), "statistics": text.statistics}
     settings["contrasts"] = text.contrasts
-    inputs = {"evaluation": evaluations(alone), "training": trainings(alone), "floor": (floor,)}
+    inputs = {
+        "evaluation": evaluations(alone),
+        "training": trainings(alone),
+        "ngram_baseline": (floor,),
+    }
     yield Node("myopia", f"myopia/{text.name}", settings, inputs)
 
 

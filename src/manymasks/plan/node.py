@@ -1,12 +1,13 @@
 """What a study is a graph of: an artifact, keyed by its settings, code and inputs."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from manymasks.plan.canonical import digest
 from manymasks.plan.closure import code_of
+from manymasks.store.canonical import digest
 
 SCHEME = 1
 
@@ -65,3 +66,9 @@ def digest_of(
 def member_label(member: dict[str, Any]) -> str:
     """`corpus/size/variant/i0-o1`."""
     return "{corpus}/{size}/{variant}/i{seed_init}-o{seed_order}".format(**member)
+
+
+def in_words(node: Node) -> str:
+    """A label without its stage, such as `pydocs/base/causal i0-o1`."""
+    name = node.label.partition("/")[2]
+    return re.sub(r"/(i\d+-o\d+)$", r" \1", name)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from manymasks.plan.nodes import Node, Plan
+from manymasks.plan.graph import Plan
+from manymasks.plan.node import Node
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, all_manifests
 

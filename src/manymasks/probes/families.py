@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.probes import BY_MODELS, Probe, most
-from manymasks.probes import changes, made, spelling
+from manymasks.probes import changes, spelling, synthetic
 from manymasks.probes.windows import Source, Tokens, choose
 from manymasks.tokens.tokenizer import Tokenizer
 
@@ -62,9 +62,11 @@ FAMILIES: dict[str, Family] = {
         spelling.character_noise, (0.01, 0.03, 0.1, 0.2, 0.4), "{:%} of characters misspelt"
     ),
     "case": Family(spelling.case, SHARES, "{:%} of words in other case or without their space"),
-    "copy": Family(made.copy, (2, 4, 8, 16, 32), "a segment again after a gap of {}", easiest=0),
-    "recall": Family(made.recall, LENGTHS, "the value of one of {} keys", easiest=1),
-    "brackets": Family(made.brackets, (2, 3, 4, 6, 8), "brackets nested {} deep", easiest=1),
+    "copy": Family(
+        synthetic.copy, (2, 4, 8, 16, 32), "a segment again after a gap of {}", easiest=0
+    ),
+    "recall": Family(synthetic.recall, LENGTHS, "the value of one of {} keys", easiest=1),
+    "brackets": Family(synthetic.brackets, (2, 3, 4, 6, 8), "brackets nested {} deep", easiest=1),
     "long": Family(severities=(1.25, 1.5, 2, 3, 4), meaning="{} times the context trained on"),
     "other-corpus": Family(
         changes.other_corpus, SHARES, "first {:%} of the context of another corpus"

@@ -28,7 +28,7 @@ def curve_rows(
 ) -> dict[str, Rows]:
     """Rows of rashomon_curve_point and contrast.
 
-    Thresholds are the losses of all members: between two of them no share changes. Candidates
+    Thresholds are the losses of all members: between two of them no share changes. Derived
     are taken as independent draws, so members that were derived from one another are not for
     here. Members that share a seed of initial weights or of data order are not quite.
 

@@ -9,10 +9,10 @@ from manymasks.config.analyses import Belief, Statistics
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
 from manymasks.models.transformer import initialise
-from manymasks.plan.canonical import digest
-from manymasks.stages.drawn import documents, process_of
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.weights import load_members
+from manymasks.store.canonical import digest
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.truth.belief import (
@@ -34,7 +34,7 @@ Streams = list[npt.NDArray[np.float32]]
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write `belief_probe`, `belief_point`, `speculation` and `speculation_auc`.
+    """Write `belief_fit`, `belief_point`, `speculation` and `speculation_auc`.
 
     Raises:
         UserError: if all members failed, or the measure split has too few documents.
@@ -42,7 +42,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Belief = job.setting("belief", Belief)
     statistics: Statistics = job.setting("statistics", Statistics)
     found = members_of(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     name, known = process_of(job)
     tokens = documents(job, "measure", settings.documents)
     if len(tokens) < FEWEST:
@@ -59,7 +59,7 @@ def make(job: Job) -> dict[str, Any]:
     def read(levels: Streams, control: str) -> dict[str, list[Row]]:
         """Rows by table."""
         return {
-            "belief_probe": probe_rows(levels, posteriors, control, ridge, statistics),
+            "belief_fit": probe_rows(levels, posteriors, control, ridge, statistics),
             "speculation": speculation_rows(levels, asked, control, ridge, statistics),
             "speculation_auc": auc_rows(levels, pairs, control, ridge, statistics),
         }
@@ -84,7 +84,7 @@ def make(job: Job) -> dict[str, Any]:
         levels = streams(model, tokens, settings.batch)
         parts = [read(levels, "none")]
         parts.append(
-            {"belief_probe": told + probe_rows(levels, strangers, "shuffled", ridge, statistics)}
+            {"belief_fit": told + probe_rows(levels, strangers, "shuffled", ridge, statistics)}
         )
         if member.model in shown:
             points = settings.points, ridge, settings.seed

@@ -12,8 +12,8 @@ from manymasks.divergence.anova import Crossing, component_rows, crossing
 from manymasks.divergence.items import calibration_rows, item_rows
 from manymasks.divergence.passes import AtSeverity, Pass, ProbeWindows, Rows
 from manymasks.divergence.tables import divergence_rows, floor_means
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.documents import FloatArray, document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.members import Member, classes
@@ -36,7 +36,7 @@ def make(job: Job) -> dict[str, Any]:
     crossed = crossing(members)
     probe = job.input("probe")
     windows = _windows(probe)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     references = job.inputs.get("reference", ())
     models, judges = (
         [load_members([each], device, context=windows.longest) for each in several]

@@ -8,7 +8,7 @@ import numpy as np
 from manymasks.config.analyses import Evaluation, Statistics
 from manymasks.evaluation.documents import Scores, score_documents
 from manymasks.evaluation.summary import position_losses, split_loss
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.device import choose_device, with_dummies
@@ -35,7 +35,7 @@ def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
 
 def _together(jobs: Sequence[Job]) -> list[Sequence[Job]]:
     """Those whose members are computed at once: a CPU gains nothing, and would hold all logits."""
-    if jobs and choose_device(jobs[0].machine.device).type == "cuda":
+    if jobs and choose_device(jobs[0].hardware.device).type == "cuda":
         return [jobs]
     return [[job] for job in jobs]
 
@@ -44,10 +44,10 @@ def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
     """Scores by key and split."""
     first = jobs[0]
     settings: Evaluation = first.setting("evaluation", Evaluation)
-    device = choose_device(first.machine.device)
+    device = choose_device(first.hardware.device)
     trainings = [job.input("training") for job in jobs]
     pasts = [job.input("past") for job in jobs if "past" in job.inputs]
-    trainings, pasts = (with_dummies(each, first.machine, device) for each in (trainings, pasts))
+    trainings, pasts = (with_dummies(each, first.hardware, device) for each in (trainings, pasts))
     model = load_members(trainings, device)
     past = load_members(pasts, device) if pasts else None
     context = first.input("training").manifest.settings["training"]["context"]

@@ -8,7 +8,7 @@ from manymasks.config.training import Size
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
 from manymasks.myopia.gradients import gradient_rows, products
-from manymasks.stages.members import members_of
+from manymasks.stages.inputs.members import members_of
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.checkpoint import load_weights
@@ -24,7 +24,7 @@ def make(job: Job) -> dict[str, Any]:
     found = members_of(job)
     gammas = sorted({0.0, 1.0, *job.setting("gammas", tuple[float, ...])})
     routes = [Route("discount", gamma) for gamma in gammas]
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     stream = TokenStream.open(job.input("tokens").files("train/"))
     context = found[0][0].manifest.settings["training"]["context"]
     # The same for all members.

@@ -21,9 +21,9 @@ from manymasks.rashomon.sets import (
     position_rows,
     weight_rows,
 )
-from manymasks.stages.derived import load_candidates
-from manymasks.stages.members import derived_of, members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.derived_members import load_candidates
+from manymasks.stages.inputs.members import derived_of, members_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
@@ -123,16 +123,14 @@ def _text(job: Job, settings: Multiplicity) -> Windows:
 
 def _pools(job: Job, sets: Sequence[Set]) -> list[tuple[str, str, _Pool]]:
     """The pools with their class and method, in the order of the sets, models loaded."""
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     trainings = job.inputs["training"]
     found = members_of(job)
     models: dict[str, Transformer] = {
         member.model: load_members([artifact], device) for artifact, member in found
     }
     members = [member for _, member in found]
-    derived: list[tuple[Artifact, int, Member]] = derived_of(
-        job.inputs.get("candidates", ()), members
-    )
+    derived: list[tuple[Artifact, int, Member]] = derived_of(job.inputs.get("derived", ()), members)
     for artifact, place, member in derived:
         models[member.model] = load_candidates(artifact, trainings, device, [place])
         members.append(member)

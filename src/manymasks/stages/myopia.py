@@ -17,10 +17,10 @@ from manymasks.myopia.arms import (
     curve_rows,
     part_rows,
 )
-from manymasks.myopia.floors import FLOORS
 from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import horizon_rows
-from manymasks.stages.members import members_of
+from manymasks.myopia.ngram_baselines import FLOORS
+from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact, Job
 
@@ -46,11 +46,11 @@ def make(job: Job) -> dict[str, Any]:
     )
 
     arms = _arms(members, trainings)
-    floors = np.load(job.input("floor").file("sums.npz"))
+    floors = np.load(job.input("ngram_baseline").file("sums.npz"))
     if not np.array_equal(floors["measure_tokens"], sums[0]["measure_tokens"]):
         raise UserError(
             f"{job.label}: the floors were scored on other tokens than the members. Make them "
-            f"again with\n  manymasks run floor {job.input('floor').key} --force"
+            f"again with\n  manymasks run floor {job.input('ngram_baseline').key} --force"
         )
     scored = Scored(
         members,

@@ -11,7 +11,7 @@ from manymasks.config.probes import Probe
 from manymasks.corpora.reading import documents_of
 from manymasks.probes.distance import train_counts
 from manymasks.probes.families import FAMILIES, contexts
-from manymasks.stages.contexts import write_probe
+from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents, pieces
 from manymasks.tokens.shards import TokenStream

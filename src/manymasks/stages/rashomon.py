@@ -10,7 +10,7 @@ from manymasks.config.rashomon import Rashomon
 from manymasks.rashomon.curve import curve_rows
 from manymasks.rashomon.losses import loss_rows
 from manymasks.rashomon.membership import Losses, rashomon_sets, set_rows
-from manymasks.stages.members import derived_of, members_of
+from manymasks.stages.inputs.members import derived_of, members_of
 from manymasks.statistics.documents import document_weights, ratio
 from manymasks.store.job import Job
 
@@ -23,7 +23,7 @@ def make(job: Job) -> dict[str, Any]:
     statistics: Statistics = job.setting("statistics", Statistics)
     found = members_of(job, "evaluation")
     trained = [member for _, member in found]
-    derived = derived_of(job.inputs.get("candidates", ()), trained)
+    derived = derived_of(job.inputs.get("derived", ()), trained)
     members = trained + [member for _, _, member in derived]
     sums = [np.load(each.file("sums.npz")) for each, _ in found]
     candidates = {each.key: np.load(each.file("sums.npz")) for each, _, _ in derived}

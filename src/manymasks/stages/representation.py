@@ -7,8 +7,8 @@ from manymasks.divergence.representations import Streams, matched_tokens, repres
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
 from manymasks.probes.windows import choose
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents
 from manymasks.tokens.shards import TokenStream
@@ -42,7 +42,7 @@ def make(job: Job) -> dict[str, Any]:
         )
     places = matched_tokens(count, context, settings.tokens, settings.seed)
     documents = len({windows.documents[row] for row in places[0]})
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     seen = windows.tokens[:, :-1]
     once: list[Streams] = []
     again: list[Streams] = []

@@ -19,8 +19,8 @@ from manymasks.rollouts.sequences import (
     continuation_again,
 )
 from manymasks.rollouts.tables import Judged, Prompts, rollout_rows
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents
 from manymasks.tokens.shards import TokenStream
@@ -33,7 +33,7 @@ def make(job: Job) -> dict[str, Any]:
     `sequence_divergence`."""
     settings: Rollout = job.setting("rollout", Rollout)
     found = members_of(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     models = [load_members([artifact], device) for artifact, _ in found]
     stream = TokenStream.open(job.input("tokens").files("measure/"))
     windows = _windows(stream, settings)

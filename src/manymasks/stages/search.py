@@ -9,9 +9,9 @@ from manymasks.config.probes import Probe
 from manymasks.errors import UserError
 from manymasks.probes.distance import train_counts
 from manymasks.probes.search import disagreement_of, plausibility, search, step_rows
-from manymasks.stages.contexts import write_probe
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.probe_output import write_probe
+from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.members import classes
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents, pieces
@@ -39,7 +39,7 @@ def make(job: Job) -> dict[str, Any]:
     tokens = job.input("tokens")
     train = TokenStream.open(tokens.files("train/"))
     unigrams = train_counts(pieces(train), train.vocabulary)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     stacks = [load_members([found[i][0] for i in pool], device) for pool in pools.values()]
     searched = {label: pool.size for label, pool in pools.items()}
     models = sum(searched.values())

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
-from manymasks.stages.members import named
+from manymasks.stages.inputs.members import named
 from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact, Job

@@ -8,9 +8,9 @@ from manymasks.config.analyses import Spectroscopy, Statistics
 from manymasks.corpora.processes.machine import Floats
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
-from manymasks.stages.drawn import documents, process_of
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.members import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
@@ -35,7 +35,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Spectroscopy = job.setting("spectroscopy", Spectroscopy)
     statistics: Statistics = job.setting("statistics", Statistics)
     found = members_of(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     _, known = process_of(job)
     tokens = documents(job, "measure", settings.documents)
     plain = prompts_of(known, tokens, settings.letters, "plain")

@@ -8,8 +8,8 @@ from manymasks.config.analyses import Statistics, Swap
 from manymasks.corpora.processes import masks
 from manymasks.errors import UserError
 from manymasks.models.attention import Route
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.truth.swap import BAYES, bayes, pairs, swap_rows, swapped, swapped_tokens
@@ -26,7 +26,7 @@ def make(job: Job) -> dict[str, Any]:
             f"so at most {most}"
         )
     found = members_of(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     rng = np.random.default_rng(settings.seed)
     recipients, donors = pairs(settings.documents, max(settings.letters), rng)
     prompts = {}

@@ -7,8 +7,8 @@ from typing import Any
 
 from manymasks.config.training import Size, Training, Variant
 from manymasks.models.transformer import Transformer
-from manymasks.plan.canonical import digest
-from manymasks.stages.ready import prepare
+from manymasks.stages.inputs.training_stack import prepare
+from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import sha256_of
 from manymasks.training.checkpoint import Progressed, save_weights
@@ -65,7 +65,7 @@ def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         pasts,
         [job.input("start") for job in jobs if "start" in job.inputs],
         seeds,
-        first.machine,
+        first.hardware,
         first.label,
     )
     states = [job.state / "training.safetensors" for job in jobs]
@@ -81,7 +81,7 @@ def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         ready.text,
         ready.select,
         states=states,
-        checkpoint_seconds=first.machine.checkpoint_seconds,
+        checkpoint_seconds=first.hardware.checkpoint_seconds,
         on_step=lambda steps, note: first.report(
             steps * per_step, total, f"tokens, step {steps // len(jobs)}, {note}"
         ),

@@ -11,9 +11,9 @@ from manymasks.config.analyses import Contrast, Statistics, Truth
 from manymasks.corpora.processes.registry import Process, Strata
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
-from manymasks.stages.drawn import documents, process_of
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.members import classes
 from manymasks.store.job import Artifact, Job
 from manymasks.training.device import choose_device
@@ -128,7 +128,7 @@ def _scored(
     job: Job, trainings: Sequence[Artifact], select: Text, measure: Text, settings: Truth
 ) -> Scored:
     """Every member on both splits, one at a time."""
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     shape = len(trainings), *measure.laws.shape
     some = measure.tokens[:FLOOR_DOCUMENTS]
     logs = np.empty(shape, np.float32)

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training, Tune, Variant
 from manymasks.errors import UserError
-from manymasks.stages.ready import prepare
+from manymasks.stages.inputs.training_stack import prepare
 from manymasks.statistics.intervals import finite
 from manymasks.store.atomic import write_json
 from manymasks.store.job import Job
@@ -28,7 +28,7 @@ from manymasks.training.memory import is_out_of_memory
 from manymasks.training.tuning import Choice, Trial, choose
 
 ON_A_GPU = 32
-"""Trials at once where `machine.stack` leaves it open; on a CPU one after another is faster."""
+"""Trials at once where `hardware.stack` leaves it open; on a CPU one after another is faster."""
 Slot = tuple[float, int, int]
 """A trial before it is made: rate, seed_init, seed_order."""
 
@@ -41,7 +41,7 @@ def make(job: Job) -> dict[str, Any]:
     """
     tune: Tune = job.setting("tune", Tune)
     _check_past(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     done, earlier = _all_done(job, tune, device)
     trials = [Trial(*slot, nats=known["nats"]) for slot, known in done.items()]
     choice = choose(trials)
@@ -98,17 +98,17 @@ def _all_done(job: Job, tune: Tune, device: torch.device) -> tuple[Done, float]:
     if done:
         job.say(f"{len(done)} of {len(slots)} trials are done already")
     earlier = sum(known["seconds"] for known in done.values())
-    left, width = [slot for slot in slots if slot not in done], _width(job.machine, device)
-    machine = job.machine
+    left, width = [slot for slot in slots if slot not in done], _width(job.hardware, device)
+    hardware = job.hardware
     while left:
         stack = left[:width]
         try:
-            found, before = _trained(job, settings, stack, len(done), len(slots), machine)
+            found, before = _trained(job, settings, stack, len(done), len(slots), hardware)
         except Exception as error:
             if len(stack) == 1 or not is_out_of_memory(error):
                 raise
             width = (len(stack) + 1) // 2
-            machine = machine.model_copy(update={"stack": width})
+            hardware = hardware.model_copy(update={"stack": width})
             job.say(f"out of memory with {len(stack)} trials at once; goes on with {width}")
             continue
         finally:
@@ -126,7 +126,7 @@ def _trained(
     stack: Sequence[Slot],
     done: int,
     trials: int,
-    machine: Machine,
+    hardware: Hardware,
 ) -> tuple[Done, float]:
     """What became of some trials, trained at once, and the seconds earlier runs had spent on them.
 
@@ -141,7 +141,7 @@ def _trained(
         [*job.inputs.get("past", ())] * len(stack),
         [],
         [(seed_init, seed_order) for _, seed_init, seed_order in stack],
-        machine,
+        hardware,
         job.label,
     )
     per_step = settings.batch * settings.context
@@ -153,7 +153,7 @@ def _trained(
         ready.text,
         ready.select,
         states=[job.state / f"{_name(slot)}.safetensors" for slot in stack],
-        checkpoint_seconds=job.machine.checkpoint_seconds,
+        checkpoint_seconds=job.hardware.checkpoint_seconds,
         on_step=lambda step, note: job.report(
             (done * settings.steps + step) * per_step,
             trials * settings.steps * per_step,
@@ -187,10 +187,10 @@ def _name(slot: Slot) -> str:
     return "{!r}-{}-{}".format(*slot)
 
 
-def _width(machine: Machine, device: torch.device) -> int:
+def _width(hardware: Hardware, device: torch.device) -> int:
     """Trials trained at once; it changes no result."""
-    if machine.stack != "auto":
-        return machine.stack
+    if hardware.stack != "auto":
+        return hardware.stack
     return ON_A_GPU if device.type == "cuda" else 1
 
 

@@ -17,8 +17,8 @@ from manymasks.rashomon.volume import (
     size_difference,
     stacked_excess,
 )
-from manymasks.stages.derived import empty_stack
-from manymasks.stages.members import members_of
+from manymasks.stages.inputs.derived_members import empty_stack
+from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import contrast_row, finite
 from manymasks.statistics.members import Member, of_arm
@@ -33,7 +33,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Volume = job.setting("volume", Volume)
     statistics: Statistics = job.setting("statistics", Statistics)
     found = members_of(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     stream = TokenStream.open(job.input("tokens").files("select/"))
     context = found[0][0].manifest.settings["training"]["context"]
     windows = torch.from_numpy(stream.spread(settings.windows, context)).to(device)

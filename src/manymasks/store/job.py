@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, sha256_of
@@ -75,7 +75,7 @@ class Job:
     operational: Mapping[str, Any]
     folder: Path
     layout: Layout
-    machine: Machine
+    hardware: Hardware
     report: Report
     say: Callable[[str], None]
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.errors import UserError
 
 Of = TypeVar("Of")
@@ -32,18 +32,18 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device("cuda")
     if wanted == "cuda":
         raise UserError(
-            "machine.device is cuda, but torch sees no GPU (CUDA_VISIBLE_DEVICES hides it, or this "
-            "is the CPU build of torch). Set machine.device to auto or cpu."
+            "hardware.device is cuda, but torch sees no GPU (CUDA_VISIBLE_DEVICES hides it, or "
+            "this is the CPU build of torch). Set hardware.device to auto or cpu."
         )
     return torch.device("cpu")
 
 
-def with_dummies(members: Sequence[Of], machine: Machine, device: torch.device) -> list[Of]:
+def with_dummies(members: Sequence[Of], hardware: Hardware, device: torch.device) -> list[Of]:
     """What each slot of a stack holds: the members, then dummies, which are the last one again.
 
-    A GPU's libraries choose how to add by how many members there are. Where `machine.stack`
+    A GPU's libraries choose how to add by how many members there are. Where `hardware.stack`
     names a width, stacks on a GPU are of that width, whoever is missing, so bits do not depend on
     it. A CPU needs no dummies.
     """
-    wanted = machine.stack if device.type == "cuda" and machine.stack != "auto" else 0
+    wanted = hardware.stack if device.type == "cuda" and hardware.stack != "auto" else 0
     return [*members, *[members[-1]] * (wanted - len(members))] if members else []

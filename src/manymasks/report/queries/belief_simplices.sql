@@ -4,7 +4,7 @@ WITH chosen AS (
     FROM (SELECT DISTINCT artifact, model, layer FROM belief_point) AS b
     JOIN artifact AS e ON e.artifact = b.artifact AND e.is_current
     JOIN current_model AS m ON m.model = b.model AND m.status = 'trained'
-    LEFT JOIN belief_probe AS p
+    LEFT JOIN belief_fit AS p
         ON p.artifact = b.artifact
         AND p.model = b.model
         AND p.layer = b.layer

@@ -24,7 +24,7 @@ SELECT
     f.position_high,
     f.nats,
     a.parameters
-FROM floor_position_loss AS f
+FROM ngram_position_loss AS f
 JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
 JOIN arms AS a ON a.corpus = f.corpus AND a.arm = f.floor AND a.is_floor
 WHERE f.split = 'measure' AND f.corpus IN (FROM text_corpus)

@@ -20,9 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from manymasks.config.study import Machine
+from manymasks.catalogue import STAGES
+from manymasks.config.study import Hardware
+from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
-from manymasks.stages.progress import Progress
 from manymasks.store.environment import environment
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
@@ -30,20 +31,6 @@ from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of
 from manymasks.training.memory import is_out_of_memory
 
 NOT_PAYLOAD = {"manifest.json", "node.json", "log.txt", "lock", "state"}
-
-SMALLER = {
-    "training": "training.batch, training.context",
-    "tuning": "training.batch, training.context",
-    "evaluation": "evaluation.batch",
-    "candidates": "evaluation.batch, candidates.draws",
-    "multiplicity": "multiplicity.batch",
-    "volume": "volume.directions, volume.windows",
-    "divergence": "divergence.memory_mb, divergence.batch",
-    "sampled": "windows of the probe",
-    "search": "windows and candidates of the probe",
-    "rollout": "rollout.batch",
-    "representation": "representation.batch",
-}
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class Named:
     operational: dict[str, Any]
     inputs: dict[str, tuple[Artifact, ...]]
     code: dict[str, str]
-    machine: Machine
+    hardware: Hardware
 
 
 @dataclass(frozen=True)
@@ -122,7 +109,7 @@ def made(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Manifest]]:
             # Dummies would need the memory too.
             narrower = {"stack": width}
             left = [
-                dataclasses.replace(task, machine=task.machine.model_copy(update=narrower))
+                dataclasses.replace(task, hardware=task.hardware.model_copy(update=narrower))
                 for task in left
             ]
             continue
@@ -143,7 +130,7 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
     shared = first.progress
     if len(stack) > 1:
         logs = [task.log for task in stack]
-        shared = Progress(_name(stack), *logs, seconds=first.machine.log_seconds, bar=bar)
+        shared = Progress(_name(stack), *logs, seconds=first.hardware.log_seconds, bar=bar)
         shared.say(f"{len(stack)} in one process: {' '.join(task.key for task in stack)}")
     jobs = [
         Job(
@@ -155,7 +142,7 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
             operational=task.operational,
             folder=task.work,
             layout=task.layout,
-            machine=task.machine,
+            hardware=task.hardware,
             report=shared,
             say=task.progress.say,
         )
@@ -170,19 +157,19 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
             raise
         for task in stack:
             traceback.print_exc(file=task.log)
-        may_have_dummies = hasattr(module, "make_many") and first.machine.stack not in (1, "auto")
+        may_have_dummies = hasattr(module, "make_many") and first.hardware.stack not in (1, "auto")
         if len(stack) == 1 and not may_have_dummies:
             raise UserError(
                 f"{first.label}: ran out of memory with no other beside it in its process "
                 f"({error}).\nFewer jobs at a time change no result: snakemake --cores, or "
-                f"machine.members_per_gpu (now {first.machine.members_per_gpu}).\n"
-                f"If it does not fit alone, lower {SMALLER.get(first.stage, 'batches or sizes')}: "
+                f"hardware.members_per_gpu (now {first.hardware.members_per_gpu}).\n"
+                f"If it does not fit alone, lower {STAGES[first.stage].lower}: "
                 "that changes results, so what depends on it is made anew."
             ) from error
         half = (len(stack) + 1) // 2
         shared.say(
             f"out of memory with {len(stack)} in one process; goes on with {half} "
-            f"(`machine: {{stack: {half}}}` begins with so many; on a GPU it may change last bits)"
+            f"(`hardware: {{stack: {half}}}` begins with so many; on a GPU it may change last bits)"
         )
         return None
     if len(figures) != len(jobs):

@@ -16,7 +16,7 @@ WITH found AS (
         avg(b.r2_high) AS documents_high,
         avg(b.rmse) AS rmse,
         count(b.r2) AS models
-    FROM belief_probe AS b
+    FROM belief_fit AS b
     JOIN artifact AS e ON e.artifact = b.artifact AND e.is_current
     JOIN current_model AS m ON m.model = b.model
     GROUP BY ALL

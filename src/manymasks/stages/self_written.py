@@ -12,10 +12,10 @@ from manymasks.errors import UserError
 from manymasks.models.reading import Reader
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
-from manymasks.probes.self_generated import Reading, Writer, self_generated
+from manymasks.probes.self_written import Reading, Writer, self_generated
 from manymasks.probes.windows import Tokens
-from manymasks.stages.contexts import write_probe
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.probe_output import write_probe
+from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents, pieces
 from manymasks.tokens.shards import TokenStream
@@ -42,7 +42,7 @@ def make(job: Job) -> dict[str, Any]:
         )
     tokens = job.input("tokens")
     train = TokenStream.open(tokens.files("train/"))
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     with torch.no_grad():
         found = self_generated(
             settings,

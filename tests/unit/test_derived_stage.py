@@ -15,16 +15,17 @@ import torch
 from manymasks.config.claims import claim_text
 from manymasks.config.loading import load_study
 from manymasks.config.settings import identity
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
+from manymasks.engine.job_file import description_of, rebased
+from manymasks.engine.jobs import run_job
 from manymasks.evaluation.documents import score_documents
-from manymasks.plan.canonical import digest
-from manymasks.plan.nodes import plan_study
+from manymasks.plan.graph import plan_study
 from manymasks.rashomon.derived import derived_weights
-from manymasks.stages import candidates, volume
-from manymasks.stages.derived import load_candidates
-from manymasks.stages.description import description_of, rebased
-from manymasks.stages.run import run_job
-from manymasks.stages.weights import load_members
+from manymasks.stages import derived as stage
+from manymasks.stages import volume
+from manymasks.stages.inputs.derived_members import load_candidates
+from manymasks.stages.inputs.weights import load_members
+from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest
@@ -42,11 +43,11 @@ variants:
   failed: {gradient: causal, learning_rate: 1.0e+38}
 training: {batch: 4, steps: 20, curve_every: 10, curve_windows: 4, late: [0.5, 0.85]}
 seeds: {init: [0, 1], order: [0]}
-candidates: {draws: 3, windows: 8, eps: 0.05, parents: 2}
+derived: {draws: 3, windows: 8, eps: 0.05, parents: 2}
 volume: {directions: 3, windows: 8, eps: 0.05}
 statistics: {resamples: 100}
 analyses: []
-machine: {device: cpu}
+hardware: {device: cpu}
 """
 CPU = torch.device("cpu")
 
@@ -79,7 +80,7 @@ class Made:
             operational={},
             folder=folder,
             layout=self.layout,
-            machine=Machine(device="cpu"),
+            hardware=Hardware(device="cpu"),
             report=lambda done, total, note: None,
             say=lambda said: None,
         )
@@ -97,10 +98,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         for stage in ("process", "tokenizer", "tokens", "training"):
             for node in plan_study(study, folder).nodes:
                 if node.stage == stage:
-                    manifest = run_job(description_of(node, study.machine), layout)
+                    manifest = run_job(description_of(node, study.hardware), layout)
                     found[node.label] = Artifact(layout.folder(stage, node.key), manifest)
     settings = {
-        "candidates": identity(study.candidates),
+        "derived": identity(study.derived),
         "volume": identity(study.volume),
         "statistics": identity(study.statistics),
         "evaluation": {"batch": 16, "position_edges": [0, 8]},
@@ -135,8 +136,8 @@ def rows_of(folder: Path, table: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def derived(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Derived:
     labels = [f"training/two/tiny/causal/i{seed}-o0" for seed in (0, 1)]
-    job = made.job("candidates", labels, tmp_path_factory.mktemp("candidates"))
-    figures = candidates.make(job)
+    job = made.job("derived", labels, tmp_path_factory.mktemp("derived"))
+    figures = stage.make(job)
     return Derived(
         job,
         as_artifact(job, figures),
@@ -177,7 +178,7 @@ def test_a_killed_training_has_its_late_weights_when_it_is_done(
     shutil.rmtree(folder)
     description = {
         **rebased(before.manifest),
-        "machine": {"device": "cpu", "checkpoint_seconds": 1},
+        "hardware": {"device": "cpu", "checkpoint_seconds": 1},
     }
 
     def killed(*args: Any) -> None:
@@ -297,21 +298,21 @@ def test_they_lose_eps_on_average(derived: Derived, made: Made) -> None:
 
 
 def test_a_class_whose_parents_failed_has_none(made: Made, tmp_path: Path) -> None:
-    job = made.job("candidates", ["training/two/tiny/failed/i0-o0"], tmp_path)
-    assert candidates.make(job) == {"status": "failed", "members": []}
+    job = made.job("derived", ["training/two/tiny/failed/i0-o0"], tmp_path)
+    assert stage.make(job) == {"status": "failed", "members": []}
     assert not list(tmp_path.iterdir())
     (tmp_path / "b").mkdir()
     # One of two is enough.
     labels = [f"training/two/tiny/{variant}/i0-o0" for variant in ("failed", "causal")]
-    figures = candidates.make(made.job("candidates", labels, tmp_path / "b"))
+    figures = stage.make(made.job("derived", labels, tmp_path / "b"))
     assert {each["parent"] for each in figures["members"]} == {made.trainings[labels[1]].key}
 
 
 def test_only_the_methods_that_are_asked_for(made: Made, tmp_path: Path) -> None:
-    job = made.job("candidates", ["training/two/tiny/causal/i0-o0"], tmp_path)
-    settings = {**job.settings["candidates"], "methods": ["checkpoint"]}
-    only = Job(**{**vars(job), "settings": {**job.settings, "candidates": settings}})
-    figures = candidates.make(only)
+    job = made.job("derived", ["training/two/tiny/causal/i0-o0"], tmp_path)
+    settings = {**job.settings["derived"], "methods": ["checkpoint"]}
+    only = Job(**{**vars(job), "settings": {**job.settings, "derived": settings}})
+    figures = stage.make(only)
     assert [each["step"] for each in figures["members"]] == [10, 17]
     other = load_members([made.trainings["training/two/tiny/causal/i0-o0"]], CPU)
     load_weights(other, 0, only.inputs["training"][0].file("weights-17.safetensors"))

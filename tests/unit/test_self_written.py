@@ -18,10 +18,10 @@ from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
-from manymasks.probes.self_generated import Reading, Writer, self_generated, written
+from manymasks.probes.self_written import Reading, Writer, self_generated, written
 from manymasks.probes.windows import Tokens
-from manymasks.stages import sampled
-from manymasks.stages.weights import load_members
+from manymasks.stages import self_written
+from manymasks.stages.inputs.weights import load_members
 
 V = 6
 CONTEXT = 12
@@ -175,7 +175,7 @@ def test_members_write_what_a_loop_over_whole_windows_does(
     cpu = torch.device("cpu")
     trained = [example_members.member(tmp_path / str(seed), "wide", seed) for seed in range(2)]
     models = [load_members([each], cpu) for each in trained]
-    monkeypatch.setattr(sampled, "BATCH", 4)
+    monkeypatch.setattr(self_written, "BATCH", 4)
     begin = np.random.default_rng(0).integers(1, example_members.VOCABULARY, size=(7, 2))
 
     def growing(model: Transformer) -> Writer:
@@ -194,7 +194,7 @@ def test_members_write_what_a_loop_over_whole_windows_does(
     with torch.no_grad():
         quick, slow = (
             written(begin, 9, [of(each) for each in models], [0.5, 1.5], never=0, seed=3)
-            for of in (lambda model: sampled._writer(model, cpu), growing)
+            for of in (lambda model: self_written._writer(model, cpu), growing)
         )
     np.testing.assert_array_equal(quick, slow)
 
@@ -203,7 +203,7 @@ def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
     probe = identity(Probe(family="self", windows=6, scored=5, severities=(0.5, 1.5)))
     del probe["corpus"]
     job = example_members.job(
-        "sampled",
+        "self_written",
         folder / "made",
         {
             "name": "own",
@@ -214,7 +214,7 @@ def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
         },
         {"training": members, "tokens": (example_members.text(folder / "text"),)},
     )
-    return job, sampled.make(job)
+    return job, self_written.make(job)
 
 
 def test_the_stage_writes_contexts_and_how_far_they_are(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ some (`--forceall`), the rules get every key. Missing members of one shape are g
 stacks, each a rule of its own.
 """
 
-import contextlib
-import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,13 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from manymasks.catalogue import STAGES
 from manymasks.config.loading import load_study
+from manymasks.engine.job_file import write_node
+from manymasks.engine.snakemake import is_locked
+from manymasks.engine.stacks import stacks_of, widths_of
 from manymasks.errors import UserError
+from manymasks.plan.graph import Plan, plan_study
 from manymasks.plan.lengths import check_lengths
-from manymasks.plan.nodes import Node, Plan, plan_study
+from manymasks.plan.node import Node, in_words
 from manymasks.plan.states import missing
-from manymasks.stages.description import write_node
-from manymasks.stages.stacks import stacks_of, widths_of
 from manymasks.store.atomic import link, write_json
 from manymasks.store.layout import Layout
 from manymasks.store.lock import holder, try_lock
@@ -45,6 +46,8 @@ ALL_JOBS = (
 )  # fmt: skip
 WRITES_NOTHING = (*LOOKS_ONLY, "dryrun")
 NO_LOCK = (*WRITES_NOTHING, "unlock", "nolock")
+STACKED_MB = 250
+"""Memory that a job asks for beside that of its stage, for each member of a stack."""
 REPORTED = (("report.html", "page"), ("headline.png", "picture"))
 
 
@@ -53,10 +56,13 @@ class Stack:
     """Members that one job makes."""
 
     name: str
+    stage: str
     keys: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     logs: tuple[str, ...]
+    activity: str
+    mem_mb: int
 
 
 @dataclass
@@ -80,11 +86,10 @@ class Session:
         cls,
         files: Sequence[Path],
         overrides: Mapping[str, Any],
-        arguments: Sequence[str],
+        options: Mapping[str, Any],
         is_main: bool,
     ) -> "Session":
         """Read the configuration and plan; end with a message, not a traceback, on a mistake."""
-        options = _options(arguments)
         given = set(options)
         layout = Layout(RESULTS)
         try:
@@ -96,7 +101,7 @@ class Session:
                 wanted.setdefault(node.stage, {})[node.key] = node
             grouped = None if is_main else _stacks_of_the_run(plan)
             if grouped is None:
-                grouped = stacks_of(nodes, widths_of(plan.study.machine))
+                grouped = stacks_of(nodes, widths_of(plan.study.hardware))
             session = cls(plan, layout, wanted, grouped)
             session.check_rules(options)
             if is_main and not given & set(NO_LOCK):
@@ -123,21 +128,39 @@ class Session:
         in_stacks = {node.key for members in self.grouped.get(stage, ()) for node in members}
         return "|".join(key for key in self.wanted.get(stage, ()) if key not in in_stacks) or "none"
 
-    def stacks(self, stage: str) -> list[Stack]:
+    def activity(self, stage: str, keys: Sequence[str]) -> str:
+        """What the job of some artifacts does, in words."""
+        first, *others = (self.wanted[stage][key] for key in keys)
+        more = f" and {len(others)} more" if others else ""
+        return STAGES[stage].message.format(label=in_words(first) + more)
+
+    def resources(self, stage: str) -> dict[str, int]:
+        """What a job of a stage asks a cluster for."""
+        mem_mb = STAGES[stage].mem_mb
+        return {} if mem_mb is None else {"mem_mb": mem_mb}
+
+    def stacks(self) -> list[Stack]:
         """Members that are made together, two and more in a job."""
         return [
-            Stack(
-                # A name that is the same in every process of the run, and short.
-                name=f"{stage}_{len(members)}_from_{members[0].key}",
-                keys=tuple(node.key for node in members),
-                inputs=tuple(self._needed(members)),
-                outputs=tuple(str(self.layout.manifest(stage, node.key)) for node in members),
-                logs=tuple(
-                    str(self.layout.folder(stage, node.key) / "log.txt") for node in members
-                ),
-            )
-            for members in self.grouped.get(stage, ())
+            self._stack(stage, [node.key for node in members])
+            for stage, several in self.grouped.items()
+            for members in several
         ]
+
+    def _stack(self, stage: str, keys: Sequence[str]) -> Stack:
+        members = [self.wanted[stage][key] for key in keys]
+        folders = [self.layout.folder(stage, key) for key in keys]
+        return Stack(
+            # A name that is the same in every process of the run, and short.
+            name=f"{stage}_{len(keys)}_from_{keys[0]}",
+            stage=stage,
+            keys=tuple(keys),
+            inputs=tuple(self._needed(members)),
+            outputs=tuple(str(self.layout.manifest(stage, key)) for key in keys),
+            logs=tuple(str(folder / "log.txt") for folder in folders),
+            activity=self.activity(stage, keys),
+            mem_mb=(STAGES[stage].mem_mb or 0) + STACKED_MB * len(keys),
+        )
 
     def check_rules(self, options: Mapping[str, Any]) -> None:
         """Who stops at a stage by its rule must name the rules of its stacks too.
@@ -148,13 +171,13 @@ class Session:
         for option in ("until", "omit_from"):
             named = set(options.get(option, ()))
             for stage in named & self.grouped.keys():
-                stacks = {stack.name for stack in self.stacks(stage)}
+                stacks = {stack.name for stack in self.stacks() if stack.stage == stage}
                 if not stacks <= named:
                     flag = f"--{option.replace('_', '-')}"
                     raise UserError(
                         f"{flag} {stage}: members are made in stacks here, and each stack is a "
                         f"rule. Say\n  {flag} {' '.join(sorted(named | stacks))}\n"
-                        "or make each member alone: --config 'machine={\"stack\": 1}'"
+                        "or make each member alone: --config 'hardware={\"stack\": 1}'"
                     )
 
     def _needed(self, nodes: Sequence[Node]) -> list[str]:
@@ -170,7 +193,7 @@ class Session:
         write_json(STACKS, keys)
         for nodes in self.wanted.values():
             for node in nodes.values():
-                write_node(self.layout, node, self.plan.study.machine)
+                write_node(self.layout, node, self.plan.study.hardware)
 
     def finish(self) -> None:
         """Point the links at this study's database and report, and say what to do next."""
@@ -198,27 +221,6 @@ class Session:
                 target = self.layout.folder(node.stage, node.key) / name
                 if node.stage == stage and target.exists():
                     link(path, target)
-
-
-def _options(arguments: Sequence[str]) -> dict[str, Any]:
-    """Options that this call of Snakemake was given, as it reads them itself.
-
-    Flags may be bundled (`-np`) or come from a profile, so the words alone do not say.
-    """
-    # Here and not above: other commands do not wait for Snakemake, which has it loaded.
-    from snakemake.cli import parse_args
-
-    try:
-        # It announces profiles, and has done so once.
-        with contextlib.redirect_stderr(io.StringIO()):
-            _, options = parse_args(list(arguments))
-    except (SystemExit, Exception):
-        # Snakemake was called from Python: the words are those of another program.
-        return {}
-    given = {name: value for name, value in vars(options).items() if value}
-    if "report_after_run" in given:
-        given.pop("report", None)
-    return given
 
 
 def _stacks_of_the_run(plan: Plan) -> dict[str, list[tuple[Node, ...]]] | None:
@@ -255,7 +257,7 @@ def _run_lock() -> list[IO[str]]:
             f"Another run is at work here: {holder(RUN_LOCK)}. Wait until it has ended. (A run in "
             "another folder may share these results: each artifact is made once.)"
         )
-    if _snakemake_locked():
+    if is_locked():
         file.close()
         raise UserError(STALE)
     return [file]
@@ -269,9 +271,4 @@ def lock_state() -> str:
         if file is None:
             return f"Another run is at work here: {holder(RUN_LOCK)}"
         file.close()
-    return STALE if _snakemake_locked() else "free"
-
-
-def _snakemake_locked() -> bool:
-    locks = Path(".snakemake/locks")
-    return locks.is_dir() and any(locks.iterdir())
+    return STALE if is_locked() else "free"

@@ -1,41 +1,27 @@
 """A study becomes nodes: one for each artifact, keyed by its settings, code and inputs.
 
-    corpus -> tokenizer -> tokens -> training -> evaluation, candidates -> rashomon, myopia
-                                  -> tuning -> training, where a learning rate is to be found
-                                  -> probe -> divergence -> funnel, severity   (with training)
-                                  -> rollout, representation
-                                  -> multiplicity, volume, floor, gradient, truth, ...
-    everything -> database -> report
-
-A corpus that is drawn from a known process has the stage `process` in place of `corpus`: so a
-change to a process makes no text stale.
+Which stage reads which is in the catalogue; everything ends in the database and the report. A
+corpus drawn from a process has the stage `process` in place of `corpus`, so that a change to a
+process makes no text stale.
 
 Names of corpora, sizes and variants are labels: they are in the keys of the analyses, whose
-tables show them, and of nothing that is expensive to make. Sizes come from small to large and
-all else by name, so that the order of a file's keys changes nothing.
+tables show them, and in no key of what is expensive to make. Sizes come from small to large and
+everything else by name, so that the order of keys in a file changes nothing.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from manymasks.catalogue import STAGES
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.errors import UserError
 from manymasks.plan.analyses import behaviour, known, myopia, probes, sets
 from manymasks.plan.members import Text, arms
-from manymasks.plan.node import Node, digest_of, planned_code
+from manymasks.plan.node import Node, planned_code
 from manymasks.plan.sources import corpus_settings, tokenizer_settings
-
-__all__ = ["STAGES", "Node", "Plan", "digest_of", "plan_study"]
-
-STAGES = (
-    "corpus", "process", "tokenizer", "tokens", "tuning", "training", "evaluation", "probe",
-    "sampled", "search", "candidates", "rashomon", "multiplicity", "volume", "divergence", "funnel",
-    "severity", "rollout", "representation", "floor", "gradient", "myopia", "truth", "spectroscopy",
-    "belief", "rules", "swap", "database", "report",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,20 @@ import pytest
 from scipy import stats
 
 from manymasks.config.analyses import Statistics
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
 from manymasks.corpora.processes.registry import process
 from manymasks.models.transformer import Transformer, initialise
-from manymasks.stages import rules as stage
+from manymasks.stages import rule_choice as stage
 from manymasks.statistics.components import components
 from manymasks.statistics.documents import document_weights
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
 from manymasks.training.checkpoint import save_weights
-from manymasks.truth.rules import (
+from manymasks.truth.rule_choice import (
     Asked,
     asked,
     choice_row,
@@ -431,7 +431,7 @@ def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
     seeds = [(0, 0), (1, 0), (2, 0)]
     job = Job(
-        stage="rules",
+        stage="rule_choice",
         key="",
         label="",
         settings={
@@ -447,7 +447,7 @@ def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.Monkey
                 for init, order in seeds
             ],
             "statistics": {"resamples": 100},
-            "rules": {"questions": 30},
+            "rule_choice": {"questions": 30},
         },
         inputs={
             "training": tuple(
@@ -458,7 +458,7 @@ def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.Monkey
         operational={},
         folder=tmp_path,
         layout=Layout(tmp_path),
-        machine=Machine(device="cpu"),
+        hardware=Hardware(device="cpu"),
         report=lambda *args: None,
         say=lambda text: None,
     )

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training, Variant
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer, initialise
-from manymasks.stages.weights import load_members, route_of
+from manymasks.stages.inputs.weights import load_members, route_of
 from manymasks.store.job import Artifact
 from manymasks.tokens.order import starts_of_members
 from manymasks.tokens.shards import TokenStream
@@ -39,7 +39,7 @@ def prepare(
     pasts: Sequence[Artifact],
     starts: Sequence[Artifact],
     seeds: Sequence[tuple[int, int]],
-    machine: Machine,
+    hardware: Hardware,
     label: str,
 ) -> Prepared:
     """The stack of members with these variants and seeds (initial weights, data order).
@@ -60,11 +60,11 @@ def prepare(
                 f"training.context ({settings.context}), which needs {2 * settings.context}: "
                 f"lower the context or give {split} more text"
             )
-    device = choose_device(machine.device)
-    variants = with_dummies(variants, machine, device)
-    seeds = with_dummies(seeds, machine, device)
-    pasts = with_dummies(pasts, machine, device)
-    starts = with_dummies(starts, machine, device)
+    device = choose_device(hardware.device)
+    variants = with_dummies(variants, hardware, device)
+    seeds = with_dummies(seeds, hardware, device)
+    pasts = with_dummies(pasts, hardware, device)
+    starts = with_dummies(starts, hardware, device)
     routes = [route_of(variant) for variant in variants]
     model = Transformer(size, stream.vocabulary, settings.context, routes, settings.precision)
     initialise(model, [seed_init for seed_init, _ in seeds])

@@ -1,4 +1,4 @@
-CREATE TABLE belief_probe (
+CREATE TABLE belief_fit (
     artifact VARCHAR NOT NULL,
     model VARCHAR NOT NULL,
     layer INTEGER NOT NULL,
@@ -11,15 +11,15 @@ CREATE TABLE belief_probe (
     documents INTEGER,
     tokens BIGINT
 );
-COMMENT ON TABLE belief_probe IS 'How well a linear map reads a posterior off the residual stream. Grain: artifact, model, layer, latent, control.';
-COMMENT ON COLUMN belief_probe.artifact IS 'Belief artifact';
-COMMENT ON COLUMN belief_probe.latent IS 'Whose exact posterior is read: in masks mask, letter_state or state (both together), in tally pairs (how many the block has), in a chain state';
-COMMENT ON COLUMN belief_probe.control IS 'none: the member. untrained: a model of its shape as drawn. shuffled: each document with the beliefs of another one. last-letters: which the last tokens are, each combination by itself, instead of the stream (layer 0). premise+last-letters, of masks: the same together with the premise, which the exact belief knows too';
-COMMENT ON COLUMN belief_probe.r2 IS 'Share of the variance explained, on documents that the map has not seen';
-COMMENT ON COLUMN belief_probe.r2_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN belief_probe.rmse IS 'Root of the mean squared error of a probability';
-COMMENT ON COLUMN belief_probe.documents IS 'Documents of the test';
-COMMENT ON COLUMN belief_probe.tokens IS 'Places of the test';
+COMMENT ON TABLE belief_fit IS 'How well a linear map reads a posterior off the residual stream. Grain: artifact, model, layer, latent, control.';
+COMMENT ON COLUMN belief_fit.artifact IS 'Belief artifact';
+COMMENT ON COLUMN belief_fit.latent IS 'Whose exact posterior is read: in masks mask, letter_state or state (both together), in tally pairs (how many the block has), in a chain state';
+COMMENT ON COLUMN belief_fit.control IS 'none: the member. untrained: a model of its shape as drawn. shuffled: each document with the beliefs of another one. last-letters: which the last tokens are, each combination by itself, instead of the stream (layer 0). premise+last-letters, of masks: the same together with the premise, which the exact belief knows too';
+COMMENT ON COLUMN belief_fit.r2 IS 'Share of the variance explained, on documents that the map has not seen';
+COMMENT ON COLUMN belief_fit.r2_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN belief_fit.rmse IS 'Root of the mean squared error of a probability';
+COMMENT ON COLUMN belief_fit.documents IS 'Documents of the test';
+COMMENT ON COLUMN belief_fit.tokens IS 'Places of the test';
 
 CREATE TABLE belief_point (
     artifact VARCHAR NOT NULL,

@@ -4,19 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.analyses import Rules, Statistics
+from manymasks.config.analyses import RuleChoice, Statistics
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
-from manymasks.stages.drawn import documents
-from manymasks.stages.members import members_of
-from manymasks.stages.weights import load_members
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.process_documents import documents
+from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.documents import document_weights
 from manymasks.statistics.members import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
-from manymasks.truth.rules import asked, choice_row, preferences, spread_row, told
+from manymasks.truth.rule_choice import asked, choice_row, preferences, spread_row, told
 
 TOLD = 1000
 """Documents of the measure split that are searched for questions, the first ones."""
@@ -26,11 +26,11 @@ BATCH = 256
 
 def make(job: Job) -> dict[str, Any]:
     """Write `rule_choice` and `rule_spread`."""
-    settings: Rules = job.setting("rules", Rules)
+    settings: RuleChoice = job.setting("rule_choice", RuleChoice)
     statistics: Statistics = job.setting("statistics", Statistics)
     process: ProcessCorpus = job.setting("process", ProcessCorpus)
     found = members_of(job)
-    device = choose_device(job.machine.device)
+    device = choose_device(job.hardware.device)
     tokens = documents(job, "measure", TOLD)
     questions = asked(settings.questions, settings.seed)
     weights = {

@@ -7,12 +7,13 @@ is made from what another makes. How wide a stack is changes no result.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from manymasks.config.study import Machine
-from manymasks.plan.canonical import digest
-from manymasks.plan.nodes import Node
-from manymasks.stages.gpu import devices
+from manymasks.catalogue import STAGES
+from manymasks.config.study import Hardware
+from manymasks.engine.gpu import devices
+from manymasks.plan.node import Node
+from manymasks.store.canonical import digest
 
-STACKED = ("training", "evaluation")
+STACKED = tuple(name for name, stage in STAGES.items() if stage.is_stacked)
 ON_A_GPU = 32
 ON_A_CPU = {"training": 1, "evaluation": 4}
 """There a process for each member trains faster, but to score one takes hardly longer than to
@@ -20,11 +21,11 @@ start a process."""
 OF_A_MEMBER = ("variant", "seed_init", "seed_order")
 
 
-def widths_of(machine: Machine) -> dict[str, int]:
+def widths_of(hardware: Hardware) -> dict[str, int]:
     """Members in a stack at the most, by stage."""
-    if machine.stack != "auto":
-        return dict.fromkeys(STACKED, machine.stack)
-    on_gpu = machine.device == "cuda" or (machine.device == "auto" and bool(devices()))
+    if hardware.stack != "auto":
+        return dict.fromkeys(STACKED, hardware.stack)
+    on_gpu = hardware.device == "cuda" or (hardware.device == "auto" and bool(devices()))
     return dict.fromkeys(STACKED, ON_A_GPU) if on_gpu else ON_A_CPU
 
 

@@ -11,13 +11,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
+from manymasks.engine.execution import NOT_PAYLOAD, Named, Task, clear, made
+from manymasks.engine.gpu import leased
+from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.plan.closure import code_of
-from manymasks.plan.nodes import digest_of
-from manymasks.stages.gpu import leased
-from manymasks.stages.making import NOT_PAYLOAD, Named, Task, clear, made
-from manymasks.stages.progress import Progress
+from manymasks.plan.node import digest_of
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
 from manymasks.store.lock import locked
@@ -73,7 +73,7 @@ def run_jobs(
             for key, complete in found.items():
                 write_manifest(tasks[key].kept, complete)
             first = left[0]
-            with leased(first.stage, first.machine, first.progress.say):
+            with leased(first.stage, first.hardware, first.progress.say):
                 for task, manifest in made(left, bar):
                     _publish(task, manifest)
                     task.progress.say(f"[{task.key}] done in {manifest.wall_seconds:.1f} s")
@@ -110,7 +110,7 @@ def _named(description: Mapping[str, Any], layout: Layout) -> Named:
         operational=dict(description.get("operational", {})),
         inputs=inputs,
         code=code,
-        machine=Machine.model_validate(description.get("machine", {})),
+        hardware=Hardware.model_validate(description.get("hardware", {})),
     )
 
 
@@ -119,7 +119,7 @@ def _started(named: Named, layout: Layout, held: contextlib.ExitStack, bar: bool
     folder = layout.folder(named.stage, named.key)
     folder.mkdir(parents=True, exist_ok=True)
     log = held.enter_context((folder / "log.txt").open("a", encoding="utf-8"))
-    progress = Progress(named.label, log, seconds=named.machine.log_seconds, bar=bar)
+    progress = Progress(named.label, log, seconds=named.hardware.log_seconds, bar=bar)
     waiting = f"[{named.key}] is being made by {{}}; waiting (Ctrl-C stops waiting)"
     held.enter_context(locked(folder / "lock", lambda who: progress.say(waiting.format(who))))
     fields = {each.name: getattr(named, each.name) for each in dataclasses.fields(named)}

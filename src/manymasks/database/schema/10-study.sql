@@ -403,7 +403,7 @@ COMMENT ON COLUMN myopia_gradient.cosine IS 'Cosine of the discounted and the wh
 COMMENT ON COLUMN myopia_gradient.rest_cosine IS 'Cosine of the discounted gradient and the rest: of present and future at gamma = 0; NULL where there is no rest';
 COMMENT ON COLUMN myopia_gradient.windows IS 'Windows of the train split';
 
-CREATE TABLE floor_loss (
+CREATE TABLE ngram_loss (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
     floor VARCHAR NOT NULL,
@@ -415,16 +415,16 @@ CREATE TABLE floor_loss (
     documents BIGINT,
     tokens BIGINT
 );
-COMMENT ON TABLE floor_loss IS 'Loss of counts of the train split. Grain: artifact, floor, split.';
-COMMENT ON COLUMN floor_loss.artifact IS 'Floor artifact';
-COMMENT ON COLUMN floor_loss.floor IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
-COMMENT ON COLUMN floor_loss.split IS 'select or measure';
-COMMENT ON COLUMN floor_loss.nats IS 'Loss, nats per token';
-COMMENT ON COLUMN floor_loss.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN floor_loss.bits_per_byte IS 'The same loss in bits per UTF-8 byte';
-COMMENT ON COLUMN floor_loss.tokens IS 'Tokens scored, ends of text included';
+COMMENT ON TABLE ngram_loss IS 'Loss of counts of the train split. Grain: artifact, floor, split.';
+COMMENT ON COLUMN ngram_loss.artifact IS 'Floor artifact';
+COMMENT ON COLUMN ngram_loss.floor IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
+COMMENT ON COLUMN ngram_loss.split IS 'select or measure';
+COMMENT ON COLUMN ngram_loss.nats IS 'Loss, nats per token';
+COMMENT ON COLUMN ngram_loss.nats_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN ngram_loss.bits_per_byte IS 'The same loss in bits per UTF-8 byte';
+COMMENT ON COLUMN ngram_loss.tokens IS 'Tokens scored, ends of text included';
 
-CREATE TABLE floor_position_loss (
+CREATE TABLE ngram_position_loss (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
     floor VARCHAR NOT NULL,
@@ -434,11 +434,11 @@ CREATE TABLE floor_position_loss (
     nats DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE floor_position_loss IS 'Loss of counts of the train split by position in the windows of models. Grain: artifact, floor, split, position_low.';
-COMMENT ON COLUMN floor_position_loss.artifact IS 'Floor artifact';
-COMMENT ON COLUMN floor_position_loss.floor IS 'unigram or bigram';
-COMMENT ON COLUMN floor_position_loss.split IS 'select or measure';
-COMMENT ON COLUMN floor_position_loss.nats IS 'Loss, nats per token';
+COMMENT ON TABLE ngram_position_loss IS 'Loss of counts of the train split by position in the windows of models. Grain: artifact, floor, split, position_low.';
+COMMENT ON COLUMN ngram_position_loss.artifact IS 'Floor artifact';
+COMMENT ON COLUMN ngram_position_loss.floor IS 'unigram or bigram';
+COMMENT ON COLUMN ngram_position_loss.split IS 'select or measure';
+COMMENT ON COLUMN ngram_position_loss.nats IS 'Loss, nats per token';
 
 CREATE TABLE primary_claim (
     rank INTEGER NOT NULL,

@@ -6,7 +6,7 @@ CREATE VIEW reference_model AS
 SELECT DISTINCT i.input AS model
 FROM artifact_input AS i
 JOIN artifact AS a ON a.artifact = i.artifact AND a.is_current
-WHERE i.role = 'reference' OR (a.stage = 'sampled' AND i.role = 'training');
+WHERE i.role = 'reference' OR (a.stage = 'self_written' AND i.role = 'training');
 COMMENT ON VIEW reference_model IS 'Reference seeds: trained as members are, and part of no set and of no comparison. Grain: model.';
 COMMENT ON COLUMN reference_model.model IS 'Key';
 

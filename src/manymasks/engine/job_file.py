@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.study import Machine
+from manymasks.config.study import Hardware
 from manymasks.errors import UserError
-from manymasks.plan.nodes import Node
+from manymasks.plan.node import Node
 from manymasks.store.atomic import write_json
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, read_manifest
 
 
-def description_of(node: Node, machine: Machine) -> dict[str, Any]:
+def description_of(node: Node, hardware: Hardware) -> dict[str, Any]:
     """A job by value: all that is needed to make the artifact."""
     return {
         "stage": node.stage,
@@ -27,13 +27,13 @@ def description_of(node: Node, machine: Machine) -> dict[str, Any]:
             for role, nodes in node.inputs.items()
         },
         "operational": node.operational,
-        "machine": machine.model_dump(mode="json"),
+        "hardware": hardware.model_dump(mode="json"),
     }
 
 
-def write_node(layout: Layout, node: Node, machine: Machine) -> None:
+def write_node(layout: Layout, node: Node, hardware: Hardware) -> None:
     """Describe a job beside the artifact it is to make."""
-    write_json(layout.node(node.stage, node.key), description_of(node, machine))
+    write_json(layout.node(node.stage, node.key), description_of(node, hardware))
 
 
 def rebased(manifest: Manifest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from manymasks.evaluation.documents import windows_of
-from manymasks.myopia.floors import Counts, count, score
+from manymasks.myopia.ngram_baselines import Counts, count, score
 
 Pair = tuple[int, int]
 

@@ -13,14 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from manymasks.config.study import Machine
+from manymasks.catalogue import STAGES
+from manymasks.config.study import Hardware
 from manymasks.store.lock import try_lock
-
-USES_MODELS = {
-    "tuning", "training", "evaluation", "candidates", "multiplicity", "volume", "divergence",
-    "sampled", "search", "rollout", "representation", "gradient", "truth", "spectroscopy", "belief",
-    "rules", "swap",
-}  # fmt: skip
 
 
 def devices() -> list[str]:
@@ -41,9 +36,9 @@ def devices() -> list[str]:
 
 
 @contextlib.contextmanager
-def leased(stage: str, machine: Machine, say: Callable[[str], None]) -> Iterator[None]:
+def leased(stage: str, hardware: Hardware, say: Callable[[str], None]) -> Iterator[None]:
     """Hold a place on a device while the block runs; torch must not have been imported yet."""
-    found = devices() if stage in USES_MODELS and machine.device != "cpu" else []
+    found = devices() if STAGES[stage].uses_models and hardware.device != "cpu" else []
     if not found:
         yield
         return
@@ -51,7 +46,7 @@ def leased(stage: str, machine: Machine, say: Callable[[str], None]) -> Iterator
     told = False
     while True:
         # Place by place over all devices, so that jobs spread before they share.
-        for place in range(machine.members_per_gpu):
+        for place in range(hardware.members_per_gpu):
             for device in found:
                 file = try_lock(folder / f"{device.replace('/', '-')}-{place}")
                 if file is not None:
@@ -60,6 +55,6 @@ def leased(stage: str, machine: Machine, say: Callable[[str], None]) -> Iterator
                         yield
                     return
         if not told:
-            say(f"waiting for one of {machine.members_per_gpu} places on {len(found)} GPUs")
+            say(f"waiting for one of {hardware.members_per_gpu} places on {len(found)} GPUs")
             told = True
         time.sleep(0.5)

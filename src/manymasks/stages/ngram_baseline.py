@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from manymasks.config.analyses import Evaluation, Statistics
 from manymasks.evaluation.summary import position_losses, split_loss
-from manymasks.myopia.floors import FLOORS, count, score
+from manymasks.myopia.ngram_baselines import FLOORS, count, score
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 
@@ -18,7 +18,7 @@ RUN = 2**22
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write sums.npz and the tables `floor_loss` and `floor_position_loss`."""
+    """Write sums.npz and the tables `ngram_loss` and `ngram_position_loss`."""
     settings: Evaluation = job.setting("evaluation", Evaluation)
     statistics: Statistics = job.setting("statistics", Statistics)
     context, corpus = job.settings["context"], job.settings["corpus"]
@@ -45,8 +45,8 @@ def make(job: Job) -> dict[str, Any]:
             position_rows += [{**mine, **row} for row in by_position]
             figures[f"{split}_{floor}"] = rows[-1]["nats"]
     np.savez(job.folder / "sums.npz", edges=np.array(edges), **sums)
-    job.write_table("floor_loss", rows)
-    job.write_table("floor_position_loss", position_rows)
+    job.write_table("ngram_loss", rows)
+    job.write_table("ngram_position_loss", position_rows)
     return figures
 
 

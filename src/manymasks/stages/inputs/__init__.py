@@ -1,0 +1,1 @@
+"""What stages read: members, weights, documents, probes."""
