@@ -55,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Layou
         for stage in STAGES:
             for node in plan.nodes:
                 if node.stage == stage:
-                    run_job(description_of(node, plan.study.machine), layout)
+                    run_job(description_of(node, plan.study.hardware), layout)
         yield plan, layout, run_job(describe(plan), layout)
 
 
@@ -76,7 +76,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "inputs": {
             role: [{"stage": role, "key": node.key} for node in nodes] for role, nodes in of.items()
         },
-        "machine": plan.study.machine.model_dump(mode="json"),
+        "machine": plan.study.hardware.model_dump(mode="json"),
     }
 
 

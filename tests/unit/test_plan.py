@@ -514,7 +514,8 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         + BASE.partition("probes:")[0],
         BASE + "hardware: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
         BASE + "analyses: [derived, rashomon, multiplicity, volume, funnel, divergence, "
-        "severity, rollout, representation, myopia, truth, spectroscopy, belief, rule_choice, swap]\n",
+        "severity, rollout, representation, myopia, truth, spectroscopy, belief, rule_choice, "
+        "swap]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip

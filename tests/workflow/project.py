@@ -17,12 +17,22 @@ COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproj
 OVERLAY = "config/smoke.yaml"
 NOTHING_TO_DO = "Nothing to be done"
 
-JOB = re.compile(r"^manymasks run (\w+) ([0-9a-f ]+) --lines$", re.MULTILINE)
+JOB = re.compile(r"manymasks run (\w+) ([0-9a-f ]+) --lines$", re.MULTILINE)
 PLAN_LINE = re.compile(
     r"^\S+ +(?P<label>\S+) +(?P<key>[0-9a-f]{12})  (?P<state>done|will run|not needed)(?P<rest>.*)$"
 )
 TIME = 1_700_000_000
 """Seconds since 1970 that every file of a complete study is as old as: long before any edit."""
+
+
+def jobs_of(printed: str) -> list[tuple[str, set[tuple[str, str]]]]:
+    """Rule of each job that Snakemake printed, with stage and key of what it makes."""
+    jobs = []
+    for stage, words in JOB.findall(printed):
+        keys = words.split()
+        rule = stage if len(keys) == 1 else f"{stage}_{len(keys)}_from_{keys[0]}"
+        jobs.append((rule, {(stage, key) for key in keys}))
+    return jobs
 
 
 @dataclass(frozen=True)
@@ -101,10 +111,8 @@ class Project:
         done = self.snakemake("--cores", "2", "-np", *words, overlay=overlay)
         assert done.returncode == 0, done.stdout + done.stderr
         found: dict[str, list[set[tuple[str, str]]]] = {}
-        for stage, words_of_keys in JOB.findall(done.stdout):
-            keys = words_of_keys.split()
-            rule = stage if len(keys) == 1 else f"{stage}_{len(keys)}_from_{keys[0]}"
-            found.setdefault(rule, []).append({(stage, key) for key in keys})
+        for rule, made in jobs_of(done.stdout):
+            found.setdefault(rule, []).append(made)
         assert bool(found) != (NOTHING_TO_DO in done.stdout)
         return found
 

@@ -289,8 +289,8 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         edits(
             edit(
                 "workflow/rules/stages.smk",
-                '"manymasks run training {wildcards.key} --lines"',
-                '"nice manymasks run training {wildcards.key} --lines"',
+                'f"manymasks run {stage.name} {{wildcards.key}} --lines"',
+                'f"nice manymasks run {stage.name} {{wildcards.key}} --lines"',
             ),
             before("workflow/rules/stages.smk", "# A comment.\n"),
         ),
