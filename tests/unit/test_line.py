@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import f_oneway, linregress, pearsonr
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.divergence import line
 from manymasks.divergence.line import (
@@ -22,7 +23,6 @@ from manymasks.divergence.line import (
     r_squared,
     share_of_classes,
 )
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import Member
 
 STATISTICS = Statistics(resamples=200)

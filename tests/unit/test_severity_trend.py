@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress, spearmanr
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.config.study import Hardware
 from manymasks.divergence import trend
 from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
 from manymasks.stages import severity as stage
-from manymasks.statistics.documents import FloatArray, document_weights, standard_error
+from manymasks.statistics.documents import document_weights, standard_error
 from manymasks.statistics.intervals import joined
 from manymasks.statistics.members import Member
 from manymasks.statistics.models import pair_mean

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.capacity import information_at, shared_capacity
 from manymasks.rashomon.multiplicity import (
@@ -18,7 +19,7 @@ from manymasks.rashomon.multiplicity import (
     position_metrics,
     rarefied_metrics,
 )
-from manymasks.rashomon.spread import Rows, SetSums, set_rows
+from manymasks.rashomon.spread import SetSums, set_rows
 
 STATISTICS = Statistics(resamples=200)
 M, N, V, D, TV = 6, 80, 15, 8, 0.3

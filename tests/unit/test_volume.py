@@ -13,8 +13,8 @@ from scipy import stats
 from scipy.special import gammaln
 from torch import Tensor
 
+from manymasks.arrays import FloatArray
 from manymasks.rashomon.volume import (
-    FloatArray,
     direction,
     local_volume,
     pairs_of_sizes,

@@ -26,17 +26,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 from manymasks.statistics.documents import (
-    FloatArray,
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import IndexArray, Member
+from manymasks.statistics.members import Member
 
 FACTORS = ("size", "variant", "seed_init", "seed_order")
 Levels = tuple[list[str], list[str], list[int], list[int]]
@@ -194,7 +194,7 @@ def chance_shares(crossing: Crossing) -> FloatArray:
 
 def component_rows(
     sums: AnovaSums, crossing: Crossing, kl_floor: float | None, statistics: Statistics
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Rows of the table `behaviour_component`, without probe and severity.
 
     Args:

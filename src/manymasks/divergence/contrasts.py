@@ -3,23 +3,23 @@
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.claims import claim_text
 from manymasks.divergence.measured import Measured
 from manymasks.statistics.documents import standard_error
 from manymasks.statistics.intervals import Interval, contrast_row, joined
-from manymasks.statistics.members import IndexArray, Member, classes, paired_by_seeds
+from manymasks.statistics.members import Member, classes, paired_by_seeds
 from manymasks.statistics.models import pair_mean
 from manymasks.statistics.spreads import log_ratio_of_spreads
 
 
 def contrast_rows(
     measured: Measured, members: Sequence[Member], place: str, statistics: Statistics
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Rows of `contrast` for every two classes that differ in variant only, or in size only.
 
     `place` ends the text, such as "probe shuffle severity 5". Left open are `q`, which takes all

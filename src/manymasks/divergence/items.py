@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import blocks
 from manymasks.divergence.pairs import first_ranked
 from manymasks.divergence.units import summed
-from manymasks.statistics.documents import FloatArray, document_weights, percentile_interval
+from manymasks.statistics.documents import document_weights, percentile_interval
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import IndexArray, Member
+from manymasks.statistics.members import Member
 
 BLOCK_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Log-probabilities in one block: on a CPU 2 MiB, as several passes go over them."""
@@ -86,9 +86,7 @@ def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
     return ItemSums(nats, entropy, top1, margin, rank, count, confidence, right, tokens)
 
 
-def item_rows(
-    sums: ItemSums, members: Sequence[Member], documents: Sequence[str]
-) -> list[dict[str, Any]]:
+def item_rows(sums: ItemSums, members: Sequence[Member], documents: Sequence[str]) -> Rows:
     """Rows of the table `probe_item`, without probe and severity; `documents` of the windows."""
     columns = ("nats", "entropy", "top1", "margin", "rank")
     means = {name: getattr(sums, name) / sums.tokens[:, None] for name in columns}
@@ -107,7 +105,7 @@ def item_rows(
 
 def calibration_rows(
     sums: ItemSums, members: Sequence[Member], owners: IndexArray, statistics: Statistics
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Rows of the table `calibration_bin`, without probe and severity, of bins with a token.
 
     `owners` (w,) number the document of each window from 0. The interval is over documents, which

@@ -8,15 +8,14 @@ whether loss on text says all there is to say of loss elsewhere.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.documents import (
-    FloatArray,
     document_weights,
     percentile_interval,
     ratio,
@@ -55,7 +54,7 @@ class Line:
 
 def line_rows(
     probe: str, severity: int, scored: OnProbe, text: OnProbe, statistics: Statistics
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Rows]:
     """Rows of line_fit and line_residual of one probe and severity.
 
     Takes the members of `scored` that are in `text` too; no rows for fewer than three, nor where

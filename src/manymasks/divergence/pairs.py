@@ -18,8 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IndexArray
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
-from manymasks.statistics.documents import FloatArray
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ Positions = slice | Tensor
 """Positions of the members of a pool."""
 
 
-def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[npt.NDArray[np.intp]]) -> Sums:
+def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[IndexArray]) -> Sums:
     """Sums for each window, over its positions and the full vocabulary.
 
     `logp` (m, w, s, V), float32 log-probabilities: members, windows, scored positions,
@@ -340,7 +340,7 @@ def _total(values: Tensor) -> Tensor:
     return values.sum(-1).sum(-1, dtype=torch.float64)
 
 
-def _positions(pool: npt.NDArray[np.intp], device: torch.device) -> Positions:
+def _positions(pool: IndexArray, device: torch.device) -> Positions:
     """A slice where members follow one another: it is a view, where an index copies."""
     if pool.size and (np.diff(pool) == 1).all():
         return slice(int(pool[0]), int(pool[-1]) + 1)

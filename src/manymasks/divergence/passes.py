@@ -7,13 +7,13 @@ as memory allows, and nothing that has the size of the vocabulary for a position
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Divergence
 from manymasks.divergence.anova import AnovaSums, Crossing, anova_sums
 from manymasks.divergence.blocks import positions_at_once, windows_at_once
@@ -36,17 +36,13 @@ from manymasks.divergence.sampled import (
 )
 from manymasks.divergence.units import summed
 from manymasks.models.transformer import Transformer
-from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.members import IndexArray
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class ProbeWindows:
     """A probe's windows at all severities."""
 
-    levels: Sequence[npt.NDArray[np.int64]]
+    levels: Sequence[IntArray]
     """(windows, length + 1) token ids of each severity."""
     names: npt.NDArray[np.str_]
     """(D,) the documents, rising."""

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from manymasks.arrays import IndexArray, Rows
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import IndexArray
 
 CONTEXT = 24
 """Tokens of the context that are shown."""
@@ -25,7 +25,7 @@ def position_rows(
     positions: IndexArray,
     documents: Sequence[str],
     decode: Decode,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Rows of the table `position_divergence`, without probe and severity.
 
     Computed in float64 from the laws normalised again. The mean KL over ordered pairs is

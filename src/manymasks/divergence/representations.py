@@ -21,16 +21,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Representation, Statistics
 from manymasks.progress import Report, unheard
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import IndexArray, Member, one_corpus
+from manymasks.statistics.members import Member, one_corpus
 from manymasks.statistics.pools import pool_mean, pools_of
 
 Streams = Sequence[npt.NDArray[np.floating]]
 """What one member makes of the matched tokens: (tokens, width) before each block and at the end."""
-Rows = list[dict[str, Any]]
 
 CHANCE = 0.95
 """Share of random matchings that a calibrated value of 0 is above."""

@@ -16,9 +16,8 @@ import torch
 from scipy.interpolate import BPoly
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IndexArray
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
-from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.members import IndexArray
 
 BETAS = 2.0 ** (np.arange(-9, 7) / 3)
 """Where F_b is computed: temperatures from 1/4 to 8. Between, it is known to 1e-6 nats near 1 and

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
 from manymasks.divergence.measured import Measured, agreements, measure
 from manymasks.divergence.pairs import FloorSums, Sums
 from manymasks.divergence.sampled import QUANTILES, Sampled
 from manymasks.statistics.documents import (
-    FloatArray,
     percentile_interval,
     ratio,
     ratio_resamples,
@@ -22,8 +22,6 @@ from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.members import Member, classes, one_corpus
 from manymasks.statistics.models import ModelEstimate, jackknife_error
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
-
-Rows = list[dict[str, Any]]
 
 AT_MOST_1 = ("hellinger", "tv", "top1_disagreement")
 

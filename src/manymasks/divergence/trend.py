@@ -7,15 +7,14 @@ weighted sum: over models by leaving out one at a time, over documents by their 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.documents import (
-    FloatArray,
     document_weights,
     percentile_interval,
     ratio,
@@ -23,7 +22,7 @@ from manymasks.statistics.documents import (
     standard_error,
 )
 from manymasks.statistics.intervals import Interval, contrast_row, finite, joined
-from manymasks.statistics.members import IndexArray, Member, classes
+from manymasks.statistics.members import Member, classes
 from manymasks.statistics.models import jackknife_error, pair_mean, pair_means_without
 
 LEAST_RISE = 1e-6
@@ -58,7 +57,7 @@ class Levels:
     """In the same B document resamples, (S, B)."""
 
 
-def trend_rows(turned: Turned, statistics: Statistics) -> dict[str, list[dict[str, Any]]]:
+def trend_rows(turned: Turned, statistics: Statistics) -> dict[str, Rows]:
     """Rows of severity_trend and contrast.
 
     Every class of at least two members has: `rise`, the most severe less severity 0; `fall`, the
@@ -67,7 +66,7 @@ def trend_rows(turned: Turned, statistics: Statistics) -> dict[str, list[dict[st
     severities on), where severities differ in it. Surprise is taken as given. Contrasts are rise
     and fall of kl per nat of entropy. A probe of one severity has no rows.
     """
-    tables: dict[str, list[dict[str, Any]]] = {"severity_trend": [], "contrast": []}
+    tables: dict[str, Rows] = {"severity_trend": [], "contrast": []}
     severities, documents = turned.tokens.shape
     if severities < 2:
         return tables

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.members import IndexArray
+from manymasks.arrays import FloatArray, IndexArray
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

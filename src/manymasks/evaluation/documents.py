@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from manymasks.arrays import FloatArray, IntArray
 from manymasks.models.transformer import Transformer
 
 
@@ -19,17 +19,17 @@ from manymasks.models.transformer import Transformer
 class Scores:
     """Sums by document and bucket of positions."""
 
-    nats: npt.NDArray[np.float64]
+    nats: FloatArray
     """(documents, buckets) summed loss in nats."""
-    tokens: npt.NDArray[np.int64]
+    tokens: IntArray
     """(documents, buckets) tokens scored."""
-    top1: npt.NDArray[np.int64]
+    top1: IntArray
     """(documents,) tokens that the member ranked first."""
 
 
 def windows_of(
-    documents: Sequence[npt.NDArray[np.int64]], context: int, end_of_text: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    documents: Sequence[IntArray], context: int, end_of_text: int
+) -> tuple[IntArray, IntArray, IntArray]:
     """Cut documents into windows.
 
     Args:
@@ -60,7 +60,7 @@ def windows_of(
 
 def score_documents(
     model: Transformer,
-    documents: Sequence[npt.NDArray[np.int64]],
+    documents: Sequence[IntArray],
     *,
     context: int,
     end_of_text: int,

@@ -7,15 +7,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IntArray
 from manymasks.models.transformer import Transformer
-
-Tokens = npt.NDArray[np.int64]
 
 
 @torch.no_grad()
 def log_probabilities(
-    model: Transformer, tokens: Tokens, batch: int, last: int | None = None
-) -> npt.NDArray[np.float64]:
+    model: Transformer, tokens: IntArray, batch: int, last: int | None = None
+) -> FloatArray:
     """What a member says comes after each token, in nats, (documents, positions, vocabulary).
 
     The logits are the member's own float32. They are normalised in float64, so that laws add up to
@@ -37,7 +36,7 @@ def log_probabilities(
 
 @torch.no_grad()
 def streams(
-    model: Transformer, tokens: Tokens, batch: int, at: tuple[Tokens, Tokens] | None = None
+    model: Transformer, tokens: IntArray, batch: int, at: tuple[IntArray, IntArray] | None = None
 ) -> list[npt.NDArray[np.float32]]:
     """The residual stream of a member by level: before each block and after the last.
 
@@ -62,7 +61,7 @@ def streams(
     return found
 
 
-def _parts(model: Transformer, tokens: Tokens, batch: int) -> Iterator[tuple[slice, Tensor]]:
+def _parts(model: Transformer, tokens: IntArray, batch: int) -> Iterator[tuple[slice, Tensor]]:
     """The documents of each pass, and their tokens (1, documents, positions) on the device."""
     for begin in range(0, len(tokens), batch):
         of = slice(begin, begin + batch)

@@ -6,13 +6,9 @@ from typing import Any
 
 import numpy.typing as npt
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.documents import (
-    FloatArray,
-    document_weights,
-    percentile_interval,
-    ratio_resamples,
-)
+from manymasks.statistics.documents import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 
 
@@ -38,7 +34,7 @@ def split_loss(
 
 def position_losses(
     nats: FloatArray, tokens: npt.NDArray[Any], edges: Sequence[int], context: int
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Loss by bucket of positions; the last bucket ends with the context."""
     last = [edge - 1 for edge in edges[1:]] + [context - 1]
     own, counts = nats.sum(0), tokens.sum(0)

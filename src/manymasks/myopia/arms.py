@@ -6,20 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.training import Gradient
 from manymasks.statistics.documents import (
-    FloatArray,
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import Interval, contrast_row, finite
-from manymasks.statistics.members import IndexArray, Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
-Rows = list[dict[str, Any]]
 Curve = Mapping[int, tuple[int, float]]
 """Step -> tokens seen and loss on the select split."""
 

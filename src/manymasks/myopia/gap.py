@@ -1,22 +1,14 @@
 """The myopia gap: the loss of a variant less that of its baseline, by position and by size."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.claims import claim_text
-from manymasks.statistics.documents import FloatArray, document_weights, ratio
+from manymasks.statistics.documents import document_weights, ratio
 from manymasks.statistics.intervals import contrast_row, finite
-from manymasks.statistics.members import (
-    IndexArray,
-    Member,
-    of_arm,
-    one_corpus,
-    paired_by_seeds,
-)
+from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
-
-Rows = list[dict[str, Any]]
 
 
 def myopia_rows(

@@ -12,14 +12,13 @@ those are what is summed, in float64.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.models.transformer import Transformer
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import finite
 
 COLUMNS = 2**20
@@ -70,7 +69,7 @@ def groups_of(names: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(map(_group, names)), "all"]
 
 
-def gradient_rows(found: Products, gammas: Sequence[float]) -> list[dict[str, Any]]:
+def gradient_rows(found: Products, gammas: Sequence[float]) -> Rows:
     """Rows of myopia_gradient, one for each group and gamma, from the products of `products`.
 
     `gammas` rise from 0 to 1. Raises ValueError where they do not.

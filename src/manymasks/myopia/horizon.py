@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.myopia.arms import Arm, Scored
-from manymasks.statistics.documents import FloatArray, ratio, ratio_resamples
+from manymasks.statistics.documents import ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.members import one_corpus
-
-Rows = list[dict[str, Any]]
 
 
 def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -> Rows:

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from manymasks.statistics.documents import FloatArray
-
-Int64 = npt.NDArray[np.int64]
+from manymasks.arrays import FloatArray, IntArray
 
 FLOORS = ("unigram", "bigram")
 
@@ -25,28 +22,28 @@ class Counts:
     """
 
     vocabulary: int
-    tokens: Int64
+    tokens: IntArray
     """(vocabulary,) how often each token was a target."""
-    pairs: Int64
-    pair_counts: Int64
+    pairs: IntArray
+    pair_counts: IntArray
 
     @cached_property
-    def before(self) -> Int64:
+    def before(self) -> IntArray:
         """(vocabulary,) c(h): how often each token had one after it."""
         sums = np.bincount(self.pairs // self.vocabulary, self.pair_counts, self.vocabulary)
         return sums.astype(np.int64)
 
     @cached_property
-    def followers(self) -> Int64:
+    def followers(self) -> IntArray:
         """(vocabulary,) T(h): how many different tokens were seen after each."""
         return np.bincount(self.pairs // self.vocabulary, minlength=self.vocabulary)
 
-    def unigram(self, targets: Int64) -> FloatArray:
+    def unigram(self, targets: IntArray) -> FloatArray:
         """Probability of each target, add-one (Laplace): (c(w) + 1) / (N + V)."""
         total = float(self.tokens.sum() + self.vocabulary)
         return np.asarray((self.tokens[targets] + 1) / total, dtype=np.float64)
 
-    def bigram(self, previous: Int64, targets: Int64) -> FloatArray:
+    def bigram(self, previous: IntArray, targets: IntArray) -> FloatArray:
         """Probability of each target after the token before it, Witten-Bell interpolated.
 
         p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, which is
@@ -64,7 +61,7 @@ class Counts:
         return np.asarray(np.where(all_seen > 0, found, lower), dtype=np.float64)
 
 
-def count(runs: Iterable[Int64], vocabulary: int) -> Counts:
+def count(runs: Iterable[IntArray], vocabulary: int) -> Counts:
     """Counts of runs of tokens: each is predicted from the one before it in its run.
 
     A run's first token is no target. Pairs not yet merged are bounded by those merged and by
@@ -72,7 +69,7 @@ def count(runs: Iterable[Int64], vocabulary: int) -> Counts:
     """
     tokens = np.zeros(vocabulary, dtype=np.int64)
     pairs, counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    waiting: list[tuple[Int64, Int64]] = []
+    waiting: list[tuple[IntArray, IntArray]] = []
     size = 0
     for run in runs:
         if run.size and not 0 <= int(run.min()) <= int(run.max()) < vocabulary:
@@ -92,12 +89,12 @@ def count(runs: Iterable[Int64], vocabulary: int) -> Counts:
 
 def score(
     counts: Counts,
-    documents: Sequence[Int64],
+    documents: Sequence[IntArray],
     *,
     context: int,
     end_of_text: int,
     edges: Sequence[int],
-) -> tuple[dict[str, FloatArray], Int64]:
+) -> tuple[dict[str, FloatArray], IntArray]:
     """Score each token of each document once, at the positions that models are scored at.
 
     Args:
@@ -124,7 +121,7 @@ def score(
     return nats, tokens
 
 
-def _merged(parts: Sequence[tuple[Int64, Int64]]) -> tuple[Int64, Int64]:
+def _merged(parts: Sequence[tuple[IntArray, IntArray]]) -> tuple[IntArray, IntArray]:
     """Codes and how often each was seen, from parts that may share codes."""
     codes = np.concatenate([part[0] for part in parts])
     amounts = np.concatenate([part[1] for part in parts])

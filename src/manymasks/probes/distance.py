@@ -13,15 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.probes.families import Contexts
 from manymasks.probes.windows import Tokens
-from manymasks.statistics.documents import (
-    FloatArray,
-    document_weights,
-    ratio_interval,
-    standard_error,
-)
+from manymasks.statistics.documents import document_weights, ratio_interval, standard_error
 from manymasks.statistics.intervals import finite
 
 STRENGTH = 20.0

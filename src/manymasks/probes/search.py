@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.models.transformer import Transformer
@@ -25,11 +26,7 @@ from manymasks.probes.distance import surprise as surprise_of
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Source, Tokens, choose
 from manymasks.progress import Report, unheard
-from manymasks.statistics.documents import (
-    FloatArray,
-    document_weights,
-    ratio_interval,
-)
+from manymasks.statistics.documents import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
 Disagreement = Callable[[Tokens], FloatArray]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import FloatArray
 
 WIDEST = 16.0
 """The largest factor by which a scale changes between two evaluations."""

@@ -8,19 +8,16 @@ widens the interval and shifts nothing.
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.claims import claim_text
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import Interval, contrast_row, finite
 from manymasks.statistics.members import Member, classes, of_arm, one_corpus
 from manymasks.statistics.proportions import wilson
-
-Rows = list[dict[str, Any]]
 
 
 def curve_rows(

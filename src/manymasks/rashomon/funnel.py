@@ -14,19 +14,17 @@ from itertools import permutations
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
-from manymasks.statistics.documents import FloatArray, percentile_interval, ratio
+from manymasks.statistics.documents import percentile_interval, ratio
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import IndexArray, Member, classes, one_corpus
+from manymasks.statistics.members import Member, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
-Bools = npt.NDArray[np.bool_]
 Kind = Literal["split", "probe", "variant"]
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,14 @@ class Constraint:
 
     name: str
     kind: Kind
-    column: FloatArray | Bools
+    column: FloatArray | BoolArray
 
 
 @dataclass(frozen=True)
 class Passed:
     """Who of a pool passes a constraint, (m,); best loss and threshold, NaN for a property."""
 
-    inside: Bools
+    inside: BoolArray
     best: float
     threshold: float
 
@@ -149,7 +147,7 @@ def split_constraints(nats: FloatArray, tokens: FloatArray, splits: int) -> list
     ]
 
 
-def passed(column: FloatArray | Bools, seed_sd: float) -> Passed:
+def passed(column: FloatArray | BoolArray, seed_sd: float) -> Passed:
     """Who passes: those that have the property, or lose at most best + seed_sd deviations.
 
     Best and deviation (divisor m - 1) are over the members of the pool whose loss is known; the
@@ -166,7 +164,9 @@ def passed(column: FloatArray | Bools, seed_sd: float) -> Passed:
     return Passed(column <= threshold, float(known.min()), threshold)
 
 
-def step_rows(inside: Bools, kl: FloatArray | None, settings: Funnel, confidence: float) -> Rows:
+def step_rows(
+    inside: BoolArray, kl: FloatArray | None, settings: Funnel, confidence: float
+) -> Rows:
     """Rows of funnel_step without their pool, after k = 0 .. c constraints.
 
     `inside` (m, c) says who passes what. Survivors and shares are exact means over all orders;
@@ -209,7 +209,7 @@ def step_rows(inside: Bools, kl: FloatArray | None, settings: Funnel, confidence
     return rows
 
 
-def pattern_rows(inside: Bools) -> Rows:
+def pattern_rows(inside: BoolArray) -> Rows:
     """Rows of pattern without their pool: distinct rows that k of m members show, on average.
 
     `inside` (m, c) says who passes which probe; without probes there are no rows. The number
@@ -255,7 +255,7 @@ def orders_of(constraints: int, orders: int, seed: int) -> IndexArray:
     return np.asarray(generator.permuted(same, axis=1), dtype=np.intp)
 
 
-def survivors(inside: Bools, orders: IndexArray) -> Bools:
+def survivors(inside: BoolArray, orders: IndexArray) -> BoolArray:
     """Who of m is left after k = 0 .. c constraints of each order, (orders, c + 1, m)."""
     m = inside.shape[0]
     first = np.ones((len(orders), 1, m), dtype=np.bool_)
@@ -263,7 +263,7 @@ def survivors(inside: Bools, orders: IndexArray) -> Bools:
     return np.logical_and.accumulate(np.concatenate([first, dealt], axis=1), axis=1)
 
 
-def spread_of(left: Bools, kl: FloatArray) -> FloatArray:
+def spread_of(left: BoolArray, kl: FloatArray) -> FloatArray:
     """Mean of kl (m, m) over pairs of those left (..., m), (...); NaN below two of them.
 
     NaN too where the divergence of one of these pairs is not known.

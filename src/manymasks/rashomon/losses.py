@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.rashomon.membership import Losses, RashomonSet, Rows, seed_sd
+from manymasks.arrays import FloatArray, Rows
+from manymasks.rashomon.membership import Losses, RashomonSet, seed_sd
 from manymasks.statistics.documents import (
-    FloatArray,
     percentile_interval,
     ratio,
     ratio_resamples,

@@ -8,21 +8,19 @@ if it is as good as they are.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
-from manymasks.statistics.documents import FloatArray, document_weights, ratio, ratio_resamples
+from manymasks.statistics.documents import document_weights, ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import IndexArray, Member, classes, one_corpus
+from manymasks.statistics.members import Member, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Unit = Literal["nats", "percent", "seed_sd"]
-Rows = list[dict[str, Any]]
-BoolArray = npt.NDArray[np.bool_]
 Subsets = list[tuple[IndexArray, float]]
 
 

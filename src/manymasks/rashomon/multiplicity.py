@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray
 from manymasks.divergence.blocks import blocks
 from manymasks.rashomon.capacity import capacities
 from manymasks.rashomon.rarefaction import (
@@ -22,8 +23,6 @@ from manymasks.rashomon.rarefaction import (
     expected_pair_ambiguity,
     votes,
 )
-from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.members import IndexArray
 
 BLOCK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
 """Log-probabilities in one block, float32: 4 MiB on a CPU, whose caches all passes share."""
@@ -44,11 +43,11 @@ class Facts:
     """
 
     log_p: FloatArray
-    first: npt.NDArray[np.int64]
+    first: IntArray
     entropy: FloatArray
     kl: npt.NDArray[np.float32]
     tv: npt.NDArray[np.float32]
-    top_k_differs: npt.NDArray[np.bool_]
+    top_k_differs: BoolArray
 
 
 @dataclass(frozen=True)
@@ -257,7 +256,7 @@ def by_document(
     return total
 
 
-def _above(tv: npt.NDArray[np.float32], threshold: float) -> npt.NDArray[np.bool_]:
+def _above(tv: npt.NDArray[np.float32], threshold: float) -> BoolArray:
     """Whether two members are so far apart, (m, m, n); none is far from itself."""
     apart = tv >= threshold
     apart[np.diag_indices(tv.shape[0])] = False

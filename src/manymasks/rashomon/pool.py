@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IndexArray
 from manymasks.config.rashomon import Multiplicity
 from manymasks.rashomon.capacity import Capacities, information_at, shared_capacity
 from manymasks.rashomon.multiplicity import (
@@ -22,8 +23,6 @@ from manymasks.rashomon.multiplicity import (
     rarefied_metrics,
 )
 from manymasks.rashomon.spread import SetSums
-from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.members import IndexArray
 
 Subset = tuple[int, ...]
 """Positions of members in their pool, the best on select first: others are compared with it."""

@@ -7,11 +7,8 @@ over pairs need none of this: their expectation does not depend on k.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from manymasks.statistics.documents import FloatArray
-
-IntArray = npt.NDArray[np.integer]
+from manymasks.arrays import BoolArray, FloatArray, IntArray
 
 
 def chance_missed(m: int, k: int) -> FloatArray:
@@ -62,7 +59,7 @@ def expected_pair_ambiguity(first: IntArray, k: int) -> FloatArray:
     return np.maximum(1 - _sum_over_tokens(all_alike, votes(first)), 0)
 
 
-def expected_patterns(matrix: npt.NDArray[np.bool_], k: int) -> float:
+def expected_patterns(matrix: BoolArray, k: int) -> float:
     """Expected number of distinct rows among k of the m rows of `matrix` (m, c).
 
     Rows are members, columns tests that they pass or fail. Without columns all rows are the

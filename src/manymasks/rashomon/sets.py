@@ -1,10 +1,10 @@
 """Rows of what the sets of one pool show: metrics, positions, weights, components of variance."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.pool import MeasuredSets, Subset
 from manymasks.rashomon.spread import SetSums, set_rows
@@ -14,11 +14,10 @@ from manymasks.statistics.components import (
     distance_components,
     score_components,
 )
-from manymasks.statistics.documents import FloatArray, ratio
+from manymasks.statistics.documents import ratio
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import IndexArray, Member
+from manymasks.statistics.members import Member
 
-Rows = list[dict[str, Any]]
 BY_POSITION = (
     "distinct_top1", "vote_disagreement", "p_low", "p_high", "log_p_low", "log_p_high",
     "log_p_variance", "pair_range", "information", "capacity", "capacity_gap", "effective_models",

@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.multiplicity import PairSums
 from manymasks.statistics.documents import (
-    FloatArray,
     document_weights,
     percentile_interval,
     ratio,
@@ -28,10 +28,8 @@ from manymasks.statistics.documents import (
     standard_error,
 )
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import IndexArray
 from manymasks.statistics.models import ModelEstimate, jackknife_error, pair_mean
 
-Rows = list[dict[str, Any]]
 Weighting = Literal["hard", "resampled"]
 
 SHARES = ("tv", "top1_disagreement", "top_k_disagreement", "tv_disagreement", "vote_disagreement")

@@ -42,9 +42,9 @@ import torch
 from scipy.special import logsumexp
 from torch import Tensor
 
+from manymasks.arrays import FloatArray
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.models import welch_degrees
 

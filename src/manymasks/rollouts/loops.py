@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.rollouts.sampling import Ids
+from manymasks.arrays import IntArray
 
 TWICE = 2
 LEAST = 6
@@ -19,7 +19,7 @@ class Loop:
     period: int
 
 
-def find_loop(text: Ids) -> Loop | None:
+def find_loop(text: IntArray) -> Loop | None:
     """The loop a text (n,) ends in, that of the shortest period; None where there is none.
 
     A loop is what is left of the text from the earliest token on from which each token is the one

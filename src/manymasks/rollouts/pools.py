@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from manymasks.statistics.documents import FloatArray, standard_error
+from manymasks.arrays import BoolArray, FloatArray, IndexArray
+from manymasks.statistics.documents import standard_error
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.members import IndexArray, Member
+from manymasks.statistics.members import Member
 from manymasks.statistics.models import jackknife_error
 from manymasks.statistics.pools import pools_of
 
@@ -34,7 +34,7 @@ class Pairs:
     other: str
     a: IndexArray
     b: IndexArray
-    units: tuple[npt.NDArray[np.bool_], ...]
+    units: tuple[BoolArray, ...]
     used: IndexArray
 
     @property
@@ -57,7 +57,7 @@ def pairs_of(members: Sequence[Member]) -> list[Pairs]:
         a, b = _both(pool.a[k], pool.b[j])
         if pool.is_within:
             a, b = pool.a[k], pool.a[j]
-            units: tuple[npt.NDArray[np.bool_], ...] = (_of(pool.a.size, k, j),)
+            units: tuple[BoolArray, ...] = (_of(pool.a.size, k, j),)
         elif pool.is_matched:
             units = (_of(pool.a.size, *_both(k, j)),)
         else:
@@ -107,7 +107,7 @@ def _both(a: IndexArray, b: IndexArray) -> tuple[IndexArray, IndexArray]:
     return np.concatenate([a, b]), np.concatenate([b, a])
 
 
-def _of(models: int, a: IndexArray, b: IndexArray) -> npt.NDArray[np.bool_]:
+def _of(models: int, a: IndexArray, b: IndexArray) -> BoolArray:
     """(models, P) which pairs have a model on either side."""
     each = np.arange(models)[:, None]
     return np.asarray((each == a) | (each == b))

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IntArray
 from manymasks.models.reading import Reader
 from manymasks.models.transformer import Transformer
 from manymasks.progress import Report, unheard
-from manymasks.statistics.documents import FloatArray
 
-Ids = npt.NDArray[np.int64]
 Mode = Literal["greedy", "shared-noise"]
 
 MODES: tuple[Mode, ...] = ("greedy", "shared-noise")
@@ -56,8 +54,8 @@ class Texts:
     - `margin`: log-probability of its first-ranked token less that of its second, nats
     """
 
-    tokens: Ids
-    lengths: Ids
+    tokens: IntArray
+    lengths: IntArray
     log_p: FloatArray
     entropy: FloatArray
     margin: FloatArray

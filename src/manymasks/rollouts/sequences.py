@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import BoolArray, FloatArray, IntArray
 from manymasks.models.transformer import Transformer
 from manymasks.progress import Report, unheard
-from manymasks.rollouts.sampling import Ids, Noise, Rule, Texts, chosen
-from manymasks.statistics.documents import FloatArray
+from manymasks.rollouts.sampling import Noise, Rule, Texts, chosen
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Again:
 
     kl: FloatArray
     cross: FloatArray
-    steps: Ids
-    is_censored: npt.NDArray[np.bool_]
+    steps: IntArray
+    is_censored: BoolArray
 
 
 def along_texts(
@@ -184,7 +183,7 @@ def continuation_again(
     return again(models, prompts, texts, rule, batch=batch, other=other).kl
 
 
-def first_differences(texts: Texts) -> tuple[Ids, npt.NDArray[np.bool_]]:
+def first_differences(texts: Texts) -> tuple[IntArray, BoolArray]:
     """The token on which two members first differ, and whether there is none, (m, m, n) each.
 
     The first token is 1; where there is none, the tokens written: both texts are the same then, to
@@ -197,7 +196,7 @@ def first_differences(texts: Texts) -> tuple[Ids, npt.NDArray[np.bool_]]:
     return _first(differs, np.minimum(texts.lengths[:, None], texts.lengths[None]))
 
 
-def _first(differs: npt.NDArray[np.bool_], lengths: Ids) -> tuple[Ids, npt.NDArray[np.bool_]]:
+def _first(differs: BoolArray, lengths: IntArray) -> tuple[IntArray, BoolArray]:
     is_censored = np.asarray(~differs.any(-1))
     return np.where(is_censored, lengths, differs.argmax(-1) + 1), is_censored
 

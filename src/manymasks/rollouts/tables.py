@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts.loops import find_loop
 from manymasks.rollouts.pools import Counts, Pairs, Statistic, intervals, pairs_of
-from manymasks.rollouts.sampling import Ids, Mode, Texts
+from manymasks.rollouts.sampling import Mode, Texts
 from manymasks.rollouts.sequences import Again, Along, first_differences
 from manymasks.statistics.documents import (
-    FloatArray,
     document_weights,
     percentile_interval,
     ratio,
@@ -23,8 +23,6 @@ from manymasks.statistics.documents import (
 from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.members import Member, one_corpus
 from manymasks.statistics.survival import product_limit, restricted_mean
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,7 @@ def rollout_rows(
     return tables
 
 
-def differences(
-    steps: Ids, is_censored: npt.NDArray[np.bool_], owners: npt.NDArray[np.intp], length: int
-) -> Counts:
+def differences(steps: IntArray, is_censored: BoolArray, owners: IndexArray, length: int) -> Counts:
     """Counts of first differences by step, then of all last seen, (documents, 2 x length).
 
     Two texts that ended alike can never part: they agree to the last step, and are cut off there,
@@ -137,7 +133,7 @@ def differences(
     documents = int(owners.max()) + 1
     last = np.where(is_censored, length, steps)
 
-    def counts(a: npt.NDArray[np.intp], b: npt.NDArray[np.intp]) -> FloatArray:
+    def counts(a: IndexArray, b: IndexArray) -> FloatArray:
         place = owners * length + last[a, b] - 1
         every = (place.ravel(), place[~is_censored[a, b]])
         ends, events = (
@@ -149,13 +145,11 @@ def differences(
     return counts
 
 
-def ratios(
-    numerators: FloatArray, denominators: FloatArray, owners: npt.NDArray[np.intp]
-) -> Counts:
+def ratios(numerators: FloatArray, denominators: FloatArray, owners: IndexArray) -> Counts:
     """Sums of both (m, m, n) by document, (documents, 2)."""
     documents = int(owners.max()) + 1
 
-    def counts(a: npt.NDArray[np.intp], b: npt.NDArray[np.intp]) -> FloatArray:
+    def counts(a: IndexArray, b: IndexArray) -> FloatArray:
         sums = [values[a, b].sum(axis=0) for values in (numerators, denominators)]
         return np.stack([np.bincount(owners, each, minlength=documents) for each in sums], axis=1)
 
@@ -204,8 +198,8 @@ def _texts(texts: Texts, members: Sequence[Member], prompts: Prompts, mode: Mode
 
 def _differences(
     texts: Texts,
-    steps: Ids,
-    is_censored: npt.NDArray[np.bool_],
+    steps: IntArray,
+    is_censored: BoolArray,
     members: Sequence[Member],
     mode: Mode,
 ) -> Rows:
@@ -233,7 +227,7 @@ def _differences(
 def _sequences(
     judged: Judged,
     members: Sequence[Member],
-    owners: npt.NDArray[np.intp],
+    owners: IndexArray,
     weights: FloatArray,
     statistics: Statistics,
 ) -> Rows:
@@ -264,9 +258,7 @@ def _sequences(
     return rows
 
 
-def _judged(
-    judged: Judged, floor: Again, owners: npt.NDArray[np.intp]
-) -> list[tuple[str, Counts, Counts]]:
+def _judged(judged: Judged, floor: Again, owners: IndexArray) -> list[tuple[str, Counts, Counts]]:
     """Metric, its counts, and those of its floor."""
     along = judged.along
     tokens = np.broadcast_to(along.tokens[:, None], along.kl.shape)

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Divergence, Statistics
 from manymasks.divergence.anova import Crossing, component_rows, crossing
 from manymasks.divergence.items import calibration_rows, item_rows
-from manymasks.divergence.passes import AtSeverity, Pass, ProbeWindows, Rows
+from manymasks.divergence.passes import AtSeverity, Pass, ProbeWindows
 from manymasks.divergence.tables import divergence_rows, floor_means
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
-from manymasks.statistics.documents import FloatArray, document_weights, ratio_interval
+from manymasks.statistics.documents import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.members import Member, classes
 from manymasks.store.job import Artifact, Job

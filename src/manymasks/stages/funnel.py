@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.funnel import Constraint, funnel_rows, split_constraints
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.documents import FloatArray
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import read_manifest
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
 from manymasks.stages.inputs.members import named
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.members import Member
 from manymasks.store.job import Artifact, Job
 

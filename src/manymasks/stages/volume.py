@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.config.claims import claim_text
 from manymasks.config.rashomon import Volume
@@ -19,7 +20,6 @@ from manymasks.rashomon.volume import (
 )
 from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.documents import FloatArray
 from manymasks.statistics.intervals import contrast_row, finite
 from manymasks.statistics.members import Member, of_arm
 from manymasks.store.job import Artifact, Job

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 import numpy as np
-import numpy.typing as npt
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import BoolArray, FloatArray, IndexArray
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.members import IndexArray
 from manymasks.statistics.models import jackknife_error
 
-BoolArray = npt.NDArray[np.bool_]
 Seeds = tuple[int, int]
 """Of a member: initial weights, data order."""
 FEWEST_SEEDS = 3

@@ -9,7 +9,7 @@ dependent.
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import FloatArray
 
 
 def holm(p: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import FloatArray
 
 
 def correlation(x: FloatArray, y: FloatArray) -> FloatArray:

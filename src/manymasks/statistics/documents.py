@@ -5,9 +5,8 @@ leaves whole documents.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from manymasks.arrays import FloatArray
 
 
 def document_weights(documents: int, resamples: int, seed: int) -> FloatArray:

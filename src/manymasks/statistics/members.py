@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-IndexArray = npt.NDArray[np.intp]
+from manymasks.arrays import IndexArray
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import FloatArray
 
 
 @dataclass(frozen=True)

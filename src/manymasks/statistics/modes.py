@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from diptest import diptest
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import FloatArray
 
 FEWEST_SCORES = 4
 """No three scores or fewer speak against one mode."""

@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from manymasks.statistics.documents import (
-    FloatArray,
-    ratio,
-    ratio_resamples,
-    standard_error,
-)
+from manymasks.arrays import FloatArray
+from manymasks.statistics.documents import ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, joined
 
 

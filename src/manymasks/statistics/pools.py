@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
-from manymasks.statistics.members import IndexArray, Member, classes, paired_by_seeds
+from manymasks.arrays import FloatArray, IndexArray
+from manymasks.statistics.members import Member, classes, paired_by_seeds
 from manymasks.statistics.models import ModelEstimate, cross_mean, pair_mean
 
 

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray, standard_error
+from manymasks.arrays import FloatArray
+from manymasks.statistics.documents import standard_error
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.models import (
     jackknife_error,

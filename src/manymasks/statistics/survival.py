@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from manymasks.statistics.documents import FloatArray
+from manymasks.arrays import FloatArray
 
 
 def product_limit(events: FloatArray, endings: FloatArray) -> FloatArray:

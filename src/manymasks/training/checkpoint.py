@@ -9,12 +9,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from manymasks.arrays import Rows
 from manymasks.models.transformer import Transformer
 
 
@@ -28,7 +28,7 @@ class Progressed:
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     since: int = 0
-    curve: list[dict[str, Any]] = field(default_factory=list)
+    curve: Rows = field(default_factory=list)
     failed_step: int | None = None
 
 
