@@ -301,7 +301,7 @@ def _points(models: Rows, random: np.random.Generator) -> Rows:
     return rows
 
 
-def rules(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, Rows]:
+def rule_choice(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, Rows]:
     """Tables of the stage `rules`."""
     asked = (("twin", "red", "blue", 0.5, 0.2), ("before", "depth 0", "first", 0.3, 0.1))
     choices, spreads = [], []

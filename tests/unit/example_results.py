@@ -549,7 +549,7 @@ class ExampleResults:
                 tables["spectroscopy"] = example_known.spectroscopy(models, self.random)
                 tables["swap"] = example_known.swap(models, self.random)
             if corpus == "fork":
-                tables["rule_choice"] = example_known.rules(corpus, models, self.random)
+                tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)
             for stage, rows in tables.items():
                 self.add(stage, corpus, rows, inputs)
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manymasks.catalogue import STAGES
+from manymasks.catalogue import ANALYSES, STAGES
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
 from manymasks.plan import node as planning
@@ -513,9 +513,7 @@ def test_a_digest_is_made_of_stage_settings_code_and_inputs() -> None:
         "# a comment\n" + BASE.partition("probes:")[1] + BASE.partition("probes:")[2]
         + BASE.partition("probes:")[0],
         BASE + "hardware: {device: cpu, log_seconds: 1, checkpoint_seconds: 0}\n",
-        BASE + "analyses: [derived, rashomon, multiplicity, volume, funnel, divergence, "
-        "severity, rollout, representation, myopia, truth, spectroscopy, belief, rule_choice, "
-        "swap]\n",
+        BASE + f"analyses: [{', '.join(ANALYSES)}]\n",
         BASE + "divergence: {}\nstatistics: {confidence: 95e-2}\n",
     ],
 )  # fmt: skip

@@ -9,6 +9,9 @@ OUTPUTS
     results/<stage>/<key>/manifest.json of each member
 """
 
+# Before the rules are declared, which is when Snakemake reads these settings.
+share_settings(workflow, {stack.name: stack.stage for stack in STUDY.stacks()})
+
 for stack in STUDY.stacks():
 
     rule:
@@ -31,6 +34,3 @@ for stack in STUDY.stacks():
             stack.activity
         shell:
             f"manymasks run {stack.stage} {{params.members}} --lines"
-
-
-share_settings(workflow, {stack.name: stack.stage for stack in STUDY.stacks()})
