@@ -30,6 +30,9 @@ STUDY = Session.start(
     is_main=workflow.is_main_process,
 )
 
+# Before the first rule, which is when Snakemake reads these settings.
+share_settings(workflow, {stack.name: stack.stage for stack in STUDY.stacks()})
+
 
 def made_from(stage):
     """The manifests that an artifact of this stage is made from, by its key."""

@@ -9,8 +9,7 @@ OUTPUTS
     results/<stage>/<key>/manifest.json of each member
 """
 
-# Before the rules are declared, which is when Snakemake reads these settings.
-share_settings(workflow, {stack.name: stack.stage for stack in STUDY.stacks()})
+for stack in STUDY.stacks()})
 
 for stack in STUDY.stacks():
 
