@@ -26,7 +26,7 @@ from manymasks.arrays import IndexArray
 from manymasks.config.analyses import Divergence
 from manymasks.divergence.blocks import windows_at_once
 from manymasks.divergence.pairs import pair_sums
-from manymasks.divergence.sampled import at_positions, sampled
+from manymasks.divergence.position_sample import at_positions, sampled
 from manymasks.training.device import choose_device
 
 MEMBERS, POSITIONS, SCORED, VOCABULARY, CLASSES = 64, 100_000, 32, 4096, 4

@@ -13,7 +13,7 @@ from manymasks.config.analyses import Contrast, Statistics
 from manymasks.myopia.arms import Arm, Scored, arm_rows, baseline_of, curve_rows, part_rows
 from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import fitted_horizon, half_gamma, horizon_rows
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "10-study.sql"
 STATISTICS = Statistics(resamples=400)

@@ -23,9 +23,9 @@ from manymasks.divergence.anova import (
     orderings,
 )
 from manymasks.divergence.blocks import BLOCK_ELEMENTS
+from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import pair_sums
-from manymasks.divergence.units import summed
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 STATISTICS = Statistics(resamples=200)
 BOTH = ("information", "variance")

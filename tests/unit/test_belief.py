@@ -16,7 +16,7 @@ from manymasks.engine.job_file import description_of
 from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
 from manymasks.plan.graph import plan_study
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.store.layout import Layout
 from manymasks.truth.belief import (
     bootstrap,

@@ -22,17 +22,17 @@ import pytest
 
 from manymasks.config.rashomon import Reference
 from manymasks.rashomon.membership import reference_loss, threshold_nats
-from manymasks.statistics.components import distance_components, score_components
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     ratio,
     ratio_resamples,
     standard_error,
 )
+from manymasks.statistics.components import distance_components, score_components
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.models import pair_mean
+from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
-from manymasks.statistics.spreads import log_ratio_of_spreads
+from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 DIMENSIONS = 60
 MILD, HEAVY = 0.15, 0.5

@@ -18,7 +18,7 @@ from manymasks.config.settings import identity
 from manymasks.config.study import Hardware
 from manymasks.engine.job_file import description_of, rebased
 from manymasks.engine.jobs import run_job
-from manymasks.evaluation.documents import score_documents
+from manymasks.evaluation.document_losses import score_documents
 from manymasks.plan.graph import plan_study
 from manymasks.rashomon.derived import derived_weights
 from manymasks.stages import derived as stage

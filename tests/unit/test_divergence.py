@@ -14,7 +14,8 @@ from manymasks.config.analyses import Statistics
 from manymasks.divergence import pairs
 from manymasks.divergence.blocks import BLOCK_ELEMENTS
 from manymasks.divergence.contrasts import beyond_seeds
-from manymasks.divergence.measured import measure
+from manymasks.divergence.pair_metrics import measure
+from manymasks.divergence.pair_tables import ON_SAMPLED_COLUMNS, divergence_rows, floor_means
 from manymasks.divergence.pairs import (
     FloorSums,
     Sums,
@@ -23,9 +24,8 @@ from manymasks.divergence.pairs import (
     joined_members,
     pair_sums,
 )
-from manymasks.divergence.sampled import Sampled, at_positions, sampled, sampled_positions
-from manymasks.divergence.tables import ON_SAMPLED_COLUMNS, divergence_rows, floor_means
-from manymasks.statistics.members import Member, classes
+from manymasks.divergence.position_sample import Sampled, at_positions, sampled, sampled_positions
+from manymasks.statistics.model_classes import Member, classes
 
 STATISTICS = Statistics(resamples=200)
 SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema"

@@ -20,7 +20,7 @@ import torch
 from manymasks.config.analyses import Divergence
 from manymasks.divergence.blocks import windows_at_once
 from manymasks.divergence.pairs import by_document, pair_sums
-from manymasks.divergence.sampled import at_positions
+from manymasks.divergence.position_sample import at_positions
 
 torch.set_num_threads(1)
 members, windows, scored, vocabulary = 12, 12, 32, 4096

@@ -13,16 +13,16 @@ from scipy.special import logsumexp
 
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import BLOCK_ELEMENTS
+from manymasks.divergence.pair_tables import divergence_rows
 from manymasks.divergence.pairs import by_document, pair_sums
-from manymasks.divergence.sampled import (
+from manymasks.divergence.position_sample import (
     BETAS,
     Sampled,
     at_positions,
     sampled,
     sampled_positions,
 )
-from manymasks.divergence.tables import divergence_rows
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 
 def _logp(m: int, n: int, v: int, seed: int, spread: float = 0.5) -> torch.Tensor:

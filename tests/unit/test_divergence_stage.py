@@ -14,7 +14,7 @@ import torch
 import manymasks.database
 from manymasks.config.analyses import Divergence, Statistics
 from manymasks.config.settings import identity
-from manymasks.divergence import passes
+from manymasks.divergence import probe_pass
 from manymasks.stages import divergence
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Artifact, Job
@@ -248,8 +248,8 @@ def test_fewer_windows_at_once_or_parts_of_them_change_nothing_but_rounding(
     at_once: int,
     places: int,
 ) -> None:
-    monkeypatch.setattr(passes, "windows_at_once", lambda *size: at_once)
-    monkeypatch.setattr(passes, "positions_at_once", lambda *size: places)
+    monkeypatch.setattr(probe_pass, "windows_at_once", lambda *size: at_once)
+    monkeypatch.setattr(probe_pass, "positions_at_once", lambda *size: places)
     without = {role: each for role, each in inputs.items() if role != "reference"}
     divergence.make(_job(without, tmp_path / "a"))
     tables = _read(tmp_path / "a")

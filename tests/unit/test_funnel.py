@@ -24,7 +24,7 @@ from manymasks.rashomon.funnel import (
     subset_means,
     survivors,
 )
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.statistics.proportions import wilson
 
 SETTINGS = Funnel(seed_sd=1.0, splits=2, orders=200, seed=0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.headroom import LossSums, below_zero, headroom_of, headroom_rows, loss_sums
-from manymasks.statistics.documents import document_weights, standard_error
+from manymasks.statistics.bootstrap import document_weights, standard_error
 from manymasks.statistics.intervals import Interval, joined
 
 STATISTICS = Statistics(resamples=300)

@@ -23,7 +23,7 @@ from manymasks.divergence.line import (
     r_squared,
     share_of_classes,
 )
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 STATISTICS = Statistics(resamples=200)
 SCHEMA = Path(line.__file__).parents[1] / "database" / "schema" / "20-behaviour.sql"

@@ -10,7 +10,7 @@ from scipy import stats
 import manymasks
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.myopia.gap import myopia_rows
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 STATISTICS = Statistics(resamples=400)
 SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "10-study.sql"

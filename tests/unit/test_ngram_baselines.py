@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from manymasks.evaluation.documents import windows_of
+from manymasks.evaluation.document_losses import windows_of
 from manymasks.myopia.ngram_baselines import Counts, count, score
 
 Pair = tuple[int, int]

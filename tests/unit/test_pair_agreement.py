@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manymasks.config.analyses import Statistics
-from manymasks.divergence.measured import agreements
+from manymasks.divergence.pair_metrics import agreements
+from manymasks.divergence.pair_tables import divergence_rows
 from manymasks.divergence.pairs import Sums, by_document, pair_sums
-from manymasks.divergence.tables import divergence_rows
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 
 def _sums(logp: torch.Tensor, targets: torch.Tensor) -> Sums:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manymasks.divergence.passes import _pieces
+from manymasks.divergence.probe_pass import _pieces
 
 
 @given(st.integers(1, 9), st.integers(1, 7), st.integers(1, 10), st.integers(1, 8))

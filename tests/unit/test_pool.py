@@ -8,10 +8,10 @@ import torch
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
+from manymasks.rashomon.measurement import Block, MeasuredSets, Subset, measure_pool
 from manymasks.rashomon.multiplicity import block_facts, by_document, position_metrics
-from manymasks.rashomon.pool import Block, MeasuredSets, Subset, measure_pool
-from manymasks.rashomon.sets import component_rows, metric_rows, position_rows, weight_rows
-from manymasks.statistics.members import Member
+from manymasks.rashomon.set_tables import component_rows, metric_rows, position_rows, weight_rows
+from manymasks.statistics.model_classes import Member
 
 MEMBERS, POSITIONS, VOCABULARY, DOCUMENTS = 4, 60, 12, 5
 SETTINGS = Multiplicity(windows=2, top_k=3, tv=0.2, kept=20)

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from manymasks.config.analyses import Statistics
-from manymasks.divergence import items
-from manymasks.divergence.items import calibration_rows, item_rows, item_sums
-from manymasks.divergence.positions import CONTEXT, position_rows
-from manymasks.divergence.sampled import sampled_positions
-from manymasks.divergence.units import summed
-from manymasks.statistics.members import Member
+from manymasks.divergence import calibration
+from manymasks.divergence.calibration import calibration_rows, item_rows, item_sums
+from manymasks.divergence.grouping import summed
+from manymasks.divergence.position_examples import CONTEXT, position_rows
+from manymasks.divergence.position_sample import sampled_positions
+from manymasks.statistics.model_classes import Member
 
 STATISTICS = Statistics(resamples=200)
 
@@ -36,7 +36,7 @@ def _decode(ids: np.ndarray) -> str:
 
 @pytest.mark.parametrize("block", [1, 300, 1 << 20])
 def test_items_agree_with_a_naive_loop(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(items.BLOCK_ELEMENTS, "cpu", block)
+    monkeypatch.setitem(calibration.BLOCK_ELEMENTS, "cpu", block)
     m, w, s, v, bins = 3, 4, 5, 11, 4
     logp, targets = _logp(m, w, s, v, 0), _targets(w, s, v)
     sums = item_sums(logp, targets, bins)

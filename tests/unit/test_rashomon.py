@@ -14,9 +14,9 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
 from manymasks.rashomon.losses import loss_rows, metric_rows
 from manymasks.rashomon.membership import Losses, rashomon_sets, set_rows
-from manymasks.statistics.documents import document_weights
-from manymasks.statistics.members import Member
-from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.bootstrap import document_weights
+from manymasks.statistics.jackknife import jackknife_error
+from manymasks.statistics.model_classes import Member
 from manymasks.statistics.proportions import wilson
 
 STATISTICS = Statistics(resamples=300)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manymasks.rashomon.curve import curve_rows, difference_of_shares, share_difference
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.statistics.proportions import wilson
 
 

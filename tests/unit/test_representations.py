@@ -21,8 +21,8 @@ from manymasks.divergence.representations import (
     representation_rows,
     similarities,
 )
-from manymasks.statistics.members import Member
-from manymasks.statistics.models import pair_mean
+from manymasks.statistics.jackknife import pair_mean
+from manymasks.statistics.model_classes import Member
 
 K = 5
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manymasks.config.training import Size
 from manymasks.models.attention import Route
-from manymasks.models.reading import Reader
+from manymasks.models.kv_cache import Reader
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.rollouts.loops import LEAST, Loop, find_loop
 from manymasks.rollouts.sampling import MODES, Noise, Rule, Texts, chosen, rule_of, write

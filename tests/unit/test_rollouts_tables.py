@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manymasks.config.analyses import Statistics
-from manymasks.rollouts import tables
-from manymasks.rollouts.pools import intervals, pairs_of
-from manymasks.rollouts.sampling import Texts
-from manymasks.rollouts.sequences import Again, Along, first_differences
-from manymasks.rollouts.tables import (
+from manymasks.rollouts import rollout_tables
+from manymasks.rollouts.pair_intervals import intervals, pairs_of
+from manymasks.rollouts.rollout_tables import (
     Judged,
     Prompts,
     agreed,
@@ -24,7 +22,9 @@ from manymasks.rollouts.tables import (
     ratios,
     rollout_rows,
 )
-from manymasks.statistics.documents import (
+from manymasks.rollouts.sampling import Texts
+from manymasks.rollouts.sequences import Again, Along, first_differences
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
@@ -32,11 +32,11 @@ from manymasks.statistics.documents import (
     standard_error,
 )
 from manymasks.statistics.intervals import joined
-from manymasks.statistics.members import Member, classes
-from manymasks.statistics.models import cross_mean, pair_mean
+from manymasks.statistics.jackknife import cross_mean, pair_mean
+from manymasks.statistics.model_classes import Member, classes
 
 STATISTICS = Statistics(resamples=150)
-SCHEMA = Path(tables.__file__).parents[1] / "database" / "schema" / "20-behaviour.sql"
+SCHEMA = Path(rollout_tables.__file__).parents[1] / "database" / "schema" / "20-behaviour.sql"
 PROMPTS, LENGTH = 7, 6
 DOCUMENTS = ["c", "a", "a", "b", "c", "d", "d"]
 _, OWNERS = np.unique(DOCUMENTS, return_inverse=True)

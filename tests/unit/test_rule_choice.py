@@ -18,8 +18,8 @@ from manymasks.corpora.processes.machine import ENDED
 from manymasks.corpora.processes.registry import process
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import rule_choice as stage
+from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.components import components
-from manymasks.statistics.documents import document_weights
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, sha256_of

@@ -20,10 +20,10 @@ from manymasks.config.study import Hardware
 from manymasks.divergence import trend
 from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
 from manymasks.stages import severity as stage
-from manymasks.statistics.documents import document_weights, standard_error
+from manymasks.statistics.bootstrap import document_weights, standard_error
 from manymasks.statistics.intervals import joined
-from manymasks.statistics.members import Member
-from manymasks.statistics.models import pair_mean
+from manymasks.statistics.jackknife import pair_mean
+from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of

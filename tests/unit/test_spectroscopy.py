@@ -29,7 +29,7 @@ from manymasks.corpora.processes.masks import (
 from manymasks.corpora.processes.registry import process
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import spectroscopy as stage
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Job
 from manymasks.store.layout import Layout
 from manymasks.truth import mixtures

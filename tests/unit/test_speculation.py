@@ -10,7 +10,7 @@ from scipy import optimize
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import tally
 from manymasks.corpora.processes.registry import process
-from manymasks.statistics.documents import document_weights
+from manymasks.statistics.bootstrap import document_weights
 from manymasks.truth import speculation
 from manymasks.truth.logistic import frequencies, logistic_map
 from manymasks.truth.speculation import (

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from manymasks.statistics.corrections import benjamini_hochberg, holm
-from manymasks.statistics.correlation import correlation
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
@@ -22,20 +20,22 @@ from manymasks.statistics.documents import (
     ratio_resamples,
     standard_error,
 )
+from manymasks.statistics.corrections import benjamini_hochberg, holm
+from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import Member, classes, one_corpus, paired_by_seeds
-from manymasks.statistics.models import (
+from manymasks.statistics.jackknife import (
     cross_mean,
     jackknife_error,
     pair_mean,
     pair_means_without,
     welch_degrees,
 )
+from manymasks.statistics.model_classes import Member, classes, one_corpus, paired_by_seeds
 from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.pools import pool_mean, pools_of
 from manymasks.statistics.proportions import wilson
-from manymasks.statistics.spreads import log_ratio_of_spreads
+from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
 def _symmetric(m: int, seed: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from manymasks.config.probes import Probe
 from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training
 from manymasks.errors import UserError
-from manymasks.evaluation.documents import score_documents, windows_of
+from manymasks.evaluation.document_losses import score_documents, windows_of
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.probes.families import Contexts, contexts

@@ -10,8 +10,8 @@ from scipy import stats
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.corpora.processes import tally
 from manymasks.corpora.processes.registry import COUNTED, process
-from manymasks.statistics.documents import document_weights
-from manymasks.statistics.members import Member
+from manymasks.statistics.bootstrap import document_weights
+from manymasks.statistics.model_classes import Member
 from manymasks.truth.demand import demand_rows
 from manymasks.truth.excess import divergences
 from manymasks.truth.prices import Price, exact_prices

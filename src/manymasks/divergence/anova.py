@@ -29,14 +29,14 @@ from torch import Tensor
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 FACTORS = ("size", "variant", "seed_init", "seed_order")
 Levels = tuple[list[str], list[str], list[int], list[int]]

@@ -9,12 +9,12 @@ import numpy as np
 from manymasks.arrays import IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.claims import claim_text
-from manymasks.divergence.measured import Measured
-from manymasks.statistics.documents import standard_error
+from manymasks.divergence.pair_metrics import Measured
+from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, contrast_row, joined
-from manymasks.statistics.members import Member, classes, paired_by_seeds
-from manymasks.statistics.models import pair_mean
-from manymasks.statistics.spreads import log_ratio_of_spreads
+from manymasks.statistics.jackknife import pair_mean
+from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
+from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
 def contrast_rows(

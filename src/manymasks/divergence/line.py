@@ -14,17 +14,17 @@ import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.correlation import correlation
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
     standard_error,
 )
+from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import Member
-from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.jackknife import jackknife_error
+from manymasks.statistics.model_classes import Member
 
 FEWEST = 3
 """Members that a line and what is off it can be told from."""

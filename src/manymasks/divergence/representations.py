@@ -25,7 +25,7 @@ from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Representation, Statistics
 from manymasks.progress import Report, unheard
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import Member, one_corpus
+from manymasks.statistics.model_classes import Member, one_corpus
 from manymasks.statistics.pools import pool_mean, pools_of
 
 Streams = Sequence[npt.NDArray[np.floating]]

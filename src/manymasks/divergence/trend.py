@@ -13,17 +13,17 @@ from scipy.stats import rankdata
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.correlation import correlation
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
     standard_error,
 )
+from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import Interval, contrast_row, finite, joined
-from manymasks.statistics.members import Member, classes
-from manymasks.statistics.models import jackknife_error, pair_mean, pair_means_without
+from manymasks.statistics.jackknife import jackknife_error, pair_mean, pair_means_without
+from manymasks.statistics.model_classes import Member, classes
 
 LEAST_RISE = 1e-6
 """Nats of n-gram surprise that severities must differ by for a slope against it to be asked."""

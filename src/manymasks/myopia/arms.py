@@ -9,14 +9,14 @@ import numpy as np
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.training import Gradient
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import Interval, contrast_row, finite
-from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
 Curve = Mapping[int, tuple[int, float]]

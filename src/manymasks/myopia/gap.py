@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.config.claims import claim_text
-from manymasks.statistics.documents import document_weights, ratio
+from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import contrast_row, finite
-from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.myopia.arms import Arm, Scored
-from manymasks.statistics.documents import ratio, ratio_resamples
+from manymasks.statistics.bootstrap import ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import one_corpus
+from manymasks.statistics.model_classes import one_corpus
 
 
 def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -> Rows:

@@ -17,7 +17,7 @@ from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.probes.families import Contexts
 from manymasks.probes.windows import Tokens
-from manymasks.statistics.documents import document_weights, ratio_interval, standard_error
+from manymasks.statistics.bootstrap import document_weights, ratio_interval, standard_error
 from manymasks.statistics.intervals import finite
 
 STRENGTH = 20.0

@@ -26,7 +26,7 @@ from manymasks.probes.distance import surprise as surprise_of
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Source, Tokens, choose
 from manymasks.progress import Report, unheard
-from manymasks.statistics.documents import document_weights, ratio_interval
+from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
 Disagreement = Callable[[Tokens], FloatArray]

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.claims import claim_text
 from manymasks.statistics.intervals import Interval, contrast_row, finite
-from manymasks.statistics.members import Member, classes, of_arm, one_corpus
+from manymasks.statistics.model_classes import Member, classes, of_arm, one_corpus
 from manymasks.statistics.proportions import wilson
 
 

@@ -19,9 +19,9 @@ from manymasks.arrays import BoolArray, FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
-from manymasks.statistics.documents import percentile_interval, ratio
+from manymasks.statistics.bootstrap import percentile_interval, ratio
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Kind = Literal["split", "probe", "variant"]

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.claims import claim_text
-from manymasks.statistics.documents import document_weights, ratio, ratio_resamples, standard_error
+from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, contrast_row, finite, joined
-from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.jackknife import jackknife_error
 
 
 @dataclass(frozen=True)

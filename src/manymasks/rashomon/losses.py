@@ -7,14 +7,14 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.rashomon.membership import Losses, RashomonSet, seed_sd
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     percentile_interval,
     ratio,
     ratio_resamples,
     standard_error,
 )
 from manymasks.statistics.intervals import Interval, finite, joined
-from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.jackknife import jackknife_error
 
 MOST_SUBSETS = 32
 """Sets of the resamples that an average is over: nearly always all of them."""

@@ -15,9 +15,9 @@ import numpy as np
 from manymasks.arrays import BoolArray, FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
-from manymasks.statistics.documents import document_weights, ratio, ratio_resamples
+from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Unit = Literal["nats", "percent", "seed_sd"]

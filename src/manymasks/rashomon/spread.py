@@ -20,7 +20,7 @@ import numpy as np
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.multiplicity import PairSums
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
@@ -28,7 +28,7 @@ from manymasks.statistics.documents import (
     standard_error,
 )
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.models import ModelEstimate, jackknife_error, pair_mean
+from manymasks.statistics.jackknife import ModelEstimate, jackknife_error, pair_mean
 
 Weighting = Literal["hard", "resampled"]
 

@@ -46,7 +46,7 @@ from manymasks.arrays import FloatArray
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.models import welch_degrees
+from manymasks.statistics.jackknife import welch_degrees
 
 FIRST = 0.05
 """Where the search for a radius begins: trained members lose some hundredths of a nat there."""

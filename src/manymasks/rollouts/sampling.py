@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import FloatArray, IntArray
-from manymasks.models.reading import Reader
+from manymasks.models.kv_cache import Reader
 from manymasks.models.transformer import Transformer
 from manymasks.progress import Report, unheard
 

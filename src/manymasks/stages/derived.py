@@ -12,8 +12,8 @@ from torch import Tensor
 from manymasks.config.analyses import Evaluation, Statistics
 from manymasks.config.rashomon import Derived
 from manymasks.config.training import Size
-from manymasks.evaluation.documents import Scores, score_documents
-from manymasks.evaluation.summary import split_loss
+from manymasks.evaluation.document_losses import Scores, score_documents
+from manymasks.evaluation.loss_summary import split_loss
 from manymasks.rashomon.derived import derived_weights, scale_reaching
 from manymasks.stages.inputs.derived_members import empty_stack, stack_of
 from manymasks.store.canonical import digest

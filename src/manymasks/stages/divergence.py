@@ -10,14 +10,14 @@ import torch
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Divergence, Statistics
 from manymasks.divergence.anova import Crossing, component_rows, crossing
-from manymasks.divergence.items import calibration_rows, item_rows
-from manymasks.divergence.passes import AtSeverity, Pass, ProbeWindows
-from manymasks.divergence.tables import divergence_rows, floor_means
+from manymasks.divergence.calibration import calibration_rows, item_rows
+from manymasks.divergence.pair_tables import divergence_rows, floor_means
+from manymasks.divergence.probe_pass import AtSeverity, Pass, ProbeWindows
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
-from manymasks.statistics.documents import document_weights, ratio_interval
+from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member, classes
+from manymasks.statistics.model_classes import Member, classes
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.tokenizer import load
 from manymasks.training.device import choose_device

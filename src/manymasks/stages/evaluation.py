@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from manymasks.config.analyses import Evaluation, Statistics
-from manymasks.evaluation.documents import Scores, score_documents
-from manymasks.evaluation.summary import position_losses, split_loss
+from manymasks.evaluation.document_losses import Scores, score_documents
+from manymasks.evaluation.loss_summary import position_losses, split_loss
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream

@@ -14,8 +14,8 @@ from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
 from manymasks.rashomon.headroom import headroom_rows, loss_sums
-from manymasks.rashomon.pool import Block, MeasuredSets, Subset, measure_pool
-from manymasks.rashomon.sets import (
+from manymasks.rashomon.measurement import Block, MeasuredSets, Subset, measure_pool
+from manymasks.rashomon.set_tables import (
     component_rows,
     metric_rows,
     position_rows,
@@ -24,7 +24,7 @@ from manymasks.rashomon.sets import (
 from manymasks.stages.inputs.derived_members import load_candidates
 from manymasks.stages.inputs.members import derived_of, members_of
 from manymasks.stages.inputs.weights import load_members
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.tokens.tokenizer import load

@@ -21,7 +21,7 @@ from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import horizon_rows
 from manymasks.myopia.ngram_baselines import FLOORS
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
 
 

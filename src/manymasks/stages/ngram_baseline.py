@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Evaluation, Statistics
-from manymasks.evaluation.summary import position_losses, split_loss
+from manymasks.evaluation.loss_summary import position_losses, split_loss
 from manymasks.myopia.ngram_baselines import FLOORS, count, score
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream

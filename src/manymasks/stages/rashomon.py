@@ -11,7 +11,7 @@ from manymasks.rashomon.curve import curve_rows
 from manymasks.rashomon.losses import loss_rows
 from manymasks.rashomon.membership import Losses, rashomon_sets, set_rows
 from manymasks.stages.inputs.members import derived_of, members_of
-from manymasks.statistics.documents import document_weights, ratio
+from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.store.job import Job
 
 SUBSETS = 256

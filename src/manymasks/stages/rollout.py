@@ -10,6 +10,7 @@ from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
 from manymasks.progress import Report
+from manymasks.rollouts.rollout_tables import Judged, Prompts, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.rollouts.sequences import (
     Again,
@@ -18,7 +19,6 @@ from manymasks.rollouts.sequences import (
     along_texts,
     continuation_again,
 )
-from manymasks.rollouts.tables import Judged, Prompts, rollout_rows
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job

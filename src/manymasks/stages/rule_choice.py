@@ -12,8 +12,8 @@ from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import documents
 from manymasks.stages.inputs.weights import load_members
-from manymasks.statistics.documents import document_weights
-from manymasks.statistics.members import classes
+from manymasks.statistics.bootstrap import document_weights
+from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.truth.rule_choice import asked, choice_row, preferences, spread_row, told

@@ -12,7 +12,7 @@ from manymasks.probes.search import disagreement_of, plausibility, search, step_
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
-from manymasks.statistics.members import classes
+from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents, pieces
 from manymasks.tokens.shards import TokenStream

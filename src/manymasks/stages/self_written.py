@@ -9,7 +9,7 @@ import torch
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.errors import UserError
-from manymasks.models.reading import Reader
+from manymasks.models.kv_cache import Reader
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
 from manymasks.probes.self_written import Reading, Writer, self_generated

@@ -10,7 +10,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
 from manymasks.stages.inputs.members import named
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
 
 DISTANCES = "tables/probe_distance.parquet"

@@ -11,7 +11,7 @@ from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import documents, process_of
 from manymasks.stages.inputs.weights import load_members
-from manymasks.statistics.members import classes
+from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.truth.noise import class_rows

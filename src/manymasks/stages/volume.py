@@ -21,7 +21,7 @@ from manymasks.rashomon.volume import (
 from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.intervals import contrast_row, finite
-from manymasks.statistics.members import Member, of_arm
+from manymasks.statistics.model_classes import Member, of_arm
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.checkpoint import read_weights, set_weights

@@ -15,7 +15,7 @@ import numpy as np
 
 from manymasks.arrays import BoolArray, FloatArray, IndexArray
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.jackknife import jackknife_error
 
 Seeds = tuple[int, int]
 """Of a member: initial weights, data order."""

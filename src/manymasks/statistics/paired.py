@@ -3,7 +3,7 @@
 import numpy as np
 
 from manymasks.arrays import FloatArray
-from manymasks.statistics.documents import ratio, ratio_resamples, standard_error
+from manymasks.statistics.bootstrap import ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, joined
 
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from manymasks.arrays import FloatArray, IndexArray
-from manymasks.statistics.members import Member, classes, paired_by_seeds
-from manymasks.statistics.models import ModelEstimate, cross_mean, pair_mean
+from manymasks.statistics.jackknife import ModelEstimate, cross_mean, pair_mean
+from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from scipy import linalg
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.masks import MASKS, OPENING
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 Bools = npt.NDArray[np.bool_]
 Stream = npt.NDArray[np.floating[Any]]

@@ -12,9 +12,9 @@ import numpy as np
 
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
-from manymasks.statistics.documents import document_weights, ratio
+from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.members import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.truth.excess import counts, document_sums, groups
 from manymasks.truth.prices import Prices

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints, entropy, losses
 from manymasks.corpora.processes.registry import COUNTED
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio_resamples,

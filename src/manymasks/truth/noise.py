@@ -23,14 +23,14 @@ import numpy as np
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     ratio,
     ratio_resamples,
     standard_error,
 )
 from manymasks.statistics.intervals import Interval, finite, joined
-from manymasks.statistics.models import jackknife_error, pair_means_without
+from manymasks.statistics.jackknife import jackknife_error, pair_means_without
 from manymasks.statistics.paired import mean_over_seeds
 from manymasks.truth.mixtures import mixed
 from manymasks.truth.spectroscopy import (

@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.truth.excess import ROUNDING, Bools
 
 Rows = list[dict[str, Any]]

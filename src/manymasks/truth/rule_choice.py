@@ -27,10 +27,10 @@ from scipy.special import expit
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED, Floats, Ints
+from manymasks.statistics.bootstrap import percentile_interval, ratio_interval
 from manymasks.statistics.components import Seeds, components, crossed
-from manymasks.statistics.documents import percentile_interval, ratio_interval
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.models import pair_mean
+from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import mean_over_seeds
 from manymasks.statistics.proportions import wilson

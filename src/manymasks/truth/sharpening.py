@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, entropy
-from manymasks.statistics.documents import document_weights, ratio_resamples, standard_error
+from manymasks.statistics.bootstrap import document_weights, ratio_resamples, standard_error
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.models import pair_mean
+from manymasks.statistics.jackknife import pair_mean
 from manymasks.truth.excess import Bools
 
 Logs = npt.NDArray[np.float32]

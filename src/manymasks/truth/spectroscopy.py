@@ -28,7 +28,7 @@ from manymasks.corpora.processes.masks import (
     STATES,
 )
 from manymasks.corpora.processes.registry import Process
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio_interval,

@@ -21,7 +21,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks, tally
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.registry import COUNTED, Process
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     percentile_interval,
     ratio_resamples,
 )

@@ -19,7 +19,7 @@ import numpy as np
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.masks import BOS, FIRST_PREMISE, LENGTH, MASKS, OPENING, spoken
-from manymasks.statistics.documents import document_weights
+from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.intervals import finite
 from manymasks.truth.spectroscopy import LAST
 

@@ -35,7 +35,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import Floats, Ints, divergence
 from manymasks.models.transformer import Transformer
-from manymasks.statistics.documents import document_weights, percentile_interval
+from manymasks.statistics.bootstrap import document_weights, percentile_interval
 from manymasks.statistics.intervals import finite
 
 OTHER, SAME = "other mask", "same mask"

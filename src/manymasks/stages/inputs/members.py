@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from manymasks.errors import UserError
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
 
 

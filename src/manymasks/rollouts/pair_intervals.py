@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from manymasks.arrays import BoolArray, FloatArray, IndexArray
-from manymasks.statistics.documents import standard_error
+from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.members import Member
-from manymasks.statistics.models import jackknife_error
+from manymasks.statistics.jackknife import jackknife_error
+from manymasks.statistics.model_classes import Member
 from manymasks.statistics.pools import pools_of
 
 Counts = Callable[[IndexArray, IndexArray], FloatArray]

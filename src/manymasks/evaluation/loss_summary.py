@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.documents import document_weights, percentile_interval, ratio_resamples
+from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 
 

@@ -9,18 +9,18 @@ import numpy as np
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
-from manymasks.divergence.measured import Measured, agreements, measure
+from manymasks.divergence.pair_metrics import Measured, agreements, measure
 from manymasks.divergence.pairs import FloorSums, Sums
-from manymasks.divergence.sampled import QUANTILES, Sampled
-from manymasks.statistics.documents import (
+from manymasks.divergence.position_sample import QUANTILES, Sampled
+from manymasks.statistics.bootstrap import (
     percentile_interval,
     ratio,
     ratio_resamples,
     standard_error,
 )
 from manymasks.statistics.intervals import finite, joined
-from manymasks.statistics.members import Member, classes, one_corpus
-from manymasks.statistics.models import ModelEstimate, jackknife_error
+from manymasks.statistics.jackknife import ModelEstimate, jackknife_error
+from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
 
 AT_MOST_1 = ("hellinger", "tv", "top1_disagreement")

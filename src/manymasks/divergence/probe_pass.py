@@ -17,7 +17,8 @@ from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Divergence
 from manymasks.divergence.anova import AnovaSums, Crossing, anova_sums
 from manymasks.divergence.blocks import positions_at_once, windows_at_once
-from manymasks.divergence.items import ItemSums, item_sums
+from manymasks.divergence.calibration import ItemSums, item_sums
+from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import (
     FloorSums,
     Sums,
@@ -26,15 +27,14 @@ from manymasks.divergence.pairs import (
     joined_members,
     pair_sums,
 )
-from manymasks.divergence.positions import Decode, position_rows
-from manymasks.divergence.sampled import (
+from manymasks.divergence.position_examples import Decode, position_rows
+from manymasks.divergence.position_sample import (
     AtPositions,
     Sampled,
     at_positions,
     sampled,
     sampled_positions,
 )
-from manymasks.divergence.units import summed
 from manymasks.models.transformer import Transformer
 
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import blocks
+from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import first_ranked
-from manymasks.divergence.units import summed
-from manymasks.statistics.documents import document_weights, percentile_interval
+from manymasks.statistics.bootstrap import document_weights, percentile_interval
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 BLOCK_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Log-probabilities in one block: on a CPU 2 MiB, as several passes go over them."""

@@ -7,8 +7,8 @@ import numpy as np
 from manymasks.arrays import FloatArray, IndexArray
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.pairs import Sums
-from manymasks.divergence.sampled import Sampled
-from manymasks.statistics.documents import document_weights, ratio, ratio_resamples
+from manymasks.divergence.position_sample import Sampled
+from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples
 
 METRICS = ("kl", "hellinger", "js", "tv", "top1_disagreement", "hidden")
 """Metrics of a pair that are averaged over pools. All are symmetric; `kl` is the mean of both

@@ -6,17 +6,17 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.rashomon.pool import MeasuredSets, Subset
+from manymasks.rashomon.measurement import MeasuredSets, Subset
 from manymasks.rashomon.spread import SetSums, set_rows
+from manymasks.statistics.bootstrap import ratio
 from manymasks.statistics.components import (
     Components,
     crossed,
     distance_components,
     score_components,
 )
-from manymasks.statistics.documents import ratio
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.members import Member
+from manymasks.statistics.model_classes import Member
 
 BY_POSITION = (
     "distinct_top1", "vote_disagreement", "p_low", "p_high", "log_p_low", "log_p_high",

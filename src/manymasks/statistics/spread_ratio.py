@@ -8,9 +8,9 @@ import math
 import numpy as np
 
 from manymasks.arrays import FloatArray
-from manymasks.statistics.documents import standard_error
+from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.models import (
+from manymasks.statistics.jackknife import (
     jackknife_error,
     pair_mean,
     pair_means_without,

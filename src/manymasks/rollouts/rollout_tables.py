@@ -11,17 +11,17 @@ import numpy.typing as npt
 from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts.loops import find_loop
-from manymasks.rollouts.pools import Counts, Pairs, Statistic, intervals, pairs_of
+from manymasks.rollouts.pair_intervals import Counts, Pairs, Statistic, intervals, pairs_of
 from manymasks.rollouts.sampling import Mode, Texts
 from manymasks.rollouts.sequences import Again, Along, first_differences
-from manymasks.statistics.documents import (
+from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
     ratio,
     ratio_resamples,
 )
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.members import Member, one_corpus
+from manymasks.statistics.model_classes import Member, one_corpus
 from manymasks.statistics.survival import product_limit, restricted_mean
 
 
