@@ -9,8 +9,6 @@ OUTPUTS
     results/<stage>/<key>/manifest.json of each member
 """
 
-for stack in STUDY.stacks()})
-
 for stack in STUDY.stacks():
 
     rule:
