@@ -9,7 +9,9 @@ import torch
 
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
+from manymasks.rashomon import losses
 from manymasks.rashomon.capacity import information_at, shared_capacity
+from manymasks.rashomon.metrics import METRICS
 from manymasks.rashomon.multiplicity import (
     Facts,
     PairSums,
@@ -166,6 +168,11 @@ def test_identical_members_and_a_single_one_show_nothing() -> None:
         assert alone[name]["low"] is None
     assert alone["ensemble_gain"]["value"] == 0
     assert alone["ensemble_gain"]["low"] is None
+
+
+def test_every_metric_has_a_row_in_the_table_of_metrics() -> None:
+    computed = {row["metric"] for row in _hard(_logp(), [0, 1, 2])}
+    assert computed | set(losses.METRICS) == set(METRICS)
 
 
 def test_intervals_hold_their_values_and_say_their_units() -> None:

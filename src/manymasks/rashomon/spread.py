@@ -32,9 +32,6 @@ from manymasks.statistics.jackknife import ModelEstimate, jackknife_error, pair_
 
 Weighting = Literal["hard", "resampled"]
 
-SHARES = ("tv", "top1_disagreement", "top_k_disagreement", "tv_disagreement", "vote_disagreement")
-"""Metrics with an interval over models that cannot exceed 1."""
-
 ODDS = 20.0
 """Odds at which one knows which of two members wrote a text: `tokens_to_tell_apart`."""
 
@@ -51,6 +48,9 @@ PAIR_MEANS = {
 """Metric that is a mean over pairs -> the sums it is the mean of. Three of them are also known
 by position, where they are computed another way: a vote disagreement is the share of pairs that
 differ, a variance the mean of half their squared differences."""
+
+SHARES = ("tv", "top1", "top_k", "tv_above")
+"""Sums that cannot exceed the number of tokens: intervals over models are cut at 1."""
 
 MAXIMA = {
     "discrepancy": "top1",
@@ -124,7 +124,7 @@ def set_rows(
 
     def add(metric: str, members: float, measured: _Measured) -> None:
         low, high = _interval(measured, statistics.confidence)
-        if metric in SHARES:
+        if PAIR_MEANS.get(metric) in SHARES:
             low, high = (1.0 if end > 1 else end for end in (low, high))
         values = {"value": measured.value, "low": low, "high": high}
         rows.append(
