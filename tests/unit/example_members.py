@@ -1,17 +1,14 @@
 """Artifacts that stages read, made by hand: text in shards, and members whose weights are drawn."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+import kit
 from manymasks.config.settings import identity
-from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training, Variant
 from manymasks.models.transformer import Transformer, initialise
-from manymasks.store.job import Artifact, Job
-from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
+from manymasks.store.job import Artifact
 from manymasks.tokens.shards import write_shards
 from manymasks.training.checkpoint import save_weights
 
@@ -37,7 +34,7 @@ def text(folder: Path) -> Artifact:
             for i in range(documents)
         ]
         write_shards(drawn, folder / split, vocabulary=VOCABULARY, end_of_text=0)
-    return artifact("tokens", folder, {}, {})
+    return kit.artifact("tokens", folder)
 
 
 def member(folder: Path, size: str, seed: int, status: str = "trained") -> Artifact:
@@ -53,39 +50,5 @@ def member(folder: Path, size: str, seed: int, status: str = "trained") -> Artif
         "variant": identity(Variant(gradient="causal")),
         "training": identity(Training(context=CONTEXT)),
     }
-    return artifact("training", folder, settings, {"status": status, "vocabulary": VOCABULARY})
-
-
-def artifact(
-    stage: str, folder: Path, settings: dict[str, Any], figures: dict[str, Any]
-) -> Artifact:
-    """All files of a folder as an artifact."""
-    files = tuple(
-        PayloadFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    )
-    manifest = Manifest(
-        stage, folder.name, "", stage, settings, {}, {}, files, figures, {}, "", 0.0, 0.0, 0
-    )
-    return Artifact(folder, manifest)
-
-
-def job(
-    stage: str, folder: Path, settings: dict[str, Any], inputs: dict[str, tuple[Artifact, ...]]
-) -> Job:
-    """A job of a stage on the CPU that tells nobody how far it is."""
-    folder.mkdir(parents=True)
-    return Job(
-        stage=stage,
-        key="0" * 12,
-        label=stage,
-        settings=settings,
-        inputs=inputs,
-        operational={},
-        folder=folder,
-        layout=Layout(folder),
-        hardware=Hardware(device="cpu"),
-        report=lambda done, total, note: None,
-        say=lambda said: None,
-    )
+    figures = {"status": status, "vocabulary": VOCABULARY}
+    return kit.artifact("training", folder, settings=settings, figures=figures)

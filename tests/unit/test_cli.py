@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from example_results import write_results
 
+import kit
 from manymasks import __version__
 from manymasks.catalogue import STAGES
 from manymasks.cli import main
@@ -23,7 +24,7 @@ from manymasks.engine import environment
 from manymasks.plan.graph import Plan, plan_study
 from manymasks.stages import corpus
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of, write_manifest
+from manymasks.store.manifest import write_manifest
 
 STUDY = """\
 name: tiny
@@ -58,31 +59,12 @@ def make(plan: Plan, *stages: str, **payload: bytes) -> list[Path]:
         if node.stage not in stages:
             continue
         folder = layout.folder(node.stage, node.key)
-        files = []
         for name, content in payload.items():
             path = folder / "tables" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            files.append(PayloadFile(f"tables/{name}", len(content), sha256_of(path)))
-        manifest = Manifest(
-            stage=node.stage,
-            key=node.key,
-            digest=node.digest,
-            label=node.label,
-            settings=node.settings,
-            inputs={
-                role: tuple(Reference(each.stage, each.key, each.digest) for each in nodes)
-                for role, nodes in node.inputs.items()
-            },
-            code=node.code,
-            files=tuple(files),
-            figures={"tokens": {"train": 9999}} if node.stage == "tokens" else {"n": 1},
-            environment={"python": "3.11.7"},
-            created="2026-01-02T03:04:05Z",
-            wall_seconds=1.0,
-            cpu_seconds=1.0,
-            peak_memory_bytes=1,
-        )
+        figures = {"tokens": {"train": 9999}} if node.stage == "tokens" else {"n": 1}
+        manifest = kit.planned(node, files=kit.payload(folder), figures=figures)
         write_manifest(layout.manifest(node.stage, node.key), manifest)
         folders.append(folder)
     return folders

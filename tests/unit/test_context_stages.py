@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from manymasks.config.study import Hardware
+import kit
 from manymasks.config.training import Size
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
@@ -17,8 +17,6 @@ from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import probe, representation
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Artifact, Job
-from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
 from manymasks.tokens.shards import write_shards
 from manymasks.tokens.tokenizer import Tokenizer
 from manymasks.training.checkpoint import save_weights
@@ -26,19 +24,6 @@ from manymasks.training.checkpoint import save_weights
 BYTES = Tokenizer("bytes", 257, "")
 CONTEXT = 16
 CPU = torch.device("cpu")
-
-
-def artifact(folder: Path, settings: Any = None, figures: Any = None) -> Artifact:
-    """What lies in a folder, as an artifact."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = tuple(
-        PayloadFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
-        for path in paths
-    )
-    manifest = Manifest(
-        "", folder.name, "", "", settings or {}, {}, {}, files, figures or {}, {}, "", 0, 0, 0
-    )
-    return Artifact(folder, manifest)
 
 
 def text(documents: int, words: int, seed: int) -> list[str]:
@@ -63,24 +48,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Artifact
     splits = ["measure", "train", "measure"] * 3
     table = pa.table({"id": [str(i) for i in range(9)], "split": splits, "text": texts})
     pq.write_table(table, folder / "other" / "documents.parquet")
-    return {name: (artifact(folder / name),) for name in ("tokens", "tokenizer", "other")}
+    return {name: (kit.artifact(name, folder / name),) for name in ("tokens", "tokenizer", "other")}
 
 
 def job(folder: Path, settings: dict[str, Any], inputs: Any) -> Job:
-    folder.mkdir(exist_ok=True)
-    return Job(
-        stage="",
-        key="",
-        label="",
-        settings={"context": CONTEXT, "statistics": {"resamples": 100}, **settings},
-        inputs=inputs,
-        operational={},
-        folder=folder,
-        layout=Layout(folder),
-        hardware=Hardware(device="cpu"),
-        report=lambda *args: None,
-        say=lambda text: None,
-    )
+    common = {"context": CONTEXT, "statistics": {"resamples": 100}}
+    return kit.job("example", {**common, **settings}, inputs, folder)
 
 
 def rows_of(folder: Path, table: str) -> list[dict[str, Any]]:
@@ -146,7 +119,8 @@ def training(folder: Path, seed: int, status: str = "trained", **size: Any) -> A
         "training": {"context": CONTEXT},
         "variant": {"gradient": "causal"},
     }
-    return artifact(folder, settings, {"vocabulary": 257, "status": status})
+    figures = {"vocabulary": 257, "status": status}
+    return kit.artifact("training", folder, settings=settings, figures=figures)
 
 
 def test_rotary_members_see_further_than_they_were_trained(tmp_path: Path) -> None:

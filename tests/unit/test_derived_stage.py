@@ -1,7 +1,7 @@
 """The stages `candidates` and `volume` on small members, and late weights on their way there."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+import kit
 from manymasks.config.claims import claim_text
 from manymasks.config.loading import load_study
 from manymasks.config.settings import identity
-from manymasks.config.study import Hardware
 from manymasks.engine.job_file import description_of, rebased
 from manymasks.engine.jobs import run_job
 from manymasks.evaluation.document_losses import score_documents
@@ -28,7 +28,6 @@ from manymasks.stages.inputs.weights import load_members
 from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest
 from manymasks.tokens.shards import TokenStream
 from manymasks.training import loop
 from manymasks.training.checkpoint import load_weights, read_weights, save_state
@@ -68,22 +67,12 @@ class Made:
             init, order = (int(seed) for seed in seeds[1:].split("-o"))
             named = {"corpus": corpus, "size": size, "variant": variant}
             names.append({**named, "seed_init": init, "seed_order": order})
-        return Job(
-            stage=stage,
-            key="0" * 12,
-            label=f"{stage}/two",
-            settings={**self.settings, "members": names},
-            inputs={
-                "training": tuple(self.trainings[label] for label in labels),
-                "tokens": (self.tokens,),
-            },
-            operational={},
-            folder=folder,
-            layout=self.layout,
-            hardware=Hardware(device="cpu"),
-            report=lambda done, total, note: None,
-            say=lambda said: None,
-        )
+        inputs = {
+            "training": tuple(self.trainings[label] for label in labels),
+            "tokens": (self.tokens,),
+        }
+        settings = {**self.settings, "members": names}
+        return kit.job(stage, settings, inputs, folder, layout=self.layout)
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +111,7 @@ class Derived:
 
 
 def as_artifact(job: Job, figures: dict[str, Any]) -> Artifact:
-    manifest = Manifest(
-        job.stage, job.key, "", job.label, {}, {}, {}, (), figures, {}, "", 0.0, 0.0, 0
-    )
+    manifest = kit.manifest(job.stage, key=job.key, label=job.label, figures=figures)
     return Artifact(job.folder, manifest)
 
 
@@ -311,7 +298,7 @@ def test_a_class_whose_parents_failed_has_none(made: Made, tmp_path: Path) -> No
 def test_only_the_methods_that_are_asked_for(made: Made, tmp_path: Path) -> None:
     job = made.job("derived", ["training/two/tiny/causal/i0-o0"], tmp_path)
     settings = {**job.settings["derived"], "methods": ["checkpoint"]}
-    only = Job(**{**vars(job), "settings": {**job.settings, "derived": settings}})
+    only = replace(job, settings={**job.settings, "derived": settings})
     figures = stage.make(only)
     assert [each["step"] for each in figures["members"]] == [10, 17]
     other = load_members([made.trainings["training/two/tiny/causal/i0-o0"]], CPU)

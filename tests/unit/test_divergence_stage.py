@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+import kit
 import manymasks.database
 from manymasks.config.analyses import Divergence, Statistics
 from manymasks.config.settings import identity
@@ -67,8 +68,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Artifact
     return {
         "training": tuple(training),
         "reference": tuple(reference),
-        "tokenizer": (example.artifact("tokenizer", words, {}, {}),),
-        "probe": (example.artifact("probe", probe, {"name": "longer"}, {"scored": SCORED}),),
+        "tokenizer": (kit.artifact("tokenizer", words),),
+        "probe": (
+            kit.artifact("probe", probe, settings={"name": "longer"}, figures={"scored": SCORED}),
+        ),
     }
 
 
@@ -83,7 +86,7 @@ def _job(inputs: dict[str, tuple[Artifact, ...]], folder: Path) -> Job:
         "divergence": identity(SETTINGS),
         "statistics": identity(Statistics(resamples=100)),
     }
-    return example.job("divergence", folder, settings, inputs)
+    return kit.job("divergence", settings, inputs, folder)
 
 
 def _read(folder: Path) -> dict[str, Rows]:

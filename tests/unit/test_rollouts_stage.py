@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+import kit
 from manymasks.config.loading import load_study
-from manymasks.config.study import Hardware
 from manymasks.engine.job_file import description_of
 from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
@@ -62,24 +62,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Job]:
                     names.append({**named, "seed_init": init, "seed_order": order})
 
     def job(folder: Path, report: Any = lambda done, total, note: None, **changed: Any) -> Job:
-        return Job(
-            stage="rollout",
-            key="0" * 12,
-            label="rollout/two",
-            settings={
-                "members": names,
-                "rollout": {**SETTINGS, **changed},
-                "statistics": {"resamples": 100},
-                "context": 64,
-            },
-            inputs={role: found[role] for role in ("training", "tokens", "tokenizer")},
-            operational={},
-            folder=folder,
-            layout=layout,
-            hardware=Hardware(device="cpu"),
-            report=report,
-            say=lambda said: None,
-        )
+        settings = {
+            "members": names,
+            "rollout": {**SETTINGS, **changed},
+            "statistics": {"resamples": 100},
+            "context": 64,
+        }
+        inputs = {role: found[role] for role in ("training", "tokens", "tokenizer")}
+        return kit.job("rollout", settings, inputs, folder, layout=layout, report=report)
 
     return job
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
+import kit
 from manymasks.config.analyses import Statistics
-from manymasks.config.study import Hardware
 from manymasks.config.training import Size
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
@@ -20,9 +20,7 @@ from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import rule_choice as stage
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.components import components
-from manymasks.store.job import Artifact, Job
-from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
+from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import save_weights
 from manymasks.truth.rule_choice import (
     Asked,
@@ -400,41 +398,23 @@ def artifact(folder: Path, seed: int, status: str = "trained") -> Artifact:
     folder.mkdir(parents=True)
     model = Transformer(SIZE, len(fork.VOCABULARY), fork.LENGTH)
     initialise(model, [seed])
-    path = folder / "weights.safetensors"
-    save_weights(model, 0, path)
+    save_weights(model, 0, folder / "weights.safetensors")
     settings = {
         "size": SIZE.model_dump(mode="json"),
         "training": {"context": fork.LENGTH, "shift": False},
         "variant": {"gradient": "causal"},
     }
-    manifest = Manifest(
-        stage="training",
-        key=f"member{seed}",
-        digest="",
-        label="",
-        settings=settings,
-        inputs={},
-        code={},
-        files=(PayloadFile(path.name, path.stat().st_size, sha256_of(path)),),
-        figures={"status": status, "vocabulary": len(fork.VOCABULARY)},
-        environment={},
-        created="",
-        wall_seconds=0,
-        cpu_seconds=0,
-        peak_memory_bytes=0,
-    )
-    return Artifact(folder, manifest)
+    figures = {"status": status, "vocabulary": len(fork.VOCABULARY)}
+    return kit.artifact("training", folder, key=f"member{seed}", settings=settings, figures=figures)
 
 
 def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = process("fork", 0.02).draw(300, np.random.default_rng(0))
     monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
     seeds = [(0, 0), (1, 0), (2, 0)]
-    job = Job(
-        stage="rule_choice",
-        key="",
-        label="",
-        settings={
+    job = kit.job(
+        "rule_choice",
+        {
             "process": {"kind": "process", "process": "fork", "eps": 0.02},
             "members": [
                 {
@@ -449,18 +429,13 @@ def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.Monkey
             "statistics": {"resamples": 100},
             "rule_choice": {"questions": 30},
         },
-        inputs={
+        {
             "training": tuple(
                 artifact(tmp_path / str(init), init, "failed" if init == 1 else "trained")
                 for init, _ in seeds
             )
         },
-        operational={},
-        folder=tmp_path,
-        layout=Layout(tmp_path),
-        hardware=Hardware(device="cpu"),
-        report=lambda *args: None,
-        say=lambda text: None,
+        tmp_path,
     )
     assert stage.make(job) == {"members": 2, "questions": 30}
     choices = pq.read_table(tmp_path / "tables/rule_choice.parquet").to_pylist()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import kit
 from manymasks.cli import main
 from manymasks.config.loading import load_study
 from manymasks.engine import environment
@@ -23,7 +24,6 @@ from manymasks.store.layout import Layout
 from manymasks.store.lock import try_lock
 from manymasks.store.manifest import (
     Manifest,
-    Reference,
     damaged_files,
     read_manifest,
     write_manifest,
@@ -81,7 +81,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     planned = plan_study(load_study([Path("config.yaml")]), Path())
     for node in planned.nodes:
         if node.stage in ("corpus", "tokenizer", "tokens"):
-            write_manifest(RESULTS.manifest(node.stage, node.key), fabricated(node))
+            write_manifest(RESULTS.manifest(node.stage, node.key), kit.planned(node))
     return planned
 
 
@@ -94,28 +94,6 @@ def in_place(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> Stage:
     """Let this be the stage `training`."""
     monkeypatch.setitem(sys.modules, "manymasks.stages.training", stage)  # type: ignore[arg-type]
     return stage
-
-
-def fabricated(node: Node) -> Manifest:
-    return Manifest(
-        stage=node.stage,
-        key=node.key,
-        digest=node.digest,
-        label=node.label,
-        settings=node.settings,
-        inputs={
-            role: tuple(Reference(each.stage, each.key, each.digest) for each in nodes)
-            for role, nodes in node.inputs.items()
-        },
-        code=node.code,
-        files=(),
-        figures={},
-        environment={},
-        created="2026-01-01T00:00:00Z",
-        wall_seconds=1.0,
-        cpu_seconds=1.0,
-        peak_memory_bytes=1,
-    )
 
 
 def trainings(plan: Plan) -> list[Node]:
@@ -524,7 +502,7 @@ def test_a_stack_waits_for_its_members_and_makes_those_that_are_left(
             if file:
                 file.close()
     assert stage.calls == []
-    write_manifest(RESULTS.manifest("training", other), fabricated(trainings(plan)[2]))
+    write_manifest(RESULTS.manifest("training", other), kit.planned(trainings(plan)[2]))
     held.close()
     thread.join(20)
     assert stage.calls == [[key for key in keys if key != other]]

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
+import kit
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
@@ -323,9 +324,8 @@ def make(folder: Path, statuses: list[str], **changed: Any) -> tuple[Any, dict[s
             )
     of_probe = identity(probe)
     del of_probe["corpus"]
-    job = example_members.job(
+    job = kit.job(
         "search",
-        folder / "made",
         {
             "name": "sought",
             "corpus": "two",
@@ -335,6 +335,7 @@ def make(folder: Path, statuses: list[str], **changed: Any) -> tuple[Any, dict[s
             "members": names,
         },
         {"training": tuple(trained), "tokens": (example_members.text(folder / "text"),)},
+        folder / "made",
     )
     return job, stage.make(job)
 

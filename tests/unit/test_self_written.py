@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+import kit
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
@@ -202,9 +203,8 @@ def test_members_write_what_a_loop_over_whole_windows_does(
 def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
     probe = identity(Probe(family="self", windows=6, scored=5, severities=(0.5, 1.5)))
     del probe["corpus"]
-    job = example_members.job(
+    job = kit.job(
         "self_written",
-        folder / "made",
         {
             "name": "own",
             "corpus": "two",
@@ -213,6 +213,7 @@ def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
             "statistics": identity(Statistics(resamples=100)),
         },
         {"training": members, "tokens": (example_members.text(folder / "text"),)},
+        folder / "made",
     )
     return job, self_written.make(job)
 

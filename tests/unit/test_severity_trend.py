@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress, spearmanr
 
+import kit
 from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
-from manymasks.config.study import Hardware
 from manymasks.divergence import trend
 from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
 from manymasks.stages import severity as stage
@@ -25,8 +25,7 @@ from manymasks.statistics.intervals import joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
-from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of
+from manymasks.store.manifest import Reference
 
 STATISTICS = Statistics(resamples=200)
 SCHEMA = Path(trend.__file__).parents[1] / "database" / "schema"
@@ -266,30 +265,6 @@ def test_rows_have_the_columns_of_their_tables_and_contrasts_their_texts() -> No
 # -------------------------------------------------------------------------------------- stage
 
 
-def manifest_of(stage_name: str, key: str, folder: Path, **known: Any) -> Artifact:
-    files = tuple(
-        PayloadFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    )
-    made = Manifest(
-        stage=stage_name,
-        key=key,
-        digest=key,
-        label="",
-        files=files,
-        figures={},
-        code={},
-        environment={},
-        created="",
-        wall_seconds=0,
-        cpu_seconds=0,
-        peak_memory_bytes=0,
-        **known,
-    )
-    return Artifact(folder, made)
-
-
 def probe_of(root: Path, name: str, family: str, nats: list[float] | None) -> Artifact:
     folder = root / f"probe-{name}"
     (folder / "tables").mkdir(parents=True)
@@ -301,7 +276,7 @@ def probe_of(root: Path, name: str, family: str, nats: list[float] | None) -> Ar
         ]
         pq.write_table(pa.Table.from_pylist(rows), folder / "tables/probe_distance.parquet")
     settings = {"name": name, "probe": {"family": family}}
-    return manifest_of("probe", f"of-{name}", folder, settings=settings, inputs={})
+    return kit.artifact("probe", folder, key=f"of-{name}", settings=settings)
 
 
 def divergence_of(
@@ -330,24 +305,16 @@ def divergence_of(
         "training": tuple(Reference("training", key, key) for key in keys),
     }
     settings = {"members": names}
-    return manifest_of("divergence", f"pairs-{name}", folder, settings=settings, inputs=inputs)
+    return kit.artifact("divergence", folder, key=f"pairs-{name}", settings=settings, inputs=inputs)
 
 
 def job_of(root: Path, probes: list[Artifact], divergences: list[Artifact]) -> Job:
-    folder = root / "severity"
-    folder.mkdir()
-    return Job(
-        stage="severity",
-        key="",
+    return kit.job(
+        "severity",
+        {"members": [], "statistics": {"resamples": 100}},
+        {"probe": tuple(probes), "divergence": tuple(divergences)},
+        root / "severity",
         label="c",
-        settings={"members": [], "statistics": {"resamples": 100}},
-        inputs={"probe": tuple(probes), "divergence": tuple(divergences)},
-        operational={},
-        folder=folder,
-        layout=Layout(root),
-        hardware=Hardware(device="cpu"),
-        report=lambda *args: None,
-        say=lambda text: None,
     )
 
 

@@ -14,8 +14,8 @@ import torch
 from example_prompts import AFTER, STATISTICS, plain
 from scipy import optimize
 
+import kit
 from manymasks.config.analyses import Spectroscopy
-from manymasks.config.study import Hardware as Computer
 from manymasks.config.training import Size
 from manymasks.corpora.processes.machine import Floats, Ints, divergence
 from manymasks.corpora.processes.masks import (
@@ -30,8 +30,6 @@ from manymasks.corpora.processes.registry import process
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import spectroscopy as stage
 from manymasks.statistics.model_classes import Member
-from manymasks.store.job import Job
-from manymasks.store.layout import Layout
 from manymasks.truth import mixtures
 from manymasks.truth.mixtures import CERTIFIED, closest, gaps, mixed
 from manymasks.truth.noise import CLOSE
@@ -362,22 +360,15 @@ def test_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "process_of", lambda _: ("masks", known))
     monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
     settings = Spectroscopy(documents=20, letters=(0, 8), splice=8, splices=12)
-    job = Job(
-        stage="spectroscopy",
-        key="k",
-        label="spectroscopy/masks",
-        settings={
+    job = kit.job(
+        "spectroscopy",
+        {
             "spectroscopy": settings.model_dump(),
             "statistics": STATISTICS.model_dump(),
             "members": [],
         },
-        inputs={"training": tuple(SimpleNamespace(key=key) for key in models)},  # type: ignore[misc]
-        operational={},
-        folder=tmp_path,
-        layout=Layout(tmp_path),
-        hardware=Computer(device="cpu"),
-        report=lambda done, of, what: None,
-        say=lambda text: None,
+        {"training": tuple(SimpleNamespace(key=key) for key in models)},  # type: ignore[misc]
+        tmp_path,
     )
     figures = stage.make(job)
     assert figures["members"] == 3

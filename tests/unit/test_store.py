@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import kit
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
 from manymasks.plan.graph import Node, Plan, plan_study
@@ -93,34 +94,24 @@ def test_links_are_relative_and_replaced_in_one_step(tmp_path: Path) -> None:
 def manifest_of(**changes: Any) -> Manifest:
     values: dict[str, Any] = {
         "stage": "tokens",
-        "key": "0123456789ab",
-        "digest": "0123456789ab" + "0" * 52,
-        "label": "tokens/pydocs",
         "settings": {"a": {"b": [1, 2.5, None, "é"]}},
         "inputs": {"corpus": (Reference("corpus", "b" * 12, "b" * 64),), "tokenizer": ()},
         "code": {"manymasks.stages.tokens": "c" * 64},
-        "files": (),
         "figures": {"tokens": {"train": 10}},
         "environment": {"python": "3.11.7", "git": None},
-        "created": "2026-01-02T03:04:05Z",
         "wall_seconds": 1.25,
-        "cpu_seconds": 1.0,
-        "peak_memory_bytes": 123,
     }
-    return Manifest(**{**values, **changes})
+    return kit.manifest(**{**values, **changes})
 
 
 def artifact(layout: Layout, manifest: Manifest, **files: bytes) -> Artifact:
     """An artifact on disk, with payload files by name (__ for /, _dot_ for a dot)."""
     folder = layout.folder(manifest.stage, manifest.key)
-    listed = []
     for name, content in files.items():
         path = folder / name.replace("__", "/").replace("_dot_", ".")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        digest = hashlib.sha256(content).hexdigest()
-        listed.append(PayloadFile(path.relative_to(folder).as_posix(), len(content), digest))
-    manifest = dataclasses.replace(manifest, files=tuple(listed))
+    manifest = dataclasses.replace(manifest, files=kit.payload(folder))
     write_manifest(layout.manifest(manifest.stage, manifest.key), manifest)
     return Artifact(folder, manifest)
 

@@ -11,8 +11,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from test_models import norm, turned
 
+import kit
 from manymasks.config.analyses import Statistics
-from manymasks.config.study import Hardware
 from manymasks.config.training import Size
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
@@ -21,9 +21,7 @@ from manymasks.models.attention import Route
 from manymasks.models.parts import logits_of, rotary_table
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import swap as stage
-from manymasks.store.job import Artifact, Job
-from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, sha256_of
+from manymasks.store.job import Job
 from manymasks.training.checkpoint import save_weights
 from manymasks.truth.swap import (
     ALL_LAYERS,
@@ -395,47 +393,29 @@ def job_of(tmp_path: Path, swap: dict[str, Any]) -> Job:
         folder.mkdir()
         network = Transformer(size, len(masks.VOCABULARY), masks.LENGTH)
         initialise(network, [seed])
-        path = folder / "weights.safetensors"
-        save_weights(network, 0, path)
-        manifest = Manifest(
-            stage="training",
-            key=f"member{seed}",
-            digest="",
-            label="",
-            settings={
-                "size": size.model_dump(mode="json"),
-                "training": {"context": masks.LENGTH, "shift": False},
-                "variant": {"gradient": "causal"},
-            },
-            inputs={},
-            code={},
-            files=(PayloadFile(path.name, path.stat().st_size, sha256_of(path)),),
-            figures={"status": status, "vocabulary": len(masks.VOCABULARY)},
-            environment={},
-            created="",
-            wall_seconds=0,
-            cpu_seconds=0,
-            peak_memory_bytes=0,
+        save_weights(network, 0, folder / "weights.safetensors")
+        settings = {
+            "size": size.model_dump(mode="json"),
+            "training": {"context": masks.LENGTH, "shift": False},
+            "variant": {"gradient": "causal"},
+        }
+        figures = {"status": status, "vocabulary": len(masks.VOCABULARY)}
+        artifacts.append(
+            kit.artifact(
+                "training", folder, key=f"member{seed}", settings=settings, figures=figures
+            )
         )
-        artifacts.append(Artifact(folder, manifest))
     name = {"corpus": "masks", "size": "base", "variant": "causal", "seed_order": 0}
-    return Job(
-        stage="swap",
-        key="",
-        label="",
-        settings={
+    return kit.job(
+        "swap",
+        {
             "process": {"kind": "process", "process": "masks"},
             "members": [{**name, "seed_init": seed} for seed in (0, 1)],
             "statistics": {"resamples": 100},
             "swap": swap,
         },
-        inputs={"training": tuple(artifacts)},
-        operational={},
-        folder=tmp_path,
-        layout=Layout(tmp_path),
-        hardware=Hardware(device="cpu"),
-        report=lambda *args: None,
-        say=lambda text: None,
+        {"training": tuple(artifacts)},
+        tmp_path,
     )
 
 

@@ -8,10 +8,11 @@ import base64
 import sys
 from pathlib import Path
 
+import kit
 from manymasks.config.loading import load_study
 from manymasks.plan.graph import Node, plan_study
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, Reference, write_manifest
+from manymasks.store.manifest import write_manifest
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -32,26 +33,7 @@ def fabricate(node: Node, layout: Layout) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, content in PAYLOAD.get(node.stage, {}).items():
         (path.parent / name).write_bytes(content)
-    manifest = Manifest(
-        stage=node.stage,
-        key=node.key,
-        digest=node.digest,
-        label=node.label,
-        settings=node.settings,
-        inputs={
-            role: tuple(Reference(each.stage, each.key, each.digest) for each in nodes)
-            for role, nodes in node.inputs.items()
-        },
-        code=node.code,
-        files=(),
-        figures=FIGURES.get(node.stage, {}),
-        environment={},
-        created="2026-01-01T00:00:00Z",
-        wall_seconds=1.0,
-        cpu_seconds=1.0,
-        peak_memory_bytes=1,
-    )
-    write_manifest(path, manifest)
+    write_manifest(path, kit.planned(node, figures=FIGURES.get(node.stage, {})))
 
 
 if __name__ == "__main__":

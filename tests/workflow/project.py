@@ -12,7 +12,8 @@ import yaml
 
 from manymasks.config.reading import read_yaml
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[1]
+REPOSITORY = TESTS.parent
 COPIED = ("Snakefile", "workflow", "config", "src", "envs", "README.md", "pyproject.toml")
 OVERLAY = "config/smoke.yaml"
 NOTHING_TO_DO = "Nothing to be done"
@@ -59,7 +60,10 @@ class Project:
         self, *words: str, package: Path | None = None, tools: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run Python in the project, with its own copy of the package before any other."""
-        environment = {**os.environ, "PYTHONPATH": str(package or self.root / "src")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{package or self.root / 'src'}{os.pathsep}{TESTS}",
+        }
         if tools:
             environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
         environment.pop("SNAKEMAKE_PROFILE", None)
