@@ -44,7 +44,7 @@ def test_counts_agree_with_a_loop_over_positions() -> None:
     for a in range(3):
         for b in range(3):
             is_a, is_b = first[a] == y, first[b] == y
-            assert found["flips"][a, b] == pytest.approx((is_a & ~is_b).mean())
+            assert found["flips_ab"][a, b] == pytest.approx((is_a & ~is_b).mean())
             wrong = ~is_a & ~is_b
             same = (first[a] == first[b])[wrong].mean()
             assert found["both_wrong_agreement"][a, b] == pytest.approx(same)
@@ -69,17 +69,17 @@ def test_one_law_at_all_positions_leaves_nothing_beyond_chance() -> None:
     found = agreements(_sums(law, torch.zeros(5, dtype=torch.int64)))
     for name in ("kappa", "soft_agreement", "both_wrong_agreement"):
         assert np.isnan(found[name][0, 1]), name
-    assert found["flips"][0, 1] == 0
+    assert found["flips_ab"][0, 1] == 0
 
 
-def test_what_says_nothing_is_null_in_the_rows() -> None:
+def test_undefined_metrics_are_null() -> None:
     law = torch.tensor([0.7, 0.2, 0.1]).log().expand(2, 5, 3)
     sums = _sums(law, torch.zeros(5, dtype=torch.int64))
     members = [Member(f"m{i}", "c/s/v", "c", "s", "v", i, i) for i in range(2)]
     rows = divergence_rows({0: sums}, {}, members, "p", "b", Statistics(resamples=100))
     (row,) = rows["pair_divergence"]
-    empty = ("kappa", "soft_agreement", "both_wrong_agreement", "hidden_ratio", "js", "sampled")
-    assert [row[name] for name in empty] == [None] * 6
+    empty = ("kappa", "soft_agreement", "both_wrong_agreement", "hidden_ratio")
+    assert [row[name] for name in empty] == [None] * 4
     assert row["visible"] == 0
 
 
@@ -108,7 +108,7 @@ def test_bounds(seed: int, spread: float) -> None:
     kappa, soft = found["kappa"], found["soft_agreement"]
     assert np.nanmax(kappa) <= 1 + 1e-12
     assert np.nanmax(soft) <= 1 + 1e-6
-    flips = found["flips"]
+    flips = found["flips_ab"]
     top1 = sums.top1.sum(0) / 8
     assert flips - flips.T == pytest.approx(top1[:, None] - top1[None, :])
     # Averaging the laws is no loss, and the mean is no better than the best of them.

@@ -1,4 +1,7 @@
-"""Means of the pair metrics and their resamples over documents."""
+"""Metrics of pairs of members: means over tokens, and their resamples over documents.
+
+To add one to the table `pair_divergence`, add it to `pair_columns` and to the schema.
+"""
 
 from dataclasses import dataclass
 
@@ -10,23 +13,40 @@ from manymasks.divergence.pairs import Sums
 from manymasks.divergence.position_sample import Sampled
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples
 
-METRICS = ("kl", "hellinger", "js", "tv", "top1_disagreement", "hidden")
-"""Metrics of a pair that are averaged over pools. All are symmetric; `kl` is the mean of both
-directions, `hidden` half the variance of d = log p_a(y) - log p_b(y) over tokens. Those
-`ON_SAMPLED` positions are there where some were sampled."""
 
-ON_SAMPLED = ("js", "tv")
+@dataclass(frozen=True)
+class PairMetric:
+    """A symmetric metric of a pair that is averaged over pools."""
+
+    in_nats: bool = False
+    at_most_1: bool = False
+    on_sample: bool = False
+    """Measured on sampled positions, if any were sampled."""
+
+
+METRICS = {
+    "kl": PairMetric(in_nats=True),
+    "hellinger": PairMetric(at_most_1=True),
+    "js": PairMetric(in_nats=True, on_sample=True),
+    "tv": PairMetric(at_most_1=True, on_sample=True),
+    "top1_disagreement": PairMetric(at_most_1=True),
+    "hidden": PairMetric(in_nats=True),
+}
+"""`kl` is the mean of both directions, `hidden` half the variance over tokens of
+d = log p_a(y) - log p_b(y)."""
 
 SMALLEST = 1e-9
-"""What agreement can exceed chance by, below which it is rounding: then it says nothing."""
+"""Largest possible agreement beyond chance that is rounding: a share of it is NaN."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one probe at one severity shows.
+    """Pair metrics of one probe at one severity.
 
-    `means`: metric -> (m, m), `resamples`: metric -> (pairs, B) over the same document
-    resamples, `pair` (m, m): row of a pair in them, `weights` (B, D).
+    - `means`: metric -> (m, m)
+    - `resamples`: metric -> (pairs, B), all over the same document resamples
+    - `pair` (m, m): row of a pair in `resamples`
+    - `weights` (B, D): the document resamples
     """
 
     sums: Sums
@@ -38,7 +58,7 @@ class Measured:
 
     @property
     def documents(self) -> int:
-        """Documents that entered."""
+        """Number of documents."""
         return int(self.sums.tokens.size)
 
     @property
@@ -48,9 +68,9 @@ class Measured:
 
     def documents_of(self, metric: str) -> int:
         """Documents with a position that the metric is measured on."""
-        if self.sampled is None or metric not in ON_SAMPLED:
-            return self.documents
-        return int((self.sampled.tokens > 0).sum())
+        if self.sampled is not None and metric in METRICS and METRICS[metric].on_sample:
+            return int((self.sampled.tokens > 0).sum())
+        return self.documents
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -68,17 +88,17 @@ class Measured:
 
 
 def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) -> Measured:
-    """Means over tokens of all documents, and the same in document resamples.
+    """Means over tokens of all documents, and in document resamples.
 
-    `sampled` has the documents of the sums, some of which may have no sampled position.
+    `sampled` has the documents of `sums`; some may have no sampled position.
     """
     members = sums.log_p.shape[1]
     weights = document_weights(sums.tokens.size, statistics.resamples, statistics.seed)
     a, b = np.triu_indices(members, 1)
     pair = np.full((members, members), -1, dtype=np.intp)
     pair[a, b] = pair[b, a] = np.arange(a.size)
-    own = np.diagonal(sums.log_p_products, axis1=1, axis2=2)
-    squares = own[:, a] + own[:, b] - 2 * sums.log_p_products[:, a, b]
+    log_p_squares = np.diagonal(sums.log_p_products, axis1=1, axis2=2)
+    squares = log_p_squares[:, a] + log_p_squares[:, b] - 2 * sums.log_p_products[:, a, b]
     by_pair = {
         "kl": (sums.kl[:, a, b] + sums.kl[:, b, a]) / 2,
         "hellinger": sums.hellinger[:, a, b],
@@ -96,51 +116,88 @@ def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) 
         - ratio_resamples(difference.T, tokens, weights) ** 2
     ) / 2
     if sampled is not None:
-        for metric, sums_of in (("js", sampled.js), ("tv", sampled.tv)):
-            values = sums_of[:, a, b].T
+        for metric, by_document in (("js", sampled.js), ("tv", sampled.tv)):
+            values = by_document[:, a, b].T
             means[metric] = ratio(values, sampled.tokens)
             resamples[metric] = ratio_resamples(values, sampled.tokens, weights)
             if (sampled.tokens > 0).sum() < 2:
-                # One document shows no variation, however many others have no such position.
+                # A single document with sampled positions shows no variation.
                 resamples[metric][:] = np.nan
     square = {metric: _symmetric(values, members) for metric, values in means.items()}
     return Measured(sums, sampled, weights, square, resamples, pair)
 
 
+def pair_columns(measured: Measured) -> dict[str, FloatArray]:
+    """Columns of the table `pair_divergence`, (m, m) each: entry [a, b] is that of the pair a, b.
+
+    `hidden_ratio` is NaN where no loss difference is visible.
+    """
+    sums, means = measured.sums, measured.means
+    kl = ratio(np.moveaxis(sums.kl, 0, -1), sums.tokens)
+    nats = -ratio(sums.log_p.T, sums.tokens)
+    visible = nats[None] - nats[:, None]
+    columns = {
+        "kl_ab": kl,
+        "kl_ba": kl.T,
+        "kl": means["kl"],
+        "hellinger": means["hellinger"],
+        "top1_agreement": 1 - means["top1_disagreement"],
+        **agreements(sums),
+        "visible": visible,
+        "hidden": means["hidden"],
+        "hidden_ratio": means["hidden"] / np.where(visible, np.abs(visible), np.nan),
+    }
+    if measured.sampled is not None:
+        sampled = measured.sampled
+        columns |= {
+            "js": means["js"],
+            "tv": means["tv"],
+            "kl_sampled": (sampled.kl + sampled.kl.T) / 2,
+            "kl_tempered": (sampled.kl_tempered + sampled.kl_tempered.T) / 2,
+            "temperature_ab": sampled.temperature,
+            "temperature_ba": sampled.temperature.T,
+            **sampled.quantiles,
+        }
+    return columns
+
+
 def agreements(sums: Sums) -> dict[str, FloatArray]:
-    """How often members agree, by what their frequencies would give, (m, m) each.
+    """Agreement of members beyond what their frequencies give, (m, m) each.
 
-    - `kappa`: (o - e) / (1 - e), o the share of tokens with the same first-ranked token, e what
-      the frequencies of first-ranked tokens give (Cohen 1960)
+    - `kappa`: (o - e) / (1 - e), o the share of tokens with the same first-ranked token, e the
+      value expected from the frequencies of first-ranked tokens (Cohen 1960)
     - `soft_agreement`: (c_ab - e) / (sqrt(c_aa c_bb) - e), c_ab the mean of sum_v p_a p_b, e that
-      of the two mean laws: 1 for members that are the same, which the form of Goel et al. (2025)
-      is not
-    - `both_wrong_agreement`: share of the tokens that neither ranks first on which both rank the
-      same one first
-    - `flips`: share of tokens that a ranks first and b does not
+      of the two mean laws: 1 for identical members, unlike the form of Goel et al. (2025)
+    - `both_wrong_agreement`: among true tokens that neither ranks first, the share for which both
+      rank the same token first
+    - `flips_ab`: share of true tokens that a ranks first and b does not; `flips_ba` the reverse
 
-    NaN where chance leaves nothing to agree on beyond it, or no token is wrong for both.
+    NaN where chance alone gives full agreement, or no token is wrong for both.
     """
     tokens = sums.tokens.sum()
     observed = sums.agree.sum(axis=0) / tokens
     by_chance = sums.first @ sums.first.T / tokens**2
     soft = sums.soft.sum(axis=0) / tokens
-    of_mean_laws = sums.laws @ sums.laws.T / tokens**2
-    own = np.sqrt(np.diagonal(soft))
+    soft_by_chance = sums.laws @ sums.laws.T / tokens**2
+    norms = np.sqrt(np.diagonal(soft))
     top1 = sums.top1.sum(axis=0)
     both = sums.both_top1.sum(axis=0)
     same_wrong = sums.agree.sum(axis=0) - both
     both_wrong = tokens - top1[:, None] - top1[None, :] + both
+    flips = (top1[:, None] - both) / tokens
     return {
         "kappa": _share(observed - by_chance, 1 - by_chance),
-        "soft_agreement": _share(soft - of_mean_laws, own[:, None] * own[None] - of_mean_laws),
+        "soft_agreement": _share(
+            soft - soft_by_chance, norms[:, None] * norms[None] - soft_by_chance
+        ),
         "both_wrong_agreement": _share(same_wrong, both_wrong),
-        "flips": (top1[:, None] - both) / tokens,
+        "flips_ab": flips,
+        "flips_ba": flips.T,
     }
 
 
 def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """part / whole; NaN where the whole is rounding."""
+    """part / whole; NaN where the whole is at most `SMALLEST`."""
     return np.asarray(part / np.where(whole > SMALLEST, whole, np.nan))
 
 

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
-from manymasks.divergence.pair_metrics import Measured, agreements, measure
+from manymasks.divergence.pair_metrics import METRICS, Measured, PairMetric, measure, pair_columns
 from manymasks.divergence.pairs import FloorSums, Sums
-from manymasks.divergence.position_sample import QUANTILES, Sampled
+from manymasks.divergence.position_sample import Sampled
 from manymasks.statistics.bootstrap import (
     percentile_interval,
     ratio,
@@ -23,21 +21,8 @@ from manymasks.statistics.jackknife import ModelEstimate, jackknife_error
 from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
 
-AT_MOST_1 = ("hellinger", "tv", "top1_disagreement")
-
-IN_NATS = ("kl", "js", "hidden", "information", "ensemble_gain")
-
-ON_SAMPLED_COLUMNS = (
-    "js",
-    "tv",
-    "kl_sampled",
-    "kl_tempered",
-    "temperature_ab",
-    "temperature_ba",
-    *QUANTILES,
-    "sampled",
-)
-"""Columns of a pair that are NULL where no positions were sampled."""
+IN_NATS = PairMetric(in_nats=True)
+"""What holds for metrics of a pool that are not of pairs: its information and ensemble gain."""
 
 
 def divergence_rows(
@@ -130,62 +115,25 @@ def _pairs(
     members: Sequence[Member],
     statistics: Statistics,
 ) -> Rows:
-    sums = measured.sums
-    kl = ratio(np.moveaxis(sums.kl, 0, -1), sums.tokens)
-    nats = -ratio(sums.log_p.T, sums.tokens)
-    agreement = agreements(sums)
+    columns = pair_columns(measured)
+    sampled = measured.sampled
+    common: dict[str, Any] = {"documents": measured.documents, "tokens": measured.tokens}
+    if sampled is not None:
+        common["sampled"] = int(sampled.tokens.sum())
     low, high = percentile_interval(measured.resamples["kl"], statistics.confidence)
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
-    rows = []
-    for a, b in combinations(by_key, 2):
-        pair = measured.pair[a, b]
-        visible, hidden = nats[b] - nats[a], measured.means["hidden"][a, b]
-        rows.append(
-            {
-                "model_a": members[a].model,
-                "model_b": members[b].model,
-                "kl_ab": finite(kl[a, b]),
-                "kl_ba": finite(kl[b, a]),
-                "kl": finite(measured.means["kl"][a, b]),
-                "kl_low": finite(low[pair]),
-                "kl_high": finite(high[pair]),
-                "hellinger": finite(measured.means["hellinger"][a, b]),
-                "top1_agreement": finite(1 - measured.means["top1_disagreement"][a, b]),
-                "kappa": finite(agreement["kappa"][a, b]),
-                "soft_agreement": finite(agreement["soft_agreement"][a, b]),
-                "both_wrong_agreement": finite(agreement["both_wrong_agreement"][a, b]),
-                "flips_ab": finite(agreement["flips"][a, b]),
-                "flips_ba": finite(agreement["flips"][b, a]),
-                "visible": finite(visible),
-                "hidden": finite(hidden),
-                "hidden_ratio": finite(hidden / abs(visible)) if visible else None,
-                **_on_sampled(measured, a, b),
-                "kl_floor": finite((floor["kl"][a] + floor["kl"][b]) / 2) if floor else None,
-                "documents": measured.documents,
-                "tokens": measured.tokens,
-            }
-        )
-    return rows
-
-
-def _on_sampled(measured: Measured, a: int, b: int) -> dict[str, Any]:
-    """Columns of a pair that are measured on sampled positions."""
-    sampled = measured.sampled
-    if sampled is None:
-        return dict.fromkeys(ON_SAMPLED_COLUMNS)
-    left, kl = sampled.kl_tempered, sampled.kl
-    values = {
-        "js": measured.means["js"][a, b],
-        "tv": measured.means["tv"][a, b],
-        "kl_sampled": (kl[a, b] + kl[b, a]) / 2,
-        "kl_tempered": (left[a, b] + left[b, a]) / 2,
-        "temperature_ab": sampled.temperature[a, b],
-        "temperature_ba": sampled.temperature[b, a],
-        **{name: values[a, b] for name, values in sampled.quantiles.items()},
-    }
-    return {name: finite(value) for name, value in values.items()} | {
-        "sampled": int(sampled.tokens.sum())
-    }
+    return [
+        {
+            "model_a": members[a].model,
+            "model_b": members[b].model,
+            **{name: finite(values[a, b]) for name, values in columns.items()},
+            "kl_low": finite(low[measured.pair[a, b]]),
+            "kl_high": finite(high[measured.pair[a, b]]),
+            "kl_floor": finite((floor["kl"][a] + floor["kl"][b]) / 2) if floor else None,
+            **common,
+        }
+        for a, b in combinations(by_key, 2)
+    ]
 
 
 def _floors(
@@ -230,8 +178,9 @@ def _pools(
             statistics.confidence,
             at_least=0,
         )
+        kind = METRICS.get(metric, IN_NATS)
         uncertainty = float(entropy[pool.members].mean())
-        share = estimate.estimate / uncertainty if metric in IN_NATS and uncertainty else None
+        share = estimate.estimate / uncertainty if kind.in_nats and uncertainty else None
         rows.append(
             {
                 "pool": pool.label,
@@ -239,7 +188,7 @@ def _pools(
                 "metric": metric,
                 "value": finite(interval.estimate),
                 "low": finite(interval.low),
-                "high": finite(min(interval.high, 1) if metric in AT_MOST_1 else interval.high),
+                "high": finite(min(interval.high, 1) if kind.at_most_1 else interval.high),
                 "floor": finite(floor_value),
                 "entropy_share": finite(share),
                 "models": pool.members.size,
