@@ -25,7 +25,7 @@ from manymasks.config.analyses import (
     Swap,
     Truth,
 )
-from manymasks.config.claims import Primary
+from manymasks.config.claims import TESTED_BY, Primary
 from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.probes import Probe, too_large
 from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
@@ -340,13 +340,6 @@ class Study(Settings):
 
     def _claims_that_nothing_tests(self) -> Iterator[tuple[str, str]]:
         """Primary claims about what is not there, or that no analysis of the study makes."""
-        stages: dict[str, Analysis] = {
-            "gap": "myopia",
-            "spread": "divergence",
-            "share": "rashomon",
-            "volume": "volume",
-            "headroom": "multiplicity",
-        }
         pairs = {(each.variant, each.baseline) for each in self.myopia.contrasts}
         for i, each in enumerate(self.primary):
             where = f"primary.{i}"
@@ -361,7 +354,8 @@ class Study(Settings):
                 continue
             variants, sizes = self.variants_of(each.corpus), self.sizes_of(each.corpus)
             compared, shared = (variants, sizes) if each.claim == "gap" else (sizes, variants)
-            for role, names in (("of", compared), ("against", compared), ("within", shared)):
+            roles = (("subject", compared), ("baseline", compared), ("within", shared))
+            for role, names in roles:
                 named = getattr(each, role)
                 if named not in names:
                     yield (
@@ -369,14 +363,14 @@ class Study(Settings):
                         f"'{named}' is not one of {', '.join(names)}, as a claim of kind "
                         f"{each.claim} on {each.corpus} needs",
                     )
-            stage = stages[each.claim]
+            stage = TESTED_BY[each.claim]
             if stage not in self.analyses_of(each.corpus):
                 yield (
                     where,
                     f"nothing tests it: '{stage}' is no analysis of {each.corpus}. Name it in "
                     "analyses, or take the claim away",
                 )
-            elif each.claim == "gap" and (each.of, each.against) not in pairs:
+            elif each.claim == "gap" and (each.subject, each.baseline) not in pairs:
                 yield where, "nothing tests it: name these two variants in myopia.contrasts"
             if each.probe is not None and each.probe not in self.probes:
                 known = ", ".join(self.probes)

@@ -54,6 +54,10 @@ FROM (
     ('candidates', 'Members of the class that came about by this method'),
     ('members', 'Members of the set: those within the threshold'),
     ('distinct_top1', 'How many tokens are ranked first by a member'),
+    -- claims
+    ('claim', 'Of variants: gap, gap_by_size (the gap at one size minus that at another), bonus and malus of local myopia, beyond_seeds (KL between them minus KL within them). Of sizes: spread (log ratio of KL within them), share under one loss, volume, headroom. Of one class: rise and fall over the severities of a probe'),
+    ('subject', 'Variant or size that is compared; of two sizes the larger'),
+    ('within', 'What both share: the size of two variants, the variant of sizes'),
     -- probes and pairs on them
     ('probe', 'Name of the probe'),
     ('severity', 'How far from text: 0 is text, or the easiest of windows that are made'),

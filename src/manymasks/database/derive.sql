@@ -47,11 +47,21 @@ WHERE NOT EXISTS (
 GROUP BY m.model_class
 ORDER BY label, m.model_class;
 
+ALTER TABLE contrast ADD COLUMN is_primary BOOLEAN;
+ALTER TABLE contrast ADD COLUMN q DOUBLE;
+COMMENT ON COLUMN contrast.is_primary IS 'Named in the study before the run; all others are exploratory';
+COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';
 UPDATE contrast SET is_primary = EXISTS (
     SELECT 1
     FROM primary_claim AS p
     JOIN artifact AS a ON a.artifact = contrast.artifact AND a.is_current
-    WHERE p.contrast = contrast.contrast
+    WHERE p.claim = contrast.claim
+        AND p.corpus = contrast.corpus
+        AND p.subject = contrast.subject
+        AND p.baseline = contrast.baseline
+        AND p.within = contrast.within
+        AND p.probe IS NOT DISTINCT FROM contrast.probe
+        AND p.severity IS NOT DISTINCT FROM contrast.severity
 );
 
 -- Sets of artifacts made before members were derived, and before sets were resampled.

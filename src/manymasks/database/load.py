@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
 from manymasks.errors import UserError
-from manymasks.statistics.corrections import benjamini_hochberg, holm
 
 _HERE = Path(__file__).parent
 _BUILT_HERE = ("artifact", "artifact_input", "model_class", "primary_claim")
@@ -35,18 +34,20 @@ def load(
     current: Mapping[str, str],
     target: Path,
     *,
-    primary: Sequence[str] = (),
+    primary: Sequence[Mapping[str, Any]] = (),
     threads: int = 1,
 ) -> dict[str, int]:
     """Build the database `target` from every artifact below `results`.
 
     `current` maps the keys (12 hex digits) that the current study uses to what it calls them;
     artifacts of earlier settings are loaded too and marked. `primary` are the claims that were
-    named before the run, as `contrast` calls them, in order. Returns rows by table, and under
-    `missing_payloads` the number of tables that a manifest lists but that are gone (evicted).
+    named before the run, in order, as rows of `primary_claim` without their rank. Returns rows by
+    table, and under `missing_payloads` the number of tables that a manifest lists but that are
+    gone (evicted).
 
     Raises UserError, leaving `target` as it was, where a manifest cannot be read, a table is
-    not in the schema, its columns do not fit it, or its rows are not unique in its grain.
+    not in the schema, its columns do not fit it, its rows are not unique in its grain, or a
+    primary claim was not tested although no member failed.
     """
     manifests = _read_manifests(results)
     payloads, missing = _payloads(manifests)
@@ -132,7 +133,7 @@ def _build(
     manifests: list[tuple[Path, dict[str, Any]]],
     payloads: dict[str, list[str]],
     current: Mapping[str, str],
-    primary: Sequence[str],
+    primary: Sequence[Mapping[str, Any]],
     threads: int,
 ) -> dict[str, int]:
     with duckdb.connect(config={"threads": threads}) as connection:
@@ -153,12 +154,14 @@ def _build(
             _insert_payload(connection, table, files, grains[table])
         for table, grain in grains.items():
             _check_grain(connection, table, grain)
-        _insert(
-            connection, "primary_claim", {"rank": range(1, len(primary) + 1), "contrast": primary}
-        )
+        if primary:
+            names = [name for name, _ in _columns(connection, "primary_claim") if name != "rank"]
+            claims = {name: [claim[name] for claim in primary] for name in names}
+            _insert(connection, "primary_claim", {"rank": range(1, len(primary) + 1), **claims})
         _execute(connection, "derive")
-        _correct(connection)
+        correct(connection)
         _execute(connection, *_scripts("views"), "macros")
+        refuse_untested(connection)
         comment_columns(connection)
         connection.commit()
         rows = _count(connection)
@@ -209,26 +212,6 @@ def _insert(
     connection.register("rows", pa.table({name: list(each) for name, each in columns.items()}))
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
     connection.unregister("rows")
-
-
-def _correct(connection: duckdb.DuckDBPyConnection) -> None:
-    """Corrected p of the current claims: Holm among primary ones, else Benjamini-Hochberg."""
-    connection.execute("UPDATE contrast SET q = NULL")
-    for is_primary, correct in ((True, holm), (False, benjamini_hochberg)):
-        rows = connection.execute(
-            "SELECT c.rowid, c.p FROM contrast AS c "
-            "JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current "
-            "WHERE c.p IS NOT NULL AND NOT isnan(c.p) AND c.is_primary = ? ORDER BY c.rowid",
-            [is_primary],
-        ).fetchall()
-        if rows:
-            q = correct(np.array([p for _, p in rows]))
-            connection.register("corrected", pa.table({"row": [row for row, _ in rows], "q": q}))
-            connection.execute(
-                "UPDATE contrast SET q = corrected.q FROM corrected "
-                "WHERE contrast.rowid = corrected.row"
-            )
-            connection.unregister("corrected")
 
 
 def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str, str]) -> Any:

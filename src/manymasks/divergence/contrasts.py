@@ -2,29 +2,32 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from manymasks.arrays import IndexArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.config.claims import claim_text
 from manymasks.divergence.pair_metrics import Measured
 from manymasks.statistics.bootstrap import standard_error
-from manymasks.statistics.intervals import Interval, contrast_row, joined
+from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
 from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
 def contrast_rows(
-    measured: Measured, members: Sequence[Member], place: str, statistics: Statistics
+    measured: Measured,
+    members: Sequence[Member],
+    probe: str,
+    severity: int,
+    statistics: Statistics,
 ) -> Rows:
     """Rows of `contrast` for every two classes that differ in variant only, or in size only.
 
-    `place` ends the text, such as "probe shuffle severity 5". Left open are `q`, which takes all
-    contrasts of a study, and which of them were named before the run. Pairs of classes with too
-    few members for an estimate have no row.
+    Pairs of classes with too few members for an estimate have no row.
     """
     rows = []
     for pool, other in combinations(classes(members).values(), 2):
@@ -32,20 +35,17 @@ def contrast_rows(
         if one.size == two.size:
             pool, other = paired_by_seeds(members, pool, other)
             interval = beyond_seeds(measured, pool, other, statistics)
-            text = (
-                f"kl across {one.variant} and {two.variant} beyond seeds, "
-                f"{one.corpus}/{one.size}, {place}"
-            )
+            comparison = Comparison("beyond_seeds", one.corpus, two.variant, one.variant, one.size)
         elif one.variant == two.variant:
             interval = log_ratio(measured, pool, other, statistics)
             # In the order of the study's sizes, the smaller first, as a primary claim names them.
-            text = claim_text("spread", one.corpus, two.size, one.size, one.variant)
-            text = f"{text}, {place}"
+            comparison = Comparison("spread", one.corpus, two.size, one.size, one.variant)
         else:
             continue
         if interval is not None:
+            comparison = replace(comparison, probe=probe, severity=severity)
             models = pool.size + other.size
-            rows.append(contrast_row(text, interval, models, measured.documents))
+            rows.append(contrast_row(comparison, interval, models, measured.documents))
     return rows
 
 

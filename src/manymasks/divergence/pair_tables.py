@@ -68,8 +68,7 @@ def divergence_rows(
             where | row for row in _pools(measured, floor, members, statistics)
         ]
         if severity in (0, max(sums)):
-            place = f"probe {probe} severity {severity}"
-            tables["contrast"] += contrast_rows(measured, members, place, statistics)
+            tables["contrast"] += contrast_rows(measured, members, probe, severity, statistics)
     return tables
 
 

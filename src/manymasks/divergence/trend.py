@@ -7,6 +7,7 @@ weighted sum: over models by leaving out one at a time, over documents by their 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.stats import rankdata
@@ -20,8 +21,9 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
+from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.correlation import correlation
-from manymasks.statistics.intervals import Interval, contrast_row, finite, joined
+from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error, pair_mean, pair_means_without
 from manymasks.statistics.model_classes import Member, classes
 
@@ -75,22 +77,35 @@ def trend_rows(turned: Turned, statistics: Statistics) -> dict[str, Rows]:
     for label, pool in classes(turned.members).items():
         if pool.size < 2:
             continue
+        one = turned.members[pool[0]]
         for measure, levels in levels_of(turned, pool, weights).items():
-            found = {"rise": weighted(levels, _difference(severities, 0), confidence)}
+            tested: list[tuple[Literal["rise", "fall"], Interval]] = [
+                ("rise", weighted(levels, _difference(severities, 0), confidence))
+            ]
             if severities > 2:
-                found["fall"] = fall(levels, confidence)
+                tested.append(("fall", fall(levels, confidence)))
             if measure == "kl_share":
-                texts = {"rise": f"rises to severity {last}"}
-                texts["fall"] = f"falls to severity {last} from its most"
-                for trend, interval in found.items():
-                    text = f"kl per nat of entropy {texts[trend]}, {label}, probe {turned.probe}"
-                    tables["contrast"].append(contrast_row(text, interval, pool.size, documents))
+                for claim, interval in tested:
+                    comparison = Comparison(
+                        claim,
+                        one.corpus,
+                        one.size,
+                        None,
+                        one.variant,
+                        probe=turned.probe,
+                        severity=last,
+                    )
+                    tables["contrast"].append(
+                        contrast_row(comparison, interval, pool.size, documents)
+                    )
+            trends: list[tuple[str, Interval]] = [*tested]
             nats = turned.ngram_nats
             if nats is not None and np.ptp(nats) > LEAST_RISE:
                 around = nats - nats.mean()
-                found["slope"] = weighted(levels, around / np.sum(around**2), confidence)
+                slope = weighted(levels, around / np.sum(around**2), confidence)
+                trends.append(("slope", slope))
                 if severities > 2:
-                    found["rank"] = rank(levels, nats, confidence)
+                    trends.append(("rank", rank(levels, nats, confidence)))
             tables["severity_trend"] += [
                 {
                     "probe": turned.probe,
@@ -104,7 +119,7 @@ def trend_rows(turned: Turned, statistics: Statistics) -> dict[str, Rows]:
                     "models": pool.size,
                     "documents": documents,
                 }
-                for trend, interval in found.items()
+                for trend, interval in trends
             ]
     return tables
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from manymasks.statistics.bootstrap import (
     ratio,
     ratio_resamples,
 )
-from manymasks.statistics.intervals import Interval, contrast_row, finite
+from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
@@ -161,6 +162,7 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
     only. Contrasts are exploratory.
     """
     tables: dict[str, Rows] = {"myopia_part": [], "contrast": []}
+    tested: set[Comparison] = set()
     weights, corpus = scored.weights(statistics), one_corpus(scored.members)
     myopic = [name for name, arm in scored.arms.items() if arm.gradient == "myopic"]
     for size in scored.sizes:
@@ -197,20 +199,21 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
                         }
                     )
                     if part != "gap":
-                        pair = f"{arm.past} - {local}" if part == "bonus" else f"{other} - {local}"
-                        text = f"local myopia {part} {pair}, {corpus}/{size}"
+                        subject = arm.past if other is None or part == "bonus" else other
+                        comparison = Comparison(part, corpus, subject, local, size)
                         # One bonus may stand beside several myopic variants.
-                        if any(row["contrast"] == text for row in tables["contrast"]):
+                        if comparison in tested:
                             continue
+                        tested.add(comparison)
                         models = 2 * found[0].size
-                        row = contrast_row(text, each, models, int((scored.tokens > 0).sum()))
+                        row = contrast_row(comparison, each, models, int((scored.tokens > 0).sum()))
                         tables["contrast"].append(row)
     return tables
 
 
 def _parts(
     past: FloatArray, local: FloatArray, myopic: FloatArray | None = None
-) -> Iterator[tuple[str, FloatArray]]:
+) -> Iterator[tuple[Literal["bonus", "malus", "gap"], FloatArray]]:
     yield "bonus", past - local
     if myopic is not None:
         yield "malus", myopic - local

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.config.claims import claim_text
 from manymasks.statistics.bootstrap import document_weights, ratio
-from manymasks.statistics.intervals import contrast_row, finite
+from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
 
@@ -60,6 +60,7 @@ def myopia_rows(
             for low, high, is_total, sums, counts in buckets:
                 differences = sums[variant] - sums[baseline]
                 gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
+                documents = int((counts > 0).sum())
                 tables["myopia_gap"].append(
                     {
                         "corpus": corpus,
@@ -77,14 +78,15 @@ def myopia_rows(
                         "baseline_nats": finite(ratio(sums[baseline], counts).mean()),
                         "variant_nats": finite(ratio(sums[variant], counts).mean()),
                         "seeds": baseline.size,
-                        "documents": int((counts > 0).sum()),
+                        "documents": documents,
                     }
                 )
                 if is_total:
-                    text = claim_text("gap", corpus, contrast.variant, contrast.baseline, size)
-                    tables["contrast"].append(
-                        contrast_row(text, gap, 2 * baseline.size, int((counts > 0).sum()))
+                    comparison = Comparison(
+                        "gap", corpus, contrast.variant, contrast.baseline, size
                     )
+                    row = contrast_row(comparison, gap, 2 * baseline.size, documents)
+                    tables["contrast"].append(row)
         if len(arms) > 1:
             first, *_, last = arms
             four = paired_by_seeds(members, *arms[last], *arms[first])
@@ -92,8 +94,11 @@ def myopia_rows(
                 sums, counts = total
                 differences = sums[four[1]] - sums[four[0]] - (sums[four[3]] - sums[four[2]])
                 gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
-                pair = f"{contrast.variant} - {contrast.baseline}"
-                text = f"myopia gap {pair}, {corpus}: {last} less {first}"
+                comparison = Comparison(
+                    "gap_by_size", corpus, last, first, contrast.variant, contrast.baseline
+                )
                 documents = int((counts > 0).sum())
-                tables["contrast"].append(contrast_row(text, gap, 4 * four[0].size, documents))
+                tables["contrast"].append(
+                    contrast_row(comparison, gap, 4 * four[0].size, documents)
+                )
     return tables

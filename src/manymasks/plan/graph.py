@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manymasks.catalogue import STAGES
+from manymasks.config.claims import TESTED_BY
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
@@ -67,7 +68,15 @@ def plan_study(study: Study, base: Path) -> Plan:
                 f"{node.label} and {same} are one and the same: equal text, settings and seeds "
                 "under two names. Give each once."
             )
-    primary = [claim.text for claim in study.primary]
+    # A claim about a probe is about text as it is, severity 0.
+    primary = [
+        {
+            **identity(claim),
+            "severity": None if claim.probe is None else 0,
+            "stage": TESTED_BY[claim.claim],
+        }
+        for claim in study.primary
+    ]
     database = Node("database", "database", {"labels": labels, "primary": primary}, by_stage)
     report = Node("report", "report", {"study": identity(study)}, {"database": (database,)})
     # Its digest takes all others: what is edited from now on is for another plan to see.

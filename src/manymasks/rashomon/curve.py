@@ -14,8 +14,8 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from manymasks.arrays import FloatArray, Rows
-from manymasks.config.claims import claim_text
-from manymasks.statistics.intervals import Interval, contrast_row, finite
+from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, classes, of_arm, one_corpus
 from manymasks.statistics.proportions import wilson
 
@@ -62,9 +62,9 @@ def curve_rows(
         for smaller, larger in combinations(sizes, 2):
             of, against = (nats[of_arm(members, size, variant)] for size in (larger, smaller))
             if of.size and against.size:
-                text = claim_text("share", corpus, of=larger, against=smaller, within=variant)
+                comparison = Comparison("share", corpus, larger, smaller, variant)
                 interval = share_difference(of, against, confidence)
-                contrasts.append(contrast_row(text, interval, of.size + against.size))
+                contrasts.append(contrast_row(comparison, interval, of.size + against.size))
     return {"rashomon_curve_point": points, "contrast": contrasts}
 
 

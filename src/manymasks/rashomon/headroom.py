@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.config.claims import claim_text
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
-from manymasks.statistics.intervals import Interval, contrast_row, finite, joined
+from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error
 
 
@@ -89,7 +89,7 @@ def headroom_rows(
     negated = replace(
         remaining, estimate=-remaining.estimate, low=-remaining.high, high=-remaining.low
     )
-    text = claim_text("headroom", corpus, of=next_size, against=size, within=variant)
+    comparison = Comparison("headroom", corpus, next_size, size, variant)
     return {
         "headroom": [
             {
@@ -109,7 +109,7 @@ def headroom_rows(
                 "documents": documents,
             }
         ],
-        "contrast": [contrast_row(text, negated, models + 1, documents)],
+        "contrast": [contrast_row(comparison, negated, models + 1, documents)],
     }
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
-from manymasks.config.claims import claim_text
 from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import (
     direction,
@@ -20,7 +19,8 @@ from manymasks.rashomon.volume import (
 )
 from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.intervals import contrast_row, finite
+from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import Member, of_arm
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
@@ -99,6 +99,6 @@ def _contrasts(
             if not all(arms):
                 continue
             difference = size_difference(radius[arms[0]], radius[arms[1]], confidence)
-            text = claim_text("volume", members[0].corpus, larger, smaller, variant)
-            found.append(contrast_row(text, difference, sum(map(len, arms))))
+            comparison = Comparison("volume", members[0].corpus, larger, smaller, variant)
+            found.append(contrast_row(comparison, difference, sum(map(len, arms))))
     return found

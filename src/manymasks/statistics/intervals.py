@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
@@ -97,21 +96,3 @@ def _two_sided(distance: float, share: float, degrees: float) -> float:
             math.log(most),
         )
     )
-
-
-def contrast_row(
-    text: str, interval: Interval, models: int, documents: int | None = None
-) -> dict[str, Any]:
-    """A row of the table `contrast`: a tested claim, with the models and documents it rests on.
-
-    Which claims are primary, and what is corrected for, is known when all of them are there.
-    """
-    return {
-        "contrast": text,
-        "estimate": finite(interval.estimate),
-        "low": finite(interval.low),
-        "high": finite(interval.high),
-        "p": finite(interval.p),
-        "models": int(models),
-        "documents": documents,
-    }

@@ -442,29 +442,41 @@ COMMENT ON COLUMN ngram_position_loss.nats IS 'Loss, nats per token';
 
 CREATE TABLE primary_claim (
     rank INTEGER NOT NULL,
-    contrast VARCHAR NOT NULL
+    claim VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    subject VARCHAR NOT NULL,
+    baseline VARCHAR NOT NULL,
+    within VARCHAR NOT NULL,
+    probe VARCHAR,
+    severity INTEGER,
+    stage VARCHAR NOT NULL
 );
 COMMENT ON TABLE primary_claim IS 'Claims that the current study named before it was run. Grain: rank.';
-COMMENT ON COLUMN primary_claim.rank IS 'Place in the list of the configuration, from 1';
-COMMENT ON COLUMN primary_claim.contrast IS 'What is compared, as in contrast';
+COMMENT ON COLUMN primary_claim.rank IS 'Position in the list of the configuration, from 1';
+COMMENT ON COLUMN primary_claim.baseline IS 'Variant or size it is compared with';
+COMMENT ON COLUMN primary_claim.stage IS 'Analysis that tests it';
 
 CREATE TABLE contrast (
     artifact VARCHAR NOT NULL,
-    contrast VARCHAR NOT NULL,
-    is_primary BOOLEAN,
+    claim VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    subject VARCHAR NOT NULL,
+    baseline VARCHAR,
+    within VARCHAR NOT NULL,
+    within_baseline VARCHAR,
+    probe VARCHAR,
+    severity INTEGER,
     estimate DOUBLE,
     low DOUBLE,
     high DOUBLE,
     p DOUBLE,
-    q DOUBLE,
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE contrast IS 'Every tested claim. Grain: artifact, contrast.';
+COMMENT ON TABLE contrast IS 'Every tested claim. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
 COMMENT ON COLUMN contrast.artifact IS 'Artifact of the analysis';
-COMMENT ON COLUMN contrast.contrast IS 'What is compared, readable';
-COMMENT ON COLUMN contrast.is_primary IS 'Named in the study before the run; all others are exploratory';
-COMMENT ON COLUMN contrast.estimate IS 'Difference, or log ratio where the contrast says so';
+COMMENT ON COLUMN contrast.baseline IS 'Variant or size it is compared with; NULL for a trend over severities';
+COMMENT ON COLUMN contrast.within_baseline IS 'Variant whose loss is subtracted from that of within; gap_by_size only';
+COMMENT ON COLUMN contrast.estimate IS 'Difference, or log ratio for spread';
 COMMENT ON COLUMN contrast.low IS 'Lower end of its interval';
 COMMENT ON COLUMN contrast.p IS 'Two-sided p';
-COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';

@@ -295,31 +295,75 @@ COMMENT ON COLUMN gradient_share.windows IS 'Windows of the train split';
 
 CREATE VIEW tested_claims AS
 WITH current AS (
-    SELECT c.*, e.stage
+    SELECT c.*, a.stage
     FROM contrast AS c
-    JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
+    JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current
+),
+claims AS (
+    SELECT
+        coalesce(c.claim, p.claim) AS claim,
+        coalesce(c.corpus, p.corpus) AS corpus,
+        coalesce(c.subject, p.subject) AS subject,
+        coalesce(c.baseline, p.baseline) AS baseline,
+        coalesce(c.within, p.within) AS within,
+        c.within_baseline,
+        coalesce(c.probe, p.probe) AS probe,
+        coalesce(c.severity, p.severity) AS severity,
+        c.stage,
+        CASE WHEN p.rank IS NULL THEN 'exploratory' ELSE 'primary' END AS kind,
+        p.rank,
+        c.estimate,
+        c.low,
+        c.high,
+        c.p,
+        c.q,
+        c.models,
+        c.documents,
+        c.artifact
+    FROM current AS c
+    FULL JOIN primary_claim AS p ON p.claim = c.claim
+        AND p.corpus = c.corpus
+        AND p.subject = c.subject
+        AND p.baseline = c.baseline
+        AND p.within = c.within
+        AND p.probe IS NOT DISTINCT FROM c.probe
+        AND p.severity IS NOT DISTINCT FROM c.severity
 )
 SELECT
-    coalesce(c.contrast, p.contrast) AS contrast,
-    c.stage,
-    CASE WHEN p.rank IS NULL THEN 'exploratory' ELSE 'primary' END AS kind,
-    p.rank,
-    c.estimate,
-    c.low,
-    c.high,
-    c.p,
-    c.q,
-    c.models,
-    c.documents,
-    c.artifact
-FROM current AS c
-FULL JOIN primary_claim AS p ON p.contrast = c.contrast
-ORDER BY p.rank NULLS LAST, c.p, c.contrast;
-COMMENT ON VIEW tested_claims IS 'Every claim that was tested, null results too; first those that were named before the run, tested or not. Grain: artifact, contrast.';
-COMMENT ON COLUMN tested_claims.contrast IS 'What is compared';
-COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, as its numbers, for a claim that could not be';
+    CASE claim
+        WHEN 'gap' THEN
+            format('myopia gap: {} minus {}, {}/{}', subject, baseline, corpus, within)
+        WHEN 'gap_by_size' THEN
+            format('myopia gap, {} minus {}, {}: {} minus {}', within, within_baseline, corpus, subject, baseline)
+        WHEN 'bonus' THEN
+            format('local myopia bonus: {} minus {}, {}/{}', subject, baseline, corpus, within)
+        WHEN 'malus' THEN
+            format('local myopia malus: {} minus {}, {}/{}', subject, baseline, corpus, within)
+        WHEN 'beyond_seeds' THEN
+            format('KL between {} and {} minus KL within them, {}/{}', baseline, subject, corpus, within)
+        WHEN 'spread' THEN
+            format('log ratio of KL within {0}/{1}/{3} to KL within {0}/{2}/{3}', corpus, subject, baseline, within)
+        WHEN 'share' THEN
+            format('share under one loss: {0}/{1}/{3} minus {0}/{2}/{3}', corpus, subject, baseline, within)
+        WHEN 'volume' THEN
+            format('log volume per weight: {0}/{1}/{3} minus {0}/{2}/{3}', corpus, subject, baseline, within)
+        WHEN 'headroom' THEN
+            format('ensemble gain of {0}/{2}/{3} minus its headroom to {0}/{1}/{3}', corpus, subject, baseline, within)
+        WHEN 'rise' THEN
+            format('KL per nat of entropy, the highest severity minus severity 0, {}/{}/{}', corpus, subject, within)
+        WHEN 'fall' THEN
+            format('KL per nat of entropy, the highest severity minus the maximum of the others, {}/{}/{}', corpus, subject, within)
+    END || CASE WHEN probe IS NULL THEN '' ELSE format(', probe {}, severity {}', probe, severity) END
+        AS contrast,
+    *
+FROM claims
+ORDER BY rank NULLS LAST, p, contrast;
+COMMENT ON VIEW tested_claims IS 'Every claim that was tested, null results too; first those that were named before the run, tested or not. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
+COMMENT ON COLUMN tested_claims.contrast IS 'The claim as a sentence';
+COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, like its numbers, for a claim left untested because members failed';
 COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
-COMMENT ON COLUMN tested_claims.rank IS 'Place of a primary claim in the list of the configuration';
+COMMENT ON COLUMN tested_claims.rank IS 'Position of a primary claim in the list of the configuration';
+COMMENT ON COLUMN tested_claims.baseline IS 'Variant or size it is compared with; NULL for a trend over severities';
 COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
 COMMENT ON COLUMN tested_claims.p IS 'Two-sided p';
 COMMENT ON COLUMN tested_claims.artifact IS 'Artifact of the analysis';

@@ -1,0 +1,46 @@
+"""Tested claims: rows of the table `contrast`."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from manymasks.config.claims import Claim
+from manymasks.statistics.intervals import Interval, finite
+
+TestedClaim = Claim | Literal["gap_by_size", "bonus", "malus", "beyond_seeds", "rise", "fall"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a claim compares, as the names of its columns in the table `contrast`.
+
+    `subject` is compared with `baseline`, and `within` is what both share. Two variants share a
+    size; two sizes share a variant. A trend over severities is that of the size `subject` alone.
+    """
+
+    claim: TestedClaim
+    corpus: str
+    subject: str
+    baseline: str | None
+    within: str
+    within_baseline: str | None = None
+    """The variant whose loss is subtracted from that of `within`: only a change of the gap."""
+    probe: str | None = None
+    severity: int | None = None
+
+
+def contrast_row(
+    comparison: Comparison, interval: Interval, models: int, documents: int | None = None
+) -> dict[str, Any]:
+    """A row of the table `contrast`: a tested claim, with the models and documents it rests on.
+
+    Which claims are primary, and the correction for their number, follow from the whole study.
+    """
+    return {
+        **asdict(comparison),
+        "estimate": finite(interval.estimate),
+        "low": finite(interval.low),
+        "high": finite(interval.high),
+        "p": finite(interval.p),
+        "models": int(models),
+        "documents": documents,
+    }
