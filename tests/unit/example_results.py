@@ -17,6 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manymasks.database.schema import written_columns
+
+COLUMNS = written_columns()
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
 PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
@@ -35,7 +38,23 @@ ARMS = {
     "bigram": (None, None, 1.2),
 }
 """Gradient, discount and gap of each arm of the myopia analysis; the last two are floors."""
-PRIMARY = ("myopia gap, w32", "myopia gap, w64")
+PRIMARY = tuple(
+    {
+        "claim": "gap",
+        "corpus": "pydocs",
+        "subject": "myopic",
+        "baseline": "causal",
+        "within": size,
+        "probe": None,
+        "severity": None,
+        "stage": "myopia",
+    }
+    for size in SIZES
+)
+"""Claims that the study named before it was run."""
+UNTESTED = {**PRIMARY[0], "claim": "volume", "subject": "w128", "baseline": "w64"}
+UNTESTED |= {"within": "causal", "stage": "volume"}
+"""A claim of a size none of whose members was trained."""
 P_VALUES = (0.004, 0.03, 0.02, 0.9)
 """Of the contrasts; the first two are primary."""
 
@@ -78,7 +97,10 @@ class ExampleResults:
         is_current: bool = True,
         seconds: float = 1.5,
     ) -> str:
-        """Write one artifact, its manifest last; returns its key."""
+        """Write one artifact, its manifest last; returns its key.
+
+        Columns of the schema that rows leave out are NULL.
+        """
         name = f"{stage}/{label}"
         digest = hashlib.sha256(
             json.dumps([name, settings, is_current], sort_keys=True).encode()
@@ -89,7 +111,8 @@ class ExampleResults:
         for table, rows in tables.items():
             path = folder / "tables" / f"{table}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(pa.Table.from_pylist(rows), path)
+            names = dict.fromkeys(sorted(COLUMNS.get(table, ())))
+            pq.write_table(pa.Table.from_pylist([{**names, **row} for row in rows]), path)
             content = path.read_bytes()
             files.append(
                 {
@@ -140,11 +163,12 @@ class ExampleResults:
         parent: str | None = None,
         is_current: bool = True,
         is_reference: bool = False,
+        has_failed: bool = False,
     ) -> str:
         """A training artifact with its evaluation; returns the model's key.
 
         With a `parent` it started from the weights of that model. A reference seed is not
-        evaluated, and is no model of the example.
+        evaluated, and is no model of the example; nor is a member whose training failed.
         """
         label = f"{corpus}/{size}/{variant}/i{init}-o{order}"
         rate = 0.003 if is_current else 0.01
@@ -163,9 +187,9 @@ class ExampleResults:
             "parent": parent,
             "scale": None,
             "draw": None,
-            "status": "trained",
-            "failed_step": None,
-            "parameters": SIZES[size],
+            "status": "failed" if has_failed else "trained",
+            "failed_step": 7 if has_failed else None,
+            "parameters": SIZES.get(size, 500_000),
             "training_tokens": 2_048_000,
             "learning_rate": rate,
             "cost_seconds": 12.0,
@@ -208,6 +232,7 @@ class ExampleResults:
         assert key == model["model"]
         if is_reference:
             self.reference = key
+        if is_reference or has_failed:
             return key
         if is_current:
             models = self.models if corpus == "pydocs" else self.known.setdefault(corpus, [])
@@ -400,7 +425,18 @@ class ExampleResults:
                         "tokens": 8192,
                     }
                 )
-        contrasts = [_contrast(f"{probe}: size {i}", p) for i, p in enumerate(P_VALUES[2:])]
+        contrasts = [
+            _contrast(
+                p,
+                claim="spread",
+                subject="w64",
+                baseline="w32",
+                within=variant,
+                probe=probe,
+                severity=0,
+            )
+            for variant, p in zip(VARIANTS, P_VALUES[2:], strict=True)
+        ]
         more = example_behaviour.on_probe(probe, len(severities), models, self.random)
         inputs = {"probe": [key], "training": [model["model"] for model in models]}
         if self.reference is not None:
@@ -464,7 +500,7 @@ class ExampleResults:
                     "documents": 20,
                 }
             )
-        contrasts = [_contrast(name, p) for name, p in zip(PRIMARY, P_VALUES[:2], strict=True)]
+        contrasts = [_contrast(p, **claim) for claim, p in zip(PRIMARY, P_VALUES[:2], strict=True)]
         return self.add(
             "myopia",
             "pydocs",
@@ -673,9 +709,11 @@ def _arms() -> dict[str, Rows]:
     }
 
 
-def _contrast(name: str, p: float) -> dict[str, Any]:
+def _contrast(p: float, **claim: Any) -> dict[str, Any]:
+    claim.pop("stage", None)
     return {
-        "contrast": name,
+        "corpus": "pydocs",
+        **claim,
         "estimate": 0.05,
         "low": 0.02,
         "high": 0.08,

@@ -19,6 +19,13 @@ DERIVED = {"noise": (0.03, 1, 2, 3), "dropout": (0.05, 1, 2), "checkpoint": (0.9
 EPS = (0.01, 0.02)
 PERCENT = 0.5
 POSITIONS = 60
+HEADROOM = {
+    "claim": "headroom",
+    "corpus": "pydocs",
+    "subject": "w64",
+    "baseline": "w32",
+    "within": "causal",
+}
 
 
 def candidates(label: str, models: Rows, random: np.random.Generator) -> dict[str, Rows]:
@@ -190,7 +197,7 @@ def multiplicity(known: dict[str, Rows], random: np.random.Generator) -> dict[st
         "position_multiplicity": positions,
         "headroom": _headroom(classes),
         "variance_component": _components(classes, random),
-        "contrast": [{"contrast": "log ratio of capacity", "estimate": 0.1, "p": None}],
+        "contrast": [{**HEADROOM, "estimate": 0.1, "p": None}],
     }
 
 

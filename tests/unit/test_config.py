@@ -900,7 +900,7 @@ IDENTITY = paths(
         "multiplicity": "windows batch top_k tv tolerance subsets kept seed",
         "volume": "eps directions windows seed",
         "funnel": "seed_sd splits orders seed",
-        "primary.<item>": "claim corpus of against within probe",
+        "primary.<item>": "claim corpus subject baseline within probe",
         "probes.<name>": "family windows scored severities corpus candidates plausible seed",
         "divergence": "batch floor_batch floor_windows sampled shown bins memory_mb",
         "rollout": "prompts prompt length temperature batch floor_batch seed",

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import numpy as np
@@ -17,6 +17,7 @@ from example_results import (
     P_VALUES,
     PRIMARY,
     SEARCH,
+    UNTESTED,
     ExampleResults,
     replace_table,
     write_results,
@@ -25,16 +26,15 @@ from scipy import stats
 
 from manymasks.database.load import load
 from manymasks.errors import UserError
-
-UNTESTED = "log volume per weight of pydocs/w64/causal less pydocs/w32/causal"
-"""A claim that was named before the run and that no analysis of the example tests."""
+from manymasks.statistics.claims import Comparison, TestedClaim, contrast_row
+from manymasks.statistics.intervals import Interval
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExampleResults, Path]:
     folder = tmp_path_factory.mktemp("example")
     results = write_results(folder / "results [1]")
-    load(results.root, results.current, folder / "example.duckdb", primary=(*PRIMARY, UNTESTED))
+    load(results.root, results.current, folder / "example.duckdb", primary=PRIMARY)
     return results, folder / "example.duckdb"
 
 
@@ -231,42 +231,110 @@ def test_corrections_of_the_example(example: tuple[ExampleResults, Path]) -> Non
     assert ask(example[1], without) == [(2,)]
 
 
-def test_primary_claims_come_first_tested_or_not(example: tuple[ExampleResults, Path]) -> None:
-    rows = ask(example[1], "SELECT contrast, kind, rank, stage, estimate FROM tested_claims")
+def test_primary_claims_come_first_tested_or_not(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
+    results.train("w128", "causal", 0, 0, has_failed=True)
+    database = tmp_path / "x.duckdb"
+    load(results.root, results.current, database, primary=(*PRIMARY, UNTESTED))
+    rows = ask(database, "SELECT contrast, kind, rank, stage, estimate FROM tested_claims")
     assert [row[:4] for row in rows[:3]] == [
-        (PRIMARY[0], "primary", 1, "myopia"),
-        (PRIMARY[1], "primary", 2, "myopia"),
-        (UNTESTED, "primary", 3, None),
+        ("myopia gap: myopic minus causal, pydocs/w32", "primary", 1, "myopia"),
+        ("myopia gap: myopic minus causal, pydocs/w64", "primary", 2, "myopia"),
+        (
+            "log volume per weight: pydocs/w128/causal minus pydocs/w64/causal",
+            "primary",
+            3,
+            None,
+        ),
     ]
     assert rows[2][4] is None
     assert {row[1:3] for row in rows[3:]} == {("exploratory", None)}
-    # What an old artifact says is no claim of the current study, whatever it is called.
-    assert ask(example[1], "SELECT is_primary, count(*) FROM contrast GROUP BY 1 ORDER BY 1") == [
+    # A row of an old artifact is no claim of the current study.
+    assert ask(database, "SELECT is_primary, count(*) FROM contrast GROUP BY 1 ORDER BY 1") == [
         (False, 7),
         (True, 2),
     ]
 
 
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (
+            {"within": "w128"},
+            r"gap: myopic minus causal, pydocs/w128\n    'myopia' tested of this kind: myopia gap: "
+            r"myopic minus causal, pydocs/w32; myopia gap: myopic minus causal, pydocs/w64\n",
+        ),
+        ({"claim": "share", "stage": "rashomon"}, "'rashomon' of pydocs tested no claim of this"),
+        ({"corpus": "tally"}, "no current artifact of 'myopia' is of tally"),
+        # A member that fails excuses its own claims alone.
+        ({"subject": "local"}, "gap: local minus causal, pydocs/w32"),
+    ],
+)
+def test_refuses_primary_claims_that_nothing_tested(
+    claim: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
+    results.train("w128", "local", 0, 0, has_failed=True)
+    primary = [PRIMARY[1], {**PRIMARY[0], **claim}]
+    with pytest.raises(UserError, match=message) as error:
+        load(results.root, results.current, tmp_path / "x.duckdb", primary=primary)
+    assert "`primary`" in str(error.value)
+    assert not (tmp_path / "x.duckdb").exists()
+
+
+def test_every_kind_of_claim_has_a_sentence(tmp_path: Path) -> None:
+    kinds = [*get_args(get_args(TestedClaim)[0]), *get_args(get_args(TestedClaim)[1])]
+    trends = ("rise", "fall")
+    rows = [
+        {
+            **contrast_row(
+                Comparison(
+                    claim,
+                    "c",
+                    "subject",
+                    None if claim in trends else "baseline",
+                    "within",
+                    "arm" if claim == "gap_by_size" else None,
+                    "p" if claim in (*trends, "spread", "beyond_seeds") else None,
+                    5 if claim in (*trends, "spread", "beyond_seeds") else None,
+                ),
+                Interval(0.1, 0.0, 0.2, 0.5, 3),
+                4,
+            )
+        }
+        for claim in kinds
+    ]
+    results = ExampleResults(tmp_path / "results")
+    results.add("divergence", "c/p", {"contrast": rows})
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    sentences = dict(ask(tmp_path / "x.duckdb", "SELECT claim, contrast FROM tested_claims"))
+    assert sentences.keys() == set(kinds) and len(set(sentences.values())) == len(kinds)
+    for row in rows:
+        names = ("subject", "baseline", "within", "within_baseline", "probe", "severity")
+        for value in filter(None, (row[name] for name in names)):
+            assert str(value) in sentences[row["claim"]]
+
+
 def test_corrections_against_naive_ones(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     p = [*random.uniform(0, 1, 12).round(2).tolist(), 0.03, 0.03, 0.0, 1.0]
+    values = {f"{kind} {i}": value for kind in (True, False) for i, value in enumerate(p)}
+    values |= {"untested": None, "nan": float("nan")}
+    claims = {name: {**PRIMARY[0], "within": name} for name in values}
     rows = [
-        {"contrast": f"{kind} {i}", "estimate": 0.0, "p": value}
-        for kind in (True, False)
-        for i, value in enumerate(p)
+        {**{key: claims[name][key] for key in claims[name] if key != "stage"}, "p": value}
+        for name, value in values.items()
     ]
-    rows.append({"contrast": "untested", "estimate": 0.0, "p": None})
-    rows.append({"contrast": "nan", "estimate": 0.0, "p": float("nan")})
     results = ExampleResults(tmp_path / "results")
-    results.add("divergence", "x", {"contrast": rows})
-    primary = ["untested", *(f"True {i}" for i in range(len(p)))]
+    results.add("myopia", "pydocs", {"contrast": rows})
+    primary = [claims[name] for name in values if name == "untested" or name.startswith("True")]
     load(results.root, results.current, tmp_path / "x.duckdb", primary=primary)
-    found = dict(ask(tmp_path / "x.duckdb", "SELECT contrast, q FROM contrast"))
-    for kind, correct in ((True, holm), (False, benjamini_hochberg)):
-        got = [found[f"{kind} {i}"] for i in range(len(p))]
-        assert got == pytest.approx(correct(p), abs=1e-12)
-    assert found["untested"] is None
-    assert found["nan"] is None
+    q = dict(ask(tmp_path / "x.duckdb", "SELECT within, q FROM contrast"))
+    for kind, correction in ((True, holm), (False, benjamini_hochberg)):
+        corrected = [q[f"{kind} {i}"] for i in range(len(p))]
+        assert corrected == pytest.approx(correction(p), abs=1e-12)
+    assert q["untested"] is None
+    assert q["nan"] is None
 
 
 def test_a_failed_load_leaves_the_old_file(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 import kit
-from manymasks.config.claims import claim_text
 from manymasks.config.loading import load_study
 from manymasks.config.settings import identity
 from manymasks.engine.job_file import description_of, rebased
@@ -339,7 +338,8 @@ def test_volumes_and_their_contrast(made: Made, tmp_path: Path) -> None:
             excess.append(float(model.nats(windows[None])) - own)
         assert np.exp(np.mean(np.log(excess))) == pytest.approx(0.05, rel=0.2)
     (contrast,) = rows_of(tmp_path, "contrast")
-    assert contrast["contrast"] == claim_text("volume", "two", "wide", "tiny", "causal")
+    names = ("claim", "corpus", "subject", "baseline", "within")
+    assert [contrast[name] for name in names] == ["volume", "two", "wide", "tiny", "causal"]
     radius = {label: row["log_radius"] for label, row in zip(labels, rows, strict=True)}
     means = [
         np.mean([value for label, value in radius.items() if size in label])

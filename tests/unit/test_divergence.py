@@ -25,9 +25,11 @@ from manymasks.divergence.pairs import (
     pair_sums,
 )
 from manymasks.divergence.position_sample import Sampled, at_positions, sampled, sampled_positions
+from manymasks.statistics.claims import Comparison
 from manymasks.statistics.model_classes import Member, classes
 
 STATISTICS = Statistics(resamples=200)
+COMPARED = [field.name for field in fields(Comparison)]
 SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema"
 
 
@@ -65,9 +67,7 @@ def _columns(table: str) -> set[str]:
     text = "".join(path.read_text() for path in sorted(SCHEMA.glob("*.sql")))
     body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", text, re.S)
     assert body
-    # Which contrasts are primary, and corrected p, follow from the whole study.
-    left_open = {"artifact", "is_primary", "q"}
-    return {line.split()[0] for line in body[1].strip().splitlines()} - left_open
+    return {line.split()[0] for line in body[1].strip().splitlines()} - {"artifact"}
 
 
 @pytest.mark.parametrize("block", [1, 300, 1 << 20])
@@ -312,12 +312,17 @@ def test_tables_have_the_columns_and_grains_of_the_schema(study) -> None:
     assert len(tables["pair_divergence"]) == 3 * 66
     assert len(tables["pool_divergence"]) == 3 * (4 * 8 + 6 * 6)
     assert len(tables["contrast"]) == 2 * (2 + 2)
-    assert len({row["contrast"] for row in tables["contrast"]}) == 8
-    texts = [row["contrast"] for row in tables["contrast"]]
-    assert "kl across causal and myopic beyond seeds, c/small, probe shuffle severity 2" in texts
-    assert (
-        "log ratio of kl within c/large/myopic to c/small/myopic, probe shuffle severity 0" in texts
-    )
+    compared = {Comparison(**{name: row[name] for name in COMPARED}) for row in tables["contrast"]}
+    assert compared == {
+        Comparison(claim, "c", *names, probe="shuffle", severity=severity)
+        for severity in (0, 2)
+        for claim, *names in (
+            ("beyond_seeds", "myopic", "causal", "small"),
+            ("beyond_seeds", "myopic", "causal", "large"),
+            ("spread", "large", "small", "causal"),
+            ("spread", "large", "small", "myopic"),
+        )
+    }
 
 
 def test_pair_rows_are_ordered_by_key_and_consistent(study) -> None:
@@ -465,9 +470,8 @@ def test_log_ratio_between_sizes_is_recovered() -> None:
     tables = divergence_rows({0: _kl_only(kl)}, {}, members, "p", "batch", STATISTICS)
     (row,) = tables["contrast"]
     assert row["estimate"] == pytest.approx(math.log(1.5))
-    assert row["contrast"] == (
-        "log ratio of kl within c/large/causal to c/small/causal, probe p severity 0"
-    )
+    assert (row["claim"], row["subject"], row["baseline"]) == ("spread", "large", "small")
+    assert (row["within"], row["probe"], row["severity"]) == ("causal", "p", 0)
     assert row["models"] == 8
 
 

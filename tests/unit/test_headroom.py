@@ -116,9 +116,9 @@ def test_rows_and_both_sides_of_the_test() -> None:
         assert row["remaining_low"] < row["remaining"] < row["remaining_high"]
         assert (row["p"] < 0.05) == (shift < 0)
         assert (row["p"] > 0.95) == (shift > 0)
-        assert contrast["contrast"] == "ensemble gain of c/tiny/causal less its headroom to " + (
-            "c/base/causal"
-        )
+        assert (contrast["claim"], contrast["corpus"]) == ("headroom", "c")
+        assert (contrast["subject"], contrast["baseline"]) == ("base", "tiny")
+        assert contrast["within"] == "causal"
         assert contrast["estimate"] == -row["remaining"]
         assert (contrast["low"], contrast["high"]) == (
             -row["remaining_high"],

@@ -78,17 +78,18 @@ def test_contrasts_are_by_size_and_across_sizes() -> None:
     gaps = {"small": [0.1] * 3, "middle": [0.9] * 3, "large": [0.25] * 3}
     nats = _nats(members, tokens, gaps)
     rows = myopia_rows(nats, tokens, EDGES, 16, members, [CONTRAST], STATISTICS)["contrast"]
-    found = {r["contrast"]: r for r in rows}
-    assert set(found) == {
-        "myopia gap myopic - causal, c/small",
-        "myopia gap myopic - causal, c/middle",
-        "myopia gap myopic - causal, c/large",
-        "myopia gap myopic - causal, c: large less small",
+    by_claim = {(row["claim"], row["subject"], row["baseline"], row["within"]): row for row in rows}
+    assert set(by_claim) == {
+        ("gap", "myopic", "causal", "small"),
+        ("gap", "myopic", "causal", "middle"),
+        ("gap", "myopic", "causal", "large"),
+        ("gap_by_size", "large", "small", "myopic"),
     }
-    across = found["myopia gap myopic - causal, c: large less small"]
+    across = by_claim["gap_by_size", "large", "small", "myopic"]
+    assert across["within_baseline"] == "causal"
     assert across["estimate"] == pytest.approx(0.15)
     assert across["models"] == 8
-    assert found["myopia gap myopic - causal, c/small"]["models"] == 4
+    assert by_claim["gap", "myopic", "causal", "small"]["models"] == 4
 
 
 def test_interval_is_the_t_test_over_seeds_when_documents_are_alike() -> None:
@@ -155,8 +156,6 @@ def test_rows_have_the_columns_of_the_schema_and_wrong_shapes_are_refused() -> N
         body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", text, re.S)
         assert body
         columns = {line.split()[0] for line in body[1].strip().splitlines()} - {"artifact"}
-        # Which claims are primary is for the study to say.
-        columns -= {"is_primary", "q"}
         assert rows
         assert all(set(row) == columns for row in rows), table
     with pytest.raises(ValueError, match="members, documents and buckets"):

@@ -562,8 +562,8 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
                 {
                     "claim": "gap",
                     "corpus": "pydocs",
-                    "of": "myopic",
-                    "against": "causal",
+                    "subject": "myopic",
+                    "baseline": "causal",
                     "within": "base",
                 }
             ]

@@ -91,10 +91,11 @@ def test_contrasts_are_of_sizes_within_a_variant() -> None:
     ]
     nats = np.concatenate([2 + np.arange(3.0), 2 + np.arange(3.0), np.arange(6.0) / 100])
     rows = curve_rows(nats, members, ["tiny", "base", "wide"], 0.95)["contrast"]
-    assert [row["contrast"] for row in rows] == [
-        "share under one loss of c/base/causal less c/tiny/causal",
-        "share under one loss of c/wide/causal less c/tiny/causal",
-        "share under one loss of c/wide/causal less c/base/causal",
+    names = ("claim", "corpus", "subject", "baseline", "within")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("share", "c", "base", "tiny", "causal"),
+        ("share", "c", "wide", "tiny", "causal"),
+        ("share", "c", "wide", "base", "causal"),
     ]
     assert [row["estimate"] for row in rows] == [1, 1, -1]
 

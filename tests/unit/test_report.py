@@ -15,7 +15,7 @@ import example_known
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from example_results import OF_TEXT, PRIMARY, ExampleResults, replace_table, write_results
+from example_results import OF_TEXT, PRIMARY, UNTESTED, ExampleResults, replace_table, write_results
 from matplotlib.figure import Figure as Sheet
 from scipy import stats
 
@@ -36,8 +36,8 @@ STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence"
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     results = write_results(folder / "results")
-    primary = (*PRIMARY, "a claim that nothing tests")
-    load(results.root, results.current, folder / "x.duckdb", primary=primary)
+    results.train("w128", "causal", 0, 0, has_failed=True)
+    load(results.root, results.current, folder / "x.duckdb", primary=(*PRIMARY, UNTESTED))
     return folder / "x.duckdb"
 
 
@@ -128,8 +128,9 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
             continue
         assert drawing.query(name).strip() in reader.text, name
     assert "torch 2.13.0" in reader.text
-    assert "held-out: size 1" in reader.text, "a null result is shown as it is"
-    assert "a claim that nothing tests" in reader.text
+    null = "KL within pydocs/w64/myopic to KL within pydocs/w32/myopic, probe held-out, severity 0"
+    assert null in reader.text, "a null result is shown as it is"
+    assert "pydocs/w128/causal minus pydocs/w64/causal" in reader.text
     assert "there is nothing to show" not in reader.text
     assert "What each way of making members yields" in reader.text
     assert "no member" in reader.text, "of a set that is empty there is no count"

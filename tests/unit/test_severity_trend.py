@@ -246,19 +246,19 @@ def test_a_probe_that_changes_nothing_has_no_trend() -> None:
             assert row["high"] - row["low"] < 1e-12
 
 
-def test_rows_have_the_columns_of_their_tables_and_contrasts_their_texts() -> None:
+def test_rows_have_the_columns_of_their_tables_and_contrasts_name_their_claims() -> None:
     tables = trend_rows(turned_of(3, 2), STATISTICS)
     for row in tables["severity_trend"]:
         assert set(row) == columns("20-behaviour.sql", "severity_trend")
     grain = {(row["pool"], row["measure"], row["trend"]) for row in tables["severity_trend"]}
     assert len(grain) == len(tables["severity_trend"]) == 2 * 2 * 4
     for row in tables["contrast"]:
-        assert set(row) == columns("10-study.sql", "contrast") - {"is_primary", "q"}
-    assert [row["contrast"] for row in tables["contrast"]] == [
-        "kl per nat of entropy rises to severity 3, c/s/a, probe p",
-        "kl per nat of entropy falls to severity 3 from its most, c/s/a, probe p",
-        "kl per nat of entropy rises to severity 3, c/s/b, probe p",
-        "kl per nat of entropy falls to severity 3 from its most, c/s/b, probe p",
+        assert set(row) == columns("10-study.sql", "contrast")
+    names = ("claim", "corpus", "subject", "baseline", "within", "probe", "severity")
+    assert [tuple(row[name] for name in names) for row in tables["contrast"]] == [
+        (claim, "c", "s", None, variant, "p", 3)
+        for variant in ("a", "b")
+        for claim in ("rise", "fall")
     ]
 
 

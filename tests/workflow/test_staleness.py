@@ -122,7 +122,7 @@ def backwards(value: Any) -> Any:
 def rename_small(values: dict[str, Any]) -> dict[str, Any]:
     sizes = {"tiny" if name == "small" else name: size for name, size in values["sizes"].items()}
     primary = [
-        {**claim, **{k: "tiny" for k in ("of", "against", "within") if claim[k] == "small"}}
+        {**claim, **{k: "tiny" for k in ("subject", "baseline", "within") if claim[k] == "small"}}
         for claim in values["primary"]
     ]
     return {**values, "sizes": sizes, "primary": primary}

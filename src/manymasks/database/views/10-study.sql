@@ -333,28 +333,43 @@ SELECT
     CASE claim
         WHEN 'gap' THEN
             format('myopia gap: {} minus {}, {}/{}', subject, baseline, corpus, within)
-        WHEN 'gap_by_size' THEN
-            format('myopia gap, {} minus {}, {}: {} minus {}', within, within_baseline, corpus, subject, baseline)
+        WHEN 'gap_by_size' THEN format(
+            'myopia gap, {} minus {}, {}: {} minus {}',
+            within, within_baseline, corpus, subject, baseline
+        )
         WHEN 'bonus' THEN
             format('local myopia bonus: {} minus {}, {}/{}', subject, baseline, corpus, within)
         WHEN 'malus' THEN
             format('local myopia malus: {} minus {}, {}/{}', subject, baseline, corpus, within)
-        WHEN 'beyond_seeds' THEN
-            format('KL between {} and {} minus KL within them, {}/{}', baseline, subject, corpus, within)
-        WHEN 'spread' THEN
-            format('log ratio of KL within {0}/{1}/{3} to KL within {0}/{2}/{3}', corpus, subject, baseline, within)
-        WHEN 'share' THEN
-            format('share under one loss: {0}/{1}/{3} minus {0}/{2}/{3}', corpus, subject, baseline, within)
-        WHEN 'volume' THEN
-            format('log volume per weight: {0}/{1}/{3} minus {0}/{2}/{3}', corpus, subject, baseline, within)
-        WHEN 'headroom' THEN
-            format('ensemble gain of {0}/{2}/{3} minus its headroom to {0}/{1}/{3}', corpus, subject, baseline, within)
-        WHEN 'rise' THEN
-            format('KL per nat of entropy, the highest severity minus severity 0, {}/{}/{}', corpus, subject, within)
-        WHEN 'fall' THEN
-            format('KL per nat of entropy, the highest severity minus the maximum of the others, {}/{}/{}', corpus, subject, within)
-    END || CASE WHEN probe IS NULL THEN '' ELSE format(', probe {}, severity {}', probe, severity) END
-        AS contrast,
+        WHEN 'beyond_seeds' THEN format(
+            'KL between {} and {} minus KL within them, {}/{}, probe {}, severity {}',
+            baseline, subject, corpus, within, probe, severity
+        )
+        WHEN 'spread' THEN format(
+            'log ratio of KL within {0}/{1}/{3} to KL within {0}/{2}/{3}, probe {4}, severity {5}',
+            corpus, subject, baseline, within, probe, severity
+        )
+        WHEN 'share' THEN format(
+            'share under one loss: {0}/{1}/{3} minus {0}/{2}/{3}',
+            corpus, subject, baseline, within
+        )
+        WHEN 'volume' THEN format(
+            'log volume per weight: {0}/{1}/{3} minus {0}/{2}/{3}',
+            corpus, subject, baseline, within
+        )
+        WHEN 'headroom' THEN format(
+            'ensemble gain of {0}/{2}/{3} minus its headroom to {0}/{1}/{3}',
+            corpus, subject, baseline, within
+        )
+        WHEN 'rise' THEN format(
+            'KL per nat of entropy: severity {} minus severity 0, {}/{}/{}, probe {}',
+            severity, corpus, subject, within, probe
+        )
+        WHEN 'fall' THEN format(
+            'KL per nat of entropy: severity {} minus the maximum of the others, {}/{}/{}, probe {}',
+            severity, corpus, subject, within, probe
+        )
+    END AS contrast,
     *
 FROM claims
 ORDER BY rank NULLS LAST, p, contrast;
