@@ -1,5 +1,5 @@
 # Entry point: `snakemake --cores all` in this folder runs the study of config/config.yaml.
-# A rule file included from here does not set the default target, so it is named.
+# Rules of an included file do not set the default target, so it is set here.
 include: "workflow/Snakefile"
 
 

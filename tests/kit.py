@@ -8,7 +8,7 @@ from manymasks.config.study import Hardware
 from manymasks.plan.node import Node
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of
+from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
 
 KEY = "0123456789ab"
 
@@ -43,7 +43,7 @@ def planned(node: Node, **fields: Any) -> Manifest:
         "label": node.label,
         "settings": node.settings,
         "inputs": {
-            role: tuple(Reference(source.stage, source.key, source.digest) for source in nodes)
+            role: tuple(InputReference(source.stage, source.key, source.digest) for source in nodes)
             for role, nodes in node.inputs.items()
         },
         "code": node.code,

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("\nInterrupted. What was complete stays.", file=sys.stderr)
+        print("\nInterrupted. Completed artifacts are kept.", file=sys.stderr)
         return 130
 
 
@@ -136,10 +136,10 @@ def plan(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
-    from manymasks.engine.environment import start_process_well
+    from manymasks.engine.environment import prepare_process
 
     # Before anything else is imported: the process may be started again here.
-    start_process_well()
+    prepare_process()
     from manymasks.engine.jobs import run_jobs
 
     layout = Layout(options.results)

@@ -150,7 +150,7 @@ def test_ctrl_c_is_no_traceback(
 
     monkeypatch.setattr("manymasks.plan.states.statuses", interrupted)
     assert main(["plan"]) == 130
-    assert capsys.readouterr().err == "\nInterrupted. What was complete stays.\n"
+    assert capsys.readouterr().err == "\nInterrupted. Completed artifacts are kept.\n"
 
 
 def test_a_reader_that_has_seen_enough(here: Path) -> None:
@@ -455,8 +455,8 @@ def test_a_fault_names_its_log_and_how_to_go_on(
     log = f"results/corpus/{node.key}/log.txt"
     assert refused(capsys, "run", "corpus", "pydocs") == (
         "corpus/pydocs failed: ZeroDivisionError: by nothing\n"
-        f"This is a fault of manymasks or of the machine. Its traceback is in\n  {log}\n"
-        f"To run this stage alone:\n  manymasks run corpus {node.key}"
+        f"This is a bug in manymasks or a problem of this machine. The traceback is in\n  {log}\n"
+        f"To run this job alone:\n  manymasks run corpus {node.key}"
     )
     assert "ZeroDivisionError: by nothing" in Path(log).read_text(encoding="utf-8")
 

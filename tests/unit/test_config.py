@@ -266,6 +266,20 @@ def test_a_misspelt_key_in_a_list_item(tmp_path: Path) -> None:
     ]
 
 
+OLD_NAMES = [
+    ("machine: {device: cpu}\n", "machine was renamed: write hardware"),
+    ("candidates: {draws: 2}\n", "candidates was renamed: write derived"),
+    ("rules: {questions: 9}\n", "rules was renamed: write rule_choice"),
+    ("analyses: [candidates]\n", "analyses.0 'candidates' was renamed: write derived"),
+    ("analyses: [rules]\n", "analyses.0 'rules' was renamed: write rule_choice"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), OLD_NAMES)
+def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, text: str, expected: str) -> None:
+    assert problems(tmp_path, BASE + text) == [f"config.yaml: {expected} (line {NEXT})"]
+
+
 def test_reference_seeds_stand_alone(tmp_path: Path) -> None:
     text = BASE + "  echo: {gradient: bigram}\nreference_seeds: {variant: echo}\n"
     (found,) = problems(tmp_path, text)

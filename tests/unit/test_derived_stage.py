@@ -15,7 +15,7 @@ import torch
 import kit
 from manymasks.config.loading import load_study
 from manymasks.config.settings import identity
-from manymasks.engine.job_file import description_of, rebased
+from manymasks.engine.job_file import description_from_manifest, description_of
 from manymasks.engine.jobs import run_job
 from manymasks.evaluation.document_losses import score_documents
 from manymasks.plan.graph import plan_study
@@ -163,7 +163,7 @@ def test_a_killed_training_has_its_late_weights_when_it_is_done(
     folder = layout.folder("training", before.key)
     shutil.rmtree(folder)
     description = {
-        **rebased(before.manifest),
+        **description_from_manifest(before.manifest),
         "hardware": {"device": "cpu", "checkpoint_seconds": 1},
     }
 

@@ -470,7 +470,7 @@ def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: in
     assert len({node.label for node in plan.nodes}) == len(plan.nodes)
     seen: set[str] = set()
     for node in plan.nodes:
-        assert {each.digest for each in node.ancestors()} <= seen
+        assert {each.digest for each in node.input_nodes()} <= seen
         assert node.key == node.digest[:12]
         seen.add(node.digest)
 
@@ -611,7 +611,7 @@ def test_reference_seeds_take_part_in_no_analysis(tmp_path: Path) -> None:
     changed = {label.partition("/")[0] for label in before if after[label] != before[label]}
     assert changed == {"divergence", "severity", "funnel", *ENDS}
     for node in plan.nodes:
-        users = {each.label for each in node.ancestors()} & fresh
+        users = {each.label for each in node.input_nodes()} & fresh
         assert users <= fresh if node.stage in ("divergence", "database") else not users
         assert not {7, 8} & {each["seed_init"] for each in node.settings.get("members", ())}
 
@@ -767,7 +767,7 @@ def test_a_rate_is_found_where_it_is_asked_for_and_nowhere_else(
     for node in tunings.values():
         assert "learning_rate" not in {**node.settings["training"], **node.settings["variant"]}
         assert node.settings["tune"] == TUNE
-        assert [each.stage for each in node.ancestors()] == ["tokens"]
+        assert [each.stage for each in node.input_nodes()] == ["tokens"]
     database = nodes_of(plan, "database")[""]
     assert database.inputs.get("tuning", ()) == tuple(tunings.values())
 

@@ -20,7 +20,12 @@ import pytest
 from manymasks.config.loading import load_study
 from manymasks.config.study import Hardware
 from manymasks.engine import environment, gpu, jobs
-from manymasks.engine.job_file import description_of, read_description, rebased, write_node
+from manymasks.engine.job_file import (
+    description_from_manifest,
+    description_of,
+    read_description,
+    write_node,
+)
 from manymasks.engine.jobs import run_job
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
@@ -278,7 +283,7 @@ def test_code_that_changed_after_the_plan(here: Path, monkeypatch: pytest.Monkey
     with pytest.raises(UserError) as caught:
         run_job(described, RESULTS)
     assert str(caught.value).startswith(
-        f"training/mine/base/causal/i0-o0: planned as {node.key}, but with the code as it is now"
+        f"training/mine/base/causal/i0-o0: planned as {node.key}, but with the present code"
     )
     assert "the code of training changed after the run was planned" in str(caught.value)
     assert not RESULTS.folder("training", node.key).exists()
@@ -364,7 +369,7 @@ def test_a_split_that_is_too_short(here: Path) -> None:
 def test_local_text_that_is_too_short_before_anything_is_made(here: Path) -> None:
     plan = study_in(here, training={"context": 1_000_000})
     nothing_made = Layout(here / "empty")
-    with pytest.raises(UserError, match=r"about \d+ tokens at the most, too short for training"):
+    with pytest.raises(UserError, match=r"at most about \d+ tokens, too short for training"):
         check_lengths(plan, nothing_made, Path())
 
 
@@ -415,7 +420,7 @@ def test_descriptions_go_through_files(here: Path) -> None:
     assert read_description(path) == describe(plan, "tokens")
     manifest_path = RESULTS.manifest("tokens", node.key)
     from_manifest = read_description(manifest_path)
-    assert from_manifest == rebased(read_manifest(manifest_path))
+    assert from_manifest == description_from_manifest(read_manifest(manifest_path))
     assert run_job(from_manifest, RESULTS).key == node.key
     (here / "mine.json").write_text(
         json.dumps(
@@ -443,7 +448,7 @@ def test_descriptions_that_are_none(tmp_path: Path, text: str, expected: str) ->
     assert str(caught.value).startswith(f"{path}: {expected}")
 
 
-def test_the_process_starts_again_once_with_its_environment(
+def test_the_process_restarts_once_with_its_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     started: list[list[str]] = []
@@ -453,19 +458,19 @@ def test_the_process_starts_again_once_with_its_environment(
         monkeypatch.delenv(name, raising=False)
         # So that what the function sets is taken back after the test.
         monkeypatch.setenv(name, "")
-    environment.start_process_well()
+    environment.prepare_process()
     assert started == [[sys.executable, sys.executable, "-m", "manymasks", "run", "corpus", "x"]]
     assert os.environ["OMP_NUM_THREADS"] == "1"
     assert int(os.environ["MALLOC_TRIM_THRESHOLD_"]) > 2**30
-    # In the process that stays pyarrow finds no pandas to ask about Series.
+    # In the process that stays pandas is hidden from pyarrow.
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.delitem(sys.modules, "pandas", raising=False)
-    environment.start_process_well()
+    environment.prepare_process()
     assert len(started) == 1
     monkeypatch.delitem(sys.modules, "statsmodels", raising=False)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("pandas")
-    # It is there for statsmodels, which cannot do without.
+    # statsmodels requires pandas, and finds it.
     monkeypatch.setitem(sys.modules, "statsmodels", sys)
     assert importlib.util.find_spec("pandas") is not None
 
@@ -581,9 +586,9 @@ def test_devices_are_those_that_the_driver_lists(
 LEASE = """
 import os, sys, time
 from manymasks.config.study import Hardware
-from manymasks.engine.gpu import leased
-machine = Hardware(members_per_gpu=int(sys.argv[2]), device=sys.argv[3])
-with leased(sys.argv[1], machine, lambda text: print(text, flush=True)):
+from manymasks.engine.gpu import gpu_lease
+hardware = Hardware(members_per_gpu=int(sys.argv[2]), device=sys.argv[3])
+with gpu_lease(sys.argv[1], hardware, lambda text: print(text, flush=True)):
     print(os.environ["CUDA_VISIBLE_DEVICES"], "torch" in sys.modules, flush=True)
     sys.stdin.readline()
 """
@@ -612,13 +617,13 @@ def end(*processes: "subprocess.Popen[str]") -> None:
         assert process.returncode == 0
 
 
-def test_jobs_spread_over_devices_and_wait_for_a_place(tmp_path: Path) -> None:
+def test_jobs_spread_over_devices_and_wait_for_a_slot(tmp_path: Path) -> None:
     first = lease(tmp_path, "4,5")
     assert said(first) == "4 False"
     second = lease(tmp_path, "4,5")
     assert said(second) == "5 False"
     third = lease(tmp_path, "4,5")
-    assert said(third) == "waiting for one of 1 places on 2 GPUs"
+    assert said(third) == "waiting for a GPU (2 GPUs, 1 jobs each)"
     second.kill()
     assert said(third) == "5 False"
     second.communicate()
@@ -634,7 +639,9 @@ def test_devices_are_shared_after_all_have_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("stage", "device"), [("corpus", "auto"), ("training", "cpu")])
-def test_who_needs_no_device_takes_none(tmp_path: Path, stage: str, device: str) -> None:
+def test_a_job_that_uses_no_models_or_no_gpu_takes_no_slot(
+    tmp_path: Path, stage: str, device: str
+) -> None:
     job = lease(tmp_path, "4,5", stage=stage, device=device)
     assert said(job) == "4,5 False"
     assert list(tmp_path.iterdir()) == []
@@ -649,7 +656,7 @@ def test_planning_and_running_do_not_import_torch_before_the_lease() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_machine_settings_are_operational() -> None:
+def test_hardware_settings_are_operational() -> None:
     assert Hardware().device == "auto"
     with pytest.raises(ValueError, match="members_per_gpu"):
         Hardware(members_per_gpu=0)

@@ -269,9 +269,9 @@ def test_what_fails_is_in_the_log_of_each(
     first = trainings(plan)[0]
     assert str(caught.value) == (
         f"{first.label} and 3 more failed: RuntimeError: the roof is on fire\n"
-        "This is a fault of manymasks or of the machine. Its traceback is in\n"
+        "This is a bug in manymasks or a problem of this machine. The traceback is in\n"
         f"  {folder_of(first.key) / 'log.txt'}\n"
-        f"To run this stage alone:\n  manymasks run training {' '.join(keys_of(plan))}"
+        f"To run this job alone:\n  manymasks run training {' '.join(keys_of(plan))}"
     )
     for key in keys_of(plan):
         assert log_of(key).splitlines()[1] == "text too short"
@@ -420,7 +420,7 @@ def test_a_stack_that_does_not_fit_is_halved(plan: Plan, stage: Stage, error: Ex
     assert complete(plan) == keys
     assert [[file.path for file in each.files] for each in made] == [["weights"]] * 4
     for key in keys:
-        assert "out of memory with 4 in one process; goes on with 2" in log_of(key)
+        assert "out of memory with 4 in one process, continuing with 2" in log_of(key)
         assert str(error) in log_of(key)
 
 
@@ -454,7 +454,7 @@ def test_one_that_does_not_fit_says_what_to_lower(plan: Plan, stage: Stage) -> N
     assert message.startswith(f"{trainings(plan)[0].label}: ran out of memory")
     assert "CUDA out of memory. Tried to allocate 2.00 GiB" in message
     assert "hardware.members_per_gpu (now 4)" in message
-    assert "lower training.batch, training.context: that changes results" in message
+    assert "lower training.batch, training.context. That changes results" in message
     assert complete(plan) == []
     assert message in log_of(keys[0])
     assert "Traceback" in log_of(keys[0])

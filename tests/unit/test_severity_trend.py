@@ -25,7 +25,7 @@ from manymasks.statistics.intervals import joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
-from manymasks.store.manifest import Reference
+from manymasks.store.manifest import InputReference
 
 STATISTICS = Statistics(resamples=200)
 SCHEMA = Path(trend.__file__).parents[1] / "database" / "schema"
@@ -301,8 +301,8 @@ def divergence_of(
         models=np.array([keys[i] for i in kept]),
     )
     inputs = {
-        "probe": (Reference("probe", probe.key, probe.key),),
-        "training": tuple(Reference("training", key, key) for key in keys),
+        "probe": (InputReference("probe", probe.key, probe.key),),
+        "training": tuple(InputReference("training", key, key) for key in keys),
     }
     settings = {"members": names}
     return kit.artifact("divergence", folder, key=f"pairs-{name}", settings=settings, inputs=inputs)

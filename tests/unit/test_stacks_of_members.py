@@ -80,7 +80,7 @@ def test_no_stack_waits_for_itself_nor_stacks_for_each_other(
     # Jobs can be done one after another: whatever waits for nothing is taken away.
     waits = {job: set[Any]() for job in jobs.values()}
     for node in nodes:
-        needed = {jobs[each] for each in node.ancestors()}
+        needed = {jobs[each] for each in node.input_nodes()}
         assert jobs[node] not in needed
         waits[jobs[node]] |= needed
     while waits:

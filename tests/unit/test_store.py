@@ -23,9 +23,9 @@ from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
 from manymasks.store.lock import holder, locked, try_lock
 from manymasks.store.manifest import (
+    InputReference,
     Manifest,
     PayloadFile,
-    Reference,
     all_manifests,
     damaged_files,
     read_manifest,
@@ -95,7 +95,7 @@ def manifest_of(**changes: Any) -> Manifest:
     values: dict[str, Any] = {
         "stage": "tokens",
         "settings": {"a": {"b": [1, 2.5, None, "é"]}},
-        "inputs": {"corpus": (Reference("corpus", "b" * 12, "b" * 64),), "tokenizer": ()},
+        "inputs": {"corpus": (InputReference("corpus", "b" * 12, "b" * 64),), "tokenizer": ()},
         "code": {"manymasks.stages.tokens": "c" * 64},
         "figures": {"tokens": {"train": 10}},
         "environment": {"python": "3.11.7", "git": None},
@@ -298,7 +298,7 @@ def plan_of(tmp_path: Path, **overrides: Any) -> Plan:
 def make(layout: Layout, node: Node, **changes: Any) -> None:
     """A manifest as if the node had been made."""
     inputs = {
-        role: tuple(Reference(each.stage, each.key, each.digest) for each in nodes)
+        role: tuple(InputReference(each.stage, each.key, each.digest) for each in nodes)
         for role, nodes in node.inputs.items()
     }
     written = {

@@ -1,11 +1,11 @@
 """
-The plan, and what the rules ask of it.
+The plan of the study, and the functions by which rules read it.
 
 REQUIRED INPUTS
     config/config.yaml, then each --configfile, then --config, later ones over earlier ones
 
 OUTPUTS
-    none; when jobs start, results/<stage>/<key>/node.json describes each of them
+    none; when a run starts, results/<stage>/<key>/node.json describes each job
 """
 
 import sys
@@ -35,10 +35,10 @@ share_settings(workflow, {stack.name: stack.stage for stack in STUDY.stacks()})
 
 
 def made_from(stage):
-    """The manifests that an artifact of this stage is made from, by its key."""
+    """Input function: the manifests that an artifact of this stage is made from."""
     return lambda wildcards: STUDY.inputs(stage, wildcards.key)
 
 
 def activity(stage):
-    """What the job of an artifact of this stage does, in words, by its key."""
-    return lambda wildcards: STUDY.activity(stage, [wildcards.key])
+    """Params function: what the job does, such as "training pydocs/base/causal i0-o1"."""
+    return lambda wildcards: STUDY.activity(stage, wildcards.key)

@@ -1,5 +1,5 @@
 """
-The page, and the figures it is made of.
+The report page and its pictures.
 
 REQUIRED INPUTS
     results/database/<key>/manifest.json
@@ -8,11 +8,11 @@ OUTPUTS
     results/report/<key>/manifest.json
         report.html   linked as results/report.html
         headline.png
-        sets.png      (where sets were held together)
-        probes.png    (where probes go further than text as it is)
-        known.png     (where a corpus is drawn from a known process)
-    `snakemake --report` shows the page and the picture too; they are declared then only, since
-    a manifest is all that a run may rely on.
+        sets.png      (if the study has multiplicity)
+        probes.png    (if a probe has a severity above 0)
+        known.png     (if a corpus is drawn from a process)
+    `snakemake --report` shows the page and the headline. They are declared outputs only then: a
+    run relies on the manifest alone.
 """
 
 
@@ -28,7 +28,7 @@ rule report:
                 category="Study",
                 labels={"content": content},
             )
-            for name, content in STUDY.shown_in_reports
+            for name, content in STUDY.report_files
         ],
     log:
         "results/report/{key}/log.txt",

@@ -1,9 +1,9 @@
 """
-Members of one shape that one process makes together, where `hardware.stack` is above 1: a rule
-for each stack, beside the stage's rule for a single member.
+One rule per stack: members of one shape that one process makes together (`hardware.stack`). A
+member without a stack is made by the rule of its stage.
 
 REQUIRED INPUTS
-    results/<stage>/<key>/manifest.json of what each member is made from
+    results/<stage>/<key>/manifest.json of each artifact that a member is made from
 
 OUTPUTS
     results/<stage>/<key>/manifest.json of each member

@@ -1,15 +1,15 @@
 """
-One rule for each stage of the catalogue (src/manymasks/catalogue.py), whose jobs differ in
-nothing but their stage and key. `report` has a rule file of its own.
+One rule per stage of the catalogue (src/manymasks/catalogue.py), named after its stage. The rules
+differ only in stage and memory; `report`, which has more outputs, has its own file.
 
 REQUIRED INPUTS
-    results/<stage>/<key>/manifest.json of what the artifact is made from
+    results/<stage>/<key>/manifest.json of each artifact that this one is made from
 
 OUTPUTS
-    results/<stage>/<key>/manifest.json, and beside it the payload: see docs/reference/stages.md
+    results/<stage>/<key>/manifest.json, with the payload beside it (docs/reference/stages.md)
 """
 
-# Each directive is evaluated here, while the loop runs; functions close over their argument.
+# Every directive is evaluated while the loop runs: `made_from` and `activity` keep their argument.
 for stage in STAGES.values():
     if stage.name != "report":
 

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from manymasks.config import renamed
 from manymasks.config.reading import Document, Where, read_text, read_yaml
 from manymasks.config.study import Study
 from manymasks.errors import UserError
@@ -94,8 +95,29 @@ def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, s
     except ValidationError as error:
         # Items that are wrong make pydantic call their list too short as well.
         real = [e for e in error.errors() if e["type"] != "too_short" or _is_short(e)]
-        return None, [_in_words(e, values) for e in _joined(real)]
+        return None, _without_new_names([_in_words(e, values) for e in _joined(real)])
     return study, []
+
+
+def _without_new_names(mistakes: list[tuple[Where, str]]) -> list[tuple[Where, str]]:
+    """Where an old name is refused, its new name is not reported as missing too."""
+    new_names = {new for where, _ in mistakes if (new := _new_name(where))}
+    return [
+        (where, text)
+        for where, text in mistakes
+        if where not in new_names or not text.startswith(MISSING)
+    ]
+
+
+def _new_name(where: Where) -> Where | None:
+    """Where a setting that was renamed stands now; None if it was not."""
+    new = renamed.SETTINGS.get(".".join(_shape(where)))
+    if new is None:
+        return None
+    return tuple(
+        given if step in ("<name>", "<item>") else step
+        for step, given in zip(new.split("."), where, strict=True)
+    )
 
 
 def _is_short(error: ErrorDetails) -> bool:
@@ -180,6 +202,9 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
     kind, found = error["type"], _shown(error["input"])
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
+        new = _new_name(where)
+        if new is not None:
+            return where, f"was renamed: write {_dotted(new)}"
         return where, "is not a setting." + _suggestion(where)
     if kind in ("missing", "union_tag_not_found"):
         if kind == "union_tag_not_found":
@@ -190,6 +215,9 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
             where, found = (*where, "kind"), repr(context.get("tag"))
         allowed = str(context.get("expected") or context.get("expected_tags"))
         given = context.get("tag", error["input"])
+        new_values = renamed.VALUES.get(".".join(_shape(where)), {})
+        if isinstance(given, str) and given in new_values:
+            return where, f"'{given}' was renamed: write {new_values[given]}"
         words = allowed.replace("'", " ").replace(",", " ").split()
         near = difflib.get_close_matches(given, words, 1) if isinstance(given, str) else []
         hint = f". Did you mean {near[0]}?" if near else ""

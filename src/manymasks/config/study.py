@@ -146,15 +146,17 @@ class Study(Settings):
     def learning_rate(self, corpus: str, size: str, variant: str) -> float | Literal["tune"]:
         """The peak learning rate of a size and variant on a corpus, or `tune`.
 
-        That of the corpus goes before that of the variant, but where the variant starts from
-        another's weights: there the rate is what it is about.
+        The rate of the corpus overrides that of the variant and the size. A fine-tuned variant
+        keeps its rate: such variants differ by it.
         """
-        chosen = self.variants[variant]
-        named = [chosen.learning_rate, self.sizes_of(corpus)[size].learning_rate]
-        named.insert(
-            int(chosen.starts_from is not None), self.corpora[corpus].members.learning_rate
-        )
-        return next((rate for rate in named if rate is not None), self.training.learning_rate)
+        of_corpus = self.corpora[corpus].members.learning_rate
+        of_variant = self.variants[variant].learning_rate
+        of_size = self.sizes_of(corpus)[size].learning_rate
+        if self.variants[variant].starts_from is None:
+            rates = (of_corpus, of_variant, of_size)
+        else:
+            rates = (of_variant, of_corpus, of_size)
+        return next((rate for rate in rates if rate is not None), self.training.learning_rate)
 
     def cross_field_problems(self) -> Iterator[tuple[str, str]]:
         """Mistakes that only the study as a whole shows, each with the setting it concerns."""

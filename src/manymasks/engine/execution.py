@@ -1,8 +1,7 @@
-"""Make what has been locked and cleared: call the stage, and say what came of it.
+"""Call a stage for artifacts whose locks are held, and record what it made.
 
-A stage with `make_many` makes a stack of artifacts at once. A stack that needs more memory than
-there is goes on as halves; what each member had saved is in its own folder, so no work is lost
-but that since the last saved state.
+A stage with `make_many` makes a stack of artifacts at once. A stack that runs out of memory
+continues as two halves; members resume from their last saved state.
 """
 
 import contextlib
@@ -27,15 +26,15 @@ from manymasks.errors import UserError
 from manymasks.store.environment import environment
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, PayloadFile, Reference, sha256_of
+from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
 from manymasks.training.memory import is_out_of_memory
 
 NOT_PAYLOAD = {"manifest.json", "node.json", "log.txt", "lock", "state"}
 
 
 @dataclass(frozen=True)
-class Named:
-    """An artifact with its key; its inputs are there, and of itself nothing yet."""
+class Request:
+    """An artifact to make: its key and all that it is made from, with complete inputs."""
 
     stage: str
     key: str
@@ -49,9 +48,10 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Task(Named):
-    """An artifact whose lock is held; it is made in `work`, which is its folder or inside it."""
+class Task:
+    """A request whose lock is held, made in `work`: its folder, or a folder inside that."""
 
+    request: Request
     layout: Layout
     folder: Path
     work: Path
@@ -63,87 +63,89 @@ class Task(Named):
         return self.folder / "manifest.json"
 
     @property
-    def kept(self) -> Path:
-        """A copy of the manifest, for as long as others of the stack are being made.
+    def manifest_copy(self) -> Path:
+        """A copy of the manifest, kept until the whole stack is made.
 
-        Snakemake takes away all that a failed job has declared, complete or not; by this copy
-        the artifact is complete again when it is next asked for.
+        When a job fails, Snakemake deletes all its declared outputs, complete or not. From this
+        copy the artifact is complete again at the next run.
         """
         return self.folder / "state" / "complete.json"
 
 
-def made(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Manifest]]:
-    """Make artifacts at once if their stage can, or one after another.
+def make_artifacts(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Manifest]]:
+    """Make the artifacts of one stage: in stacks if the stage can, or one after another.
 
     Yields:
-        Each artifact with its manifest, as soon as it is made. Those made at once share the
-        time equally; the memory is the process's.
+        Each task with the manifest of its artifact, as soon as that is made. The artifacts of a
+        stack share its time equally; each has the peak memory of the process.
 
     Raises:
-        UserError: for the first that fails, once its log says why.
+        UserError: for the first failure, once it is in the log.
     """
-    # Time and processor seconds since the last artifact; the first has those of starting too.
+    # Time and processor seconds at the last artifact; the first one includes the start-up.
     began, used = time.monotonic(), 0.0
-    # What is imported stays: to go through it again and again while it comes takes a seventh of
-    # its time, and afterwards 3% of a small training.
+    # Imported modules stay until the end. Collecting garbage among them takes a seventh of the
+    # import time, and later 3% of a small training.
     gc.disable()
     try:
-        with _told(tasks):
-            # Here and not above: the lease decides which GPU torch may see, before it looks.
-            module = importlib.import_module(f"manymasks.stages.{tasks[0].stage}")
+        with _errors_logged(tasks):
+            # Imported here: the GPU lease sets which device torch may see.
+            module = importlib.import_module(f"manymasks.stages.{tasks[0].request.stage}")
     finally:
         gc.freeze()
         gc.enable()
     width = len(tasks) if hasattr(module, "make_many") else 1
-    left = list(tasks)
-    while left:
-        # What an attempt held, or an earlier stack, is freed only once its last cycle is found.
+    remaining = list(tasks)
+    while remaining:
+        # Reference cycles keep the memory of an earlier stack, or of a failed attempt.
         gc.collect()
-        stack = left[:width]
-        with _told(stack):
-            figures = _figures(stack, module, bar)
+        stack = remaining[:width]
+        with _errors_logged(stack):
+            figures = _run_stage(stack, module, bar)
         if figures is None:
             width = (len(stack) + 1) // 2
             for task in stack:
                 clear(task.work)
-            # Dummies would need the memory too.
-            narrower = {"stack": width}
-            left = [
-                dataclasses.replace(task, hardware=task.hardware.model_copy(update=narrower))
-                for task in left
-            ]
+            # Padding a narrower stack with dummies would need as much memory.
+            remaining = [_with_stack_width(task, width) for task in remaining]
             continue
         now, usage = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
         cpu = usage.ru_utime + usage.ru_stime
         shares = (now - began) / len(stack), (cpu - used) / len(stack)
         began, used = now, cpu
-        for task, each in zip(stack, figures, strict=True):
-            with _told([task]):
-                manifest = _manifest(task, each, *shares, usage.ru_maxrss * 1024)
+        for task, task_figures in zip(stack, figures, strict=True):
+            with _errors_logged([task]):
+                manifest = _manifest(task, task_figures, *shares, usage.ru_maxrss * 1024)
             yield task, manifest
-        left = left[width:]
+        remaining = remaining[width:]
 
 
-def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[str, Any]] | None:
-    """What the stage returns for each artifact; None if several need more memory than there is."""
-    first = stack[0]
-    shared = first.progress
+def _with_stack_width(task: Task, width: int) -> Task:
+    hardware = task.request.hardware.model_copy(update={"stack": width})
+    return dataclasses.replace(task, request=dataclasses.replace(task.request, hardware=hardware))
+
+
+def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[str, Any]] | None:
+    """Figures that the stage returns, by artifact; None if the stack ran out of memory."""
+    first = stack[0].request
+    progress = stack[0].progress
     if len(stack) > 1:
         logs = [task.log for task in stack]
-        shared = Progress(_name(stack), *logs, seconds=first.hardware.log_seconds, bar=bar)
-        shared.say(f"{len(stack)} in one process: {' '.join(task.key for task in stack)}")
+        progress = Progress(_title(stack), *logs, seconds=first.hardware.log_seconds, bar=bar)
+        keys = " ".join(task.request.key for task in stack)
+        progress.say(f"{len(stack)} in one process: {keys}")
     jobs = [
         Job(
-            stage=task.stage,
-            key=task.key,
-            label=task.label,
-            settings=task.settings,
-            inputs=task.inputs,
-            operational=task.operational,
+            stage=task.request.stage,
+            key=task.request.key,
+            label=task.request.label,
+            settings=task.request.settings,
+            inputs=task.request.inputs,
+            operational=task.request.operational,
             folder=task.work,
             layout=task.layout,
-            hardware=task.hardware,
-            report=shared,
+            hardware=task.request.hardware,
+            report=progress,
             say=task.progress.say,
         )
         for task in stack
@@ -160,16 +162,16 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
         may_have_dummies = hasattr(module, "make_many") and first.hardware.stack not in (1, "auto")
         if len(stack) == 1 and not may_have_dummies:
             raise UserError(
-                f"{first.label}: ran out of memory with no other beside it in its process "
-                f"({error}).\nFewer jobs at a time change no result: snakemake --cores, or "
+                f"{first.label}: ran out of memory, alone in its process ({error}).\n"
+                "Running fewer jobs at a time changes no result: lower snakemake --cores, or "
                 f"hardware.members_per_gpu (now {first.hardware.members_per_gpu}).\n"
-                f"If it does not fit alone, lower {STAGES[first.stage].lower}: "
-                "that changes results, so what depends on it is made anew."
+                f"If one job alone does not fit, lower {STAGES[first.stage].lower}. That changes "
+                "results, so everything that depends on it is made again."
             ) from error
         half = (len(stack) + 1) // 2
-        shared.say(
-            f"out of memory with {len(stack)} in one process; goes on with {half} "
-            f"(`hardware: {{stack: {half}}}` begins with so many; on a GPU it may change last bits)"
+        progress.say(
+            f"out of memory with {len(stack)} in one process, continuing with {half} "
+            f"(`hardware: {{stack: {half}}}` starts there; on a GPU it may change last bits)"
         )
         return None
     if len(figures) != len(jobs):
@@ -178,8 +180,8 @@ def _figures(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dict[
 
 
 @contextlib.contextmanager
-def _told(stack: Sequence[Task]) -> Iterator[None]:
-    """Write what goes wrong to the log of each; a fault becomes a message for people."""
+def _errors_logged(stack: Sequence[Task]) -> Iterator[None]:
+    """Write an error to the log of each task; turn an unexpected one into a UserError."""
     try:
         yield
     except UserError as error:
@@ -189,12 +191,12 @@ def _told(stack: Sequence[Task]) -> Iterator[None]:
     except Exception as error:
         for task in stack:
             traceback.print_exc(file=task.log)
-        first = stack[0]
-        keys = " ".join(task.key for task in stack)
+        keys = " ".join(task.request.key for task in stack)
         raise UserError(
-            f"{_name(stack)} failed: {type(error).__name__}: {error}\nThis is a fault of "
-            f"manymasks or of the machine. Its traceback is in\n  {first.folder / 'log.txt'}\n"
-            f"To run this stage alone:\n  manymasks run {first.stage} {keys}"
+            f"{_title(stack)} failed: {type(error).__name__}: {error}\n"
+            "This is a bug in manymasks or a problem of this machine. The traceback is in\n"
+            f"  {stack[0].folder / 'log.txt'}\n"
+            f"To run this job alone:\n  manymasks run {stack[0].request.stage} {keys}"
         ) from error
     except BaseException:
         for task in stack:
@@ -202,29 +204,31 @@ def _told(stack: Sequence[Task]) -> Iterator[None]:
         raise
 
 
-def _name(stack: Sequence[Task]) -> str:
-    return stack[0].label + (f" and {len(stack) - 1} more" if len(stack) > 1 else "")
+def _title(stack: Sequence[Task]) -> str:
+    return stack[0].request.label + (f" and {len(stack) - 1} more" if len(stack) > 1 else "")
 
 
 def _manifest(
     task: Task, figures: dict[str, Any], wall_seconds: float, cpu_seconds: float, memory: int
 ) -> Manifest:
-    # What a training took before it was interrupted; of a member, its own share.
+    request = task.request
+    # A resumed training adds the time before its interruption.
     wall_seconds += figures.pop("earlier_seconds", 0.0)
-    references = {
+    inputs = {
         role: tuple(
-            Reference(each.manifest.stage, each.key, each.manifest.digest) for each in found
+            InputReference(artifact.manifest.stage, artifact.key, artifact.manifest.digest)
+            for artifact in artifacts
         )
-        for role, found in task.inputs.items()
+        for role, artifacts in request.inputs.items()
     }
     return Manifest(
-        stage=task.stage,
-        key=task.key,
-        digest=task.digest,
-        label=task.label,
-        settings=dict(task.settings),
-        inputs=references,
-        code=task.code,
+        stage=request.stage,
+        key=request.key,
+        digest=request.digest,
+        label=request.label,
+        settings=dict(request.settings),
+        inputs=inputs,
+        code=request.code,
         files=tuple(_payload(task.work)),
         wall_seconds=round(wall_seconds, 3),
         figures=figures,
@@ -232,12 +236,12 @@ def _manifest(
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         cpu_seconds=round(cpu_seconds, 3),
         peak_memory_bytes=memory,
-        operational=dict(task.operational),
+        operational=dict(request.operational),
     )
 
 
 def clear(folder: Path) -> None:
-    """Take away what an interrupted run left, but for the state it can go on from."""
+    """Delete the partial payload of an interrupted run; keep the state that it can resume from."""
     for path in folder.iterdir():
         if path.name in NOT_PAYLOAD or path.name.startswith("."):
             continue
@@ -247,7 +251,7 @@ def clear(folder: Path) -> None:
 def _payload(folder: Path) -> Iterator[PayloadFile]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        # A name with a dot is a file that someone is about to rename.
+        # A hidden file is about to be renamed: see `store.atomic`.
         hidden = path.name.startswith(".")
         if not hidden and relative.parts[0] not in NOT_PAYLOAD and path.is_file():
             yield PayloadFile(relative.as_posix(), path.stat().st_size, sha256_of(path))

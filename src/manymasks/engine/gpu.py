@@ -1,7 +1,7 @@
-"""A lease on a GPU, so that the jobs of one machine share its devices fairly.
+"""A lease on a GPU: the jobs of one machine share its devices evenly.
 
-Snakemake counts GPUs but hands none out. Here a job takes one of a few places on a device,
-an advisory lock that dies with it, and sees that device alone. Without a GPU nothing happens.
+Snakemake counts GPUs but assigns none. Here a job takes one of a few slots on a device, an
+advisory lock that ends with its process, and sees only that device. Without a GPU nothing happens.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from manymasks.store.lock import try_lock
 
 
 def devices() -> list[str]:
-    """The devices this process may use: CUDA_VISIBLE_DEVICES, or all that the driver lists."""
+    """Devices that this process may use: CUDA_VISIBLE_DEVICES, or all that the driver lists."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
@@ -36,25 +36,25 @@ def devices() -> list[str]:
 
 
 @contextlib.contextmanager
-def leased(stage: str, hardware: Hardware, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold a place on a device while the block runs; torch must not have been imported yet."""
-    found = devices() if STAGES[stage].uses_models and hardware.device != "cpu" else []
-    if not found:
+def gpu_lease(stage: str, hardware: Hardware, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a slot on a device during the block; torch must not have been imported yet."""
+    available = devices() if STAGES[stage].uses_models and hardware.device != "cpu" else []
+    if not available:
         yield
         return
     folder = Path(tempfile.gettempdir()) / f"manymasks-gpu-{os.getuid()}"
-    told = False
+    is_waiting = False
     while True:
-        # Place by place over all devices, so that jobs spread before they share.
-        for place in range(hardware.members_per_gpu):
-            for device in found:
-                file = try_lock(folder / f"{device.replace('/', '-')}-{place}")
-                if file is not None:
-                    with file:
+        # The first slot of every device, then the second: jobs spread before they share.
+        for slot in range(hardware.members_per_gpu):
+            for device in available:
+                lock = try_lock(folder / f"{device.replace('/', '-')}-{slot}")
+                if lock is not None:
+                    with lock:
                         os.environ["CUDA_VISIBLE_DEVICES"] = device
                         yield
                     return
-        if not told:
-            say(f"waiting for one of {hardware.members_per_gpu} places on {len(found)} GPUs")
-            told = True
+        if not is_waiting:
+            say(f"waiting for a GPU ({len(available)} GPUs, {hardware.members_per_gpu} jobs each)")
+            is_waiting = True
         time.sleep(0.5)

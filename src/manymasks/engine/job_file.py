@@ -1,7 +1,5 @@
-"""A job by value: what an artifact is to be made of, as a small file beside it.
-
-Editing the configuration while a run is under way changes nothing in its jobs.
-"""
+"""A job written out as a small file beside its artifact: editing the configuration during a run
+changes none of its jobs."""
 
 import json
 from pathlib import Path
@@ -16,15 +14,15 @@ from manymasks.store.manifest import Manifest, read_manifest
 
 
 def description_of(node: Node, hardware: Hardware) -> dict[str, Any]:
-    """A job by value: all that is needed to make the artifact."""
+    """All that is needed to make the artifact of a node, as JSON values."""
     return {
         "stage": node.stage,
         "key": node.key,
         "label": node.label,
         "settings": node.settings,
         "inputs": {
-            role: [{"stage": each.stage, "key": each.key} for each in nodes]
-            for role, nodes in node.inputs.items()
+            role: [{"stage": source.stage, "key": source.key} for source in sources]
+            for role, sources in node.inputs.items()
         },
         "operational": node.operational,
         "hardware": hardware.model_dump(mode="json"),
@@ -32,19 +30,19 @@ def description_of(node: Node, hardware: Hardware) -> dict[str, Any]:
 
 
 def write_node(layout: Layout, node: Node, hardware: Hardware) -> None:
-    """Describe a job beside the artifact it is to make."""
+    """Write the description of a job beside the artifact that it makes."""
     write_json(layout.node(node.stage, node.key), description_of(node, hardware))
 
 
-def rebased(manifest: Manifest) -> dict[str, Any]:
-    """The description of the artifact that a manifest's settings make with the code of today."""
+def description_from_manifest(manifest: Manifest) -> dict[str, Any]:
+    """The description of an artifact with the settings of a manifest and the present code."""
     return {
         "stage": manifest.stage,
         "label": manifest.label,
         "settings": manifest.settings,
         "operational": manifest.operational,
         "inputs": {
-            role: [{"stage": each.stage, "key": each.key} for each in references]
+            role: [{"stage": reference.stage, "key": reference.key} for reference in references]
             for role, references in manifest.inputs.items()
         },
     }
@@ -61,7 +59,7 @@ def read_description(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from error
     if isinstance(values, dict) and "format" in values:
-        return rebased(read_manifest(path))
+        return description_from_manifest(read_manifest(path))
     if not isinstance(values, dict) or not {"stage", "settings"} <= values.keys():
         raise UserError(
             f"{path}: expected a manifest.json, a node.json, or an object with stage, settings "

@@ -1,8 +1,8 @@
-"""Make artifacts: lock, check, call the stage, and write each manifest last.
+"""Make artifacts: lock, check, run the stage, and write each manifest last.
 
-Started by the workflow as `manymasks run STAGE KEY [KEY ...]`, or by a person. Several
-artifacts of a stage are a stack: a stage with `make_many` makes them at once, any other one
-after another. The first that fails ends the run; what is complete by then stays.
+The workflow calls this as `manymasks run STAGE KEY [KEY ...]`; so can a person. Several
+artifacts of one stage form a stack: a stage with `make_many` makes them at once, any other stage
+one after another. The first failure ends the run; completed artifacts are kept.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from manymasks.config.study import Hardware
-from manymasks.engine.execution import NOT_PAYLOAD, Named, Task, clear, made
-from manymasks.engine.gpu import leased
+from manymasks.engine.execution import NOT_PAYLOAD, Request, Task, clear, make_artifacts
+from manymasks.engine.gpu import gpu_lease
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.plan.closure import code_of
@@ -27,7 +27,7 @@ from manymasks.store.manifest import Manifest, damaged_files, read_manifest, wri
 def run_job(
     description: Mapping[str, Any], layout: Layout, *, force: bool = False, bar: bool = False
 ) -> Manifest:
-    """Make the artifact that a description names, unless it is there; see `run_jobs`."""
+    """Make one artifact, unless it is complete; see `run_jobs`."""
     (manifest,) = run_jobs([description], layout, force=force, bar=bar)
     return manifest
 
@@ -39,69 +39,68 @@ def run_jobs(
     force: bool = False,
     bar: bool = False,
 ) -> list[Manifest]:
-    """Make the artifacts that descriptions name, in one process, but for those that are there.
+    """Make artifacts of one stage in this process, except those that are complete.
 
     Args:
-        descriptions: of one stage; stage, settings, inputs, and where given label, key,
-            operational settings and machine settings, as `description_of` gives them.
+        descriptions: stage, settings and inputs of each artifact, and optionally label, key,
+            operational and hardware settings, as `job_file.description_of` gives them.
         layout: the results folder.
-        force: make them again even if they are complete; each stays until the new one is.
+        force: make complete artifacts again; each is replaced when its successor is complete.
         bar: draw progress on the terminal instead of writing sparse lines.
 
     Returns:
-        The manifests, one for each description.
+        The manifests, in the order of the descriptions.
 
     Raises:
-        UserError: if an input is missing or damaged, the code is not that of the plan, memory
-            is short, or the stage found something that a person must mend.
+        UserError: if an input is missing or damaged, the code differs from that of the plan,
+            memory is short, or the stage reports a mistake.
     """
-    named = [_named(description, layout) for description in descriptions]
-    if len({each.stage for each in named}) != 1:
+    ordered = [_request(description, layout) for description in descriptions]
+    if len({request.stage for request in ordered}) != 1:
         raise UserError("artifacts of one stage can be made together; make each stage alone")
-    several = {each.key: each for each in named}
-    found: dict[str, Manifest] = {}
+    requests = {request.key: request for request in ordered}
+    manifests: dict[str, Manifest] = {}
     with contextlib.ExitStack() as held:
-        # Whoever makes several takes the locks in this order, so no two wait for each other.
-        tasks = {key: _started(several[key], layout, held, bar) for key in sorted(several)}
+        # In order of their keys, so that two processes never wait for each other.
+        tasks = {key: _lock(requests[key], layout, held, bar) for key in sorted(requests)}
         for key, task in tasks.items():
             complete = None if force else _complete(task)
             if complete is not None:
                 task.progress.say(f"[{key}] is complete, nothing to do")
-                found[key] = complete
-        left = [_cleared(tasks[key]) for key in several if key not in found]
-        if left:
-            for key, complete in found.items():
-                write_manifest(tasks[key].kept, complete)
-            first = left[0]
-            with leased(first.stage, first.hardware, first.progress.say):
-                for task, manifest in made(left, bar):
+                manifests[key] = complete
+        remaining = [_clear_work(tasks[key]) for key in requests if key not in manifests]
+        if remaining:
+            for key, complete in manifests.items():
+                write_manifest(tasks[key].manifest_copy, complete)
+            first = remaining[0]
+            with gpu_lease(first.request.stage, first.request.hardware, first.progress.say):
+                for task, manifest in make_artifacts(remaining, bar):
                     _publish(task, manifest)
-                    task.progress.say(f"[{task.key}] done in {manifest.wall_seconds:.1f} s")
-                    found[task.key] = manifest
+                    task.progress.say(f"[{manifest.key}] done in {manifest.wall_seconds:.1f} s")
+                    manifests[manifest.key] = manifest
         for task in tasks.values():
             shutil.rmtree(task.folder / "state", ignore_errors=True)
-    return [found[each.key] for each in named]
+    return [manifests[request.key] for request in ordered]
 
 
-def _named(description: Mapping[str, Any], layout: Layout) -> Named:
+def _request(description: Mapping[str, Any], layout: Layout) -> Request:
     stage = str(description["stage"])
     inputs = _inputs(description, layout)
     settings = dict(description["settings"])
     code = code_of(stage)
-    digest = digest_of(
-        stage,
-        settings,
-        code,
-        {role: [each.manifest.digest for each in found] for role, found in inputs.items()},
-    )
+    input_digests = {
+        role: [artifact.manifest.digest for artifact in artifacts]
+        for role, artifacts in inputs.items()
+    }
+    digest = digest_of(stage, settings, code, input_digests)
     key = digest[:12]
     label = str(description.get("label") or f"{stage}/{key}")
     if description.get("key", key) != key:
         raise UserError(
-            f"{label}: planned as {description['key']}, but with the code as it is now it would be "
+            f"{label}: planned as {description['key']}, but with the present code its key is "
             f"{key}: the code of {stage} changed after the run was planned. Start the run again."
         )
-    return Named(
+    return Request(
         stage=stage,
         key=key,
         digest=digest,
@@ -114,33 +113,36 @@ def _named(description: Mapping[str, Any], layout: Layout) -> Named:
     )
 
 
-def _started(named: Named, layout: Layout, held: contextlib.ExitStack, bar: bool) -> Task:
-    """Open the log and take the lock, waiting for it if need be."""
-    folder = layout.folder(named.stage, named.key)
+def _lock(request: Request, layout: Layout, held: contextlib.ExitStack, bar: bool) -> Task:
+    """Open the log and take the lock, waiting for it if necessary."""
+    folder = layout.folder(request.stage, request.key)
     folder.mkdir(parents=True, exist_ok=True)
     log = held.enter_context((folder / "log.txt").open("a", encoding="utf-8"))
-    progress = Progress(named.label, log, seconds=named.hardware.log_seconds, bar=bar)
-    waiting = f"[{named.key}] is being made by {{}}; waiting (Ctrl-C stops waiting)"
-    held.enter_context(locked(folder / "lock", lambda who: progress.say(waiting.format(who))))
-    fields = {each.name: getattr(named, each.name) for each in dataclasses.fields(named)}
-    return Task(**fields, layout=layout, folder=folder, work=folder, log=log, progress=progress)
+    progress = Progress(request.label, log, seconds=request.hardware.log_seconds, bar=bar)
+
+    def say_waiting(holder: str) -> None:
+        progress.say(f"[{request.key}] is being made by {holder}; waiting (Ctrl-C stops waiting)")
+
+    held.enter_context(locked(folder / "lock", say_waiting))
+    return Task(request, layout, folder=folder, work=folder, log=log, progress=progress)
 
 
 def _complete(task: Task) -> Manifest | None:
-    """The manifest, which may have been kept when others of a stack failed."""
+    """The manifest, restored from its copy if Snakemake deleted it with a failed stack."""
     if task.manifest.exists():
         return read_manifest(task.manifest)
-    if task.kept.exists():
+    if task.manifest_copy.exists():
         with contextlib.suppress(UserError):
-            kept = read_manifest(task.kept)
-            if kept.digest == task.digest and not damaged_files(task.folder, kept):
-                write_manifest(task.manifest, kept)
-                return kept
+            manifest = read_manifest(task.manifest_copy)
+            is_current = manifest.digest == task.request.digest
+            if is_current and not damaged_files(task.folder, manifest):
+                write_manifest(task.manifest, manifest)
+                return manifest
     return None
 
 
-def _cleared(task: Task) -> Task:
-    """Ready to be made: beside the one that is there, if there is one."""
+def _clear_work(task: Task) -> Task:
+    """Empty the folder to work in: inside `state/` while the old artifact is to be kept."""
     if task.manifest.exists():
         task = dataclasses.replace(task, work=task.folder / "state" / "again")
         shutil.rmtree(task.work, ignore_errors=True)
@@ -150,19 +152,19 @@ def _cleared(task: Task) -> Task:
 
 
 def _publish(task: Task, manifest: Manifest) -> None:
-    """Put the artifact in its place and write the manifest, from which on it is complete."""
+    """Move the payload to its folder and write the manifest: now the artifact is complete."""
     if task.work != task.folder:
         task.manifest.unlink()
         clear(task.folder)
         for path in task.work.iterdir():
             if path.name not in NOT_PAYLOAD:
                 path.rename(task.folder / path.name)
-    write_manifest(task.kept, manifest)
+    write_manifest(task.manifest_copy, manifest)
     write_manifest(task.manifest, manifest)
 
 
 def _inputs(description: Mapping[str, Any], layout: Layout) -> dict[str, tuple[Artifact, ...]]:
-    found: dict[str, tuple[Artifact, ...]] = {}
+    inputs: dict[str, tuple[Artifact, ...]] = {}
     absent = []
     for role, references in description.get("inputs", {}).items():
         artifacts = []
@@ -172,11 +174,11 @@ def _inputs(description: Mapping[str, Any], layout: Layout) -> dict[str, tuple[A
                 artifacts.append(Artifact(path.parent, read_manifest(path)))
             else:
                 absent.append(str(path))
-        found[role] = tuple(artifacts)
+        inputs[role] = tuple(artifacts)
     if absent:
         raise UserError(
             "these inputs have not been made yet:\n  "
             + "\n  ".join(absent)
             + "\nRun `snakemake --cores all`, which makes them first."
         )
-    return found
+    return inputs

@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, sparse lines in a log."""
+"""Progress of a job: a bar on a terminal, sparse lines in a log."""
 
 import sys
 import time
@@ -6,10 +6,10 @@ from typing import IO
 
 
 class Progress:
-    """Writes how far a job is, at what rate, and how long it has yet to go.
+    """Writes how far a job is, its rate and the time left.
 
-    A log gets a line at most every `seconds`; a terminal gets one line that is rewritten. A
-    stack has one for all its members, with the log of each.
+    A log gets at most one line every `seconds`; a terminal gets one line that is rewritten. The
+    members of a stack share one instance, which writes to all their logs.
     """
 
     def __init__(self, label: str, *logs: IO[str], seconds: float, bar: bool) -> None:
@@ -21,7 +21,7 @@ class Progress:
     def __call__(self, done: float, total: float | None, note: str) -> None:
         """Report; cheap enough to call in every step."""
         now = time.monotonic()
-        # What was done before an interruption took none of this run's time.
+        # The rate leaves out what was done before an interruption.
         if self._first is None:
             self._first, self._began = done, now
         if self._bar and now - self._drawn >= 0.1:
@@ -35,7 +35,7 @@ class Progress:
                 print(line, file=stream, flush=True)
 
     def say(self, text: str) -> None:
-        """A line that is always written."""
+        """Write a line, whenever the last one was written."""
         if self._bar:
             sys.stderr.write("\r\033[K")
         for stream in (*self._logs, sys.stderr):
@@ -57,7 +57,7 @@ class Progress:
 
 def _number(value: float) -> str:
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
-        # As rounded: 999,600 is 1 M, not 1e+03 k.
+        # The rounded value decides: 999,600 is 1 M, not 1e+03 k.
         if value >= 0.9995 * size:
             return f"{value / (size if size > 1e4 else 1e3):.3g}{unit}"
     return f"{value:.3g}" if value < 10 and value != int(value) else f"{value:.0f}"
@@ -66,10 +66,6 @@ def _number(value: float) -> str:
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours} h {minutes} min"
-        if hours
-        else f"{minutes} min {rest} s"
-        if minutes
-        else f"{rest} s"
-    )
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

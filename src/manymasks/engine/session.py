@@ -1,14 +1,13 @@
-"""What the Snakefile asks: the study's plan, which jobs are missing, and what to say.
+"""What the Snakefile asks for: the plan of the study, its missing artifacts, and messages.
 
-A rule's keys are those of the artifacts that are missing, so Snakemake sees complete
-artifacts as plain files. Where a person asks about all jobs (`--report`, `--dag`) or forces
-some (`--forceall`), the rules get every key. Missing members of one shape are grouped into
-stacks, each a rule of its own.
+Rules get the keys of the missing artifacts only, so complete artifacts are plain files to
+Snakemake. Where a person inspects all jobs (`--report`, `--dag`) or forces some (`--forceall`),
+rules get every key. Missing members of one shape are grouped into stacks, each a rule.
 """
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -29,31 +28,31 @@ from manymasks.store.lock import holder, try_lock
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")
-STACKS = Path(".snakemake/manymasks.stacks.json")
-STALE = (
+STACKS_FILE = Path(".snakemake/manymasks.stacks.json")
+STALE_LOCK = (
     "An earlier run was killed and left Snakemake's lock behind; no run is alive. Type\n"
     "  snakemake --unlock\n"
-    "and then your command again: what was complete stays, and a training that was "
-    "interrupted goes on from its last saved state."
+    "and rerun your command. Completed artifacts are kept, and an interrupted training resumes "
+    "from its last saved state."
 )
-REPORTING = ("report", "report_after_run")
-LOOKS_ONLY = (
+REPORT_OPTIONS = ("report", "report_after_run")
+READ_ONLY_OPTIONS = (
     "report", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "lint",
     "list_rules", "list_target_rules",
 )  # fmt: skip
-ALL_JOBS = (
-    *LOOKS_ONLY, "report_after_run", "forceall", "forcerun", "force", "delete_all_output",
+ALL_JOBS_OPTIONS = (
+    *READ_ONLY_OPTIONS, "report_after_run", "forceall", "forcerun", "force", "delete_all_output",
 )  # fmt: skip
-WRITES_NOTHING = (*LOOKS_ONLY, "dryrun")
-NO_LOCK = (*WRITES_NOTHING, "unlock", "nolock")
-STACKED_MB = 250
-"""Memory that a job asks for beside that of its stage, for each member of a stack."""
-REPORTED = (("report.html", "page"), ("headline.png", "picture"))
+NO_WRITE_OPTIONS = (*READ_ONLY_OPTIONS, "dryrun")
+NO_LOCK_OPTIONS = (*NO_WRITE_OPTIONS, "unlock", "nolock")
+MEMBER_MB = 250
+"""Memory requested for each member of a stack, in addition to that of the stage."""
+REPORT_FILES = (("report.html", "page"), ("headline.png", "picture"))
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Members that one job makes."""
+    """Members that one job makes, and the directives of its rule."""
 
     name: str
     stage: str
@@ -71,14 +70,17 @@ class Session:
 
     plan: Plan
     layout: Layout
-    wanted: dict[str, dict[str, Node]]
-    grouped: dict[str, list[tuple[Node, ...]]]
-    shown_in_reports: tuple[tuple[str, str], ...] = ()
-    held: list[IO[str]] = field(default_factory=list)
+    nodes: dict[str, dict[str, Node]]
+    """Nodes that rules may make, by stage and key."""
+    stacked: dict[str, list[tuple[Node, ...]]]
+    """Those of them that share a job, by stage."""
+    report_files: tuple[tuple[str, str], ...] = ()
+    """Name and content of files that `snakemake --report` shows."""
+    locks: list[IO[str]] = field(default_factory=list)
 
     failed = (
-        "\nA job failed. Its message is above, and in results/<stage>/<key>/log.txt. What was "
-        "complete stays; mend the cause and type the same command again to go on."
+        "\nA job failed. Its message is above, and in results/<stage>/<key>/log.txt. Completed "
+        "artifacts are kept. Fix the cause and rerun the command."
     )
 
     @classmethod
@@ -89,118 +91,123 @@ class Session:
         options: Mapping[str, Any],
         is_main: bool,
     ) -> "Session":
-        """Read the configuration and plan; end with a message, not a traceback, on a mistake."""
+        """Read the configuration and plan; on a mistake, exit with its message.
+
+        Args:
+            files: configuration files, later ones over earlier ones.
+            overrides: settings of `--config`.
+            options: options that Snakemake was given, by their names in its parser.
+            is_main: whether this is the main process, and not that of a job.
+        """
         given = set(options)
         layout = Layout(RESULTS)
         try:
-            plan = plan_study(load_study([_from_here(path) for path in files], overrides), Path())
+            plan = plan_study(load_study([_as_typed(path) for path in files], overrides), Path())
             check_lengths(plan, layout, Path())
-            nodes = plan.nodes if given & set(ALL_JOBS) else missing(plan, layout)
-            wanted: dict[str, dict[str, Node]] = {}
-            for node in nodes:
-                wanted.setdefault(node.stage, {})[node.key] = node
-            grouped = None if is_main else _stacks_of_the_run(plan)
-            if grouped is None:
-                grouped = stacks_of(nodes, widths_of(plan.study.hardware))
-            session = cls(plan, layout, wanted, grouped)
+            wanted = plan.nodes if given & set(ALL_JOBS_OPTIONS) else missing(plan, layout)
+            nodes: dict[str, dict[str, Node]] = {}
+            for node in wanted:
+                nodes.setdefault(node.stage, {})[node.key] = node
+            stacked = None if is_main else _stacks_of_main_process(plan)
+            if stacked is None:
+                stacked = stacks_of(wanted, widths_of(plan.study.hardware))
+            session = cls(plan, layout, nodes, stacked)
             session.check_rules(options)
-            if is_main and not given & set(NO_LOCK):
-                session.held = _run_lock()
+            if is_main and not given & set(NO_LOCK_OPTIONS):
+                session.locks = [_lock_run()]
         except UserError as error:
             print(f"\n{error}\n", file=sys.stderr)
             sys.exit(1)
-        if given & set(REPORTING):
-            session.shown_in_reports = REPORTED
-        if is_main and not nodes and not given & set(WRITES_NOTHING):
+        if given & set(REPORT_OPTIONS):
+            session.report_files = REPORT_FILES
+        if is_main and not nodes and not given & set(NO_WRITE_OPTIONS):
             session.publish()
         return session
 
     def targets(self) -> list[str]:
-        """What `rule all` asks for."""
-        return [str(self.layout.manifest(node.stage, node.key)) for node in self.plan.targets]
+        """Manifests that `rule all` asks for."""
+        return self._manifests(self.plan.targets)
 
     def inputs(self, stage: str, key: str) -> list[str]:
         """Manifests that an artifact is made from."""
-        return self._needed([self.wanted[stage][key]])
+        return self._manifests(self.nodes[stage][key].input_nodes())
 
     def pattern(self, stage: str) -> str:
-        """A regular expression of the keys that have a job each; it matches nothing if none do."""
-        in_stacks = {node.key for members in self.grouped.get(stage, ()) for node in members}
-        return "|".join(key for key in self.wanted.get(stage, ()) if key not in in_stacks) or "none"
+        """A regular expression of the keys that have a job of their own; "none" matches no key."""
+        in_stacks = {node.key for stack in self.stacked.get(stage, ()) for node in stack}
+        return "|".join(key for key in self.nodes.get(stage, ()) if key not in in_stacks) or "none"
 
-    def activity(self, stage: str, keys: Sequence[str]) -> str:
-        """What the job of some artifacts does, in words."""
-        first, *others = (self.wanted[stage][key] for key in keys)
-        more = f" and {len(others)} more" if others else ""
-        return STAGES[stage].message.format(label=in_words(first) + more)
+    def activity(self, stage: str, key: str) -> str:
+        """What the job of an artifact does, as a log shows it."""
+        return _activity([self.nodes[stage][key]])
 
     def resources(self, stage: str) -> dict[str, int]:
-        """What a job of a stage asks a cluster for."""
+        """Resources that a job of a stage requests."""
         mem_mb = STAGES[stage].mem_mb
         return {} if mem_mb is None else {"mem_mb": mem_mb}
 
     def stacks(self) -> list[Stack]:
-        """Members that are made together, two and more in a job."""
+        """Every stack, as a rule."""
         return [
-            self._stack(stage, [node.key for node in members])
-            for stage, several in self.grouped.items()
-            for members in several
+            self._stack(stage, nodes) for stage, stacks in self.stacked.items() for nodes in stacks
         ]
 
-    def _stack(self, stage: str, keys: Sequence[str]) -> Stack:
-        members = [self.wanted[stage][key] for key in keys]
-        folders = [self.layout.folder(stage, key) for key in keys]
+    def _stack(self, stage: str, nodes: Sequence[Node]) -> Stack:
+        keys = tuple(node.key for node in nodes)
+        inputs = (source for node in nodes for source in node.input_nodes())
         return Stack(
-            # A name that is the same in every process of the run, and short.
+            # Short, and the same in every process of the run.
             name=f"{stage}_{len(keys)}_from_{keys[0]}",
             stage=stage,
-            keys=tuple(keys),
-            inputs=tuple(self._needed(members)),
-            outputs=tuple(str(self.layout.manifest(stage, key)) for key in keys),
-            logs=tuple(str(folder / "log.txt") for folder in folders),
-            activity=self.activity(stage, keys),
-            mem_mb=(STAGES[stage].mem_mb or 0) + STACKED_MB * len(keys),
+            keys=keys,
+            inputs=tuple(self._manifests(inputs)),
+            outputs=tuple(self._manifests(nodes)),
+            logs=tuple(str(self.layout.folder(stage, key) / "log.txt") for key in keys),
+            activity=_activity(nodes),
+            mem_mb=(STAGES[stage].mem_mb or 0) + MEMBER_MB * len(keys),
+        )
+
+    def _manifests(self, nodes: Iterable[Node]) -> list[str]:
+        """Manifests of nodes, each once."""
+        return list(
+            dict.fromkeys(str(self.layout.manifest(node.stage, node.key)) for node in nodes)
         )
 
     def check_rules(self, options: Mapping[str, Any]) -> None:
-        """Who stops at a stage by its rule must name the rules of its stacks too.
+        """Refuse `--until` and `--omit-from` with a stage but without the rules of its stacks.
 
         Raises:
-            UserError: with the names.
+            UserError: with the names to add.
         """
         for option in ("until", "omit_from"):
-            named = set(options.get(option, ()))
-            for stage in named & self.grouped.keys():
+            rules = set(options.get(option, ()))
+            for stage in rules & self.stacked.keys():
                 stacks = {stack.name for stack in self.stacks() if stack.stage == stage}
-                if not stacks <= named:
+                if not stacks <= rules:
                     flag = f"--{option.replace('_', '-')}"
                     raise UserError(
                         f"{flag} {stage}: members are made in stacks here, and each stack is a "
-                        f"rule. Say\n  {flag} {' '.join(sorted(named | stacks))}\n"
+                        f"rule. Type\n  {flag} {' '.join(sorted(rules | stacks))}\n"
                         "or make each member alone: --config 'hardware={\"stack\": 1}'"
                     )
 
-    def _needed(self, nodes: Sequence[Node]) -> list[str]:
-        inputs = (each for node in nodes for each in node.ancestors())
-        return list(dict.fromkeys(str(self.layout.manifest(i.stage, i.key)) for i in inputs))
-
     def begin(self) -> None:
-        """Describe every job by value, so that later edits change nothing in this run."""
+        """Write out every job, so that later edits of the configuration change none of them."""
         keys = {
-            stage: [[node.key for node in members] for members in each]
-            for stage, each in self.grouped.items()
+            stage: [[node.key for node in nodes] for nodes in stacks]
+            for stage, stacks in self.stacked.items()
         }
-        write_json(STACKS, keys)
-        for nodes in self.wanted.values():
+        write_json(STACKS_FILE, keys)
+        for nodes in self.nodes.values():
             for node in nodes.values():
                 write_node(self.layout, node, self.plan.study.hardware)
 
     def finish(self) -> None:
-        """Point the links at this study's database and report, and say what to do next."""
+        """Link this study's database and report, and print what to do next."""
         self.publish()
-        left = len(missing(self.plan, self.layout))
-        if left:
-            print(f"\nDone so far; {left} artifacts are still to be made.", file=sys.stderr)
+        count = len(missing(self.plan, self.layout))
+        if count:
+            print(f"\nDone so far; {count} artifacts are still to be made.", file=sys.stderr)
             return
         count = len({node.digest for node in self.plan.nodes})
         print(
@@ -212,63 +219,68 @@ class Session:
         )
 
     def publish(self) -> None:
-        """Link the current study's database and report, which may be those of an earlier run."""
-        for stage, name, path in (
-            ("database", "manymasks.duckdb", self.layout.database),
-            ("report", "report.html", self.layout.report),
+        """Link the database and report of this study, which an earlier run may have made."""
+        database, report = self.plan.targets
+        for node, name, path in (
+            (database, "manymasks.duckdb", self.layout.database),
+            (report, "report.html", self.layout.report),
         ):
-            for node in self.plan.targets:
-                target = self.layout.folder(node.stage, node.key) / name
-                if node.stage == stage and target.exists():
-                    link(path, target)
+            target = self.layout.folder(node.stage, node.key) / name
+            if target.exists():
+                link(path, target)
 
 
-def _stacks_of_the_run(plan: Plan) -> dict[str, list[tuple[Node, ...]]] | None:
-    """What the run that started this process grouped, though some is complete by now.
+def _activity(nodes: Sequence[Node]) -> str:
+    more = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
+    return STAGES[nodes[0].stage].message.format(label=in_words(nodes[0]) + more)
 
-    None where no run has said so, or it was about another plan.
+
+def _stacks_of_main_process(plan: Plan) -> dict[str, list[tuple[Node, ...]]] | None:
+    """Stacks of the run that started this process, though some artifacts are complete by now.
+
+    None if no run wrote its stacks, or the run had another plan.
     """
     nodes = {(node.stage, node.key): node for node in plan.nodes}
     try:
-        keys = json.loads(STACKS.read_text(encoding="utf-8"))
+        keys_of_stacks = json.loads(STACKS_FILE.read_text(encoding="utf-8"))
         return {
-            stage: [tuple(nodes[stage, key] for key in members) for members in each]
-            for stage, each in keys.items()
+            stage: [tuple(nodes[stage, key] for key in keys) for keys in stacks]
+            for stage, stacks in keys_of_stacks.items()
         }
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _from_here(path: Path) -> Path:
-    """A path as a person in this folder would write it: Snakemake makes them absolute."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+def _as_typed(path: Path) -> Path:
+    """A path relative to this folder, as a person types it; Snakemake makes paths absolute."""
+    folder = Path.cwd()
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
-def _run_lock() -> list[IO[str]]:
-    """Hold the lock of this run, and tell a dead run's Snakemake lock from a live one's.
+def _lock_run() -> IO[str]:
+    """Take the lock of this run, and tell Snakemake's lock of a dead run from that of a live one.
 
     Raises:
-        UserError: if another run is alive, or Snakemake's lock is there and none is.
+        UserError: if another run is alive, or one died and left Snakemake's lock.
     """
-    file = try_lock(RUN_LOCK)
-    if file is None:
+    lock = try_lock(RUN_LOCK)
+    if lock is None:
         raise UserError(
-            f"Another run is at work here: {holder(RUN_LOCK)}. Wait until it has ended. (A run in "
-            "another folder may share these results: each artifact is made once.)"
+            f"Another run is active in this folder: {holder(RUN_LOCK)}. Wait until it has ended. "
+            "(Runs in different folders may share results: each artifact is made once.)"
         )
     if is_locked():
-        file.close()
-        raise UserError(STALE)
-    return [file]
+        lock.close()
+        raise UserError(STALE_LOCK)
+    return lock
 
 
 def lock_state() -> str:
-    """Whether a run is alive here, or died and left Snakemake's lock; what to type then."""
-    # A lock that was never taken is not made by looking at it.
+    """Whether a run is alive here, or died and left Snakemake's lock; then also what to type."""
+    # `try_lock` would create a file that is absent.
     if RUN_LOCK.exists():
-        file = try_lock(RUN_LOCK)
-        if file is None:
-            return f"Another run is at work here: {holder(RUN_LOCK)}"
-        file.close()
-    return STALE if is_locked() else "free"
+        lock = try_lock(RUN_LOCK)
+        if lock is None:
+            return f"Another run is active in this folder: {holder(RUN_LOCK)}"
+        lock.close()
+    return STALE_LOCK if is_locked() else "free"

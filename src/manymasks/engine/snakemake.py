@@ -1,7 +1,7 @@
-"""What this project takes from Snakemake beside its documented interface.
+"""The private parts of Snakemake that this project uses; its version is pinned for them.
 
-Snakemake is pinned because of these: the options of its command line as it parses them itself, the
-settings of resources and threads by rule, and its lock folder.
+These are its command-line parser, the resources and threads that are set by rule, and its lock
+folder.
 """
 
 import contextlib
@@ -14,19 +14,19 @@ LOCKS = Path(".snakemake/locks")
 
 
 def given_options(arguments: Sequence[str]) -> dict[str, Any]:
-    """Options that this call of Snakemake was given, as it reads them itself.
+    """Options that this call of Snakemake was given, read by its own parser.
 
-    Flags may be bundled (`-np`) or come from a profile, so the words alone do not say.
+    Flags may be bundled (`-np`) or come from a profile, so the arguments alone do not tell.
     """
-    # Here and not above: other commands do not wait for Snakemake, which has it loaded.
+    # Imported here: Snakemake has it loaded, and other commands do not wait for it.
     from snakemake.cli import parse_args
 
     try:
-        # It announces profiles, and has done so once.
+        # The parser announces profiles, which it has done before.
         with contextlib.redirect_stderr(io.StringIO()):
             _, options = parse_args(list(arguments))
     except (SystemExit, Exception):
-        # Snakemake was called from Python: the words are those of another program.
+        # Snakemake was called from Python: the arguments belong to another program.
         return {}
     given = {name: value for name, value in vars(options).items() if value}
     if "report_after_run" in given:
@@ -40,10 +40,10 @@ def config_files(workflow: Any) -> list[Path]:
 
 
 def share_settings(workflow: Any, stages: Mapping[str, str]) -> None:
-    """Give rules what a profile, --set-resources or --set-threads say of their stages.
+    """Give rules the resources and threads that a profile or an option sets for their stages.
 
     Args:
-        workflow: Snakemake's.
+        workflow: Snakemake's workflow object.
         stages: the stage of each rule, by the rule's name.
     """
     settings = workflow.resource_settings
@@ -52,5 +52,5 @@ def share_settings(workflow: Any, stages: Mapping[str, str]) -> None:
 
 
 def is_locked() -> bool:
-    """Whether a run of Snakemake is at work in this folder, or was killed at work."""
+    """Whether a run of Snakemake is active in this folder, or was killed."""
     return LOCKS.is_dir() and any(LOCKS.iterdir())

@@ -79,8 +79,6 @@ def plan_study(study: Study, base: Path) -> Plan:
     ]
     database = Node("database", "database", {"labels": labels, "primary": primary}, by_stage)
     report = Node("report", "report", {"study": identity(study)}, {"database": (database,)})
-    # Its digest takes all others: what is edited from now on is for another plan to see.
-    _ = report.digest
     return Plan(study, (*nodes, database, report))
 
 

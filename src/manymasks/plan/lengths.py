@@ -1,4 +1,4 @@
-"""Is there enough text for the context? What can be told before a job starts."""
+"""Refuse a context that is too long for the text, before any job starts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,22 +15,25 @@ from manymasks.store.manifest import read_manifest
 def check_lengths(plan: Plan, layout: Layout, base: Path) -> None:
     """Refuse a context that a split is too short for.
 
-    A split's tokens are known once they have been made. Before that, a corpus of local text
-    has a token a byte at the most, and a split about its share of them.
+    The number of tokens in a split is known once its tokens are made. Before that, a corpus of
+    local text has at most one token per byte, divided over the splits by their shares.
 
     Raises:
-        UserError: names each corpus, split, its tokens and the context.
+        UserError: with corpus, split, number of tokens and context of each problem.
     """
-    problems = [
-        f"corpora.{corpus}: its {split} split has {count}, too short for training.context "
-        f"({context}), which needs {2 * context}: lower the context or give {split} more text"
-        for node in plan.nodes
-        if node.stage == "tokens"
-        for corpus in [node.label.partition("/")[2]]
-        for context in [training_of(plan.study, plan.study.corpora[corpus]).context]
-        for split, tokens, count in _tokens(node, plan.study.corpora[corpus], layout, base)
-        if tokens < 2 * context
-    ]
+    problems: list[str] = []
+    for node in plan.nodes:
+        if node.stage != "tokens":
+            continue
+        name = node.label.partition("/")[2]
+        corpus = plan.study.corpora[name]
+        context = training_of(plan.study, corpus).context
+        problems += [
+            f"corpora.{name}: its {split} split has {count}, too short for training.context "
+            f"({context}), which needs {2 * context}: lower the context or give {split} more text"
+            for split, tokens, count in _tokens(node, corpus, layout, base)
+            if tokens < 2 * context
+        ]
     if problems:
         raise UserError("\n".join(problems))
 
@@ -38,17 +41,17 @@ def check_lengths(plan: Plan, layout: Layout, base: Path) -> None:
 def _tokens(
     node: Node, settings: Corpus, layout: Layout, base: Path
 ) -> Iterator[tuple[str, int, str]]:
-    """Tokens of each split, as a number and in words, where something is known of them."""
+    """Name, number of tokens and that number in words of each split, where it can be known."""
     manifest = layout.manifest(node.stage, node.key)
     if manifest.exists():
         for split, tokens in read_manifest(manifest).figures["tokens"].items():
             yield split, tokens, f"{tokens} tokens"
     elif isinstance(settings, FilesCorpus) and settings.format == "text":
-        # Only studies with files of their own pay for what finding them needs.
+        # Imported here: only studies of local files need it.
         from manymasks.corpora.files import expand
 
         size = sum(path.stat().st_size for path in expand(settings.paths, base))
         shares = {"select": settings.select, "measure": settings.measure}
         for split, share in {"train": 1 - sum(shares.values()), **shares}.items():
             tokens = round(size * share)
-            yield split, tokens, f"about {tokens} tokens at the most"
+            yield split, tokens, f"at most about {tokens} tokens"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from manymasks.plan.closure import code_of
@@ -21,28 +21,24 @@ class Node:
     settings: dict[str, Any]
     inputs: Mapping[str, tuple["Node", ...]] = field(default_factory=dict)
     operational: dict[str, Any] = field(default_factory=dict)
+    code: dict[str, str] = field(init=False)
+    """Digest of each module of the stage's code, as it was when the plan was made."""
+    digest: str = field(init=False)
+    """SHA-256 of stage, settings, code and the digests of the inputs."""
 
-    @cached_property
-    def code(self) -> dict[str, str]:
-        """Digest of each module of the stage's code, as it was when the plan was made."""
-        return planned_code(self.stage)
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of what the artifact is made of."""
-        return digest_of(
-            self.stage,
-            self.settings,
-            self.code,
-            {role: [node.digest for node in nodes] for role, nodes in self.inputs.items()},
-        )
+    def __post_init__(self) -> None:
+        # Computed now, so that an edit during a run belongs to the next plan.
+        inputs = {role: [node.digest for node in nodes] for role, nodes in self.inputs.items()}
+        code = planned_code(self.stage)
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "digest", digest_of(self.stage, self.settings, code, inputs))
 
     @property
     def key(self) -> str:
         """The first 12 hex digits of the digest: its name on disk."""
         return self.digest[:12]
 
-    def ancestors(self) -> Iterator["Node"]:
+    def input_nodes(self) -> Iterator["Node"]:
         """Direct inputs, in order."""
         for nodes in self.inputs.values():
             yield from nodes

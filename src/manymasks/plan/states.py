@@ -37,7 +37,7 @@ def missing(plan: Plan, layout: Layout) -> list[Node]:
         if node.digest in needed or layout.manifest(node.stage, node.key).exists():
             continue
         needed[node.digest] = node
-        waiting.extend(node.ancestors())
+        waiting.extend(node.input_nodes())
     return [node for node in plan.nodes if node.digest in needed]
 
 

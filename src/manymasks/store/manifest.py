@@ -15,8 +15,8 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Reference:
-    """An artifact named by another."""
+class InputReference:
+    """An artifact that another was made from."""
 
     stage: str
     key: str
@@ -41,7 +41,7 @@ class Manifest:
     digest: str
     label: str
     settings: dict[str, Any]
-    inputs: dict[str, tuple[Reference, ...]]
+    inputs: dict[str, tuple[InputReference, ...]]
     code: dict[str, str]
     files: tuple[PayloadFile, ...]
     figures: dict[str, Any]
@@ -73,7 +73,7 @@ def read_manifest(path: Path) -> Manifest:
                 f"Delete the folder {path.parent} to make the artifact anew."
             )
         values["inputs"] = {
-            role: tuple(Reference(**reference) for reference in references)
+            role: tuple(InputReference(**reference) for reference in references)
             for role, references in values["inputs"].items()
         }
         values["files"] = tuple(PayloadFile(**file) for file in values["files"])
