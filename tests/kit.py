@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from manymasks.config.study import Hardware
+from manymasks.database.schema import written_columns
 from manymasks.plan.node import Node
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
@@ -81,6 +82,7 @@ def job(
         "operational": {},
         "layout": Layout(folder),
         "hardware": Hardware(device="cpu"),
+        "columns": written_columns(),
         "report": lambda done, total, note: None,
         "say": lambda text: None,
     }

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from manymasks.catalogue import STAGES
 from manymasks.config.study import Hardware
+from manymasks.database.schema import written_columns
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.store.environment import environment
@@ -145,6 +146,7 @@ def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dic
             folder=task.work,
             layout=task.layout,
             hardware=task.request.hardware,
+            columns=written_columns(),
             report=progress,
             say=task.progress.say,
         )

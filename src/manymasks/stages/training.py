@@ -145,6 +145,8 @@ def _written(
         "seed_order": job.settings["seed_order"],
         "method": "fine-tuned" if parents else "trained",
         "parent": parents[0] if parents else None,
+        "scale": None,
+        "draw": None,
         "status": "failed" if failed else "trained",
         "failed_step": progressed.failed_step,
         "parameters": parameters,

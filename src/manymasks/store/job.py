@@ -1,6 +1,6 @@
 """What a stage is given: its settings, its inputs, and a folder to write to."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,6 +76,8 @@ class Job:
     folder: Path
     layout: Layout
     hardware: Hardware
+    columns: Mapping[str, Set[str]]
+    """Columns of each database table that a stage writes."""
     report: Report
     say: Callable[[str], None]
 
@@ -95,14 +97,31 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def write_table(self, name: str, rows: Iterable[Mapping[str, Any]] | Any) -> None:
-        """Write rows (dicts, or an Arrow table) of a database table; nothing if there are none."""
+    def write_table(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows of a database table; nothing where there are no rows.
+
+        Raises:
+            ValueError: for a table that the schema does not know, or a row with other columns.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows))
-        if not table.num_rows:
+        if name not in self.columns:
+            known = ", ".join(sorted(self.columns))
+            raise ValueError(f"'{name}' is not a table that a stage writes. Tables: {known}")
+        rows = list(rows)
+        # Arrow takes the columns of the first row and drops any other without a word.
+        for row in rows:
+            if row.keys() != self.columns[name]:
+                unknown = sorted(row.keys() - self.columns[name])
+                missing = sorted(self.columns[name] - row.keys())
+                raise ValueError(
+                    f"a row of table '{name}' lacks the columns {missing} and has {unknown}, which "
+                    "database/schema does not know: write None where there is no value, or "
+                    "declare the column"
+                )
+        if not rows:
             return
         path = self.folder / "tables" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path, compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows), path, compression="zstd")

@@ -169,6 +169,7 @@ def _add_points(progressed: Progressed, settings: Training, nats: float, rate: f
         progressed.failed_step = progressed.step - 1
     # What is not a number has no place in a manifest or a table.
     finite = nats if math.isfinite(nats) else None
-    progressed.curve += [train_row, {**point, "split": "select", "nats": finite}]
+    select_row = {**point, "split": "select", "nats": finite, "gradient_norm": None}
+    progressed.curve += [train_row, select_row]
     progressed.loss_sum = progressed.norm_sum = 0.0
     progressed.since = 0
