@@ -276,116 +276,6 @@ def test_a_new_import_joins_the_closure(package: Path) -> None:
 
 # ------------------------------------------------- the closures of the stages as they are
 
-CONTAINS = {
-    "corpus": {"corpora.collect", "corpora.documents", "corpora.pydocs", "corpora.hub"},
-    "process": {"corpora.processes.masks", "corpora.documents"},
-    "tokenizer": {"tokens.tokenizer"},
-    "tokens": {"tokens.tokenizer", "tokens.shards"},
-    "tuning": {"training.tuning", "training.loop", "statistics.paired", "models.attention"},
-    "training": {
-        "models.attention", "models.transformer", "tokens.order", "tokens.shards",
-        "training.loop", "training.schedule", "training.checkpoint",
-    },
-    "evaluation": {"evaluation.document_losses", "models.attention", "tokens.shards"},
-    "probe": {"probes.families", "probes.distance", "tokens.tokenizer"},
-    "rashomon": {"rashomon.membership"},
-    "divergence": {
-        "divergence.pairs", "divergence.position_sample", "divergence.anova", "models.attention",
-    },
-    "derived": {"rashomon.derived", "evaluation.document_losses", "models.transformer"},
-    "multiplicity": {
-        "rashomon.measurement", "rashomon.headroom", "models.transformer", "probes.windows",
-    },
-    "volume": {"rashomon.volume", "models.transformer", "tokens.shards"},
-    "funnel": {"rashomon.funnel", "statistics.proportions"},
-    "self_written": {"probes.self_written", "probes.distance", "models.transformer"},
-    "search": {"probes.search", "probes.distance", "models.transformer"},
-    "severity": {"divergence.trend", "divergence.line"},
-    "rollout": {"rollouts.sampling", "statistics.survival", "models.transformer"},
-    "representation": {"divergence.representations", "models.transformer"},
-    "ngram_baseline": {"myopia.ngram_baselines", "tokens.shards"},
-    "gradient": {"myopia.gradients", "models.attention", "tokens.shards"},
-    "myopia": {"myopia.gap"},
-    "truth": {"truth.excess", "corpora.processes.masks", "models.attention"},
-    "spectroscopy": {"truth.spectroscopy", "corpora.processes.masks", "models.attention"},
-    "belief": {"truth.belief", "truth.speculation", "models.transformer"},
-    "rule_choice": {"truth.rule_choice", "corpora.processes.fork", "models.attention"},
-    "swap": {"truth.swap", "corpora.processes.masks", "models.attention"},
-    "database": {"database.load"},
-    "report": {"report.page", "report.figures"},
-}  # fmt: skip
-FOREIGN = {
-    # A change to a process makes no text stale.
-    "corpus": ("corpora.processes", "tokens", "models", "training", "database", "report"),
-    "process": ("corpora.pydocs", "corpora.collect", "tokens", "models", "database", "report"),
-    "tokenizer": ("corpora.processes", "models", "training", "database", "report"),
-    "tokens": ("corpora.processes", "models", "training", "database", "report"),
-    "tuning": (
-        "corpora", "probes", "evaluation", "rashomon", "divergence", "myopia", "database", "report",
-    ),
-    "training": (
-        "corpora", "probes", "evaluation", "rashomon", "divergence", "myopia", "statistics",
-        "training.tuning", "database", "report",
-    ),
-    "evaluation": ("corpora", "probes", "rashomon", "divergence", "myopia", "database", "report"),
-    "probe": (
-        "corpora.pydocs", "corpora.processes", "models", "training", "divergence", "database",
-        "report",
-    ),
-    "rashomon": ("models", "training", "tokens", "divergence", "myopia", "database", "report"),
-    "divergence": ("corpora", "rashomon", "myopia", "evaluation", "database", "report"),
-    "derived": ("corpora", "probes", "divergence", "myopia", "rashomon.measurement", "database"),
-    "multiplicity": (
-        "corpora", "probes.families", "evaluation", "myopia", "rashomon.funnel", "database",
-        "report",
-    ),
-    "volume": ("corpora", "evaluation", "divergence", "rashomon.measurement", "database", "report"),
-    "funnel": ("models", "training", "tokens", "divergence", "rashomon.measurement", "database"),
-    **dict.fromkeys(
-        ("self_written", "search"),
-        ("corpora", "evaluation", "rashomon", "myopia", "rollouts", "database", "report"),
-    ),
-    "severity": ("corpora", "models", "training", "tokens", "rashomon", "database", "report"),
-    "rollout": ("corpora", "evaluation", "rashomon", "probes.families", "database", "report"),
-    "representation": (
-        "corpora", "evaluation.document_losses", "rashomon", "probes.families", "database",
-    ),
-    "ngram_baseline": (
-        "corpora", "models", "training", "evaluation.document_losses", "divergence", "database",
-        "report",
-    ),
-    "gradient": ("corpora", "evaluation", "divergence", "rashomon", "database", "report"),
-    "myopia": ("models", "training", "tokens", "divergence", "rashomon", "database", "report"),
-    "truth": (
-        "corpora.pydocs", "evaluation.document_losses", "divergence", "myopia", "database",
-        "report",
-    ),
-    **dict.fromkeys(
-        ("spectroscopy", "belief", "rule_choice", "swap"),
-        (
-            "corpora.pydocs", "evaluation.document_losses", "divergence", "myopia", "truth.priced",
-            "database",
-        ),
-    ),
-    "database": ("corpora", "tokens", "models", "training", "divergence", "report"),
-    "report": ("corpora", "tokens", "models", "training", "divergence"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_closure_of_each_stage(stage: str) -> None:
-    code = code_of(stage)
-    modules = {name.removeprefix("manymasks.") for name in code}
-    assert modules >= CONTAINS[stage] | {f"stages.{stage}"}
-    for foreign in (*FOREIGN[stage], "config", "plan", "store", "errors", "cli"):
-        assert not [n for n in modules if n == foreign or n.startswith(foreign + ".")], foreign
-    machinery = {
-        f"stages.{each}"
-        for each in ("run", "making", "description", "stacks", "workflow", "gpu", "progress")
-    }
-    others = {f"stages.{each}" for each in STAGES if each != stage}
-    assert not modules & (machinery | others)
-
 
 def test_sql_and_templates_are_code() -> None:
     files = {name for stage in ("database", "report") for name in code_of(stage) if "/" in name}
@@ -399,12 +289,6 @@ def test_sql_and_templates_are_code() -> None:
     assert files == present - examples
     assert "manymasks/database/views/10-study.sql" in files
     assert "manymasks/report/page.html.j2" in files
-
-
-def test_every_stage_has_its_function() -> None:
-    for stage in STAGES:
-        text = (SOURCE / "stages" / f"{stage}.py").read_text(encoding="utf-8")
-        assert "\ndef make(job: Job) -> dict[str, Any]:" in text, stage
 
 
 KNOWN = {"truth", "spectroscopy", "belief", "rule_choice", "swap"}

@@ -1,11 +1,17 @@
-"""Lint, format and types: what is checked by hand elsewhere is a test here."""
+"""Lint, format, types and names: what is checked by hand elsewhere is a test here."""
 
+import ast
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import source
+from manymasks.catalogue import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -42,10 +48,76 @@ def test_generated_files_are_current() -> None:
         assert found == text, f"config/{name}: run `python -m manymasks.documentation.settings`"
 
 
-def test_no_source_file_is_two_rooms() -> None:
+def test_source_files_have_at_most_500_lines() -> None:
     long = [
         f"{path}: {lines}"
         for path in (ROOT / "src").rglob("*.py")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 500
     ]
     assert not long
+
+
+# --------------------------------------------------------------------------------------- names
+
+PARTICLES = {"of", "found", "each", "own", "said", "told", "here", "asked"}
+"""No names of things: a noun is found by who searches for it."""
+WITH_PARTICLES = {
+    "cli", "config", "corpora", "database", "divergence", "documentation", "engine", "evaluation",
+    "models", "myopia", "plan", "probes", "rashomon", "report", "rollouts", "stages", "statistics",
+    "store", "tokens", "training", "truth",
+}  # fmt: skip
+"""Packages in which such names are left. To be empty."""
+SHARED_CLASSES = {
+    "Block", "Member", "Multiplicity", "Noise", "Pairs", "Pool", "Prompts", "Reference", "Scored",
+    "State", "Text", "Tokenizer",
+}  # fmt: skip
+"""Names of two classes. To be empty."""
+SHARED_FILES = {"claims", "documents", "environment", "members", "progress"}
+"""Names of two modules. To be empty."""
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Names that a module binds (variables, parameters, fields, functions), with their lines."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name, node.lineno
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, node.lineno
+            case ast.alias(name=name, asname=alias):
+                yield alias or name, node.lineno
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name, node.lineno
+
+
+def test_names_are_nouns() -> None:
+    wrong = [
+        f"{module}:{line}: {name}"
+        for module, tree in source.modules().items()
+        if module.partition(".")[0] not in WITH_PARTICLES
+        for name, line in bound_names(tree)
+        if name in PARTICLES
+    ]
+    assert not wrong
+
+
+def test_names_of_classes_are_unique() -> None:
+    names = Counter(
+        node.name
+        for tree in source.modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} <= SHARED_CLASSES
+
+
+def test_names_of_modules_are_unique() -> None:
+    """Except stages, which the catalogue names, and settings: both may share it with a science."""
+    packages = {name.rpartition(".")[0] for name in source.modules()}
+    stages = {f"stages.{stage}" for stage in STAGES}
+    names = Counter(
+        name.rpartition(".")[2]
+        for name in source.modules().keys() - packages - stages
+        if not name.startswith("config.")
+    )
+    assert {name for name, count in names.items() if count > 1} <= SHARED_FILES

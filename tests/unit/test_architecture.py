@@ -1,0 +1,139 @@
+"""Which packages may import which, as rules over the syntax trees of the source."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import source
+
+ROOT = Path(__file__).parents[2]
+ANALYSES = {"divergence", "myopia", "rashomon", "rollouts", "truth"}
+SCIENCE = {
+    "corpora", "tokens", "models", "training", "probes", "evaluation", "statistics", *ANALYSES,
+}  # fmt: skip
+FLOORS = (
+    {"errors", "catalogue", "arrays", "progress", "corpora.processes.shapes"},
+    {"config"},
+    {"store", "statistics", "corpora", "tokens", "models", "report"},
+    {"training", "evaluation", "probes", "plan", "documentation", "database"},
+    {"divergence", "myopia", "rollouts", "truth"},
+    {"rashomon"},
+    {"stages", "engine"},
+    {"cli"},
+    {"__main__"},
+)
+"""Packages and modules, bottom to top: each imports from floors below its own alone."""
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+
+
+def unit(module: str) -> str:
+    """The entry of `FLOORS` that a module belongs to."""
+    parts = module.split(".")
+    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((name for name in names if name in FLOOR), module)
+
+
+ARROWS = {
+    (unit(name), unit(target)): f"{name} imports {target}"
+    for name in source.modules()
+    for target in source.imports(name)
+    if unit(name) != unit(target)
+}
+"""An import for each pair of units that has one."""
+
+
+def imported_by(names: set[str]) -> set[str]:
+    """Units that these units import, themselves left out."""
+    return {target for name, target in ARROWS if name in names} - names
+
+
+def test_each_module_has_a_floor() -> None:
+    assert {unit(name) for name in source.modules() if name} == FLOOR.keys()
+
+
+def test_imports_go_down() -> None:
+    wrong = [text for (name, target), text in ARROWS.items() if FLOOR[name] <= FLOOR[target]]
+    assert not wrong, wrong
+
+
+def test_no_two_modules_import_each_other() -> None:
+    graph = {name: source.imports(name) for name in source.modules()}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_science_knows_neither_plan_nor_store_nor_stages() -> None:
+    allowed = {"config", "errors", "arrays", "progress", "corpora.processes.shapes"}
+    assert imported_by(SCIENCE) <= allowed
+
+
+def test_analyses_do_not_import_each_other() -> None:
+    """The exception: `rashomon` measures the pairs of a set as `divergence` does."""
+    between = {(name, target) for name, target in ARROWS if {name, target} <= ANALYSES}
+    assert between == {("rashomon", "divergence")}
+
+
+def test_the_database_imports_only_errors_and_corrections() -> None:
+    modules = [name for name in source.modules() if unit(name) == "database"]
+    outside = {target for name in modules for target in source.imports(name)}
+    assert {name for name in outside if unit(name) != "database"} == {
+        "errors",
+        "statistics.corrections",
+    }
+
+
+def test_stages_and_engine_never_meet() -> None:
+    assert "stages" not in imported_by({"engine"})
+    assert "engine" not in imported_by({"stages"})
+
+
+def test_stages_import_no_other_stage() -> None:
+    for name in source.modules():
+        if unit(name) == "stages":
+            inner = {target for target in source.imports(name) if unit(target) == "stages"}
+            assert all(target.startswith("stages.inputs") for target in inner), name
+
+
+def test_only_what_plans_and_runs_reads_the_catalogue() -> None:
+    readers = {name for name, target in ARROWS if target == "catalogue"}
+    assert readers <= {"config", "plan", "engine", "cli", "documentation"}
+    assert not source.imports("catalogue")
+
+
+HEAVY = {"torch", "numpy", "pyarrow", "duckdb", "datasets", "tokenizers", "snakemake", "scipy"}
+
+
+@pytest.mark.parametrize("package", ["catalogue", "config", "plan", "store"])
+def test_planning_loads_no_heavy_package(package: str) -> None:
+    names = [f"manymasks.{name}" for name in source.modules() if unit(name) == package]
+    program = (
+        "import importlib, sys\n"
+        f"for name in {names}:\n    importlib.import_module(name)\n"
+        f"print(*sorted({HEAVY} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "\n"
+
+
+def test_only_values_of_the_settings_shape_results() -> None:
+    """The code of `config` is in no key, so what makes results imports no function from it."""
+    functions = {
+        f"{name}.{node.name}"
+        for name, tree in source.modules().items()
+        if unit(name) == "config"
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    } - {"config.probes.most"}
+    for name, tree in source.modules().items():
+        if unit(name) not in SCIENCE | {"stages", "database", "report"}:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                path = str(node.module).removeprefix("manymasks.")
+                assert not {f"{path}.{alias.name}" for alias in node.names} & functions, name
