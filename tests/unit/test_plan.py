@@ -709,7 +709,7 @@ def test_what_changes_no_trial_changes_no_tuning(tmp_path: Path) -> None:
     assert not changed(plan_of(tmp_path, **shorter), longer)["tuning"]
 
 
-LOCAL: dict[str, Any] = {"variants": {"alone": {"gradient": "local", "of": "causal"}}}
+LOCAL: dict[str, Any] = {"variants": {"alone": {"gradient": "local", "past_from": "causal"}}}
 """A variant whose name comes before that of its past."""
 
 
@@ -718,7 +718,7 @@ def test_names_of_variants_are_not_in_what_is_trained(tmp_path: Path) -> None:
     before = plan_of(tmp_path, tune=TUNE, variants={"alone": tuned})
     text = BASE.replace("causal: {", "whole: {")
     text += "myopia: {contrasts: [{baseline: whole, variant: myopic}]}\n"
-    after = plan_of(tmp_path, text, tune=TUNE, variants={"bonus": {**tuned, "of": "whole"}})
+    after = plan_of(tmp_path, text, tune=TUNE, variants={"bonus": {**tuned, "past_from": "whole"}})
     dear = changed(before, after) & Counter(dict.fromkeys(("tuning", "training", "evaluation"), 99))
     assert not dear
 
@@ -753,7 +753,7 @@ def test_trials_of_a_local_variant_have_one_past(tmp_path: Path) -> None:
         (past,) = nodes_of(plan, "tuning")[f"pydocs/{size}/alone"].inputs["past"]
         assert past is trainings[f"pydocs/{size}/causal/i0-o0"]
     changes = changed(plan, plan_of(tmp_path, tune=TUNE, variants={
-        "alone": {**LOCAL["variants"]["alone"], "learning_rate": "tune", "of": "myopic"},
+        "alone": {**LOCAL["variants"]["alone"], "learning_rate": "tune", "past_from": "myopic"},
     }))  # fmt: skip
     assert (changes["tuning"], changes["training"]) == (2, 12)
 
@@ -874,7 +874,7 @@ def test_a_process_brings_its_words_its_context_and_its_truth(tmp_path: Path) ->
 
 
 def test_the_truth_is_held_against_models_that_stand_alone(tmp_path: Path) -> None:
-    local = {"variants": {"beside": {"gradient": "local", "of": "causal"}}}
+    local = {"variants": {"beside": {"gradient": "local", "past_from": "causal"}}}
     plan = plan_of(tmp_path, **drawn(), **local)
     (truth,) = [node for node in plan.nodes if node.stage == "truth"]
     assert {member["variant"] for member in truth.settings["members"]} == {"causal", "myopic"}

@@ -18,7 +18,7 @@ sizes: {base: {width: 8, layers: 1, heads: 1}, wide: {width: 16, layers: 1, head
 variants:
   causal: {gradient: causal}
   discount: {gradient: discount, gamma: 0.5}
-  local: {gradient: local, of: causal}
+  local: {gradient: local, past_from: causal}
   myopic: {gradient: myopic}
 training: {learning_rate: 1e-3}
 seeds: {init: [0, 1, 2], order: [0, 1]}
@@ -68,7 +68,7 @@ def test_no_stack_waits_for_itself_nor_stacks_for_each_other(
 ) -> None:
     variants: dict[str, dict[str, Any]] = {
         "causal": {"gradient": "causal"},
-        "local": {"gradient": "local", "of": "causal"},
+        "local": {"gradient": "local", "past_from": "causal"},
         "myopic": {"gradient": "myopic"},
     }
     for name in tuned:

@@ -327,7 +327,7 @@ def test_trials_of_a_local_variant_keep_the_past_of_a_member(folder: Path) -> No
     layout = Layout(folder / "results")
     variants = {
         "causal": {"learning_rate": 0.01},
-        "local": {"gradient": "local", "of": "causal", "learning_rate": "tune"},
+        "local": {"gradient": "local", "past_from": "causal", "learning_rate": "tune"},
     }
     plan = planned(folder, variants=variants)
     make(plan, "training", layout)
@@ -343,7 +343,7 @@ def test_a_local_member_fails_with_its_past(folder: Path) -> None:
     layout = Layout(folder / "results")
     variants = {
         "causal": {"learning_rate": 1e30},
-        "local": {"gradient": "local", "of": "causal", "learning_rate": 0.01},
+        "local": {"gradient": "local", "past_from": "causal", "learning_rate": 0.01},
     }
     plan = planned(folder, variants=variants)
     nodes = [node for node in plan.nodes if node.label.endswith("/i0-o0")]

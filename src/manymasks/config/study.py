@@ -296,15 +296,16 @@ class Study(Settings):
                 if named not in self.variants:
                     yield f"myopia.contrasts.{i}.{role}", f"'{named}' is not a variant. {variants}"
         for name, variant in self.variants.items():
-            for key in ("of", "starts_from"):
+            for key in ("past_from", "starts_from"):
                 other = getattr(variant, key)
                 if other is None:
                     continue
                 where = f"variants.{name}.{key}"
                 if other not in self.variants:
                     yield where, f"'{other}' is not a variant. {variants}"
-                elif self.variants[other].gradient == "local":
-                    yield where, f"'{other}' is itself local: name another"
+                elif self.variants[other].past_from is not None:
+                    gradient = self.variants[other].gradient
+                    yield where, f"'{other}' is itself {gradient}: name another"
                 elif self.variants[other].starts_from is not None:
                     yield where, f"'{other}' itself starts from another's weights: name another"
         for name, corpus in self.corpora.items():
@@ -314,7 +315,7 @@ class Study(Settings):
                 if each not in self.variants:
                     yield where, f"'{each}' is not a variant. {variants}"
             for each, variant in self.variants_of(name).items():
-                for other in (variant.of, variant.starts_from):
+                for other in (variant.past_from, variant.starts_from):
                     if other in self.variants and chosen and other not in chosen:
                         yield where, f"'{each}' is trained from '{other}', which must be named too"
 

@@ -1,10 +1,11 @@
 """What is trained: tokenizers, sizes, variants, the budget, seeds, and the search for a rate."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from manymasks.config.settings import Name, Settings
+from manymasks.models.gradient_flow import GRADIENTS, GradientFlow
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Precision = Literal["float32", "bf16"]
@@ -61,41 +62,54 @@ class Size(Settings):
         return self
 
 
-Gradient = Literal["causal", "myopic", "myopic-kv", "discount", "local", "bigram"]
+if TYPE_CHECKING:
+    Gradient = str
+else:
+    Gradient = Literal[tuple(GRADIENTS)]
 
 
 class Variant(Settings):
     """How gradients flow through attention."""
 
     gradient: Gradient
-    """`causal`: ordinary attention. `myopic`: the past may be read otherwise, not written.
-    `myopic-kv`: nor read. `discount`: gamma^(i-j) of the gradient from i reaches position j.
-    Two more are no models of their own but what the others are held against: `local`, trained
-    while all earlier positions stay those of a finished member, and `bigram`, which sees no
-    earlier position."""
-    of: Name | None = None
-    """`local` only: the variant whose member of the same size and seeds the past comes from."""
+    """`causal`: ordinary attention. `myopic`: no gradient reaches earlier hidden states; W_K and
+    W_V still learn from all pairs. `myopic-kv`: earlier keys and values are detached too.
+    `discount`: gamma^(i-j) of the gradient from i reaches position j. Two are controls: `local`,
+    trained while all earlier positions stay those of a finished member, and `bigram`, which sees
+    no earlier position."""
+    past_from: Name | None = None
+    """`local` only: the variant that provides the past, by its member of the same size and seeds.
+    """
     starts_from: Name | None = None
-    """The variant whose member of the same size and seeds this one's weights start from, instead
-    of drawn ones: it shows what its gradient does to a solution that was found otherwise."""
+    """The variant whose weights this one starts from, by its member of the same size and seeds: it
+    shows what this gradient does to a solution found under another."""
     gamma: Annotated[float, Field(ge=0, le=1)] | None = None
     """`discount` only: the share that reaches the position before; 0 is myopic, 1 is causal."""
     learning_rate: Rate | None = None
     """Peak learning rate of this variant; null takes that of the size."""
 
     @property
+    def flow(self) -> GradientFlow:
+        """The row of its gradient."""
+        return GRADIENTS[self.gradient]
+
+    @property
     def is_control(self) -> bool:
-        """Whether it is there to hold others against: in no Rashomon set and no divergence."""
-        return self.gradient in ("local", "bigram") or self.starts_from is not None
+        """Whether it is trained for comparison only: in no Rashomon set and no divergence."""
+        return self.flow.is_control or self.starts_from is not None
 
     @model_validator(mode="after")
     def _has_what_its_gradient_needs(self) -> Self:
-        for gradient, name in (("discount", "gamma"), ("local", "of")):
-            given = getattr(self, name) is not None
-            if given != (self.gradient == gradient):
+        needing = {
+            "gamma": [name for name, flow in GRADIENTS.items() if flow.takes_gamma],
+            "past_from": [name for name, flow in GRADIENTS.items() if flow.past == "given"],
+        }
+        for setting, gradients in needing.items():
+            is_given = getattr(self, setting) is not None
+            if is_given != (self.gradient in gradients):
                 raise ValueError(
-                    f"{name} belongs to gradient {gradient}: "
-                    + ("it is missing here" if not given else f"this one is {self.gradient}")
+                    f"{setting} belongs to gradient {' or '.join(gradients)}: "
+                    + (f"this one is {self.gradient}" if is_given else "it is missing here")
                 )
         return self
 

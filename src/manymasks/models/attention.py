@@ -37,8 +37,8 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from manymasks.config.training import Gradient
 from manymasks.models import cuda
+from manymasks.models.gradient_flow import GRADIENTS, GradientFlow
 
 ROWS = 64
 """Queries whose scores are held at once, for all heads and windows of a member."""
@@ -48,16 +48,35 @@ ROWS = 64
 class Route:
     """How gradients flow through the attention of one member."""
 
-    gradient: Gradient = "causal"
+    gradient: str = "causal"
+    """One of `GRADIENTS`."""
     gamma: float = 0.0
-    """Of `discount`: the share of a gradient that goes one position back."""
+    """`discount` only: the share of a gradient that reaches the position before."""
+
+    @property
+    def flow(self) -> GradientFlow:
+        """The row of its gradient."""
+        return GRADIENTS[self.gradient]
 
     @property
     def keeps(self) -> float | None:
-        """What of the gradient at distance 1 reaches h_j, or None if k_j and v_j are cut too."""
-        if self.gradient == "myopic-kv":
-            return None
-        return {"causal": 1.0, "discount": self.gamma}.get(self.gradient, 0.0)
+        """Share of the gradient at distance 1 that reaches h_j; None if k_j, v_j are detached."""
+        return self.gamma if self.flow.takes_gamma else self.flow.keeps
+
+    @property
+    def reads_past(self) -> bool:
+        """Whether attention sees any earlier position."""
+        return self.flow.past != "none"
+
+    @property
+    def needs_past(self) -> bool:
+        """Whether earlier positions are those of another model, which must be given."""
+        return self.flow.past == "given"
+
+    @property
+    def reads_own_past(self) -> bool:
+        """Whether the forward pass is that of ordinary causal attention."""
+        return self.flow.past == "own"
 
 
 def runs_of(routes: Sequence[Route]) -> Iterator[tuple[Route, slice]]:

@@ -33,7 +33,7 @@ class Reader:
     """
 
     def __init__(self, model: Transformer, texts: int, longest: int) -> None:
-        if model.members != 1 or model.routes[0].gradient in ("local", "bigram"):
+        if model.members != 1 or not model.routes[0].reads_own_past:
             raise ValueError(f"one member with a past of its own is read, found {model.routes}")
         if longest > model.context:
             raise ValueError(f"{longest} tokens are more than the context of {model.context}")

@@ -136,10 +136,10 @@ class AttentionPart(torch.autograd.Function):
         logs = []
         for route, run in runs_of(routes):
             v, k, q = vkq[run].to(_attended_in(route, x, bf16)).unbind(1)
-            if route.gradient == "bigram":
+            if not route.reads_past:
                 found[run], lse = v, v.new_empty(len(v), 0, 0)
-            elif route.gradient == "local":
-                assert read is not None, "a member whose route is local needs a past"
+            elif route.needs_past:
+                assert read is not None, f"a {route.gradient} member needs a past"
                 past_v, past_k = read[run].unbind(1)
                 found[run], lse = attend(q, past_k, past_v, (k, v))
             else:
@@ -164,7 +164,7 @@ class AttentionPart(torch.autograd.Function):
         d_unit = torch.empty_like(unit)
         d_Q, d_K, d_V = torch.split(torch.empty_like(weights), d, 1)
         for (route, run), lse in zip(runs_of(ctx.routes), logs, strict=True):
-            of_past = read[run] if route.gradient == "local" else None
+            of_past = read[run] if route.needs_past else None
             dtype = _attended_in(route, unit, bf16)
             given = _routed(
                 route,
@@ -200,7 +200,7 @@ def _attended_in(route: Route, x: Tensor, bf16: bool) -> torch.dtype:
     Its softmax and sums are float32 there. A discount needs more digits, and a local past has no
     fused kernel.
     """
-    gains = x.device.type in FUSED and route.gradient not in ("discount", "local")
+    gains = x.device.type in FUSED and not (route.flow.takes_gamma or route.needs_past)
     return torch.bfloat16 if bf16 and gains else x.dtype
 
 
@@ -212,7 +212,7 @@ def _routed(
     Values, keys and queries as positions own them; then, where the route parts them, keys and
     values as they were read.
     """
-    if route.gradient == "bigram":
+    if not route.reads_past:
         given = torch.zeros_like(vkq)
         given[:, 0] = grad
         return given

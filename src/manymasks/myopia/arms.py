@@ -8,7 +8,7 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.config.training import Gradient
+from manymasks.models.gradient_flow import GRADIENTS
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
@@ -26,16 +26,25 @@ Curve = Mapping[int, tuple[int, float]]
 
 @dataclass(frozen=True)
 class Arm:
-    """How gradients flow in a variant; `past` is the variant that a local one's past comes from."""
+    """How gradients flow in a variant."""
 
-    gradient: Gradient
+    gradient: str
     gamma: float | None = None
     past: str | None = None
+    """Variant whose member provides the past, if this one reads another's."""
+
+    @property
+    def is_discount(self) -> bool:
+        """Whether it is a discount by a gamma of its own."""
+        return GRADIENTS[self.gradient].takes_gamma
 
     @property
     def reach(self) -> float | None:
-        """The discount that it is equal to: 1 for causal, 0 for myopic, None for no discount."""
-        return {"causal": 1.0, "myopic": 0.0, "discount": self.gamma}.get(self.gradient)
+        """The equivalent discount: 1 for causal, 0 for myopic, None if there is none."""
+        flow = GRADIENTS[self.gradient]
+        if flow.is_control:
+            return None
+        return self.gamma if flow.takes_gamma else flow.keeps
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
     myopic = [name for name, arm in scored.arms.items() if arm.gradient == "myopic"]
     for size in scored.sizes:
         for local, arm in scored.arms.items():
-            if arm.gradient != "local" or arm.past is None or arm.past not in scored.arms:
+            if arm.past is None or arm.past not in scored.arms:
                 continue
             is_causal = scored.arms[arm.past].gradient == "causal"
             others: list[str | None] = [*myopic] if is_causal and myopic else [None]

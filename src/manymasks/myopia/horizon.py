@@ -23,7 +23,7 @@ def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -
     with few seeds it is too narrow. All is None where myopic or causal members are missing, and
     where the gap at 0 is not above 0.
     """
-    discounts = [arm for arm in scored.arms.values() if arm.gradient == "discount"]
+    discounts = [arm for arm in scored.arms.values() if arm.is_discount]
     if not any(arm.gamma is not None and 0 < arm.gamma < 1 for arm in discounts):
         return []
     corpus, weights = one_corpus(scored.members), scored.weights(statistics)
@@ -100,7 +100,7 @@ def _by_gamma(arms: Mapping[str, Arm], baseline: str | None) -> dict[float, str]
     """The variant of each gamma, rising; empty where 0 or 1 is missing."""
     found: dict[float, str] = {}
     # A discount of 0 or 1 is myopic or causal under another name: those come first.
-    for name, arm in sorted(arms.items(), key=lambda each: (each[1].gradient == "discount", each)):
+    for name, arm in sorted(arms.items(), key=lambda named: (named[1].is_discount, named[0])):
         if arm.reach is not None and (arm.gradient != "causal" or name == baseline):
             found.setdefault(arm.reach, name)
     if not {0.0, 1.0} <= found.keys():

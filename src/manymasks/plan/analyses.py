@@ -204,7 +204,7 @@ def known(text: Text) -> Iterator[Node]:
     Those that start from another's weights are among the members, but not those that see another
     past or none: the law is that of text as it is.
     """
-    members = [each for each in text.members if each.variant.gradient not in ("local", "bigram")]
+    members = [each for each in text.members if each.variant.flow.past == "own"]
     if not isinstance(text.settings, ProcessCorpus) or not members:
         return
     process = identity(text.settings)

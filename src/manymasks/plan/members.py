@@ -107,7 +107,7 @@ def _arm_settings(study: Study, corpus: str, size: str, variant: str) -> dict[st
     for each in parts.values():
         del each["learning_rate"]
     # The past is an input, in that role: what its variant is called is in no key.
-    parts["variant"]["of"] = "past" if chosen.of else None
+    parts["variant"]["past_from"] = "past" if chosen.past_from else None
     parts["variant"]["starts_from"] = "start" if chosen.starts_from else None
     parts["training"]["learning_rate"] = study.learning_rate(corpus, size, variant)
     return parts
@@ -123,7 +123,7 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Memb
     # What a variant needs of another is trained before it.
     by_need = sorted(
         study.variants_of(corpus).items(),
-        key=lambda named: (bool(named[1].of or named[1].starts_from), named[0]),
+        key=lambda named: (bool(named[1].past_from or named[1].starts_from), named[0]),
     )
     sizes = [name for name, _ in sorted(study.sizes_of(corpus).items(), key=_by_parameters)]
     for size, (variant, chosen) in product(sizes, by_need):
@@ -135,8 +135,8 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Memb
             del trial["learning_rate"]
             trial["steps"] = tune.pop("steps") or trial["steps"]
             needs = dict(inputs)
-            if chosen.of is not None:
-                needs["past"] = (trained[size, chosen.of, *seeds[0]],)
+            if chosen.past_from is not None:
+                needs["past"] = (trained[size, chosen.past_from, *seeds[0]],)
             of_arm = {**settings, "training": trial, "tune": tune}
             tunings.append(Node("tuning", f"tuning/{corpus}/{size}/{variant}", of_arm, needs))
             inputs["tuning"] = (tunings[-1],)
@@ -144,7 +144,7 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Memb
             of_member = {"seed_init": seed_init, "seed_order": seed_order}
             member = {"corpus": corpus, "size": size, "variant": variant, **of_member}
             needs = dict(inputs)
-            for role, other in (("past", chosen.of), ("start", chosen.starts_from)):
+            for role, other in (("past", chosen.past_from), ("start", chosen.starts_from)):
                 if other is not None:
                     needs[role] = (trained[size, other, seed_init, seed_order],)
             node = Node("training", f"training/{member_label(member)}", settings | of_member, needs)
@@ -187,7 +187,7 @@ def reference_seeds(text: Text) -> Iterator[Node]:
     settings = _arm_settings(text.study, text.name, size, variant)
     # Nothing is asked of them but their last weights.
     settings["training"]["late"] = []
-    settings["variant"]["of"] = settings["variant"]["starts_from"] = None
+    settings["variant"]["past_from"] = settings["variant"]["starts_from"] = None
     for seed_init, seed_order in product(sorted(seeds.init), sorted(seeds.order)):
         of_member = {"seed_init": seed_init, "seed_order": seed_order}
         member = {"corpus": text.name, "size": size, "variant": variant, **of_member}

@@ -52,6 +52,6 @@ def route_of(variant: Variant) -> Route:
 
 
 def _forward_route(training: Artifact) -> Route:
-    """Without gradients all variants compute the same but those that see another past."""
-    gradient = training.manifest.settings["variant"]["gradient"]
-    return Route(gradient) if gradient in ("local", "bigram") else Route()
+    """The forward pass is the same for all variants that read their own past."""
+    route = Route(training.manifest.settings["variant"]["gradient"])
+    return Route() if route.reads_own_past else route
