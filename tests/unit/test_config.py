@@ -899,7 +899,7 @@ IDENTITY = paths(
         "corpora.<name>.files.<item>": "path sha256",
         "tokenizer": "kind vocabulary",
         "sizes.<name>": SIZE,
-        "variants.<name>": "gradient of starts_from gamma learning_rate",
+        "variants.<name>": "gradient past_from starts_from gamma learning_rate",
         "training": "context shift batch steps optimizer learning_rate warmup decay weight_decay "
         "beta1 beta2 clip precision curve_every curve_windows late",
         "tune": "rates seeds steps",
