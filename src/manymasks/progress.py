@@ -1,10 +1,10 @@
-"""How far a computation is, for whoever asked to be told."""
+"""How computations report their progress."""
 
 from collections.abc import Callable
 
-Report = Callable[[int, int], None]
-"""Told how much is done, and of how much."""
+OnProgress = Callable[[int, int], None]
+"""Called with the number of units done and their total."""
 
 
-def unheard(done: int, total: int) -> None:
-    """Where nobody asked."""
+def ignore_progress(done: int, total: int) -> None:
+    """The default: nothing happens."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from manymasks.config.corpora import FilesCorpus, PydocsCorpus, TextCorpus, UrlCorpus
 from manymasks.corpora.documents import Raw
-from manymasks.corpora.download import Report, fetch, quiet, verify_local
+from manymasks.corpora.download import OnDownload, fetch, quiet, verify_local
 from manymasks.corpora.files import expand, read_files
 from manymasks.corpora.hub import fetch_hub
 from manymasks.corpora.pydocs import read_pydocs
@@ -14,7 +14,7 @@ from manymasks.corpora.versions import versions
 
 
 def collect(
-    settings: TextCorpus, *, downloads: Path, base: Path, report: Report = quiet
+    settings: TextCorpus, *, downloads: Path, base: Path, report: OnDownload = quiet
 ) -> Iterator[Raw]:
     """Documents of a corpus, in an order that is the same every time.
 

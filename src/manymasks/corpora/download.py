@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from manymasks.errors import UserError
 
-Report = Callable[[int, int | None], None]
+OnDownload = Callable[[int, int | None], None]
 """Hears of bytes done and of bytes in total, where the server tells."""
 
 BLOCK = 2**20
@@ -43,7 +43,7 @@ def fetch(
     sha256: str,
     folder: Path,
     *,
-    report: Report = quiet,
+    report: OnDownload = quiet,
     attempts: int = 5,
     wait: float = 1.0,
 ) -> Path:
@@ -127,7 +127,7 @@ def locked(target: Path) -> Iterator[None]:
         yield
 
 
-def _download(url: str, part: Path, report: Report, attempts: int, wait: float) -> None:
+def _download(url: str, part: Path, report: OnDownload, attempts: int, wait: float) -> None:
     """Fill `part` until the server has no more to give, over as many requests as it takes."""
     failures: list[str] = []
     farthest = part.stat().st_size if part.exists() else 0
@@ -151,7 +151,7 @@ def _download(url: str, part: Path, report: Report, attempts: int, wait: float) 
             time.sleep(min(LONGEST_WAIT, max(error.wait, wait * 2 ** (len(failures) - 1))))
 
 
-def _request(url: str, part: Path, report: Report) -> None:
+def _request(url: str, part: Path, report: OnDownload) -> None:
     """One request for what `part` lacks; raises _Interrupted where another one may help."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "manymasks", "Accept-Encoding": "identity"}

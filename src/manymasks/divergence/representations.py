@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Representation, Statistics
-from manymasks.progress import Report, unheard
+from manymasks.progress import OnProgress, ignore_progress
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.model_classes import Member, one_corpus
 from manymasks.statistics.pools import pool_mean, pools_of
@@ -148,7 +148,7 @@ def representation_rows(
     documents: int,
     settings: Representation,
     statistics: Statistics,
-    report: Report = unheard,
+    report: OnProgress = ignore_progress,
 ) -> dict[str, Rows]:
     """Rows of representation_similarity and representation_pool.
 

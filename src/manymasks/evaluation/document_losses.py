@@ -5,7 +5,7 @@ after an end of text. A token's position is how many tokens of its window stand 
 that predicts it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 
 from manymasks.arrays import FloatArray, IntArray
 from manymasks.models.transformer import Transformer
+from manymasks.progress import OnProgress, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def score_documents(
     edges: Sequence[int],
     batch: int,
     past: Transformer | None = None,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: OnProgress = ignore_progress,
 ) -> list[Scores]:
     """Score each token of each document once, for each member of a stack.
 

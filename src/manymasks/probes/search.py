@@ -25,7 +25,7 @@ from manymasks.probes.distance import ngrams
 from manymasks.probes.distance import surprise as surprise_of
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Source, Tokens, choose
-from manymasks.progress import Report, unheard
+from manymasks.progress import OnProgress, ignore_progress
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
@@ -75,7 +75,7 @@ def search(
     end_of_text: int,
     counts: Tokens,
     surprise: Surprise | None = None,
-    report: Report = unheard,
+    report: OnProgress = ignore_progress,
 ) -> tuple[Contexts, list[Step]]:
     """The best context of each window after as many generations as a severity says.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from manymasks.config.probes import Probe
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Tokens, choose
-from manymasks.progress import Report, unheard
+from manymasks.progress import OnProgress, ignore_progress
 
 Reading = Callable[[Tokens], npt.NDArray[np.floating]]
 """The next tokens (n, positions) of n texts to the logits (n, vocabulary) of what comes after."""
@@ -28,7 +28,7 @@ def self_generated(
     *,
     context: int,
     end_of_text: int,
-    report: Report = unheard,
+    report: OnProgress = ignore_progress,
 ) -> Contexts:
     """Windows of text whose contexts models have written; pure in its arguments.
 
@@ -82,7 +82,7 @@ def written(
     *,
     never: int,
     seed: int,
-    report: Report = unheard,
+    report: OnProgress = ignore_progress,
 ) -> Tokens:
     """Beginnings (n, b) with `length` tokens written after them, (temperatures, n, b + length).
 

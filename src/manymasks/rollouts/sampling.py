@@ -17,7 +17,7 @@ from torch import Tensor
 from manymasks.arrays import FloatArray, IntArray
 from manymasks.models.kv_cache import Reader
 from manymasks.models.transformer import Transformer
-from manymasks.progress import Report, unheard
+from manymasks.progress import OnProgress, ignore_progress
 
 Mode = Literal["greedy", "shared-noise"]
 
@@ -69,7 +69,7 @@ def write(
     *,
     batch: int,
     end_of_text: int,
-    report: Report = unheard,
+    report: OnProgress = ignore_progress,
 ) -> Texts:
     """What each member writes; pure in its arguments, whatever the device.
 

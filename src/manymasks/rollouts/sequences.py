@@ -17,7 +17,7 @@ from torch import Tensor
 
 from manymasks.arrays import BoolArray, FloatArray, IntArray
 from manymasks.models.transformer import Transformer
-from manymasks.progress import Report, unheard
+from manymasks.progress import OnProgress, ignore_progress
 from manymasks.rollouts.sampling import Noise, Rule, Texts, chosen
 
 
@@ -57,7 +57,7 @@ def along_texts(
     temperature: float,
     *,
     batch: int,
-    report: Report = unheard,
+    report: OnProgress = ignore_progress,
 ) -> Along:
     """Each member on what each has written.
 

@@ -9,7 +9,7 @@ from manymasks.config.analyses import Rollout, Statistics
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
-from manymasks.progress import Report
+from manymasks.progress import OnProgress
 from manymasks.rollouts.rollout_tables import Judged, Prompts, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.rollouts.sequences import (
@@ -102,7 +102,7 @@ def _windows(stream: TokenStream, settings: Rollout) -> Windows:
         ) from error
 
 
-def _reporter(job: Job, mode: Mode) -> Report:
+def _reporter(job: Job, mode: Mode) -> OnProgress:
     return lambda done, total: job.report(done, total, f"tokens of each member, {mode}")
 
 

@@ -59,7 +59,7 @@ class Artifact:
         return self.files(name)[0]
 
 
-Report = Callable[[float, float | None, str], None]
+JobReport = Callable[[float, float | None, str], None]
 """Progress: how far, of how much (None: unknown), and what to say beside it."""
 
 
@@ -78,7 +78,7 @@ class Job:
     hardware: Hardware
     columns: Mapping[str, Set[str]]
     """Columns of each database table that a stage writes."""
-    report: Report
+    report: JobReport
     say: Callable[[str], None]
 
     def setting(self, name: str, kind: type[Typed] | Any) -> Typed:
