@@ -96,10 +96,11 @@ class ExampleResults:
         settings: dict[str, Any] | None = None,
         is_current: bool = True,
         seconds: float = 1.5,
+        fill: bool = True,
     ) -> str:
         """Write one artifact, its manifest last; returns its key.
 
-        Columns of the schema that rows leave out are NULL.
+        Columns of the schema that rows leave out are NULL, if `fill`.
         """
         name = f"{stage}/{label}"
         digest = hashlib.sha256(
@@ -111,7 +112,7 @@ class ExampleResults:
         for table, rows in tables.items():
             path = folder / "tables" / f"{table}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            names = dict.fromkeys(sorted(COLUMNS.get(table, ())))
+            names = dict.fromkeys(sorted(COLUMNS.get(table, ())) if fill else ())
             pq.write_table(pa.Table.from_pylist([{**names, **row} for row in rows]), path)
             content = path.read_bytes()
             files.append(

@@ -12,11 +12,15 @@ from manymasks.database.columns import comment_columns
 
 STATED = re.compile(r"^COMMENT ON COLUMN (\w+\.\w+) IS '((?:[^']|'')*)';\n", re.MULTILINE)
 FOLDER = Path(manymasks.database.__file__).parent
+SCRIPTS = {
+    "schema": [*sorted((FOLDER / "schema").glob("*.sql")), FOLDER / "derive.sql"],
+    "views": sorted((FOLDER / "views").glob("*.sql")),
+}
 
 
 def stated(kind: str) -> dict[str, str]:
     """Comments of columns that the files of schema or views state, by table.column."""
-    scripts = "".join(path.read_text("utf-8") for path in sorted((FOLDER / kind).glob("*.sql")))
+    scripts = "".join(path.read_text("utf-8") for path in SCRIPTS[kind])
     found = dict(STATED.findall(scripts))
     assert len(found) == scripts.count("COMMENT ON COLUMN"), "one line each, each column once"
     return {column: text.replace("''", "'") for column, text in found.items()}
@@ -25,8 +29,8 @@ def stated(kind: str) -> dict[str, str]:
 def comments(bare: str = "") -> dict[str, str | None]:
     """The comment of every column, were there none in the files of `bare`: schema or views."""
     with duckdb.connect() as connection:
-        for kind in ("schema", "views"):
-            for path in sorted((FOLDER / kind).glob("*.sql")):
+        for kind, paths in SCRIPTS.items():
+            for path in paths:
                 sql = path.read_text("utf-8")
                 connection.execute(STATED.sub("", sql) if kind == bare else sql)
         comment_columns(connection)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from example_results import (
     ARMS,
+    COLUMNS,
     OF_TEXT,
     P_VALUES,
     PRIMARY,
@@ -24,6 +26,7 @@ from example_results import (
 )
 from scipy import stats
 
+from manymasks.database import schema
 from manymasks.database.load import load
 from manymasks.errors import UserError
 from manymasks.statistics.claims import Comparison, TestedClaim, contrast_row
@@ -75,7 +78,7 @@ def test_rows_and_provenance(example: tuple[ExampleResults, Path]) -> None:
 def test_returned_rows_are_those_in_the_file(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", analyses=OF_TEXT)
     rows = load(results.root, results.current, tmp_path / "db" / "x.duckdb", threads=2)
-    assert rows.pop("missing_payloads") == 0
+    assert (rows.pop("missing_payloads"), rows.pop("outdated_payloads")) == (0, 0)
     for table, count in rows.items():
         assert ask(tmp_path / "db" / "x.duckdb", f"SELECT count(*) FROM {table}") == [(count,)]
     assert [path.name for path in (tmp_path / "db").iterdir()] == ["x.duckdb"]
@@ -391,20 +394,81 @@ def test_unknown_tables_and_built_ones_are_refused(tmp_path: Path) -> None:
         results = ExampleResults(tmp_path / table)
         results.add("evaluation", "x", {table: [{"model": "m"}]})
         with pytest.raises(UserError, match=f"'{table}' is not a table"):
-            load(results.root, {}, tmp_path / "x.duckdb")
+            load(results.root, results.current, tmp_path / "x.duckdb")
 
 
 def test_older_columns(tmp_path: Path) -> None:
-    """Columns that are no longer in the schema are left out, and newer ones are NULL."""
+    """Of old artifacts, columns that the schema lacks are left out, and newer ones are NULL."""
     results = ExampleResults(tmp_path / "results")
-    results.add("evaluation", "old", {"model_loss": [{**_loss("a"), "perplexity": 20.0}]})
-    results.add("evaluation", "new", {"model_loss": [{**_loss("b"), "top1": 0.5}]})
+    old = {**_loss("a"), "perplexity": 20.0}
+    results.add("evaluation", "old", {"model_loss": [old]}, fill=False)
+    results.add("evaluation", "new", {"model_loss": [{**_loss("b"), "top1": 0.5}]}, fill=False)
     load(results.root, {}, tmp_path / "x.duckdb")
     rows = ask(tmp_path / "x.duckdb", "SELECT model, nats, top1 FROM model_loss ORDER BY model")
     assert rows == [("a", 3.0, None), ("b", 3.0, 0.5)]
     results.add("evaluation", "bad", {"model_loss": [{**_loss("c"), "top1": "half"}]})
     with pytest.raises(UserError, match=r"table model_loss: .* cannot be loaded"):
         load(results.root, {}, tmp_path / "x.duckdb")
+
+
+def test_tables_of_an_earlier_schema_are_left_out_and_counted(tmp_path: Path) -> None:
+    results = ExampleResults(tmp_path / "results")
+    renamed = {"floor_loss": [{"floor": "unigram", "nats": 3.0}]}
+    results.add("floor", "pydocs", renamed, is_current=False)
+    sentence = {"contrast": [{"contrast": "a sentence", "estimate": 0.1}]}
+    results.add("myopia", "pydocs", sentence, is_current=False, fill=False)
+    results.add("evaluation", "x", {"model_loss": [_loss("a")]})
+    rows = load(results.root, results.current, tmp_path / "x.duckdb")
+    assert (rows["outdated_payloads"], rows["contrast"], rows["model_loss"]) == (2, 0, 1)
+    assert rows["artifact"] == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"perplexity": 20.0}, "has perplexity, unlike table 'model_loss'"),
+        ({"nats_lo": 2.0}, "has nats_lo, unlike"),
+        ({"top1": None}, "lacks top1, unlike"),
+    ],
+)
+def test_current_tables_have_the_columns_of_the_schema(
+    columns: dict[str, float | None], message: str, tmp_path: Path
+) -> None:
+    results = ExampleResults(tmp_path / "results")
+    row = {**dict.fromkeys(COLUMNS["model_loss"]), **_loss("a"), **columns}
+    row = {name: value for name, value in row.items() if columns.get(name, 0) is not None}
+    key = results.add("evaluation", "x", {"model_loss": [row]}, fill=False)
+    with pytest.raises(UserError, match=message) as error:
+        load(results.root, results.current, tmp_path / "x.duckdb")
+    path = results.root / "evaluation" / key / "tables" / "model_loss.parquet"
+    assert str(error.value).startswith(f"{path}: ")
+    assert f"manymasks run evaluation {key} --force" in str(error.value)
+    load(results.root, {}, tmp_path / "x.duckdb")
+
+
+def test_the_schema_is_read_as_duckdb_reads_it() -> None:
+    with duckdb.connect() as connection:
+        for path in sorted(Path(schema.__file__).with_name("schema").glob("*.sql")):
+            connection.execute(path.read_text(encoding="utf-8"))
+        columns = connection.execute(
+            "SELECT table_name, column_name, is_nullable FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+        comments = dict(
+            connection.execute("SELECT table_name, comment FROM duckdb_tables()").fetchall()
+        )
+    by_table: dict[str, dict[str, bool]] = {}
+    for table, column, is_nullable in columns:
+        if table not in schema.BUILT and column != "artifact":
+            by_table.setdefault(table, {})[column] = is_nullable
+    assert schema.written_columns() == {table: set(names) for table, names in by_table.items()}
+    required = {
+        table: {name for name, is_nullable in names.items() if not is_nullable}
+        for table, names in by_table.items()
+    }
+    assert schema.written_columns(required=True) == required
+    # Rows are ordered by their grain, and a row of an old artifact has what is never NULL.
+    for table, names in required.items():
+        assert {"artifact", *names} & set(re.split(r"\W+", comments[table].split("Grain: ")[1]))
 
 
 def test_evicted_payloads_are_counted(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ v1.0.0, which every DuckDB from 1.0 on can read.
 """
 
 import glob
-import hashlib
 import json
 import os
 import re
@@ -17,15 +16,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from manymasks.database.artifacts import Payloads, StoredArtifact, read_artifacts, table_files
 from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
 from manymasks.errors import UserError
 
 _HERE = Path(__file__).parent
-_BUILT_HERE = ("artifact", "artifact_input", "model_class", "primary_claim")
-_PAYLOAD = re.compile(r"tables/([^/]+)\.parquet")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
 
@@ -37,25 +34,32 @@ def load(
     primary: Sequence[Mapping[str, Any]] = (),
     threads: int = 1,
 ) -> dict[str, int]:
-    """Build the database `target` from every artifact below `results`.
+    """Build the database from every artifact of a results folder.
 
-    `current` maps the keys (12 hex digits) that the current study uses to what it calls them;
-    artifacts of earlier settings are loaded too and marked. `primary` are the claims that were
-    named before the run, in order, as rows of `primary_claim` without their rank. Returns rows by
-    table, and under `missing_payloads` the number of tables that a manifest lists but that are
-    gone (evicted).
+    Args:
+        results: the folder; artifacts of earlier settings are loaded too, and marked.
+        current: labels of the artifacts of the current study, by key (12 hex digits).
+        target: the database, replaced once the new one is complete.
+        primary: claims that were named before the run, in order: rows of `primary_claim`
+            without `rank`.
+        threads: threads of DuckDB.
 
-    Raises UserError, leaving `target` as it was, where a manifest cannot be read, a table is
-    not in the schema, its columns do not fit it, its rows are not unique in its grain, or a
-    primary claim was not tested although no member failed.
+    Returns:
+        Rows by table; under `missing_payloads` the tables that manifests list and that are gone
+        (evicted), under `outdated_payloads` those of an earlier schema that were left out.
+
+    Raises:
+        UserError: if a manifest or table cannot be read, a table of a current artifact does not
+            fit the schema, rows are not unique in their grain, or a primary claim was not tested
+            although no member failed. `target` stays as it was.
     """
-    manifests = _read_manifests(results)
-    payloads, missing = _payloads(manifests)
+    artifacts = read_artifacts(results)
+    payloads = table_files(artifacts, current)
     target.parent.mkdir(parents=True, exist_ok=True)
     building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     building.unlink(missing_ok=True)
     try:
-        rows = _build(building, manifests, payloads, current, primary, threads)
+        rows = _build(building, artifacts, payloads, current, primary, threads)
         _verify(building, rows)
         with building.open("rb") as file:
             os.fsync(file.fileno())
@@ -69,69 +73,14 @@ def load(
     finally:
         building.unlink(missing_ok=True)
         building.with_name(building.name + ".wal").unlink(missing_ok=True)
-    return {**rows, "missing_payloads": missing}
-
-
-def _read_manifests(results: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Every manifest with its folder, sorted by key."""
-    found = []
-    for path in results.glob("*/*/manifest.json"):
-        try:
-            manifest = json.loads(path.read_bytes())
-            place = (manifest["stage"], manifest["key"])
-            _ = [file["path"] for file in manifest["files"]]
-            supported = manifest["format"] == 1
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path}: this manifest cannot be read ({type(error).__name__}: {error}). "
-                "Manifests are written whole, so it was damaged or edited: delete the folder it "
-                "lies in and run again to make the artifact anew."
-            ) from error
-        if not supported:
-            raise UserError(
-                f"{path}: format is {manifest['format']!r}, expected 1: the artifact was made by "
-                "another version of manymasks. Use that version, or move the folder away."
-            )
-        if place != (path.parent.parent.name, path.parent.name):
-            raise UserError(
-                f"{path}: the manifest says {place[0]}/{place[1]}, but lies in "
-                f"{path.parent.parent.name}/{path.parent.name}. Move the copy out of {results}."
-            )
-        found.append((path.parent, manifest))
-    return sorted(found, key=lambda item: (item[1]["key"], item[1]["stage"]))
-
-
-def _payloads(manifests: list[tuple[Path, dict[str, Any]]]) -> tuple[dict[str, list[str]], int]:
-    """Parquet files by table, and the number of listed ones that are gone."""
-    files: dict[str, list[str]] = {}
-    missing = 0
-    for folder, manifest in manifests:
-        for entry in manifest["files"]:
-            match = _PAYLOAD.fullmatch(entry["path"])
-            if not match:
-                continue
-            path = folder / entry["path"]
-            if not path.is_file():
-                missing += 1
-                continue
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != entry["sha256"]:
-                raise UserError(
-                    f"{path}: has SHA-256 {digest}, its manifest says {entry['sha256']}: the file "
-                    f"was damaged after it was made. Make it again with\n"
-                    f"  manymasks run {manifest['stage']} {manifest['key']} --force"
-                )
-            # A table without rows may have been written without columns: nothing to load.
-            if pq.read_schema(path).names:
-                files.setdefault(match[1], []).append(str(path))
-    return files, missing
+    left_out = {"missing_payloads": payloads.missing, "outdated_payloads": payloads.outdated}
+    return {**rows, **left_out}
 
 
 def _build(
     path: Path,
-    manifests: list[tuple[Path, dict[str, Any]]],
-    payloads: dict[str, list[str]],
+    artifacts: Sequence[StoredArtifact],
+    payloads: Payloads,
     current: Mapping[str, str],
     primary: Sequence[Mapping[str, Any]],
     threads: int,
@@ -143,15 +92,9 @@ def _build(
         connection.begin()
         _execute(connection, *_scripts("schema"))
         grains = _grains(connection)
-        _insert_artifacts(connection, manifests, current)
-        for table, files in sorted(payloads.items()):
-            if table not in grains or table in _BUILT_HERE:
-                expected = ", ".join(sorted(set(grains) - set(_BUILT_HERE)))
-                raise UserError(
-                    f"{files[0]}: '{table}' is not a table of the database, expected one of "
-                    f"{expected}. Declare it in database/schema, or delete the artifact."
-                )
-            _insert_payload(connection, table, files, grains[table])
+        _insert_artifacts(connection, artifacts, current)
+        for table in sorted(payloads.files):
+            _insert_payload(connection, table, payloads, grains[table])
         for table, grain in grains.items():
             _check_grain(connection, table, grain)
         if primary:
@@ -183,12 +126,12 @@ def _execute(connection: duckdb.DuckDBPyConnection, *scripts: str) -> None:
 
 def _insert_artifacts(
     connection: duckdb.DuckDBPyConnection,
-    manifests: list[tuple[Path, dict[str, Any]]],
+    stored: Sequence[StoredArtifact],
     current: Mapping[str, str],
 ) -> None:
     artifacts: dict[str, list[Any]] = {name: [] for name, _ in _columns(connection, "artifact")}
     inputs: dict[str, list[Any]] = {name: [] for name, _ in _columns(connection, "artifact_input")}
-    for folder, manifest in manifests:
+    for folder, manifest, _ in stored:
         try:
             for name, values in artifacts.items():
                 values.append(_artifact_value(name, manifest, current))
@@ -209,7 +152,7 @@ def _insert_artifacts(
 def _insert(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[Any]]
 ) -> None:
-    connection.register("rows", pa.table({name: list(each) for name, each in columns.items()}))
+    connection.register("rows", pa.table({name: list(values) for name, values in columns.items()}))
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
     connection.unregister("rows")
 
@@ -236,29 +179,23 @@ def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str,
 
 
 def _insert_payload(
-    connection: duckdb.DuckDBPyConnection, table: str, files: list[str], grain: list[str]
+    connection: duckdb.DuckDBPyConnection, table: str, payloads: Payloads, grain: list[str]
 ) -> None:
     """Insert the Parquet files of one table, ordered by its grain: that compresses best."""
-    source = "read_parquet(?, union_by_name = true, filename = true)"
-    parameters = [[glob.escape(file) for file in files]]
+    files, columns = payloads.files[table], {"artifact", *payloads.columns[table]}
+    # The artifact is the folder two levels above the file: results/<stage>/<key>/tables/.
+    artifact = "parse_path(filename, 'both_slash')[-3] AS artifact"
+    selected = [
+        artifact if name == "artifact" else name
+        for name, _ in _columns(connection, table)
+        if name in columns
+    ]
     try:
-        found = {
-            row[0]
-            for row in connection.execute(f"DESCRIBE FROM {source}", parameters).fetchall()
-            if row[0] != "filename"
-        }
-        columns = [name for name, _ in _columns(connection, table)]
-        # The artifact is the folder two levels above the file: results/<stage>/<key>/tables/.
-        selected = [
-            "parse_path(filename, 'both_slash')[-3] AS artifact" if name == "artifact" else name
-            for name in columns
-            if name == "artifact" or name in found
-        ]
-        order = [name for name in grain if name in found or name == "artifact"]
         connection.execute(
-            f"INSERT INTO {table} BY NAME SELECT {', '.join(selected)} FROM {source}"
-            + (f" ORDER BY {', '.join(order)}" if order else ""),
-            parameters,
+            f"INSERT INTO {table} BY NAME SELECT {', '.join(selected)} "
+            "FROM read_parquet(?, union_by_name = true, filename = true) "
+            f"ORDER BY {', '.join(name for name in grain if name in columns)}",
+            [[glob.escape(file) for file in files]],
         )
     except duckdb.Error as error:
         raise UserError(

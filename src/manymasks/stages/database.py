@@ -14,4 +14,9 @@ def make(job: Job) -> dict[str, Any]:
         job.folder / "manymasks.duckdb",
         primary=job.settings["primary"],
     )
+    if rows["outdated_payloads"]:
+        job.say(
+            f"{rows['outdated_payloads']} tables of earlier artifacts fit the tables of this "
+            "version no longer and are left out"
+        )
     return {"rows": rows}

@@ -1,0 +1,141 @@
+"""Artifacts of a results folder: their manifests and tables, checked before they are loaded."""
+
+import hashlib
+import json
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
+
+from manymasks.database.schema import written_columns
+from manymasks.errors import UserError
+
+_TABLE = re.compile(r"tables/([^/]+)\.parquet")
+
+
+class TableFile(NamedTuple):
+    """A Parquet file that a manifest lists."""
+
+    table: str
+    path: Path
+    sha256: str
+
+
+class StoredArtifact(NamedTuple):
+    """An artifact as its manifest describes it."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    tables: list[TableFile]
+
+
+@dataclass
+class Payloads:
+    """Parquet files by table, and how many of those that manifests list are not loaded."""
+
+    files: dict[str, list[str]] = field(default_factory=dict)
+    columns: dict[str, set[str]] = field(default_factory=dict)
+    """Columns of the schema that at least one file of a table has."""
+    missing: int = 0
+    """Files that are gone (evicted)."""
+    outdated: int = 0
+    """Files of artifacts that are not current and fit no longer: their table was removed or
+    renamed since, or they lack a column that may not be NULL."""
+
+
+def read_artifacts(results: Path) -> list[StoredArtifact]:
+    """Every artifact below `results`, sorted by key.
+
+    Raises:
+        UserError: for a manifest that cannot be read, is of another version, or lies where
+            another artifact belongs.
+    """
+    artifacts = []
+    for path in results.glob("*/*/manifest.json"):
+        try:
+            manifest = json.loads(path.read_bytes())
+            stage, key, version = manifest["stage"], manifest["key"], manifest["format"]
+            tables = [
+                TableFile(match[1], path.parent / file["path"], file["sha256"])
+                for file in manifest["files"]
+                if (match := _TABLE.fullmatch(file["path"]))
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}: this manifest cannot be read ({type(error).__name__}: {error}). "
+                "Manifests are written whole, so it was damaged or edited: delete the folder it "
+                "lies in and run again to make the artifact anew."
+            ) from error
+        if version != 1:
+            raise UserError(
+                f"{path}: format is {version!r}, expected 1: the artifact was made by another "
+                "version of manymasks. Use that version, or move the folder away."
+            )
+        if (stage, key) != (path.parent.parent.name, path.parent.name):
+            raise UserError(
+                f"{path}: the manifest says {stage}/{key}, but lies in "
+                f"{path.parent.parent.name}/{path.parent.name}. Move the copy out of {results}."
+            )
+        artifacts.append(StoredArtifact(path.parent, manifest, tables))
+    return sorted(artifacts, key=lambda stored: (stored.manifest["key"], stored.manifest["stage"]))
+
+
+def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) -> Payloads:
+    """The tables of all artifacts; `current` are the keys of the current study.
+
+    Raises:
+        UserError: for a damaged file, and for a table of a current artifact that the schema does
+            not know or that has other columns than the schema.
+    """
+    columns, required = written_columns(), written_columns(required=True)
+    payloads = Payloads()
+    for _, manifest, tables in artifacts:
+        again = f"manymasks run {manifest['stage']} {manifest['key']} --force"
+        for file in tables:
+            if not file.path.is_file():
+                payloads.missing += 1
+                continue
+            _check_digest(file, again)
+            names = set(pq.read_schema(file.path).names)
+            # A table without rows may have been written without columns: nothing to load.
+            if not names:
+                continue
+            if manifest["key"] in current:
+                _check_columns(file, names, columns, again)
+            elif file.table not in columns or not names >= required[file.table]:
+                payloads.outdated += 1
+                continue
+            payloads.files.setdefault(file.table, []).append(str(file.path))
+            payloads.columns.setdefault(file.table, set()).update(names & columns[file.table])
+    return payloads
+
+
+def _check_digest(file: TableFile, again: str) -> None:
+    with file.path.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if digest != file.sha256:
+        raise UserError(
+            f"{file.path}: has SHA-256 {digest}, its manifest says {file.sha256}: the file was "
+            f"damaged after it was made. Make it again with\n  {again}"
+        )
+
+
+def _check_columns(
+    file: TableFile, names: set[str], columns: Mapping[str, frozenset[str]], again: str
+) -> None:
+    if file.table not in columns:
+        raise UserError(
+            f"{file.path}: '{file.table}' is not a table of the database, expected one of "
+            f"{', '.join(sorted(columns))}. Declare it in database/schema, or delete the artifact."
+        )
+    missing, unknown = columns[file.table] - names, names - columns[file.table]
+    if missing or unknown:
+        parts = [f"lacks {', '.join(sorted(missing))}"] if missing else []
+        parts += [f"has {', '.join(sorted(unknown))}"] if unknown else []
+        raise UserError(
+            f"{file.path}: {' and '.join(parts)}, unlike table '{file.table}' in database/schema. "
+            f"Correct the schema or the stage, then make the artifact again with\n  {again}"
+        )
