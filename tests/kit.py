@@ -12,6 +12,8 @@ from manymasks.store.layout import Layout
 from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
 
 KEY = "0123456789ab"
+COLUMNS = written_columns()
+"""Columns that stages write, by table."""
 
 
 def manifest(stage: str, **fields: Any) -> Manifest:
@@ -82,7 +84,7 @@ def job(
         "operational": {},
         "layout": Layout(folder),
         "hardware": Hardware(device="cpu"),
-        "columns": written_columns(),
+        "columns": COLUMNS,
         "report": lambda done, total, note: None,
         "say": lambda text: None,
     }

@@ -17,9 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from manymasks.database.schema import written_columns
+import kit
 
-COLUMNS = written_columns()
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
 PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
@@ -112,7 +111,7 @@ class ExampleResults:
         for table, rows in tables.items():
             path = folder / "tables" / f"{table}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            names = dict.fromkeys(sorted(COLUMNS.get(table, ())) if fill else ())
+            names = dict.fromkeys(sorted(kit.COLUMNS.get(table, ())) if fill else ())
             pq.write_table(pa.Table.from_pylist([{**names, **row} for row in rows]), path)
             content = path.read_bytes()
             files.append(

@@ -1,21 +1,18 @@
 """Arms side by side, bonus and malus, the gap by tokens seen, and the planning horizon."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-import manymasks
+import kit
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.myopia.arms import Arm, Scored, arm_rows, baseline_of, curve_rows, part_rows
 from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import fitted_horizon, half_gamma, horizon_rows
 from manymasks.statistics.model_classes import Member
 
-SCHEMA = Path(manymasks.__file__).parent / "database" / "schema" / "10-study.sql"
 STATISTICS = Statistics(resamples=400)
 SEEDS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 ARMS = {
@@ -64,17 +61,11 @@ def _by(rows: Rows, **values: Any) -> dict[str, Any]:
     return found
 
 
-def _columns(table: str) -> set[str]:
-    body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", SCHEMA.read_text(), re.S)
-    assert body
-    return {line.split()[0] for line in body[1].strip().splitlines()} - {"artifact"}
-
-
 def test_every_arm_and_floor_has_its_loss_and_its_gap_to_causal() -> None:
     scored = _scored()
     rows = arm_rows(scored, "causal", STATISTICS)
     assert [row["arm"] for row in rows] == [*ARMS, "unigram", "bigram"]
-    assert all(set(row) == _columns("myopia_arm") for row in rows)
+    assert all(set(row) == kit.COLUMNS["myopia_arm"] for row in rows)
     for arm, gap in GAPS.items():
         row = _by(rows, arm=arm)
         # The gap is the same for all seeds and documents, so it has no error at all.
@@ -135,13 +126,13 @@ def test_gap_is_malus_less_bonus() -> None:
     assert parts["gap"]["nats"] == pytest.approx(gap["gap"])
     assert parts["gap"]["low"] == pytest.approx(gap["gap_low"])
     assert all(row["seeds"] == 4 for row in parts.values())
-    assert all(set(row) == _columns("myopia_part") for row in parts.values())
+    assert all(set(row) == kit.COLUMNS["myopia_part"] for row in parts.values())
     names = ("claim", "corpus", "subject", "baseline", "within", "models")
     assert [tuple(row[name] for name in names) for row in tables["contrast"]] == [
         ("bonus", "c", "causal", "local", "s", 8),
         ("malus", "c", "myopic", "local", "s", 8),
     ]
-    assert all(set(row) == _columns("contrast") for row in tables["contrast"])
+    assert all(set(row) == kit.COLUMNS["contrast"] for row in tables["contrast"])
 
 
 def test_parts_are_over_the_seeds_that_all_three_share() -> None:
@@ -206,7 +197,7 @@ def test_the_gap_by_tokens_is_the_paired_t_test_at_each_step() -> None:
     assert [row["step"] for row in rows] == list(steps)
     assert [row["tokens"] for row in rows] == [640, 1280, 1920]
     assert [row["seeds"] for row in rows] == [4, 4, 3]
-    assert all(set(row) == _columns("myopia_curve") for row in rows)
+    assert all(set(row) == kit.COLUMNS["myopia_curve"] for row in rows)
     for k, row in enumerate(rows):
         reference = stats.ttest_1samp([gaps[s][k] for s in SEEDS[: row["seeds"]]], 0)
         interval = reference.confidence_interval(0.95)
@@ -249,7 +240,7 @@ def test_the_fit_finds_the_curve_that_it_is_of(r: float) -> None:
 
 def test_horizon_of_a_study_with_discounts() -> None:
     (row,) = horizon_rows(_scored(), "causal", STATISTICS)
-    assert set(row) == _columns("myopia_horizon")
+    assert set(row) == kit.COLUMNS["myopia_horizon"]
     assert (row["gammas"], row["seeds"]) == (4, 4)
     assert row["gap"] == pytest.approx(0.2)
     assert row["half_gamma"] == pytest.approx(0.7)

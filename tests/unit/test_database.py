@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from example_results import (
     ARMS,
-    COLUMNS,
     OF_TEXT,
     P_VALUES,
     PRIMARY,
@@ -26,6 +25,7 @@ from example_results import (
 )
 from scipy import stats
 
+import kit
 from manymasks.database import schema
 from manymasks.database.load import load
 from manymasks.errors import UserError
@@ -435,7 +435,7 @@ def test_current_tables_have_the_columns_of_the_schema(
     columns: dict[str, float | None], message: str, tmp_path: Path
 ) -> None:
     results = ExampleResults(tmp_path / "results")
-    row = {**dict.fromkeys(COLUMNS["model_loss"]), **_loss("a"), **columns}
+    row = {**dict.fromkeys(kit.COLUMNS["model_loss"]), **_loss("a"), **columns}
     row = {name: value for name, value in row.items() if columns.get(name, 0) is not None}
     key = results.add("evaluation", "x", {"model_loss": [row]}, fill=False)
     with pytest.raises(UserError, match=message) as error:

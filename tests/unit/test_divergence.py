@@ -1,17 +1,15 @@
 """Divergences: the fast path against a naive float64 one, closed forms, and the tables."""
 
 import math
-import re
 from dataclasses import fields
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import kit
 from manymasks.config.analyses import Statistics
-from manymasks.divergence import pairs
 from manymasks.divergence.blocks import BLOCK_ELEMENTS
 from manymasks.divergence.contrasts import beyond_seeds
 from manymasks.divergence.pair_metrics import measure
@@ -30,7 +28,6 @@ from manymasks.statistics.model_classes import Member, classes
 
 STATISTICS = Statistics(resamples=200)
 COMPARED = [field.name for field in fields(Comparison)]
-SCHEMA = Path(pairs.__file__).parents[1] / "database" / "schema"
 
 
 def _logp(m: int, w: int, s: int, v: int, seed: int, spread: float = 1.0) -> torch.Tensor:
@@ -61,13 +58,6 @@ def _members(sizes: list[str], variants: list[str], inits: int, orders: int) -> 
         for i in range(inits)
         for o in range(orders)
     ]
-
-
-def _columns(table: str) -> set[str]:
-    text = "".join(path.read_text() for path in sorted(SCHEMA.glob("*.sql")))
-    body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", text, re.S)
-    assert body
-    return {line.split()[0] for line in body[1].strip().splitlines()} - {"artifact"}
 
 
 @pytest.mark.parametrize("block", [1, 300, 1 << 20])
@@ -307,7 +297,7 @@ def test_tables_have_the_columns_and_grains_of_the_schema(study) -> None:
     )
     for table, rows in tables.items():
         assert rows
-        assert all(set(row) == _columns(table) for row in rows), table
+        assert all(set(row) == kit.COLUMNS[table] for row in rows), table
     assert len(tables["model_probe"]) == len(tables["noise_floor"]) == 3 * 12
     assert len(tables["pair_divergence"]) == 3 * 66
     assert len(tables["pool_divergence"]) == 3 * (4 * 8 + 6 * 6)

@@ -1,8 +1,6 @@
 """Tables of what members write: columns, pools and their intervals against loops over pairs."""
 
-import re
 from itertools import combinations, product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kit
 from manymasks.config.analyses import Statistics
-from manymasks.rollouts import rollout_tables
 from manymasks.rollouts.pair_intervals import intervals, pairs_of
 from manymasks.rollouts.rollout_tables import (
     Judged,
@@ -36,7 +34,6 @@ from manymasks.statistics.jackknife import cross_mean, pair_mean
 from manymasks.statistics.model_classes import Member, classes
 
 STATISTICS = Statistics(resamples=150)
-SCHEMA = Path(rollout_tables.__file__).parents[1] / "database" / "schema" / "20-behaviour.sql"
 PROMPTS, LENGTH = 7, 6
 DOCUMENTS = ["c", "a", "a", "b", "c", "d", "d"]
 _, OWNERS = np.unique(DOCUMENTS, return_inverse=True)
@@ -81,12 +78,6 @@ def _given(members: int) -> dict[str, Any]:
     return {"texts": texts, "floors": floors, "judged": judged, "prompts": prompts}
 
 
-def _columns(table: str) -> list[str]:
-    body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", SCHEMA.read_text(), re.S)
-    assert body
-    return [line.split()[0] for line in body[1].strip().splitlines()][1:]
-
-
 def test_rows_have_the_columns_of_the_schema_and_one_grain() -> None:
     members = _members()
     found = rollout_rows(**_given(len(members)), members=members, statistics=STATISTICS)
@@ -101,7 +92,7 @@ def test_rows_have_the_columns_of_the_schema_and_one_grain() -> None:
     for table, rows in found.items():
         assert rows
         for row in rows:
-            assert list(row) == _columns(table)
+            assert set(row) == kit.COLUMNS[table]
         keys = [tuple(row[column] for column in grains[table]) for row in rows]
         assert len(set(keys)) == len(keys)
     m, pools = len(members), 4 + 6

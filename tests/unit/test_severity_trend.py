@@ -1,6 +1,5 @@
 """Trends over severities: against naive loops, scipy and simulations; the stage and its tables."""
 
-import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -17,7 +16,6 @@ from scipy.stats import linregress, spearmanr
 import kit
 from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
-from manymasks.divergence import trend
 from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
 from manymasks.stages import severity as stage
 from manymasks.statistics.bootstrap import document_weights, standard_error
@@ -28,14 +26,7 @@ from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import InputReference
 
 STATISTICS = Statistics(resamples=200)
-SCHEMA = Path(trend.__file__).parents[1] / "database" / "schema"
 NATS = np.array([2.0, 2.5, 3.5, 3.0])
-
-
-def columns(file: str, table: str) -> set[str]:
-    body = re.search(rf"CREATE TABLE {table} \((.*?)\n\);", (SCHEMA / file).read_text(), re.S)
-    assert body
-    return {line.split()[0] for line in body[1].strip().splitlines()} - {"artifact"}
 
 
 def members_of(*counts: int) -> list[Member]:
@@ -249,11 +240,11 @@ def test_a_probe_that_changes_nothing_has_no_trend() -> None:
 def test_rows_have_the_columns_of_their_tables_and_contrasts_name_their_claims() -> None:
     tables = trend_rows(turned_of(3, 2), STATISTICS)
     for row in tables["severity_trend"]:
-        assert set(row) == columns("20-behaviour.sql", "severity_trend")
+        assert set(row) == kit.COLUMNS["severity_trend"]
     grain = {(row["pool"], row["measure"], row["trend"]) for row in tables["severity_trend"]}
     assert len(grain) == len(tables["severity_trend"]) == 2 * 2 * 4
     for row in tables["contrast"]:
-        assert set(row) == columns("10-study.sql", "contrast")
+        assert set(row) == kit.COLUMNS["contrast"]
     names = ("claim", "corpus", "subject", "baseline", "within", "probe", "severity")
     assert [tuple(row[name] for name in names) for row in tables["contrast"]] == [
         (claim, "c", "s", None, variant, "p", 3)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import kit
@@ -433,3 +434,41 @@ def test_many_differences_are_counted(tmp_path: Path) -> None:
     assert reason.count(";") == 4
     assert re.search(r"; and \d+ more$", reason)
     assert len(reason) < 500
+
+
+# -------------------------------------------------------------------------------- tables
+
+
+def rate(**columns: Any) -> dict[str, Any]:
+    """A row of the table `tuning`."""
+    return {**dict.fromkeys(kit.COLUMNS["tuning"]), "learning_rate": 0.1, **columns}
+
+
+def test_a_table_has_the_rows_that_were_written(tmp_path: Path) -> None:
+    job = kit.job("tuning", {}, {}, tmp_path)
+    rows = [rate(corpus="c"), dict(reversed(rate(select_nats=2.0).items()))]
+    job.write_table("tuning", (row for row in rows))
+    assert pq.read_table(tmp_path / "tables" / "tuning.parquet").to_pylist() == rows
+    job.write_table("contrast", [])
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["tuning.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "message"),
+    [
+        ("tunning", [rate()], "'tunning' is not a table that a stage writes. Tables: agreement"),
+        ("tunning", [], "'tunning' is not a table"),
+        ("model_class", [], "'model_class' is not a table that a stage writes"),
+        ("tuning", [rate(learnin_rate=0.1)], r"lacks the columns \[\] and has \['learnin_rate'\]"),
+        ("tuning", [{"corpus": "c"}], "lacks the columns .*'learning_rate'.* and has \\[\\]"),
+        # Arrow alone would drop what the first row has not.
+        ("tuning", [rate(), rate(more=1)], r"has \['more'\], which database/schema does not know"),
+    ],
+)
+def test_a_job_refuses_tables_and_columns_that_the_schema_does_not_know(
+    table: str, rows: list[dict[str, Any]], message: str, tmp_path: Path
+) -> None:
+    job = kit.job("tuning", {}, {}, tmp_path)
+    with pytest.raises(ValueError, match=message):
+        job.write_table(table, rows)
+    assert not (tmp_path / "tables").exists()
