@@ -12,10 +12,10 @@ from manymasks.config.analyses import Contrast
 from manymasks.config.corpora import UrlCorpus
 from manymasks.config.loading import load_study, settings_of
 from manymasks.config.probes import Probe
-from manymasks.config.reading import read_yaml
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.config.training import Size, Training
+from manymasks.config.yaml_reading import read_yaml
 from manymasks.documentation.settings import readme, schema
 from manymasks.errors import UserError
 from manymasks.store.canonical import canonical

@@ -763,7 +763,7 @@ def test_two_names_of_one_thing_are_refused(tmp_path: Path) -> None:
     corpora = {
         name: {"kind": "files", "paths": [path]} for name, path in (("x", "a.txt"), ("y", "*.txt"))
     }
-    with pytest.raises(UserError, match="corpus/y and corpus/x are one and the same"):
+    with pytest.raises(UserError, match="corpus/y and corpus/x are the same artifact"):
         plan_of(tmp_path, corpora=corpora)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from manymasks.config.reading import read_yaml
+from manymasks.config.yaml_reading import read_yaml
 
 TESTS = Path(__file__).resolve().parents[1]
 REPOSITORY = TESTS.parent

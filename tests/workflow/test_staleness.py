@@ -13,7 +13,7 @@ import pytest
 import yaml
 from project import NOTHING_TO_DO, Project
 
-from manymasks.config.reading import read_yaml
+from manymasks.config.yaml_reading import read_yaml
 
 Edit = Callable[[Project], object]
 

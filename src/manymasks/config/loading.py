@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from manymasks.config import renamed
-from manymasks.config.reading import Document, Where, read_text, read_yaml
 from manymasks.config.study import Study
+from manymasks.config.yaml_reading import Document, Where, read_text, read_yaml
 from manymasks.errors import UserError
 
 COMMAND_LINE = "--config"

@@ -1,4 +1,4 @@
-"""What is measured on a corpus: the nodes of each group of analyses."""
+"""The nodes of each group of analyses of a corpus."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
 from manymasks.plan.members import (
-    Member,
-    Text,
+    PlannedCorpus,
+    PlannedMember,
     evaluation_settings,
     evaluations,
     names,
@@ -26,193 +26,202 @@ ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
     "mess3": ("truth", "belief"),
     "rrxor": ("truth", "belief"),
 }
-"""What is measured on a process, beside what is measured on any text; of all others, the truth."""
+"""Extra analyses per process. Processes that are not listed get only `truth`."""
 
 
-def sets(text: Text) -> Iterator[Node]:
-    """Derived, sets of members that fit equally well, and how large these are."""
-    members = text.of_set
-    tokens, training = {"tokens": (text.tokens,)}, {"training": trainings(members)}
-    candidates: dict[str, tuple[Node, ...]] = {}
-    if text.asks_for("derived"):
-        candidates = {"derived": tuple(_candidates(text))}
-        yield from candidates["derived"]
-    if text.asks_for("rashomon"):
-        inputs = {"evaluation": evaluations(members), **candidates}
-        settings = text.of(members, "rashomon")
-        rashomon = Node("rashomon", f"rashomon/{text.name}", settings, inputs)
+def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """Derived members, Rashomon sets, their multiplicity, and local volume."""
+    members = corpus.set_members
+    tokens, training = {"tokens": (corpus.tokens,)}, {"training": trainings(members)}
+    derived: dict[str, tuple[Node, ...]] = {}
+    if corpus.has_analysis("derived"):
+        derived = {"derived": tuple(_derived_nodes(corpus))}
+        yield from derived["derived"]
+    if corpus.has_analysis("rashomon"):
+        inputs = {"evaluation": evaluations(members), **derived}
+        settings = corpus.analysis_settings("rashomon", members)
+        rashomon = Node("rashomon", f"rashomon/{corpus.name}", settings, inputs)
         yield rashomon
-        if text.asks_for("multiplicity"):
-            inputs = {"rashomon": (rashomon,), **training, **tokens, **candidates}
-            inputs["tokenizer"] = (text.tokenizer,)
-            settings = text.of(members, "multiplicity")
-            yield Node("multiplicity", f"multiplicity/{text.name}", settings, inputs)
-    if text.asks_for("volume"):
-        settings = text.of(members, "volume")
-        yield Node("volume", f"volume/{text.name}", settings, {**training, **tokens})
+        if corpus.has_analysis("multiplicity"):
+            inputs = {"rashomon": (rashomon,), **training, **tokens, **derived}
+            inputs["tokenizer"] = (corpus.tokenizer,)
+            settings = corpus.analysis_settings("multiplicity", members)
+            yield Node("multiplicity", f"multiplicity/{corpus.name}", settings, inputs)
+    if corpus.has_analysis("volume"):
+        settings = corpus.analysis_settings("volume", members)
+        yield Node("volume", f"volume/{corpus.name}", settings, {**training, **tokens})
 
 
-def _candidates(text: Text) -> Iterator[Node]:
-    """Of each class, what is derived from its first members by their seeds."""
+def _derived_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """One node per class: its parents are the first members in the order of their seeds."""
     settings = {
-        "derived": identity(text.study.derived),
-        "evaluation": evaluation_settings(text.study, text.name),
-        "statistics": text.statistics,
+        "derived": identity(corpus.study.derived),
+        "evaluation": evaluation_settings(corpus.study, corpus.name),
+        "statistics": corpus.statistics,
     }
-    of_class: dict[str, list[Node]] = {}
-    for member in text.of_set:
-        of_class.setdefault(member_label(member.name).rpartition("/")[0], []).append(
-            member.training
-        )
-    for label, several in of_class.items():
-        inputs = {
-            "training": tuple(several[: text.study.derived.parents]),
-            "tokens": (text.tokens,),
-        }
-        yield Node("derived", f"derived/{label}", settings, inputs)
+    trainings_of_class: dict[str, list[Node]] = {}
+    for member in corpus.set_members:
+        model_class = member_label(member.name).rpartition("/")[0]
+        trainings_of_class.setdefault(model_class, []).append(member.training)
+    for model_class, nodes in trainings_of_class.items():
+        parents = tuple(nodes[: corpus.study.derived.parents])
+        inputs = {"training": parents, "tokens": (corpus.tokens,)}
+        yield Node("derived", f"derived/{model_class}", settings, inputs)
 
 
-def probes(text: Text, texts: Mapping[str, Node]) -> Iterator[Node]:
-    """Probes, how members differ on each, and what is drawn from several of them.
+def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterator[Node]:
+    """Probes, divergence on each, and the analyses that combine several probes.
 
-    Of text that is drawn there is one probe, the text as it is.
+    A corpus that is drawn from a process has only the probe of unchanged text.
+
+    Args:
+        corpus: the corpus whose members are compared.
+        documents: the documents of every corpus of the study, by name.
     """
-    if not text.asks_for("divergence"):
+    if not corpus.has_analysis("divergence"):
         return
-    outside = tuple(reference_seeds(text))
-    yield from outside
+    references = tuple(reference_seeds(corpus))
+    yield from references
+    members = corpus.set_members
     contexts: list[Node] = []
-    pairs: list[Node] = []
-    for name, settings in sorted(text.study.probes.items()):
-        if text.is_drawn and settings.family != "held-out":
+    divergences: list[Node] = []
+    for name, probe in sorted(corpus.study.probes.items()):
+        if corpus.is_process and probe.family != "held-out":
             continue
-        searched, tried = _halves(text.of_set) if settings.family == "search" else ((), text.of_set)
-        contexts.append(_probe(text, name, settings, texts, outside, searched))
+        searched, compared = _halves(members) if probe.family == "search" else ((), members)
+        contexts.append(_probe_node(corpus, name, probe, documents, references, searched))
         inputs = {
             "probe": (contexts[-1],),
-            "training": trainings(tried),
-            "tokenizer": (text.tokenizer,),
+            "training": trainings(compared),
+            "tokenizer": (corpus.tokenizer,),
         }
-        if outside:
-            inputs["reference"] = outside
-        of = text.of(tried, "divergence")
-        pairs.append(Node("divergence", f"divergence/{text.name}/{name}", of, inputs))
-        yield from (contexts[-1], pairs[-1])
-    if text.asks_for("funnel") and pairs:
-        # What a search leaves out was not seen by all members.
-        of_all = [node for node in pairs if node.inputs["training"] == trainings(text.of_set)]
-        of = {**text.of(text.of_set, "funnel"), "contrasts": text.contrasts}
-        inputs = {"evaluation": evaluations(text.of_set), "divergence": tuple(of_all)}
-        yield Node("funnel", f"funnel/{text.name}", of, inputs)
-    if text.asks_for("severity") and not text.is_drawn:
-        inputs = {"probe": tuple(contexts), "divergence": tuple(pairs)}
-        yield Node("severity", f"severity/{text.name}", {"statistics": text.statistics}, inputs)
+        if references:
+            inputs["reference"] = references
+        settings = corpus.analysis_settings("divergence", compared)
+        divergences.append(Node("divergence", f"divergence/{corpus.name}/{name}", settings, inputs))
+        yield from (contexts[-1], divergences[-1])
+    if corpus.has_analysis("funnel") and divergences:
+        # The contexts of a search were tried on half of the members only.
+        complete = [node for node in divergences if node.inputs["training"] == trainings(members)]
+        settings = corpus.analysis_settings("funnel", members)
+        settings["contrasts"] = corpus.contrasts
+        inputs = {"evaluation": evaluations(members), "divergence": tuple(complete)}
+        yield Node("funnel", f"funnel/{corpus.name}", settings, inputs)
+    if corpus.has_analysis("severity") and not corpus.is_process:
+        inputs = {"probe": tuple(contexts), "divergence": tuple(divergences)}
+        settings = {"statistics": corpus.statistics}
+        yield Node("severity", f"severity/{corpus.name}", settings, inputs)
 
 
-def _probe(
-    text: Text,
+def _probe_node(
+    corpus: PlannedCorpus,
     name: str,
     probe: Probe,
-    texts: Mapping[str, Node],
-    outside: tuple[Node, ...],
-    searched: tuple[Member, ...],
+    documents: Mapping[str, Node],
+    references: tuple[Node, ...],
+    searched: tuple[PlannedMember, ...],
 ) -> Node:
-    """The contexts of a probe: made from text, drawn from members outside, or searched for."""
-    own = identity(probe)
-    # What another corpus is called is in no key, nor what only a search needs.
-    del own["corpus"]
+    """The contexts of a probe: made from text, written by reference seeds, or searched for."""
+    section = identity(probe)
+    # The other corpus is an input, so its name is in no key; nor are settings of another family.
+    del section["corpus"]
     if probe.family != "search":
-        del own["candidates"], own["plausible"]
+        del section["candidates"], section["plausible"]
     settings: dict[str, Any] = {
         "name": name,
-        "corpus": text.name,
-        "probe": own,
-        "context": text.context,
-        "statistics": text.statistics,
+        "corpus": corpus.name,
+        "probe": section,
+        "context": corpus.context,
+        "statistics": corpus.statistics,
     }
-    inputs: dict[str, tuple[Node, ...]] = {"tokens": (text.tokens,)}
+    inputs: dict[str, tuple[Node, ...]] = {"tokens": (corpus.tokens,)}
     stage = {"self": "self_written", "search": "search"}.get(probe.family, "probe")
     if stage == "self_written":
-        inputs["training"] = outside
+        inputs["training"] = references
     elif stage == "search":
         inputs["training"] = trainings(searched)
         settings["members"] = names(searched)
     else:
-        inputs["tokenizer"] = (text.tokenizer,)
+        inputs["tokenizer"] = (corpus.tokenizer,)
         if probe.corpus is not None:
-            inputs["other"] = (texts[probe.corpus],)
-    return Node(stage, f"{stage}/{text.name}/{name}", settings, inputs)
+            inputs["other"] = (documents[probe.corpus],)
+    return Node(stage, f"{stage}/{corpus.name}/{name}", settings, inputs)
 
 
-def _halves(members: tuple[Member, ...]) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
-    """The members a search looks at and those it is tried on: halves of the initial seeds."""
-    inits = sorted({each.name["seed_init"] for each in members})
-    first = inits[: len(inits) // 2]
-    searched = tuple(each for each in members if each.name["seed_init"] in first)
-    return searched, tuple(each for each in members if each.name["seed_init"] not in first)
+def _halves(
+    members: tuple[PlannedMember, ...],
+) -> tuple[tuple[PlannedMember, ...], tuple[PlannedMember, ...]]:
+    """Members that a search may query, and held-out ones: halves of the initial seeds."""
+    inits = sorted({member.name["seed_init"] for member in members})
+    first_half = inits[: len(inits) // 2]
+    searched = tuple(member for member in members if member.name["seed_init"] in first_half)
+    held_out = tuple(member for member in members if member.name["seed_init"] not in first_half)
+    return searched, held_out
 
 
-def behaviour(text: Text) -> Iterator[Node]:
-    """What members write and how they represent text: not of text that is drawn."""
-    if text.is_drawn:
+def behaviour_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """What members write and how they represent text; not on text drawn from a process."""
+    if corpus.is_process:
         return
-    inputs = {"training": trainings(text.of_set), "tokens": (text.tokens,)}
-    if text.asks_for("rollout"):
-        settings = text.of(text.of_set, "rollout")
-        of_rollout = {**inputs, "tokenizer": (text.tokenizer,)}
-        yield Node("rollout", f"rollout/{text.name}", settings, of_rollout)
-    if text.asks_for("representation"):
-        settings = {**text.of(text.of_set, "representation"), "context": text.context}
-        yield Node("representation", f"representation/{text.name}", settings, inputs)
+    members = corpus.set_members
+    inputs = {"training": trainings(members), "tokens": (corpus.tokens,)}
+    if corpus.has_analysis("rollout"):
+        settings = corpus.analysis_settings("rollout", members)
+        rollout_inputs = {**inputs, "tokenizer": (corpus.tokenizer,)}
+        yield Node("rollout", f"rollout/{corpus.name}", settings, rollout_inputs)
+    if corpus.has_analysis("representation"):
+        settings = corpus.analysis_settings("representation", members)
+        settings["context"] = corpus.context
+        yield Node("representation", f"representation/{corpus.name}", settings, inputs)
 
 
-def myopia(text: Text) -> Iterator[Node]:
-    """What variants that differ in their gradients only cost, its floors, and the gradients."""
-    if not text.asks_for("myopia") or not text.contrasts:
+def myopia_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """N-gram baselines, the parts of the causal gradient, and the myopia gap."""
+    if not corpus.has_analysis("myopia") or not corpus.contrasts:
         return
-    tokens = {"tokens": (text.tokens,)}
+    tokens = {"tokens": (corpus.tokens,)}
     settings: dict[str, Any] = {
-        "evaluation": evaluation_settings(text.study, text.name),
-        "statistics": text.statistics,
-        "corpus": text.name,
-        "context": text.context,
+        "evaluation": evaluation_settings(corpus.study, corpus.name),
+        "statistics": corpus.statistics,
+        "corpus": corpus.name,
+        "context": corpus.context,
     }
-    floor = Node("ngram_baseline", f"ngram_baseline/{text.name}", settings, tokens)
-    yield floor
-    # Present and future are parts of a causal gradient.
-    whole = [each for each in text.members if each.variant.gradient == "causal"]
-    if whole:
-        settings = {**identity(text.study.myopia), "members": names(whole)}
+    baseline = Node("ngram_baseline", f"ngram_baseline/{corpus.name}", settings, tokens)
+    yield baseline
+    # Only a causal gradient splits into present and future.
+    causal = [member for member in corpus.members if member.variant.gradient == "causal"]
+    if causal:
+        settings = {**identity(corpus.study.myopia), "members": names(causal)}
         del settings["contrasts"]
-        inputs = {"training": trainings(whole), **tokens}
-        yield Node("gradient", f"gradient/{text.name}", settings, inputs)
-    # What starts from another's weights is not what its gradient alone would find.
-    alone = [each for each in text.members if each.variant.starts_from is None]
-    settings = {"members": names(alone), "statistics": text.statistics}
-    settings["contrasts"] = text.contrasts
+        inputs = {"training": trainings(causal), **tokens}
+        yield Node("gradient", f"gradient/{corpus.name}", settings, inputs)
+    # A fine-tuned member does not show what its gradient finds from a random start.
+    members = [member for member in corpus.members if member.variant.starts_from is None]
+    settings = {"members": names(members), "statistics": corpus.statistics}
+    settings["contrasts"] = corpus.contrasts
     inputs = {
-        "evaluation": evaluations(alone),
-        "training": trainings(alone),
-        "ngram_baseline": (floor,),
+        "evaluation": evaluations(members),
+        "training": trainings(members),
+        "ngram_baseline": (baseline,),
     }
-    yield Node("myopia", f"myopia/{text.name}", settings, inputs)
+    yield Node("myopia", f"myopia/{corpus.name}", settings, inputs)
 
 
-def known(text: Text) -> Iterator[Node]:
-    """What is measured on a process.
+def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """Analyses that need the exact next-token law of a process.
 
-    Those that start from another's weights are among the members, but not those that see another
-    past or none: the law is that of text as it is.
+    They include fine-tuned members, but no member that sees another past or none: the law is
+    that of a token given its whole document so far.
     """
-    members = [each for each in text.members if each.variant.flow.past == "own"]
-    if not isinstance(text.settings, ProcessCorpus) or not members:
+    members = [member for member in corpus.members if member.variant.flow.past == "own"]
+    if not isinstance(corpus.settings, ProcessCorpus) or not members:
         return
-    process = identity(text.settings)
+    process = identity(corpus.settings)
     del process["members"]
-    inputs = {"training": trainings(members), "tokens": (text.tokens,)}
-    for analysis in ANALYSES_OF.get(text.settings.process, ("truth",)):
-        if text.asks_for(analysis):
-            settings = {**text.of(members, analysis), "process": process}
+    inputs = {"training": trainings(members), "tokens": (corpus.tokens,)}
+    for analysis in ANALYSES_OF.get(corpus.settings.process, ("truth",)):
+        if corpus.has_analysis(analysis):
+            settings = {**corpus.analysis_settings(analysis, members), "process": process}
             if analysis == "truth":
-                settings["contrasts"] = text.contrasts
-            yield Node(analysis, f"{analysis}/{text.name}", settings, inputs)
+                settings["contrasts"] = corpus.contrasts
+            yield Node(analysis, f"{analysis}/{corpus.name}", settings, inputs)

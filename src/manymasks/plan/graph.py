@@ -1,12 +1,12 @@
-"""A study becomes nodes: one for each artifact, keyed by its settings, code and inputs.
+"""The plan of a study: one node per artifact, keyed by its settings, code and inputs.
 
-Which stage reads which is in the catalogue; everything ends in the database and the report. A
+The catalogue says which stage reads which; all nodes lead to the database and the report. A
 corpus drawn from a process has the stage `process` in place of `corpus`, so that a change to a
-process makes no text stale.
+process makes no other text stale.
 
-Names of corpora, sizes and variants are labels: they are in the keys of the analyses, whose
-tables show them, and in no key of what is expensive to make. Sizes come from small to large and
-everything else by name, so that the order of keys in a file changes nothing.
+Names of corpora, sizes and variants are labels. They are in the keys of the analyses, whose
+tables show them, and in no key of an expensive artifact. Sizes are ordered by their weights and
+everything else by name, so that the order of settings in a file changes no key.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,41 +19,47 @@ from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.errors import UserError
-from manymasks.plan.analyses import behaviour, known, myopia, probes, sets
-from manymasks.plan.members import Text, arms
+from manymasks.plan.analyses import (
+    behaviour_nodes,
+    myopia_nodes,
+    probe_nodes,
+    process_nodes,
+    set_nodes,
+)
+from manymasks.plan.members import PlannedCorpus, arms
 from manymasks.plan.node import Node, planned_code
 from manymasks.plan.sources import corpus_settings, tokenizer_settings
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All nodes of a study, inputs before what is made from them."""
+    """All nodes of a study; inputs come before what is made from them."""
 
     study: Study
     nodes: tuple[Node, ...]
 
     @property
     def targets(self) -> tuple[Node, ...]:
-        """What a run asks for: the database and the report. The rest follows from them."""
+        """What a run asks for, from which the rest follows: the database and the report."""
         return self.nodes[-2:]
 
 
 def plan_study(study: Study, base: Path) -> Plan:
-    """All nodes of a study.
+    """Plan a study.
 
     Args:
         study: the settings.
-        base: folder that local text files are named from.
+        base: folder that paths of local text files are relative to.
 
     Raises:
-        UserError: for local files or packages that a corpus names and that are not there, and
-            for two names of the same thing.
+        UserError: if a local file or package of a corpus does not exist, or two names stand for
+            one artifact.
     """
     planned_code.cache_clear()
-    texts = {name: _drawn_or_read(study, name, base) for name in sorted(study.corpora)}
-    nodes = list(texts.values())
-    for name in texts:
-        nodes += _of_corpus(study, name, texts)
+    documents = {name: _documents(study, name, base) for name in sorted(study.corpora)}
+    nodes = list(documents.values())
+    for name in documents:
+        nodes += _corpus_nodes(study, name, documents)
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)
@@ -65,10 +71,10 @@ def plan_study(study: Study, base: Path) -> Plan:
         same = labels.setdefault(node.key, node.label)
         if same != node.label:
             raise UserError(
-                f"{node.label} and {same} are one and the same: equal text, settings and seeds "
-                "under two names. Give each once."
+                f"{node.label} and {same} are the same artifact: equal text, settings and seeds "
+                "under two names. Remove one of them."
             )
-    # A claim about a probe is about text as it is, severity 0.
+    # A claim that names a probe is about unchanged text, severity 0.
     primary = [
         {
             **identity(claim),
@@ -82,28 +88,26 @@ def plan_study(study: Study, base: Path) -> Plan:
     return Plan(study, (*nodes, database, report))
 
 
-def _drawn_or_read(study: Study, name: str, base: Path) -> Node:
-    """The documents of a corpus."""
+def _documents(study: Study, name: str, base: Path) -> Node:
     settings, operational = corpus_settings(study.corpora[name], base)
     stage = "process" if isinstance(study.corpora[name], ProcessCorpus) else "corpus"
     return Node(stage, f"{stage}/{name}", settings, operational=operational)
 
 
-def _of_corpus(study: Study, name: str, texts: Mapping[str, Node]) -> Iterator[Node]:
-    """All nodes of a corpus, `texts` the documents of each."""
-    corpus = study.corpora[name]
-    of_text = {"corpus": (texts[name],)}
-    settings = tokenizer_settings(study, corpus)
-    tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, of_text)
-    tokens = Node("tokens", f"tokens/{name}", {}, {**of_text, "tokenizer": (tokenizer,)})
+def _corpus_nodes(study: Study, name: str, documents: Mapping[str, Node]) -> Iterator[Node]:
+    """All nodes of a corpus after its documents."""
+    inputs = {"corpus": (documents[name],)}
+    settings = tokenizer_settings(study, study.corpora[name])
+    tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, inputs)
+    tokens = Node("tokens", f"tokens/{name}", {}, {**inputs, "tokenizer": (tokenizer,)})
     yield from (tokenizer, tokens)
     tunings, members = arms(study, name, tokens)
     yield from tunings
     for member in members:
         yield from (member.training, member.evaluation)
-    text = Text(study, name, tokenizer, tokens, tuple(members))
-    yield from sets(text)
-    yield from probes(text, texts)
-    yield from behaviour(text)
-    yield from myopia(text)
-    yield from known(text)
+    corpus = PlannedCorpus(study, name, tokenizer, tokens, tuple(members))
+    yield from set_nodes(corpus)
+    yield from probe_nodes(corpus, documents)
+    yield from behaviour_nodes(corpus)
+    yield from myopia_nodes(corpus)
+    yield from process_nodes(corpus)

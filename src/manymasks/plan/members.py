@@ -1,4 +1,4 @@
-"""The members of a corpus, and what all its analyses begin with."""
+"""The members of a corpus: the nodes of their training, tuning and evaluation."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from manymasks.plan.node import Node, member_label
 
 
 @dataclass(frozen=True)
-class Member:
-    """A member of a corpus: its name there, its variant, and the nodes of its own."""
+class PlannedMember:
+    """A member with its nodes; its name is corpus, size, variant and two seeds."""
 
     name: dict[str, Any]
     variant: Variant
@@ -25,14 +25,14 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Text:
-    """A corpus with its tokens and all that was trained on it: what its analyses begin with."""
+class PlannedCorpus:
+    """A corpus with its tokens and members: what all its analyses start from."""
 
     study: Study
     name: str
     tokenizer: Node
     tokens: Node
-    members: tuple[Member, ...]
+    members: tuple[PlannedMember, ...]
 
     @property
     def settings(self) -> Corpus:
@@ -40,16 +40,17 @@ class Text:
 
     @property
     def context(self) -> int:
-        """Tokens that its members read."""
+        """Tokens in a window."""
         return training_of(self.study, self.settings).context
 
     @property
-    def of_set(self) -> tuple[Member, ...]:
-        """Without variants that others are held against: those are no members of a set."""
-        return tuple(each for each in self.members if not each.variant.is_control)
+    def set_members(self) -> tuple[PlannedMember, ...]:
+        """Members without controls, which are in no Rashomon set and no divergence."""
+        return tuple(member for member in self.members if not member.variant.is_control)
 
     @property
-    def is_drawn(self) -> bool:
+    def is_process(self) -> bool:
+        """Whether the text is drawn from a process, whose next-token law is known."""
         return isinstance(self.settings, ProcessCorpus)
 
     @property
@@ -58,109 +59,119 @@ class Text:
 
     @property
     def contrasts(self) -> list[dict[str, Any]]:
-        """Those whose variants are both here."""
-        there = {each.name["variant"] for each in self.members}
+        """Contrasts of the study with both variants trained on this corpus."""
+        variants = {member.name["variant"] for member in self.members}
         contrasts = identity(self.study.myopia)["contrasts"]
-        return [each for each in contrasts if there >= set(each.values())]
+        return [contrast for contrast in contrasts if variants >= set(contrast.values())]
 
-    def asks_for(self, analysis: Analysis) -> bool:
+    def has_analysis(self, analysis: Analysis) -> bool:
         return analysis in self.study.analyses_of(self.name)
 
-    def of(self, members: Iterable[Member], analysis: Analysis) -> dict[str, Any]:
-        """Settings of an analysis of some members, whose names its tables show."""
-        own = identity(getattr(self.study, analysis))
-        return {"members": names(members), "statistics": self.statistics, analysis: own}
+    def analysis_settings(
+        self, analysis: Analysis, members: Iterable[PlannedMember]
+    ) -> dict[str, Any]:
+        """Settings of an analysis of members, with their names, which its tables show."""
+        section = identity(getattr(self.study, analysis))
+        return {"members": names(members), "statistics": self.statistics, analysis: section}
 
 
-def names(members: Iterable[Member]) -> list[dict[str, Any]]:
-    return [each.name for each in members]
+def names(members: Iterable[PlannedMember]) -> list[dict[str, Any]]:
+    return [member.name for member in members]
 
 
-def trainings(members: Iterable[Member]) -> tuple[Node, ...]:
-    return tuple(each.training for each in members)
+def trainings(members: Iterable[PlannedMember]) -> tuple[Node, ...]:
+    return tuple(member.training for member in members)
 
 
-def evaluations(members: Iterable[Member]) -> tuple[Node, ...]:
-    return tuple(each.evaluation for each in members)
+def evaluations(members: Iterable[PlannedMember]) -> tuple[Node, ...]:
+    return tuple(member.evaluation for member in members)
 
 
 def training_of(study: Study, corpus: Corpus) -> Training:
-    """The training budget on a corpus: a window is a document where a process draws them."""
-    own: dict[str, Any] = {
+    """The training budget on a corpus; on a process, a window is one document."""
+    overrides: dict[str, Any] = {
         name: getattr(corpus.members, name)
         for name in ("batch", "steps")
         if getattr(corpus.members, name) is not None
     }
     if isinstance(corpus, ProcessCorpus):
-        own |= {"context": SHAPES[corpus.process].length, "shift": False}
-    return study.training.model_copy(update=own)
+        overrides |= {"context": SHAPES[corpus.process].length, "shift": False}
+    return study.training.model_copy(update=overrides)
 
 
-def _arm_settings(study: Study, corpus: str, size: str, variant: str) -> dict[str, Any]:
-    """Settings of the trainings of an arm, but for their seeds."""
-    chosen = study.variants[variant]
-    parts: dict[str, Any] = {
+def _arm_settings(study: Study, corpus: str, size: str, variant_name: str) -> dict[str, Any]:
+    """Training settings of a size and variant, without seeds."""
+    variant = study.variants[variant_name]
+    settings: dict[str, Any] = {
         "size": identity(study.sizes_of(corpus)[size]),
-        "variant": identity(chosen),
+        "variant": identity(variant),
         "training": identity(training_of(study, study.corpora[corpus])),
     }
-    for each in parts.values():
-        del each["learning_rate"]
-    # The past is an input, in that role: what its variant is called is in no key.
-    parts["variant"]["past_from"] = "past" if chosen.past_from else None
-    parts["variant"]["starts_from"] = "start" if chosen.starts_from else None
-    parts["training"]["learning_rate"] = study.learning_rate(corpus, size, variant)
-    return parts
+    for section in settings.values():
+        del section["learning_rate"]
+    # Other members are inputs, named by their role: names of variants are in no key.
+    settings["variant"]["past_from"] = "past" if variant.past_from else None
+    settings["variant"]["starts_from"] = "start" if variant.starts_from else None
+    settings["training"]["learning_rate"] = study.learning_rate(corpus, size, variant_name)
+    return settings
 
 
-def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Member]]:
-    """The tuning of each size and variant that asks for it, and every member."""
+def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[PlannedMember]]:
+    """Tunings of the sizes and variants whose learning rate is `tune`, and all members."""
     tunings: list[Node] = []
     trained: dict[tuple[Any, ...], Node] = {}
-    members: list[Member] = []
-    of_corpus = study.seeds_of(corpus)
-    seeds = list(product(sorted(of_corpus.init), sorted(of_corpus.order)))
-    # What a variant needs of another is trained before it.
-    by_need = sorted(
-        study.variants_of(corpus).items(),
-        key=lambda named: (bool(named[1].past_from or named[1].starts_from), named[0]),
-    )
-    sizes = [name for name, _ in sorted(study.sizes_of(corpus).items(), key=_by_parameters)]
-    for size, (variant, chosen) in product(sizes, by_need):
-        settings = _arm_settings(study, corpus, size, variant)
-        inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
+    members: list[PlannedMember] = []
+    corpus_seeds = study.seeds_of(corpus)
+    seeds = list(product(sorted(corpus_seeds.init), sorted(corpus_seeds.order)))
+    sizes = [name for name, _ in sorted(study.sizes_of(corpus).items(), key=_by_weights)]
+    variants = sorted(study.variants_of(corpus).items(), key=_by_dependence)
+    for size, (variant_name, variant) in product(sizes, variants):
+        settings = _arm_settings(study, corpus, size, variant_name)
+        arm_inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
         if settings["training"]["learning_rate"] == "tune":
-            tune = identity(study.tune)
-            trial = {**settings["training"], "late": []}
-            del trial["learning_rate"]
-            trial["steps"] = tune.pop("steps") or trial["steps"]
-            needs = dict(inputs)
-            if chosen.past_from is not None:
-                needs["past"] = (trained[size, chosen.past_from, *seeds[0]],)
-            of_arm = {**settings, "training": trial, "tune": tune}
-            tunings.append(Node("tuning", f"tuning/{corpus}/{size}/{variant}", of_arm, needs))
-            inputs["tuning"] = (tunings[-1],)
+            inputs = dict(arm_inputs)
+            if variant.past_from is not None:
+                inputs["past"] = (trained[size, variant.past_from, *seeds[0]],)
+            label = f"tuning/{corpus}/{size}/{variant_name}"
+            tunings.append(Node("tuning", label, _tuning_settings(study, settings), inputs))
+            arm_inputs["tuning"] = (tunings[-1],)
         for seed_init, seed_order in seeds:
-            of_member = {"seed_init": seed_init, "seed_order": seed_order}
-            member = {"corpus": corpus, "size": size, "variant": variant, **of_member}
-            needs = dict(inputs)
-            for role, other in (("past", chosen.past_from), ("start", chosen.starts_from)):
+            member_seeds = {"seed_init": seed_init, "seed_order": seed_order}
+            member = {"corpus": corpus, "size": size, "variant": variant_name, **member_seeds}
+            inputs = dict(arm_inputs)
+            for role, other in (("past", variant.past_from), ("start", variant.starts_from)):
                 if other is not None:
-                    needs[role] = (trained[size, other, seed_init, seed_order],)
-            node = Node("training", f"training/{member_label(member)}", settings | of_member, needs)
-            trained[size, variant, seed_init, seed_order] = node
-            members.append(Member(member, chosen, node, _evaluation(study, member, node)))
+                    inputs[role] = (trained[size, other, seed_init, seed_order],)
+            label = f"training/{member_label(member)}"
+            training = Node("training", label, settings | member_seeds, inputs)
+            trained[size, variant_name, seed_init, seed_order] = training
+            evaluation = _evaluation(study, member, training)
+            members.append(PlannedMember(member, variant, training, evaluation))
     return tunings, members
 
 
-def _by_parameters(named: tuple[str, Size]) -> tuple[int, str]:
-    """Weights of the blocks, then the name."""
-    name, size = named
+def _tuning_settings(study: Study, settings: dict[str, Any]) -> dict[str, Any]:
+    tune = identity(study.tune)
+    training = {**settings["training"], "late": []}
+    del training["learning_rate"]
+    training["steps"] = tune.pop("steps") or training["steps"]
+    return {**settings, "training": training, "tune": tune}
+
+
+def _by_weights(named_size: tuple[str, Size]) -> tuple[int, str]:
+    """Sort key: small sizes first, then by name."""
+    name, size = named_size
     return size.block_weights, name
 
 
+def _by_dependence(named_variant: tuple[str, Variant]) -> tuple[bool, str]:
+    """Sort key: variants that need the weights of another come after it; then by name."""
+    name, variant = named_variant
+    return bool(variant.past_from or variant.starts_from), name
+
+
 def _evaluation(study: Study, member: dict[str, Any], training: Node) -> Node:
-    """What a member scores, of the tokens that it was trained on."""
+    """Losses of a member on the tokens of its corpus."""
     inputs = {"training": (training,), "tokens": training.inputs["tokens"]}
     if "past" in training.inputs:
         inputs["past"] = training.inputs["past"]
@@ -172,24 +183,24 @@ def _evaluation(study: Study, member: dict[str, Any], training: Node) -> Node:
 
 
 def evaluation_settings(study: Study, corpus: str) -> dict[str, Any]:
-    """How members on a corpus are scored: at edges that its windows reach."""
+    """Settings of scoring on a corpus: without buckets of positions that no window reaches."""
     context = training_of(study, study.corpora[corpus]).context
     edges = [edge for edge in study.evaluation.position_edges if edge < context]
     return {**identity(study.evaluation), "position_edges": edges}
 
 
-def reference_seeds(text: Text) -> Iterator[Node]:
-    """Members outside all analyses, where the study names seeds of theirs."""
-    arm, seeds = text.study.reference_arm(text.name), text.study.reference_seeds
+def reference_seeds(corpus: PlannedCorpus) -> Iterator[Node]:
+    """Trainings of the reference seeds, which are in no analysis."""
+    arm, seeds = corpus.study.reference_arm(corpus.name), corpus.study.reference_seeds
     if arm is None or seeds is None:
         return
     size, variant = arm
-    settings = _arm_settings(text.study, text.name, size, variant)
-    # Nothing is asked of them but their last weights.
+    settings = _arm_settings(corpus.study, corpus.name, size, variant)
+    # Only their last weights are used.
     settings["training"]["late"] = []
     settings["variant"]["past_from"] = settings["variant"]["starts_from"] = None
     for seed_init, seed_order in product(sorted(seeds.init), sorted(seeds.order)):
-        of_member = {"seed_init": seed_init, "seed_order": seed_order}
-        member = {"corpus": text.name, "size": size, "variant": variant, **of_member}
+        member_seeds = {"seed_init": seed_init, "seed_order": seed_order}
+        member = {"corpus": corpus.name, "size": size, "variant": variant, **member_seeds}
         label = f"training/{member_label(member)}"
-        yield Node("training", label, settings | of_member, {"tokens": (text.tokens,)})
+        yield Node("training", label, settings | member_seeds, {"tokens": (corpus.tokens,)})
