@@ -171,7 +171,7 @@ def test_plan_of_a_new_study(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert [row.split()[:3] for row in rows[: len(nodes)]] == [
         [node.stage, node.label, node.key] for node in nodes
     ]
-    ending = "will run, because nothing of this stage has been made yet"
+    ending = "will run, because no artifact of this stage exists yet"
     assert all(row.endswith(ending) for row in rows[: len(nodes)])
     assert rows[len(nodes) :] == ["", "10 artifacts: 10 will run"]
     assert not (here / "results").exists()
@@ -200,7 +200,7 @@ def test_plan_says_what_is_deleted_and_not_needed(
     make(plan, *STAGES)
     shutil.rmtree(Layout(Path("results")).folder("tokens", plan.nodes[2].key))
     shown = printed(capsys, "plan")
-    assert "not needed, because deleted, and nothing that is missing uses it" in shown
+    assert "not needed, because deleted, and no missing artifact uses it" in shown
     assert shown.endswith("10 artifacts: 9 done, 1 not needed\nEverything is up to date.\n")
 
 

@@ -332,7 +332,7 @@ def test_nothing_made_all_missing(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     layout = Layout(tmp_path / "results")
     assert missing(plan, layout) == list(plan.nodes)
-    assert set(because(plan, layout).values()) == {"nothing of this stage has been made yet"}
+    assert set(because(plan, layout).values()) == {"no artifact of this stage exists yet"}
     assert not layout.results.exists()
 
 
@@ -358,7 +358,7 @@ def test_a_deleted_intermediate_is_made_only_if_it_is_needed(tmp_path: Path) -> 
     assert missing(plan, layout) == []
     found = {each.node.label: each for each in statuses(plan, layout)}
     assert found[tokens.label].state == "not needed"
-    assert "nothing that is missing uses it" in found[tokens.label].because
+    assert "no missing artifact uses it" in found[tokens.label].because
     divergence = next(node for node in plan.nodes if node.stage == "divergence")
     for node in (divergence, *plan.targets):
         layout.manifest(node.stage, node.key).unlink()

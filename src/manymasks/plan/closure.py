@@ -1,12 +1,12 @@
-"""The code of a stage: its import closure inside the package, comments and docstrings aside.
+"""The code of a stage: its import closure inside the package, without comments and docstrings.
 
-Snakemake does not see a package's code; a commit id sees too much. So each module that a
-stage can reach by its import statements is hashed by meaning: its syntax tree without
-docstrings, which no comment, blank line or formatter changes. The tree is written out field
-by field, empty fields left out, because `ast.dump` differs between versions of Python.
+Snakemake does not track the code of a package, and a commit id tracks too much. So every module
+that a stage can reach by import statements is hashed by its syntax tree without docstrings, which
+no comment, blank line or formatter changes. The tree is written out field by field, without empty
+fields, because `ast.dump` differs between versions of Python.
 
-The machinery that plans, stores and reads settings is left out: what it contributes to an
-artifact are the settings and inputs, and those are in the key by value.
+Modules that plan, store and read settings are left out: their settings and inputs are in the key
+by value. So no logic that shapes a result may live in them.
 """
 
 import ast
@@ -24,31 +24,31 @@ WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDe
 
 
 def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
-    """Digest of each module (and data file) that a stage's code consists of.
+    """Digests of all modules and data files that make up the code of a stage.
 
     Args:
-        stage: name of the stage; its code starts in `stages/<stage>.py`.
+        stage: name of the stage, whose closure starts at `stages/<stage>.py`.
         source: folder of the package.
 
     Returns:
         `{"manymasks.stages.training": sha256, ..., "manymasks/database/views.sql": sha256}`
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     waiting = [f"{PACKAGE}.stages.{stage}"]
     while waiting:
         name = waiting.pop()
-        if name in found or name == PACKAGE or _is_machinery(name):
+        if name in digests or name == PACKAGE or _is_machinery(name):
             continue
         file = _file_of(name, source)
         if file is None:
             continue
-        found[name], imports = _module(file, name)
+        digests[name], imports = _module(file, name)
         waiting += imports
         waiting.append(name.rpartition(".")[0])
         for data in _data_files(file.parent):
             relative = data.relative_to(source.parent).as_posix()
-            found[relative] = hashlib.sha256(_sql_or_text(data).encode()).hexdigest()
-    return dict(sorted(found.items()))
+            digests[relative] = hashlib.sha256(_sql_or_text(data).encode()).hexdigest()
+    return dict(sorted(digests.items()))
 
 
 def _is_machinery(name: str) -> bool:
@@ -70,7 +70,7 @@ def _module(file: Path, name: str) -> tuple[str, list[str]]:
 
 @functools.cache
 def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, list[str]]:
-    """Digest and imports; size and time are arguments to notice a change within a process."""
+    """Digest and imports; size and time are in the cache's key, so an edited file is read again."""
     tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     written: list[str] = []
@@ -85,7 +85,7 @@ def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, 
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([node.module] if node.module else [])])
-            # `from package import module` may name a module or a value: both are tried.
+            # `from package import name` may import a module or a value: try both.
             imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return (
         hashlib.sha256("\n".join(written).encode()).hexdigest(),
@@ -113,7 +113,7 @@ def _write(node: ast.AST, out: list[str], imports: list[ast.Import | ast.ImportF
 
 
 def _is_text(node: ast.AST) -> bool:
-    """A string that stands alone does nothing: a docstring, or one of an attribute."""
+    """Whether a statement is a docstring, of a definition or of an attribute."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -122,14 +122,14 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    """Data files of a package: beside its modules, and in subfolders that are no packages."""
-    found = []
+    """Data files of a package, in its folder and in subfolders that are not packages."""
+    files = []
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not (path / "__init__.py").exists():
-            found += _data_files(path)
+            files += _data_files(path)
         elif path.suffix in DATA_SUFFIXES:
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 def _sql_or_text(path: Path) -> str:

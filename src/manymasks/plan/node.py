@@ -1,4 +1,4 @@
-"""What a study is a graph of: an artifact, keyed by its settings, code and inputs."""
+"""A node of the plan: one artifact, keyed by its settings, code and inputs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -35,25 +35,25 @@ class Node:
 
     @property
     def key(self) -> str:
-        """The first 12 hex digits of the digest: its name on disk."""
+        """The first 12 hex digits of the digest: the name of the artifact's folder."""
         return self.digest[:12]
 
     def input_nodes(self) -> Iterator["Node"]:
-        """Direct inputs, in order."""
+        """Direct inputs of all roles, in order."""
         for nodes in self.inputs.values():
             yield from nodes
 
 
 @cache
 def planned_code(stage: str) -> dict[str, str]:
-    """One reading of a stage's files for all of its nodes; `plan_study` begins by forgetting it."""
+    """Code of a stage, read once for all its nodes; `plan_study` clears this cache."""
     return code_of(stage)
 
 
 def digest_of(
     stage: str, settings: dict[str, Any], code: dict[str, str], inputs: dict[str, list[str]]
 ) -> str:
-    """The digest that a node's key is the beginning of."""
+    """The digest of an artifact; its first digits are the key."""
     return digest(
         {"scheme": SCHEME, "stage": stage, "settings": settings, "code": code, "inputs": inputs}
     )

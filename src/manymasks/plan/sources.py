@@ -1,4 +1,4 @@
-"""What a corpus is made of: what is in it and how it is cut, not where it lies."""
+"""Settings of corpora and tokenizers: what is in a text and how it is split, not its location."""
 
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,16 @@ from manymasks.store.manifest import sha256_of
 
 
 def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings of a corpus that belong in its key, and those that do not.
+    """Identity and operational settings of a corpus.
 
-    A corpus is its text: versions and digests are in the key.
+    Versions of packages and digests of files are added to the identity: a corpus is its text.
 
     Raises:
-        UserError: for local files or packages that are not there.
+        UserError: if a local file or package does not exist.
     """
     resolved: dict[str, Any] = {"corpus": identity(settings)}
     operational = settings.model_dump(mode="json", exclude=set(resolved["corpus"]))
-    # What is trained on it is no matter of the text.
+    # The members trained on it do not change the text.
     del resolved["corpus"]["members"]
     if isinstance(settings, PydocsCorpus):
         resolved["versions"] = versions(settings)
@@ -31,7 +31,7 @@ def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[
 
 
 def tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
-    """Settings of the tokenizer of a corpus: the words of a process are given."""
+    """Settings of the tokenizer of a corpus; a process has a fixed vocabulary."""
     if isinstance(corpus, ProcessCorpus):
         return {"words": list(SHAPES[corpus.process].vocabulary)}
     settings = identity(study.tokenizer)
@@ -41,12 +41,12 @@ def tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
 
 
 def digests(settings: FilesCorpus, base: Path) -> dict[str, str]:
-    """SHA-256 of each file of a corpus by the name its documents' ids begin with.
+    """SHA-256 of each file of a corpus, by the prefix of its documents' ids.
 
     Raises:
-        UserError: if a pattern matches nothing.
+        UserError: if a pattern matches no file.
     """
-    # Only studies with files of their own pay for what reading them needs.
+    # Imported here: only studies of local files need it.
     from manymasks.corpora.collect import names
     from manymasks.corpora.files import expand
 

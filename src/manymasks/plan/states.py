@@ -1,4 +1,4 @@
-"""What is there, what will be made, and because of which setting or line of code."""
+"""Which artifacts are done, which will be made, and which setting or code is the reason."""
 
 import json
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from manymasks.store.manifest import Manifest, all_manifests
 
 State = Literal["done", "will run", "not needed"]
 SHOWN = 4
-"""Differences from an earlier artifact that are named; the rest are counted."""
+"""Differences from an earlier artifact that are listed; the rest are counted."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """A node and where it stands."""
+    """A node and its state."""
 
     node: Node
     state: State
@@ -25,10 +25,10 @@ class Status:
 
 
 def missing(plan: Plan, layout: Layout) -> list[Node]:
-    """Nodes that a run makes: the targets that are not there, and what they lack.
+    """Nodes that a run makes: targets without a manifest, and the missing inputs of these.
 
-    A manifest that is there ends the search, so an intermediate artifact that was deleted is
-    made again only if something that needs it is missing too.
+    The search stops at an artifact with a manifest, so a deleted intermediate artifact is made
+    again only if something that needs it is missing too.
     """
     needed: dict[str, Node] = {}
     waiting = list(plan.targets)
@@ -42,31 +42,30 @@ def missing(plan: Plan, layout: Layout) -> list[Node]:
 
 
 def statuses(plan: Plan, layout: Layout) -> list[Status]:
-    """Every node with its state, and for those that will run the reason."""
+    """Every node with its state; for those that will run, with the reason."""
     needed = {node.digest for node in missing(plan, layout)}
     earlier: dict[str, list[Manifest]] = {}
-    found = []
+    result = []
     for node in plan.nodes:
         if layout.manifest(node.stage, node.key).exists():
-            found.append(Status(node, "done"))
+            result.append(Status(node, "done"))
         elif node.digest not in needed:
-            found.append(Status(node, "not needed", "deleted, and nothing that is missing uses it"))
+            result.append(Status(node, "not needed", "deleted, and no missing artifact uses it"))
         else:
             if node.stage not in earlier:
                 earlier[node.stage] = list(all_manifests(layout, node.stage))
-            found.append(Status(node, "will run", _because(node, earlier[node.stage])))
-    return found
+            result.append(Status(node, "will run", _because(node, earlier[node.stage])))
+    return result
 
 
 def _because(node: Node, earlier: list[Manifest]) -> str:
-    """The difference from the nearest earlier artifact of the stage."""
+    """The differences from the most similar earlier artifact of the stage with this label."""
     if not earlier:
-        return "nothing of this stage has been made yet"
-    # An artifact of the same name is nearer than one of another, whatever differs.
-    same = [manifest for manifest in earlier if manifest.label == node.label]
-    if not same:
+        return "no artifact of this stage exists yet"
+    same_label = [manifest for manifest in earlier if manifest.label == node.label]
+    if not same_label:
         return "new"
-    newest_first = sorted(same, key=lambda manifest: manifest.created, reverse=True)
+    newest_first = sorted(same_label, key=lambda manifest: manifest.created, reverse=True)
     nearest = min((list(_differences(node, manifest)) for manifest in newest_first), key=len)
     more = [f"and {len(nearest) - SHOWN} more"] if len(nearest) > SHOWN else []
     return "; ".join(nearest[:SHOWN] + more) or "its manifest was deleted"
@@ -74,9 +73,9 @@ def _because(node: Node, earlier: list[Manifest]) -> str:
 
 def _differences(node: Node, manifest: Manifest) -> Iterator[str]:
     before, now = (
-        # The database's labels are by key: what differs in them is said of its inputs below.
-        dict(_leaves({name: item for name, item in each.settings.items() if name != "labels"}))
-        for each in (manifest, node)
+        # The database has a label per key: a difference there shows in its inputs too.
+        dict(_leaves({name: value for name, value in settings.items() if name != "labels"}))
+        for settings in (manifest.settings, node.settings)
     )
     for path in sorted(before.keys() | now.keys()):
         if before.get(path, ...) != now.get(path, ...):
@@ -87,21 +86,21 @@ def _differences(node: Node, manifest: Manifest) -> Iterator[str]:
     same_inputs = True
     for role in sorted(manifest.inputs.keys() | node.inputs.keys()):
         used = {reference.digest for reference in manifest.inputs.get(role, ())}
-        wanted = {each.digest: each for each in node.inputs.get(role, ())}
-        new = [wanted[digest] for digest in wanted if digest not in used]
-        gone = len(used - wanted.keys())
-        same_inputs = same_inputs and not new and not gone
+        needed = {source.digest: source for source in node.inputs.get(role, ())}
+        new = [needed[digest] for digest in needed if digest not in used]
+        removed = len(used - needed.keys())
+        same_inputs = same_inputs and not new and not removed
         if new:
             more = f" and {len(new) - 1} more" if len(new) > 1 else ""
             yield f"input {new[0].label}{more} changed"
-        elif gone:
-            yield f"{gone} fewer {role}"
+        elif removed:
+            yield f"{removed} fewer {role}"
     if same_inputs and manifest.settings.get("labels") != node.settings.get("labels"):
         yield "names changed"
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by dotted path; a list is one value, so that a longer one reads as one change."""
+    """Settings by dotted path; a list is one value, so a longer list is one difference."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _leaves(item, f"{path}.{key}" if path else key)
