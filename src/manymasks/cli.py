@@ -1,7 +1,7 @@
 """manymasks: plan | run | explain | verify | sql | doctor.
 
-Each command is a function here that reads its arguments, asks one package, and prints. A
-mistake that a person can mend is printed without a traceback, and the exit status is 1.
+Each command is a function that reads its arguments, calls one package and prints. A mistake that
+a person can fix is printed without a traceback, and the exit status is 1.
 """
 
 import argparse
@@ -23,7 +23,7 @@ CONFIG = Path("config/config.yaml")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
+    """Run one command and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{error}\n", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough.
+        # A reader such as `head` closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="manymasks",
         description="Train the same language model many times; measure what equal loss hides.",
-        epilog="`snakemake --cores all` runs a study; these commands look at it.",
+        epilog="`snakemake --cores all` runs a study; these commands inspect it.",
     )
     parser.add_argument("--version", action="version", version=f"manymasks {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -68,28 +68,38 @@ def _parser() -> argparse.ArgumentParser:
         )
         return added
 
-    added = with_study(command("plan", plan, "What is done, what will be made, and why."))
-    added.add_argument("--stage", help="show this stage only")
+    added = with_study(
+        command(
+            "plan",
+            plan,
+            "List the artifacts of the study: which are done, which will be made, and why.",
+        )
+    )
+    added.add_argument("--stage", help="list only this stage")
 
-    added = with_study(command("run", run, "Make artifacts, outside Snakemake."))
+    added = with_study(command("run", run, "Make artifacts without Snakemake."))
     added.add_argument("stage", help="such as training")
     added.add_argument(
         "target",
         nargs="+",
         help="a key, a label of the plan (pydocs/base/causal/i0-o0), or a manifest, node.json or "
-        "settings file; several trainings or evaluations of one shape are made at once",
+        "settings file; trainings or evaluations of models of one shape are made at once",
     )
-    added.add_argument("--force", action="store_true", help="make again what is complete")
-    added.add_argument("--lines", action="store_true", help="lines of progress instead of a bar")
+    added.add_argument("--force", action="store_true", help="make complete artifacts again")
+    added.add_argument(
+        "--lines", action="store_true", help="print progress as lines instead of a bar"
+    )
 
-    added = with_study(command("explain", explain, "What an artifact's key is made of."))
+    added = with_study(
+        command("explain", explain, "Show what the key of an artifact is computed from.")
+    )
     added.add_argument("key", help="a key, or its first digits")
 
     command("verify", verify, "Check every file of every artifact against its digest.")
 
-    added = command("sql", sql, "Ask the database, read-only.")
-    added.add_argument("query", nargs="?", help="a query; - reads it from standard input")
-    added.add_argument("--file", type=Path, help="a file with a query")
+    added = command("sql", sql, "Query the database, read-only.")
+    added.add_argument("query", nargs="?", help="an SQL query; - reads it from standard input")
+    added.add_argument("--file", type=Path, help="read the query from this file")
     added.add_argument(
         "--format", choices=("table", "csv", "json", "parquet"), default="table", dest="form"
     )
@@ -99,11 +109,13 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--example", type=int, metavar="N", help="run an example query")
     added.add_argument("--examples", action="store_true", help="list the example queries")
 
-    with_study(command("doctor", doctor, "Is everything here that a run needs?"))
+    with_study(
+        command("doctor", doctor, "Check what this machine has, and whether a run can start.")
+    )
     return parser
 
 
-# Imports stand inside the commands: `plan` must not wait for duckdb, nor `sql` for torch.
+# Commands import what they need: `plan` does not wait for duckdb, nor `sql` for torch.
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -116,19 +128,19 @@ def plan(options: argparse.Namespace) -> int:
     layout = Layout(options.results)
     planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
     check_lengths(planned, layout, Path())
-    found = statuses(planned, layout)
     if options.stage and options.stage not in STAGES:
         raise UserError(f"--stage {options.stage}: stages are {', '.join(STAGES)}")
-    shown = [each for each in found if options.stage in (None, each.node.stage)]
-    width = max((len(each.node.label) for each in shown), default=0)
-    for each in shown:
-        state = f"{each.state}, because {each.because}" if each.because else each.state
-        print(f"{each.node.stage:<10}  {each.node.label:<{width}}  {each.node.key}  {state}")
-    counts = Counter(each.state for each in found)
-    print(
-        f"\n{len(found)} artifacts: "
-        + ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
-    )
+    rows = statuses(planned, layout)
+    shown = [row for row in rows if options.stage in (None, row.node.stage)]
+    stage_width = max((len(row.node.stage) for row in shown), default=0)
+    label_width = max((len(row.node.label) for row in shown), default=0)
+    for row in shown:
+        node = row.node
+        state = f"{row.state}, because {row.because}" if row.because else row.state
+        print(f"{node.stage:<{stage_width}}  {node.label:<{label_width}}  {node.key}  {state}")
+    counts = Counter(row.state for row in rows)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"\n{len(rows)} artifacts: {states}")
     if not counts["will run"]:
         print("Everything is up to date.")
     return 0
@@ -138,18 +150,18 @@ def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
     from manymasks.engine.environment import prepare_process
 
-    # Before anything else is imported: the process may be started again here.
+    # First, because this may restart the process.
     prepare_process()
     from manymasks.engine.jobs import run_jobs
 
     layout = Layout(options.results)
-    descriptions = list(_described(options, layout))
+    descriptions = list(_descriptions(options, layout))
     bar = sys.stderr.isatty() and not options.lines
     run_jobs(descriptions, layout, force=options.force, bar=bar)
     return 0
 
 
-def _described(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str, Any]]:
+def _descriptions(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str, Any]]:
     from manymasks.config.loading import load_study
     from manymasks.engine.job_file import description_of, read_description
     from manymasks.plan.graph import Plan, plan_study
@@ -174,54 +186,55 @@ def _described(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str
                 break
         else:
             raise UserError(
-                f"'{target}' is no key, label or file of stage {options.stage}. In the plan:\n  "
+                f"'{target}' is not a key, label or file of stage {options.stage}. In the plan:\n  "
                 + "\n  ".join(node.label for node in nodes)
             )
 
 
 def explain(options: argparse.Namespace) -> int:
-    """Print what a key is made of: stage, settings, code and inputs."""
+    """Print what a key is computed from: stage, settings, code and inputs."""
     from manymasks.config.loading import load_study
     from manymasks.plan.graph import plan_study
     from manymasks.plan.node import Node
     from manymasks.store.manifest import Manifest, all_manifests
 
     layout = Layout(options.results)
-    found: list[Manifest | Node] = [
+    matches: list[Manifest | Node] = [
         manifest for manifest in all_manifests(layout) if manifest.digest.startswith(options.key)
     ]
-    if not found:
+    if not matches:
         nodes = plan_study(load_study([CONFIG, *options.configfile]), Path()).nodes
-        found = [node for node in nodes if node.digest.startswith(options.key)]
-    if not found:
+        matches = [node for node in nodes if node.digest.startswith(options.key)]
+    if not matches:
         raise UserError(
             f"{options.key}: no artifact in {layout.results} and no node of the plan has a key "
-            "that begins so. `manymasks plan` lists them."
+            "that starts with these digits. `manymasks plan` lists all keys."
         )
-    if len(found) > 1:
-        raise UserError(f"{options.key}: begins {len(found)} keys; give more digits")
-    (one,) = found
-    about: dict[str, Any] = {
-        "label": one.label,
-        "stage": one.stage,
-        "digest": one.digest,
-        "settings": one.settings,
-        "code": one.code,
+    if len(matches) > 1:
+        raise UserError(f"{options.key}: {len(matches)} keys start with it; give more digits")
+    (match,) = matches
+    fields: dict[str, Any] = {
+        "label": match.label,
+        "stage": match.stage,
+        "digest": match.digest,
+        "settings": match.settings,
+        "code": match.code,
         "inputs": {
-            role: [f"{each.stage}/{each.key}" for each in each_role]
-            for role, each_role in one.inputs.items()
+            role: [f"{source.stage}/{source.key}" for source in sources]
+            for role, sources in match.inputs.items()
         },
         "made": None,
     }
-    if isinstance(one, Manifest):
-        made = {"made": one.created, "environment": one.environment, "figures": one.figures}
-        about.update(made)
-    print(json.dumps(about, indent=2, ensure_ascii=False))
+    if isinstance(match, Manifest):
+        fields["made"] = match.created
+        fields["environment"] = match.environment
+        fields["figures"] = match.figures
+    print(json.dumps(fields, indent=2, ensure_ascii=False))
     return 0
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Check every payload file; 1 if one is missing or damaged."""
+    """Check every payload file; the exit status is 1 if one is missing or damaged."""
     from manymasks.store.manifest import all_manifests, damaged_files
 
     layout = Layout(options.results)
@@ -233,41 +246,40 @@ def verify(options: argparse.Namespace) -> int:
         files += len(manifest.files)
         size += sum(file.bytes for file in manifest.files)
         folder = layout.folder(manifest.stage, manifest.key)
-        found = damaged_files(folder, manifest)
-        damaged += found
-        if found:
+        messages = damaged_files(folder, manifest)
+        damaged += messages
+        if messages:
             commands.append(f"manymasks run {manifest.stage} {manifest.key} --force")
     if damaged:
         raise UserError(
-            "\n".join(damaged)
-            + f"\n{len(damaged)} of {files} files are not what their manifests say. "
+            "\n".join(damaged) + f"\n{len(damaged)} of {files} files differ from their manifests. "
             "Make them again:" + "".join(f"\n  {command}" for command in commands)
         )
     if not artifacts:
         raise UserError(f"{layout.results}: there are no artifacts to verify")
-    print(f"{artifacts} artifacts, {files} files, {size / 1e6:.1f} MB: all as their manifests say")
+    print(f"{artifacts} artifacts, {files} files, {size / 1e6:.1f} MB: all match their manifests")
     return 0
 
 
 def sql(options: argparse.Namespace) -> int:
-    """Ask the database."""
+    """Query the database."""
     from manymasks.database import query
     from manymasks.database.queries import examples
 
     database = Layout(options.results).database
-    asked = [
+    given = [
         name
         for name in ("query", "file", "tables", "describe", "example", "examples")
         if getattr(options, name) is not None and getattr(options, name) is not False
     ]
-    if len(asked) != 1:
+    if len(given) != 1:
         raise UserError(
-            "Ask one thing: a query, --file FILE, --tables, --describe TABLE, --examples or "
+            "Give one of: a query, --file FILE, --tables, --describe TABLE, --examples or "
             "--example N. Try: manymasks sql --example 1"
         )
     if options.examples:
-        for each in examples():
-            print(f"{each.number:>3}  {each.question}")
+        for example in examples():
+            print(f"{example.number:>3}  {example.question}")
         return 0
     if options.tables or options.describe is not None:
         rows: Sequence[tuple[Any, ...]] = (
@@ -282,10 +294,10 @@ def sql(options: argparse.Namespace) -> int:
             print(text, end="")
         return 0
     if options.example is not None:
-        chosen = [each for each in examples() if each.number == options.example]
-        if not chosen:
+        matches = [example for example in examples() if example.number == options.example]
+        if not matches:
             raise UserError(f"There are examples 1 to {len(examples())}: manymasks sql --examples")
-        statement = chosen[0].sql
+        statement = matches[0].sql
         if options.form == "table":
             print(f"{statement.strip()}\n", flush=True)
     elif options.file:
@@ -296,7 +308,7 @@ def sql(options: argparse.Namespace) -> int:
     else:
         statement = sys.stdin.read() if options.query == "-" else options.query
     if options.form == "parquet" and not options.output and sys.stdout.isatty():
-        raise UserError("Parquet is not for a terminal: add --output FILE")
+        raise UserError("Parquet cannot be shown on a terminal: add --output FILE")
     if not options.output:
         query.run(database, statement, options.form, sys.stdout.buffer)
         return 0
@@ -314,7 +326,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Say what this machine has, and whether a run could start."""
+    """Print what this machine has, and whether a run can start."""
     import shutil
 
     from manymasks.config.loading import load_study
@@ -325,16 +337,15 @@ def doctor(options: argparse.Namespace) -> int:
     from manymasks.store.environment import environment
 
     layout = Layout(options.results)
-    about = environment()
-    print(f"python     {about['python']}, {about['processor']}, {about['cores']} cores")
-    print(f"packages   {', '.join(f'{k} {v}' for k, v in about['packages'].items())}")
+    record = environment()
+    print(f"python     {record['python']}, {record['processor']}, {record['cores']} cores")
+    versions = (f"{name} {version}" for name, version in record["packages"].items())
+    print(f"packages   {', '.join(versions)}")
     print(f"gpus       {', '.join(devices()) or 'none: models train on the CPU'}")
     free = shutil.disk_usage(Path()).free
     print(f"disk       {free / 1e9:.0f} GB free")
     planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
-    left = missing(planned, layout)
-    print(
-        f"study      '{planned.study.name}': {len(left)} of {len(planned.nodes)} artifacts to make"
-    )
+    to_make = len(missing(planned, layout))
+    print(f"study      '{planned.study.name}': {to_make} of {len(planned.nodes)} artifacts to make")
     print(f"lock       {lock_state()}")
     return 0

@@ -1,9 +1,9 @@
-"""The one error that people are meant to see."""
+"""The one error whose message is for the user."""
 
 
 class UserError(Exception):
-    """A mistake or a circumstance a person can mend.
+    """A mistake or a circumstance that a person can fix.
 
     The message says which file and setting (or which artifact), what was found, what was
-    expected and what to do. It is printed as it is, without a traceback.
+    expected and what to do. It is printed without a traceback.
     """

@@ -84,7 +84,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path, undisturb
     assert "goes on from its last saved state" in output
     assert weights(made) == undisturbed
     assert "Nothing to be done" in made.snakemake(*OVERLAY)
-    assert "all as their manifests say" in made.run("manymasks", "verify")
+    assert "all match their manifests" in made.run("manymasks", "verify")
 
 
 def test_interrupted_it_says_so_and_goes_on(tmp_path, undisturbed):
@@ -108,4 +108,4 @@ def test_two_runs_on_one_results_folder_make_each_artifact_once(tmp_path, undist
         output, _ = run.communicate(timeout=300)
         assert run.returncode == 0, output
     assert weights(one) == undisturbed
-    assert "all as their manifests say" in one.run("manymasks", "verify")
+    assert "all match their manifests" in one.run("manymasks", "verify")

@@ -241,10 +241,10 @@ def test_explain_an_artifact(here: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_explain_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "explain", "xyz") == (
-        "xyz: no artifact in results and no node of the plan has a key that begins so. "
-        "`manymasks plan` lists them."
+        "xyz: no artifact in results and no node of the plan has a key that starts with these "
+        "digits. `manymasks plan` lists all keys."
     )
-    assert refused(capsys, "explain", "") == ": begins 10 keys; give more digits"
+    assert refused(capsys, "explain", "") == ": 10 keys start with it; give more digits"
 
 
 # ----------------------------------------------------------------------------------- verify
@@ -254,7 +254,7 @@ def test_verify_counts_what_is_whole(here: Path, capsys: pytest.CaptureFixture[s
     assert "no artifacts to verify" in refused(capsys, "verify")
     make(planned(), "training", "tokens", a=b"x" * 1_000_000, b=b"y")
     shown = printed(capsys, "verify")
-    assert shown == "3 artifacts, 6 files, 3.0 MB: all as their manifests say\n"
+    assert shown == "3 artifacts, 6 files, 3.0 MB: all match their manifests\n"
 
 
 def test_verify_names_every_damaged_file_and_how_to_make_it_again(
@@ -268,7 +268,7 @@ def test_verify_names_every_damaged_file_and_how_to_make_it_again(
     assert sorted(line.partition(": ")[0] for line in message[:3]) == sorted(
         [f"{tokens}/tables/a", f"{second}/tables/a", f"{second}/tables/b"]
     )
-    assert message[3] == "3 of 6 files are not what their manifests say. Make them again:"
+    assert message[3] == "3 of 6 files differ from their manifests. Make them again:"
     assert sorted(line.strip() for line in message[4:6]) == sorted(
         f"manymasks run {folder.parent.name} {folder.name} --force" for folder in (tokens, second)
     )
@@ -350,8 +350,8 @@ def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "Ask one thing: a query, --file FILE, --tables"),
-        (["SELECT 1", "--tables"], "Ask one thing: a query"),
+        ([], "Give one of: a query, --file FILE, --tables"),
+        (["SELECT 1", "--tables"], "Give one of: a query"),
         (["--example", "99"], "There are examples 1 to "),
         (["--example", "0"], "There are examples 1 to "),
         (["--describe", "modl"], "results/manymasks.duckdb: there is no table or view 'modl'. Did"),
@@ -392,7 +392,7 @@ def test_parquet_is_not_for_a_terminal(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     message = refused(capsys, "sql", "SELECT 1", "--format", "parquet")
-    assert message == "Parquet is not for a terminal: add --output FILE"
+    assert message == "Parquet cannot be shown on a terminal: add --output FILE"
 
 
 # ------------------------------------------------------------------------------ run, doctor
@@ -427,7 +427,7 @@ def test_run_makes_one_artifact(
 def test_run_refuses(here: Path, in_place: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "run", "train", "x").startswith("'train' is not a stage. Stages: corpus")
     assert refused(capsys, "run", "training", "small") == (
-        "'small' is no key, label or file of stage training. In the plan:\n"
+        "'small' is not a key, label or file of stage training. In the plan:\n"
         "  training/pydocs/base/causal/i0-o0\n  training/pydocs/base/causal/i0-o1"
     )
     (folder,) = make(planned(), "corpus")

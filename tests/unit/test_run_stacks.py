@@ -551,7 +551,7 @@ def test_the_command_takes_several_targets(
     assert stage.calls == [[node.key for node in nodes[:3]]]
     capsys.readouterr()
     assert main(["run", "training", nodes[3].key, "nothing"]) == 1
-    assert "'nothing' is no key, label or file of stage training" in capsys.readouterr().err
+    assert "'nothing' is not a key, label or file of stage training" in capsys.readouterr().err
     tokens = next(node for node in plan.nodes if node.stage == "tokens")
     file = str(RESULTS.manifest("tokens", tokens.key))
     assert main(["run", "training", nodes[3].key, file]) == 1

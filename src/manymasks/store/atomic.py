@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writes: a file appears complete or not at all."""
 
 import contextlib
 import json
@@ -11,10 +11,10 @@ from typing import Any
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`; what is written there takes its place on success.
+    """Yield a temporary path beside `path`, which replaces `path` on success.
 
-    The content is on the disk before the name is, so a power cut leaves the old file or the
-    new one.
+    The content is on the disk before the name changes, so a power cut leaves either the old file
+    or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -38,7 +38,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def link(path: Path, target: Path) -> None:
-    """Point a relative symbolic link at `target`, in one step."""
+    """Make `path` a relative symbolic link to `target`, atomically."""
     relative = Path(os.path.relpath(target, path.parent))
     if path.is_symlink() and path.readlink() == relative:
         return

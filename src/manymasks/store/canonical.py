@@ -1,4 +1,4 @@
-"""One byte string for one meaning: canonical JSON and its digest."""
+"""Canonical JSON, in which equal values have equal bytes, and its digest."""
 
 import hashlib
 import json
@@ -11,8 +11,8 @@ def canonical(value: Any) -> bytes:
     """Canonical JSON: keys sorted, no spaces, UTF-8 in normal form C, shortest floats.
 
     Raises:
-        ValueError: for a number that is not finite.
-        TypeError: for anything that is not a JSON value.
+        ValueError: if a number is not finite.
+        TypeError: if a value is not a JSON value.
     """
     return json.dumps(
         _checked(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False

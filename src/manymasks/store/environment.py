@@ -1,4 +1,4 @@
-"""The record of what an artifact was made with. It is kept beside the result, not in its key."""
+"""The environment that an artifact was made in: recorded in its manifest, not in its key."""
 
 import importlib.metadata
 import os
@@ -15,7 +15,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Python, packages, machine, git state and, where torch has found one, the GPU."""
+    """Versions of Python and packages, processor, git state, and the GPU if torch uses one."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -46,13 +46,11 @@ def _processor() -> str:
 
 
 def _git() -> dict[str, Any] | None:
-    """Commit of the source the package is run from, and whether it was changed since."""
-    here = Path(__file__).resolve().parent
+    """Commit of the running source, and whether it has uncommitted changes."""
 
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10, check=True
-        )
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
         return done.stdout.strip()
 
     try:

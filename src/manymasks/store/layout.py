@@ -1,4 +1,4 @@
-"""Where things lie in a results folder."""
+"""Paths in a results folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of a results folder. Everything of an artifact lies in its own folder."""
+    """Paths in a results folder; each artifact has a folder."""
 
     results: Path
 
     def folder(self, stage: str, key: str) -> Path:
-        """The artifact's folder: manifest, payload, tables/, log.txt, state/, lock."""
+        """Folder of an artifact: manifest, payload, tables/, log.txt, state/, lock."""
         return self.results / stage / key
 
     def manifest(self, stage: str, key: str) -> Path:
-        """Written last: where it is present the artifact is complete."""
+        """Manifest of an artifact, written last: an artifact that has one is complete."""
         return self.folder(stage, key) / "manifest.json"
 
     def node(self, stage: str, key: str) -> Path:
-        """What a job is to make, written when a run starts."""
+        """Description of the job that makes an artifact, written when a run starts."""
         return self.folder(stage, key) / "node.json"
 
     @property

@@ -1,7 +1,7 @@
-"""Locks that die with the process that holds them.
+"""File locks that end with the process that holds them.
 
-An artifact is made by one process at a time, whichever run or machine it belongs to; a run
-holds a lock of its own, by which a stale lock of Snakemake's can be told from a live one.
+A lock per artifact lets one process at a time make it, across runs and machines. A lock per run
+tells a stale lock of Snakemake from that of a live run.
 """
 
 import contextlib
@@ -18,9 +18,9 @@ from typing import IO
 
 
 def try_lock(path: Path) -> IO[str] | None:
-    """Take the lock and write down who holds it; None if someone else does.
+    """Take the lock and record its holder; None if another process holds it.
 
-    The lock is held until the returned file is closed, by the process or by its death.
+    The lock is held until the returned file is closed or the process ends.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
@@ -39,20 +39,25 @@ def try_lock(path: Path) -> IO[str] | None:
 
 
 def holder(path: Path) -> str:
-    """Who holds a lock, in words."""
+    """The process that holds a lock, such as "process 12 on host since 10:15:00 UTC"."""
     try:
-        who = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {who['pid']} on {who['host']} since {who['since']}"
+        process = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {process['pid']} on {process['host']} since {process['since']}"
     except (OSError, ValueError, KeyError):
         return "another process"
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock, waiting for it if need be; `waiting` is told once who has it."""
+def locked(path: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock during the block.
+
+    Args:
+        path: file of the lock.
+        on_wait: called once with the holder if the lock is taken.
+    """
     file = try_lock(path)
     if file is None:
-        waiting(holder(path))
+        on_wait(holder(path))
         while file is None:
             time.sleep(0.2)
             file = try_lock(path)

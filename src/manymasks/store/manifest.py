@@ -1,4 +1,4 @@
-"""Manifests: what an artifact is, what it was made from, and the digest of every file."""
+"""Manifests: the settings, code, inputs and file digests of an artifact."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ class InputReference:
 
 @dataclass(frozen=True)
 class PayloadFile:
-    """One file of an artifact."""
+    """A file of an artifact, by its path in the folder of the artifact."""
 
     path: str
     bytes: int
@@ -54,7 +54,7 @@ class Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest atomically; from then on the artifact counts as complete."""
+    """Write a manifest atomically, which completes the artifact."""
     write_json(path, {"format": FORMAT, **asdict(manifest)})
 
 
@@ -62,7 +62,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest.
 
     Raises:
-        UserError: if it is not one, naming the file and what to do.
+        UserError: if the file is not a manifest of this format.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ def read_manifest(path: Path) -> Manifest:
         if version != FORMAT:
             raise UserError(
                 f"{path}: manifest format {version}, this version of manymasks reads {FORMAT}. "
-                f"Delete the folder {path.parent} to make the artifact anew."
+                f"Delete the folder {path.parent} to make the artifact again."
             )
         values["inputs"] = {
             role: tuple(InputReference(**reference) for reference in references)
@@ -81,12 +81,12 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path}: is not a readable manifest ({error}). Delete the folder {path.parent} and "
-            "run again to make the artifact anew."
+            "run the study to make the artifact again."
         ) from error
 
 
 def all_manifests(layout: Layout, stage: str = "*") -> Iterator[Manifest]:
-    """Every complete artifact of a results folder, by stage and key."""
+    """Manifests of the complete artifacts in a results folder, in order of stage and key."""
     for path in sorted(layout.results.glob(f"{stage}/*/manifest.json")):
         yield read_manifest(path)
 
@@ -98,14 +98,14 @@ def sha256_of(path: Path) -> str:
 
 
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
-    """One line for each payload file that is missing or differs from its digest."""
-    found = []
+    """A message for each payload file that is missing or differs from its digest."""
+    messages = []
     for file in manifest.files:
         path = folder / file.path
         if not path.is_file():
-            found.append(f"{path}: is missing")
+            messages.append(f"{path}: is missing")
         elif (size := path.stat().st_size) != file.bytes:
-            found.append(f"{path}: has {size} bytes, its manifest says {file.bytes}")
+            messages.append(f"{path}: has {size} bytes, its manifest says {file.bytes}")
         elif (digest := sha256_of(path)) != file.sha256:
-            found.append(f"{path}: has SHA-256 {digest}, its manifest says {file.sha256}")
-    return found
+            messages.append(f"{path}: has SHA-256 {digest}, its manifest says {file.sha256}")
+    return messages
