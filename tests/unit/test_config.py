@@ -9,16 +9,13 @@ import pydantic
 import pytest
 
 from manymasks.config.analyses import Contrast
-from manymasks.config.corpora import UrlCorpus
-from manymasks.config.loading import load_study, settings_of
+from manymasks.config.loading import load_study
 from manymasks.config.probes import Probe
-from manymasks.config.settings import identity
 from manymasks.config.study import Study
-from manymasks.config.training import Size, Training
+from manymasks.config.training import Training
 from manymasks.config.yaml_reading import read_yaml
-from manymasks.documentation.settings import readme, schema
+from manymasks.documentation.settings import schema
 from manymasks.errors import UserError
-from manymasks.store.canonical import canonical
 
 CONFIG = Path(__file__).parents[2] / "config"
 BASE = """\
@@ -876,100 +873,7 @@ def test_mistakes_on_the_command_line(
     assert found.startswith(expected)
 
 
-# ----------------------------------------------------------------------- identity and keys
-
-
-def paths(table: dict[str, str]) -> set[str]:
-    """`{"seeds": "init order"}` as `{"seeds.init", "seeds.order"}`."""
-    return {f"{part}.{leaf}".lstrip(".") for part, names in table.items() for leaf in names.split()}
-
-
-SIZE = "width layers heads mlp positions rotary_base embedding_sd activation learning_rate"
-IDENTITY = paths(
-    {
-        "": "name corpora tokenizer sizes variants training tune seeds reference_seeds evaluation "
-        "rashomon derived multiplicity volume funnel probes divergence rollout representation "
-        "myopia truth spectroscopy belief rule_choice swap statistics primary analyses hardware",
-        "corpora.<name>": "kind select measure max_documents packages min_characters "
-        "format field separator join_to sha256 licence repository revision files process documents "
-        "seed eps members",
-        "corpora.<name>.members": "sizes variants seeds batch steps learning_rate analyses",
-        "corpora.<name>.members.sizes.<name>": SIZE,
-        "corpora.<name>.members.seeds": "init order",
-        "corpora.<name>.files.<item>": "path sha256",
-        "tokenizer": "kind vocabulary",
-        "sizes.<name>": SIZE,
-        "variants.<name>": "gradient past_from starts_from gamma learning_rate",
-        "training": "context shift batch steps optimizer learning_rate warmup decay weight_decay "
-        "beta1 beta2 clip precision curve_every curve_windows late",
-        "tune": "rates seeds steps",
-        "tune.seeds": "init order",
-        "seeds": "init order",
-        "reference_seeds": "init order size variant",
-        "evaluation": "batch position_edges",
-        "rashomon": "references eps",
-        "rashomon.references.<name>": "kind nats k",
-        "rashomon.eps": "nats percent seed_sd",
-        "derived": "methods parents draws eps windows seed",
-        "multiplicity": "windows batch top_k tv tolerance subsets kept seed",
-        "volume": "eps directions windows seed",
-        "funnel": "seed_sd splits orders seed",
-        "primary.<item>": "claim corpus subject baseline within probe",
-        "probes.<name>": "family windows scored severities corpus candidates plausible seed",
-        "divergence": "batch floor_batch floor_windows sampled shown bins memory_mb",
-        "rollout": "prompts prompt length temperature batch floor_batch seed",
-        "representation": "windows tokens neighbours permutations batch floor_batch seed",
-        "myopia": "contrasts gradient_windows gammas",
-        "myopia.contrasts.<item>": "baseline variant",
-        "truth": "documents batch floor_batch pricing shares",
-        "spectroscopy": "documents letters splice splices batch seed",
-        "belief": "documents ridge last_letters ahead points batch seed",
-        "rule_choice": "questions seed",
-        "swap": "documents letters batch seed",
-        "statistics": "confidence resamples seed",
-    }
-)
-OPERATIONAL = paths(
-    {
-        "corpora.<name>": "paths url local",
-        "hardware": "device members_per_gpu stack log_seconds checkpoint_seconds",
-    }
-)
-
-
-def test_every_setting_and_its_class() -> None:
-    """A new setting must be put in one of the two lists: does it change a result or not?"""
-    found: dict[bool, set[str]] = {True: set(), False: set()}
-    for steps, field in settings_of(Study):
-        extra = field.json_schema_extra
-        operational = isinstance(extra, dict) and bool(extra.get("operational"))
-        found[operational].add(".".join(steps))
-    assert found[False] == IDENTITY
-    assert found[True] == OPERATIONAL
-
-
-def test_identity_leaves_operational_settings_out(tmp_path: Path) -> None:
-    url = UrlCorpus(kind="url", url="http://a/b", sha256="0" * 64, local="here.txt")
-    assert {"url", "local"} & identity(url).keys() == set()
-    assert identity(url)["sha256"] == "0" * 64
-    study = study_of(tmp_path, BASE, "hardware: {device: cpu, log_seconds: 1}\n")
-    assert identity(study)["hardware"] == {}
-    assert identity(study) == identity(study_of(tmp_path, BASE))
-    assert identity(study)["sizes"]["base"] == {**Size(width=64).model_dump()}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "training: {learning_rate: 0.001, weight_decay: 0, steps: 1000}\n",
-        "training: {steps: 1e3, weight_decay: 0.0, learning_rate: 1e-3}\n",
-        "training:\n  weight_decay: -0.0\n  learning_rate: 1.0e-03\n  steps: 01000\n",
-    ],
-)
-def test_spelling_and_order_do_not_change_identity(tmp_path: Path, text: str) -> None:
-    head = "training: {weight_decay: 0, steps: 1000, learning_rate: .001}\n"
-    expected = canonical(identity(study_of(tmp_path, head + BASE)))
-    assert canonical(identity(study_of(tmp_path, BASE + text))) == expected
+# --------------------------------------------------------------------------- models
 
 
 def test_settings_are_frozen() -> None:
@@ -996,15 +900,6 @@ def test_defaults_are_checked_too() -> None:
 def test_the_studies_of_the_repository_are_right(overlay: str | None) -> None:
     files = [CONFIG / "config.yaml", *([CONFIG / f"{overlay}.yaml"] if overlay else [])]
     assert load_study(files).name == (overlay or "default")
-
-
-def test_the_readme_has_every_setting() -> None:
-    rows = [line.split(" | ") for line in readme().splitlines() if line.startswith("| `")]
-    kinds = {cells[0].strip("| `"): cells[2] for cells in rows if len(cells) > 3}
-    whole = {path.rpartition(".")[0] for path in IDENTITY | OPERATIONAL}
-    for path in IDENTITY | OPERATIONAL:
-        if path not in whole and f"{path}.<item>" not in whole and f"{path}.<name>" not in whole:
-            assert kinds[path] == ("operational" if path in OPERATIONAL else "identity"), path
 
 
 def test_the_schema_takes_overlays_and_refuses_mistakes() -> None:
