@@ -28,14 +28,14 @@ def test_components_of_exact_tables() -> None:
     assert components(None) is None
 
 
-def test_components_are_those_that_were_drawn() -> None:
+def test_components_recover_simulated_variances() -> None:
     rng = np.random.default_rng(5)
     rows, columns, both = rng.normal(0, 3, 300), rng.normal(0, 2, 300), rng.normal(0, 1, (300, 300))
     found = components(rows[:, None] + columns + both)
     np.testing.assert_allclose(found, np.array([9, 4, 1]) / 14, atol=0.06)
 
 
-def test_components_by_loops() -> None:
+def test_components_agree_with_naive_loops() -> None:
     table = np.random.default_rng(6).random((4, 3))
     mean = table.mean()
     of_rows = sum(3 * (table[i].mean() - mean) ** 2 for i in range(4)) / 3
@@ -83,7 +83,7 @@ def _drawn(inits: int, orders: int, deviations: tuple[float, float, float], rng)
     return np.square(points[:, None] - points).sum(-1), seeds
 
 
-def test_intervals_of_scores_are_naive_jackknives_over_both_seeds() -> None:
+def test_intervals_of_scores_agree_with_naive_jackknives_over_both_seeds() -> None:
     table = np.random.default_rng(0).normal(size=(5, 1)) + np.random.default_rng(1).random((5, 4))
     found = score_components(table, 0.95)
     assert found is not None
@@ -108,7 +108,7 @@ def test_few_seeds_have_shares_without_intervals() -> None:
     assert score_components(None, 0.95) is None
 
 
-def test_components_of_distances_are_those_that_were_put_in() -> None:
+def test_components_of_distances_recover_simulated_steps() -> None:
     distances, seeds = _moved(4, 3, (0.5, 0.2, 0.3))
     found = distance_components(distances, seeds, 500, 0, 0.95)
     assert found is not None
@@ -125,7 +125,7 @@ def test_components_of_distances_are_those_that_were_put_in() -> None:
     assert found.order_p <= 0.02
 
 
-def test_mean_distances_by_loops_whatever_the_order_of_members() -> None:
+def test_mean_distances_agree_with_loops_in_any_order_of_members() -> None:
     rng = np.random.default_rng(2)
     distances, seeds = _drawn(3, 4, (1, 1, 1), rng)
     shuffled = rng.permutation(12)[:10]
@@ -145,7 +145,7 @@ def test_mean_distances_by_loops_whatever_the_order_of_members() -> None:
     ) == pytest.approx(1)
 
 
-def test_all_permutations_are_taken_where_they_are_few() -> None:
+def test_few_permutations_are_enumerated() -> None:
     distances, seeds = _moved(3, 3, (0.5, 0.0, 0.5))
     found = distance_components(distances, seeds, 216, 0, 0.95)
     assert found is not None

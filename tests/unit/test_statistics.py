@@ -79,7 +79,7 @@ def test_bootstrap_of_a_ratio_has_the_delta_method_error() -> None:
     assert standard_error(resamples) == pytest.approx(delta, rel=0.06)
 
 
-def test_an_interval_of_a_ratio_is_made_of_its_parts() -> None:
+def test_ratio_interval_combines_ratio_and_percentiles() -> None:
     generator = np.random.default_rng(2)
     sums, sizes = generator.gamma(2, size=30), generator.integers(1, 9, size=30).astype(float)
     weights = document_weights(30, 500, 3)
@@ -100,14 +100,14 @@ def test_correlations_are_those_of_numpy(n: int, several: int, seed: int) -> Non
     assert correlation(x, 3 - 2 * x) == pytest.approx(-1)
 
 
-def test_nothing_correlates_with_what_does_not_vary() -> None:
+def test_correlation_with_a_constant_is_nan() -> None:
     x = np.arange(3.0)
     assert np.isnan(correlation(x, np.ones(3)))
     assert np.isnan(correlation(np.ones(3), np.stack([x, x]))).all()
     assert correlation(x, np.stack([x, -x])).tolist() == [1, -1]
 
 
-def test_resamples_without_tokens_and_single_documents_are_unknown() -> None:
+def test_resamples_without_tokens_and_single_documents_are_nan() -> None:
     weights = np.array([[2.0, 0.0], [1.0, 1.0]])
     resamples = ratio_resamples(np.array([0.0, 4.0]), np.array([0.0, 2.0]), weights)
     assert np.isnan(resamples[0])
@@ -117,7 +117,7 @@ def test_resamples_without_tokens_and_single_documents_are_unknown() -> None:
     assert math.isnan(ratio(np.ones(2), np.zeros(2)))
 
 
-def test_pair_mean_is_the_mean_over_pairs_and_its_jackknife_the_naive_one() -> None:
+def test_pair_mean_and_its_jackknife_agree_with_naive_loops() -> None:
     distances = _symmetric(7, 0)
     estimate = pair_mean(distances)
     upper = np.triu_indices(7, 1)
@@ -297,7 +297,7 @@ def test_the_jackknife_of_matched_variants_leaves_out_a_pair_of_seeds() -> None:
     assert pool_mean(square, pool).standard_error == pytest.approx(jackknife_error(np.array(rests)))
 
 
-def test_percentiles_of_nothing_are_nothing() -> None:
+def test_percentiles_of_empty_resamples_are_nan() -> None:
     low, high = percentile_interval(np.empty((0, 50)), 0.95)
     assert low.shape == high.shape == (0,)
 
@@ -306,7 +306,7 @@ positive = st.floats(1e-3, 1e3)
 
 
 @given(st.floats(-1e3, 1e3), positive, positive, st.integers(1, 60), st.floats(0.5, 0.99))
-def test_p_and_interval_say_the_same(
+def test_p_is_below_the_level_exactly_if_the_interval_excludes_0(
     estimate: float, models: float, documents: float, degrees: int, confidence: float
 ) -> None:
     interval = joined(estimate, models, documents, degrees, confidence)
@@ -329,7 +329,7 @@ def test_p_close_to_1_is_found_where_rounding_hides_the_root(distance: float) ->
             assert found == pytest.approx(1, abs=distance)
 
 
-def test_very_small_p_are_no_problem() -> None:
+def test_very_small_p_do_not_underflow() -> None:
     for models, documents in ((0.3, 0.4), (1e-9, 0.4), (0.3, 1e-9), (0.0, 0.4), (0.3, 0.0)):
         found = joined(1e6, models, documents, 300, 0.95).p
         assert found is not None
@@ -339,7 +339,7 @@ def test_very_small_p_are_no_problem() -> None:
 # ---------------------------------------------------------------------- spreads of two groups
 
 
-def test_log_ratio_of_spreads_is_the_naive_one_with_welch_degrees() -> None:
+def test_log_ratio_of_spreads_agrees_with_naive_loops_and_welch_degrees() -> None:
     a, b = 2 * _symmetric(9, 0), _symmetric(6, 1)
     resamples = np.random.default_rng(0).random((2, 50)) + 1
     found = log_ratio_of_spreads(a, b, *resamples, 0.95)
@@ -400,13 +400,13 @@ def _stepped(p: list[float]) -> tuple[list[float], list[float]]:
 # Few, because statsmodels collects garbage at every call.
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_corrections_are_those_of_their_definitions(p: list[float]) -> None:
+def test_corrections_follow_their_definitions(p: list[float]) -> None:
     down, up = _stepped(p)
     assert holm(np.array(p)) == pytest.approx(down)
     assert benjamini_hochberg(np.array(p)) == pytest.approx(up)
 
 
-def test_unknown_p_do_not_count_as_tests() -> None:
+def test_nan_p_do_not_count_as_tests() -> None:
     p = np.array([0.01, np.nan, 0.04, 0.03, np.nan])
     for correct, method in ((holm, "holm"), (benjamini_hochberg, "fdr_bh")):
         found = correct(p)
@@ -433,7 +433,7 @@ def test_dip_matches_the_published_number() -> None:
     assert found.p == pytest.approx(0.087, abs=0.002)
 
 
-def test_two_heaps_are_seen_and_one_is_not() -> None:
+def test_dip_detects_two_modes_and_not_one() -> None:
     rng = np.random.default_rng(0)
     heaps = np.r_[rng.normal(0, 0.05, 10), rng.normal(1, 0.05, 10)]
     found = dip(np.r_[heaps, np.nan])
@@ -454,7 +454,7 @@ def test_two_heaps_are_seen_and_one_is_not() -> None:
 # ------------------------------------------------------------------------------- the package
 
 
-def test_the_package_needs_nothing_else_of_ours() -> None:
+def test_the_package_imports_nothing_else_of_manymasks() -> None:
     import manymasks.statistics
 
     allowed = {

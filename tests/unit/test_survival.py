@@ -24,7 +24,7 @@ def _counts(times: list[tuple[int, bool]]) -> tuple[np.ndarray[Any, Any], np.nda
 
 
 @given(TIMES)
-def test_it_is_that_of_scipy(times: list[tuple[int, bool]]) -> None:
+def test_product_limit_agrees_with_scipy(times: list[tuple[int, bool]]) -> None:
     survival = product_limit(*_counts(times))
     seen = [step for step, is_censored in times if not is_censored]
     cut = [step for step, is_censored in times if is_censored]
@@ -34,14 +34,14 @@ def test_it_is_that_of_scipy(times: list[tuple[int, bool]]) -> None:
 
 
 @given(TIMES)
-def test_it_falls_from_one_and_stays_within(times: list[tuple[int, bool]]) -> None:
+def test_survival_falls_from_one_and_stays_in_range(times: list[tuple[int, bool]]) -> None:
     survival = product_limit(*_counts(times))
     assert (np.diff(survival) <= 0).all() and (survival >= 0).all()
     assert 0 <= restricted_mean(survival) <= STEPS
 
 
 @given(TIMES, arrays(np.int64, (4, 30), elements=st.integers(0, 3)))
-def test_weights_are_repetitions(
+def test_weights_equal_repetitions(
     times: list[tuple[int, bool]], weights: np.ndarray[Any, Any]
 ) -> None:
     each = [_counts([time]) for time in times]
@@ -54,7 +54,7 @@ def test_weights_are_repetitions(
         assert np.isnan(own).all() == (not repeated)
 
 
-def test_without_cuts_it_is_a_share_and_the_mean_that_of_the_steps() -> None:
+def test_without_censoring_it_is_a_share_and_the_mean_of_the_steps() -> None:
     times = [(1, False), (3, False), (3, False), (6, False)]
     survival = product_limit(*_counts(times))
     assert survival == pytest.approx([1, 0.75, 0.75, 0.25, 0.25, 0.25, 0])
@@ -62,7 +62,7 @@ def test_without_cuts_it_is_a_share_and_the_mean_that_of_the_steps() -> None:
     assert restricted_mean(survival) == pytest.approx(9 / 4)
 
 
-def test_a_cut_leaves_no_trace_but_in_who_is_at_risk() -> None:
+def test_censoring_changes_only_the_number_at_risk() -> None:
     survival = product_limit(*_counts([(1, True), (2, False), (STEPS, True)]))
     assert survival == pytest.approx([1, 1, 0.5, 0.5, 0.5, 0.5, 0.5])
     assert restricted_mean(survival) == pytest.approx(3.5)

@@ -17,7 +17,7 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
 Curve = Mapping[int, tuple[int, float]]
@@ -68,7 +68,9 @@ class Scored:
 
     def paired(self, size: str, *variants: str) -> tuple[IndexArray, ...]:
         """Positions of the members of each variant that share their seeds with all others'."""
-        return paired_by_seeds(self.members, *(of_arm(self.members, size, v) for v in variants))
+        return paired_by_seeds(
+            self.members, *(arm_positions(self.members, size, v) for v in variants)
+        )
 
     def weights(self, statistics: Statistics) -> FloatArray:
         """Of the bootstrap over documents."""
@@ -91,7 +93,7 @@ def arm_rows(scored: Scored, baseline: str | None, statistics: Statistics) -> Ro
     weights, rows = scored.weights(statistics), []
     corpus = one_corpus(scored.members)
     for size in scored.sizes:
-        own = [v for v in scored.arms if of_arm(scored.members, size, v)]
+        own = [v for v in scored.arms if arm_positions(scored.members, size, v)]
         rows += [
             {
                 "corpus": corpus,
@@ -122,7 +124,7 @@ def _loss(
         found = Interval(estimate, float(low), float(high), None, 0)
         models = None
     else:
-        chosen = of_arm(scored.members, size, name)
+        chosen = arm_positions(scored.members, size, name)
         nats = scored.nats[chosen]
         found = mean_over_seeds(nats, scored.tokens, weights, statistics.confidence)
         models = len(chosen)
@@ -144,7 +146,9 @@ def _gap(
 ) -> dict[str, Any]:
     differences = np.zeros((0, scored.tokens.size))
     if baseline is not None and name in scored.floors:
-        differences = scored.floors[name] - scored.nats[of_arm(scored.members, size, baseline)]
+        differences = (
+            scored.floors[name] - scored.nats[arm_positions(scored.members, size, baseline)]
+        )
     elif baseline is not None and name != baseline:
         first, second = scored.paired(size, baseline, name)
         differences = scored.nats[second] - scored.nats[first]
@@ -245,8 +249,8 @@ def curve_rows(
         for size in dict.fromkeys(member.size for member in members):
             pair = paired_by_seeds(
                 members,
-                of_arm(members, size, contrast.baseline),
-                of_arm(members, size, contrast.variant),
+                arm_positions(members, size, contrast.baseline),
+                arm_positions(members, size, contrast.variant),
             )
             both = [(curves[one], curves[other]) for one, other in zip(*pair, strict=True)]
             for step in sorted({step for one, other in both for step in one.keys() & other.keys()}):

@@ -7,7 +7,7 @@ from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
 
 
@@ -51,8 +51,8 @@ def myopia_rows(
         for size in dict.fromkeys(member.size for member in members):
             baseline, variant = paired_by_seeds(
                 members,
-                of_arm(members, size, contrast.baseline),
-                of_arm(members, size, contrast.variant),
+                arm_positions(members, size, contrast.baseline),
+                arm_positions(members, size, contrast.variant),
             )
             if not baseline.size:
                 continue

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from manymasks.arrays import FloatArray, Rows
 from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.model_classes import Member, classes, of_arm, one_corpus
+from manymasks.statistics.model_classes import Member, arm_positions, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 
@@ -60,7 +60,9 @@ def curve_rows(
     contrasts: Rows = []
     for variant in dict.fromkeys(member.variant for member in members):
         for smaller, larger in combinations(sizes, 2):
-            of, against = (nats[of_arm(members, size, variant)] for size in (larger, smaller))
+            of, against = (
+                nats[arm_positions(members, size, variant)] for size in (larger, smaller)
+            )
             if of.size and against.size:
                 comparison = Comparison("share", corpus, larger, smaller, variant)
                 interval = share_difference(of, against, confidence)

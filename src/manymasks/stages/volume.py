@@ -21,7 +21,7 @@ from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.model_classes import Member, of_arm
+from manymasks.statistics.model_classes import Member, arm_positions
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.checkpoint import read_weights, set_weights
@@ -95,7 +95,7 @@ def _contrasts(
     found = []
     for larger, smaller in pairs_of_sizes(sized):
         for variant in dict.fromkeys(member.variant for member in members):
-            arms = [of_arm(members, size, variant) for size in (larger, smaller)]
+            arms = [arm_positions(members, size, variant) for size in (larger, smaller)]
             if not all(arms):
                 continue
             difference = size_difference(radius[arms[0]], radius[arms[1]], confidence)

@@ -1,7 +1,6 @@
 """Ratios of sums over documents (nats / tokens) and their bootstrap over documents.
 
-Documents are the units: tokens of one document are not independent, so a resample takes or
-leaves whole documents.
+Documents are the units, because tokens of one document are not independent.
 """
 
 import numpy as np
@@ -10,11 +9,10 @@ from manymasks.arrays import FloatArray
 
 
 def document_weights(documents: int, resamples: int, seed: int) -> FloatArray:
-    """How often each document occurs in each resample, (resamples, documents).
+    """Count of each document in each resample, (resamples, documents).
 
-    Multinomial: each row sums to `documents`. One array serves all quantities on the same
-    documents, so that their differences are resampled in pairs. Raises ValueError without
-    documents.
+    Multinomial: each row sums to `documents`. Use one array for all quantities on the same
+    documents, which pairs the resamples of their differences. Raises ValueError without documents.
     """
     if documents < 1:
         raise ValueError("a bootstrap over documents needs at least one document, found 0")
@@ -24,7 +22,7 @@ def document_weights(documents: int, resamples: int, seed: int) -> FloatArray:
 
 
 def ratio(numerators: FloatArray, denominators: FloatArray) -> FloatArray:
-    """Sum of numerators (..., D) over sum of denominators (D,), (...); NaN where that is 0."""
+    """Sum of numerators (..., D) over sum of denominators (D,), (...); NaN if that is 0."""
     total = float(denominators.sum())
     return np.asarray(numerators.sum(axis=-1) / (total if total else np.nan), dtype=np.float64)
 
@@ -34,9 +32,8 @@ def ratio_resamples(
 ) -> FloatArray:
     """The ratio of sums in every resample, (..., B).
 
-    `numerators` (..., D), `denominators` (D,), `weights` (B, D). A resample whose documents
-    have denominators of 0 only is NaN. All is NaN for a single document, whose resamples
-    would show no variation and say nothing of it.
+    `numerators` (..., D), `denominators` (D,), `weights` (B, D). NaN in resamples whose
+    denominators are all 0, and everywhere for a single document, whose resamples do not vary.
     """
     if denominators.size < 2:
         return np.full((*numerators.shape[:-1], weights.shape[0]), np.nan)
@@ -46,25 +43,25 @@ def ratio_resamples(
 
 
 def standard_error(resamples: FloatArray) -> float:
-    """Standard deviation over resamples (B,), NaN ones left out; NaN with fewer than 2."""
-    known = resamples[np.isfinite(resamples)]
-    return float(known.std(ddof=1)) if known.size > 1 else float("nan")
+    """Standard deviation over the finite resamples (B,); NaN with fewer than 2."""
+    finite = resamples[np.isfinite(resamples)]
+    return float(finite.std(ddof=1)) if finite.size > 1 else float("nan")
 
 
 def percentile_interval(resamples: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
     """Lower and upper percentiles over the last axis of resamples (..., B), each (...).
 
-    Resamples that are NaN are left out; NaN where all are.
+    Resamples that are NaN are ignored; NaN if all are.
     """
     if not resamples.size:
-        nothing = np.full(resamples.shape[:-1], np.nan)
-        return nothing, nothing
+        unknown = np.full(resamples.shape[:-1], np.nan)
+        return unknown, unknown
     tail = (1 - confidence) / 2
     empty = np.asarray(~np.isfinite(resamples).any(axis=-1, keepdims=True))
     filled = np.where(empty, 0.0, resamples)
     low, high = np.nanquantile(filled, [tail, 1 - tail], axis=-1)
-    unknown = empty[..., 0]
-    return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
+    is_unknown = empty[..., 0]
+    return np.where(is_unknown, np.nan, low), np.where(is_unknown, np.nan, high)
 
 
 def ratio_interval(
@@ -72,8 +69,8 @@ def ratio_interval(
 ) -> tuple[float, float, float]:
     """Ratio of sums (D,) to sizes (D,) over documents, with the ends of its percentile interval.
 
-    `weights` (B, D) are document resamples. The value is NaN where sizes are 0, the ends are for a
-    single document too.
+    `weights` (B, D) are document resamples. The ratio is NaN if all sizes are 0; the ends also for
+    a single document.
     """
     low, high = percentile_interval(ratio_resamples(sums, sizes, weights), confidence)
     return float(ratio(sums, sizes)), float(low), float(high)

@@ -1,9 +1,9 @@
-"""How much of what differs between members goes with initial weights and how much with data order.
+"""Variance components of initial weights and of data order, whose seeds are crossed.
 
-Both seeds are crossed: a member for each pair. Of a score, such as a loss, the two-way table is
-split by its mean squares (Searle, Casella and McCulloch 1992, Variance Components, chapter 4). Of
-distances between members, such as divergences, the mean over pairs that share a seed is held
-against that over pairs that share none, and seeds are permuted as in the test of Mantel (1967).
+For a score, such as a loss, the two-way table is split by its mean squares (Searle, Casella and
+McCulloch 1992, Variance Components, chapter 4). For distances between members, such as
+divergences, the mean over pairs that share a seed is compared with the mean over pairs that share
+none, and seeds are permuted as in the test of Mantel (1967).
 """
 
 import math
@@ -18,17 +18,17 @@ from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import jackknife_error
 
 Seeds = tuple[int, int]
-"""Of a member: initial weights, data order."""
+"""Seeds of a member: initial weights, data order."""
 FEWEST_SEEDS = 3
-"""Of each kind, for an interval: a table without one of two has one row and no components."""
+"""Of each kind, for an interval: a 2 x 2 table without one seed has no components."""
 
 
 @dataclass(frozen=True)
 class Components:
-    """Shares of what differs between members: of initial weights, data order and the rest.
+    """Shares of the variance: initial weights, data order and the rest (interaction and chance).
 
     Estimates are clipped at 0 and add up to 1. Ends are NaN with fewer than `FEWEST_SEEDS` of
-    either kind. The rest is what both seeds do together and chance.
+    either kind.
     """
 
     init: Interval
@@ -38,43 +38,42 @@ class Components:
 
 @dataclass(frozen=True)
 class DistanceComponents:
-    """Mean distances of pairs that share a seed or none, and what follows from them."""
+    """Mean distances of pairs that share one seed or none, and the components they imply."""
 
     same_init: float
-    """Mean over pairs that share their initial weights, not their data order."""
+    """Mean over pairs that share only their initial weights."""
     same_order: float
-    """Mean over pairs that share their data order, not their initial weights."""
+    """Mean over pairs that share only their data order."""
     neither: float
     """Mean over pairs that share no seed."""
     shares: Components | None
-    """Of `neither`; None where no member differs from another."""
+    """Shares of `neither`; None if all members are identical."""
     init_p: float
-    """Of no effect of initial weights, one-sided, by permutation of them within data orders."""
+    """One-sided p; null: no effect of initial weights, permuted within data orders."""
     order_p: float
-    """Of no effect of data order, one-sided, by permutation of them within initial weights."""
+    """One-sided p; null: no effect of data order, permuted within initial weights."""
 
 
-# --------------------------------------------------------------------------------- of a score
+# ------------------------------------------------------------------------------------ scores
 
 
 def crossed(seeds: Sequence[Seeds], values: FloatArray) -> FloatArray | None:
-    """Values by both seeds, (inits, orders); None where a member of the table is missing."""
+    """Values by both seeds, (inits, orders); None if a member of the table is missing."""
     by_seeds = dict(zip(seeds, values, strict=True))
-    inits, orders = (sorted(set(each)) for each in zip(*seeds, strict=True))
+    inits, orders = (sorted(set(numbers)) for numbers in zip(*seeds, strict=True))
     if len(by_seeds) < len(inits) * len(orders):
         return None
     return np.array([[by_seeds[init, order] for order in orders] for init in inits])
 
 
 def components(table: FloatArray | None) -> tuple[float, float, float] | None:
-    """Shares of the variance that go with rows, with columns, and with both together.
+    """Shares of the variance of rows, of columns, and of their interaction.
 
-    From the mean squares of a two-way table without repetition, put equal to what they are
-    expected to be. A negative component is put at 0. What both do together cannot be told from
-    chance.
+    The mean squares of a two-way table without replication are set equal to their expectations.
+    Negative components are clipped at 0. The interaction includes chance.
 
     Args:
-        table: (rows, columns); None, fewer than 2 of either, or no variance at all give None.
+        table: (rows, columns); None, fewer than 2 of either, or zero variance give None.
     """
     if table is None or min(table.shape) < 2:
         return None
@@ -82,7 +81,7 @@ def components(table: FloatArray | None) -> tuple[float, float, float] | None:
 
 
 def score_components(table: FloatArray | None, confidence: float) -> Components | None:
-    """`components` with intervals, for the same tables."""
+    """As `components`, with intervals."""
     if table is None or min(table.shape) < 2:
         return None
     without: list[FloatArray] = []
@@ -95,18 +94,20 @@ def score_components(table: FloatArray | None, confidence: float) -> Components 
 
 
 def _variances(table: FloatArray) -> FloatArray:
-    """Components of the variance, (3,): rows, columns, both. The first two may be negative."""
+    """Variance components (3,): rows, columns, interaction. The first two may be negative."""
     rows, columns = table.shape
     by_row, by_column = table.mean(1) - table.mean(), table.mean(0) - table.mean()
-    left = table - table.mean() - by_row[:, None] - by_column
-    both = (left**2).sum() / ((rows - 1) * (columns - 1))
-    # The mean square of rows has the columns' number of times their variance, and that of both.
-    of_rows = columns * (by_row**2).sum() / (rows - 1)
-    of_columns = rows * (by_column**2).sum() / (columns - 1)
-    return np.array([(of_rows - both) / columns, (of_columns - both) / rows, both])
+    residual = table - table.mean() - by_row[:, None] - by_column
+    interaction = (residual**2).sum() / ((rows - 1) * (columns - 1))
+    # The expected mean square of rows is columns x their variance + that of the interaction.
+    row_square = columns * (by_row**2).sum() / (rows - 1)
+    column_square = rows * (by_column**2).sum() / (columns - 1)
+    return np.array(
+        [(row_square - interaction) / columns, (column_square - interaction) / rows, interaction]
+    )
 
 
-# ------------------------------------------------------------------------------- of distances
+# --------------------------------------------------------------------------------- distances
 
 
 def distance_components(
@@ -114,22 +115,24 @@ def distance_components(
 ) -> DistanceComponents | None:
     """Components of symmetric distances (m, m) between members with these seeds.
 
-    If each seed moves a member by a step of its own, squared distances add up: pairs that share no
-    seed are s_init + s_order + s_rest apart, pairs that share initial weights s_order + s_rest,
-    pairs that share a data order s_init + s_rest. The kl of members that are close is half such a
-    square, to leading order; of other distances read the three means.
+    If each seed moves a member by an independent step, squared distances add up: pairs that share
+    no seed are s_init + s_order + s_rest apart, pairs that share initial weights s_order + s_rest,
+    pairs that share a data order s_init + s_rest. To leading order the KL of close members is half
+    such a square; for other distances read the three means.
 
-    The diagonal is not read. The table of seeds may have holes. None where one of the three kinds
-    of pairs does not occur.
+    The diagonal is not read. The table of seeds may have holes. Returns None if one of the three
+    kinds of pairs does not occur.
 
-    If initial weights do nothing, members of one data order are exchangeable. So initial weights
-    are permuted within each data order, which leaves what data order does; and the other way
-    round. All permutations are taken where there are at most `resamples` of them, else as many
-    random ones, drawn by `seed`. With 2 x 2 seeds no p is below 1/2, with 3 x 3 none below 1/36.
+    Without an effect of initial weights, members of one data order are exchangeable: initial
+    weights are permuted within each data order, which keeps the effect of data order, and vice
+    versa. All permutations are enumerated if there are at most `resamples`, else `resamples` are
+    drawn by `seed`. The smallest possible p is 1/2 with 2 x 2 seeds and 1/36 with 3 x 3.
     """
     if len(seeds) < 2:
         return None
-    init, order = (np.unique(each, return_inverse=True)[1] for each in zip(*seeds, strict=True))
+    init, order = (
+        np.unique(numbers, return_inverse=True)[1] for numbers in zip(*seeds, strict=True)
+    )
     means = _mean_distances(distances, init, order)
     if not np.isfinite(means).all():
         return None
@@ -137,12 +140,15 @@ def distance_components(
     if min(init.max(), order.max()) + 1 >= FEWEST_SEEDS:
         without = [
             np.array(
-                [_steps(_without(distances, init, order, of == i)) for i in range(of.max() + 1)]
+                [
+                    _steps(_without(distances, init, order, labels == i))
+                    for i in range(labels.max() + 1)
+                ]
             )
-            for of in (init, order)
+            for labels in (init, order)
         ]
     generator = np.random.default_rng(seed)
-    same_init, same_order, neither = (float(each) for each in means)
+    same_init, same_order, neither = (float(mean) for mean in means)
     return DistanceComponents(
         same_init=same_init,
         same_order=same_order,
@@ -154,8 +160,8 @@ def distance_components(
 
 
 def _mean_distances(distances: FloatArray, init: IndexArray, order: IndexArray) -> FloatArray:
-    """Mean over pairs that share init only, order only, neither, (3,); NaN where none do."""
-    same_init, same_order = (of[:, None] == of for of in (init, order))
+    """Mean over pairs that share init only, order only, neither, (3,); NaN without such pairs."""
+    same_init, same_order = (labels[:, None] == labels for labels in (init, order))
     kinds = (same_init & ~same_order, same_order & ~same_init, ~same_init & ~same_order)
     return np.array([distances[kind].mean() if kind.any() else np.nan for kind in kinds])
 
@@ -168,7 +174,7 @@ def _without(
 
 
 def _steps(means: FloatArray) -> FloatArray:
-    """s_init, s_order, s_rest, (3,), of the three means; noise can make one negative."""
+    """s_init, s_order, s_rest, (3,), from the three means; noise can make one negative."""
     same_init, same_order, neither = means
     return np.array([neither - same_init, neither - same_order, same_init + same_order - neither])
 
@@ -180,13 +186,13 @@ def _permutation_p(
     resamples: int,
     generator: np.random.Generator,
 ) -> float:
-    """Share of permutations of labels within strata that set same labels as close as they are.
+    """Share of permutations of labels within strata with at least the observed effect.
 
-    What is compared is how much farther apart pairs of different strata are with different labels
-    than with the same one. A permutation without pairs of the same label counts as one that does.
+    Effect: among pairs of different strata, the mean distance with different labels minus that
+    with the same label. A permutation without pairs of the same label counts as a hit.
     """
     across = strata[:, None] != strata
-    own = _effect(distances, across, labels[None])[0]
+    observed = _effect(distances, across, labels[None])[0]
     groups = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     slack = 1e-9 * float(np.abs(distances[across]).mean())
     if math.prod(math.factorial(group.size) for group in groups) <= resamples:
@@ -194,16 +200,16 @@ def _permutation_p(
         rows = [np.concatenate(choice) for choice in choices]
         permuted = np.empty((len(rows), labels.size), dtype=np.intp)
         permuted[:, np.concatenate(groups)] = rows
-        return float(np.mean(~(_effect(distances, across, permuted) < own - slack)))
+        return float(np.mean(~(_effect(distances, across, permuted) < observed - slack)))
     permuted = np.tile(labels, (resamples, 1))
     for group in groups:
         permuted[:, group] = generator.permuted(permuted[:, group], axis=1)
-    hits = int((~(_effect(distances, across, permuted) < own - slack)).sum())
+    hits = int((~(_effect(distances, across, permuted) < observed - slack)).sum())
     return (1 + hits) / (1 + resamples)
 
 
 def _effect(distances: FloatArray, allowed: BoolArray, labels: IndexArray) -> FloatArray:
-    """Mean of allowed distances with different labels less that with the same, labels (B, m)."""
+    """Mean allowed distance with different labels minus that with the same; labels (B, m)."""
     values, counts = np.where(allowed, distances, 0.0), allowed.astype(np.float64)
     same, number = np.zeros(len(labels)), np.zeros(len(labels))
     for label in np.unique(labels):
@@ -223,20 +229,20 @@ def _shares(parts: FloatArray) -> tuple[float, float, float] | None:
     total = float(clipped.sum())
     if not total:
         return None
-    init, order, rest = (float(each / total) for each in clipped)
+    init, order, rest = (float(part / total) for part in clipped)
     return init, order, rest
 
 
 def _with_intervals(
     parts: FloatArray, without: Sequence[FloatArray], confidence: float
 ) -> Components | None:
-    """Shares of three parts (3,), with those `without` each value of a seed, (values, 3) each.
+    """Shares of three parts (3,), given the parts without each value of a seed, (values, 3).
 
-    The jackknives are of the shares before they are clipped, which vary smoothly. Their variances
-    over both seeds are added, which counts twice what both seeds do together and so is cautious:
-    with 3 x 3 to 8 x 8 seeds a nominal 95% covered 92 to 100% for scores, 98 to 100% for distances,
-    and was half of [0, 1] wide at 3 x 3. Degrees are those of the rarer seed. Ends are cut to
-    [0, 1] and never exclude the estimate.
+    The jackknives use the shares before clipping, which vary smoothly. Their variances over both
+    seeds are added, which counts the interaction twice and so is conservative: with 3 x 3 to 8 x 8
+    seeds a nominal 95% covered 92 to 100% for scores and 98 to 100% for distances; at 3 x 3 the
+    interval was half of [0, 1] wide. Degrees are those of the rarer seed. Ends are cut to [0, 1]
+    and never exclude the estimate.
     """
     shares = _shares(parts)
     if shares is None:
@@ -244,14 +250,14 @@ def _with_intervals(
     if not without:
         unknown = float("nan")
         return Components(*(Interval(share, unknown, unknown, None, 0) for share in shares))
-    degrees = min(len(each) for each in without) - 1
+    degrees = min(len(parts_without) for parts_without in without) - 1
     raw = parts / parts.sum()
-    left_out = [each / each.sum(axis=1, keepdims=True) for each in without]
-    found = []
+    left_out = [rows / rows.sum(axis=1, keepdims=True) for rows in without]
+    intervals = []
     for k, share in enumerate(shares):
-        error = math.hypot(*(jackknife_error(each[:, k]) for each in left_out))
-        around = joined(float(raw[k]), error, 0.0, degrees, confidence)
-        low, high = np.clip([around.low, around.high], 0.0, 1.0)
+        error = math.hypot(*(jackknife_error(shares_without[:, k]) for shares_without in left_out))
+        unclipped = joined(float(raw[k]), error, 0.0, degrees, confidence)
+        low, high = np.clip([unclipped.low, unclipped.high], 0.0, 1.0)
         ends = float(np.minimum(low, share)), float(np.maximum(high, share))
-        found.append(Interval(share, *ends, None, degrees))
-    return Components(*found)
+        intervals.append(Interval(share, *ends, None, degrees))
+    return Components(*intervals)

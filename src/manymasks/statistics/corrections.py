@@ -1,9 +1,8 @@
-"""Corrections of p for how many claims were tested at once.
+"""Corrections of p for multiple tests.
 
-Claims that were named before the run are few: Holm (1979) keeps the probability of any false one
-below the level. Of the many that are explored, Benjamini and Hochberg (1995) keep the expected
-share of false ones among those found below it, where tests are independent or positively
-dependent.
+Holm (1979) controls the probability of any false claim, for the few named before the run.
+Benjamini and Hochberg (1995) control the expected share of false discoveries among the many
+exploratory ones, if tests are independent or positively dependent.
 """
 
 import numpy as np
@@ -13,12 +12,12 @@ from manymasks.arrays import FloatArray
 
 
 def holm(p: FloatArray) -> FloatArray:
-    """Corrected p, (n,). NaN stay NaN and do not count as tests."""
+    """Corrected p, (n,). NaN stays NaN and does not count as a test."""
     return _corrected(p, "holm")
 
 
 def benjamini_hochberg(p: FloatArray) -> FloatArray:
-    """Corrected p, (n,). NaN stay NaN and do not count as tests."""
+    """Corrected p, (n,). NaN stays NaN and does not count as a test."""
     return _corrected(p, "fdr_bh")
 
 

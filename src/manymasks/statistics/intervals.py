@@ -13,9 +13,9 @@ SMALLEST_P = 1e-200
 class Interval:
     """An estimate with its interval.
 
-    `low` and `high` are NaN and `p` is None where there are too few models or documents to
-    know an error: fewer than 2 models for a mean, 3 for a mean over pairs, 2 documents.
-    `degrees` are the degrees of freedom of the t quantile, not whole where groups are joined.
+    `low` and `high` are NaN and `p` is None with too few models or documents to estimate an
+    error: fewer than 2 models for a mean, 3 for a mean over pairs, 2 documents. `degrees` are the
+    degrees of freedom of the t quantile, fractional for several groups.
     """
 
     estimate: float
@@ -26,7 +26,7 @@ class Interval:
 
 
 def finite(value: float | None) -> float | None:
-    """The value as a table holds it: NaN and infinities become None."""
+    """The value for a table: NaN and infinities become None."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
@@ -38,24 +38,24 @@ def joined(
     confidence: float,
     at_least: float | None = None,
 ) -> Interval:
-    """Interval over models and documents: their variances added, both independent.
+    """Interval over models and documents, from the sum of their independent variances.
 
-    The error over models is known to few `degrees`, that over documents to many. So the quantile
-    is the mean of the models' t and the documents' normal one, weighted by their variances
-    (Cochran 1964): t alone where documents do not err, never wider than t. In a simulation with
-    3 to 20 models a nominal 95% covered 95 to 97%, whichever of the two errs more; t alone 95 to
-    100%. `p` is two-sided, of the value 0, and below 1 - confidence exactly where the interval
-    excludes 0. `at_least` cuts the interval at the smallest possible value, which leaves its
-    coverage as it is. An error of exactly 0 gives an interval of no width and p of 0, or of 1 for
-    an estimate of 0.
+    The error over models has few `degrees`, that over documents many. The quantile is the mean of
+    the t quantile of the models and the normal quantile of the documents, weighted by their
+    variances (Cochran 1964): never wider than t, and equal to t without an error over documents.
+    In a simulation with 3 to 20 models a nominal 95% covered 95 to 97%, whichever error is larger;
+    t alone covered 95 to 100%. `p` is two-sided, with the null 0, and below 1 - confidence exactly
+    if the interval excludes 0. `at_least` cuts the interval at the smallest possible value, which
+    does not change its coverage. An error of exactly 0 gives an interval of zero width and p = 0,
+    or p = 1 for an estimate of 0.
 
-    Where it does not cover, or too often. (1) Models are taken as independent draws, but members
-    of a class are crossed (initial weights x data order) and share seeds: with a strong effect of
-    one seed the independent units are its values, which are fewer. (2) With heavy-tailed
-    populations of models coverage falls: with log-normal outlyingness (sigma 0.5) a nominal 95%
-    for a mean over pairs covered 81, 83, 87 and 93% with 5, 10, 20 and 40 models. (3) What models
-    and documents do together is in both errors and is counted twice: where there is nothing else,
-    coverage is 99%. (4) With fewer than about 20 documents their own error is found too small.
+    Limits of the coverage. (1) Models are treated as independent draws, but members of a class are
+    crossed (initial weights x data order) and share seeds: with a strong effect of one seed, its
+    values are the independent units, and they are fewer. (2) Coverage falls for heavy-tailed
+    populations of models: with log-normal outlyingness (sigma 0.5) a nominal 95% for a mean over
+    pairs covered 81, 83, 87 and 93% with 5, 10, 20 and 40 models. (3) The interaction of models
+    and documents is in both errors and counted twice: alone, it gives a coverage of 99%. (4) With
+    fewer than about 20 documents their error is underestimated.
     """
     error = math.hypot(model_se, document_se)
     if degrees < 1 or not math.isfinite(error) or not math.isfinite(estimate):
@@ -70,23 +70,23 @@ def joined(
 
 
 def _quantile(outside: float, share: float, degrees: float) -> float:
-    """What an error is multiplied by, for `outside` in both tails; `share` is the models'."""
-    # The lower tail, because 1 - outside loses a small p; functions without scipy.stats' checks,
-    # because there are thousands of intervals.
-    of_models, of_documents = stdtrit(degrees, outside / 2), ndtri(outside / 2)
-    return -float(share * of_models + (1 - share) * of_documents)
+    """The factor of the error for `outside` in both tails; `share`: of the variance, of models."""
+    # The lower tail, because 1 - outside loses a small p; functions without the checks of
+    # scipy.stats, because there are thousands of intervals.
+    t, normal = stdtrit(degrees, outside / 2), ndtri(outside / 2)
+    return -float(share * t + (1 - share) * normal)
 
 
 def _two_sided(distance: float, share: float, degrees: float) -> float:
-    """The p whose quantile is this distance, in errors: between the normal one and that of t."""
+    """The p whose quantile is this distance in errors: between those of the normal and of t."""
     least, most = 2 * float(ndtr(-distance)), 2 * float(stdtr(degrees, -distance))
     least = max(least, SMALLEST_P)
-    # The ends hold the root between them, but for rounding, which can put it just outside.
+    # The root lies between the ends, up to rounding.
     if share == 1 or most <= least or _quantile(most, share, degrees) >= distance:
         return most
     if _quantile(least, share, degrees) <= distance:
         return least
-    # Imported here because it takes as long as many a job that never comes this far.
+    # Imported late: the import takes longer than many jobs that never need it.
     from scipy.optimize import brentq
 
     return math.exp(

@@ -1,9 +1,9 @@
 """Means over pairs of models and their jackknife over models.
 
 A mean over pairs is a U-statistic of degree two (Hoeffding 1948): pairs that share a model
-are not independent, so the units are the models. Leaving out one model at a time gives the
-standard error (Arvesen 1969); with t(m - 1) it covers about 95% for 5 to 20 models, where
-an interval over pairs taken as independent covers 62 to 39%.
+are not independent, so the models are the units. Leaving out one model at a time gives the
+standard error (Arvesen 1969); with t(m - 1) the interval covers about 95% for 5 to 20 models. An
+interval that treats pairs as independent covers 62 to 39%.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from manymasks.arrays import FloatArray
 
 @dataclass(frozen=True)
 class ModelEstimate:
-    """An estimate with its standard error over models (NaN where unknown) and degrees."""
+    """An estimate, its standard error over models (NaN if unknown) and degrees of freedom."""
 
     estimate: float
     standard_error: float
@@ -26,8 +26,8 @@ class ModelEstimate:
 def jackknife_error(left_out: FloatArray) -> float:
     """Delete-one standard error from the m estimates without one model each, (m,).
 
-    Tukey's sqrt((m - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or
-    where an estimate is NaN.
+    Tukey's sqrt((m - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or if an
+    estimate is NaN.
     """
     m = left_out.size
     if m < 2:
@@ -38,14 +38,14 @@ def jackknife_error(left_out: FloatArray) -> float:
 def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
     """Degrees of freedom of a sum of independent estimates (Satterthwaite 1946, Welch 1947).
 
-    `errors` are their standard errors, known to `degrees` each. Between the smallest and the sum
-    of `degrees`; the smallest where all errors are 0 or one is unknown.
+    `errors` are their standard errors, with `degrees` each. The result lies between the smallest
+    and the sum of `degrees`; it is the smallest if all errors are 0 or one is NaN.
     """
     variances = np.square(np.asarray(errors, dtype=np.float64))
     total = float(variances.sum())
     if not total > 0 or min(degrees) < 1:
         return min(degrees)
-    # Shares of the total, because squares of small variances are lost.
+    # Shares of the total, because squares of small variances underflow.
     return 1 / float(np.sum((variances / total) ** 2 / np.asarray(degrees)))
 
 
@@ -74,10 +74,10 @@ def pair_mean(distances: FloatArray) -> ModelEstimate:
 
 
 def cross_mean(distances: FloatArray) -> ModelEstimate:
-    """Mean over pairs of a model of one group and one of another, disjoint, of (m, n) distances.
+    """Mean of (m, n) distances over pairs of a model of one group and one of a disjoint group.
 
     A two-sample U-statistic: the variances of the jackknives over the two groups add up;
-    degrees are min(m, n) - 1. The standard error is NaN when a group has fewer than 2 models.
+    degrees are min(m, n) - 1. The standard error is NaN if a group has fewer than 2 models.
     """
     m, n = distances.shape
     if not m or not n:

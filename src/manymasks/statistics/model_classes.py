@@ -1,4 +1,4 @@
-"""The models that analyses are about, and how they are grouped and paired."""
+"""The models that analyses compare, grouped by class and paired by seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from manymasks.arrays import IndexArray
 
 @dataclass(frozen=True)
 class Member:
-    """One model that did not fail.
+    """A model whose training succeeded.
 
-    `model` is its key, `model_class` the label of its class, corpus/size/variant, `method` how it
-    came about: derived members have the seeds of their parent.
+    `model` is its key, `model_class` the label of its class (corpus/size/variant), `method` its
+    origin: trained, or a way to derive a member from a trained one, with the seeds of its parent.
     """
 
     model: str
@@ -27,15 +27,15 @@ class Member:
 
     @property
     def seeds(self) -> tuple[int, int]:
-        """Both seeds: members of two classes that share them are a pair."""
+        """Both seeds: members of two classes with equal seeds form a pair."""
         return self.seed_init, self.seed_order
 
 
 def one_corpus(members: Sequence[Member]) -> str:
     """The corpus of all members.
 
-    Raises ValueError when there is none or more than one: documents and vocabularies are
-    those of a corpus, so arrays over members cannot mix corpora.
+    Raises ValueError for zero or several corpora: documents and vocabularies belong to a corpus,
+    so arrays over members cannot mix corpora.
     """
     corpora = list(dict.fromkeys(member.corpus for member in members))
     if len(corpora) != 1:
@@ -48,10 +48,10 @@ def classes(members: Sequence[Member]) -> dict[str, IndexArray]:
     positions: dict[str, list[int]] = {}
     for position, member in enumerate(members):
         positions.setdefault(member.model_class, []).append(position)
-    return {label: np.array(found, dtype=np.intp) for label, found in positions.items()}
+    return {label: np.array(group, dtype=np.intp) for label, group in positions.items()}
 
 
-def of_arm(members: Sequence[Member], size: str, variant: str) -> list[int]:
+def arm_positions(members: Sequence[Member], size: str, variant: str) -> list[int]:
     """Positions of the members of a size and variant."""
     return [
         i for i, member in enumerate(members) if (member.size, member.variant) == (size, variant)
@@ -63,8 +63,8 @@ def paired_by_seeds(
 ) -> tuple[IndexArray, ...]:
     """Positions in each group of the members whose two seeds occur in all groups.
 
-    Entry k of every returned array has the same seeds. Arrays are empty when none are shared.
+    Entry k of every returned array has the same seeds. Arrays are empty if no seeds are shared.
     """
-    found = [{members[position].seeds: int(position) for position in group} for group in groups]
-    shared = sorted(set.intersection(*(set(group) for group in found)))
-    return tuple(np.array([group[seeds] for seeds in shared], dtype=np.intp) for group in found)
+    by_seeds = [{members[position].seeds: int(position) for position in group} for group in groups]
+    shared = sorted(set.intersection(*(set(group) for group in by_seeds)))
+    return tuple(np.array([group[seeds] for seeds in shared], dtype=np.intp) for group in by_seeds)

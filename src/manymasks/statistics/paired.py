@@ -1,4 +1,4 @@
-"""Means of differences between models that share their seeds."""
+"""Means of differences between models with the same seeds."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from manymasks.statistics.intervals import Interval, joined
 def paired_mean(differences: FloatArray, document_se: float, confidence: float) -> Interval:
     """Mean of differences (m,), one for each shared pair of seeds.
 
-    Their standard error, with t(m - 1), is joined with `document_se`, the bootstrap error over
-    documents of the same mean. The ends are NaN and p is None for m < 2. The m pairs of seeds
-    are crossed and share values: see `joined`.
+    Its standard error, with t(m - 1), is joined with `document_se`, the bootstrap error of the
+    same mean over documents. The ends are NaN and p is None for m < 2. Where the m pairs of seeds
+    are crossed they share values: see `joined`.
     """
     m = differences.size
     if m < 2:
@@ -25,7 +25,7 @@ def paired_mean(differences: FloatArray, document_se: float, confidence: float) 
 def mean_over_seeds(
     differences: FloatArray, tokens: FloatArray, weights: FloatArray, confidence: float
 ) -> Interval:
-    """Mean over seeds of nats (seeds, D), or differences of them, per token, tokens (D,).
+    """Mean over seeds of nats (seeds, D), or of their differences, per token; tokens (D,).
 
     The interval joins the error over seeds with the bootstrap over documents, weights (B, D).
     """

@@ -1,4 +1,4 @@
-"""What a mean over pairs of members is over: those of a class, or those across two classes."""
+"""Pools of members for means over pairs: pairs within a class, or across two classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
 
 @dataclass(frozen=True)
 class Pool:
-    """The members of a class, or of two.
+    """The members of one class, or of two.
 
-    `label`, `other`: labels of the classes, the same for one. `a`, `b`: places of the members of
-    each; the same array for one class.
+    `label`, `other`: labels of the classes, equal for one class. `a`, `b`: positions of the
+    members of each; the same array for one class.
 
     Two variants of one size with at least two pairs of seeds in common are matched: `a[k]` and
     `b[k]` share both seeds, and members without a partner are left out. Members that share both
-    start from the same weights and see the same data, as no two of one class do: without those
-    pairs, across and within differ by the variant alone. The units are the shared seeds then.
+    seeds start from the same weights and see the same data, unlike any two of one class: without
+    those pairs, across and within differ only by the variant. The shared seeds are then the units.
     """
 
     label: str
@@ -37,44 +37,44 @@ class Pool:
 
     @property
     def members(self) -> IndexArray:
-        """Places of all members in it."""
+        """Positions of all its members."""
         return self.a if self.is_within else np.concatenate([self.a, self.b])
 
     @property
     def directed(self) -> tuple[IndexArray, IndexArray]:
-        """Places in `a` and in `b` of each pair; both directions within a class."""
+        """Indices into `a` and `b` of each pair; within a class in both directions."""
         if self.is_within or self.is_matched:
             k, j = np.nonzero(~np.eye(self.a.size, dtype=bool))
         else:
-            k, j = (each.ravel() for each in np.indices((self.a.size, self.b.size)))
+            k, j = (indices.ravel() for indices in np.indices((self.a.size, self.b.size)))
         return k, j
 
     @property
     def pairs(self) -> tuple[IndexArray, IndexArray]:
-        """The two members of each pair, (P,) places each; within a class every pair once."""
+        """Positions of the two members of each pair, (P,) each; within a class every pair once."""
         k, j = np.triu_indices(self.a.size, 1) if self.is_within else self.directed
         return self.a[k], self.b[j]
 
 
 def pools_of(members: Sequence[Member]) -> list[Pool]:
-    """Every class of at least two, then every two classes, in order of appearance."""
+    """Every class of at least two members, then every two classes, in order of appearance."""
     groups = classes(members)
-    found = [
+    pools = [
         Pool(label, label, group, group, False) for label, group in groups.items() if group.size > 1
     ]
     for (label, group), (other_label, other) in combinations(groups.items(), 2):
-        one, two = paired_by_seeds(members, group, other)
-        if members[group[0]].size == members[other[0]].size and one.size > 1:
-            found.append(Pool(label, other_label, one, two, True))
+        a, b = paired_by_seeds(members, group, other)
+        if members[group[0]].size == members[other[0]].size and a.size > 1:
+            pools.append(Pool(label, other_label, a, b, True))
         else:
-            found.append(Pool(label, other_label, group, other, False))
-    return found
+            pools.append(Pool(label, other_label, group, other, False))
+    return pools
 
 
 def pool_mean(square: FloatArray, pool: Pool) -> ModelEstimate:
     """Mean over the pairs of a pool, with its jackknife over models, or over shared seeds.
 
-    `square`: symmetric distances (members, members) of all; the diagonal is not read.
+    `square`: symmetric distances (m, m) of all members; the diagonal is not read.
     """
     distances = square[np.ix_(pool.a, pool.b)]
     if pool.is_within:

@@ -1,4 +1,4 @@
-"""Shares and their intervals."""
+"""Intervals of shares."""
 
 from scipy import stats
 

@@ -1,6 +1,6 @@
-"""Two groups of models: which one is spread out more.
+"""Comparison of the spreads of two groups of models.
 
-A spread is the mean over pairs of a distance between models, such as the mean kl: see `models`.
+A spread is the mean over pairs of a distance between models, such as the mean KL: see `jackknife`.
 """
 
 import math
@@ -25,12 +25,11 @@ def log_ratio_of_spreads(
     resamples_b: FloatArray,
     confidence: float,
 ) -> Interval:
-    """log(spread of a / spread of b) for groups without a model in common; p is of no difference.
+    """log(spread of a / spread of b) for disjoint groups of models; the null of p is a ratio of 1.
 
-    The logarithm of a spread is nearer to normal than the spread, and twice as far means the same
-    at every scale. The jackknife variances of both logarithms add up, with the degrees of Welch
-    (1947) and Satterthwaite (1946). Groups that share seeds vary together, which makes this
-    cautious. All is NaN where a spread is not positive.
+    The logarithm of a spread is closer to normal than the spread. The jackknife variances of both
+    logarithms add up, with the degrees of Welch (1947) and Satterthwaite (1946). Groups that share
+    seeds are positively correlated, which makes this conservative. NaN if a spread is not positive.
 
     Args:
         square_a: symmetric distances (m, m) of group a; the diagonal is not read.

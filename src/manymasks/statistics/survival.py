@@ -1,4 +1,4 @@
-"""Survival of what may be cut off before it ends (Kaplan & Meier 1958)."""
+"""Survival with censored observations (Kaplan & Meier 1958)."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from manymasks.arrays import FloatArray
 def product_limit(events: FloatArray, endings: FloatArray) -> FloatArray:
     """Share that survives steps 0 to T, (..., T + 1), from counts at steps 1 to T, (..., T).
 
-    The product-limit estimate over counts, which may be weighted, so that all resamples of a
-    bootstrap are made at once; `scipy.stats.ecdf`, which it is tested against, takes one sample
-    without weights. Where nobody is left it stays where it was; NaN where nobody was there.
+    The product-limit estimate. Counts may be weighted, so one call handles all resamples of a
+    bootstrap; `scipy.stats.ecdf`, the reference in the tests, takes one sample without weights.
+    Constant after the last unit at risk; NaN without any unit.
 
     Args:
-        events: how many it happened to.
-        endings: how many were last seen, those it happened to and those that were cut off.
+        events: units with the event at each step.
+        endings: units last seen at each step, with the event or censored.
     """
     at_risk = np.flip(np.cumsum(np.flip(endings, -1), axis=-1), -1)
     share = np.divide(events, at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)
@@ -24,5 +24,5 @@ def product_limit(events: FloatArray, endings: FloatArray) -> FloatArray:
 
 
 def restricted_mean(survival: FloatArray) -> FloatArray:
-    """Mean steps survived, T at most, (...), from the survival of steps 0 to T, (..., T + 1)."""
+    """Mean number of steps survived up to T, (...), from the survival (..., T + 1)."""
     return np.asarray(survival[..., 1:].sum(axis=-1))

@@ -14,7 +14,7 @@ from manymasks.config.analyses import Contrast, Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite
-from manymasks.statistics.model_classes import Member, of_arm, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.truth.excess import counts, document_sums, groups
 from manymasks.truth.prices import Prices
@@ -63,8 +63,8 @@ def demand_rows(
         for size in dict.fromkeys(member.size for member in members):
             baseline, variant = paired_by_seeds(
                 members,
-                of_arm(members, size, contrast.baseline),
-                of_arm(members, size, contrast.variant),
+                arm_positions(members, size, contrast.baseline),
+                arm_positions(members, size, contrast.variant),
             )
             if not baseline.size:
                 continue
