@@ -125,19 +125,75 @@ def test_planning_loads_no_heavy_package(package: str) -> None:
     assert done.stdout == "\n"
 
 
-def test_only_values_of_the_settings_shape_results() -> None:
-    """The code of `config` is in no key, so what makes results imports no function from it."""
-    functions = {
-        f"{name}.{node.name}"
-        for name, tree in source.modules().items()
-        if unit(name) == "config"
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-    } - {"config.probes.most"}
-    for name, tree in source.modules().items():
-        if unit(name) not in SCIENCE | {"stages", "database", "report"}:
+def config_definitions() -> dict[str, ast.stmt]:
+    """Definitions at the top of the modules of `config`, by module and name."""
+    definitions: dict[str, ast.stmt] = {}
+    for module, tree in source.modules().items():
+        if unit(module) != "config":
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom):
-                path = str(node.module).removeprefix("manymasks.")
-                assert not {f"{path}.{alias.name}" for alias in node.names} & functions, name
+        branches = [part for node in tree.body if isinstance(node, ast.If) for part in node.orelse]
+        for node in [*tree.body, *branches]:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                names = [node.name]
+            definitions |= {f"{module}.{name}": node for name in names}
+    return definitions
+
+
+def imports_of_config(module: str) -> set[str]:
+    """What a module imports from `config`, by module and name."""
+    return {
+        f"{node.module.removeprefix('manymasks.')}.{alias.name}"
+        for node in ast.walk(source.modules()[module])
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        if node.module.startswith("manymasks.config")
+        for alias in node.names
+    }
+
+
+CONFIG = config_definitions()
+SHAPES_RESULTS = [
+    name for name in source.modules() if unit(name) in SCIENCE | {"stages", "database", "report"}
+]
+
+
+def is_settings(name: str) -> bool:
+    """Whether a class of `config` is `Settings` or derives from it."""
+    node = next(node for key, node in CONFIG.items() if key.endswith(f".{name}"))
+    assert isinstance(node, ast.ClassDef), name
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    return name == "Settings" or any(base != "BaseModel" and is_settings(base) for base in bases)
+
+
+def is_plain(value: ast.expr) -> bool:
+    """Whether a value is written down: it calls no function but what constrains a type."""
+    calls = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
+    names = {call.id if isinstance(call, ast.Name) else "" for call in calls}
+    return names <= {"Field", "tuple"} and not any(
+        isinstance(node, ast.Lambda | ast.comprehension) for node in ast.walk(value)
+    )
+
+
+@pytest.mark.parametrize("module", SHAPES_RESULTS)
+def test_results_depend_on_values_of_the_settings_alone(module: str) -> None:
+    """The code of `config` is in no key, so only settings, types and constants come from it."""
+    members = set()
+    for name in imports_of_config(module) - {"config.probes.most"}:
+        node = CONFIG.get(name)
+        assert node is not None, f"{name}: name what is taken from the module"
+        if isinstance(node, ast.ClassDef):
+            assert is_settings(node.name), name
+            members |= {
+                part.name
+                for part in node.body
+                if isinstance(part, ast.FunctionDef) and not part.name.startswith("_")
+            }
+        else:
+            assert isinstance(node, ast.Assign | ast.AnnAssign), f"{name} is a function"
+            assert node.value is not None and is_plain(node.value), name
+    read = {
+        node.attr for node in ast.walk(source.modules()[module]) if isinstance(node, ast.Attribute)
+    }
+    assert not members & read, f"logic of settings: {members & read}"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from manymasks.config import training
+from manymasks.config.training import Tokenizer as TokenizerSettings
 from manymasks.errors import UserError
 
 Ids = npt.NDArray[np.uint32]
@@ -145,7 +145,7 @@ class Tokenizer:
         return np.where(known, place + 2, UNKNOWN).astype(np.uint32)
 
 
-def train(settings: training.Tokenizer, texts: Iterable[str]) -> Tokenizer:
+def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
     """A tokenizer of the kind asked for, from the texts of the train split (read once).
 
     The same for any order of the texts and any number of threads. Raises UserError where
