@@ -58,7 +58,7 @@ def test_rows_by_hand() -> None:
             of = of & (STRATA["role"] == LEVELS["role"].index(level))
         tokens = of.sum(1)
         baseline, variant = (
-            np.where(of, kl[list(arm_positions)], 0).sum(-1) for arm_positions in ((1, 2), (4, 3))
+            np.where(of, kl[list(chosen)], 0).sum(-1) for chosen in ((1, 2), (4, 3))
         )
         for name, sums, value in (
             ("gap", variant - baseline, row["gap"]),
