@@ -26,6 +26,7 @@ from example_results import (
 from scipy import stats
 
 import kit
+from manymasks.database import load as loading
 from manymasks.database import schema
 from manymasks.database.load import load
 from manymasks.errors import UserError
@@ -283,6 +284,26 @@ def test_refuses_primary_claims_that_nothing_tested(
         load(results.root, results.current, tmp_path / "x.duckdb", primary=primary)
     assert "`primary`" in str(error.value)
     assert not (tmp_path / "x.duckdb").exists()
+
+
+def test_a_reworded_claim_changes_its_sentence_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
+    load(results.root, results.current, tmp_path / "a.duckdb", primary=PRIMARY)
+    scripts = Path(shutil.copytree(Path(schema.__file__).parent, tmp_path / "scripts"))
+    view = scripts / "views" / "10-study.sql"
+    view.write_text(view.read_text("utf-8").replace("myopia gap: {}", "gap of myopia: {}"))
+    monkeypatch.setattr(loading, "_HERE", scripts)
+    load(results.root, results.current, tmp_path / "b.duckdb", primary=PRIMARY)
+    assert content_hash(tmp_path / "a.duckdb") == content_hash(tmp_path / "b.duckdb")
+    rows = [
+        ask(tmp_path / name, "SELECT * EXCLUDE (contrast), contrast FROM tested_claims")
+        for name in ("a.duckdb", "b.duckdb")
+    ]
+    assert [row[:-1] for row in rows[0]] == [row[:-1] for row in rows[1]]
+    assert rows[1][0][-1] == "gap of myopia: myopic minus causal, pydocs/w32"
+    assert rows[0] != rows[1]
 
 
 def test_every_kind_of_claim_has_a_sentence(tmp_path: Path) -> None:
