@@ -1,10 +1,10 @@
-"""What stages there are: a row each, in the order in which data flows.
+"""The stages of a study, a row each, in the order in which data flows.
 
 The plan, the Snakemake rules, the engine and the documentation read this table. Science, stages
-and the database never do: a changed row changes no artifact.
+and the database never do, so a change here makes no artifact stale.
 
-To add a stage is a row here, its settings in `config/analyses.py`, a node in `plan/analyses.py`,
-a file in `stages/`, and its science, tables, views and figures.
+A new stage is a row here, its settings in `config/analyses.py`, a node in `plan/analyses.py` and a
+module in `stages/`, with its science, tables, views and figures: see CONTRIBUTING.md.
 """
 
 from collections.abc import Mapping
@@ -12,61 +12,69 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Unit = Literal["corpus", "arm", "member", "class", "probe", "study"]
+Unit = Literal["corpus", "class", "member", "probe", "study"]
+"""A class is a size and a variant on a corpus; a probe is tried on a corpus."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a study."""
+    """A stage of a study."""
 
     name: str
-    """Its module in `stages/`, its folder in `results/` and the name of its rule."""
+    """Name of its module in `stages/`, of its folder in `results/` and of its rule."""
     unit: Unit
-    """What there is one artifact for. An arm is a size and a variant; a class, on a corpus."""
+    """What it makes one artifact for."""
     summary: str
-    """What the artifact holds, one sentence."""
+    """What an artifact holds, in one sentence."""
     message: str
-    """What a job says that it does, with `{label}` for what it is done to."""
+    """What a job does, as the log of a run shows it; `{label}` names the corpus or member."""
     inputs: tuple[str, ...] = ()
-    """Stages whose artifacts it may read."""
+    """Stages whose artifacts it reads. The database reads every stage."""
     tables: tuple[str, ...] = ()
     """Database tables that it writes."""
     uses_models: bool = False
-    """Whether it computes with models, so that a job needs a place on a GPU where there is one."""
-    mem_mb: int | None = None
-    """Memory that a job asks a cluster for; None leaves that to the profile."""
-    lower: str = "batch sizes"
-    """Settings to lower when memory ends."""
+    """Whether it runs models, so that its jobs take a slot on a GPU where there is one."""
+    if_out_of_memory: str = "the number of documents or members"
+    """What to lower if a job runs out of memory: settings, where they have names."""
     is_analysis: bool = False
-    """Whether a study chooses it in `analyses`, and has a section of its name."""
+    """Whether `analyses` of a study chooses it, and a section of its name configures it."""
     needs_process: bool = False
-    """Whether it needs a corpus whose next-token law is known."""
+    """Whether it needs text drawn from a process, whose next-token law is known."""
     is_stacked: bool = False
-    """Whether one process may make several of these artifacts at once."""
+    """Whether one process can make several of its artifacts at once."""
+
+    @property
+    def mem_mb(self) -> int | None:
+        """Memory that its jobs request from a cluster; None leaves that to the profile."""
+        return 4000 if self.uses_models else None
 
 
 CONTEXTS = ("probe", "self_written", "search")
-"""Stages that make the contexts of a probe."""
+"""Stages that make the contexts of probes."""
 
 _ROWS = (
+    # Text.
     Stage(
         "corpus",
         unit="corpus",
-        summary="Documents read from packages, files or downloads, split by document.",
-        message="reading the documents of {label}",
+        summary="Documents read from packages, files or downloads, split into train, select and "
+        "measure by a hash of their id.",
+        message="reading documents of {label}",
         tables=("corpus",),
     ),
     Stage(
         "process",
         unit="corpus",
-        summary="Documents drawn from a process whose next-token law is known.",
-        message="drawing the documents of {label}",
+        summary="Documents drawn from a process whose next-token law is known, split like any "
+        "corpus.",
+        message="drawing documents of {label}",
         tables=("corpus",),
     ),
     Stage(
         "tokenizer",
         unit="corpus",
-        summary="The tokenizer, trained on the train split.",
+        summary="The tokenizer: BPE trained on the train split, bytes, characters, or the words "
+        "of a process.",
         message="training the tokenizer of {label}",
         inputs=("corpus", "process"),
         tables=("tokenizer",),
@@ -78,57 +86,58 @@ _ROWS = (
         message="tokenizing {label}",
         inputs=("corpus", "process", "tokenizer"),
     ),
+    # Members.
     Stage(
         "tuning",
-        unit="arm",
-        summary="The learning rate with the lowest mean loss on the select split, over a grid.",
+        unit="class",
+        summary="The learning rate with the lowest mean loss on the select split, over a grid of "
+        "trials.",
         message="tuning the learning rate of {label}",
         inputs=("tokens", "training"),
         tables=("tuning",),
         uses_models=True,
-        mem_mb=4000,
-        lower="training.batch, training.context",
+        if_out_of_memory="training.batch, training.context",
     ),
     Stage(
         "training",
         unit="member",
-        summary="The weights of one member and its loss curves.",
+        summary="Weights and loss curves of one member.",
         message="training {label}",
         inputs=("tokens", "tuning", "training"),
         tables=("model", "training_curve"),
         uses_models=True,
-        mem_mb=4000,
-        lower="training.batch, training.context",
+        if_out_of_memory="training.batch, training.context",
         is_stacked=True,
     ),
     Stage(
         "evaluation",
         unit="member",
-        summary="The loss of one member by document and position, on select and measure.",
+        summary="Loss of one member by document and by position, on select and measure.",
         message="scoring {label}",
         inputs=("training", "tokens"),
         tables=("model_loss", "document_loss", "position_loss"),
         uses_models=True,
-        mem_mb=4000,
-        lower="evaluation.batch",
+        if_out_of_memory="evaluation.batch",
         is_stacked=True,
     ),
+    # Rashomon sets.
     Stage(
         "derived",
         unit="class",
-        summary="Members derived from trained ones: weight noise, dropout masks, checkpoints.",
+        summary="Members derived from trained ones by weight noise, dropout masks and late "
+        "checkpoints.",
         message="deriving members of {label}",
         inputs=("training", "tokens"),
         tables=("model", "model_loss"),
         uses_models=True,
-        mem_mb=4000,
-        lower="evaluation.batch, derived.draws",
+        if_out_of_memory="evaluation.batch, derived.draws",
         is_analysis=True,
     ),
     Stage(
         "rashomon",
         unit="corpus",
-        summary="Which members fit equally well, by reference and threshold.",
+        summary="Which members are within eps of each reference, decided on select under "
+        "resampled documents, and their losses on measure.",
         message="finding the Rashomon sets of {label}",
         inputs=("evaluation", "derived"),
         tables=(
@@ -143,7 +152,8 @@ _ROWS = (
     Stage(
         "multiplicity",
         unit="corpus",
-        summary="How differently the members of each Rashomon set predict.",
+        summary="How differently the members of each Rashomon set predict: capacity, prediction "
+        "ranges, votes, and the gain of averaging.",
         message="measuring multiplicity in the sets of {label}",
         inputs=("rashomon", "training", "tokens", "tokenizer", "derived"),
         tables=(
@@ -155,26 +165,26 @@ _ROWS = (
             "contrast",
         ),
         uses_models=True,
-        mem_mb=4000,
-        lower="multiplicity.batch",
+        if_out_of_memory="multiplicity.batch",
         is_analysis=True,
     ),
     Stage(
         "volume",
         unit="corpus",
-        summary="How far the weights of each member can move before the loss rises by eps.",
+        summary="How far the weights of each member move in random directions before the loss "
+        "rises by eps.",
         message="measuring local volume on {label}",
         inputs=("training", "tokens"),
         tables=("local_volume", "contrast"),
         uses_models=True,
-        mem_mb=4000,
-        lower="volume.directions, volume.windows",
+        if_out_of_memory="volume.directions, volume.windows",
         is_analysis=True,
     ),
+    # Behaviour on probes.
     Stage(
         "probe",
         unit="probe",
-        summary="The contexts of one probe at all its severities, and their distance from text.",
+        summary="The contexts of a probe at each severity, and their distance from training text.",
         message="making the contexts of {label}",
         inputs=("tokens", "tokenizer", "corpus", "process"),
         tables=("probe", "probe_distance"),
@@ -182,29 +192,30 @@ _ROWS = (
     Stage(
         "self_written",
         unit="probe",
-        summary="Contexts that reference seeds write, by temperature.",
-        message="letting reference seeds write the contexts of {label}",
+        summary="Contexts sampled from the reference seeds, by temperature, and their distance "
+        "from training text.",
+        message="sampling the contexts of {label} from reference seeds",
         inputs=("tokens", "training"),
         tables=("probe", "probe_distance"),
         uses_models=True,
-        mem_mb=4000,
-        lower="windows of the probe",
+        if_out_of_memory="windows of the probe",
     ),
     Stage(
         "search",
         unit="probe",
-        summary="Contexts evolved to set one half of the seeds apart.",
+        summary="Contexts evolved to make one half of the seeds diverge, and their distance from "
+        "training text.",
         message="searching for the contexts of {label}",
         inputs=("tokens", "training"),
         tables=("probe", "probe_distance", "search_step"),
         uses_models=True,
-        mem_mb=4000,
-        lower="windows and population of the probe",
+        if_out_of_memory="windows and population of the probe",
     ),
     Stage(
         "divergence",
         unit="probe",
-        summary="How differently members behave on one probe, by severity.",
+        summary="How differently members behave on a probe, by severity: every member, every "
+        "pair, and the behaviour ANOVA of the pool, with noise floors.",
         message="comparing members on {label}",
         inputs=(*CONTEXTS, "training", "tokenizer"),
         tables=(
@@ -220,14 +231,14 @@ _ROWS = (
             "contrast",
         ),
         uses_models=True,
-        mem_mb=4000,
-        lower="divergence.memory_mb, divergence.batch",
+        if_out_of_memory="divergence.memory_mb, divergence.batch",
         is_analysis=True,
     ),
     Stage(
         "funnel",
         unit="corpus",
-        summary="How many members are left, and how diverse, as constraints are added.",
+        summary="How many members pass, and how diverse they are, as constraints on loss are "
+        "added.",
         message="adding constraints to the members of {label}",
         inputs=("evaluation", "divergence"),
         tables=("funnel_constraint", "funnel_step", "pattern"),
@@ -236,17 +247,20 @@ _ROWS = (
     Stage(
         "severity",
         unit="corpus",
-        summary="How divergence changes with severity, and loss on probes beside loss on text.",
-        message="following divergence by severity on {label}",
+        summary="Trends of divergence with severity and distance, and the line of loss on probes "
+        "against loss on text.",
+        message="fitting divergence by severity on {label}",
         inputs=(*CONTEXTS, "divergence"),
         tables=("severity_trend", "line_fit", "line_residual", "contrast"),
         is_analysis=True,
     ),
+    # Behaviour on text.
     Stage(
         "rollout",
         unit="corpus",
-        summary="What members write after the same prompts, and where two of them first differ.",
-        message="letting members of {label} write",
+        summary="What members write after the same prompts, when two of them first differ, and "
+        "their exact KL along it.",
+        message="sampling text from members of {label}",
         inputs=("training", "tokens", "tokenizer"),
         tables=(
             "rollout",
@@ -256,26 +270,26 @@ _ROWS = (
             "sequence_divergence",
         ),
         uses_models=True,
-        mem_mb=4000,
-        lower="rollout.batch",
+        if_out_of_memory="rollout.batch",
         is_analysis=True,
     ),
     Stage(
         "representation",
         unit="corpus",
-        summary="How similarly members represent the same tokens.",
+        summary="Similarity of the members' representations of the same tokens, with permutation "
+        "nulls.",
         message="comparing representations on {label}",
         inputs=("training", "tokens"),
         tables=("representation_similarity", "representation_pool"),
         uses_models=True,
-        mem_mb=4000,
-        lower="representation.batch",
+        if_out_of_memory="representation.batch",
         is_analysis=True,
     ),
+    # Myopia.
     Stage(
         "ngram_baseline",
         unit="corpus",
-        summary="The loss of unigram and bigram counts, by document and position.",
+        summary="Losses of unigram and bigram counts, by document and position.",
         message="counting n-grams of {label}",
         inputs=("tokens",),
         tables=("ngram_loss", "ngram_position_loss"),
@@ -283,17 +297,19 @@ _ROWS = (
     Stage(
         "gradient",
         unit="corpus",
-        summary="How much of a causal gradient comes from later positions.",
+        summary="Shares of the causal gradient that come from the present position and from later "
+        "ones.",
         message="splitting gradients into present and future on {label}",
         inputs=("training", "tokens"),
         tables=("myopia_gradient",),
         uses_models=True,
-        lower="myopia.gradient_windows",
+        if_out_of_memory="myopia.gradient_windows",
     ),
     Stage(
         "myopia",
         unit="corpus",
-        summary="What a variant's restricted gradients cost, by position.",
+        summary="The loss that restricting gradients costs a variant, by position, size and "
+        "tokens seen.",
         message="measuring the myopia gap on {label}",
         inputs=("evaluation", "training", "ngram_baseline"),
         tables=(
@@ -306,10 +322,12 @@ _ROWS = (
         ),
         is_analysis=True,
     ),
+    # Text whose next-token law is known.
     Stage(
         "truth",
         unit="corpus",
-        summary="Members compared with the exact next-token law of their text.",
+        summary="Members against the exact law: excess loss, prices of capabilities, capabilities "
+        "that members lack, and divergence by position.",
         message="comparing members of {label} with the exact law",
         inputs=("training", "tokens"),
         tables=(
@@ -323,79 +341,78 @@ _ROWS = (
             "position_spread",
         ),
         uses_models=True,
-        mem_mb=4000,
-        lower="truth.batch, truth.documents",
+        if_out_of_memory="truth.batch, truth.documents",
         is_analysis=True,
         needs_process=True,
     ),
     Stage(
         "spectroscopy",
         unit="corpus",
-        summary="Which mixture of masks each member's prediction is, and how fast it changes.",
-        message="resolving the masks of {label}",
+        summary="The mixture of masks that best explains each member's law of the next letters, "
+        "against Bayes.",
+        message="fitting mask weights to members of {label}",
         inputs=("training", "tokens"),
         tables=("mask_weights", "mask_fit", "mask_inertia", "mask_pair", "mask_class"),
         uses_models=True,
-        mem_mb=4000,
-        lower="spectroscopy.batch, spectroscopy.documents",
+        if_out_of_memory="spectroscopy.batch, spectroscopy.documents",
         is_analysis=True,
         needs_process=True,
     ),
     Stage(
         "belief",
         unit="corpus",
-        summary="What linear maps read from residual streams: beliefs, posteriors, later tokens.",
-        message="reading beliefs from the residual streams of {label}",
+        summary="What linear maps read from residual streams: beliefs, exact posteriors and later "
+        "tokens.",
+        message="fitting linear maps to residual streams of {label}",
         inputs=("training", "tokens"),
         tables=("belief_fit", "belief_point", "speculation", "speculation_auc"),
         uses_models=True,
-        mem_mb=4000,
-        lower="belief.batch, belief.documents",
+        if_out_of_memory="belief.batch, belief.documents",
         is_analysis=True,
         needs_process=True,
     ),
     Stage(
         "rule_choice",
         unit="corpus",
-        summary="Which of two rules members follow where training text does not decide.",
-        message="asking members of {label} which rule they follow",
+        summary="Which of two rules each member follows on questions that training text does not "
+        "decide.",
+        message="testing which rule members of {label} follow",
         inputs=("training", "tokens"),
         tables=("rule_choice", "rule_spread"),
         uses_models=True,
-        mem_mb=4000,
-        lower="rule_choice.questions",
+        if_out_of_memory="rule_choice.questions",
         is_analysis=True,
         needs_process=True,
     ),
     Stage(
         "swap",
         unit="corpus",
-        summary="What a prediction follows when part of the past comes from a donor document.",
+        summary="What predictions follow when part of the past comes from another document.",
         message="swapping pasts in members of {label}",
         inputs=("training", "tokens"),
         tables=("mask_swap",),
         uses_models=True,
-        mem_mb=4000,
-        lower="swap.batch, swap.documents",
+        if_out_of_memory="swap.batch, swap.documents",
         is_analysis=True,
         needs_process=True,
     ),
+    # Results.
     Stage(
         "database",
         unit="study",
-        summary="Every artifact of the results folder in one DuckDB file.",
+        summary="All artifacts of the results folder, in one DuckDB file.",
         message="loading the database",
     ),
     Stage(
         "report",
         unit="study",
-        summary="The report and its pictures, drawn from the database.",
+        summary="The report page and its pictures, drawn from the database.",
         message="drawing the report",
         inputs=("database",),
     ),
 )
 
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _ROWS})
-"""Every stage by its name, inputs before what is made from them."""
+"""Stages by name; a stage comes after those whose artifacts it reads."""
 ANALYSES = tuple(stage.name for stage in _ROWS if stage.is_analysis)
-"""What a study may choose in `analyses`."""
+"""Stages that `analyses` of a study may name."""

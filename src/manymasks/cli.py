@@ -334,7 +334,7 @@ def doctor(options: argparse.Namespace) -> int:
     from manymasks.engine.session import lock_state
     from manymasks.plan.graph import plan_study
     from manymasks.plan.states import missing
-    from manymasks.store.environment import environment
+    from manymasks.store.provenance import environment
 
     layout = Layout(options.results)
     record = environment()

@@ -17,7 +17,7 @@ SCIENCE = {
 }  # fmt: skip
 FLOORS = (
     {
-        "errors", "catalogue", "arrays", "progress",
+        "errors", "catalogue", "arrays", "callbacks",
         "corpora.processes.shapes", "models.gradient_flow", "rashomon.metrics",
     },
     {"config"},
@@ -70,7 +70,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 def test_science_knows_neither_plan_nor_store_nor_stages() -> None:
     tables = {"corpora.processes.shapes", "models.gradient_flow"}
-    allowed = {"config", "errors", "arrays", "progress", *tables}
+    allowed = {"config", "errors", "arrays", "callbacks", *tables}
     assert imported_by(SCIENCE) <= allowed
 
 

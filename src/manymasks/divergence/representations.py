@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Representation, Statistics
-from manymasks.progress import OnProgress, ignore_progress
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.model_classes import Member, one_corpus
 from manymasks.statistics.pools import pool_mean, pools_of

@@ -24,10 +24,10 @@ from manymasks.config.study import Hardware
 from manymasks.database.schema import written_columns
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
-from manymasks.store.environment import environment
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
+from manymasks.store.provenance import environment
 from manymasks.training.memory import is_out_of_memory
 
 NOT_PAYLOAD = {"manifest.json", "node.json", "log.txt", "lock", "state"}
@@ -167,8 +167,8 @@ def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dic
                 f"{first.label}: ran out of memory, alone in its process ({error}).\n"
                 "Running fewer jobs at a time changes no result: lower snakemake --cores, or "
                 f"hardware.members_per_gpu (now {first.hardware.members_per_gpu}).\n"
-                f"If one job alone does not fit, lower {STAGES[first.stage].lower}. That changes "
-                "results, so everything that depends on it is made again."
+                f"If one job alone does not fit, lower {STAGES[first.stage].if_out_of_memory}. "
+                "That changes results, so everything that depends on it is made again."
             ) from error
         half = (len(stack) + 1) // 2
         progress.say(

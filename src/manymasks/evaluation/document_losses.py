@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from manymasks.arrays import FloatArray, IntArray
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.transformer import Transformer
-from manymasks.progress import OnProgress, ignore_progress
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
-from manymasks.plan.members import (
+from manymasks.plan.node import Node, member_label
+from manymasks.plan.trainings import (
     PlannedCorpus,
     PlannedMember,
     evaluation_settings,
@@ -16,7 +17,6 @@ from manymasks.plan.members import (
     reference_seeds,
     trainings,
 )
-from manymasks.plan.node import Node, member_label
 
 ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
     "masks": ("truth", "spectroscopy", "belief", "swap"),

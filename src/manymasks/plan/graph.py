@@ -26,9 +26,9 @@ from manymasks.plan.analyses import (
     process_nodes,
     set_nodes,
 )
-from manymasks.plan.members import PlannedCorpus, arms
 from manymasks.plan.node import Node, planned_code
 from manymasks.plan.sources import corpus_settings, tokenizer_settings
+from manymasks.plan.trainings import PlannedCorpus, arms
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from manymasks.config.corpora import Corpus, FilesCorpus
 from manymasks.errors import UserError
 from manymasks.plan.graph import Plan
-from manymasks.plan.members import training_of
 from manymasks.plan.node import Node
+from manymasks.plan.trainings import training_of
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import read_manifest
 

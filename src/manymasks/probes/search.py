@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import FloatArray
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.models.transformer import Transformer
@@ -25,7 +26,6 @@ from manymasks.probes.distance import ngrams
 from manymasks.probes.distance import surprise as surprise_of
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Source, Tokens, choose
-from manymasks.progress import OnProgress, ignore_progress
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.probes import Probe
 from manymasks.probes.families import FAMILIES, Contexts, description
 from manymasks.probes.windows import Tokens, choose
-from manymasks.progress import OnProgress, ignore_progress
 
 Reading = Callable[[Tokens], npt.NDArray[np.floating]]
 """The next tokens (n, positions) of n texts to the logits (n, vocabulary) of what comes after."""

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import FloatArray, IntArray
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.kv_cache import Reader
 from manymasks.models.transformer import Transformer
-from manymasks.progress import OnProgress, ignore_progress
 
 Mode = Literal["greedy", "shared-noise"]
 

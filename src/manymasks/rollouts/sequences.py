@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import BoolArray, FloatArray, IntArray
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.transformer import Transformer
-from manymasks.progress import OnProgress, ignore_progress
 from manymasks.rollouts.sampling import Noise, Rule, Texts, chosen
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
+from manymasks.callbacks import OnProgress
 from manymasks.config.analyses import Rollout, Statistics
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
-from manymasks.progress import OnProgress
 from manymasks.rollouts.rollout_tables import Judged, Prompts, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.rollouts.sequences import (
