@@ -1,17 +1,30 @@
-"""Manifests, artifacts and jobs for tests: every field has a default and is set by keyword."""
+"""What tests build: manifests, artifacts and jobs, with a default for every field, and plans."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from manymasks.config.loading import load_study
 from manymasks.config.study import Hardware
 from manymasks.database.schema import written_columns
+from manymasks.plan.graph import Plan, plan_study
 from manymasks.plan.node import Node
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
 
+ROOT = Path(__file__).resolve().parents[1]
+OVERLAYS = ((), ("smoke.yaml",), ("shakespeare.yaml",), ("tinystories.yaml",))
+"""Of the studies of the repository: the default one has none."""
 KEY = "0123456789ab"
+
+
+def repository_plan(*overlays: str) -> Plan:
+    """The plan of the default study of this repository, with overlays from `config/`."""
+    files = [ROOT / "config" / name for name in ("config.yaml", *overlays)]
+    return plan_study(load_study(files), ROOT)
+
+
 COLUMNS = written_columns()
 """Columns that stages write, by table."""
 

@@ -9,8 +9,16 @@ import duckdb
 import pytest
 from clones import ROOT, Clone
 
-MODELS = 12
-DERIVED = 4 * (2 + 2 + 1)  # of each class: noise, dropout, a late checkpoint
+import kit
+from manymasks.catalogue import STAGES
+
+PLAN = kit.repository_plan("smoke.yaml")
+MODELS = sum(node.stage == "evaluation" for node in PLAN.nodes)
+CLASSES = sum(node.stage == "derived" for node in PLAN.nodes)
+DRAWN = CLASSES * PLAN.study.derived.draws
+LATE = CLASSES * len(PLAN.study.training.late)
+DERIVED = 2 * DRAWN + LATE
+"""Members of each class by weight noise, by dropout, and late checkpoints."""
 OVERLAY = ("--configfile", "config/smoke.yaml")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -42,12 +50,14 @@ def test_every_artifact_is_intact_and_says_what_it_cost(smoke):
     project, _ = smoke
     assert "all match their manifests" in project.run("manymasks", "verify")
     manifests = list((project.folder / "results").glob("*/*/manifest.json"))
-    assert len(manifests) == 50
+    assert len(manifests) == len(PLAN.nodes)
     for path in manifests:
         manifest = json.loads(path.read_text())
         assert manifest["wall_seconds"] > 0 and manifest["cpu_seconds"] > 0
         assert 0 < manifest["peak_memory_bytes"] < 4e9
         assert manifest["environment"]["python"]
+        tables = {table.stem for table in (path.parent / "tables").glob("*.parquet")}
+        assert tables <= set(STAGES[manifest["stage"]].tables)
         assert not (path.parent / "state").exists()
         assert (path.parent / "log.txt").stat().st_size > 0
 
@@ -55,7 +65,7 @@ def test_every_artifact_is_intact_and_says_what_it_cost(smoke):
 def test_the_database_holds_the_study(smoke):
     project, _ = smoke
     assert ask(project, "SELECT count(*), count(DISTINCT model_class) FROM current_model") == [
-        (MODELS, 4)
+        (MODELS, CLASSES)
     ]
     assert ask(project, "SELECT count(*) FROM model WHERE status != 'trained'") == [(0,)]
     splits = dict(ask(project, "SELECT split, count(*) FROM model_loss GROUP BY ALL"))
@@ -129,7 +139,7 @@ def test_sets_are_what_they_are_said_to_be(smoke):
     project, _ = smoke
     derived = dict(ask(project, "SELECT method, count(*) FROM model GROUP BY ALL"))
     # And one of reference seeds, which is in no set.
-    assert derived == {"trained": MODELS + 1, "noise": 8, "dropout": 8, "checkpoint": 4}
+    assert derived == {"trained": MODELS + 1, "noise": DRAWN, "dropout": DRAWN, "checkpoint": LATE}
     assert ask(
         project,
         "SELECT count(*) FROM model AS d JOIN model AS p ON p.model = d.parent "

@@ -7,29 +7,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+import kit
 import source
 from manymasks.catalogue import ANALYSES, STAGES
-from manymasks.config.loading import load_study
 from manymasks.config.study import Study
 from manymasks.database.schema import written_columns
 from manymasks.plan.closure import MACHINERY, SOURCE, code_of
-from manymasks.plan.graph import Plan, plan_study
+from manymasks.plan.graph import Plan
 from manymasks.store.job import Job
 
-ROOT = Path(__file__).parents[2]
-STUDIES = [(), ("smoke.yaml",), ("shakespeare.yaml",), ("tinystories.yaml",)]
-"""Overlays of the studies of the repository."""
 
-
-@pytest.fixture(scope="module", params=STUDIES, ids=lambda names: names[0] if names else "default")
+@pytest.fixture(scope="module", params=kit.OVERLAYS, ids=lambda names: "".join(names) or "default")
 def plan(request: pytest.FixtureRequest) -> Plan:
-    files = [ROOT / "config" / name for name in ("config.yaml", *request.param)]
-    return plan_study(load_study(files), ROOT)
+    return kit.repository_plan(*request.param)
 
 
 def modules_of(stage: str) -> set[str]:

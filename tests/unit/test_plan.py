@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kit
 from manymasks.catalogue import ANALYSES, STAGES
 from manymasks.config.loading import load_study
 from manymasks.errors import UserError
@@ -26,7 +27,6 @@ from manymasks.plan.node import Node, digest_of
 from manymasks.store.canonical import canonical, digest
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "config"
 BASE = """\
 corpora:
   pydocs: {kind: pydocs, packages: []}
@@ -326,39 +326,40 @@ EVERYTHING = set(STAGES) - {"tuning", "process", "self_written", "search"} - KNO
 """Where all learning rates are named, and no model makes contexts."""
 
 
-@pytest.mark.parametrize(
-    ("overlays", "members"), [([], 40), (["smoke.yaml"], 12), (["shakespeare.yaml"], 12)]
-)
-def test_nodes_of_the_studies_of_the_repository(overlays: list[str], members: int) -> None:
-    files = [CONFIG / name for name in ("config.yaml", *overlays)]
-    plan = plan_study(load_study(files), ROOT)
-    known = {} if overlays else {
-        "process": 4, "tokenizer": 5, "tokens": 5, "derived": 4, "rashomon": 5,
-        "multiplicity": 2, "ngram_baseline": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2,
-        "spectroscopy": 1, "rule_choice": 1, "swap": 1,
-    }  # fmt: skip
-    searches = 0 if "smoke.yaml" in overlays else 1
-    probes = 2 if "smoke.yaml" in overlays else 5
-    assert Counter(node.stage for node in plan.nodes) == {
-        **dict.fromkeys(EVERYTHING, 1),
-        "training": members + 1,  # and one of reference seeds
-        "evaluation": members,
-        "self_written": 1,
-        **({"search": searches} if searches else {}),
-        # One more of a process: its text as it is.
-        "probe": probes + (not overlays),
-        "divergence": probes + 1 + searches + (not overlays),
-        "derived": 2 if "shakespeare.yaml" in overlays else 4,
-        **known,
-    }
+@pytest.mark.parametrize("overlays", kit.OVERLAYS, ids=lambda names: "".join(names) or "default")
+def test_nodes_of_the_studies_of_the_repository(overlays: tuple[str, ...]) -> None:
+    plan = kit.repository_plan(*overlays)
     assert [node.stage for node in plan.targets] == ["database", "report"]
     assert len({node.digest for node in plan.nodes}) == len(plan.nodes)
     assert len({node.label for node in plan.nodes}) == len(plan.nodes)
+    assert {node.stage for node in plan.nodes} <= STAGES.keys()
     seen: set[str] = set()
     for node in plan.nodes:
-        assert {each.digest for each in node.input_nodes()} <= seen
+        assert {source.digest for source in node.input_nodes()} <= seen
         assert node.key == node.digest[:12]
         seen.add(node.digest)
+
+
+def test_the_default_study_has_every_stage_but_tuning() -> None:
+    stages = {node.stage for node in kit.repository_plan().nodes}
+    assert STAGES.keys() - stages <= {"tuning"}
+
+
+def test_nodes_of_a_study(tmp_path: Path) -> None:
+    """Sizes, variants and seeds: 2 x 2 x (3 x 2) members; on text, and on a process beside it."""
+    counts = Counter(node.stage for node in plan_of(tmp_path).nodes)
+    assert counts == {
+        **dict.fromkeys(EVERYTHING, 1),
+        "training": 24, "evaluation": 24, "derived": 4, "probe": 2, "divergence": 2,
+    }  # fmt: skip
+    known = {"kind": "process", "process": "masks"}
+    both = Counter(node.stage for node in plan_of(tmp_path, corpora={"known": known}).nodes)
+    # A process has only the probes of text as it is, and no texts to compare.
+    assert both - counts == {
+        **dict.fromkeys(EVERYTHING - {"corpus", "severity", "rollout", "representation", *ENDS}, 1),
+        "process": 1, "training": 24, "evaluation": 24, "derived": 4,
+        **dict.fromkeys(("truth", "spectroscopy", "belief", "swap"), 1),
+    }  # fmt: skip
 
 
 def test_two_corpora_are_two_of_everything_but_the_ends(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_new_study_is_made_in_balanced_stacks_of_one_shape(
     if width > 1:
         # The reference seed keeps no late weights: it is of another shape.
         assert alone(checkout) == {"training": 1}
-    assert len(checkout.jobs()) == sum(SMOKE.values())
+    assert len(checkout.jobs()) == len(SMOKE.nodes)
     assert checkout.planned() == {line.label for line in checkout.plan()}
 
 
@@ -211,7 +211,7 @@ def test_all_else_is_as_without_stacks(project: Project) -> None:
     done = project.snakemake(*ONE)
     assert done.returncode == 0, done.stderr
     assert NOTHING_TO_DO in done.stdout + done.stderr
-    assert len(project.jobs("--forceall")) == sum(SMOKE.values())
+    assert len(project.jobs("--forceall")) == len(SMOKE.nodes)
     for words in (
         ("--lint",), ("--dag",), ("--rulegraph",), ("--summary",), ("--unlock",),
         ("--report", "x.html"), ("-n", "--forceall", *ONE), (*ONE, "--touch", "--forceall"),

@@ -4,7 +4,6 @@ import os
 import random
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any
@@ -13,25 +12,13 @@ import pytest
 import yaml
 from project import NOTHING_TO_DO, Project
 
+import kit
 from manymasks.config.yaml_reading import read_yaml
 
 Edit = Callable[[Project], object]
 
-INIT, ORDER = (0, 1, 2), (0,)
-SMOKE = {
-    "corpus": 1, "tokenizer": 1, "tokens": 1, "training": 13, "evaluation": 12, "derived": 4,
-    "rashomon": 1, "multiplicity": 1, "volume": 1, "probe": 2, "self_written": 1, "divergence": 3,
-    "funnel": 1, "severity": 1, "rollout": 1, "representation": 1, "ngram_baseline": 1,
-    "gradient": 1, "myopia": 1, "database": 1, "report": 1,
-}  # fmt: skip
-DEFAULT = {
-    "corpus": 1, "process": 4, "tokenizer": 5, "tokens": 5, "training": 41, "evaluation": 40,
-    "derived": 4, "rashomon": 5, "multiplicity": 2, "volume": 1, "probe": 6, "self_written": 1,
-    "search": 1, "divergence": 8, "funnel": 1, "severity": 1, "rollout": 1, "representation": 1,
-    "ngram_baseline": 3, "gradient": 3, "myopia": 3, "truth": 4, "belief": 2, "spectroscopy": 1,
-    "rule_choice": 1, "swap": 1, "database": 1, "report": 1,
-}  # fmt: skip
-
+SMOKE = kit.repository_plan("smoke.yaml")
+INIT, ORDER = SMOKE.study.seeds.init, SMOKE.study.seeds.order
 LOOP = "src/manymasks/training/loop.py"
 OPTIMIZER = "src/manymasks/training/optimizer.py"
 VIEWS = "src/manymasks/database/views/10-study.sql"
@@ -321,10 +308,10 @@ def test_edit_makes_exactly_these_jobs_stale(project: Project, name: str) -> Non
 
 
 def test_smoke_and_default_study_are_planned_whole_in_a_fresh_clone(checkout: Project) -> None:
-    for overlay, expected in ((OVERLAY, SMOKE), (None, DEFAULT)):
-        found = checkout.planned(overlay=overlay)
-        assert Counter(label.partition("/")[0] for label in found) == expected
-        assert found == {line.label for line in checkout.plan(overlay)}
+    for overlay, plan in ((OVERLAY, SMOKE), (None, kit.repository_plan())):
+        expected = {node.label for node in plan.nodes}
+        assert checkout.planned(overlay=overlay) == expected
+        assert {line.label for line in checkout.plan(overlay)} == expected
     assert not checkout.results.exists()
 
 
