@@ -75,6 +75,7 @@ class ExampleResults:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.current: dict[str, str] = {}
+        self.confidence = 0.95
         self.random = np.random.default_rng(7)
         self.models: list[dict[str, Any]] = []
         """Current models of real text."""
@@ -128,7 +129,7 @@ class ExampleResults:
             "key": key,
             "digest": digest,
             "label": name,
-            "settings": settings or {},
+            "settings": {"statistics": {"confidence": self.confidence}, **(settings or {})},
             "inputs": {
                 role: [{"stage": "any", "key": used, "digest": used * 5} for used in keys]
                 for role, keys in (inputs or {}).items()
@@ -512,7 +513,7 @@ class ExampleResults:
     def floor(self) -> str:
         """Counts on both splits, in total and by position."""
         named = [
-            ({"corpus": "pydocs", "floor": floor, "split": split}, 3.6 + ARMS[floor][2])
+            ({"corpus": "pydocs", "baseline": floor, "split": split}, 3.6 + ARMS[floor][2])
             for floor in ("unigram", "bigram")
             for split in ("select", "measure")
         ]
@@ -633,7 +634,7 @@ def _arms() -> dict[str, Rows]:
         {
             **size,
             "arm": arm,
-            "is_floor": gradient is None,
+            "is_ngram": gradient is None,
             "gradient": gradient,
             "gamma": gamma,
             "split": "measure",

@@ -80,7 +80,7 @@ def test_every_arm_and_floor_has_its_loss_and_its_gap_to_causal() -> None:
         assert row["nats"] == pytest.approx(expected)
         assert row["gap"] == pytest.approx(expected - causal["nats"])
         assert row["gap_low"] < row["gap"] < row["gap_high"]
-        assert (row["is_floor"], row["models"], row["seeds"]) == (True, None, 4)
+        assert (row["is_ngram"], row["models"], row["seeds"]) == (True, None, 4)
 
 
 def test_an_arm_pairs_by_seeds_and_one_model_has_no_interval() -> None:

@@ -169,11 +169,11 @@ def test_leaderboard_and_pairs_by_hand(example: tuple[ExampleResults, Path]) -> 
     ) == [(0,)]
 
 
-def test_arms_and_floors_are_side_by_side(example: tuple[ExampleResults, Path]) -> None:
+def test_arms_and_ngram_baselines_are_side_by_side(example: tuple[ExampleResults, Path]) -> None:
     rows = ask(example[1], "SELECT arm, gap, learning_rate FROM arms WHERE size = 'w32'")
     assert [row[0] for row in rows] == sorted(ARMS, key=lambda arm: ARMS[arm][2])
     assert {row[0]: row[1] for row in rows} == {arm: gap for arm, (_, _, gap) in ARMS.items()}
-    # Only arms with members have a rate; a floor never does, whatever a variant is called.
+    # Only arms with members have a rate; an n-gram baseline never does, whatever its name.
     assert {row[0] for row in rows if row[2] is not None} == {"causal", "myopic"}
     assert ask(example[1], "SELECT count(*) FROM myopia_arm") == [(2 * 2 * len(ARMS),)]
     kinds = ask(example[1], "SELECT DISTINCT gradient, gamma FROM current_model ORDER BY ALL")

@@ -27,20 +27,18 @@ def ask(example: tuple[ExampleResults, Path], sql: str) -> list[tuple[Any, ...]]
 
 
 def test_trained_and_derived_members_are_kept_apart(example: Any) -> None:
-    assert ask(example, "SELECT count(*), count(DISTINCT parent) FROM current_candidate") == [
-        (24, 4)
-    ]
+    assert ask(example, "SELECT count(*), count(DISTINCT parent) FROM derived_model") == [(24, 4)]
     assert ask(example, "SELECT count(*) FROM current_model") == [(16,)]
     # A class is as large as its trained members, whatever was derived from them.
     assert ask(example, "SELECT DISTINCT models FROM model_class WHERE is_current") == [(4,)]
     wrong = (
-        "SELECT count(*) FROM current_candidate AS c JOIN current_model AS m ON m.model = c.parent "
+        "SELECT count(*) FROM derived_model AS c JOIN current_model AS m ON m.model = c.parent "
         "WHERE abs(c.excess_select - (c.select_nats - m.select_nats)) > 1e-12 "
         "OR abs(c.excess_measure - (c.measure_nats - m.measure_nats)) > 1e-12 "
         "OR c.label <> m.label OR c.excess_select IS NULL"
     )
     assert ask(example, wrong) == [(0,)]
-    methods = "SELECT method, min(draw), min(scale) FROM current_candidate GROUP BY 1 ORDER BY 1"
+    methods = "SELECT method, min(draw), min(scale) FROM derived_model GROUP BY 1 ORDER BY 1"
     assert ask(example, methods) == [
         ("checkpoint", None, 0.9),
         ("dropout", 1, 0.05),
@@ -48,18 +46,20 @@ def test_trained_and_derived_members_are_kept_apart(example: Any) -> None:
     ]
 
 
-def test_a_summary_holds_hard_and_resampled_metrics(example: Any) -> None:
+def test_metrics_are_hard_and_resampled(example: Any) -> None:
     rows = ask(
         example,
-        "SELECT members, kl, kl_low, kl_high, kl_resampled, capacity, effective_models "
-        "FROM rashomon_summary WHERE label = 'pydocs/w64/causal' AND method = 'trained' "
-        "AND members > 1",
+        "SELECT members, metric, weighting, value, low, high FROM set_metric "
+        "WHERE label = 'pydocs/w64/causal' AND method = 'trained' AND members > 1 AND is_whole",
     )
+    metrics = {row[:3]: row[3:] for row in rows}
     assert rows
-    for members, kl, low, high, resampled, capacity, effective in rows:
-        assert (kl, low, high) == pytest.approx((0.2, 0.85 * 0.2, 1.2 * 0.2))
-        assert resampled == pytest.approx(0.9 * 0.2)
+    for members in {row[0] for row in rows}:
+        assert metrics[members, "kl", "hard"] == pytest.approx((0.2, 0.85 * 0.2, 1.2 * 0.2))
+        assert metrics[members, "kl", "resampled"][0] == pytest.approx(0.9 * 0.2)
+        capacity = metrics[members, "capacity", "hard"][0]
         assert capacity == pytest.approx(0.9 * 0.2 * (1 - 1 / members))
+        effective = metrics[members, "effective_models", "hard"][0]
         assert effective == pytest.approx(np.exp(capacity))
 
 
@@ -126,7 +126,7 @@ def test_yields_by_hand(example: Any) -> None:
 def test_who_is_disclosed_carries_the_whole_weight(example: Any) -> None:
     rows = ask(
         example,
-        "SELECT rashomon_set, list(place), list(weight), max(covered), count(*), min(members) "
+        "SELECT rashomon_set, list(rank), list(weight), max(covered), count(*), min(members) "
         "FROM disclosure_subset GROUP BY rashomon_set",
     )
     assert rows
@@ -163,7 +163,38 @@ def test_positions_components_and_rarefaction_have_labels(example: Any) -> None:
     ]
 
 
-def test_quantiles_of_t(example: Any) -> None:
-    rows = np.array(ask(example, "SELECT degrees, t FROM student_t ORDER BY degrees"))
-    assert len(rows) == 1000
-    assert rows[:, 1] == pytest.approx(stats.t.ppf(0.975, rows[:, 0]), rel=3e-4)
+def test_half_widths_are_those_of_t(example: Any) -> None:
+    rows = np.array(ask(example, "SELECT n, confidence, half_width FROM mean_interval ORDER BY n"))
+    n, confidence, half_width = rows.T
+    assert n.tolist() == list(range(2, 1002)) and set(confidence) == {0.95}
+    assert half_width * np.sqrt(n) == pytest.approx(stats.t.ppf(0.975, n - 1), abs=6e-4)
+
+
+def test_intervals_have_the_confidence_of_the_study(tmp_path: Path) -> None:
+    results = ExampleResults(tmp_path / "results")
+    results.confidence = 0.8
+    values = (0.2, 0.5, 0.6)
+    for place, value in enumerate(values):
+        model = results.train("w32", "causal", place, 0)
+        row = {"model": model, "level": "mean", "weights": "all", "gamma": 0.0, "projection": value}
+        results.add("gradient", f"{place}", {"myopia_gradient": [row]})
+    # The confidence of an old artifact is ignored.
+    old = {"statistics": {"confidence": 0.99}}
+    results.add("gradient", "old", {}, settings=old, is_current=False)
+    load(results.root, results.current, tmp_path / "x.duckdb")
+    found = ask((results, tmp_path / "x.duckdb"), "SELECT low, high FROM gradient_share")
+    interval = stats.ttest_1samp(values, 0).confidence_interval(0.8)
+    assert found == [pytest.approx((interval.low, interval.high), abs=1e-3)]
+
+
+def test_a_summary_of_sets_is_not_a_list_of_metrics(example: Any) -> None:
+    """A new metric appears in the views of sets by itself."""
+    columns = {row[0] for row in ask(example, "DESCRIBE rashomon_summary")}
+    metrics = {row[0] for row in ask(example, "SELECT DISTINCT metric FROM set_metric")}
+    assert columns & metrics <= {"top1_disagreement"}
+
+
+def test_views_of_pairs_hold_every_metric_of_pairs(example: Any) -> None:
+    metrics = {row[0] for row in ask(example, "DESCRIBE pair_divergence")} - {"artifact"}
+    for view in ("current_pair", "rashomon_divergence"):
+        assert metrics <= {row[0] for row in ask(example, f"DESCRIBE {view}")}

@@ -16,6 +16,8 @@ FROM (
     ('model', 'Member'),
     ('model_a', 'The member with the smaller key'),
     ('model_b', 'The other member'),
+    ('same_init', 'Whether the two share seed_init'),
+    ('same_order', 'Whether the two share seed_order'),
     ('seed_init', 'Seed of the initial weights'),
     ('seed_order', 'Seed of the data order'),
     ('parameters', 'Weights of a member'),

@@ -20,6 +20,7 @@ import pyarrow as pa
 from manymasks.database.artifacts import Payloads, StoredArtifact, read_artifacts, table_files
 from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
+from manymasks.database.intervals import fill_mean_intervals
 from manymasks.errors import UserError
 
 _HERE = Path(__file__).parent
@@ -102,6 +103,7 @@ def _build(
             claims = {name: [claim[name] for claim in primary] for name in names}
             _insert(connection, "primary_claim", {"rank": range(1, len(primary) + 1), **claims})
         _execute(connection, "derive")
+        fill_mean_intervals(connection)
         correct(connection)
         _execute(connection, *_scripts("views"), "macros")
         refuse_untested(connection)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-BUILT = ("artifact", "artifact_input", "model_class", "primary_claim")
+BUILT = ("artifact", "artifact_input", "mean_interval", "model_class", "primary_claim")
 """Tables that the loader fills; stages write all others."""
 
 _FOLDER = Path(__file__).with_name("schema")

@@ -99,7 +99,7 @@ def arm_rows(scored: Scored, baseline: str | None, statistics: Statistics) -> Ro
                 "corpus": corpus,
                 "size": size,
                 "arm": name,
-                "is_floor": name in scored.floors,
+                "is_ngram": name in scored.floors,
                 "gradient": None if name in scored.floors else scored.arms[name].gradient,
                 "gamma": None if name in scored.floors else scored.arms[name].reach,
                 "split": "measure",

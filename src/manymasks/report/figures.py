@@ -132,18 +132,18 @@ def _draw_gap(figure: FigureBase, rows: list[Row]) -> None:
 
 def _draw_positions(figure: FigureBase, rows: list[Row]) -> None:
     panels = grouped(rows, "corpus", "size")
-    variants = ordered([row for row in rows if not row["is_floor"]], "arm")
+    variants = ordered([row for row in rows if not row["is_ngram"]], "arm")
     starts = sorted({row["position_low"] for row in rows})
     spans = {row["position_low"]: row["position_high"] for row in rows}
     axes = panels_of(figure, len(panels), sharey=only_one(rows, "corpus"))
     for axis, ((corpus, size), panel) in zip(axes, panels, strict=True):
-        lines = grouped(panel, "is_floor", "arm")
+        lines = grouped(panel, "is_ngram", "arm")
         order = {name: place for place, name in enumerate(variants)}
         lines.sort(key=lambda each: (each[0][0], order.get(each[0][1], 0)))
-        for (is_floor, arm), line in lines:
+        for (is_ngram, arm), line in lines:
             x = [starts.index(row["position_low"]) for row in line]
             (y,) = columns(line, "nats")
-            if is_floor:
+            if is_ngram:
                 dashes = (0, (1, 1.5)) if arm == "unigram" else (0, (5, 2))
                 label = f"{arm} counts"
                 axis.plot(x, y, color=MUTED, linewidth=1.2, linestyle=dashes, label=label)

@@ -38,7 +38,7 @@ def make(job: Job) -> dict[str, Any]:
         sums[f"{split}_tokens"] = scored
         for floor in FLOORS:
             sums[f"{split}_{floor}"] = nats[floor]
-            mine = {"corpus": corpus, "floor": floor, "split": split}
+            mine = {"corpus": corpus, "baseline": floor, "split": split}
             loss = split_loss(nats[floor], scored, int(stream.bytes.sum()), statistics)
             rows.append({**mine, **loss})
             by_position = position_losses(nats[floor], scored, edges, context)

@@ -1,16 +1,27 @@
--- What does the choice of a seed decide: how many models does each set amount to, token by token?
+-- How many models does a set of equally good members amount to, token by token?
+WITH metric AS (
+    PIVOT (
+        SELECT rashomon_set, weighting, metric, value, low, high
+        FROM set_metric
+        WHERE is_whole AND isfinite(value)
+    )
+    ON metric IN ('ambiguity', 'effective_models', 'tokens_to_tell_apart', 'vote_disagreement')
+    USING max(value) AS value, max(low) AS low, max(high) AS high
+    GROUP BY rashomon_set, weighting
+)
 SELECT
     w.label,
     concat(w.eps, ' ', w.eps_unit) AS threshold,
     w.members,
-    round(s.effective_models, 3) AS effective_models,
-    round(s.effective_models_low, 3) AS low,
-    round(s.effective_models_high, 3) AS high,
-    round(s.effective_models_resampled, 3) AS resampled,
-    round(100 * s.ambiguity, 1) AS percent_ambiguous,
-    round(100 * s.vote_disagreement, 1) AS percent_of_votes,
-    round(s.tokens_to_tell_apart, 1) AS tokens_to_tell_apart
+    round(h.effective_models_value, 3) AS effective_models,
+    round(h.effective_models_low, 3) AS low,
+    round(h.effective_models_high, 3) AS high,
+    round(r.effective_models_value, 3) AS resampled,
+    round(100 * h.ambiguity_value, 1) AS percent_ambiguous,
+    round(100 * h.vote_disagreement_value, 1) AS percent_of_votes,
+    round(h.tokens_to_tell_apart_value, 1) AS tokens_to_tell_apart
 FROM widest_set AS w
-JOIN rashomon_summary AS s USING (rashomon_set)
-WHERE w.method = 'trained' AND s.effective_models IS NOT NULL
+JOIN metric AS h ON h.rashomon_set = w.rashomon_set AND h.weighting = 'hard'
+LEFT JOIN metric AS r ON r.rashomon_set = w.rashomon_set AND r.weighting = 'resampled'
+WHERE w.method = 'trained' AND h.effective_models_value IS NOT NULL
 ORDER BY w.corpus, w.parameters, w.variant;

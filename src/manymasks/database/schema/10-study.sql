@@ -274,7 +274,7 @@ CREATE TABLE myopia_arm (
     corpus VARCHAR NOT NULL,
     size VARCHAR NOT NULL,
     arm VARCHAR NOT NULL,
-    is_floor BOOLEAN NOT NULL,
+    is_ngram BOOLEAN NOT NULL,
     gradient VARCHAR,
     gamma DOUBLE,
     split VARCHAR NOT NULL,
@@ -292,7 +292,7 @@ COMMENT ON TABLE myopia_arm IS 'Loss of each variant and floor, and its gap to t
 COMMENT ON COLUMN myopia_arm.artifact IS 'Myopia artifact';
 COMMENT ON COLUMN myopia_arm.size IS 'Name of the size; floors have a row for each, with the gap to that size';
 COMMENT ON COLUMN myopia_arm.arm IS 'Name of the variant, or unigram or bigram: counts of the train split';
-COMMENT ON COLUMN myopia_arm.is_floor IS 'Whether it is a floor of counts and no variant';
+COMMENT ON COLUMN myopia_arm.is_ngram IS 'Whether it is a floor of counts and no variant';
 COMMENT ON COLUMN myopia_arm.gradient IS 'How gradients flow in the variant; NULL for floors';
 COMMENT ON COLUMN myopia_arm.gamma IS 'Discount of gradients by one position back: 1 for causal, 0 for myopic, NULL where there is none';
 COMMENT ON COLUMN myopia_arm.nats IS 'Mean loss over members, nats per token';
@@ -406,7 +406,7 @@ COMMENT ON COLUMN myopia_gradient.windows IS 'Windows of the train split';
 CREATE TABLE ngram_loss (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
-    floor VARCHAR NOT NULL,
+    baseline VARCHAR NOT NULL,
     split VARCHAR NOT NULL,
     nats DOUBLE,
     nats_low DOUBLE,
@@ -415,9 +415,9 @@ CREATE TABLE ngram_loss (
     documents BIGINT,
     tokens BIGINT
 );
-COMMENT ON TABLE ngram_loss IS 'Loss of counts of the train split. Grain: artifact, floor, split.';
+COMMENT ON TABLE ngram_loss IS 'Loss of counts of the train split. Grain: artifact, baseline, split.';
 COMMENT ON COLUMN ngram_loss.artifact IS 'Floor artifact';
-COMMENT ON COLUMN ngram_loss.floor IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
+COMMENT ON COLUMN ngram_loss.baseline IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
 COMMENT ON COLUMN ngram_loss.split IS 'select or measure';
 COMMENT ON COLUMN ngram_loss.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN ngram_loss.nats_low IS 'Lower end of its interval over documents';
@@ -427,18 +427,28 @@ COMMENT ON COLUMN ngram_loss.tokens IS 'Tokens scored, ends of text included';
 CREATE TABLE ngram_position_loss (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
-    floor VARCHAR NOT NULL,
+    baseline VARCHAR NOT NULL,
     split VARCHAR NOT NULL,
     position_low INTEGER NOT NULL,
     position_high INTEGER NOT NULL,
     nats DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE ngram_position_loss IS 'Loss of counts of the train split by position in the windows of models. Grain: artifact, floor, split, position_low.';
+COMMENT ON TABLE ngram_position_loss IS 'Loss of counts of the train split by position in the windows of models. Grain: artifact, baseline, split, position_low.';
 COMMENT ON COLUMN ngram_position_loss.artifact IS 'Floor artifact';
-COMMENT ON COLUMN ngram_position_loss.floor IS 'unigram or bigram';
+COMMENT ON COLUMN ngram_position_loss.baseline IS 'unigram or bigram';
 COMMENT ON COLUMN ngram_position_loss.split IS 'select or measure';
 COMMENT ON COLUMN ngram_position_loss.nats IS 'Loss, nats per token';
+
+CREATE TABLE mean_interval (
+    n INTEGER NOT NULL,
+    confidence DOUBLE NOT NULL,
+    half_width DOUBLE NOT NULL
+);
+COMMENT ON TABLE mean_interval IS 'Half widths of t intervals: join n to the number of members of a class, and their mean has the interval mean ± half_width * sd. Views take it from here. Grain: n.';
+COMMENT ON COLUMN mean_interval.n IS 'Independent values in the mean, from 2 to 1,001: members, seeds or documents';
+COMMENT ON COLUMN mean_interval.confidence IS 'Confidence of the current study';
+COMMENT ON COLUMN mean_interval.half_width IS 'Half width in standard deviations of the values: quantile of Student''s t with n - 1 degrees of freedom / sqrt(n)';
 
 CREATE TABLE primary_claim (
     rank INTEGER NOT NULL,

@@ -147,7 +147,7 @@ SELECT
     m.corpus,
     m.size,
     m.arm,
-    m.is_floor,
+    m.is_ngram,
     m.gradient,
     m.gamma,
     m.nats,
@@ -167,7 +167,7 @@ LEFT JOIN (
     SELECT corpus, size, variant, max(learning_rate) AS learning_rate
     FROM current_model
     GROUP BY corpus, size, variant
-) AS c ON c.corpus = m.corpus AND c.size = m.size AND c.variant = m.arm AND NOT m.is_floor
+) AS c ON c.corpus = m.corpus AND c.size = m.size AND c.variant = m.arm AND NOT m.is_ngram
 LEFT JOIN (
     SELECT corpus, size, max(parameters) AS parameters FROM current_model GROUP BY corpus, size
 ) AS s ON s.corpus = m.corpus AND s.size = m.size
@@ -216,24 +216,8 @@ COMMENT ON COLUMN planning_horizon.baseline IS 'The causal variant';
 COMMENT ON COLUMN planning_horizon.gap IS 'Gap at gamma = 0';
 COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all of the variants share';
 
-CREATE VIEW student_t AS
-SELECT
-    degrees::INTEGER AS degrees,
-    coalesce(
-        [
-            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
-            2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06,
-            2.056, 2.052, 2.048, 2.045, 2.042
-        ][degrees],
-        1.95996 + 2.37227 / degrees + 2.8225 / degrees ^ 2
-    )::DOUBLE AS t
-FROM range(1, 1001) AS r (degrees);
-COMMENT ON VIEW student_t IS 'What an error is multiplied by for the half width of a 95% interval over members: Student''s t at 97.5%, from 31 degrees on by its expansion. Grain: degrees.';
-COMMENT ON COLUMN student_t.degrees IS 'Degrees of freedom: members less 1, up to 1,000';
-COMMENT ON COLUMN student_t.t IS 'Quantile';
-
 CREATE VIEW gradient_share AS
-WITH found AS (
+WITH class AS (
     SELECT
         m.corpus,
         m.size,
@@ -242,7 +226,7 @@ WITH found AS (
         g.weights,
         g.gamma,
         avg(g.projection) AS projection,
-        stddev_samp(g.projection) / sqrt(count(g.projection)) AS error,
+        stddev_samp(g.projection) AS sd,
         avg(g.norm) AS norm,
         avg(g.rest_norm) AS rest_norm,
         avg(g.whole_norm) AS whole_norm,
@@ -264,8 +248,8 @@ SELECT
     gamma,
     CASE WHEN gamma < 1 THEN 1 / (1 - gamma) END AS distance,
     projection,
-    projection - error * t AS low,
-    projection + error * t AS high,
+    projection - half_width * sd AS low,
+    projection + half_width * sd AS high,
     1 - projection AS rest,
     norm,
     rest_norm,
@@ -274,8 +258,8 @@ SELECT
     rest_cosine,
     models,
     windows
-FROM found
-LEFT JOIN student_t ON degrees = models - 1
+FROM class
+LEFT JOIN mean_interval ON n = models
 ORDER BY corpus, size, variant, level, weights, gamma;
 COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members by discount, mean over members: what serves the present is that at gamma = 0. Grain: corpus, size, variant, level, weights, gamma.';
 COMMENT ON COLUMN gradient_share.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window at a time)';
@@ -283,7 +267,7 @@ COMMENT ON COLUMN gradient_share.weights IS 'W_E, W_pos, W_Q, W_K, W_V, W_O, W_i
 COMMENT ON COLUMN gradient_share.gamma IS 'Discount: what comes from k positions later counts gamma^k';
 COMMENT ON COLUMN gradient_share.distance IS 'Positions that this reaches, 1 / (1 - gamma); NULL for all of them';
 COMMENT ON COLUMN gradient_share.projection IS 'Discounted gradient on the whole one, over the squared norm of the whole; may leave 0 to 1';
-COMMENT ON COLUMN gradient_share.low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
+COMMENT ON COLUMN gradient_share.low IS 'Lower end of its t interval over members; NULL for a single one';
 COMMENT ON COLUMN gradient_share.rest IS '1 - projection: the share that comes from further on, and at gamma = 0 the share of the future';
 COMMENT ON COLUMN gradient_share.norm IS 'Mean norm of the discounted gradient';
 COMMENT ON COLUMN gradient_share.rest_norm IS 'Mean norm of the whole gradient less the discounted one';

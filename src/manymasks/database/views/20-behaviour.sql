@@ -62,13 +62,7 @@ COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds o
 
 CREATE VIEW current_pair AS
 SELECT
-    d.artifact,
     a.corpus,
-    d.probe,
-    d.severity,
-    coalesce(p.is_text, FALSE) AS is_text,
-    d.model_a,
-    d.model_b,
     a.label AS class_a,
     b.label AS class_b,
     CASE
@@ -79,25 +73,8 @@ SELECT
     END AS relation,
     a.seed_init = b.seed_init AS same_init,
     a.seed_order = b.seed_order AS same_order,
-    d.kl,
-    d.kl_low,
-    d.kl_high,
-    d.hellinger,
-    d.top1_agreement,
-    d.visible,
-    d.hidden,
-    d.js,
-    d.tv,
-    d.kappa,
-    d.soft_agreement,
-    d.both_wrong_agreement,
-    d.flips_ab,
-    d.flips_ba,
-    d.hidden_ratio,
-    d.kl_sampled,
-    d.kl_tempered,
-    d.kl_p99,
-    d.kl_floor
+    coalesce(p.is_text, FALSE) AS is_text,
+    d.*
 FROM pair_divergence AS d
 JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
 JOIN current_model AS a ON a.model = d.model_a
@@ -109,55 +86,7 @@ COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
 COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
 COMMENT ON COLUMN current_pair.relation IS 'How the two differ: seed (same class), variant, size, or size and variant';
-COMMENT ON COLUMN current_pair.same_init IS 'Whether they share seed_init';
-COMMENT ON COLUMN current_pair.same_order IS 'Whether they share seed_order';
 COMMENT ON COLUMN current_pair.kl_low IS 'Lower end of its interval over documents';
-
-CREATE VIEW rashomon_divergence AS
-SELECT
-    s.rashomon_set,
-    s.model_class AS label,
-    s.reference,
-    s.eps,
-    s.eps_unit,
-    s.eps_nats,
-    d.probe,
-    d.severity,
-    d.is_text,
-    d.model_a,
-    d.model_b,
-    greatest(x.excess_nats, y.excess_nats) AS excess_nats,
-    d.kl,
-    d.hellinger,
-    d.top1_agreement,
-    d.visible,
-    d.hidden,
-    d.js,
-    d.tv,
-    d.kappa,
-    d.soft_agreement,
-    d.both_wrong_agreement,
-    d.hidden_ratio,
-    d.kl_sampled,
-    d.kl_tempered,
-    d.kl_p99
-FROM rashomon_set AS s
-JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
-JOIN rashomon_member AS x
-    ON x.artifact = s.artifact AND x.rashomon_set = s.rashomon_set AND x.is_member
-JOIN rashomon_member AS y
-    ON y.artifact = s.artifact AND y.rashomon_set = s.rashomon_set AND y.is_member
-JOIN current_pair AS d ON d.model_a = x.model AND d.model_b = y.model;
-COMMENT ON VIEW rashomon_divergence IS 'Pairs of trained members of one Rashomon set, on every probe. Grain: rashomon_set, probe, severity, model_a, model_b.';
-COMMENT ON COLUMN rashomon_divergence.excess_nats IS 'Select loss over the reference of the worse of the two';
-
-CREATE VIEW equal_loss_pairs AS
-SELECT * EXCLUDE (is_text)
-FROM rashomon_divergence
-WHERE is_text;
-COMMENT ON VIEW equal_loss_pairs IS 'Pairs of trained members of one Rashomon set (chosen on select) on held-out text of measure: what their loss shows and what it hides. Grain: rashomon_set, model_a, model_b.';
-COMMENT ON COLUMN equal_loss_pairs.severity IS 'Severity: 0';
-COMMENT ON COLUMN equal_loss_pairs.excess_nats IS 'Select loss over the reference of the worse of the two';
 
 CREATE VIEW severity_curve AS
 WITH within_class AS (
@@ -420,6 +349,7 @@ ORDER BY m.corpus, c.probe, c.severity, m.label, c.model;
 COMMENT ON VIEW calibration IS 'How far the confidence of a member is from how often it is right. Grain: model, probe, severity.';
 COMMENT ON COLUMN calibration.calibration_error IS 'Expected calibration error of the first-ranked token: mean of |confidence - accuracy| over bins, by tokens; grows with fewer tokens, so compare equal numbers';
 COMMENT ON COLUMN calibration.overconfidence IS 'Mean confidence less accuracy: above 0 where it is too sure';
+COMMENT ON COLUMN calibration.confidence IS 'Mean probability of the first-ranked token';
 COMMENT ON COLUMN calibration.largest_gap IS 'Largest |confidence - accuracy| of a bin, however few its tokens';
 COMMENT ON COLUMN calibration.bins IS 'Bins with tokens';
 

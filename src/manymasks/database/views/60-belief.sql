@@ -1,5 +1,5 @@
 CREATE VIEW belief_by_layer AS
-WITH found AS (
+WITH class AS (
     SELECT
         m.label,
         m.corpus,
@@ -9,7 +9,7 @@ WITH found AS (
         b.layer,
         b.control,
         avg(b.r2) AS r2,
-        stddev_samp(b.r2) / sqrt(count(b.r2)) AS error,
+        stddev_samp(b.r2) AS sd,
         min(b.r2) AS r2_lowest,
         max(b.r2) AS r2_highest,
         avg(b.r2_low) AS documents_low,
@@ -31,30 +31,30 @@ SELECT
     control,
     r2,
     -- What needs no model is the same for all members: only documents can make it differ.
-    CASE WHEN control LIKE '%last-letters' THEN documents_low ELSE r2 - error * t END AS r2_low,
+    CASE WHEN control LIKE '%last-letters' THEN documents_low ELSE r2 - half_width * sd END AS r2_low,
     -- least(NULL, 1) is 1: what is not known has no upper end.
     CASE
         WHEN control LIKE '%last-letters' THEN documents_high
-        WHEN t IS NOT NULL THEN least(r2 + error * t, 1)
+        WHEN n IS NOT NULL THEN least(r2 + half_width * sd, 1)
     END AS r2_high,
     r2_lowest,
     r2_highest,
     rmse,
     models
-FROM found
-LEFT JOIN student_t ON degrees = models - 1
+FROM class
+LEFT JOIN mean_interval ON n = models
 ORDER BY label, latent, control, layer;
 COMMENT ON VIEW belief_by_layer IS 'How well exact posteriors are read off the residual stream, by class, beside controls. Grain: corpus, size, variant, latent, layer, control.';
 COMMENT ON COLUMN belief_by_layer.latent IS 'Whose exact posterior is read';
 COMMENT ON COLUMN belief_by_layer.control IS 'none: the members. untrained, shuffled, last-letters and premise+last-letters: what a map reads without them';
 COMMENT ON COLUMN belief_by_layer.r2 IS 'Share of the variance explained on documents the map has not seen, mean over members';
-COMMENT ON COLUMN belief_by_layer.r2_low IS 'Lower end of its 95% interval over members, t, NULL for a single one; over documents where no model is read';
+COMMENT ON COLUMN belief_by_layer.r2_low IS 'Lower end of its t interval over members, NULL for a single one; over documents where no model is read';
 COMMENT ON COLUMN belief_by_layer.r2_lowest IS 'That of the lowest member';
 COMMENT ON COLUMN belief_by_layer.r2_highest IS 'That of the highest member';
 COMMENT ON COLUMN belief_by_layer.rmse IS 'Root of the mean squared error of a probability, mean over members';
 
 CREATE VIEW speculation_by_variant AS
-WITH found AS (
+WITH class AS (
     SELECT
         m.label,
         m.corpus,
@@ -64,7 +64,7 @@ WITH found AS (
         s.ahead,
         s.control,
         avg(s.efficiency) AS efficiency,
-        stddev_samp(s.efficiency) / sqrt(count(s.efficiency)) AS error,
+        stddev_samp(s.efficiency) AS sd,
         min(s.efficiency) AS efficiency_lowest,
         max(s.efficiency) AS efficiency_highest,
         avg(s.nats) AS nats,
@@ -85,20 +85,20 @@ SELECT
     ahead,
     control,
     efficiency,
-    efficiency - error * t AS efficiency_low,
-    efficiency + error * t AS efficiency_high,
+    efficiency - half_width * sd AS efficiency_low,
+    efficiency + half_width * sd AS efficiency_high,
     efficiency_lowest,
     efficiency_highest,
     nats,
     marginal,
     exact,
     models
-FROM found
-LEFT JOIN student_t ON degrees = models - 1
+FROM class
+LEFT JOIN mean_interval ON n = models
 ORDER BY label, control, ahead, layer;
 COMMENT ON VIEW speculation_by_variant IS 'How much of what could be known of later tokens is read off the residual stream, by class. Grain: corpus, size, variant, layer, ahead, control.';
 COMMENT ON COLUMN speculation_by_variant.efficiency IS 'What a linear map gains over the frequencies as a share of what the exact law gains, mean over members; NULL where there is nothing to gain';
-COMMENT ON COLUMN speculation_by_variant.efficiency_low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
+COMMENT ON COLUMN speculation_by_variant.efficiency_low IS 'Lower end of its t interval over members; NULL for a single one';
 COMMENT ON COLUMN speculation_by_variant.efficiency_lowest IS 'That of the lowest member';
 COMMENT ON COLUMN speculation_by_variant.efficiency_highest IS 'That of the highest member';
 COMMENT ON COLUMN speculation_by_variant.nats IS 'Loss of the map, nats per token, mean over members';
@@ -106,7 +106,7 @@ COMMENT ON COLUMN speculation_by_variant.marginal IS 'Loss of the frequencies on
 COMMENT ON COLUMN speculation_by_variant.exact IS 'Loss of the exact law on the same tokens';
 
 CREATE VIEW double_by_variant AS
-WITH found AS (
+WITH class AS (
     SELECT
         m.label,
         m.corpus,
@@ -116,7 +116,7 @@ WITH found AS (
         a.layer,
         a.control,
         avg(a.auc) AS auc,
-        stddev_samp(a.auc) / sqrt(count(a.auc)) AS error,
+        stddev_samp(a.auc) AS sd,
         min(a.auc) AS auc_lowest,
         max(a.auc) AS auc_highest,
         count(a.auc) AS models
@@ -134,16 +134,16 @@ SELECT
     layer,
     control,
     auc,
-    CASE WHEN t IS NOT NULL THEN greatest(auc - error * t, 0) END AS auc_low,
-    CASE WHEN t IS NOT NULL THEN least(auc + error * t, 1) END AS auc_high,
+    CASE WHEN n IS NOT NULL THEN greatest(auc - half_width * sd, 0) END AS auc_low,
+    CASE WHEN n IS NOT NULL THEN least(auc + half_width * sd, 1) END AS auc_high,
     auc_lowest,
     auc_highest,
     models
-FROM found
-LEFT JOIN student_t ON degrees = models - 1
+FROM class
+LEFT JOIN mean_interval ON n = models
 ORDER BY label, control, place, layer;
 COMMENT ON VIEW double_by_variant IS 'Whether the stream says that the last pair counts, by class; in tally1 its second digit itself says it. Grain: corpus, size, variant, place, layer, control.';
 COMMENT ON COLUMN double_by_variant.auc IS 'Area under the curve on documents the map has not seen, mean over members: .5 knows nothing';
-COMMENT ON COLUMN double_by_variant.auc_low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
+COMMENT ON COLUMN double_by_variant.auc_low IS 'Lower end of its t interval over members; NULL for a single one';
 COMMENT ON COLUMN double_by_variant.auc_lowest IS 'That of the lowest member';
 COMMENT ON COLUMN double_by_variant.auc_highest IS 'That of the highest member';

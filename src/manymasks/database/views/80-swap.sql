@@ -4,7 +4,7 @@ WITH swap AS (
     FROM mask_swap AS s
     JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 ),
-found AS (
+class AS (
     SELECT
         s.artifact,
         m.label,
@@ -16,7 +16,7 @@ found AS (
         s.layer,
         s.letters,
         avg(s.followed) AS followed,
-        stddev_samp(s.followed) / sqrt(count(s.followed)) AS error,
+        stddev_samp(s.followed) AS sd,
         min(s.followed) AS lowest,
         max(s.followed) AS highest,
         avg(s.from_recipient) AS from_recipient,
@@ -28,42 +28,42 @@ found AS (
     GROUP BY ALL
 )
 SELECT
-    f.label,
-    f.corpus,
-    f.size,
-    f.variant,
-    f.donor,
-    f.site,
-    f.layer,
-    f.letters,
-    f.followed,
-    f.followed - f.error * t.t AS low,
-    f.followed + f.error * t.t AS high,
-    f.lowest,
-    f.highest,
+    c.label,
+    c.corpus,
+    c.size,
+    c.variant,
+    c.donor,
+    c.site,
+    c.layer,
+    c.letters,
+    c.followed,
+    c.followed - i.half_width * c.sd AS low,
+    c.followed + i.half_width * c.sd AS high,
+    c.lowest,
+    c.highest,
     b.followed AS bayes,
     b.followed_low AS bayes_low,
     b.followed_high AS bayes_high,
-    f.from_recipient,
-    f.from_donor,
-    f.apart,
-    f.members
-FROM found AS f
+    c.from_recipient,
+    c.from_donor,
+    c.apart,
+    c.members
+FROM class AS c
 LEFT JOIN swap AS b
-    ON b.artifact = f.artifact
+    ON b.artifact = c.artifact
     AND b.model = 'bayes'
-    AND b.donor = f.donor
-    AND b.site = f.site
-    AND b.layer = f.layer
-    AND b.letters = f.letters
-LEFT JOIN student_t AS t ON t.degrees = f.members - 1
-ORDER BY f.label, f.letters, f.site, f.layer, f.donor;
+    AND b.donor = c.donor
+    AND b.site = c.site
+    AND b.layer = c.layer
+    AND b.letters = c.letters
+LEFT JOIN mean_interval AS i ON i.n = c.members
+ORDER BY c.label, c.letters, c.site, c.layer, c.donor;
 COMMENT ON VIEW swap_by_layer IS 'What the members of a class follow when a part of the past is a donors, beside what the exact law follows, in the current study. Members less bayes is what they do otherwise than the truth; other mask less same mask is what the mask adds to a donors letters. Grain: corpus, size, variant, donor, site, layer, letters.';
 COMMENT ON COLUMN swap_by_layer.donor IS 'other mask, or same mask: another document of the recipients mask and premise';
 COMMENT ON COLUMN swap_by_layer.site IS 'residual: the stream of the last position. past: the keys and values of all earlier positions';
 COMMENT ON COLUMN swap_by_layer.layer IS 'residual: blocks that the stream has gone through; past: the layer whose keys and values they are, -1 for all layers';
 COMMENT ON COLUMN swap_by_layer.followed IS 'Mean over members of the share of the donors law in what is predicted';
-COMMENT ON COLUMN swap_by_layer.low IS 'Lower end of its 95% interval over members, t; NULL for a single one';
+COMMENT ON COLUMN swap_by_layer.low IS 'Lower end of its t interval over members; NULL for a single one';
 COMMENT ON COLUMN swap_by_layer.bayes IS 'The same share of the exact law on the same documents; NULL in a single layer, as it has none';
 COMMENT ON COLUMN swap_by_layer.bayes_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN swap_by_layer.members IS 'Members that the means are over';

@@ -3,7 +3,7 @@ SELECT
     corpus,
     size,
     arm,
-    is_floor,
+    is_ngram,
     gradient,
     gamma,
     nats,

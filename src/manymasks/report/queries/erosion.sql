@@ -15,7 +15,7 @@ class AS (
         pairs,
         avg(nats ORDER BY nats) AS nats,
         avg(start_nats ORDER BY start_nats) AS start_nats,
-        stddev_samp(nats ORDER BY nats) / sqrt(count(nats)) AS error,
+        stddev_samp(nats ORDER BY nats) AS sd,
         max(ceiling) AS ceiling,
         count(nats) AS models
     FROM asked
@@ -28,11 +28,11 @@ SELECT
     learning_rate,
     pairs,
     nats,
-    nats - t * error AS low,
-    nats + t * error AS high,
+    nats - half_width * sd AS low,
+    nats + half_width * sd AS high,
     start_nats,
     ceiling,
     models
 FROM class
-LEFT JOIN student_t ON degrees = models - 1
+LEFT JOIN mean_interval ON n = models
 ORDER BY corpus, size, gradient, learning_rate;

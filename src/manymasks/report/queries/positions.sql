@@ -3,7 +3,7 @@ SELECT
     m.corpus,
     m.size,
     m.variant AS arm,
-    FALSE AS is_floor,
+    FALSE AS is_ngram,
     p.position_low,
     p.position_high,
     avg(p.nats) AS nats,
@@ -18,14 +18,14 @@ UNION ALL BY NAME
 SELECT
     f.corpus,
     a.size,
-    f.floor AS arm,
-    TRUE AS is_floor,
+    f.baseline AS arm,
+    TRUE AS is_ngram,
     f.position_low,
     f.position_high,
     f.nats,
     a.parameters
 FROM ngram_position_loss AS f
 JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
-JOIN arms AS a ON a.corpus = f.corpus AND a.arm = f.floor AND a.is_floor
+JOIN arms AS a ON a.corpus = f.corpus AND a.arm = f.baseline AND a.is_ngram
 WHERE f.split = 'measure' AND f.corpus IN (FROM text_corpus)
-ORDER BY corpus, parameters, size, is_floor, arm, position_low;
+ORDER BY corpus, parameters, size, is_ngram, arm, position_low;

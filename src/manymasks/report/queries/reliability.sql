@@ -11,7 +11,7 @@ WITH bin AS (
         b.bin,
         avg(b.confidence) AS confidence,
         avg(b.accuracy) AS accuracy,
-        stddev_samp(b.accuracy) / sqrt(count(*)) AS error,
+        stddev_samp(b.accuracy) AS sd,
         count(*) AS models
     FROM calibration_bin AS b
     JOIN artifact AS e ON e.artifact = b.artifact AND e.is_current
@@ -21,7 +21,10 @@ WITH bin AS (
     WHERE b.tokens > 0 AND (p.is_text OR p.is_furthest) AND m.corpus IN (FROM text_corpus)
     GROUP BY m.corpus, b.probe, b.severity, p.is_text, m.size, m.variant, b.bin
 )
-SELECT * EXCLUDE (error, degrees, t), accuracy - error * t AS low, accuracy + error * t AS high
+SELECT
+    bin.* EXCLUDE (sd),
+    accuracy - half_width * sd AS low,
+    accuracy + half_width * sd AS high
 FROM bin
-LEFT JOIN student_t ON degrees = models - 1
+LEFT JOIN mean_interval ON n = models
 ORDER BY corpus, NOT is_text, parameters, size, variant, bin;

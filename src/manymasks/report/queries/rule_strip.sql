@@ -39,7 +39,7 @@ SELECT
     s.mean,
     CASE
         WHEN r.question = 'twin'
-        THEN t.t * s.sd / sqrt(s.seeds)
+        THEN i.half_width * s.sd
     END AS half_band,
     s.seeds,
     count(*) OVER (PARTITION BY r.corpus, r.size, r.variant, r.question) AS models,
@@ -50,7 +50,7 @@ JOIN spread AS s
     AND s.size = r.size
     AND s.variant = r.variant
     AND s.question = r.question
-LEFT JOIN student_t AS t ON t.degrees = s.seeds - 1
+LEFT JOIN mean_interval AS i ON i.n = s.seeds
 LEFT JOIN model_class AS c ON c.label = r.label AND c.is_current
 WHERE r.preference IS NOT NULL
 ORDER BY r.question DESC, r.eps, r.corpus, c.parameters, r.size, r.variant, r.preference;

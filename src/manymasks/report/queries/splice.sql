@@ -26,8 +26,8 @@ found AS (
         any_value(parameters) AS parameters,
         letters,
         avg(weight ORDER BY weight) AS weight,
-        stddev_samp(weight ORDER BY weight) / sqrt(count(weight)) AS error,
-        count(weight) - 1 AS degrees,
+        stddev_samp(weight ORDER BY weight) AS sd,
+        count(weight) AS n,
         avg(posterior ORDER BY posterior) AS posterior,
         max(models) AS models,
         count(*) AS documents
@@ -40,12 +40,12 @@ SELECT
     variant,
     letters,
     weight,
-    weight - t * error AS low,
-    weight + t * error AS high,
+    weight - half_width * sd AS low,
+    weight + half_width * sd AS high,
     posterior,
     models,
     documents,
     parameters
 FROM found
-LEFT JOIN student_t USING (degrees)
+LEFT JOIN mean_interval USING (n)
 ORDER BY corpus, parameters, size, variant, letters;

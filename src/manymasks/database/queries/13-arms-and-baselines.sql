@@ -1,9 +1,9 @@
--- What does each arm reach, between the floors and causal training?
+-- What loss does each variant reach, between the n-gram baselines and causal training?
 SELECT
     corpus,
     size,
     arm,
-    CASE WHEN is_floor THEN 'counts' ELSE gradient END AS gradient,
+    CASE WHEN is_ngram THEN 'counts' ELSE gradient END AS gradient,
     gamma,
     round(nats, 4) AS nats,
     round(nats_low, 4) AS low,
