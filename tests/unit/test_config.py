@@ -702,6 +702,85 @@ def test_the_default_contrast_needs_its_variants(tmp_path: Path) -> None:
     assert study_of(tmp_path, text + "analyses: [rashomon]\n").analyses == ("rashomon",)
 
 
+CLAIMS = """\
+corpora: {drawn: {kind: process, process: tally}}
+sizes: {wide: {width: 128}, wider: {width: 256}}
+variants: {local: {gradient: local, past_from: causal}}
+probes: {plain: {family: held-out}, mixed: {family: shuffle, scored: 8}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ("gap, corpus: pydocs, subject: myopic, baseline: causal, within: base", None),
+        ("share, corpus: pydocs, subject: wider, baseline: base, within: causal", None),
+        ("headroom, corpus: pydocs, subject: wide, baseline: base, within: causal", None),
+        (
+            "spread, corpus: pydocs, subject: wide, baseline: base, within: causal, probe: mixed",
+            None,
+        ),
+        (
+            "gap, corpus: pydocs, subject: causal, baseline: myopic, within: base",
+            "primary.0 nothing tests it: name these two variants in myopia.contrasts",
+        ),
+        (
+            "gap, corpus: other, subject: myopic, baseline: causal, within: base",
+            "primary.0.corpus 'other' is not a corpus. Corpora: pydocs, drawn",
+        ),
+        (
+            "volume, corpus: pydocs, subject: huge, baseline: base, within: causal",
+            "primary.0.subject 'huge' is not one of base, wide, wider, as a claim of kind volume",
+        ),
+        (
+            "spread, corpus: pydocs, subject: wide, baseline: base, within: causal, probe: p",
+            "primary.0.probe 'p' is not a probe. Probes: ",
+        ),
+        (
+            "share, corpus: pydocs, subject: base, baseline: wide, within: causal",
+            "primary.0 nothing tests it: 'base' is smaller than 'wide': exchange the two",
+        ),
+        (
+            "headroom, corpus: pydocs, subject: wider, baseline: base, within: causal",
+            "primary.0 nothing tests it: headroom is measured from a size to the next one",
+        ),
+        (
+            "volume, corpus: pydocs, subject: wide, baseline: base, within: local",
+            "primary.0 nothing tests it: 'local' is a control, in no Rashomon set",
+        ),
+        (
+            "spread, corpus: drawn, subject: wide, baseline: base, within: causal, probe: mixed",
+            "primary.0 nothing tests it: on the process drawn, held-out text is the only probe",
+        ),
+    ],
+)
+def test_a_claim_that_nothing_tests_is_refused(
+    tmp_path: Path, claim: str, expected: str | None
+) -> None:
+    text = f"{CLAIMS}primary: [{{claim: {claim}}}]\n"
+    if expected is None:
+        assert len(study_of(tmp_path, BASE, text).primary) == 1
+    else:
+        (found,) = problems(tmp_path, BASE, text)
+        assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("seeds: {init: [0], order: [0]}", "a spread needs two members of a size, and pydocs has"),
+        ("analyses: [rashomon]", "'divergence' is not an analysis of pydocs. Name it in analyses"),
+    ],
+)
+def test_a_claim_needs_its_analysis_and_its_members(
+    tmp_path: Path, settings: str, expected: str
+) -> None:
+    claim = "claim: spread, corpus: pydocs, subject: wide, baseline: base, within: causal"
+    text = f"{CLAIMS}primary: [{{{claim}, probe: plain}}]\n{settings}\n"
+    found = problems(tmp_path, BASE, text)
+    assert any(f"primary.0 nothing tests it: {expected}" in line for line in found), found
+
+
 def test_an_empty_study_names_what_has_no_default(tmp_path: Path) -> None:
     found = problems(tmp_path, "name: x\n")
     assert [line.partition(" is missing")[0] for line in found] == [

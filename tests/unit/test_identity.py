@@ -75,7 +75,7 @@ myopia:
   contrasts: [{{baseline: causal, variant: myopic}}, {{baseline: causal, variant: half}}]
 primary:
   - {{claim: gap, corpus: text, subject: myopic, baseline: causal, within: base}}
-  - {{claim: share, corpus: text, subject: more, baseline: base, within: causal}}
+  - {{claim: share, corpus: text, subject: most, baseline: base, within: causal}}
   - {{claim: spread, corpus: text, subject: more, baseline: base, within: causal, probe: held-out}}
 """
 """A study in which every setting has something to act on."""

@@ -129,6 +129,11 @@ class Study(Settings):
         """The sizes that are trained on a corpus."""
         return self.corpora[corpus].members.sizes or self.sizes
 
+    def sizes_by_weights(self, corpus: str) -> list[str]:
+        """Names of the sizes on a corpus from small to large, equal ones by name."""
+        sizes = self.sizes_of(corpus)
+        return sorted(sizes, key=lambda name: (sizes[name].block_weights, name))
+
     def variants_of(self, corpus: str) -> Mapping[str, Variant]:
         """The variants that are trained on a corpus."""
         chosen = self.corpora[corpus].members.variants or self.variants
@@ -191,9 +196,9 @@ class Study(Settings):
         named = self.reference_seeds
         if named is None or corpus not in self._texts_with_divergence():
             return None
-        sizes, variants = self.sizes_of(corpus), self.variants_of(corpus)
+        variants = self.variants_of(corpus)
         causal = sorted(name for name, each in variants.items() if each.gradient == "causal")
-        size = named.size or min(sizes, key=lambda name: (sizes[name].block_weights, name))
+        size = named.size or self.sizes_by_weights(corpus)[0]
         variant = named.variant or next(iter(causal), None)
         return (size, variant) if variant is not None else None
 
@@ -342,39 +347,66 @@ class Study(Settings):
                 )
 
     def _claims_that_nothing_tests(self) -> Iterator[tuple[str, str]]:
-        """Primary claims about what is not there, or that no analysis of the study makes."""
-        pairs = {(each.variant, each.baseline) for each in self.myopia.contrasts}
-        for i, each in enumerate(self.primary):
+        """Primary claims about what is not there, or that no analysis of the study tests."""
+        for i, claim in enumerate(self.primary):
             where = f"primary.{i}"
-            if each in self.primary[:i]:
+            if claim in self.primary[:i]:
                 yield where, "is named more than once"
-            if each.corpus not in self.corpora:
+            if claim.corpus not in self.corpora:
                 yield (
                     f"{where}.corpus",
-                    f"'{each.corpus}' is not a corpus. Corpora: {', '.join(self.corpora)}. An "
+                    f"'{claim.corpus}' is not a corpus. Corpora: {', '.join(self.corpora)}. An "
                     "overlay with other corpora names its own claims, or none: `primary: []`",
                 )
                 continue
-            variants, sizes = self.variants_of(each.corpus), self.sizes_of(each.corpus)
-            compared, shared = (variants, sizes) if each.claim == "gap" else (sizes, variants)
-            roles = (("subject", compared), ("baseline", compared), ("within", shared))
-            for role, names in roles:
-                named = getattr(each, role)
-                if named not in names:
-                    yield (
-                        f"{where}.{role}",
-                        f"'{named}' is not one of {', '.join(names)}, as a claim of kind "
-                        f"{each.claim} on {each.corpus} needs",
-                    )
-            stage = TESTED_BY[each.claim]
-            if stage not in self.analyses_of(each.corpus):
-                yield (
-                    where,
-                    f"nothing tests it: '{stage}' is no analysis of {each.corpus}. Name it in "
-                    "analyses, or take the claim away",
+            unknown = list(self._unknown_names(claim))
+            yield from ((f"{where}.{role}", text) for role, text in unknown)
+            reason = None if unknown else self._untested_because(claim)
+            if TESTED_BY[claim.claim] not in self.analyses_of(claim.corpus):
+                reason = (
+                    f"'{TESTED_BY[claim.claim]}' is not an analysis of {claim.corpus}. Name it in "
+                    "analyses, or take the claim away"
                 )
-            elif each.claim == "gap" and (each.subject, each.baseline) not in pairs:
-                yield where, "nothing tests it: name these two variants in myopia.contrasts"
-            if each.probe is not None and each.probe not in self.probes:
-                known = ", ".join(self.probes)
-                yield f"{where}.probe", f"'{each.probe}' is not a probe. Probes: {known}"
+            if reason is not None:
+                yield where, f"nothing tests it: {reason}"
+
+    def _unknown_names(self, claim: Primary) -> Iterator[tuple[str, str]]:
+        """Names in a claim on a corpus that is there, by their setting."""
+        variants, sizes = self.variants_of(claim.corpus), self.sizes_of(claim.corpus)
+        compared, shared = (variants, sizes) if claim.claim == "gap" else (sizes, variants)
+        for role, names in {"subject": compared, "baseline": compared, "within": shared}.items():
+            named = getattr(claim, role)
+            if named not in names:
+                yield (
+                    role,
+                    f"'{named}' is not one of {', '.join(names)}, as a claim of kind "
+                    f"{claim.claim} on {claim.corpus} needs",
+                )
+        if claim.probe is not None and claim.probe not in self.probes:
+            yield "probe", f"'{claim.probe}' is not a probe. Probes: {', '.join(self.probes)}"
+
+    def _untested_because(self, claim: Primary) -> str | None:
+        """Why the analysis leaves out a claim whose names are all there; None if it does not."""
+        if claim.claim == "gap":
+            pairs = {(contrast.variant, contrast.baseline) for contrast in self.myopia.contrasts}
+            is_tested = (claim.subject, claim.baseline) in pairs
+            return None if is_tested else "name these two variants in myopia.contrasts"
+        sizes = self.sizes_by_weights(claim.corpus)
+        steps = sizes.index(claim.subject) - sizes.index(claim.baseline)
+        if steps < 0:
+            return f"'{claim.subject}' is smaller than '{claim.baseline}': exchange the two"
+        if claim.claim == "headroom" and steps > 1:
+            return f"headroom is measured from a size to the next one, of {', '.join(sizes)}"
+        if self.variants[claim.within].is_control:
+            return f"'{claim.within}' is a control, in no Rashomon set and in no divergence"
+        seeds = self.seeds_of(claim.corpus)
+        if claim.claim == "spread" and len(seeds.init) * len(seeds.order) < 2:
+            return f"a spread needs two members of a size, and {claim.corpus} has one"
+        is_process = isinstance(self.corpora[claim.corpus], ProcessCorpus)
+        if (
+            claim.probe is not None
+            and is_process
+            and (self.probes[claim.probe].family != "held-out")
+        ):
+            return f"on the process {claim.corpus}, held-out text is the only probe"
+        return None

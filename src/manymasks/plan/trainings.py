@@ -9,7 +9,7 @@ from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
-from manymasks.config.training import Size, Training, Variant
+from manymasks.config.training import Training, Variant
 from manymasks.corpora.processes.shapes import SHAPES
 from manymasks.plan.node import Node, member_label
 
@@ -123,9 +123,8 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
     members: list[PlannedMember] = []
     corpus_seeds = study.seeds_of(corpus)
     seeds = list(product(sorted(corpus_seeds.init), sorted(corpus_seeds.order)))
-    sizes = [name for name, _ in sorted(study.sizes_of(corpus).items(), key=_by_weights)]
     variants = sorted(study.variants_of(corpus).items(), key=_by_dependence)
-    for size, (variant_name, variant) in product(sizes, variants):
+    for size, (variant_name, variant) in product(study.sizes_by_weights(corpus), variants):
         settings = _arm_settings(study, corpus, size, variant_name)
         arm_inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
         if settings["training"]["learning_rate"] == "tune":
@@ -156,12 +155,6 @@ def _tuning_settings(study: Study, settings: dict[str, Any]) -> dict[str, Any]:
     del training["learning_rate"]
     training["steps"] = tune.pop("steps") or training["steps"]
     return {**settings, "training": training, "tune": tune}
-
-
-def _by_weights(named_size: tuple[str, Size]) -> tuple[int, str]:
-    """Sort key: small sizes first, then by name."""
-    name, size = named_size
-    return size.block_weights, name
 
 
 def _by_dependence(named_variant: tuple[str, Variant]) -> tuple[bool, str]:
