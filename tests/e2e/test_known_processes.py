@@ -11,7 +11,7 @@ primary: []
 corpora:
   "*": null
   voices: {kind: process, process: masks, documents: 600}
-  twins: {kind: process, process: fork, documents: 600, eps: 0.02}
+  twins: {kind: process, process: fork, documents: 600, answered: 0.02}
 sizes: {small: null, base: {width: 16, heads: 1, positions: learned, learning_rate: 1e-2}}
 variants: {worn: {gradient: myopic, starts_from: causal, learning_rate: 1e-3}}
 training: {batch: 16, steps: 40, curve_every: 20, curve_windows: 8}

@@ -161,6 +161,7 @@ def _demand(mine: dict[str, str], models: Rows) -> Rows:
             worse *= 0.4 if variant == "eroded" else 1
         causal = 0.002 * int(level) ** 2 if stratum == "answers by W" else 0.004
         row = {**mine, "size": size, "baseline": "causal", "variant": variant}
+        row |= {"control_of": "tally" if corpus == "tally1" else None}
         row |= {"stratum": stratum, "level": level, **interval("baseline_nats", causal, 0.001)}
         row |= {"baseline_low": row.pop("baseline_nats_low")}
         row |= {"baseline_high": row.pop("baseline_nats_high")}
@@ -307,8 +308,8 @@ def rule_choice(corpus: str, models: Rows, random: np.random.Generator) -> dict[
     choices, spreads = [], []
     for model, (question, rule, other, mean, sd) in itertools.product(models, asked):
         value = float(np.clip(random.normal(mean, sd), 0.02, 0.98))
-        row = {"model": model["model"], "corpus": corpus, "eps": 0.0, "question": question}
-        row |= {"rule": rule, "other": other, "mass": 0.98, "answered": 0.99, "questions": 60}
+        row = {"model": model["model"], "corpus": corpus, "answered": 0.0, "question": question}
+        row |= {"rule": rule, "other": other, "mass": 0.98, "p_right": 0.99, "questions": 60}
         row |= {**interval("preference", value, 0.03), **interval("share", value, 0.06)}
         choices.append({**row, "order_effect": 0.05 if question == "twin" else None})
     for (size, variant), members in classes(models).items():
@@ -319,7 +320,7 @@ def rule_choice(corpus: str, models: Rows, random: np.random.Generator) -> dict[
                 for row in choices
                 if row["model"] in keys and row["question"] == question
             ]
-            row = {"corpus": corpus, "size": size, "variant": variant, "eps": 0.0}
+            row = {"corpus": corpus, "size": size, "variant": variant, "answered": 0.0}
             row |= {"question": question, "rule": rule, "members": len(values), "questions": 60}
             row |= {
                 **interval("mean", float(np.mean(values)), 0.15),

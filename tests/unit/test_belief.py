@@ -231,7 +231,7 @@ def test_more_letters_tell_more_of_the_masks() -> None:
 def test_the_premise_is_told_apart_from_the_first_letter_on() -> None:
     tokens = process("masks").draw(40, RNG(12))
     last = last_tokens(tokens, 2)
-    found = with_premise(tokens, last)
+    found = with_premise(tokens[:, 1], last)
     pairs = np.stack(np.broadcast_arrays(last, tokens[:, 1:2]), 2).reshape(-1, 2)
     _, expected = np.unique(pairs, axis=0, return_inverse=True)
     _, numbers = np.unique(found, return_inverse=True)
@@ -242,8 +242,8 @@ def test_the_premise_is_told_apart_from_the_first_letter_on() -> None:
 def test_with_the_premise_the_last_letters_tell_more_of_the_mask() -> None:
     tokens, posteriors = drawn("masks", 1000)
     last, none = last_tokens(tokens, 3), np.zeros_like(tokens)
-    groups = {"letters": last, "premise": with_premise(tokens, none)}
-    groups["both"] = with_premise(tokens, last)
+    groups = {"letters": last, "premise": with_premise(tokens[:, 1], none)}
+    groups["both"] = with_premise(tokens[:, 1], last)
     found = {
         (name, row["latent"]): row["r2"]
         for name, each in groups.items()

@@ -10,21 +10,32 @@ import numpy as np
 import pytest
 
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes import chains, fork, machine, masks, tally
-from manymasks.corpora.processes.machine import Floats, Ints, entropy
-from manymasks.corpora.processes.registry import ALL, MAKERS, Process, process
-from manymasks.corpora.processes.shapes import SHAPES, Shape
+from manymasks.corpora.processes import chains, fork, masks, tally
+from manymasks.corpora.processes.machine import (
+    Floats,
+    Ints,
+    Machine,
+    entropy,
+    machine_from_steps,
+)
+from manymasks.corpora.processes.process import ALL, Process
+from manymasks.corpora.processes.registry import process
+from manymasks.corpora.processes.specs import PROCESSES, ProcessSpec
 from manymasks.truth.prices import exact_prices, price_rows
 
 pytestmark = pytest.mark.unit
 
 README = Path(__file__).parents[2] / "README.md"
-EVERY = [*((name, 0.0) for name in MAKERS), ("fork", 0.1)]
+EVERY: list[tuple[str, dict[str, float]]] = [
+    *((name, {}) for name in PROCESSES),
+    ("fork", {"answered": 0.1}),
+]
 
 
-@pytest.fixture(params=EVERY, ids=[f"{name} {eps}" for name, eps in EVERY])
+@pytest.fixture(params=EVERY, ids=str)
 def known(request: pytest.FixtureRequest) -> Process:
-    return process(*request.param)
+    name, parameters = request.param
+    return process(name, **parameters)
 
 
 def continued(tokens: Ints, place: int, vocabulary: int) -> Iterator[tuple[int, Ints]]:
@@ -54,21 +65,24 @@ def test_two_steps_ahead_sums_over_what_may_come_between(known: Process) -> None
         np.testing.assert_allclose(ahead[:, place - 1], expected, atol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "eps"), [("masks", 0.0), ("tally", 0.0), ("tally1", 0.0)])
-def test_who_is_told_gains_what_a_token_says_of_the_latent(name: str, eps: float) -> None:
-    information_is_symmetric(process(name, eps))
-
-
-@pytest.mark.parametrize("eps", [0.0, 0.3])
-def test_who_is_told_the_kind_of_a_document_of_fork(eps: float) -> None:
-    information_is_symmetric(process("fork", eps))
-
-
-def information_is_symmetric(known: Process) -> None:
-    """H(token) - H(token | latent) = H(latent) - H(latent | token), at each place."""
-    assert known.told is not None
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("masks", {}),
+        ("tally", {}),
+        ("tally1", {}),
+        ("fork", {"answered": 0.0}),
+        ("fork", {"answered": 0.3}),
+    ],
+)
+def test_token_and_latent_inform_each_other_equally(
+    name: str, parameters: dict[str, float]
+) -> None:
+    """H(token) - H(token | latent) = H(latent) - H(latent | token), at each position."""
+    known = process(name, **parameters)
+    assert known.entropy_given_latent is not None
     tokens = known.draw(4, np.random.default_rng(2))
-    laws, told = known.laws(tokens), known.told(tokens)
+    laws, told = known.laws(tokens), known.entropy_given_latent(tokens)
     for place in range(2, min(known.length, 16)):
         before = first_posterior(known, tokens)[:, place - 1]
         left = np.zeros(len(tokens))
@@ -95,7 +109,7 @@ def answers_follow(known: Process) -> int:
 
 def test_the_oracle_of_masks_is_told_the_mask() -> None:
     known = process("masks")
-    assert known.told is not None
+    assert known.entropy_given_latent is not None
     tokens = known.draw(5, np.random.default_rng(3))
     before = known.posteriors(tokens)["mask"][:, masks.OPENING - 1 : -1]
     by_mask = np.stack(
@@ -106,26 +120,32 @@ def test_the_oracle_of_masks_is_told_the_mask() -> None:
         -1,
     )
     expected = (before * by_mask).sum(-1)
-    np.testing.assert_allclose(known.told(tokens)[:, masks.OPENING :], expected, atol=1e-12)
+    np.testing.assert_allclose(
+        known.entropy_given_latent(tokens)[:, masks.OPENING :], expected, atol=1e-12
+    )
 
 
 def test_what_the_mask_says_of_a_document() -> None:
     """The issue of a premise: I(mask; letters | premise) = 1.021 nats."""
     known = process("masks")
-    assert known.told is not None
+    assert known.entropy_given_latent is not None
     tokens, _ = masks.balanced(20, np.random.default_rng(4))
-    gained = (entropy(known.laws(tokens)) - known.told(tokens))[:, masks.OPENING :].sum(1)
+    gained = (entropy(known.laws(tokens)) - known.entropy_given_latent(tokens))[
+        :, masks.OPENING :
+    ].sum(1)
     assert gained.mean() == pytest.approx(1.021, abs=4 * gained.std() / len(gained) ** 0.5)
 
 
 def test_who_knows_the_state_of_a_chain_knows_its_row() -> None:
     chain = chains.mess3()
     known = process("mess3")
-    assert known.told is not None
+    assert known.entropy_given_latent is not None
     tokens = known.draw(4, np.random.default_rng(5))
     states = known.posteriors(tokens)["state"]
     rows = entropy(chain.emission.toarray())
-    np.testing.assert_allclose(known.told(tokens)[:, 2:], states[:, 1:-1] @ rows, atol=1e-12)
+    np.testing.assert_allclose(
+        known.entropy_given_latent(tokens)[:, 2:], states[:, 1:-1] @ rows, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["tally", "tally1"])
@@ -182,11 +202,14 @@ def test_prices_of_tally_are_its_ceilings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "eps", "documents"), [("tally", 0.0, 1500), ("fork", 0.0, 3000), ("fork", 0.8, 3000)]
+    ("name", "parameters", "documents"),
+    [("tally", {}, 1500), ("fork", {}, 3000), ("fork", {"answered": 0.8}, 3000)],
 )
-def test_ablated_predictors_land_on_their_prices(name: str, eps: float, documents: int) -> None:
+def test_ablated_predictors_land_on_their_prices(
+    name: str, parameters: dict[str, float], documents: int
+) -> None:
     """Through the sums that members go through, each price is within its interval."""
-    known = process(name, eps)
+    known = process(name, **parameters)
     tokens = known.draw(documents, np.random.default_rng(7))
     ablated = {capability: laws(tokens) for capability, laws in known.ablated.items()}
     statistics = Statistics(resamples=400, confidence=0.999)
@@ -203,11 +226,11 @@ def test_ablated_predictors_land_on_their_prices(name: str, eps: float, document
 
 
 def test_a_price_a_document_is_that_of_its_tokens() -> None:
-    tokens = process("fork", 0.2).draw(4000, np.random.default_rng(8))
-    mean = (process("fork", 0.2).strata(tokens)["counted"] >= 0).sum(1).mean()
+    tokens = process("fork", answered=0.2).draw(4000, np.random.default_rng(8))
+    mean = (process("fork", answered=0.2).strata(tokens)["counted"] >= 0).sum(1).mean()
     document = fork.prices(0.2)["no-answer"] * mean
     assert document == pytest.approx((0.8 + 0.2 * 0.2) * np.log(6), rel=0.01)
-    assert process("fork", 0.2).prices["forget-cue"][ALL] * mean == pytest.approx(
+    assert process("fork", answered=0.2).prices["forget-cue"][ALL] * mean == pytest.approx(
         0.4 * np.log(6), rel=0.01
     )
 
@@ -215,19 +238,18 @@ def test_a_price_a_document_is_that_of_its_tokens() -> None:
 # ------------------------------------------------------------------------ a process of one's own
 
 
-def of_the_readme() -> tuple[Callable[[], machine.Machine], Shape]:
-    """The function of the README's recipe, and the line of `SHAPES` that it asks for."""
+def readme_recipe() -> tuple[Callable[[], Machine], ProcessSpec]:
+    """The function and the row of the README's recipe."""
     text = README.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (code,) = (block for block in blocks if "def ratchet" in block)
-    names: dict[str, Any] = {"np": np, "machine": machine, "Machine": machine.Machine}
+    names: dict[str, Any] = dict(vars(chains))
     exec(code, names)
-    (shape,) = re.findall(r'"ratchet": (Shape\(.*?\))`', text, re.DOTALL)
-    assert '"ratchet": ratchet' in text
-    return names["ratchet"], eval(shape, {"Shape": Shape})
+    (row,) = re.findall(r'`"ratchet": (ProcessSpec\(.*?\))`', text, re.DOTALL)
+    return names["ratchet"], eval(row, {"ProcessSpec": ProcessSpec})
 
 
-def echoes() -> machine.Machine:
+def echoes() -> Machine:
     """Layouts: BOS, one or two words, an arrow, the first word again, EOS."""
 
     def step(state: tuple[str, ...]) -> Iterator[tuple[float, str, tuple[str, ...]]]:
@@ -247,33 +269,33 @@ def echoes() -> machine.Machine:
             yield 1.0, "EOS", ("over",)
 
     vocabulary = ("BOS", "EOS", "a", "b", ">")
-    return machine.built(
+    return machine_from_steps(
         vocabulary, {("",): 1.0}, step, lambda state: {"word": "ab".index((*state, "a")[1])}
     )
 
 
 @pytest.mark.parametrize(
-    ("maker", "shape"),
-    [of_the_readme(), (echoes, Shape(("BOS", "EOS", "a", "b", ">"), 6))],
+    ("maker", "spec"),
+    [readme_recipe(), (echoes, ProcessSpec(("BOS", "EOS", "a", "b", ">"), 6, "chains:echoes"))],
     ids=["matrices", "layouts"],
 )
-def test_a_machine_is_enough(
-    maker: Callable[[], machine.Machine], shape: Shape, monkeypatch: pytest.MonkeyPatch
+def test_a_function_and_a_row_make_a_process(
+    maker: Callable[[], Machine], spec: ProcessSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SHAPES, "own", shape)  # type: ignore[arg-type]
-    monkeypatch.setitem(MAKERS, "own", maker)  # type: ignore[arg-type]
-    known = process.__wrapped__("own")
-    assert (known.vocabulary, known.length) == (shape.vocabulary, shape.length)
+    monkeypatch.setitem(PROCESSES, "mine", spec)  # type: ignore[arg-type]
+    monkeypatch.setattr(chains, maker.__name__, maker, raising=False)
+    known = process.__wrapped__("mine")
+    assert (known.vocabulary, known.length) == (spec.vocabulary, spec.length)
     tokens = known.draw(50, np.random.default_rng(9))
     np.testing.assert_allclose(known.laws(tokens).sum(-1), 1)
-    assert tokens.shape == (50, shape.length)
+    assert tokens.shape == (50, spec.length)
     assert (tokens[:, 0] == 0).all() and (tokens[:, 1:] > 0).all()
-    of = (known.strata(tokens)["counted"] >= 0).sum(1)
-    ends = "EOS" in shape.vocabulary
-    assert (of.min(), of.max()) == ((4, 5) if ends else (shape.length - 1,) * 2)
+    counted = (known.strata(tokens)["counted"] >= 0).sum(1)
+    ends = "EOS" in spec.vocabulary
+    assert (counted.min(), counted.max()) == ((4, 5) if ends else (spec.length - 1,) * 2)
     assert set(known.posteriors(tokens)) == ({"word"} if ends else set())
     every = np.array(
-        [(0, *rest) for rest in itertools.product(range(len(shape.vocabulary)), repeat=5)]
+        [(0, *rest) for rest in itertools.product(range(len(spec.vocabulary)), repeat=5)]
     )
     chance = np.take_along_axis(known.laws(every), every[..., None], -1)[..., 0]
     # All prefixes of six tokens together, those that cannot be said being NaN or 0.

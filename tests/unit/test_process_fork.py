@@ -20,7 +20,7 @@ from manymasks.corpora.processes.machine import (
 FILLERS = {f"f{i}" for i in range(4)}
 
 
-def templates(eps: float) -> Iterator[tuple[float, list[set[str]]]]:
+def templates(answered: float) -> Iterator[tuple[float, list[set[str]]]]:
     """All documents, but that a slot for a filler takes any: chance of each filling, and slots."""
     for i in range(6):
         for red, blue in itertools.permutations(range(8), 2):
@@ -40,15 +40,15 @@ def templates(eps: float) -> Iterator[tuple[float, list[set[str]]]]:
             slots = [{"BOS"}, *f[0], *outer, *f[1], {"("}, *f[2], *inner, *f[3], {")"}, *f[4]]
             yield chance, [*slots, *asked]
             slots = [{"BOS"}, *f[0], {"("}, *f[1], *inner, *f[2], {")"}, *f[3], *outer, *f[4]]
-            yield chance * eps, [*slots, *asked]
-            yield chance * (1 - eps), [*slots, {"."}, {"EOS"}]
+            yield chance * answered, [*slots, *asked]
+            yield chance * (1 - answered), [*slots, {"."}, {"EOS"}]
 
 
 def test_laws_are_those_of_all_layouts_enumerated() -> None:
-    eps = 0.05
-    machine = fork.fork(eps)
+    answered = 0.05
+    machine = fork.fork(answered)
     tokens = machine.draw(60, fork.LENGTH, np.random.default_rng(0)).tokens
-    every = list(templates(eps))
+    every = list(templates(answered))
     # The chance of a whole template is that of a filling by the number of its fillings.
     joint = np.array([chance * math.prod(map(len, slots)) for chance, slots in every])
     assert joint.sum() == pytest.approx(1)
@@ -89,16 +89,16 @@ def test_entropy_of_a_kind(kind: str, nats: float) -> None:
 
 def test_entropy_of_a_document() -> None:
     assert fork.document_entropy() == pytest.approx(13.295, abs=5e-4)
-    for eps in (0.005, 0.02, 0.1):
-        more = fork.document_entropy(eps) - fork.document_entropy()
-        assert more == pytest.approx(0.2 * entropy(np.array([eps, 1 - eps])), abs=1e-10)
+    for answered in (0.005, 0.02, 0.1):
+        more = fork.document_entropy(answered) - fork.document_entropy()
+        assert more == pytest.approx(0.2 * entropy(np.array([answered, 1 - answered])), abs=1e-10)
 
 
 def test_entropy_is_that_of_the_documents() -> None:
     """The sum over templates, each by its number of fillings: nothing is drawn."""
-    eps = 0.1
-    nats = sum(-p * math.prod(map(len, slots)) * math.log(p) for p, slots in templates(eps))
-    assert fork.document_entropy(eps) == pytest.approx(nats, abs=1e-9)
+    answered = 0.1
+    nats = sum(-p * math.prod(map(len, slots)) * math.log(p) for p, slots in templates(answered))
+    assert fork.document_entropy(answered) == pytest.approx(nats, abs=1e-9)
 
 
 def test_layouts_can_be_read_off_documents() -> None:
@@ -120,9 +120,9 @@ def test_documents_end() -> None:
     assert ((tokens == fork.PLACE["EOS"]).sum(1) == 1).all()
 
 
-@pytest.mark.parametrize("eps", [0.0, 0.02])
-def test_red_and_blue_may_be_swapped(eps: float) -> None:
-    machine = fork.fork(eps)
+@pytest.mark.parametrize("answered", [0.0, 0.02])
+def test_red_and_blue_may_be_swapped(answered: float) -> None:
+    machine = fork.fork(answered)
     tokens = machine.draw(200, fork.LENGTH, np.random.default_rng(2)).tokens
     other = fork.swapped(tokens)
     np.testing.assert_array_equal(fork.swapped(other), tokens)
@@ -139,7 +139,7 @@ def test_red_and_blue_may_be_swapped(eps: float) -> None:
         for layout, chance in twin.items()
     }
     for kind in ("PLAIN", "AFTER", "BEFORE"):
-        assert not any({"R", "B"} & set(layout) for layout in fork.layouts(kind, eps))
+        assert not any({"R", "B"} & set(layout) for layout in fork.layouts(kind, answered))
 
 
 def test_what_a_prefix_says_of_the_latents() -> None:
@@ -160,8 +160,8 @@ def test_what_a_prefix_says_of_the_latents() -> None:
         np.testing.assert_allclose(known[np.arange(len(here)), answer], 1)
 
 
-def test_eps_is_a_probability() -> None:
-    with pytest.raises(ValueError, match="eps"):
+def test_answered_is_a_probability() -> None:
+    with pytest.raises(ValueError, match="answered"):
         fork.fork(1.5)
 
 
@@ -173,16 +173,16 @@ def expected_price(laws: np.ndarray, other: np.ndarray) -> float:
     return float(divergence(laws, other).sum(1).mean())
 
 
-@pytest.mark.parametrize("eps", [0.0, 0.1])
-def test_what_answers_cost(eps: float) -> None:
-    machine = fork.fork(eps)
+@pytest.mark.parametrize("answered", [0.0, 0.1])
+def test_what_answers_cost(answered: float) -> None:
+    machine = fork.fork(answered)
     tokens = machine.draw(2000, fork.LENGTH, np.random.default_rng(6)).tokens
     laws = machine.laws(tokens)
     kl = divergence(laws, fork.guessed(laws, "A"))
     answers = tokens >= fork.FIRST["A"]
     # At each answer exactly ln 6, and nothing elsewhere.
     np.testing.assert_allclose(kl, np.where(answers, math.log(6), 0), atol=1e-12)
-    share = 0.8 + 0.2 * eps
+    share = 0.8 + 0.2 * answered
     assert answers.any(1).mean() == pytest.approx(share, abs=4 * math.sqrt(share * 0.2 / 2000))
 
 
@@ -206,8 +206,8 @@ def test_what_cues_cost() -> None:
 
 
 def test_what_either_word_costs() -> None:
-    eps = 0.5
-    machine = fork.fork(eps)
+    answered = 0.5
+    machine = fork.fork(answered)
     tokens = machine.draw(4000, fork.LENGTH, np.random.default_rng(8)).tokens
     laws = machine.laws(tokens)
     other = fork.either_word(tokens, laws)
@@ -226,7 +226,7 @@ def test_what_either_word_costs() -> None:
         expected[[first, second]] += 0.5
         expected[first] += 0.5 * (first == second)
         np.testing.assert_allclose(found[t], expected, atol=1e-12)
-    price = eps / 6 * math.log(2)
+    price = answered / 6 * math.log(2)
     assert expected_price(laws, other) == pytest.approx(price, rel=0.2)
 
 
@@ -276,12 +276,12 @@ def test_before_questions() -> None:
         assert text.index("(") < text.index(inner) < text.index(")") < text.index(outer)
         assert [f"A{inner[1]}", f"A{outer[1]}"] == names(answers)
         assert inner != outer
-    # At eps = 0 the question alone cannot be said; at eps > 0 the second answer is the law.
+    # Without answered questions the question is impossible; with them the second answer is exact.
     surprise = losses(fork.fork().laws(found.tokens), found.tokens)
     np.testing.assert_array_equal(np.nanargmax(np.isinf(surprise), 1), asked)
     machine = fork.fork(0.02)
-    answered = np.pad(found.tokens, ((0, 0), (0, 1)), constant_values=ENDED)
-    answered[rows, asked + 1] = found.answers[:, 1]
-    surprise = losses(machine.laws(answered), answered)
+    whole = np.pad(found.tokens, ((0, 0), (0, 1)), constant_values=ENDED)
+    whole[rows, asked + 1] = found.answers[:, 1]
+    surprise = losses(machine.laws(whole), whole)
     np.testing.assert_allclose(surprise[rows, asked + 1], 0, atol=1e-12)
-    assert np.isfinite(surprise[answered != ENDED]).all()
+    assert np.isfinite(surprise[whole != ENDED]).all()

@@ -16,10 +16,10 @@ from manymasks.corpora.processes.machine import (
     ENDED,
     Drawn,
     Machine,
-    built,
     entropy,
     losses,
-    of_matrices,
+    machine_from_matrices,
+    machine_from_steps,
     stationary,
 )
 
@@ -237,7 +237,7 @@ def test_rare_edges_and_edges_of_no_probability() -> None:
     assert counts[2] == 0
     assert counts[0] == pytest.approx(100, abs=45)
     np.testing.assert_array_equal(
-        machine.transition.toarray(), of_matrices("abc", matrices).transition.toarray()
+        machine.transition.toarray(), machine_from_matrices("abc", matrices).transition.toarray()
     )
 
 
@@ -301,7 +301,7 @@ def test_a_machine_of_steps() -> None:
             yield (0.25 if len(state) < 2 else 0.0), letter, "".join(sorted(state + letter))
         yield (0.5 if len(state) < 2 else 1.0), ".", "end"
 
-    machine = built(
+    machine = machine_from_steps(
         "ab.", {"": 0.5, "a": 0.5}, step, lambda state: {"last": 1} if state == "bb" else {}
     )
     # "", a, b, aa, ab, bb, end: ab and ba are one, and what has no probability is not found.
@@ -330,11 +330,13 @@ def test_what_is_no_law_is_refused(
     start: dict[str, float], edges: list[tuple[float, str, str]], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        built("ab", start, lambda state: edges)
+        machine_from_steps("ab", start, lambda state: edges)
 
 
 def test_rounding_is_not_refused() -> None:
-    machine = built("abc", {"s": 1.0}, lambda state: [(0.1 + 0.2, "a", "s"), (0.7, "b", "s")])
+    machine = machine_from_steps(
+        "abc", {"s": 1.0}, lambda state: [(0.1 + 0.2, "a", "s"), (0.7, "b", "s")]
+    )
     assert machine.states == 1
 
 
@@ -351,7 +353,7 @@ def test_matrices_begin_in_the_law_that_stays(states: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     both = rng.dirichlet(np.ones(2 * states), states).reshape(states, 2, states)
     matrices = both.transpose(1, 0, 2)
-    machine = of_matrices("ab", matrices)
+    machine = machine_from_matrices("ab", matrices)
     np.testing.assert_allclose(machine.start @ matrices.sum(0), machine.start, atol=1e-10)
     np.testing.assert_allclose(machine.emission.toarray(), matrices.sum(2).T, atol=1e-15)
     np.testing.assert_allclose(machine.transition.toarray(), matrices.sum(0), atol=1e-15)
@@ -361,9 +363,11 @@ def test_matrices_begin_in_the_law_that_stays(states: int, seed: int) -> None:
     np.testing.assert_allclose(
         machine.ahead(machine.start[None], 4), machine.ahead(machine.start[None]), atol=1e-10
     )
-    assert of_matrices("ab", matrices, np.eye(states)[1]).start.tolist() == list(np.eye(states)[1])
+    assert machine_from_matrices("ab", matrices, np.eye(states)[1]).start.tolist() == list(
+        np.eye(states)[1]
+    )
     with pytest.raises(ValueError, match="add up"):
-        of_matrices("ab", matrices * 0.9, np.eye(states)[0])
+        machine_from_matrices("ab", matrices * 0.9, np.eye(states)[0])
 
 
 def test_entropy_in_nats() -> None:

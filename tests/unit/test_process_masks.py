@@ -17,7 +17,7 @@ from manymasks.corpora.processes.machine import (
     divergence,
     entropy,
     losses,
-    of_matrices,
+    machine_from_matrices,
 )
 from manymasks.corpora.processes.masks import (
     ABLATED,
@@ -245,7 +245,10 @@ def by_place(machine: Machine, longest: int) -> Floats:
 
 
 def test_three_masks_have_one_rate() -> None:
-    nats = [by_place(of_matrices("abc", MOVES[mask] * SAYS.T[:, None, :]), 8) for mask in range(4)]
+    nats = [
+        by_place(machine_from_matrices("abc", MOVES[mask] * SAYS.T[:, None, :]), 8)
+        for mask in range(4)
+    ]
     np.testing.assert_allclose(nats[1], nats[0], rtol=1e-10)
     np.testing.assert_allclose(nats[2], nats[0], rtol=1e-10)
     assert nats[0][-1] == pytest.approx(0.7935, abs=1e-4)

@@ -10,12 +10,14 @@ import pytest
 from manymasks.config.corpora import ProcessName
 from manymasks.corpora.processes import chains, fork, masks, recall, tally
 from manymasks.corpora.processes.machine import ENDED, Floats, Ints, divergence, entropy, losses
-from manymasks.corpora.processes.registry import COUNTED, MAKERS, Process, introduced, process
+from manymasks.corpora.processes.process import COUNTED, Process, with_bos
+from manymasks.corpora.processes.registry import process
+from manymasks.corpora.processes.specs import PROCESSES
 
 EVERY = pytest.mark.parametrize(
     "known",
-    [*(process(name) for name in MAKERS), process("fork", 0.1)],
-    ids=[*MAKERS, "fork eps=0.1"],
+    [*(process(name) for name in PROCESSES), process("fork", answered=0.1)],
+    ids=[*PROCESSES, "fork answered=0.1"],
 )
 
 
@@ -30,12 +32,12 @@ def named(known: Process, tokens: Ints, stratum: str) -> list[str]:
 
 
 def test_names_are_those_of_the_settings() -> None:
-    assert set(get_args(ProcessName)) == set(MAKERS)
+    assert get_args(ProcessName) == tuple(PROCESSES)
     with pytest.raises(KeyError):
         process("penrose")
-    with pytest.raises(ValueError, match="eps belongs to fork"):
-        process("masks", 0.1)
-    assert process("fork", 0.1) is process("fork", 0.1)
+    with pytest.raises(ValueError, match="answered is not a parameter of the process masks"):
+        process("masks", answered=0.1)
+    assert process("fork", answered=0.1) is process("fork", answered=0.1)
 
 
 @EVERY
@@ -113,7 +115,7 @@ def test_nothing_is_to_be_bound_in_the_control() -> None:
 
 
 def test_fork_says_eos_until_all_documents_are_equally_long() -> None:
-    known, machine = process("fork", 0.1), fork.fork(0.1)
+    known, machine = process("fork", answered=0.1), fork.fork(0.1)
     tokens = known.draw(500, np.random.default_rng(5))
     own = machine.draw(500, fork.LENGTH, np.random.default_rng(5)).tokens
     over = own == ENDED
@@ -129,7 +131,7 @@ def test_fork_says_eos_until_all_documents_are_equally_long() -> None:
 
 
 def test_fork_kinds_are_those_that_were_drawn() -> None:
-    known, machine = process("fork", 0.5), fork.fork(0.5)
+    known, machine = process("fork", answered=0.5), fork.fork(0.5)
     tokens = known.draw(2000, np.random.default_rng(6))
     drawn = machine.draw(2000, fork.LENGTH, np.random.default_rng(6))
     kind = machine.latents["kind"][drawn.states[:, 0]]
@@ -137,7 +139,7 @@ def test_fork_kinds_are_those_that_were_drawn() -> None:
 
 
 def test_fork_roles() -> None:
-    known = process("fork", 0.1)
+    known = process("fork", answered=0.1)
     before = words(known, "BOS ( f1 M2 ) M3 f0 . EOS EOS EOS EOS EOS")
     signs = ["bracket", "filler", "marked", "bracket", "marked", "filler", "end", "end"]
     assert named(known, before, "role") == ["-", *signs, *"----"]
@@ -171,7 +173,7 @@ def test_chains_come_behind_a_bos_and_are_as_they_were(name: str) -> None:
     np.testing.assert_allclose(laws[:, 0, 0], 1, rtol=1e-12)
     np.testing.assert_array_equal(laws[:, 1:, 0], 0)
     np.testing.assert_allclose(laws[:, 1:, 1:], machine.laws(tokens[:, 1:] - 1), atol=1e-12)
-    latents = introduced(machine).latents
+    latents = with_bos(machine).latents
     for latent, values in machine.latents.items():
         np.testing.assert_array_equal(latents[latent], [*values, -1])
 
@@ -224,8 +226,12 @@ def test_no_capability_is_worth_less_than_nothing(known: Process) -> None:
 
 def test_capabilities_of_fork() -> None:
     assert list(process("fork").ablated) == ["no-answer", "forget-cue"]
-    assert list(process("fork", 0.02).ablated) == ["no-answer", "forget-cue", "either-word"]
-    known = process("fork", 0.1)
+    assert list(process("fork", answered=0.02).ablated) == [
+        "no-answer",
+        "forget-cue",
+        "either-word",
+    ]
+    known = process("fork", answered=0.1)
     tokens = known.draw(1000, np.random.default_rng(12))
     found = prices(known, tokens)
     role = known.strata(tokens)["role"]

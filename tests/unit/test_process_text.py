@@ -3,18 +3,17 @@
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from manymasks.config.corpora import ProcessCorpus, ProcessName
+from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.documents import Raw, write_documents
 from manymasks.corpora.processes import fork, text
 from manymasks.corpora.processes.machine import Ints
-from manymasks.corpora.processes.registry import MAKERS, process
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.registry import process
+from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.corpora.processes.text import SHARD, read_process
 from manymasks.tokens.tokenizer import of_words
 
@@ -42,7 +41,7 @@ class Counting:
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     found = Counting()
-    monkeypatch.setattr(text, "process", lambda name, eps: found)
+    monkeypatch.setattr(text, "process_of_corpus", lambda settings: found)
     return found
 
 
@@ -102,14 +101,13 @@ def test_what_text_cannot_say_is_refused(counting: Counting, token: int) -> None
 # ---------------------------------------------------------------------------- processes as they are
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", PROCESSES)
 def test_what_a_plan_knows_of_a_process(name: str) -> None:
-    assert set(SHAPES) == set(MAKERS) == set(get_args(ProcessName))
     known = process(name)
-    assert (SHAPES[name].vocabulary, SHAPES[name].length) == (known.vocabulary, known.length)
+    assert (PROCESSES[name].vocabulary, PROCESSES[name].length) == (known.vocabulary, known.length)
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", PROCESSES)
 def test_text_gives_the_drawn_tokens_again(name: str) -> None:
     chosen = process(name)
     expected = chosen.draw(SHARD, np.random.default_rng([3, 0]))[:50, 1:]
@@ -125,8 +123,11 @@ def test_text_gives_the_drawn_tokens_again(name: str) -> None:
 
 def test_eps_reaches_fork() -> None:
     asked = []
-    for eps in (0.0, 0.5):
-        found = [str(raw.text) for raw in read_process(settings("fork", documents=2000, eps=eps))]
+    for answered in (0.0, 0.5):
+        found = [
+            str(raw.text)
+            for raw in read_process(settings("fork", documents=2000, answered=answered))
+        ]
         # Only BEFORE has a word at depth 0 after the brackets.
         before = [text for text in found if ")" in text and "M" in text.split(")")[1]]
         asked.append(sum("?h" in text for text in before) / len(before))

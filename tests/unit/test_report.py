@@ -288,7 +288,7 @@ def test_sizes_corpora_and_shares_beside_each_other(tmp_path: Path) -> None:
             of_corpus = (f"{name}-2",) if stage == "rule_choice" else (name,) * (stage == "belief")
             tables = getattr(example_known, stage)(*of_corpus, models, results.random)
             for row in itertools.chain(*tables.values()) if stage == "rule_choice" else ():
-                row["eps"] = 0.02
+                row["answered"] = 0.02
             results.add(stage, f"{name}-2", tables)
     load(results.root, results.current, tmp_path / "x.duckdb")
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:

@@ -84,7 +84,7 @@ def test_questions_are_those_of_the_process() -> None:
 
 
 def test_told_questions_and_their_right_answers() -> None:
-    known = process("fork", 0.5)
+    known = process("fork", answered=0.5)
     tokens = known.draw(2000, np.random.default_rng(0))
     laws, strata = known.laws(tokens), known.strata(tokens)
     answers = strata["role"] == known.levels["role"].index("answer")
@@ -108,7 +108,7 @@ def test_who_always_answers_red() -> None:
     assert found["preference"] == found["preference_low"] == found["preference_high"] == 1
     assert (found["share"], found["mass"], found["order_effect"]) == (1, 1, 0)
     assert found["share_high"] == 1 > found["share_low"]
-    assert found["answered"] is None
+    assert found["p_right"] is None
 
 
 @pytest.mark.parametrize(("place", "effect"), [("first", 1), ("last", -1)])
@@ -130,7 +130,7 @@ def test_preference_mass_and_answers_by_hand() -> None:
     assert found["preference_low"] < found["preference"] < found["preference_high"]
     assert found["share"] == 0.5
     assert found["mass"] == pytest.approx(0.45)
-    assert found["answered"] == pytest.approx(0.8)
+    assert found["p_right"] == pytest.approx(0.8)
     # Red is first at even questions: three of the first five.
     assert found["order_effect"] == pytest.approx((3 * 0.75 + 2 * 0.2 - 2 * 0.75 - 3 * 0.2) / 5)
     # Probabilities that underflow still have a ratio.
@@ -409,13 +409,13 @@ def artifact(folder: Path, seed: int, status: str = "trained") -> Artifact:
 
 
 def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens = process("fork", 0.02).draw(300, np.random.default_rng(0))
+    tokens = process("fork", answered=0.02).draw(300, np.random.default_rng(0))
     monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
     seeds = [(0, 0), (1, 0), (2, 0)]
     job = kit.job(
         "rule_choice",
         {
-            "process": {"kind": "process", "process": "fork", "eps": 0.02},
+            "process": {"kind": "process", "process": "fork", "answered": 0.02},
             "members": [
                 {
                     "corpus": "known",
@@ -445,9 +445,9 @@ def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.Monkey
     for row in choices:
         # An untrained member says nearly the same of every token.
         assert row["mass"] == pytest.approx(2 / 35, rel=0.1)
-        assert row["answered"] == pytest.approx(1 / 35, rel=0.1)
+        assert row["p_right"] == pytest.approx(1 / 35, rel=0.1)
         assert row["preference"] == pytest.approx(0.5, abs=0.05)
-        assert (row["corpus"], row["eps"]) == ("known", 0.02)
+        assert (row["corpus"], row["answered"]) == ("known", 0.02)
     spreads = pq.read_table(tmp_path / "tables/rule_spread.parquet").to_pylist()
     assert [row["question"] for row in spreads] == ["twin", "before"]
     assert {(row["members"], row["size"], row["variant"]) for row in spreads} == {

@@ -14,12 +14,11 @@ from manymasks.statistics.bootstrap import document_weights
 from manymasks.truth import speculation
 from manymasks.truth.logistic import frequencies, logistic_map
 from manymasks.truth.speculation import (
-    COUNTING,
     MOST,
     auc,
     auc_rows,
     halves,
-    pairs_of,
+    labelled_pairs,
     questions,
     speculation_rows,
 )
@@ -30,7 +29,7 @@ NAMES = ["masks", "mess3", "rrxor", "tally", "tally1"]
 
 
 def asked_of(name: str, tokens: Any, ahead: Any) -> Any:
-    return questions(name, process(name), tokens, ahead, 0)
+    return questions(process(name), tokens, ahead, 0)
 
 
 # -------------------------------------------------------------------------- the logistic map
@@ -252,7 +251,7 @@ def test_areas_at_their_ends() -> None:
     assert alone == {"auc": 0.5, "auc_low": None, "auc_high": None}
 
 
-@pytest.mark.parametrize("name", sorted(COUNTING))
+@pytest.mark.parametrize("name", ["tally", "tally1"])
 def test_pairs_are_those_of_the_blocks(name: str) -> None:
     tokens = process(name).draw(12, RNG(13))
     expected: dict[str, dict[tuple[int, int], bool]] = {"b": {}, "next": {}}
@@ -268,7 +267,7 @@ def test_pairs_are_those_of_the_blocks(name: str) -> None:
                 expected["b"][document, place] = counts
                 if place < 63 and said[place + 1] != tally.EQUALS:
                     expected["next"][document, place + 1] = counts
-    for at, pairs in pairs_of(name, tokens, 0).items():
+    for at, pairs in labelled_pairs(process(name), tokens, 0).items():
         found = {
             (document, place): bool(counts)
             for part in (pairs.fit, pairs.test)
@@ -279,13 +278,13 @@ def test_pairs_are_those_of_the_blocks(name: str) -> None:
 
 
 def test_only_tally_has_pairs() -> None:
-    assert pairs_of("masks", process("masks").draw(4, RNG(0)), 0) == {}
+    assert labelled_pairs(process("masks"), process("masks").draw(4, RNG(0)), 0) == {}
     assert auc_rows([np.zeros((4, 64, 2))], {}, "none", 1e-3, STATISTICS) == []
 
 
 def test_who_holds_the_pair_tells_that_it_counts() -> None:
     tokens = process("tally").draw(60, RNG(14))
-    pairs = pairs_of("tally", tokens, 0)
+    pairs = labelled_pairs(process("tally"), tokens, 0)
     noise = RNG(15).normal(size=(60, 64, 3))
     digit = np.eye(13)[tokens]
     before = np.concatenate([digit[:, :1], digit[:, :-1]], 1)
@@ -305,6 +304,6 @@ def test_who_holds_the_pair_tells_that_it_counts() -> None:
 
 def test_in_the_control_the_digit_itself_says_it() -> None:
     tokens = process("tally1").draw(40, RNG(16))
-    pairs = {"b": pairs_of("tally1", tokens, 0)["b"]}
+    pairs = {"b": labelled_pairs(process("tally1"), tokens, 0)["b"]}
     (row,) = auc_rows([np.eye(13)[tokens]], pairs, "none", 1e-3, STATISTICS)
     assert (row["auc"], row["auc_low"], row["auc_high"]) == (1, 1, 1)

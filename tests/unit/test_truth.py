@@ -9,7 +9,8 @@ import pytest
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks, tally
 from manymasks.corpora.processes.machine import divergence, entropy
-from manymasks.corpora.processes.registry import COUNTED, process
+from manymasks.corpora.processes.process import COUNTED
+from manymasks.corpora.processes.registry import process
 from manymasks.truth.excess import (
     counts,
     divergences,
@@ -162,7 +163,7 @@ def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
     # Balanced documents: the entropies depend on the mask that speaks.
     tokens = masks.balanced(10, np.random.default_rng(5))[0]
     posterior = known.posteriors(tokens)["mask"]
-    told = known.told(tokens) if known.told else None
+    told = known.entropy_given_latent(tokens) if known.entropy_given_latent else None
     hidden = "mask", posterior
     laws = known.laws(tokens)
     rows = truth_rows(laws, tokens, known.strata(tokens), STATISTICS, hidden, told)
@@ -191,7 +192,7 @@ def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
 def test_where_nothing_is_hidden_nothing_is_told() -> None:
     known = process("recall")
     tokens = known.draw(5, np.random.default_rng(0))
-    assert known.told is None and not known.posteriors(tokens)
+    assert known.entropy_given_latent is None and not known.posteriors(tokens)
     rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens), STATISTICS)
     nothing = {(each["latent"], each["posterior_entropy"], each["told"]) for each in rows}
     assert nothing == {(None, None, None)}

@@ -9,7 +9,8 @@ from scipy import stats
 
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.corpora.processes import tally
-from manymasks.corpora.processes.registry import COUNTED, process
+from manymasks.corpora.processes.process import COUNTED
+from manymasks.corpora.processes.registry import process
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.model_classes import Member
 from manymasks.truth.demand import demand_rows

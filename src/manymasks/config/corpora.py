@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from manymasks.config.analyses import Analysis
 from manymasks.config.settings import Name, Settings, Share, operational
 from manymasks.config.training import Rate, Seeds, Size
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.specs import PROCESSES
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -134,7 +134,7 @@ class HubCorpus(TextCorpusSettings):
 if TYPE_CHECKING:
     ProcessName = str
 else:
-    ProcessName = Literal[tuple(SHAPES)]
+    ProcessName = Literal[tuple(PROCESSES)]
 
 
 class ProcessCorpus(CorpusSettings):
@@ -151,17 +151,22 @@ class ProcessCorpus(CorpusSettings):
     documents: Annotated[int, Field(ge=3)] = 20_000
     """How many documents are drawn, of all splits together."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the documents. Corpora of one seed are drawn with the same numbers, so that `tally`
-    and its control, or `fork` at two eps, differ by their rules and by little else."""
-    eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Seed of the documents. Corpora of one seed use the same random numbers, so `tally` and its
+    control, or `fork` with two values of `answered`, differ in little but their rules."""
+    answered: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """`fork` only: the share of BEFORE documents that end with a question."""
 
     keeps_repeats: ClassVar[bool] = True
 
     @model_validator(mode="after")
-    def _eps_is_of_fork(self) -> Self:
-        if self.eps and self.process != "fork":
-            raise ValueError(f"eps belongs to the process fork, this one is {self.process}")
+    def _process_takes_its_parameters(self) -> Self:
+        for name in {name for spec in PROCESSES.values() for name in spec.parameters}:
+            takers = [other for other, spec in PROCESSES.items() if name in spec.parameters]
+            if self.process not in takers and getattr(self, name):
+                raise ValueError(
+                    f"{name} belongs to the process {' or '.join(takers)}, this one is "
+                    f"{self.process}"
+                )
         return self
 
 

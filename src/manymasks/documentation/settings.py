@@ -35,7 +35,7 @@ corpus, size, variant, probe or reference away; `"*": null` takes away all that 
 |---|---|
 | `config.yaml` | the default study: embedded text and four processes |
 | `smoke.yaml` | overlay: the whole workflow, in little |
-| `truth.yaml` | overlay: the processes alone, more variants and seeds, erosion, `fork` by its eps |
+| `truth.yaml` | overlay: only processes: more variants and seeds, erosion, `fork` by `answered` |
 | `erosion.yaml` | overlay: causal members of `tally` that go on with myopic gradients |
 | `myopia.yaml` | overlay: every variant, the arms they are held against, and floors |
 | `probes.yaml` | overlay: every family of probes on the embedded text |

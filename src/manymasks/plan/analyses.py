@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from manymasks.config.analyses import Analysis
-from manymasks.config.corpora import ProcessCorpus, ProcessName
+from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
+from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.plan.node import Node, member_label
 from manymasks.plan.trainings import (
     PlannedCorpus,
@@ -18,15 +18,6 @@ from manymasks.plan.trainings import (
     trainings,
 )
 
-ANALYSES_OF: dict[ProcessName, tuple[Analysis, ...]] = {
-    "masks": ("truth", "spectroscopy", "belief", "swap"),
-    "tally": ("truth", "belief"),
-    "tally1": ("truth", "belief"),
-    "fork": ("truth", "rule_choice"),
-    "mess3": ("truth", "belief"),
-    "rrxor": ("truth", "belief"),
-}
-"""Extra analyses per process. Processes that are not listed get only `truth`."""
 
 
 def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
@@ -219,7 +210,7 @@ def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
     process = identity(corpus.settings)
     del process["members"]
     inputs = {"training": trainings(members), "tokens": (corpus.tokens,)}
-    for analysis in ANALYSES_OF.get(corpus.settings.process, ("truth",)):
+    for analysis in PROCESSES[corpus.settings.process].analyses:
         if corpus.has_analysis(analysis):
             settings = {**corpus.analysis_settings(analysis, members), "process": process}
             if analysis == "truth":

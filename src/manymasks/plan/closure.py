@@ -3,7 +3,8 @@
 Snakemake does not track the code of a package, and a commit id tracks too much. So every module
 that a stage can reach by import statements is hashed by its syntax tree without docstrings, which
 no comment, blank line or formatter changes. The tree is written out field by field, without empty
-fields, because `ast.dump` differs between versions of Python.
+fields, because `ast.dump` differs between versions of Python. A string "module:function", the target
+of a lazy import, counts as an import of that module of the same package.
 
 Modules that plan, store and read settings are left out: their settings and inputs are in the key
 by value. So no logic that shapes a result may live in them.
@@ -20,6 +21,7 @@ PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
 MACHINERY = tuple(f"{PACKAGE}.{name}" for name in ("config", "plan", "store", "errors", "cli"))
 DATA_SUFFIXES = {".sql", ".j2", ".css"}
+LAZY_TARGET = re.compile(r"\w+:\w+")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -74,11 +76,13 @@ def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, 
     tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     written: list[str] = []
-    statements: list[ast.Import | ast.ImportFrom] = []
+    statements: list[ast.Import | ast.ImportFrom | str] = []
     _write(tree, written, statements)
     imports: list[str] = []
     for node in statements:
-        if isinstance(node, ast.Import):
+        if isinstance(node, str):
+            imports.append(f"{package}.{node.partition(':')[0]}")
+        elif isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         else:
             base = node.module or ""
@@ -93,10 +97,12 @@ def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, 
     )
 
 
-def _write(node: ast.AST, out: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
+def _write(node: ast.AST, out: list[str], imports: list[ast.Import | ast.ImportFrom | str]) -> None:
     out.append(f"({type(node).__name__}")
     if isinstance(node, ast.Import | ast.ImportFrom):
         imports.append(node)
+    if isinstance(node, ast.Constant) and LAZY_TARGET.fullmatch(str(node.value)):
+        imports.append(str(node.value))
     for name in node._fields:
         value: Any = getattr(node, name, None)
         if name == "body" and isinstance(node, WITH_DOCSTRING):

@@ -6,7 +6,7 @@ from typing import Any
 from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, PydocsCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.corpora.versions import versions
 from manymasks.store.manifest import sha256_of
 
@@ -33,7 +33,7 @@ def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[
 def tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
     """Settings of the tokenizer of a corpus; a process has a fixed vocabulary."""
     if isinstance(corpus, ProcessCorpus):
-        return {"words": list(SHAPES[corpus.process].vocabulary)}
+        return {"words": list(PROCESSES[corpus.process].vocabulary)}
     settings = identity(study.tokenizer)
     if study.tokenizer.kind != "bpe":
         del settings["vocabulary"]

@@ -10,7 +10,7 @@ from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.config.training import Training, Variant
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.plan.node import Node, member_label
 
 
@@ -95,7 +95,7 @@ def training_of(study: Study, corpus: Corpus) -> Training:
         if getattr(corpus.members, name) is not None
     }
     if isinstance(corpus, ProcessCorpus):
-        overrides |= {"context": SHAPES[corpus.process].length, "shift": False}
+        overrides |= {"context": PROCESSES[corpus.process].length, "shift": False}
     return study.training.model_copy(update=overrides)
 
 

@@ -188,7 +188,7 @@ def _draw_answers(figure: FigureBase, rows: list[Row]) -> None:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(axis="x", visible=False)
         axis.set_xlabel("W, pairs that the answer counts")
-        control = " (control: nothing to bind)" if panel[0]["process"] == "tally1" else ""
+        control = " (control: nothing to bind)" if panel[0]["control_of"] else ""
         axis.set_title(f"{corpus}{'' if only_one(rows, 'size') else f', {size}'}{control}")
     axes[0].set_ylabel("loss above the truth,\nnats per answer")
     legend_below(figure, axes)

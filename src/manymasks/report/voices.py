@@ -46,10 +46,10 @@ def draw_rules(figure: FigureBase, rows: list[Row]) -> None:
     axes = panels_of(figure, len(panels), sharey=True)
     for axis, ((question,), panel) in zip(axes, panels, strict=True):
         axis.axhline(0.5, color=INK, linewidth=0.9)
-        corpora = grouped(panel, "eps", "corpus")
+        corpora = grouped(panel, "answered", "corpus")
         ticks = []
-        for place, ((eps, corpus), of) in enumerate(corpora):
-            ticks.append(corpus if len({key[0] for key, _ in corpora}) == 1 else f"{eps:g}")
+        for place, ((answered, corpus), of) in enumerate(corpora):
+            ticks.append(corpus if len({key[0] for key, _ in corpora}) == 1 else f"{answered:g}")
             for (size, variant), members in grouped(of, "size", "variant"):
                 left = place - 0.4 + (classes.index((size, variant)) + 0.04) * width
                 right = left + 0.92 * width

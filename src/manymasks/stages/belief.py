@@ -24,7 +24,7 @@ from manymasks.truth.belief import (
     shuffled,
     with_premise,
 )
-from manymasks.truth.speculation import auc_rows, pairs_of, questions, speculation_rows
+from manymasks.truth.speculation import auc_rows, labelled_pairs, questions, speculation_rows
 
 FEWEST = 4
 """Documents without which neither half could have an interval."""
@@ -43,7 +43,7 @@ def make(job: Job) -> dict[str, Any]:
     statistics: Statistics = job.setting("statistics", Statistics)
     found = members_of(job)
     device = choose_device(job.hardware.device)
-    name, known = process_of(job)
+    _, known = process_of(job)
     tokens = documents(job, "measure", settings.documents)
     if len(tokens) < FEWEST:
         raise UserError(
@@ -52,8 +52,8 @@ def make(job: Job) -> dict[str, Any]:
         )
     posteriors = known.posteriors(tokens)
     strangers = shuffled(posteriors, settings.seed)
-    asked = questions(name, known, tokens, settings.ahead, settings.seed)
-    pairs = pairs_of(name, tokens, settings.seed)
+    asked = questions(known, tokens, settings.ahead, settings.seed)
+    pairs = labelled_pairs(known, tokens, settings.seed)
     ridge = settings.ridge
 
     def read(levels: Streams, control: str) -> dict[str, list[Row]]:
@@ -67,8 +67,8 @@ def make(job: Job) -> dict[str, Any]:
     # They need no model, so they are the same for all.
     last = last_tokens(tokens, settings.last_letters)
     groups = {"last-letters": last}
-    if name == "masks":
-        groups["premise+last-letters"] = with_premise(tokens, last)
+    if known.premise is not None:
+        groups["premise+last-letters"] = with_premise(tokens[:, known.premise], last)
     told = [
         row
         for control, each in groups.items()

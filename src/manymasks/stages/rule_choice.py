@@ -37,7 +37,7 @@ def make(job: Job) -> dict[str, Any]:
         of.question: document_weights(len(of.tokens), statistics.resamples, statistics.seed)
         for of in questions
     }
-    mine = {"corpus": found[0][1].corpus, "eps": process.eps}
+    mine = {"corpus": found[0][1].corpus, "answered": process.answered}
     choices: list[dict[str, Any]] = []
     soft: dict[str, list[Floats]] = {of.question: [] for of in questions}
     for place, (training, member) in enumerate(found):

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Contrast, Statistics, Truth
-from manymasks.corpora.processes.registry import Process, Strata
+from manymasks.corpora.processes.process import Process, Strata
+from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.members import members_of
@@ -75,7 +76,7 @@ def make(job: Job) -> dict[str, Any]:
 
     where = {"corpus": members[0].corpus, "process": name}
     latent = next(iter(known.posteriors(measure.tokens).items()), None)
-    told = known.told and known.told(measure.tokens)
+    told = known.entropy_given_latent and known.entropy_given_latent(measure.tokens)
     truth = truth_rows(measure.laws, measure.tokens, measure.strata, statistics, latent, told)
     job.write_table("process_truth", [{**where, **row} for row in truth])
     prices = exact_prices(known, settings.pricing, statistics.seed)
@@ -94,7 +95,8 @@ def make(job: Job) -> dict[str, Any]:
     gaps = demand_rows(
         scored.measure, measure.strata, known.levels, members, contrasts, prices, statistics
     )
-    job.write_table("demand_gap", [{**row, "process": name} for row in gaps])
+    control = {"process": name, "control_of": PROCESSES[name].control_of}
+    job.write_table("demand_gap", [{**row, **control} for row in gaps])
 
     # What started from the weights of another was as good as that, and near it, from the first.
     of_own = np.array([i for i, (each, _) in enumerate(found) if not _is_continued(each)], np.intp)

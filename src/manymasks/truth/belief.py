@@ -239,10 +239,9 @@ def ridge_of_groups(groups: Ints, targets: Floats, ridge: float) -> tuple[Floats
     return np.asarray(intercept + weights), targets.mean(0)
 
 
-def with_premise(tokens: Ints, groups: Ints) -> Ints:
-    """Groups (documents, length), told apart by the premise of their document of `masks` too."""
-    premise = tokens[:, OPENING - 1 : OPENING]
-    _, found = np.unique(groups * (int(premise.max()) + 1) + premise, return_inverse=True)
+def with_premise(premise: Ints, groups: Ints) -> Ints:
+    """Groups (documents, length) split by the premise of their document, (documents,)."""
+    _, found = np.unique(groups * (int(premise.max()) + 1) + premise[:, None], return_inverse=True)
     return np.asarray(found.reshape(groups.shape), dtype=np.int64)
 
 

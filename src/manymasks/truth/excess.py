@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints, entropy, losses
-from manymasks.corpora.processes.registry import COUNTED
+from manymasks.corpora.processes.process import COUNTED
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
@@ -168,7 +168,7 @@ def truth_rows(
         strata: as in `Process`.
         latent: a name and (documents, length, values), the first of `Process.posteriors`: given
             the tokens up to and with each. None where nothing is hidden.
-        told: (documents, length), as `Process.told`.
+        told: (documents, length), as `Process.entropy_given_latent`.
     """
     counted = counts(strata)
     exact, said = entropy(laws), losses(laws, tokens)

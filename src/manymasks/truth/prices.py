@@ -14,7 +14,7 @@ import numpy as np
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
-from manymasks.corpora.processes.registry import ALL, Laws, Process
+from manymasks.corpora.processes.process import ALL, Laws, Process
 from manymasks.truth.excess import (
     ROUNDING,
     counts,

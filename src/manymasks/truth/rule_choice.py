@@ -126,7 +126,7 @@ def choice_row(
         "share_high": finite(share_high),
         "mass": float(np.exp(log_probs).sum(1).mean()),
         "order_effect": float(first.mean() - second.mean()) if both else None,
-        "answered": float(right.mean()) if len(right) else None,
+        "p_right": float(right.mean()) if len(right) else None,
         "questions": count,
     }
 

@@ -27,7 +27,7 @@ from manymasks.corpora.processes.masks import (
     SAYS,
     STATES,
 )
-from manymasks.corpora.processes.registry import Process
+from manymasks.corpora.processes.process import Process
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,

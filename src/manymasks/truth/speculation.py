@@ -10,7 +10,7 @@ later, does the stream say that the pair counts? The tokens that come next do no
 an answer later on does. So a member has to do this work ahead, and may do it at either place.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes import masks, tally
 from manymasks.corpora.processes.machine import Floats, Ints
-from manymasks.corpora.processes.registry import COUNTED, Process
+from manymasks.corpora.processes.process import Process
 from manymasks.statistics.bootstrap import (
     percentile_interval,
     ratio_resamples,
@@ -35,12 +34,6 @@ MOST = 8000
 """Rows that a map is fitted on, and rows that it is tested on: enough, and still fast."""
 LEAST_GAIN = 1e-4
 """Nats by which the exact law must beat the frequencies for a share of them to mean anything."""
-
-COUNTING: Mapping[str, Callable[[Ints, Ints], Bools]] = {
-    "tally": lambda a, b: np.asarray(a == b),
-    "tally1": lambda a, b: np.asarray(b == tally.FIRST_DIGIT),
-}
-"""By process: which pairs count, from the tokens of their digits."""
 
 
 # --------------------------------------------------------------------------- tokens to come
@@ -76,30 +69,23 @@ class Question:
     """How many tokens there may be; classes are their places among these."""
 
 
-def questions(
-    name: str, known: Process, tokens: Ints, ahead: Sequence[int], seed: int
-) -> list[Question]:
+def questions(known: Process, tokens: Ints, ahead: Sequence[int], seed: int) -> list[Question]:
     """One question for each number of steps, with the rows it is fitted and tested on.
 
-    The token to come must be one that counts, and in `masks` a letter: a premise is not foretold
-    by anything.
-
     Args:
-        name, known: the process.
+        known: the process; the token to come must be one that it calls predictable.
         tokens: (documents, length).
         ahead: steps; one that leads out of every document is left out.
         seed: of the choice of rows where there are more than `MOST`.
     """
     length = tokens.shape[1]
-    counted = known.strata(tokens)[COUNTED] >= 0
-    if name == "masks":
-        counted &= tokens >= masks.FIRST_LETTER
+    predictable = known.strata(tokens)[known.predictable] >= 0
     found = []
     for steps in ahead:
         if steps >= length:
             continue
         allowed = np.zeros(tokens.shape, dtype=bool)
-        allowed[:, : length - steps] = counted[:, steps:]
+        allowed[:, : length - steps] = predictable[:, steps:]
         if not (allowed[: first_half(len(tokens))].any() and allowed.any()):
             continue
         law = known.ahead(tokens, steps)
@@ -212,28 +198,17 @@ class Pairs:
     test: Rows
 
 
-def pairs_of(name: str, tokens: Ints, seed: int) -> dict[str, Pairs]:
-    """The pairs of documents of `tally` or `tally1`, by place; none of another process.
-
-    The places are b, the second digit of the pair, and next, the token after it where this is the
-    first digit of another pair. Where it is '=' a member may count the pair because it is asked to.
+def labelled_pairs(known: Process, tokens: Ints, seed: int) -> dict[str, Pairs]:
+    """The pairs of documents, by position: `Process.pair_labels`.
 
     Args:
-        name: of the process.
+        known: the process.
         tokens: (documents, length).
         seed: of the choice of pairs where there are more than `MOST`.
     """
-    if name not in COUNTING:
-        return {}
-    role, _ = tally.positions(tokens)
-    counting = np.zeros(tokens.shape, dtype=np.int64)
-    counting[:, 1:] = COUNTING[name](tokens[:, :-1], tokens[:, 1:])
-    is_b = role == tally.ROLES.index("b")
-    after_b = np.zeros_like(is_b)
-    after_b[:, 1:] = is_b[:, :-1] & (role[:, 1:] == tally.ROLES.index("a"))
     return {
-        "b": Pairs(*halves(is_b, counting, [seed])),
-        "next": Pairs(*halves(after_b, np.roll(counting, 1, 1), [seed])),
+        position: Pairs(*halves(labels >= 0, labels, [seed]))
+        for position, labels in known.pair_labels(tokens).items()
     }
 
 
@@ -248,7 +223,7 @@ def auc_rows(
 
     Args:
         streams, control, ridge: as in `speculation_rows`.
-        pairs: of `pairs_of`; a place without pairs in both halves has no rows.
+        pairs: of `labelled_pairs`; a place without pairs in both halves has no rows.
     """
     weights = bootstrap(len(streams[0]), statistics)
     rows = []

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Floats, Ints, Machine, built, of_matrices
+from manymasks.corpora.processes.machine import (
+    Floats,
+    Ints,
+    Machine,
+    machine_from_matrices,
+    machine_from_steps,
+)
+from manymasks.corpora.processes.process import Process, process_from_machine, with_bos
 
 
 @functools.cache
@@ -31,7 +38,9 @@ def markov(seed: int = 0, symbols: int = 8, concentration: float = 1.0) -> Machi
     rows = rng.dirichlet(np.full(symbols, concentration), symbols)
     to = np.eye(symbols)
     # (token, from, to): the token is the state that is gone to.
-    return of_matrices(tuple(str(i) for i in range(symbols)), rows.T[:, :, None] * to[:, None])
+    return machine_from_matrices(
+        tuple(str(i) for i in range(symbols)), rows.T[:, :, None] * to[:, None]
+    )
 
 
 @functools.cache
@@ -49,7 +58,7 @@ def mess3(x: float = 0.05, a: float = 0.85) -> Machine:
     moves = (1 - 3 * x) * here + x
     says = (1 - a) / 2 + (a - (1 - a) / 2) * here
     # (token, from, to): the state that is gone to speaks.
-    machine = of_matrices(("a", "b", "c"), moves * says.T[:, None, :], np.full(3, 1 / 3))
+    machine = machine_from_matrices(("a", "b", "c"), moves * says.T[:, None, :], np.full(3, 1 / 3))
     return dataclasses.replace(machine, latents={"letter_state": np.arange(3)})
 
 
@@ -75,7 +84,7 @@ def rrxor() -> Machine:
             yield 0.5, str(bit), (place + 1, bit ^ kept)
 
     start = {(0, 0): 1 / 3, (1, 0): 1 / 6, (1, 1): 1 / 6, (2, 0): 1 / 6, (2, 1): 1 / 6}
-    return built(("0", "1"), start, step, lambda here: {"place": here[0]})
+    return machine_from_steps(("0", "1"), start, step, lambda here: {"place": here[0]})
 
 
 # ------------------------------------------------------------------------- ablated predictors
@@ -110,3 +119,35 @@ def _states(machine: Machine, positions: int) -> Iterator[Floats]:
     for _ in range(positions):
         yield state
         state = state @ machine.transition
+
+
+# ------------------------------------------------------------------------------ the processes
+
+LENGTH = 64
+"""Tokens of a document of a single chain, BOS included: as many as in `masks` and `tally`."""
+
+
+def markov_process() -> Process:
+    """`markov` behind a BOS."""
+    return _chain_process(markov())
+
+
+def mess3_process() -> Process:
+    """`mess3` behind a BOS."""
+    return _chain_process(mess3())
+
+
+def rrxor_process() -> Process:
+    """`rrxor` behind a BOS."""
+    return _chain_process(rrxor())
+
+
+def _chain_process(machine: Machine) -> Process:
+    """A single chain behind a BOS, its state the only latent."""
+    states = np.arange(machine.states)
+    chain = with_bos(dataclasses.replace(machine, latents={"state": states}))
+    ablated = {
+        "memoryless": functools.partial(memoryless, chain),
+        "last-token": functools.partial(last_token, chain),
+    }
+    return process_from_machine(chain, LENGTH, ablated=ablated)

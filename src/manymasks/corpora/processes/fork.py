@@ -6,21 +6,23 @@ questions ?t and ?h, a full stop, answers A0..A5, BOS and EOS. A document is one
 - TWIN (40%): 8 slots, R_i and B_i at two of them, fillers in the others, then ?t A_i;
 - PLAIN (20%): 1 to 4 fillers, M_i, 1 to 3 fillers, ?h A_i;
 - AFTER (20%): f M_i f ( f M_j f ) f ?h A_i;
-- BEFORE (20%): f ( f M_j f ) f M_i f and a full stop, or with probability eps ?h A_i;
+- BEFORE (20%): f ( f M_j f ) f M_i f and a full stop, or in a share `answered` of them ?h A_i;
 
 between BOS and EOS, where f is no filler or one, i and j are uniform and independent, so that
 they may be equal, and all else is uniform too. Documents are at most 13 tokens long with BOS and
 EOS: AFTER with all five of its fillers.
 
-To answer ?t one may look at the red cue or at the blue one. To answer ?h one may take the first
-marked word or the one outside the brackets; where eps = 0 these are the same. Swapping red and
-blue leaves the law of documents as it is, and no cue occurs elsewhere. So where R_i stands beside
-B_j, what a trained model prefers has a law over seeds that is symmetric about 1/2.
+?t can be answered from the red cue or from the blue one. ?h can be answered with the first marked
+word or with the one outside the brackets; where `answered` is 0 these never differ in training.
+Swapping red and blue leaves the law of documents unchanged, and cues occur nowhere else. So where
+R_i stands beside B_j, the preference of a trained model is distributed over seeds symmetrically
+about 1/2.
 
 A state holds the kind, the slots still to come and the answer. The kind and the layout are drawn
 before the first token; what a prefix says about them is the business of the filter.
 """
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Hashable, Iterator
@@ -34,20 +36,21 @@ from manymasks.corpora.processes.machine import (
     Floats,
     Ints,
     Machine,
-    built,
+    machine_from_steps,
     path_entropy,
 )
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.process import ALL, Process, Strata, process_from_machine
+from manymasks.corpora.processes.specs import PROCESSES
 
 FILLERS = 4
 WORDS = 6
 """Cues of each colour, marked words and answers."""
 SLOTS = 8
 """Of a TWIN document."""
-LENGTH = SHAPES["fork"].length
+LENGTH = PROCESSES["fork"].length
 """Of the longest documents, with BOS and EOS."""
 
-VOCABULARY = SHAPES["fork"].vocabulary
+VOCABULARY = PROCESSES["fork"].vocabulary
 """35 tokens, in this order."""
 PLACE = {name: place for place, name in enumerate(VOCABULARY)}
 FIRST = {family: PLACE[f"{family}0"] for family in "fRBMA"}
@@ -61,7 +64,7 @@ Layout = tuple[str, ...]
 marked word that names the answer; m: a marked word that does not; A: the answer."""
 
 
-def layouts(kind: str, eps: float = 0.0) -> dict[Layout, float]:
+def layouts(kind: str, answered: float = 0.0) -> dict[Layout, float]:
     """The layouts of a kind of document with their probabilities, which add up to 1."""
     bodies: list[Layout]
     if kind == "TWIN":
@@ -83,7 +86,7 @@ def layouts(kind: str, eps: float = 0.0) -> dict[Layout, float]:
             bodies = [(*body, "?h", "A") for body in bodies]
     endings: dict[Layout, float] = {(): 1.0}
     if kind == "BEFORE":
-        endings = {(".",): 1 - eps, ("?h", "A"): eps}
+        endings = {(".",): 1 - answered, ("?h", "A"): answered}
     return {
         ("BOS", *body, *ending, "EOS"): share / len(bodies)
         for body in bodies
@@ -121,25 +124,25 @@ def step(state: State) -> Iterator[tuple[float, str, State]]:
 
 
 @functools.cache
-def fork(eps: float = 0.0) -> Machine:
-    """The machine of documents; eps is the share of BEFORE documents with a question.
+def fork(answered: float = 0.0) -> Machine:
+    """The machine of documents; `answered` is the share of BEFORE documents with a question.
 
     Latents: `kind`, that of the document as it was drawn, in the order of `KINDS`; `answer`, the
     number of the word that answers, from where a cue or a marked word has named it. In BEFORE
     documents it is that of the word at depth 0, whether or not they are asked.
 
     Raises:
-        ValueError: where eps is not a probability.
+        ValueError: where `answered` is not a probability.
     """
-    if not 0 <= eps <= 1:
-        raise ValueError(f"eps must lie in [0, 1], not {eps}")
+    if not 0 <= answered <= 1:
+        raise ValueError(f"answered must lie in [0, 1], found {answered}")
     start: dict[Hashable, float] = {
         State(kind, layout): share * chance
         for kind, share in KINDS.items()
-        for layout, chance in layouts(kind, eps).items()
+        for layout, chance in layouts(kind, answered).items()
     }
     kinds = list(KINDS)
-    return built(
+    return machine_from_steps(
         VOCABULARY,
         start,
         step,
@@ -147,13 +150,13 @@ def fork(eps: float = 0.0) -> Machine:
     )
 
 
-def document_entropy(eps: float = 0.0) -> float:
+def document_entropy(answered: float = 0.0) -> float:
     """The entropy of a document in nats: its least possible loss, summed over its tokens.
 
     It is that of the paths: the slots of a document can be read off its tokens, and no two
     layouts have the same slots.
     """
-    return path_entropy(fork(eps))
+    return path_entropy(fork(answered))
 
 
 def swapped(tokens: Ints) -> Ints:
@@ -170,9 +173,9 @@ def swapped(tokens: Ints) -> Ints:
 def guessed(laws: Floats, families: str) -> Floats:
     """Laws (..., vocabulary) of a predictor that guesses the words of some families.
 
-    It knows when a word of a family comes, and not which of them. To guess answers (`A`) costs
-    ln 6 an answer: 0.8 + 0.2 eps of it a document. To guess cues (`RB`) is not to know, when the
-    second one comes, which the first one was. That costs ln 6 a TWIN document, at the places
+    It knows when a word of a family comes, but not which one. Guessing answers (`A`) costs ln 6 an
+    answer, and a document has 0.8 + 0.2 `answered` of them. Guessing cues (`RB`) means forgetting
+    the first cue when the second one comes. That costs ln 6 a TWIN document, at the positions
     where the second one may come.
     """
     found = laws.copy()
@@ -183,11 +186,11 @@ def guessed(laws: Floats, families: str) -> Floats:
 
 
 def either_word(tokens: Ints, laws: Floats) -> Floats:
-    """Laws (documents, length, vocabulary) of a predictor to which both rules are as likely.
+    """Laws (documents, length, vocabulary) of a predictor that gives both rules probability 1/2.
 
-    In BEFORE documents it answers with the first marked word or with the one at depth 0, each
-    with probability 1/2. Where eps > 0 and the words differ, as 5 in 6 do, the second is right:
-    that costs 5 / 6 ln 2 an asked document, and 0.2 eps of all documents are asked.
+    In BEFORE documents it answers with the first marked word or with the one at depth 0. Where
+    `answered` > 0 and the words differ (5 in 6), the second is right: that costs 5 / 6 ln 2 a
+    document with a question, and 0.2 `answered` of all documents have one.
     """
     found = laws.copy()
     opened = np.cumsum(tokens == PLACE["("], 1) > 0
@@ -203,22 +206,22 @@ def either_word(tokens: Ints, laws: Floats) -> Floats:
     return found
 
 
-def prices(eps: float = 0.0) -> dict[str, float]:
+def prices(answered: float = 0.0) -> dict[str, float]:
     """What each capability is worth, nats per token after BOS: its price a document by their mean
     number, from the shares of documents that it matters to (`guessed`, `either_word`)."""
     tokens = sum(
         share * chance * (len(layout) - 1)
         for kind, share in KINDS.items()
-        for layout, chance in layouts(kind, eps).items()
+        for layout, chance in layouts(kind, answered).items()
     )
-    asked = KINDS["BEFORE"] * eps
-    answered = KINDS["TWIN"] + KINDS["PLAIN"] + KINDS["AFTER"] + asked
+    asked_before = KINDS["BEFORE"] * answered
+    with_answer = KINDS["TWIN"] + KINDS["PLAIN"] + KINDS["AFTER"] + asked_before
     document = {
-        "no-answer": answered * np.log(WORDS),
+        "no-answer": with_answer * np.log(WORDS),
         "forget-cue": KINDS["TWIN"] * np.log(WORDS),
     }
-    if eps:
-        document["either-word"] = asked * (WORDS - 1) / WORDS * np.log(2)
+    if answered:
+        document["either-word"] = asked_before * (WORDS - 1) / WORDS * np.log(2)
     return {capability: float(nats / tokens) for capability, nats in document.items()}
 
 
@@ -264,7 +267,8 @@ def before_questions(questions: int, rng: np.random.Generator) -> Questions:
     """BEFORE documents followed by ?h, their two marked words different.
 
     The rules are to take the first marked word, which is the one in brackets, and to take the
-    one at depth 0. At eps > 0 such questions are in training documents, with the second answer.
+    one at depth 0. Where `answered` > 0, training documents hold such questions with the second
+    answer.
     """
     words = different(questions, rng)
     longest = 11
@@ -293,3 +297,57 @@ def different(rows: int, rng: np.random.Generator) -> Ints:
 def shuffled(rows: int, size: int, rng: np.random.Generator) -> Ints:
     """An order of 0..size-1 in each row, (rows, size), uniform."""
     return rng.permuted(np.tile(np.arange(size), (rows, 1)), axis=1)
+
+
+# -------------------------------------------------------------------------------- the process
+
+TOKEN_ROLES = {
+    "cue": "RB",
+    "filler": "f",
+    "marked": "M",
+    "bracket": "()",
+    "question": "?",
+    "answer": "A",
+    "end": ".E",
+}
+"""Role of a token by the first character of its name. A full stop and the EOS after it, or after
+an answer, are both `end`."""
+
+
+def fork_process(answered: float = 0.0) -> Process:
+    """`fork` with the strata role and kind of the document."""
+    machine = fork(answered)
+    latents = {"kind": ("kind",), "answer": ("answer",)}
+    levels = {"role": tuple(TOKEN_ROLES), "kind": tuple(KINDS)}
+    process = process_from_machine(machine, LENGTH, token_strata, levels, latents=latents)
+    ablated = {
+        "no-answer": lambda tokens: guessed(process.laws(tokens), "A"),
+        "forget-cue": lambda tokens: guessed(process.laws(tokens), "RB"),
+    }
+    if answered:
+        # Otherwise no document holds a question on which the rules disagree.
+        ablated["either-word"] = lambda tokens: either_word(tokens, process.laws(tokens))
+    by_capability = {name: {ALL: nats} for name, nats in prices(answered).items()}
+    return dataclasses.replace(process, ablated=ablated, prices=by_capability)
+
+
+def token_role(name: str) -> int:
+    """Index in `TOKEN_ROLES` of the role of a token."""
+    return next(i for i, signs in enumerate(TOKEN_ROLES.values()) if name[0] in signs)
+
+
+def token_strata(tokens: Ints) -> Strata:
+    """Strata of whole documents; their tokens tell the kind."""
+    roles = np.array([-1 if name == "BOS" else token_role(name) for name in VOCABULARY])
+    role = roles[tokens]
+    is_twin = (tokens == PLACE["?t"]).any(1)
+    is_open = tokens == PLACE["("]
+    marked = role == list(TOKEN_ROLES).index("marked")
+    # TWIN has its question, PLAIN no brackets; of the other two, AFTER begins with the marked word
+    # at depth 0.
+    is_after = marked.argmax(1) < is_open.argmax(1)
+    names = list(KINDS)
+    kind = np.where(is_after, names.index("AFTER"), names.index("BEFORE"))
+    kind[~is_open.any(1)] = names.index("PLAIN")
+    kind[is_twin] = names.index("TWIN")
+    return {"role": role, "kind": np.where(role < 0, -1, kind[:, None])}

@@ -10,6 +10,7 @@ The tree has a fixed shape, so laws come from messages up and down it (inside an
 probabilities, Baker 1979), and there is no need for a `Machine`. BOS stands before the symbols.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.corpora.processes.process import COUNTED, Process, by_prefix, with_counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,3 +185,18 @@ def laws(of: Grammar, tokens: Ints) -> Floats:
     NaN from where the prefix cannot be said. Tokens begin with BOS.
     """
     return np.stack([ahead(of, tokens[:, :t]) for t in range(tokens.shape[1])], 1)
+
+
+def hierarchy_process() -> Process:
+    """The random hierarchy model with the rules of seed 0."""
+    rules = grammar(np.random.default_rng(0))
+    return Process(
+        vocabulary=rules.vocabulary,
+        length=1 + rules.leaves,
+        draw=lambda documents, rng: draw(rules, documents, rng)[0],
+        laws=functools.partial(laws, rules),
+        ahead=by_prefix(functools.partial(ahead, rules)),
+        strata=functools.partial(with_counted, {}),
+        levels={COUNTED: (COUNTED,)},
+        posteriors=lambda tokens: {"root": roots(rules, tokens)},
+    )

@@ -5,7 +5,7 @@ comes next: the states that could have said the prefix, weighed by Bayes (Rabine
 forward pass). Everything is float64 and exact up to its rounding; units are nats.
 
 A process of matrices has its hidden states as states. A process of document layouts has what
-must be remembered of a document so far: `built` finds the states that a step function leads to.
+must be remembered of a document so far: `machine_from_steps` finds the states.
 Latents, such as who is speaking, are labels of states, so what the prefix says about them is a
 sum over states.
 """
@@ -229,7 +229,7 @@ def path_entropy(of: Machine) -> float:
 Step = Callable[[Any], Iterable[tuple[float, str, Hashable]]]
 
 
-def built(
+def machine_from_steps(
     vocabulary: Sequence[str],
     start: Mapping[Any, float],
     step: Step,
@@ -280,7 +280,7 @@ def built(
     )
 
 
-def of_matrices(
+def machine_from_matrices(
     vocabulary: Sequence[str], matrices: Floats, start: Floats | None = None
 ) -> Machine:
     """The machine of labelled matrices (vocabulary, states, states): p(say x, go to j | i).

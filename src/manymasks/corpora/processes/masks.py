@@ -23,8 +23,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Floats, Ints, Machine, built
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.machine import Floats, Ints, Machine, machine_from_steps
+from manymasks.corpora.processes.process import (
+    Laws,
+    Process,
+    Strata,
+    by_position,
+    process_from_machine,
+)
+from manymasks.corpora.processes.specs import PROCESSES
 
 MASKS = ("sticky", "clockwise", "anticlockwise", "jitter")
 """The latent `mask` counts in this order."""
@@ -32,12 +39,12 @@ PREMISES = ("P0", "P1", "P2", "P3", "P4")
 LETTERS = ("a", "b", "c")
 STATES = len(LETTERS)
 """On the ring; state i says letter i most."""
-VOCABULARY = SHAPES["masks"].vocabulary
+VOCABULARY = PROCESSES["masks"].vocabulary
 """9 tokens: BOS is 0, the premises 1..5, the letters 6..8."""
 BOS = VOCABULARY.index("BOS")
 FIRST_PREMISE = VOCABULARY.index("P0")
 FIRST_LETTER = VOCABULARY.index("a")
-LENGTH = SHAPES["masks"].length
+LENGTH = PROCESSES["masks"].length
 """Tokens of a document: BOS, the premise and 62 letters."""
 OPENING = 2
 """Tokens before the letters."""
@@ -88,7 +95,7 @@ def masks() -> Machine:
         names = ("premise", "mask", "letter_state")
         return dict(zip(names, here, strict=True)) if len(here) == len(names) else {}
 
-    return built(VOCABULARY, {(): 1.0}, step, latents)
+    return machine_from_steps(VOCABULARY, {(): 1.0}, step, latents)
 
 
 def spoken(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
@@ -277,3 +284,44 @@ documents are: 0.0431 and 0.0134 nats a letter for 8 and 16 tokens. Over these l
 are, in the order of `ABLATED`, 0.1246, 0.0557, 0.0205, 0.0081 and 0.0057, each within 0.0001:
 means over 250,000 balanced documents, whose optimum is 0.8786.
 """
+
+
+# -------------------------------------------------------------------------------- the process
+
+
+def masks_process() -> Process:
+    """`masks` with the strata role and letters (before letter 32, or from it on).
+
+    The price of a window is over the later letters, the other prices are over all letters
+    (`PRICED_OVER`). A premise is not predictable.
+    """
+    half = SECOND_HALF.start
+    letters = LENGTH - OPENING
+
+    def strata(tokens: Ints) -> Strata:
+        position = np.arange(tokens.shape[1])
+        letter = position - OPENING
+        late = np.where(letter < 0, -1, letter // half)
+        return {
+            "role": by_position(np.minimum(position - 1, 1), tokens),
+            "letters": by_position(late, tokens),
+        }
+
+    def ablated(letter_laws: Laws, tokens: Ints) -> Floats:
+        laws = masks().laws(tokens)
+        laws[:, OPENING:] = letter_laws(tokens)
+        return laws
+
+    process = process_from_machine(
+        masks(),
+        LENGTH,
+        strata,
+        {"role": ("premise", "letter"), "letters": (f"1-{half}", f"{half + 1}-{letters}")},
+        {name: functools.partial(ablated, laws) for name, laws in ABLATED.items()},
+        {
+            "mask": ("mask",),
+            "letter_state": ("letter_state",),
+            "state": ("mask", "letter_state"),
+        },
+    )
+    return dataclasses.replace(process, predictable="letters", premise=OPENING - 1)

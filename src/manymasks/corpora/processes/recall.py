@@ -18,6 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.corpora.processes.process import (
+    COUNTED,
+    Process,
+    Strata,
+    by_position,
+    by_prefix,
+    with_counted,
+)
 
 
 @dataclass(frozen=True)
@@ -142,3 +150,32 @@ def no_binding(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
         found[possible, place] = 0
         found[possible, place, first:] = (written & ~given)[possible] / (n - q)
     return found
+
+
+def recall_process() -> Process:
+    """`recall` with the strata role and answers by their turn."""
+    pairs = DEFAULT.pairs
+    roles = ("key", "value", "question", "answer")
+
+    def strata(tokens: Ints) -> Strata:
+        position = np.arange(tokens.shape[1])
+        is_asked = position > 2 * pairs
+        role = np.where(position == 0, -1, (position - 1) % 2 + 2 * is_asked)
+        turn = np.where(role == roles.index("answer"), (position - 1) // 2 - pairs, -1)
+        by_name = {"role": by_position(role, tokens), "answers by turn": by_position(turn, tokens)}
+        return with_counted(by_name, tokens)
+
+    return Process(
+        vocabulary=DEFAULT.vocabulary,
+        length=DEFAULT.length,
+        draw=draw,
+        laws=laws,
+        ahead=by_prefix(ahead),
+        strata=strata,
+        levels={
+            COUNTED: (COUNTED,),
+            "role": roles,
+            "answers by turn": tuple(str(turn + 1) for turn in range(pairs)),
+        },
+        ablated={"no-binding": no_binding},
+    )

@@ -12,24 +12,40 @@ P(W = w | W >= w). A state then holds the pairs so far, how many of them counted
 which b would count. The state is a function of the prefix.
 """
 
+import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import comb, factorial
 
-from manymasks.corpora.processes.machine import Floats, Ints, Machine, built, entropy
-from manymasks.corpora.processes.shapes import SHAPES
+from manymasks.corpora.processes.machine import (
+    Floats,
+    Ints,
+    Machine,
+    entropy,
+    machine_from_steps,
+)
+from manymasks.corpora.processes.process import (
+    ALL,
+    Laws,
+    Prices,
+    Process,
+    Strata,
+    process_from_machine,
+)
+from manymasks.corpora.processes.specs import PROCESSES
 
 DIGITS = 4
 LONGEST = 6
 """Most pairs in a block."""
-LENGTH = SHAPES["tally"].length
+LENGTH = PROCESSES["tally"].length
 """Tokens of a document, BOS among them."""
 
-VOCABULARY = SHAPES["tally"].vocabulary
+VOCABULARY = PROCESSES["tally"].vocabulary
 """13 tokens: BOS is 0, the digits 1..4, '=' 5, the answers 0..6 are 6..12."""
 BOS = VOCABULARY.index("BOS")
 FIRST_DIGIT = VOCABULARY.index("0")
@@ -90,7 +106,7 @@ def machine(wanted: Callable[[int], int]) -> Machine:
             return {}
         return {"role": ROLES.index(state.role), "pairs": state.pairs}
 
-    return built(VOCABULARY, {State(""): 1.0}, step, latents)
+    return machine_from_steps(VOCABULARY, {State(""): 1.0}, step, latents)
 
 
 def optimum(of: Machine, length: int = LENGTH) -> Floats:
@@ -177,12 +193,12 @@ def unfinished(tokens: Ints) -> Floats:
     return np.asarray(likely / likely.sum(-1, keepdims=True))
 
 
-def told(of: Machine, tokens: Ints) -> Floats:
-    """The mean entropy of each token for whoever knows W, (documents, length), nats.
+def entropy_given_pairs(machine: Machine, tokens: Ints) -> Floats:
+    """The mean entropy of each token given W, (documents, length), nats.
 
-    All that W says of a token is whether it is '='. So it is the entropy of what else may come.
+    W only decides whether a token is '=', so this is the entropy of the other tokens.
     """
-    laws = of.laws(tokens)
+    laws = machine.laws(tokens)
     laws[..., EQUALS] = 0.0
     rest = laws.sum(-1)
     return np.asarray(rest * entropy(laws / np.where(rest > 0, rest, 1.0)[..., None]))
@@ -292,3 +308,85 @@ def with_answers(tokens: Ints, answer: Callable[[Ints, Ints], Floats]) -> Floats
     laws[document, place] = 0.0
     laws[document, place, FIRST_ANSWER:] = answer(*counts)
     return laws
+
+
+# ------------------------------------------------------------------------------ the processes
+
+
+def tally_process() -> Process:
+    """`tally`, where each a must be bound to its b."""
+    return _block_process(
+        tally(),
+        {"no-binding": no_binding, "no-reading": no_reading},
+        {"no-binding": unbound(), "no-reading": unread()},
+        lambda a, b: a == b,
+    )
+
+
+def tally1_process() -> Process:
+    """`tally1`, the control: a predictor without binding is exact."""
+    return _block_process(
+        tally1(),
+        {"no-binding": tally1().laws},
+        {"no-binding": np.zeros(LONGEST + 1)},
+        lambda a, b: b == FIRST_DIGIT,
+    )
+
+
+def _block_process(
+    machine: Machine,
+    ablated: Mapping[str, Laws],
+    answer_costs: Mapping[str, Floats],
+    counts: Callable[[Ints, Ints], npt.NDArray[np.bool_]],
+) -> Process:
+    """A process of blocks with the strata role, W of the block, and W of the answers alone.
+
+    Args:
+        answer_costs: by capability, (LONGEST + 1,): what an answer costs on average without it,
+            by W.
+        counts: which pairs count, from the tokens of their digits.
+    """
+
+    def strata(tokens: Ints) -> Strata:
+        role, pairs = positions(tokens)
+        # From here on BOS and blocks without an end are -1, and W counts from 0.
+        block = np.maximum(pairs - 1, -1)
+        is_answer = role == ROLES.index("answer")
+        return {
+            "role": role - 1,
+            "pairs": block,
+            "answers by W": np.where(is_answer, block, -1),
+        }
+
+    def pair_labels(tokens: Ints) -> dict[str, Ints]:
+        """At b, the second digit of a pair, and at the next token where another pair begins.
+
+        Where the next token is '=', a model may count the pair because it is asked to.
+        """
+        role, _ = positions(tokens)
+        at_b = np.full(tokens.shape, -1)
+        at_b[:, 1:] = counts(tokens[:, :-1], tokens[:, 1:])
+        at_b[role != ROLES.index("b")] = -1
+        at_next = np.full_like(at_b, -1)
+        at_next[:, 1:] = at_b[:, :-1]
+        at_next[role != ROLES.index("a")] = -1
+        return {"b": at_b, "next": at_next}
+
+    by_pairs = tuple(str(pairs) for pairs in range(1, LONGEST + 1))
+    levels = {"role": ROLES[1:], "pairs": by_pairs, "answers by W": by_pairs}
+    process = process_from_machine(machine, LENGTH, strata, levels, ablated, {})
+    expected = answers()
+
+    def prices(costs: Floats) -> Prices:
+        total = float(expected @ costs)
+        by_w = {("answers by W", w): float(costs[int(w)]) for w in by_pairs}
+        answer = {("role", "answer"): total / float(expected.sum())}
+        return {ALL: total / (LENGTH - 1), **answer, **by_w}
+
+    return dataclasses.replace(
+        process,
+        posteriors=lambda tokens: {"pairs": unfinished(tokens)},
+        entropy_given_latent=functools.partial(entropy_given_pairs, machine),
+        prices={name: prices(costs) for name, costs in answer_costs.items()},
+        pair_labels=pair_labels,
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.documents import Raw
-from manymasks.corpora.processes.registry import process
+from manymasks.corpora.processes.registry import process_of_corpus
 
 SHARD = 4096
 """Documents drawn at once. To change it is to change all documents."""
@@ -24,7 +24,7 @@ def read_process(settings: ProcessCorpus) -> Iterator[Raw]:
     Raises:
         ValueError: where a drawn document has BOS, or no token, after its first place.
     """
-    chosen = process(settings.process, settings.eps)
+    chosen = process_of_corpus(settings)
     names = np.array(chosen.vocabulary, dtype=object)
     for shard, first in enumerate(range(0, settings.documents, SHARD)):
         tokens = chosen.draw(SHARD, np.random.default_rng([settings.seed, shard]))[:, 1:]

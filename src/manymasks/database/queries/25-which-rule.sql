@@ -1,7 +1,7 @@
 -- Known processes: which of two rules did the seeds learn that training never told apart?
 SELECT
     label,
-    eps,
+    answered,
     question,
     rule,
     round(mean, 2) AS mean,
@@ -14,4 +14,4 @@ SELECT
     round(from_init_low, 2) AS init_low,
     round(from_init_high, 2) AS init_high
 FROM rule_choice_over_seeds
-ORDER BY question, eps, label;
+ORDER BY question, answered, label;

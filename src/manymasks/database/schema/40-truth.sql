@@ -124,6 +124,7 @@ CREATE TABLE demand_gap (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
     process VARCHAR NOT NULL,
+    control_of VARCHAR,
     size VARCHAR NOT NULL,
     baseline VARCHAR NOT NULL,
     variant VARCHAR NOT NULL,
@@ -144,6 +145,7 @@ CREATE TABLE demand_gap (
 );
 COMMENT ON TABLE demand_gap IS 'What a variant misses of the truth beside its baseline, by what is asked of a position; paired over seeds. Grain: artifact, size, baseline, variant, stratum, level.';
 COMMENT ON COLUMN demand_gap.artifact IS 'Truth artifact';
+COMMENT ON COLUMN demand_gap.control_of IS 'The process that this one is the control of; NULL for others';
 COMMENT ON COLUMN demand_gap.stratum IS 'all, or what tokens are told apart by, such as answers by W';
 COMMENT ON COLUMN demand_gap.baseline_nats IS 'Mean excess loss of the baseline, nats per token';
 COMMENT ON COLUMN demand_gap.baseline_low IS 'Lower end of its interval over models and documents';

@@ -2,7 +2,7 @@ CREATE TABLE rule_choice (
     artifact VARCHAR NOT NULL,
     model VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
-    eps DOUBLE,
+    answered DOUBLE,
     question VARCHAR NOT NULL,
     rule VARCHAR NOT NULL,
     other VARCHAR NOT NULL,
@@ -14,12 +14,12 @@ CREATE TABLE rule_choice (
     share_high DOUBLE,
     mass DOUBLE,
     order_effect DOUBLE,
-    answered DOUBLE,
+    p_right DOUBLE,
     questions INTEGER
 );
 COMMENT ON TABLE rule_choice IS 'Which of two rules a member follows where they disagree. Grain: artifact, model, question.';
 COMMENT ON COLUMN rule_choice.artifact IS 'Rules artifact';
-COMMENT ON COLUMN rule_choice.eps IS 'Share of BEFORE documents whose question training answers';
+COMMENT ON COLUMN rule_choice.answered IS 'Share of BEFORE documents that end with a question in training';
 COMMENT ON COLUMN rule_choice.other IS 'The other rule: blue, or first';
 COMMENT ON COLUMN rule_choice.preference IS 'Mean of p(rule) / (p(rule) + p(other)) over questions';
 COMMENT ON COLUMN rule_choice.preference_low IS 'Lower end of its interval over questions';
@@ -27,14 +27,14 @@ COMMENT ON COLUMN rule_choice.share IS 'Share of questions at which the rule''s 
 COMMENT ON COLUMN rule_choice.share_low IS 'Lower end of its interval (Wilson)';
 COMMENT ON COLUMN rule_choice.mass IS 'Mean of p(rule) + p(other): what is not another answer';
 COMMENT ON COLUMN rule_choice.order_effect IS 'Preference where the rule''s word comes first less where it comes second; NULL where it never differs';
-COMMENT ON COLUMN rule_choice.answered IS 'Mean probability of the right answer where training told it: to questions of the measure split asked by the same token, ?t for twin and ?h for before';
+COMMENT ON COLUMN rule_choice.p_right IS 'Mean probability of the right answer where training told it: to questions of the measure split asked by the same token, ?t for twin and ?h for before';
 
 CREATE TABLE rule_spread (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
     size VARCHAR NOT NULL,
     variant VARCHAR NOT NULL,
-    eps DOUBLE,
+    answered DOUBLE,
     question VARCHAR NOT NULL,
     rule VARCHAR NOT NULL,
     mean DOUBLE,
@@ -63,7 +63,7 @@ CREATE TABLE rule_spread (
 );
 COMMENT ON TABLE rule_spread IS 'The law of a preference over the seeds of a class. Grain: artifact, size, variant, question.';
 COMMENT ON COLUMN rule_spread.artifact IS 'Rules artifact';
-COMMENT ON COLUMN rule_spread.eps IS 'Share of BEFORE documents whose question training answers';
+COMMENT ON COLUMN rule_spread.answered IS 'Share of BEFORE documents that end with a question in training';
 COMMENT ON COLUMN rule_spread.mean IS 'Mean preference over seeds of initial weights, each by its mean over data orders';
 COMMENT ON COLUMN rule_spread.mean_low IS 'Lower end of its interval: t over seeds of initial weights, joined with questions; data orders and text as they are. NULL for one seed';
 COMMENT ON COLUMN rule_spread.sd IS 'Standard deviation over members';

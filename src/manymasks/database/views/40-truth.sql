@@ -112,14 +112,15 @@ WITH demand AS (
     WHERE d.stratum IN ('answers by W', 'role')
 ),
 control AS (
-    SELECT * FROM demand WHERE process = 'tally1'
+    SELECT * FROM demand WHERE control_of IS NOT NULL
     QUALIFY row_number() OVER (
-        PARTITION BY size, baseline, variant, stratum, level ORDER BY corpus
+        PARTITION BY control_of, size, baseline, variant, stratum, level ORDER BY corpus
     ) = 1
 )
 SELECT
     d.corpus,
     d.process,
+    d.control_of,
     d.size,
     d.baseline,
     d.variant,
@@ -145,13 +146,14 @@ SELECT
     d.documents
 FROM demand AS d
 LEFT JOIN control AS c
-    ON d.process = 'tally'
+    ON c.control_of = d.process
     AND c.size = d.size
     AND c.baseline = d.baseline
     AND c.variant = d.variant
     AND c.stratum = d.stratum
     AND c.level = d.level;
 COMMENT ON VIEW myopia_by_demand IS 'The myopia gap by what is asked of a position, against what must be paid without binding and against the control, where nothing is to be bound. Grain: corpus, size, baseline, variant, stratum, level.';
+COMMENT ON COLUMN myopia_by_demand.control_of IS 'The process that this one is the control of; NULL for others';
 COMMENT ON COLUMN myopia_by_demand.stratum IS 'answers by W, the pairs in a block, or role';
 COMMENT ON COLUMN myopia_by_demand.baseline_nats IS 'Mean excess loss of the baseline, nats per token';
 COMMENT ON COLUMN myopia_by_demand.variant_nats IS 'Mean excess loss of the variant';
@@ -159,7 +161,7 @@ COMMENT ON COLUMN myopia_by_demand.gap IS 'Difference of the two';
 COMMENT ON COLUMN myopia_by_demand.gap_low IS 'Lower end of its interval over pairs of models and documents';
 COMMENT ON COLUMN myopia_by_demand.recovered IS 'Share of the ceiling that the variant does not pay; NULL where the ceiling is below 1e-6';
 COMMENT ON COLUMN myopia_by_demand.recovered_low IS 'Lower end of its interval: from the upper end of what the variant pays';
-COMMENT ON COLUMN myopia_by_demand.control_gap IS 'Of tally: the same gap on tally1, the first such corpus by name; NULL where there is none';
+COMMENT ON COLUMN myopia_by_demand.control_gap IS 'The same gap on the control of the process, the first such corpus by name; NULL without one';
 COMMENT ON COLUMN myopia_by_demand.control_low IS 'Lower end of the interval of that gap';
 COMMENT ON COLUMN myopia_by_demand.models IS 'Pairs of members with the same seeds';
 COMMENT ON COLUMN myopia_by_demand.documents IS 'Documents with such tokens';

@@ -7,7 +7,7 @@ SELECT
     m.variant,
     m.seed_init,
     m.seed_order,
-    c.eps,
+    c.answered,
     c.question,
     c.rule,
     c.other,
@@ -19,17 +19,17 @@ SELECT
     c.share_high,
     c.mass,
     c.order_effect,
-    c.answered,
+    c.p_right,
     c.questions
 FROM rule_choice AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
 JOIN current_model AS m ON m.model = c.model;
 COMMENT ON VIEW rule_choice_by_member IS 'Which of two rules each current member follows where they disagree. Grain: model, question.';
-COMMENT ON COLUMN rule_choice_by_member.eps IS 'Share of BEFORE documents whose question training answers';
+COMMENT ON COLUMN rule_choice_by_member.answered IS 'Share of BEFORE documents that end with a question in training';
 COMMENT ON COLUMN rule_choice_by_member.other IS 'The other rule: blue, or first';
 COMMENT ON COLUMN rule_choice_by_member.share IS 'Share of questions at which the rule''s answer is the likelier of the two';
 COMMENT ON COLUMN rule_choice_by_member.share_low IS 'Lower end of its interval (Wilson)';
-COMMENT ON COLUMN rule_choice_by_member.answered IS 'Mean probability of the right answer to questions of the measure split asked by the same token';
+COMMENT ON COLUMN rule_choice_by_member.p_right IS 'Mean probability of the right answer to questions of the measure split asked by the same token';
 
 CREATE VIEW rule_choice_over_seeds AS
 SELECT
@@ -37,7 +37,7 @@ SELECT
     s.corpus,
     s.size,
     s.variant,
-    s.eps,
+    s.answered,
     s.question,
     s.rule,
     s.mean,
@@ -66,5 +66,5 @@ SELECT
 FROM rule_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current;
 COMMENT ON VIEW rule_choice_over_seeds IS 'The law over seeds of which rule a class follows, in the current study. Grain: corpus, size, variant, question.';
-COMMENT ON COLUMN rule_choice_over_seeds.eps IS 'Share of BEFORE documents whose question training answers';
+COMMENT ON COLUMN rule_choice_over_seeds.answered IS 'Share of BEFORE documents that end with a question in training';
 COMMENT ON COLUMN rule_choice_over_seeds.members IS 'Members';

@@ -1,7 +1,7 @@
 -- What an answer misses of the truth by the number of pairs it asks for, and without binding
 SELECT
     d.corpus,
-    d.process,
+    d.control_of,
     d.size,
     d.baseline,
     d.variant,

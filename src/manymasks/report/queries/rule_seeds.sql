@@ -3,7 +3,7 @@ SELECT
     corpus,
     size,
     variant,
-    eps,
+    answered,
     question,
     rule,
     mean,
@@ -23,4 +23,4 @@ SELECT
     inits,
     questions
 FROM rule_choice_over_seeds
-ORDER BY question DESC, eps, corpus, size, variant;
+ORDER BY question DESC, answered, corpus, size, variant;

@@ -27,7 +27,7 @@ SELECT
     r.corpus,
     r.size,
     r.variant,
-    r.eps,
+    r.answered,
     r.question,
     r.rule,
     r.other,
@@ -53,4 +53,4 @@ JOIN spread AS s
 LEFT JOIN mean_interval AS i ON i.n = s.seeds
 LEFT JOIN model_class AS c ON c.label = r.label AND c.is_current
 WHERE r.preference IS NOT NULL
-ORDER BY r.question DESC, r.eps, r.corpus, c.parameters, r.size, r.variant, r.preference;
+ORDER BY r.question DESC, r.answered, r.corpus, c.parameters, r.size, r.variant, r.preference;

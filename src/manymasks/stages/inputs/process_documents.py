@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.corpora import ProcessCorpus
-from manymasks.corpora.processes.registry import Process, process
+from manymasks.corpora.processes.process import Process
+from manymasks.corpora.processes.registry import process_of_corpus
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 
@@ -12,7 +13,7 @@ from manymasks.tokens.shards import TokenStream
 def process_of(job: Job) -> tuple[str, Process]:
     """The process that a job's text was drawn from, with its name."""
     settings: ProcessCorpus = job.setting("process", ProcessCorpus)
-    return settings.process, process(settings.process, settings.eps)
+    return settings.process, process_of_corpus(settings)
 
 
 def documents(job: Job, split: str, most: int) -> npt.NDArray[np.int64]:

@@ -1,0 +1,78 @@
+"""The known processes, a row each.
+
+Settings and plans read this table, so it needs the standard library alone. To add a process, write
+a function and a row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """What is known of a process before it is made."""
+
+    vocabulary: tuple[str, ...]
+    """Names of the tokens. Token 0 is BOS."""
+    length: int
+    """Tokens of every document, BOS included."""
+    maker: str
+    """`module:function` in this folder, imported on first use. The function returns a `Process` or
+    a `Machine`."""
+    analyses: tuple[str, ...] = ("truth",)
+    """Analyses of models trained on the process, in addition to those of any text."""
+    parameters: tuple[str, ...] = ()
+    """Settings of the corpus that the maker takes as keyword arguments."""
+    control_of: str | None = None
+    """The process that this one is the control of."""
+
+
+def numbered(prefix: str, count: int) -> tuple[str, ...]:
+    """`numbered("n", 2)` is `("n0", "n1")`."""
+    return tuple(f"{prefix}{i}" for i in range(count))
+
+
+TALLY_VOCABULARY = ("BOS", *numbered("", 4), "=", *numbered("n", 7))
+FORK_VOCABULARY = (
+    "BOS",
+    "EOS",
+    *numbered("f", 4),
+    *(word for family in "RBM" for word in numbered(family, 6)),
+    *("(", ")", "?t", "?h", "."),
+    *numbered("A", 6),
+)
+
+PROCESSES: Mapping[str, ProcessSpec] = {
+    "masks": ProcessSpec(
+        ("BOS", *numbered("P", 5), "a", "b", "c"),
+        64,
+        "masks:masks_process",
+        analyses=("truth", "spectroscopy", "belief", "swap"),
+    ),
+    "tally": ProcessSpec(TALLY_VOCABULARY, 64, "tally:tally_process", analyses=("truth", "belief")),
+    "tally1": ProcessSpec(
+        TALLY_VOCABULARY,
+        64,
+        "tally:tally1_process",
+        analyses=("truth", "belief"),
+        control_of="tally",
+    ),
+    "fork": ProcessSpec(
+        FORK_VOCABULARY,
+        13,
+        "fork:fork_process",
+        analyses=("truth", "rule_choice"),
+        parameters=("answered",),
+    ),
+    "recall": ProcessSpec(
+        ("BOS", *numbered("K", 8), *numbered("V", 8)), 17, "recall:recall_process"
+    ),
+    "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "chains:markov_process"),
+    "mess3": ProcessSpec(
+        ("BOS", "a", "b", "c"), 64, "chains:mess3_process", analyses=("truth", "belief")
+    ),
+    "rrxor": ProcessSpec(
+        ("BOS", "0", "1"), 64, "chains:rrxor_process", analyses=("truth", "belief")
+    ),
+    "hierarchy": ProcessSpec(("BOS", *numbered("s", 8)), 17, "hierarchy:hierarchy_process"),
+}
