@@ -3,8 +3,8 @@
 Snakemake does not track the code of a package, and a commit id tracks too much. So every module
 that a stage can reach by import statements is hashed by its syntax tree without docstrings, which
 no comment, blank line or formatter changes. The tree is written out field by field, without empty
-fields, because `ast.dump` differs between versions of Python. A string "module:function", the target
-of a lazy import, counts as an import of that module of the same package.
+fields, because `ast.dump` differs between versions of Python. A string "module:function", the
+target of a lazy import, counts as an import of that module of the same package.
 
 Modules that plan, store and read settings are left out: their settings and inputs are in the key
 by value. So no logic that shapes a result may live in them.
