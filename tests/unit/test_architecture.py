@@ -18,7 +18,7 @@ SCIENCE = {
 FLOORS = (
     {
         "errors", "catalogue", "arrays", "callbacks",
-        "corpora.processes.shapes", "models.gradient_flow", "rashomon.metrics",
+        "corpora.processes.specs", "models.gradient_flow", "rashomon.metrics",
     },
     {"config"},
     {"store", "statistics", "corpora", "tokens", "models", "report"},
@@ -69,7 +69,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 
 def test_science_knows_neither_plan_nor_store_nor_stages() -> None:
-    tables = {"corpora.processes.shapes", "models.gradient_flow"}
+    tables = {"corpora.processes.specs", "models.gradient_flow"}
     allowed = {"config", "errors", "arrays", "callbacks", *tables}
     assert imported_by(SCIENCE) <= allowed
 

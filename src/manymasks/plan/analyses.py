@@ -19,7 +19,6 @@ from manymasks.plan.trainings import (
 )
 
 
-
 def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
     """Derived members, Rashomon sets, their multiplicity, and local volume."""
     members = corpus.set_members
