@@ -5,7 +5,7 @@ from clones import clone
 
 STUDY = """\
 name: lost
-primary: []
+primary: [{claim: gap, corpus: pydocs, subject: myopic, baseline: causal, within: base}]
 corpora:
   "*": null
   pydocs: {kind: pydocs, packages: [], max_documents: 100, select: 0.2, measure: 0.2}
@@ -46,6 +46,10 @@ def test_a_failed_member_is_in_no_set_and_stops_nothing(tmp_path):
         assert members == [("causal",)]
         assert asked.execute("SELECT count(*) FROM pair_divergence").fetchall() == [(0,)]
         assert asked.execute("SELECT count(*) FROM myopia_gap").fetchall() == [(0,)]
+        # A claim about a member that failed stays in the list, untested.
+        primary = asked.execute("SELECT contrast, stage, p FROM tested_claims WHERE rank = 1")
+        sentence = "myopia gap: myopic minus causal, pydocs/base"
+        assert primary.fetchall() == [(sentence, None, None)]
     for number in range(1, 12):
         made.run("manymasks", "sql", "--example", str(number))
     assert "failed" in (made.folder / "results/report.html").read_text(encoding="utf-8")

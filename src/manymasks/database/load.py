@@ -1,15 +1,15 @@
-"""Load every artifact of a results folder into one DuckDB file, whole or not at all.
+"""Load every artifact of a results folder into one DuckDB file.
 
-The file is built beside its final name and renamed when it is complete, so that readers see
-the old database or the new one and never a part. It is written in DuckDB's storage version
-v1.0.0, which every DuckDB from 1.0 on can read.
+The file is built beside its final name and renamed when it is complete: readers see the old
+database or the new one, never a part. It has DuckDB's storage version v1.0.0, which every DuckDB
+from 1.0 on can read.
 """
 
 import glob
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,7 @@ def _build(
         for table, grain in grains.items():
             _check_grain(connection, table, grain)
         if primary:
-            names = [name for name, _ in _columns(connection, "primary_claim") if name != "rank"]
-            claims = {name: [claim[name] for claim in primary] for name in names}
+            claims = {name: [claim[name] for claim in primary] for name in primary[0]}
             _insert(connection, "primary_claim", {"rank": range(1, len(primary) + 1), **claims})
         _execute(connection, "derive")
         fill_mean_intervals(connection)
@@ -117,7 +116,7 @@ def _build(
 
 
 def _scripts(folder: str) -> list[str]:
-    """Scripts in the order of their numbers: a view may read tables and views of those before."""
+    """Scripts in the order of their numbers: a view reads tables and views of earlier scripts."""
     return sorted(f"{folder}/{path.stem}" for path in (_HERE / folder).glob("*.sql"))
 
 
@@ -131,15 +130,15 @@ def _insert_artifacts(
     stored: Sequence[StoredArtifact],
     current: Mapping[str, str],
 ) -> None:
-    artifacts: dict[str, list[Any]] = {name: [] for name, _ in _columns(connection, "artifact")}
-    inputs: dict[str, list[Any]] = {name: [] for name, _ in _columns(connection, "artifact_input")}
+    artifacts: dict[str, list[Any]] = {name: [] for name in _columns(connection, "artifact")}
+    inputs: dict[str, list[Any]] = {name: [] for name in _columns(connection, "artifact_input")}
     for folder, manifest, _ in stored:
         try:
             for name, values in artifacts.items():
                 values.append(_artifact_value(name, manifest, current))
-            for role, used in manifest["inputs"].items():
-                for position, node in enumerate(used):
-                    row = (manifest["key"], role, position, node["key"])
+            for role, references in manifest["inputs"].items():
+                for position, reference in enumerate(references):
+                    row = (manifest["key"], role, position, reference["key"])
                     for values, value in zip(inputs.values(), row, strict=True):
                         values.append(value)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -172,7 +171,7 @@ def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str,
         case "settings" | "code" | "environment" | "figures":
             return json.dumps(manifest.get(column), sort_keys=True)
         case "label":
-            # A corpus, size or variant may have been renamed since: names are in few keys.
+            # Few keys hold names, so a corpus, size or variant may have been renamed since.
             return current.get(manifest["key"], manifest["label"])
         case "stage" | "digest":
             return manifest[column]
@@ -183,13 +182,13 @@ def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str,
 def _insert_payload(
     connection: duckdb.DuckDBPyConnection, table: str, payloads: Payloads, grain: list[str]
 ) -> None:
-    """Insert the Parquet files of one table, ordered by its grain: that compresses best."""
+    """Insert the Parquet files of one table, sorted by its grain, which compresses best."""
     files, columns = payloads.files[table], {"artifact", *payloads.columns[table]}
     # The artifact is the folder two levels above the file: results/<stage>/<key>/tables/.
     artifact = "parse_path(filename, 'both_slash')[-3] AS artifact"
     selected = [
         artifact if name == "artifact" else name
-        for name, _ in _columns(connection, table)
+        for name in _columns(connection, table)
         if name in columns
     ]
     try:
@@ -208,25 +207,27 @@ def _insert_payload(
 
 def _check_grain(connection: duckdb.DuckDBPyConnection, table: str, grain: list[str]) -> None:
     columns = ", ".join(grain)
-    twice = connection.execute(
+    duplicate = connection.execute(
         f"SELECT {columns}, count(*) FROM {table} GROUP BY ALL HAVING count(*) > 1 "
         "ORDER BY ALL LIMIT 1"
     ).fetchone()
-    if twice:
-        example = ", ".join(f"{name} = {value}" for name, value in zip(grain, twice, strict=False))
+    if duplicate:
+        pairs = zip(grain, duplicate[:-1], strict=True)
+        example = ", ".join(f"{name} = {value}" for name, value in pairs)
         raise UserError(
-            f"table {table}: rows must be unique in ({columns}), but {twice[-1]} rows have "
+            f"table {table}: rows must be unique in ({columns}), but {duplicate[-1]} rows have "
             f"{example}. Delete the artifact they come from and run again; if it happens twice, "
             "the stage that writes this table is at fault."
         )
 
 
 def _verify(path: Path, rows: dict[str, int]) -> None:
+    """Read the database back: all rows are there, and every view can be asked."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        found = _count(connection)
-        if found != rows:
+        counts = _count(connection)
+        if counts != rows:
             raise UserError(
-                f"{path}: read back {found}, expected {rows}: the disk did not keep what was "
+                f"{path}: read back {counts}, expected {rows}: the disk did not keep what was "
                 "written. Check its space and health, then run again."
             )
         for (view,) in connection.execute(
@@ -250,20 +251,16 @@ def _grains(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return grains
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]]:
-    return [row[:2] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> Iterable[str]:
-    found = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
-    ).fetchall()
-    return [row[0] for row in found]
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    return [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Rows of each table."""
     counts = {}
-    for table in _tables(connection):
+    for (table,) in connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY ALL"
+    ).fetchall():
         row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         counts[table] = int(row[0]) if row else 0
     return counts
