@@ -57,13 +57,13 @@ def test_closed_forms(laws: list[list[float]], expected: float) -> None:
     assert found.weights.sum().item() == pytest.approx(1)
 
 
-def test_z_channel_is_the_published_number_of_bits() -> None:
+def test_z_channel_has_the_published_capacity() -> None:
     found = capacities(_laws([1, 0], [0.5, 0.5]), tolerance=1e-9)
     assert found.nats.item() / math.log(2) == pytest.approx(0.3219, abs=5e-5)
     assert found.weights[0].tolist() == pytest.approx([0.6, 0.4], abs=1e-3)
 
 
-def test_members_that_are_the_same_have_none() -> None:
+def test_identical_members_have_no_capacity() -> None:
     found = capacities(_random(1, 6, 40, 0).expand(7, -1, -1))
     assert found.nats.max() < 1e-12
     assert found.information.max() < 1e-12
@@ -115,9 +115,7 @@ def test_bounds(m: int, v: int, seed: int, spread: float) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10_000), spread=st.floats(0.01, 6))
-def test_more_members_have_no_less_and_names_of_tokens_do_not_matter(
-    seed: int, spread: float
-) -> None:
+def test_capacity_grows_with_members_and_ignores_token_order(seed: int, spread: float) -> None:
     logp = _random(6, 3, 12, seed, spread)
     before = capacities(logp[:1])
     for m in range(2, 7):
@@ -130,23 +128,23 @@ def test_more_members_have_no_less_and_names_of_tokens_do_not_matter(
     assert ((twice.nats - before.nats).abs() <= 1e-3).all()
 
 
-def test_a_member_too_many_is_dropped() -> None:
+def test_a_redundant_member_gets_no_weight() -> None:
     middle = [0.5, 0.5]
     found = capacities(_laws([0.9, 0.1], middle, [0.1, 0.9]), tolerance=1e-7)
     assert found.weights[0].tolist() == pytest.approx([0.5, 0, 0.5], abs=1e-5)
 
 
 @pytest.mark.parametrize("spread", [0.05, 0.3])
-def test_acceleration_pays_where_members_are_alike(spread: float) -> None:
+def test_acceleration_saves_iterations_for_similar_members(spread: float) -> None:
     logp = _random(16, 8, 200, 3, spread)
     found = capacities(logp, tolerance=1e-4)
     plain = sum(_plain(logp[:, x], 1e-4)[2] for x in range(8))
     assert found.iterations.sum() * 5 < plain
 
 
-def test_what_is_left_after_the_most_iterations_keeps_its_gap() -> None:
+def test_positions_at_the_iteration_limit_keep_their_gap() -> None:
     logp = _random(12, 4, 50, 4)
-    found = capacities(logp, tolerance=1e-9, most=3)
+    found = capacities(logp, tolerance=1e-9, max_iterations=3)
     assert (found.iterations == 3).all()
     assert (found.gap > 1e-9).all()
     exact = capacities(logp, tolerance=1e-9)
@@ -186,7 +184,7 @@ def test_one_mixture_is_certified_after_few_passes(m: int, seed: int, spread: fl
     assert found.iterations.item() <= 15
 
 
-def test_one_mixture_where_members_are_sure() -> None:
+def test_one_mixture_of_certain_members() -> None:
     """Laws with little in common, where a quadratic is a poor guide."""
     sure = torch.full((5, 6, 7), -200.0)
     for member in range(5):
@@ -198,7 +196,7 @@ def test_one_mixture_where_members_are_sure() -> None:
     assert found.nats.item() == pytest.approx(5 / 6 * math.log(5), abs=1e-5)
 
 
-def test_members_that_take_turns_share_less_than_they_have() -> None:
+def test_shared_capacity_is_below_the_mean_capacity() -> None:
     """Three positions, at each another one of three members stands out."""
     a, b = [0.9, 0.1], [0.1, 0.9]
     logp = torch.tensor([[b, a, a], [a, b, a], [a, a, b]], dtype=torch.float64).log()
@@ -206,7 +204,7 @@ def test_members_that_take_turns_share_less_than_they_have() -> None:
     assert (each.nats - shared.nats).min() > 0.03
 
 
-def test_what_is_no_law_is_refused() -> None:
+def test_rejects_values_that_are_no_log_probabilities() -> None:
     with pytest.raises(ValueError, match="members, positions, vocabulary"):
         capacities(torch.zeros(3, 4))
     with pytest.raises(ValueError, match="tolerance"):

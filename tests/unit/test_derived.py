@@ -37,7 +37,7 @@ def bits(weights: dict[str, torch.Tensor]) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("method", ["noise", "dropout"])
-def test_the_same_bits_whatever_was_drawn_before(
+def test_same_bits_independent_of_earlier_draws(
     method: str, weights: dict[str, torch.Tensor]
 ) -> None:
     before = bits(weights)
@@ -72,7 +72,7 @@ def test_noise_is_as_large_as_the_weights(weights: dict[str, torch.Tensor]) -> N
     assert float(noise["norm"].abs().min()) > 0
 
 
-def test_noise_does_not_see_how_a_tensor_is_scaled(weights: dict[str, torch.Tensor]) -> None:
+def test_noise_is_invariant_to_the_scale_of_a_tensor(weights: dict[str, torch.Tensor]) -> None:
     doubled = noise_like({name: 2 * weight for name, weight in weights.items()}, 5)
     for name, noise in noise_like(weights, 5).items():
         torch.testing.assert_close(doubled[name], 2 * noise)
@@ -133,7 +133,9 @@ def test_the_rate_is_the_share_that_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("method", "scale"), [("noise", -0.1), ("dropout", 1.0), ("dropout", 1.5), ("quantised", 0.1)]
 )
-def test_what_there_is_not(method: str, scale: float, weights: dict[str, torch.Tensor]) -> None:
+def test_rejects_unknown_methods_and_scales(
+    method: str, scale: float, weights: dict[str, torch.Tensor]
+) -> None:
     with pytest.raises(ValueError, match=f"there is no {method}"):
         derived_weights(weights, SIZE, method, scale, 0)
 
@@ -143,7 +145,7 @@ def test_what_there_is_not(method: str, scale: float, weights: dict[str, torch.T
 
 @pytest.mark.parametrize("power", [0.7, 1.0, 2.0, 3.5])
 @pytest.mark.parametrize("scale", [1e-4, 0.05, 3.0])
-def test_a_power_law_is_met_exactly(power: float, scale: float) -> None:
+def test_power_laws_are_solved_exactly(power: float, scale: float) -> None:
     calls = []
 
     def excess(at: float) -> float:
@@ -160,7 +162,7 @@ def test_a_power_law_is_met_exactly(power: float, scale: float) -> None:
 @given(
     st.floats(-4, 2), st.floats(0.5, 4), st.floats(0, 0.05), st.floats(1e-3, 10), st.integers(1, 4)
 )
-def test_it_is_found_where_the_loss_falls_first(
+def test_crossing_of_a_loss_that_falls_first(
     log_scale: float, power: float, dip: float, first: float, count: int
 ) -> None:
     """A rise with a dip before it, as along a direction from weights that are no minimum."""
@@ -173,7 +175,7 @@ def test_it_is_found_where_the_loss_falls_first(
     np.testing.assert_allclose(excess(found), 0.02, rtol=2e-3)
 
 
-def test_a_loss_in_jumps_ends_nearest_to_the_level() -> None:
+def test_a_discontinuous_loss_ends_closest_to_the_level() -> None:
     def excess(at: float) -> float:
         return 0.011 * math.floor(at * 100)
 
@@ -183,12 +185,12 @@ def test_a_loss_in_jumps_ends_nearest_to_the_level() -> None:
     assert excess(scale_reaching(excess, 0.004, "dropout")) == pytest.approx(0.011)
 
 
-def test_the_most_there_is() -> None:
+def test_scales_end_at_the_largest() -> None:
     assert scale_reaching(lambda at: 0.001 * at, 0.02, "dropout") == 0.9
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
-def test_what_is_not_finite_is_too_large(wrong: float) -> None:
+def test_scales_with_infinite_loss_are_too_large(wrong: float) -> None:
     found = scale_reaching(lambda at: at**2 if at < 0.03 else wrong, 1e-4, "noise")
     assert found == pytest.approx(0.01, rel=0.05)
 

@@ -153,7 +153,7 @@ def timed(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if "second" in name}
 
 
-def test_a_killed_training_has_its_late_weights_when_it_is_done(
+def test_a_killed_training_has_its_late_weights_after_resuming(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job clears its folder when it begins again, but not what goes on."""
@@ -226,7 +226,7 @@ def test_every_member_is_a_model_with_its_parent(derived: Derived) -> None:
         assert len({row["scale"] for row in rows[3:6]}) == 1
 
 
-def test_members_are_made_again_bit_for_bit(derived: Derived) -> None:
+def test_members_are_reproduced_bit_for_bit(derived: Derived) -> None:
     members = derived.artifact.figures["members"]
     model = load_candidates(derived.artifact, derived.parents, CPU)
     assert model.members == len(members)
@@ -247,7 +247,7 @@ def test_members_are_made_again_bit_for_bit(derived: Derived) -> None:
 
 
 @pytest.mark.parametrize("split", ["select", "measure"])
-def test_sums_are_those_of_the_members_made_again(derived: Derived, made: Made, split: str) -> None:
+def test_sums_are_those_of_the_reproduced_members(derived: Derived, made: Made, split: str) -> None:
     model = load_candidates(derived.artifact, derived.parents, CPU)
     stream = TokenStream.open(made.tokens.files(f"{split}/"))
     settings = derived.parents[0].manifest.settings["training"]
@@ -283,7 +283,9 @@ def test_they_lose_eps_on_average(derived: Derived, made: Made) -> None:
         assert float(noise.mean() - own[parent]) == pytest.approx(0.05, rel=0.07)
 
 
-def test_a_class_whose_parents_failed_has_none(made: Made, tmp_path: Path) -> None:
+def test_a_class_without_successful_parents_has_no_derived_members(
+    made: Made, tmp_path: Path
+) -> None:
     job = made.job("derived", ["training/two/tiny/failed/i0-o0"], tmp_path)
     assert stage.make(job) == {"status": "failed", "members": []}
     assert not list(tmp_path.iterdir())
@@ -294,7 +296,7 @@ def test_a_class_whose_parents_failed_has_none(made: Made, tmp_path: Path) -> No
     assert {each["parent"] for each in figures["members"]} == {made.trainings[labels[1]].key}
 
 
-def test_only_the_methods_that_are_asked_for(made: Made, tmp_path: Path) -> None:
+def test_only_the_requested_methods(made: Made, tmp_path: Path) -> None:
     job = made.job("derived", ["training/two/tiny/causal/i0-o0"], tmp_path)
     settings = {**job.settings["derived"], "methods": ["checkpoint"]}
     only = replace(job, settings={**job.settings, "derived": settings})

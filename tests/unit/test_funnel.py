@@ -13,11 +13,11 @@ from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.funnel import (
     Constraint,
+    funnel_pools,
     funnel_rows,
     orders_of,
     passed,
     pattern_rows,
-    pools,
     split_constraints,
     spread_of,
     step_rows,
@@ -64,7 +64,7 @@ def _by_enumeration(
 
 
 @given(tables_of_passes)
-def test_steps_are_those_of_every_order(inside: npt.NDArray[np.bool_]) -> None:
+def test_steps_agree_with_all_orders(inside: npt.NDArray[np.bool_]) -> None:
     m, c = inside.shape
     kl = _distances(m)
     rows = step_rows(inside, kl, SETTINGS, 0.95)
@@ -103,7 +103,7 @@ def test_means_over_subsets(values: list[float]) -> None:
         assert means[k] == pytest.approx(np.mean(products), abs=1e-12)
 
 
-def test_random_orders_come_near_the_exact_means() -> None:
+def test_random_orders_approximate_the_exact_means() -> None:
     inside = np.random.default_rng(1).random((12, 8)) < 0.7
     orders = orders_of(8, 4000, 0)
     assert orders.shape == (4000, 8)
@@ -115,7 +115,7 @@ def test_random_orders_come_near_the_exact_means() -> None:
     assert (np.abs(drawn.mean(0) - exact) <= 4 * error + 1e-9).all()
 
 
-def test_identical_constraints_take_nobody_more() -> None:
+def test_repeated_constraints_remove_no_further_member() -> None:
     one = np.array([True, True, False, True])
     rows = step_rows(np.stack([one] * 6, axis=1), None, SETTINGS, 0.95)
     assert [row["share"] for row in rows] == pytest.approx([1] + [0.75] * 6)
@@ -125,7 +125,7 @@ def test_identical_constraints_take_nobody_more() -> None:
     assert all(row["kl"] is None for row in rows)
 
 
-def test_independent_constraints_of_many_members_meet_the_baseline() -> None:
+def test_independent_constraints_agree_with_the_baseline() -> None:
     inside = np.random.default_rng(2).random((200_000, 5)) < np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     rows = step_rows(inside, None, Funnel(orders=10), 0.95)
     for row in rows:
@@ -133,7 +133,7 @@ def test_independent_constraints_of_many_members_meet_the_baseline() -> None:
     assert rows[-1]["share"] == pytest.approx(0.9 * 0.8 * 0.7 * 0.6 * 0.5, rel=0.02)
 
 
-def test_the_baseline_is_the_mean_over_dealt_passes() -> None:
+def test_the_baseline_is_the_mean_over_random_assignments_of_passes() -> None:
     """For four members exactly, not only for many: passes dealt to members in every way."""
     inside = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [1, 1, 0]], dtype=bool)
     dealt = [
@@ -144,25 +144,25 @@ def test_the_baseline_is_the_mean_over_dealt_passes() -> None:
     assert subset_means(inside.mean(0))[-1] == pytest.approx(np.mean(dealt))
 
 
-def test_disjoint_constraints_leave_nobody() -> None:
+def test_disjoint_constraints_leave_no_survivor() -> None:
     inside = np.array([[True, False], [False, True]])
     last = step_rows(inside, _distances(2), SETTINGS, 0.95)[-1]
     assert last["survivors"] == 0
     assert last["log_ratio"] is last["kl"] is None
 
 
-def test_who_passes_a_loss() -> None:
+def test_members_that_pass_a_loss_threshold() -> None:
     losses = np.array([1.0, 1.1, 1.3, np.nan])
     threshold = 1.0 + 0.5 * losses[:3].std(ddof=1)
     found = passed(losses, 0.5)
     assert found.best == 1.0
     assert found.threshold == pytest.approx(threshold)
-    assert found.inside.tolist() == [True, threshold >= 1.1, False, False]
-    assert passed(losses, 0.0).inside.tolist() == [True, False, False, False]
-    assert passed(np.array([np.nan, 2.0]), 1.0).inside.tolist() == [False, True]
-    assert not passed(np.array([np.nan, np.nan]), 1.0).inside.any()
+    assert found.passes.tolist() == [True, threshold >= 1.1, False, False]
+    assert passed(losses, 0.0).passes.tolist() == [True, False, False, False]
+    assert passed(np.array([np.nan, 2.0]), 1.0).passes.tolist() == [False, True]
+    assert not passed(np.array([np.nan, np.nan]), 1.0).passes.any()
     has = np.array([True, False])
-    assert passed(has, 1.0).inside.tolist() == has.tolist()
+    assert passed(has, 1.0).passes.tolist() == has.tolist()
     assert np.isnan(passed(has, 1.0).threshold)
 
 
@@ -173,7 +173,7 @@ def test_spread_of_survivors_needs_every_pair() -> None:
     assert spread_of(left, kl) == pytest.approx([np.nan, kl[1, 2], np.nan, np.nan], nan_ok=True)
 
 
-def test_measure_is_cut_by_document() -> None:
+def test_measure_is_split_by_document() -> None:
     tokens = np.array([10.0, 20.0, 30.0, 40.0, 0.0])
     nats = np.arange(10.0).reshape(2, 5)
     found = split_constraints(nats, tokens, 2)
@@ -193,8 +193,8 @@ def test_pools_are_classes_and_sizes() -> None:
         *_members("myopic", size="tiny", count=1),
         *_members("causal", "other", size="wide", count=1),
     ]
-    found = pools(members, CONTRASTS)
-    assert [(pool.label, pool.demanded, pool.positions.tolist()) for pool in found] == [
+    found = funnel_pools(members, CONTRASTS)
+    assert [(pool.label, pool.required_variants, pool.positions.tolist()) for pool in found] == [
         ("c/base/causal", (), [0, 1, 2]),
         ("c/base/myopic", (), [3, 4, 5]),
         ("c/base/other", (), [6, 7, 8]),
@@ -271,7 +271,7 @@ def test_members_of_one_corpus_only() -> None:
         funnel_rows([], None, members, CONTRASTS, SETTINGS, 0.95)
 
 
-def test_patterns_are_those_of_every_subset() -> None:
+def test_patterns_agree_with_all_subsets() -> None:
     inside = np.random.default_rng(3).random((5, 3)) < 0.5
     rows = pattern_rows(inside)
     for row in rows:

@@ -86,7 +86,7 @@ def rows_of(layout: Layout, manifest: Manifest, table: str) -> Rows:
     return found
 
 
-def test_constraints_are_parts_probes_and_the_variant(
+def test_constraints_are_splits_probes_and_the_variant(
     made: tuple[Plan, Layout, Manifest],
 ) -> None:
     _, layout, manifest = made

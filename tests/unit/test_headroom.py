@@ -28,7 +28,7 @@ def _sums(k: int = 4, n: int = 300, documents: int = 10, seed: int = 0) -> LossS
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
-def test_sums_are_those_of_loops(k: int, seed: int) -> None:
+def test_sums_agree_with_loops(k: int, seed: int) -> None:
     n, documents = 25, 4
     log_p = _log_p(k + 1, n, seed, spread=3.0)
     owners = np.arange(n) % (documents - 1)
@@ -37,7 +37,7 @@ def test_sums_are_those_of_loops(k: int, seed: int) -> None:
     for document in range(documents):
         here = owners == document
         assert found.tokens[document] == here.sum()
-        assert found.own[:, document] == pytest.approx(-np.log(p)[:, here].sum(1))
+        assert found.members[:, document] == pytest.approx(-np.log(p)[:, here].sum(1))
         assert found.ensemble[document] == pytest.approx(-np.log(p.mean(0))[here].sum())
         assert found.next_best[document] == pytest.approx(-log_p[k, here].sum())
         for i in range(k):
@@ -49,7 +49,7 @@ def test_sums_are_those_of_loops(k: int, seed: int) -> None:
                 assert np.isnan(found.without[i, document]) or not here.any()
 
 
-def test_one_member_that_dominates_is_left_out_exactly() -> None:
+def test_leaving_out_a_dominant_member_is_exact() -> None:
     """exp(-700) beside 1 is lost in a difference of sums."""
     log_p = np.array([[-1e-9], [-700.0], [-701.0]])
     found = loss_sums(log_p, log_p[0], np.zeros(1, dtype=int), 1)
@@ -57,7 +57,7 @@ def test_one_member_that_dominates_is_left_out_exactly() -> None:
     assert found.without[0, 0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_estimates_and_errors_are_those_of_a_plain_computation() -> None:
+def test_estimates_and_errors_agree_with_a_naive_computation() -> None:
     k, n, documents = 5, 300, 10
     log_p = _log_p(k + 1, n, 1)
     owners = np.arange(n) % documents
@@ -128,7 +128,7 @@ def test_rows_and_both_sides_of_the_test() -> None:
         assert contrast["models"] == 5
 
 
-def test_two_members_have_no_interval_and_one_document_neither() -> None:
+def test_two_members_or_one_document_have_no_interval() -> None:
     for sums in (_sums(k=2), _sums(k=1), _sums(documents=1)):
         for interval in headroom_of(sums, STATISTICS):
             assert math.isfinite(interval.estimate)
@@ -145,7 +145,7 @@ def test_one_sided_p() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("k", [10, 20])
-def test_intervals_cover_what_many_draws_show(k: int) -> None:
+def test_intervals_cover_the_mean_over_many_draws(k: int) -> None:
     """Members and documents drawn anew; the value is the mean over all draws of k members.
 
     Each member's log-probability is the token's own, plus a level of the member, which the token

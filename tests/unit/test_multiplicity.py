@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from manymasks.rashomon import multiplicity
 from manymasks.rashomon.multiplicity import (
     Facts,
-    Multiplicity,
+    PositionMetrics,
     block_facts,
     by_document,
     pair_sums,
@@ -36,7 +36,7 @@ def _targets(n: int, v: int) -> torch.Tensor:
 
 def _measured(
     logp: torch.Tensor, subset: list[int], reference: int = 0
-) -> tuple[Facts, Multiplicity]:
+) -> tuple[Facts, PositionMetrics]:
     facts = block_facts(logp, _targets(*logp.shape[1:]), min(TOP_K, logp.shape[2]))
     found = position_metrics(facts, logp, np.array(subset), reference, TV, TOLERANCE)
     return facts, found
@@ -107,7 +107,7 @@ def test_metrics_agree_with_naive_float64_loops(
         assert found.gain_without[i] == pytest.approx(np.log(q.mean(0)) - np.log(q).mean(0))
 
 
-def test_members_that_are_the_same_show_nothing() -> None:
+def test_identical_members_have_zero_metrics() -> None:
     _, found = _measured(_logp(1, 20, 50, 1).expand(5, -1, -1), [0, 1, 2, 3, 4], 3)
     ends = ("p_low", "p_high", "log_p_low", "log_p_high")
     for name, values in found.metrics.items():
@@ -119,7 +119,7 @@ def test_members_that_are_the_same_show_nothing() -> None:
         assert (found.metrics[name] == 0).all()
 
 
-def test_a_single_member_shows_nothing() -> None:
+def test_a_single_member_has_zero_metrics() -> None:
     _, found = _measured(_logp(3, 20, 50, 2), [1])
     for name, values in found.metrics.items():
         if name in ("p_variance", "log_p_variance"):
@@ -132,7 +132,7 @@ def test_a_single_member_shows_nothing() -> None:
     assert (found.weights == 1).all()
 
 
-def test_two_that_are_sure_of_different_tokens() -> None:
+def test_two_members_certain_of_different_tokens() -> None:
     logp = torch.full((2, 1, 4), -80.0)
     logp[0, 0, 1] = logp[1, 0, 2] = 0
     facts = block_facts(logp, torch.tensor([1]), 1)
@@ -148,7 +148,7 @@ def test_two_that_are_sure_of_different_tokens() -> None:
     assert found["vote_disagreement"][0] == 1
 
 
-def test_gain_of_probabilities_that_round_to_nothing() -> None:
+def test_gain_of_probabilities_that_round_to_0() -> None:
     logp = torch.tensor([[[-2000.0, 0.0]], [[-2010.0, 0.0]]])
     facts = block_facts(logp, torch.tensor([0]), 1)
     found = position_metrics(facts, logp, np.arange(2), 0, 0.5, 1e-3).metrics
@@ -184,7 +184,7 @@ def test_bounds_and_growth_with_the_members(m: int, v: int, seed: int, spread: f
 
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 10_000), spread=st.floats(0.1, 3))
-def test_names_of_tokens_do_not_matter(seed: int, spread: float) -> None:
+def test_metrics_are_invariant_to_token_order(seed: int, spread: float) -> None:
     logp, y = _logp(4, 6, 15, seed, spread), _targets(6, 15)
     renamed = torch.randperm(15, generator=torch.Generator().manual_seed(seed))
     there = renamed.argsort()[y]
@@ -197,7 +197,7 @@ def test_names_of_tokens_do_not_matter(seed: int, spread: float) -> None:
         assert other.metrics[name] == pytest.approx(values, abs=1e-6), name
 
 
-def test_fewer_members_show_the_mean_over_all_subsets() -> None:
+def test_rarefied_metrics_are_means_over_all_subsets() -> None:
     logp = _logp(6, 12, 9, 7)
     facts, _ = _measured(logp, [0])
     pool = [5, 0, 3, 2, 1]
@@ -245,7 +245,7 @@ def test_sums_of_pairs_by_document() -> None:
     assert by_document(np.zeros((2, 0)), np.zeros(0, dtype=int), 3).tolist() == [[0, 0]] * 3
 
 
-def test_none_is_far_from_itself_at_a_threshold_of_nothing() -> None:
+def test_the_diagonal_is_below_a_threshold_of_0() -> None:
     logp = _logp(3, 4, 9, 9)
     facts = block_facts(logp, _targets(4, 9), 2)
     sums = pair_sums(facts, np.zeros(4, dtype=int), 1, 0.0)
@@ -254,13 +254,13 @@ def test_none_is_far_from_itself_at_a_threshold_of_nothing() -> None:
     assert (found.metrics["ambiguity_tv"] == 0).all()
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
+def test_rejects_invalid_log_probabilities() -> None:
     logp, y = _logp(2, 3, 5, 0), _targets(3, 5)
     with pytest.raises(ValueError, match="members, positions, vocabulary"):
         block_facts(logp, y[:2], 2)
     with pytest.raises(ValueError, match="float32"):
         block_facts(logp.double(), y, 2)
-    with pytest.raises(ValueError, match="6 first ones among 5"):
+    with pytest.raises(ValueError, match="top_k must be from 1 to 5 tokens, found 6"):
         block_facts(logp, y, 6)
     with pytest.raises(ValueError, match="finite"):
         block_facts(torch.full_like(logp, torch.nan), y, 2)

@@ -8,7 +8,7 @@ import torch
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
-from manymasks.rashomon.measurement import Block, MeasuredSets, Subset, measure_pool
+from manymasks.rashomon.measurement import MeasuredSets, PositionBlock, Subset, measure_pool
 from manymasks.rashomon.multiplicity import block_facts, by_document, position_metrics
 from manymasks.rashomon.set_tables import component_rows, metric_rows, position_rows, weight_rows
 from manymasks.statistics.model_classes import Member
@@ -32,15 +32,15 @@ def _laws(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
 def _measured(step: int) -> MeasuredSets:
     logp, targets, documents = _laws()
 
-    def blocks() -> Iterable[Block]:
+    def blocks() -> Iterable[PositionBlock]:
         for begin in range(0, POSITIONS, step):
             some = slice(begin, begin + step)
-            yield Block(logp[:, some], targets[some], documents[some], begin)
+            yield PositionBlock(logp[:, some], targets[some], documents[some], begin)
 
     return measure_pool(blocks, HARD, RESAMPLED, DOCUMENTS, KEPT, SETTINGS)
 
 
-def test_each_set_is_as_it_is_alone() -> None:
+def test_a_set_measures_the_same_alone_and_among_others() -> None:
     logp, targets, documents = _laws()
     found = _measured(7)
     facts = block_facts(logp, targets, SETTINGS.top_k)
@@ -59,7 +59,7 @@ def test_each_set_is_as_it_is_alone() -> None:
     assert "shared_capacity" not in found.resampled[2, 0].metrics
 
 
-def test_cutting_the_positions_elsewhere_changes_nothing() -> None:
+def test_metrics_do_not_depend_on_the_blocks() -> None:
     one, other = _measured(POSITIONS), _measured(11)
     for subset in HARD:
         for name, sums in one.hard[subset].metrics.items():
@@ -69,7 +69,7 @@ def test_cutting_the_positions_elsewhere_changes_nothing() -> None:
     np.testing.assert_allclose(one.pairs.kl, other.pairs.kl, rtol=1e-5, atol=1e-7)
 
 
-def test_one_mixture_for_all_positions_tells_less_than_one_for_each() -> None:
+def test_shared_capacity_is_at_most_the_mean_capacity() -> None:
     found = _measured(16)
     whole = found.hard[HARD[0]]
     shared = whole.metrics["shared_capacity"].sum()

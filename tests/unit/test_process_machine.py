@@ -326,7 +326,7 @@ def test_a_machine_of_steps() -> None:
         ({"s": 1.0}, [(1.0, "c", "s")], KeyError),
     ],
 )
-def test_what_is_no_law_is_refused(
+def test_rejects_values_that_are_no_log_probabilities(
     start: dict[str, float], edges: list[tuple[float, str, str]], error: type[Exception]
 ) -> None:
     with pytest.raises(error):

@@ -68,7 +68,7 @@ def test_ambiguity_is_a_mean_over_all_subsets_of_the_others(
     assert found == pytest.approx(mean, abs=1e-12)
 
 
-def test_all_members_show_what_they_show() -> None:
+def test_rarefying_to_all_members_changes_nothing() -> None:
     first = _first(9, 50, 3)
     counted = [len(set(column)) for column in first.T]
     differ = (np.array(counted) > 1).astype(float)
@@ -81,13 +81,13 @@ def test_all_members_show_what_they_show() -> None:
     assert (expected_pair_ambiguity(alike, 5) == 0).all()
 
 
-def test_two_members_differ_as_often_as_votes_disagree() -> None:
+def test_pair_ambiguity_of_two_is_the_vote_disagreement() -> None:
     first = _first(9, 50, 4)
     pairs = np.mean([first[a] != first[b] for a, b in combinations(range(9), 2)], axis=0)
     assert expected_pair_ambiguity(first, 2) == pytest.approx(pairs)
 
 
-def test_more_members_show_no_less() -> None:
+def test_rarefied_metrics_grow_with_k() -> None:
     first, passes = _first(12, 30, 5), np.random.default_rng(6).random((12, 5)) < 0.5
     for k in range(1, 12):
         assert (expected_distinct(first, k) <= expected_distinct(first, k + 1) + 1e-12).all()
@@ -96,10 +96,10 @@ def test_more_members_show_no_less() -> None:
         assert expected_patterns(passes, k) <= expected_patterns(passes, k + 1) + 1e-12
 
 
-def test_patterns_of_nothing() -> None:
+def test_patterns_without_rows_or_columns() -> None:
     assert expected_patterns(np.zeros((5, 0), dtype=bool), 3) == 1
     assert expected_patterns(np.zeros((5, 0), dtype=bool), 0) == 0
     assert expected_patterns(np.zeros((0, 4), dtype=bool), 0) == 0
     assert expected_patterns(np.eye(4, dtype=bool), 4) == pytest.approx(4)
-    with pytest.raises(ValueError, match="no two of 0"):
+    with pytest.raises(ValueError, match="at least 1 member"):
         expected_pair_ambiguity(np.zeros((3, 2), dtype=int), 0)

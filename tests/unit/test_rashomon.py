@@ -146,7 +146,7 @@ def test_common_difficulty_of_documents_cancels_in_the_probability() -> None:
     assert [r["probability"] for r in rows] == [1, 1, 0]
 
 
-def test_metrics_are_of_the_measure_split_and_have_closed_forms() -> None:
+def test_metrics_use_the_measure_split_and_have_closed_forms() -> None:
     members = _members(("a", 4))
     select = _losses([2.0, 2.01, 2.02, 3.0])
     measure = _losses([2.5, 2.1, 2.3, 9.0], documents=5)
@@ -169,7 +169,7 @@ def test_metrics_are_of_the_measure_split_and_have_closed_forms() -> None:
     assert all(r["members_used"] == 3 and r["documents"] == 5 for r in rows.values())
 
 
-def test_opposite_documents_show_in_the_document_deviation_only() -> None:
+def test_opposite_documents_change_only_the_document_deviation() -> None:
     losses = Losses(np.array([[1.0, 3.0], [3.0, 1.0]]), np.ones(2))
     rows = {r["metric"]: r for r in metric_rows(losses, document_weights(2, 100, 0), 0.95)}
     assert rows["sd_nats"]["value"] == 0
@@ -177,7 +177,7 @@ def test_opposite_documents_show_in_the_document_deviation_only() -> None:
     assert rows["document_sd_nats"]["low"] is None
 
 
-def test_small_and_empty_sets_have_rows_without_what_is_unknown() -> None:
+def test_small_and_empty_sets_have_rows_with_null_estimates() -> None:
     members = _members(("a", 3), ("b", 1))
     eps = Epsilons(nats=(0.01,), percent=(), seed_sd=(1.0,))
     tables = _rows(_losses([2.0, 2.5, 3.0, 1.0]), members, eps, pool=REFERENCES["pool"])
@@ -206,12 +206,12 @@ def test_rows_have_the_columns_of_the_schema() -> None:
         assert all(set(row) == kit.COLUMNS[table] for row in rows), table
 
 
-def test_losses_that_do_not_fit_the_members_are_refused() -> None:
+def test_rejects_losses_of_another_shape_than_the_members() -> None:
     with pytest.raises(ValueError, match="select losses"):
         list(rashomon_sets(_losses([2.0]), _members(("a", 2)), Rashomon(), STATISTICS))
 
 
-def test_a_derived_member_is_held_against_trained_ones() -> None:
+def test_a_derived_member_is_compared_with_trained_ones() -> None:
     """Its loss moves no reference and no threshold, not even where it is the best of all."""
     members = _members(("a", 3))
     members += [replace(members[0], model=f"n{i}", method="noise") for i in range(2)]
@@ -230,7 +230,7 @@ def test_a_derived_member_is_held_against_trained_ones() -> None:
     assert (row["share_low"], row["share_high"]) == pytest.approx(wilson(1, 2, 0.95))
 
 
-def test_an_average_over_resamples_counts_members_by_their_probability() -> None:
+def test_an_average_over_resamples_weights_members_by_their_probability() -> None:
     """The mean loss over the sets of the resamples, each as often as it comes up."""
     tokens = np.ones(4)
     nats = np.array([[2.0, 2, 2, 2], [3.0, 2, 2, 2]])
@@ -240,7 +240,7 @@ def test_an_average_over_resamples_counts_members_by_their_probability() -> None
     (found,) = rashomon_sets(losses, _members(("a", 2)), settings, Statistics(resamples=1000))
     subsets = {tuple(subset.tolist()): share for subset, share in found.resampled(8)}
     assert found.members.tolist() == [0, 1]
-    both = float(found.often.all(axis=0).mean())
+    both = float(found.resampled_inside.all(axis=0).mean())
     assert subsets == {(0, 1): pytest.approx(both), (0,): pytest.approx(1 - both)}
     assert found.resampled(1)[0][1] == max(subsets.values())
     measure = Losses(np.array([[1.0, 1, 1, 1], [2.0, 2, 2, 2]]), tokens)

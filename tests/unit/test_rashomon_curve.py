@@ -54,7 +54,7 @@ def test_the_share_of_fewer_members_is_the_share_itself(k: int, seed: int) -> No
         ((10, 10, 0, 10), 0.6075, 1.0),
     ],
 )
-def test_the_interval_is_the_published_one(
+def test_the_interval_matches_the_published_one(
     under: tuple[int, int, int, int], low: float, high: float
 ) -> None:
     a, m, b, n = under
@@ -63,7 +63,7 @@ def test_the_interval_is_the_published_one(
     assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
 
 
-def test_a_class_that_is_all_better_is_seen_at_four_members() -> None:
+def test_four_members_reveal_a_class_that_is_better_throughout() -> None:
     found = share_difference(np.arange(4.0), 10 + np.arange(4.0), 0.95)
     assert found.estimate == 1
     assert found.p == pytest.approx(2 / 70)  # 8 over 4 tables, both ends
@@ -100,7 +100,7 @@ def test_contrasts_are_of_sizes_within_a_variant() -> None:
     assert [row["estimate"] for row in rows] == [1, 1, -1]
 
 
-def test_losses_fit_members_of_one_corpus() -> None:
+def test_rejects_members_of_several_corpora_and_other_numbers_of_losses() -> None:
     members = _members("tiny", "causal", 2)
     with pytest.raises(ValueError, match="one a member"):
         curve_rows(np.zeros(3), members, ["tiny"], 0.95)

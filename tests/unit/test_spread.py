@@ -141,7 +141,7 @@ def test_a_maximum_of_means_is_at_most_the_mean_of_maxima(seed: int, spread: flo
     assert value["kl"] >= 2 * value["tv"] ** 2  # Pinsker
 
 
-def test_fewer_members_are_the_mean_over_subsets() -> None:
+def test_rarefied_rows_are_means_over_subsets() -> None:
     logp = _logp(1)
     rows = _hard(logp, [0, 1, 2, 3, 4])
     three = _values(rows, 3)
@@ -155,7 +155,7 @@ def test_fewer_members_are_the_mean_over_subsets() -> None:
     )
 
 
-def test_identical_members_and_a_single_one_show_nothing() -> None:
+def test_identical_members_and_a_single_one_have_zero_metrics() -> None:
     same = _logp()[:1].expand(M, -1, -1)
     for rows, k in ((_hard(same, [0, 1, 2]), 3), (_hard(_logp(), [3]), 1)):
         found = _values(rows, k)
@@ -175,7 +175,7 @@ def test_every_metric_has_a_row_in_the_table_of_metrics() -> None:
     assert computed | set(losses.METRICS) == set(METRICS)
 
 
-def test_intervals_hold_their_values_and_say_their_units() -> None:
+def test_intervals_contain_their_values_and_name_their_units() -> None:
     found = _values(_hard(_logp(3), [0, 1, 2, 3]), 4)
     over_models = {name for name, row in found.items() if row["units"] == "models and documents"}
     assert over_models == {

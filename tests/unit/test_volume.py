@@ -126,7 +126,7 @@ def test_the_bound_is_below_the_ellipsoid(logs: list[float], seed: int) -> None:
     assert volume.log_sampled >= 12 * volume.log_radius.estimate - 1e-9
 
 
-def test_the_interval_is_students() -> None:
+def test_the_interval_is_student_t() -> None:
     found = np.exp(np.array([-3.0, -2.5, -3.5, -2.9]))
     volume = local_volume(found, 100, 0.9)
     logs = np.log(found)
@@ -155,7 +155,7 @@ def test_sizes_are_compared_by_welch() -> None:
     assert math.isnan(alone.low)
 
 
-def test_every_two_sizes_the_larger_first() -> None:
+def test_pairs_of_sizes_name_the_larger_first() -> None:
     sized = [(90, "small"), (230, "base"), (90, "small"), (900, "large")]
     assert pairs_of_sizes(sized) == [("base", "small"), ("large", "small"), ("large", "base")]
     assert pairs_of_sizes(sized[:1]) == []

@@ -1,9 +1,8 @@
-"""Which share of the candidates of each class is under a threshold that all classes share.
+"""Share of the candidates of each class below a threshold common to all classes.
 
-With a threshold that moves with the best member, the share falls with the number of members and
-says nothing of the class. Under a fixed loss the share of m candidates has the same expectation
-for every m, so classes of unequal numbers may be compared as they are: the number of members
-widens the interval and shifts nothing.
+With a threshold relative to the best member, the share falls with the number of members and is no
+property of the class. Below a fixed loss the share of m candidates has the same expectation for
+every m, so classes with unequal numbers are comparable: fewer members only widen the interval.
 """
 
 from collections.abc import Sequence
@@ -25,18 +24,18 @@ def curve_rows(
 ) -> dict[str, Rows]:
     """Rows of rashomon_curve_point and contrast.
 
-    Thresholds are the losses of all members: between two of them no share changes. Derived
-    are taken as independent draws, so members that were derived from one another are not for
-    here. Members that share a seed of initial weights or of data order are not quite.
+    Thresholds are the losses of all members: between two of them no share changes. Candidates are
+    treated as independent draws, so derived members must be left out. Members that share a seed of
+    initial weights or of data order are not quite independent.
 
     Args:
         nats: loss on select of each member, nats per token (m,).
         members: all of one corpus.
-        sizes: names of the sizes, from the smallest to the largest; a contrast is of two sizes of
-            one variant, the larger less the smaller.
+        sizes: names of the sizes, from the smallest to the largest; a contrast compares two sizes
+            of one variant, the larger minus the smaller.
 
     Raises:
-        ValueError: for members of several corpora, or losses that do not fit them.
+        ValueError: for members of several corpora, or another number of losses.
     """
     corpus = one_corpus(members)
     if nats.shape != (len(members),):
@@ -60,46 +59,46 @@ def curve_rows(
     contrasts: Rows = []
     for variant in dict.fromkeys(member.variant for member in members):
         for smaller, larger in combinations(sizes, 2):
-            of, against = (
-                nats[arm_positions(members, size, variant)] for size in (larger, smaller)
-            )
-            if of.size and against.size:
+            subject = nats[arm_positions(members, larger, variant)]
+            baseline = nats[arm_positions(members, smaller, variant)]
+            if subject.size and baseline.size:
                 comparison = Comparison("share", corpus, larger, smaller, variant)
-                interval = share_difference(of, against, confidence)
-                contrasts.append(contrast_row(comparison, interval, of.size + against.size))
+                interval = share_difference(subject, baseline, confidence)
+                models = subject.size + baseline.size
+                contrasts.append(contrast_row(comparison, interval, models))
     return {"rashomon_curve_point": points, "contrast": contrasts}
 
 
-def share_difference(of: FloatArray, against: FloatArray, confidence: float) -> Interval:
-    """Share of `of` at or below the median loss of both classes, less that of `against`.
+def share_difference(subject: FloatArray, baseline: FloatArray, confidence: float) -> Interval:
+    """Share of `subject` at or below the median loss of both classes, minus that of `baseline`.
 
-    With the median of the two as threshold Fisher's p is that of the exact median test (Brown and
-    Mood 1951), valid although the threshold comes from the losses, since it takes both classes
-    alike. The interval is of the difference at that loss, held fixed.
+    With the common median as threshold Fisher's p is that of the exact median test (Brown and Mood
+    1951): valid although the losses define the threshold, because it is symmetric in the classes.
+    The interval is that of the difference at this loss, held fixed.
     """
-    threshold = float(np.median(np.concatenate([of, against])))
-    under = int((of <= threshold).sum()), int((against <= threshold).sum())
-    return difference_of_shares(under, (of.size, against.size), confidence)
+    threshold = float(np.median(np.concatenate([subject, baseline])))
+    under = int((subject <= threshold).sum()), int((baseline <= threshold).sum())
+    return difference_of_shares(under, (subject.size, baseline.size), confidence)
 
 
 def difference_of_shares(
-    under: tuple[int, int], tried: tuple[int, int], confidence: float
+    successes: tuple[int, int], trials: tuple[int, int], confidence: float
 ) -> Interval:
-    """Share of the first less that of the second.
+    """Share of the first minus share of the second.
 
     The interval is Newcombe's (1998, his method 10, from two Wilson intervals); p is Fisher's
     exact one, two-sided.
     """
     low, high = confint_proportions_2indep(
-        under[0],
-        tried[0],
-        under[1],
-        tried[1],
+        successes[0],
+        trials[0],
+        successes[1],
+        trials[1],
         method="newcomb",
         compare="diff",
         alpha=1 - confidence,
     )
-    table = [[few, many - few] for few, many in zip(under, tried, strict=True)]
-    estimate = under[0] / tried[0] - under[1] / tried[1]
+    table = [[hits, total - hits] for hits, total in zip(successes, trials, strict=True)]
+    estimate = successes[0] / trials[0] - successes[1] / trials[1]
     p = float(stats.fisher_exact(table).pvalue)
-    return Interval(estimate, float(low), float(high), p, min(tried) - 1)
+    return Interval(estimate, float(low), float(high), p, min(trials) - 1)

@@ -1,7 +1,7 @@
-"""Members derived from a trained one: the same bits from its weights, a method, scale and seed.
+"""Members derived from a trained one: its weights, a method, scale and seed give the same bits.
 
-They need no training and no file of their own. What is drawn is drawn on the CPU, from one
-generator for each seed and tensor, so it depends on no device, order or companion.
+They need no training and no weights file. Random numbers are drawn on the CPU, from one generator
+for each seed and tensor, independent of device, order and other members.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from torch import Tensor
 from manymasks.config.training import Size
 from manymasks.rashomon.crossing import crossings
 
-MOST = {"noise": float("inf"), "dropout": 0.9}
+LARGEST = {"noise": float("inf"), "dropout": 0.9}
 """The largest scale of each method."""
 FIRST = {"noise": 0.05, "dropout": 0.01}
-"""Where the search for a scale begins."""
+"""Initial scale of the search."""
 POWER = {"noise": 2.0, "dropout": 1.0}
-"""With which the loss rises at first: noise moves every weight by the scale, dropout the more
-weights the higher its rate."""
+"""Exponent of the excess loss at small scales: noise moves every weight by the scale; the rate of
+dropout is the share of units it removes."""
 
 
 def derived_weights(
@@ -28,23 +28,23 @@ def derived_weights(
 ) -> dict[str, Tensor]:
     """The weights of a derived member, (...) each, float32 on the CPU.
 
-    `noise` adds `scale` times `noise_like`. `dropout` is a mask, drawn once and held for all
-    inputs, on what the heads pass to W_O and on the hidden units before W_out, kept ones times
-    1 / (1 - scale) (Srivastava et al. 2014; one mask a member as in Hsu et al. 2024, whose
-    release redraws it at every batch). A mask on what enters a matrix is one on its columns, so
-    it is folded into the weights. It never acts on the stream or the logits.
+    `noise` adds `scale` times `noise_like`. `dropout` is one mask for all inputs, on the inputs of
+    W_O and on the hidden units before W_out, with kept units scaled by 1 / (1 - scale) (Srivastava
+    et al. 2014; one mask a member as in Hsu et al. 2024, whose release redraws it at every batch).
+    A mask on the inputs of a matrix is a mask on its columns, so it is folded into the weights. It
+    never acts on the residual stream or the logits.
 
     Args:
         weights: of the parent by name, without a model axis.
         size: its shape.
         method: `noise` or `dropout`.
-        scale: of the noise, in root mean squares of each tensor; or the rate of the dropout, a
-            unit is dropped where its draw from [0, 1) is below it: so what is dropped at a rate
-            is dropped at every higher one too.
+        scale: of the noise, in root mean squares of each tensor; or the dropout rate: a unit is
+            dropped if its draw from [0, 1) is below it, so the units dropped at one rate are also
+            dropped at every higher one.
         seed: of the draw.
 
     Raises:
-        ValueError: for another method, a negative scale, or a rate of 1 and more.
+        ValueError: for another method, a negative scale, or a rate of 1 or more.
     """
     if method not in FIRST or not scale >= 0 or (method == "dropout" and scale >= 1):
         raise ValueError(f"there is no {method} of scale {scale}")
@@ -52,23 +52,23 @@ def derived_weights(
         noise = noise_like(weights, seed)
         return {name: weight + scale * noise[name] for name, weight in weights.items()}
     units = {"W_O": size.width, "W_out": size.width * size.mlp}
-    found = {}
+    derived = {}
     for name, weight in weights.items():
         leaf = name.rpartition(".")[2]
         if leaf in units:
-            drawn = torch.rand(units[leaf], generator=_generator(seed, "dropout", name))
-            weight = weight * ((drawn >= scale) / (1 - scale))
-        found[name] = weight.clone()
-    return found
+            draws = torch.rand(units[leaf], generator=_generator(seed, "dropout", name))
+            weight = weight * ((draws >= scale) / (1 - scale))
+        derived[name] = weight.clone()
+    return derived
 
 
 def noise_like(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    """Gaussian noise as large as the weights: of each tensor, its root mean square times N(0, 1).
+    """Gaussian noise as large as the weights: for each tensor, its root mean square times N(0, 1).
 
-    All tensors have it, the gains and the unembedding too: a member is any point near its
-    parent, and with tensors left out the points would be of fewer dimensions than the weights
-    have. By tensor, because those that a norm follows or a gain precedes can be scaled without
-    any change to what the network computes, and noise in units of their size does not see that.
+    All tensors get noise, including the gains and the unembedding: without one, the derived points
+    would lie in a subspace. The scale is per tensor, because a tensor before a norm or after a
+    gain can be rescaled without changing the function, and noise relative to its size is invariant
+    to that.
     """
     return {
         name: root_mean_square(weight)
@@ -78,7 +78,7 @@ def noise_like(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 
 def root_mean_square(weight: Tensor) -> float:
-    """Of a tensor on the CPU, in float64; by numpy, whose sums do not depend on threads."""
+    """Root mean square of a CPU tensor in float64; numpy, as its sums ignore the thread count."""
     return float(np.sqrt(np.square(weight.numpy(), dtype=np.float64).mean()))
 
 
@@ -90,30 +90,29 @@ def scale_reaching(
     tolerance: float = 0.05,
     evaluations: int = 8,
 ) -> float:
-    """The scale of a method at which members lose `eps` nats more than their parent, on average.
+    """The scale of a method at which members lose `eps` nats more than their parent on average.
 
-    `excess` is told a scale and says the mean excess loss of all draws, nats per token. With
-    masks it jumps, so the tolerance, relative, may be out of reach: then it is the nearest scale
-    of those tried.
+    `excess` maps a scale to the mean excess loss of all draws, nats per token. With masks it is
+    discontinuous, so the relative tolerance may not be reached: then the closest scale evaluated.
     """
 
-    def of_one(scales: np.ndarray) -> np.ndarray:
+    def excess_of_one(scales: np.ndarray) -> np.ndarray:
         return np.array([excess(float(scales[0]))])
 
     first = np.array([FIRST[method]])
-    (found,) = crossings(
-        of_one,
+    (scale,) = crossings(
+        excess_of_one,
         eps,
         first,
-        most=MOST[method],
+        largest=LARGEST[method],
         power=POWER[method],
         tolerance=tolerance,
         evaluations=evaluations,
     )
-    return float(found)
+    return float(scale)
 
 
 def _generator(seed: int, *names: str) -> torch.Generator:
-    told = "/".join([str(seed), *names]).encode()
-    number = int.from_bytes(hashlib.sha256(told).digest()[:8], "big") >> 1
+    text = "/".join([str(seed), *names]).encode()
+    number = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
     return torch.Generator().manual_seed(number)

@@ -1,10 +1,10 @@
-"""How many models are left as constraints are added, and how differently those behave.
+"""The constraint funnel: how many models survive as constraints are added, and how they differ.
 
-A constraint is a loss on some text that a member must come near, or a property that it must have.
-After k of c constraints in a random order the first k are a random subset, so what is left on
-average is a mean over subsets, in closed form; only ranges and divergences need the orders. Held
-against it is what would be left if each constraint took its share of whatever is there: the mean
-over all ways of dealing the passes of each constraint to members at random.
+A constraint is a threshold on the loss on some text, or a property. The first k of c constraints
+in random order are a random subset, so the mean number of survivors is a mean over subsets, in
+closed form; only ranges and divergences need the orders. The baseline is independence: each
+constraint removes its share of the remaining members, which is the mean over all random
+assignments of its passes to members.
 """
 
 import math
@@ -29,10 +29,10 @@ Kind = Literal["split", "probe", "variant"]
 
 @dataclass(frozen=True)
 class Constraint:
-    """What a member must do, or be.
+    """A loss that must be low, or a property that a member must have.
 
-    `column` (m,): nats per token, NaN where the loss is not known or infinite; or booleans,
-    whether each member has the property.
+    `column` (m,): nats per token, NaN if the loss is unknown or infinite; or booleans for a
+    property.
     """
 
     name: str
@@ -42,20 +42,21 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Passed:
-    """Who of a pool passes a constraint, (m,); best loss and threshold, NaN for a property."""
+    """Members that pass a constraint, (m,); best loss and threshold, NaN for a property."""
 
-    inside: BoolArray
+    passes: BoolArray
     best: float
     threshold: float
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Members that are tried together; `demanded` are variants, of one of which they must be."""
+class FunnelPool:
+    """Members that go through the funnel together."""
 
     label: str
     positions: IndexArray
-    demanded: tuple[str, ...] = ()
+    required_variants: tuple[str, ...] = ()
+    """One more constraint: to be of one of these."""
 
 
 def funnel_rows(
@@ -71,7 +72,7 @@ def funnel_rows(
     Args:
         constraints: columns over `members`, all of one corpus.
         kl: symmetric mean divergence of pairs on held-out text (m, m); the diagonal is not read.
-        contrasts: which variants are held against which: see `pools`.
+        contrasts: pairs of variants to compare: see `funnel_pools`.
         confidence: of Wilson intervals, and the share of orders that a range holds.
 
     Raises:
@@ -79,57 +80,60 @@ def funnel_rows(
     """
     one_corpus(members)
     tables: dict[str, Rows] = {"funnel_constraint": [], "funnel_step": [], "pattern": []}
-    for pool in pools(members, contrasts):
-        tried = [
-            Constraint(each.name, each.kind, each.column[pool.positions]) for each in constraints
+    for pool in funnel_pools(members, contrasts):
+        required = [
+            Constraint(one.name, one.kind, one.column[pool.positions]) for one in constraints
         ]
-        if pool.demanded:
-            is_it = np.array([members[i].variant in pool.demanded for i in pool.positions])
-            name = f"variant = {' or '.join(pool.demanded)}"
-            tried.append(Constraint(name, "variant", is_it))
-        if not tried:
+        if pool.required_variants:
+            has_variant = [members[i].variant in pool.required_variants for i in pool.positions]
+            name = f"variant = {' or '.join(pool.required_variants)}"
+            required.append(Constraint(name, "variant", np.array(has_variant)))
+        if not required:
             continue
-        found = [passed(each.column, settings.seed_sd) for each in tried]
-        inside = np.stack([each.inside for each in found], axis=1)
-        apart = None if kl is None else kl[np.ix_(pool.positions, pool.positions)]
-        of_pool = {
+        results = [passed(one.column, settings.seed_sd) for one in required]
+        passes = np.stack([result.passes for result in results], axis=1)
+        pool_kl = None if kl is None else kl[np.ix_(pool.positions, pool.positions)]
+        pool_rows = {
             "funnel_constraint": [
-                _constraint_row(each, of, confidence) for each, of in zip(tried, found, strict=True)
+                _constraint_row(one, result, confidence)
+                for one, result in zip(required, results, strict=True)
             ],
-            "funnel_step": step_rows(inside, apart, settings, confidence),
-            "pattern": pattern_rows(inside[:, [each.kind == "probe" for each in tried]]),
+            "funnel_step": step_rows(passes, pool_kl, settings, confidence),
+            "pattern": pattern_rows(passes[:, [one.kind == "probe" for one in required]]),
         }
-        for name, rows in of_pool.items():
+        for name, rows in pool_rows.items():
             tables[name] += [{"pool": pool.label, **row} for row in rows]
     return tables
 
 
-def pools(members: Sequence[Member], contrasts: Sequence[Contrast]) -> list[Pool]:
+def funnel_pools(members: Sequence[Member], contrasts: Sequence[Contrast]) -> list[FunnelPool]:
     """Each class, and each size with all its variants together.
 
-    In the latter the members are asked to be of a variant that a contrast holds against its
-    baseline, as one more constraint: whether a model that was trained under a restriction can be
-    as good as the rest. Several such variants are one constraint, since no model is of two. Pools
-    of one member are left out.
+    The latter have one more constraint: to be of a variant that a contrast compares with a
+    baseline. It asks whether a model trained under a restriction can be as good as the rest.
+    Several such variants are one constraint, as a model has one variant. Pools of one member are
+    left out.
     """
     corpus = members[0].corpus
-    found = [Pool(label, positions) for label, positions in classes(members).items()]
+    pools = [FunnelPool(label, positions) for label, positions in classes(members).items()]
     for size in dict.fromkeys(member.size for member in members):
         positions = [i for i, member in enumerate(members) if member.size == size]
-        there = {members[i].variant for i in positions}
-        if len(there) > 1:
-            demanded = {
-                each.variant for each in contrasts if there >= {each.baseline, each.variant}
+        variants = {members[i].variant for i in positions}
+        if len(variants) > 1:
+            required = {
+                contrast.variant
+                for contrast in contrasts
+                if variants >= {contrast.baseline, contrast.variant}
             }
-            together = np.array(positions, dtype=np.intp)
-            found.append(Pool(f"{corpus}/{size}", together, tuple(sorted(demanded))))
-    return [pool for pool in found if pool.positions.size > 1]
+            indices = np.array(positions, dtype=np.intp)
+            pools.append(FunnelPool(f"{corpus}/{size}", indices, tuple(sorted(required))))
+    return [pool for pool in pools if pool.positions.size > 1]
 
 
 def split_constraints(nats: FloatArray, tokens: FloatArray, splits: int) -> list[Constraint]:
     """A constraint for each part of the measure split: the loss per token on its documents.
 
-    Document i is of part i modulo `splits`; parts without tokens are left out.
+    Document i belongs to part i modulo `splits`; parts without tokens are left out.
 
     Args:
         nats: sums over the tokens of each document (m, D).
@@ -148,10 +152,10 @@ def split_constraints(nats: FloatArray, tokens: FloatArray, splits: int) -> list
 
 
 def passed(column: FloatArray | BoolArray, seed_sd: float) -> Passed:
-    """Who passes: those that have the property, or lose at most best + seed_sd deviations.
+    """Members that have the property, or a loss of at most best + `seed_sd` standard deviations.
 
-    Best and deviation (divisor m - 1) are over the members of the pool whose loss is known; the
-    others do not pass. With fewer than two of them there is no deviation: the best one passes.
+    Best and deviation (divisor m - 1) are over the members of the pool with a known loss; the
+    others fail. If only one loss is known, its member passes.
     """
     if column.dtype == np.bool_:
         return Passed(column.astype(np.bool_), math.nan, math.nan)
@@ -160,33 +164,33 @@ def passed(column: FloatArray | BoolArray, seed_sd: float) -> Passed:
         return Passed(np.zeros(column.size, dtype=np.bool_), math.nan, math.nan)
     deviation = float(known.std(ddof=1)) if known.size > 1 else 0.0
     threshold = float(known.min()) + seed_sd * deviation
-    # A comparison with NaN is false.
+    # Comparisons with NaN are false.
     return Passed(column <= threshold, float(known.min()), threshold)
 
 
 def step_rows(
-    inside: BoolArray, kl: FloatArray | None, settings: Funnel, confidence: float
+    passes: BoolArray, kl: FloatArray | None, settings: Funnel, confidence: float
 ) -> Rows:
     """Rows of funnel_step without their pool, after k = 0 .. c constraints.
 
-    `inside` (m, c) says who passes what. Survivors and shares are exact means over all orders;
-    the ranges, and the divergence of the pairs that are left, are over the orders that are tried:
-    all of them where these are few. An order that leaves fewer than two has no divergence. The
-    Wilson interval is of the share that passes everything, where orders no longer matter.
+    `passes` (m, c): members by constraints. Survivors and shares are exact means over all orders;
+    ranges, and the divergence of the surviving pairs, are over the orders from `orders_of`. An
+    order with fewer than two survivors has no divergence. The Wilson interval is that of the share
+    that passes all constraints, which does not depend on the order.
     """
-    m, c = inside.shape
-    shares = subset_means(inside.astype(np.float64)).mean(axis=0)
-    alone = subset_means(inside.mean(axis=0))
+    m, c = passes.shape
+    shares = subset_means(passes.astype(np.float64)).mean(axis=0)
+    independent = subset_means(passes.mean(axis=0))
     orders = orders_of(c, settings.orders, settings.seed)
-    left = survivors(inside, orders)
-    counts = left.sum(axis=-1).astype(np.float64)
+    survived = survivors(passes, orders)
+    counts = survived.sum(axis=-1).astype(np.float64)
     low, high = percentile_interval(counts.T, confidence)
-    apart = np.full(counts.shape, np.nan) if kl is None else spread_of(left, kl)
-    kl_low, kl_high = percentile_interval(apart.T, confidence)
+    spread = np.full(counts.shape, np.nan) if kl is None else spread_of(survived, kl)
+    kl_low, kl_high = percentile_interval(spread.T, confidence)
     rows = []
     for k in range(c + 1):
-        known = apart[np.isfinite(apart[:, k]), k]
-        share, independent = float(shares[k]), float(alone[k])
+        known = spread[np.isfinite(spread[:, k]), k]
+        share, expected = float(shares[k]), float(independent[k])
         ends = wilson(int(counts[0, c]), m, confidence) if k == c else (math.nan, math.nan)
         rows.append(
             {
@@ -197,8 +201,8 @@ def step_rows(
                 "share": share,
                 "share_low": finite(ends[0]),
                 "share_high": finite(ends[1]),
-                "independent_share": independent,
-                "log_ratio": math.log(share / independent) if share and independent else None,
+                "independent_share": expected,
+                "log_ratio": math.log(share / expected) if share and expected else None,
                 "kl": float(known.mean()) if known.size else None,
                 "kl_low": finite(float(kl_low[k])),
                 "kl_high": finite(float(kl_high[k])),
@@ -209,17 +213,17 @@ def step_rows(
     return rows
 
 
-def pattern_rows(inside: BoolArray) -> Rows:
-    """Rows of pattern without their pool: distinct rows that k of m members show, on average.
+def pattern_rows(passes: BoolArray) -> Rows:
+    """Rows of pattern without their pool: mean number of distinct rows among k of m members.
 
-    `inside` (m, c) says who passes which probe; without probes there are no rows. The number
-    grows with k, so pools are compared at equal k.
+    `passes` (m, c): members by probes; no rows without probes. The number grows with k: compare
+    pools at equal k.
     """
-    m, c = inside.shape
+    m, c = passes.shape
     return [
         {
             "members_used": k,
-            "patterns": float(expected_patterns(inside, k)),
+            "patterns": float(expected_patterns(passes, k)),
             "models": m,
             "probes": c,
         }
@@ -229,11 +233,10 @@ def pattern_rows(inside: BoolArray) -> Rows:
 
 
 def subset_means(values: FloatArray) -> FloatArray:
-    """Mean over all subsets of k of the c last values of their product, (..., c) -> (..., c + 1).
+    """Mean product over all subsets of k = 0 .. c of the last axis, (..., c) -> (..., c + 1).
 
-    Elementary symmetric polynomials over binomials, for k = 0 .. c. Of the subsets of k among j
-    values a share of k / j have the last one. For passes of zero and one with f ones it is
-    C(f, k) / C(c, k).
+    Elementary symmetric polynomials divided by binomials. Among the subsets of k of j values a
+    share of k / j contains the last one. For zeros and f ones the mean is C(f, k) / C(c, k).
     """
     c = values.shape[-1]
     means = np.zeros((*values.shape[:-1], c + 1))
@@ -247,45 +250,45 @@ def subset_means(values: FloatArray) -> FloatArray:
 
 
 def orders_of(constraints: int, orders: int, seed: int) -> IndexArray:
-    """Orders of constraints (orders, c): all of them if they are no more than `orders`."""
+    """Orders of constraints (orders, c): all of them if there are at most `orders`, else random."""
     if math.factorial(constraints) <= orders:
         return np.array(list(permutations(range(constraints))), dtype=np.intp)
     generator = np.random.default_rng(seed)
-    same = np.tile(np.arange(constraints), (orders, 1))
-    return np.asarray(generator.permuted(same, axis=1), dtype=np.intp)
+    unpermuted = np.tile(np.arange(constraints), (orders, 1))
+    return np.asarray(generator.permuted(unpermuted, axis=1), dtype=np.intp)
 
 
-def survivors(inside: BoolArray, orders: IndexArray) -> BoolArray:
-    """Who of m is left after k = 0 .. c constraints of each order, (orders, c + 1, m)."""
-    m = inside.shape[0]
+def survivors(passes: BoolArray, orders: IndexArray) -> BoolArray:
+    """Members that survive k = 0 .. c constraints of each order, (orders, c + 1, m)."""
+    m = passes.shape[0]
     first = np.ones((len(orders), 1, m), dtype=np.bool_)
-    dealt = inside.T[orders]
-    return np.logical_and.accumulate(np.concatenate([first, dealt], axis=1), axis=1)
+    ordered = passes.T[orders]
+    return np.logical_and.accumulate(np.concatenate([first, ordered], axis=1), axis=1)
 
 
-def spread_of(left: BoolArray, kl: FloatArray) -> FloatArray:
-    """Mean of kl (m, m) over pairs of those left (..., m), (...); NaN below two of them.
+def spread_of(survived: BoolArray, kl: FloatArray) -> FloatArray:
+    """Mean of kl (m, m) over pairs of survivors (..., m), (...).
 
-    NaN too where the divergence of one of these pairs is not known.
+    NaN with fewer than two survivors, or if the divergence of one of the pairs is unknown.
     """
-    away = ~np.eye(kl.shape[0], dtype=bool)
-    known = away & np.isfinite(kl)
-    here = left.astype(np.float64)
-    counted = here.sum(axis=-1)
-    pairs = counted * (counted - 1)
-    total = np.einsum("...i,...i->...", here @ np.where(known, kl, 0.0), here)
-    unknown = np.einsum("...i,...i->...", here @ (away & ~known), here)
+    off_diagonal = ~np.eye(kl.shape[0], dtype=bool)
+    known = off_diagonal & np.isfinite(kl)
+    weights = survived.astype(np.float64)
+    counts = weights.sum(axis=-1)
+    pairs = counts * (counts - 1)
+    total = np.einsum("...i,...i->...", weights @ np.where(known, kl, 0.0), weights)
+    unknown = np.einsum("...i,...i->...", weights @ (off_diagonal & ~known), weights)
     return np.where((pairs > 0) & (unknown == 0), total / np.maximum(pairs, 1), np.nan)
 
 
-def _constraint_row(constraint: Constraint, of: Passed, confidence: float) -> dict[str, Any]:
-    m, passing = of.inside.size, int(of.inside.sum())
+def _constraint_row(constraint: Constraint, result: Passed, confidence: float) -> dict[str, Any]:
+    m, passing = result.passes.size, int(result.passes.sum())
     low, high = wilson(passing, m, confidence)
     return {
         "constraint_name": constraint.name,
         "kind": constraint.kind,
-        "nats_best": finite(of.best),
-        "threshold_nats": finite(of.threshold),
+        "nats_best": finite(result.best),
+        "threshold_nats": finite(result.threshold),
         "passing": passing,
         "share": passing / m,
         "share_low": finite(low),

@@ -1,10 +1,10 @@
-"""What averaging the members of a size gains, held against what the next size has over them.
+"""The gain of averaging the members of a size, compared with the headroom to the next size.
 
-The mean law of k members loses less than they do on average, by the ensemble gain (Jensen); it is
-what their differences are worth. If that mean law were no better than the best model of the next
-size, the gain could not exceed the headroom, the members' mean loss less that model's: members
-that differ in ways that matter then need loss that is left to be won. It is the form for a
-logarithmic loss of the anchoring argument of Eaton et al. (2026).
+The mean law of k members has a lower loss than they have on average; the difference is the
+ensemble gain (Jensen), the value of their disagreement. The headroom is the members' mean loss
+minus the loss of the best model of the next size. If the mean law is no better than that model,
+the gain cannot exceed the headroom: relevant disagreement requires loss that can still be reduced.
+This is the anchoring argument of Eaton et al. (2026) for the logarithmic loss.
 """
 
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ from manymasks.statistics.jackknife import jackknife_error
 class LossSums:
     """Losses of k members, of their mean law, and of the next size, in nats summed by document.
 
-    `own` (k, D): of each member. `ensemble` (D,): of the mean of their laws. `without` (k, D): of
-    the mean without each in turn. `next_best` (D,): of the member of the next size that is best
-    on select. `tokens` (D,).
+    `members` (k, D): of each member. `ensemble` (D,): of the mean of their laws. `without` (k, D):
+    of the mean without each member in turn. `next_best` (D,): of the member of the next size that
+    is best on select. `tokens` (D,).
     """
 
-    own: FloatArray
+    members: FloatArray
     ensemble: FloatArray
     without: FloatArray
     next_best: FloatArray
@@ -47,19 +47,20 @@ def loss_sums(
 
     Args:
         log_p: of each member at each position (k, n).
-        next_log_p: of the best of the next size (n,).
+        next_log_p: of the best member of the next size (n,).
         owners: document of each position (n,), from 0.
-        documents: how many there are.
+        documents: number of documents.
     """
-    own = log_p.astype(np.float64)
-    k, n = own.shape
-    ensemble = np.logaddexp.reduce(own, axis=0) - np.log(k)
+    members = log_p.astype(np.float64)
+    k, n = members.shape
+    ensemble = np.logaddexp.reduce(members, axis=0) - np.log(k)
     without = np.full((k, n), np.nan)
     if k > 1:
-        # Sums over those before and after each: a difference would cancel where one dominates.
-        nobody = np.full((1, n), -np.inf)
-        before = np.concatenate([nobody, np.logaddexp.accumulate(own[:-1], axis=0)])
-        after = np.concatenate([np.logaddexp.accumulate(own[:0:-1], axis=0)[::-1], nobody])
+        # Sums over the members before and after each: a difference of totals would cancel where
+        # one member dominates.
+        empty = np.full((1, n), -np.inf)
+        before = np.concatenate([empty, np.logaddexp.accumulate(members[:-1], axis=0)])
+        after = np.concatenate([np.logaddexp.accumulate(members[:0:-1], axis=0)[::-1], empty])
         without = np.logaddexp(before, after) - np.log(k - 1)
 
     def by_document(values: FloatArray) -> FloatArray:
@@ -68,7 +69,7 @@ def loss_sums(
         return np.negative(sums, dtype=np.float64).reshape(*values.shape[:-1], documents)
 
     return LossSums(
-        own=by_document(own),
+        members=by_document(members),
         ensemble=by_document(ensemble),
         without=by_document(without),
         next_best=by_document(next_log_p.astype(np.float64)),
@@ -81,11 +82,11 @@ def headroom_rows(
 ) -> dict[str, Rows]:
     """Rows of headroom and contrast for the members of one size and the next one.
 
-    The p of the table is one-sided, small where the gain exceeds the headroom; that of the
-    contrast, which is the gain less the headroom, is two-sided.
+    `p` in headroom is one-sided; the null is that the gain does not exceed the headroom. In
+    contrast, the gain minus the headroom, it is two-sided.
     """
     gain, headroom, remaining = headroom_of(sums, statistics)
-    models, documents = len(sums.own), int((sums.tokens > 0).sum())
+    models, documents = len(sums.members), int((sums.tokens > 0).sum())
     negated = replace(
         remaining, estimate=-remaining.estimate, low=-remaining.high, high=-remaining.low
     )
@@ -114,25 +115,25 @@ def headroom_rows(
 
 
 def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Interval, Interval]:
-    """Ensemble gain, headroom, and headroom less gain, in nats per token.
+    """Ensemble gain, headroom, and headroom minus gain, in nats per token.
 
-    The last one is the loss of the members' mean law less that of the next size's model, of which
-    the mean loss is no part. Errors are a jackknife over the members joined with the bootstrap
-    over documents; all three need 3 members for an interval, as a gain without one member does.
+    The difference is the loss of the members' mean law minus that of the model of the next size:
+    the mean loss cancels. Errors join a jackknife over the members with the bootstrap over
+    documents; an interval needs 3 members, because the gain without one member needs 2.
 
-    Two caveats. The gain grows with k, by about 1 / k of itself, so classes are compared at equal
-    k. And the model of the next size is taken as given: it is the best of few, the best there is
-    may be better, so headroom is a lower bound and a gain beyond it shows that these models of
-    the next size are no better than the mean law, not that none could be.
+    Two caveats. The gain grows with k, by about 1 / k of its value: compare classes at equal k.
+    The model of the next size is taken as given: it is the best of few, so the headroom is a lower
+    bound, and a larger gain shows that these models of the next size are no better than the mean
+    law, not that none could be.
     """
-    k = len(sums.own)
+    k = len(sums.members)
     weights = document_weights(sums.tokens.size, statistics.resamples, statistics.seed)
-    loss = ratio(sums.own, sums.tokens)
-    # Of the mean loss without each member in turn.
+    loss = ratio(sums.members, sums.tokens)
+    # Mean loss without each member in turn.
     others = (loss.sum() - loss) / (k - 1) if k > 1 else np.full(k, np.nan)
     without = ratio(sums.without, sums.tokens)
     next_best = float(ratio(sums.next_best, sums.tokens))
-    mean = sums.own.mean(axis=0)
+    mean = sums.members.mean(axis=0)
 
     def interval(values: FloatArray, left_out: FloatArray, at_least: float | None) -> Interval:
         errors = (
@@ -150,7 +151,7 @@ def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Inter
 
 
 def below_zero(interval: Interval) -> float | None:
-    """One-sided p from the two-sided one: small where the value is below 0."""
+    """One-sided p from the two-sided one: small if the value is below 0."""
     if interval.p is None:
         return None
     return interval.p / 2 if interval.estimate < 0 else 1 - interval.p / 2

@@ -1,4 +1,4 @@
-"""Losses of the members of a set on the measure split: their mean and how far they are apart."""
+"""Losses of the members of a set on the measure split: mean and standard deviations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,23 +17,25 @@ from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error
 
 MOST_SUBSETS = 32
-"""Sets of the resamples that an average is over: nearly always all of them."""
+"""Distinct resampled sets in an average, the most frequent first: nearly always all."""
 
 
-def loss_rows(found: RashomonSet, measure: Losses, weights: FloatArray, confidence: float) -> Rows:
+def loss_rows(
+    rashomon_set: RashomonSet, measure: Losses, weights: FloatArray, confidence: float
+) -> Rows:
     """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set.
 
-    `weights` (B, D) are document resamples of the measure split. `hard` is the set as it is,
-    `resampled` the mean over the sets that resamples of the select split give.
+    `weights` (B, D) are document resamples of the measure split. `hard` is the set itself,
+    `resampled` the mean over the sets in document resamples of the select split.
     """
-    chosen = Losses(measure.nats[found.members], measure.tokens)
+    chosen = Losses(measure.nats[rashomon_set.members], measure.tokens)
     rows = metric_rows(chosen, weights, confidence)
-    named = {"rashomon_set": found.name, "documents": int((measure.tokens > 0).sum())}
+    common = {"rashomon_set": rashomon_set.name, "documents": int((measure.tokens > 0).sum())}
     return [
-        named | row
+        common | row
         for row in (
             *({**row, "weighting": "hard", "covered": None} for row in rows),
-            *resampled_rows(found, measure, weights, confidence),
+            *resampled_rows(rashomon_set, measure, weights, confidence),
         )
     ]
 
@@ -47,13 +49,13 @@ def metric_rows(chosen: Losses, weights: FloatArray, confidence: float) -> Rows:
     """
     k = chosen.nats.shape[0]
     rows = []
-    for metric, value_of in METRICS.items():
-        value = value_of(chosen.nats, chosen.tokens, None)
+    for metric, compute in METRICS.items():
+        value = compute(chosen.nats, chosen.tokens, None)
         interval = Interval(float(value), float("nan"), float("nan"), None, k - 1)
         if k > 2:
             left_out = [np.arange(k) != i for i in range(k)]
-            without = [value_of(chosen.nats[rest], chosen.tokens, None) for rest in left_out]
-            resamples = value_of(chosen.nats, chosen.tokens, weights)
+            without = [compute(chosen.nats[rest], chosen.tokens, None) for rest in left_out]
+            resamples = compute(chosen.nats, chosen.tokens, weights)
             errors = jackknife_error(np.array(without)), standard_error(resamples)
             interval = joined(float(value), *errors, k - 1, confidence, at_least=0)
         rows.append(_row(metric, k, interval.estimate, interval.low, interval.high))
@@ -61,29 +63,29 @@ def metric_rows(chosen: Losses, weights: FloatArray, confidence: float) -> Rows:
 
 
 def resampled_rows(
-    found: RashomonSet, measure: Losses, weights: FloatArray, confidence: float
+    rashomon_set: RashomonSet, measure: Losses, weights: FloatArray, confidence: float
 ) -> Rows:
-    """The same, averaged over the sets that document resamples of select give.
+    """The same metrics, averaged over the sets in document resamples of select.
 
-    Sets where a metric is not known (too few members) are left out of it, and `covered` says what
-    share of the resamples entered. The interval is over documents.
+    Sets with too few members for a metric are left out; `covered` is the share of the resamples
+    that entered. The interval is over documents.
     """
-    subsets = found.resampled(MOST_SUBSETS)
+    subsets = rashomon_set.resampled(MOST_SUBSETS)
     used = float(sum(share * subset.size for subset, share in subsets))
     rows = []
-    for metric, value_of in METRICS.items():
+    for metric, compute in METRICS.items():
         values, resamples, shares = [], [], []
         for subset, share in subsets:
-            value = float(value_of(measure.nats[subset], measure.tokens, None))
+            value = float(compute(measure.nats[subset], measure.tokens, None))
             if np.isfinite(value):
                 values.append(value)
-                resamples.append(value_of(measure.nats[subset], measure.tokens, weights))
+                resamples.append(compute(measure.nats[subset], measure.tokens, weights))
                 shares.append(share)
         mean, low, high, covered = float("nan"), float("nan"), float("nan"), sum(shares)
         if shares:
-            part = np.array(shares) / covered
-            mean = float(part @ np.array(values))
-            ends = percentile_interval(part @ np.array(resamples), confidence)
+            normalised = np.array(shares) / covered
+            mean = float(normalised @ np.array(values))
+            ends = percentile_interval(normalised @ np.array(resamples), confidence)
             low, high = (float(end) for end in ends)
         rows.append(
             {
@@ -107,10 +109,10 @@ def _row(metric: str, members: float, value: float, low: float, high: float) -> 
     }
 
 
-# Each of losses (k, D) and tokens (D,), or of their resamples with weights (B, D).
+# From losses (k, D) and tokens (D,), or their resamples with weights (B, D).
 
 
-def _mean(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _mean_loss(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
     if not len(nats):
         return np.full(() if weights is None else len(weights), np.nan)
     return np.asarray(_per_token(nats, tokens, weights).mean(axis=0))
@@ -131,9 +133,8 @@ def _per_token(values: FloatArray, tokens: FloatArray, weights: FloatArray | Non
 
 
 METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]] = {
-    "mean_nats": _mean,
+    "mean_nats": _mean_loss,
     "sd_nats": _sd,
     "document_sd_nats": _document_sd,
 }
-"""`mean_nats`: mean loss. `sd_nats`: standard deviation over members. `document_sd_nats`: the same
-of a document's loss, averaged over tokens."""
+"""Metric -> its computation; see `rashomon.metrics` for what each means."""

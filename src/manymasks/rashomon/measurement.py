@@ -1,11 +1,12 @@
 """All sets of one pool of members, measured in one pass over blocks of positions.
 
-A pool is the members of one class that came about in one way; its sets overlap, and many are
-equal: each different one is measured once.
+A pool holds the members of one class and method. Its sets overlap, and many are equal: each
+distinct set is measured once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from manymasks.arrays import FloatArray, IndexArray
 from manymasks.config.rashomon import Multiplicity
 from manymasks.rashomon.capacity import Capacities, information_at, shared_capacity
 from manymasks.rashomon.multiplicity import (
+    Facts,
     PairSums,
     block_facts,
     by_document,
@@ -25,15 +27,15 @@ from manymasks.rashomon.multiplicity import (
 from manymasks.rashomon.spread import SetSums
 
 Subset = tuple[int, ...]
-"""Positions of members in their pool, the best on select first: others are compared with it."""
+"""Positions of members in their pool; the first, best on select, is the reference."""
 
 
 @dataclass(frozen=True)
-class Block:
-    """Positions at which all members of a pool predict.
+class PositionBlock:
+    """Predictions of all members of a pool at consecutive positions.
 
     `logp` (m, n, V) float32 log-probabilities, `targets` (n,) true tokens, `documents` (n,) from 0,
-    `begin`: number of the first position.
+    `begin`: index of the first position.
     """
 
     logp: Tensor
@@ -42,25 +44,25 @@ class Block:
     begin: int
 
     def within(self, positions: IndexArray) -> IndexArray:
-        """Which of these positions are in the block, counted from its begin."""
-        found = positions[
+        """Those of these positions that are in the block, counted from its begin."""
+        inside = positions[
             (positions >= self.begin) & (positions < self.begin + len(self.documents))
         ]
-        return found - self.begin
+        return inside - self.begin
 
 
 @dataclass(frozen=True)
 class MeasuredSets:
-    """What the sets of a pool show.
+    """Measurements of the sets of a pool.
 
     - `pairs`: sums of pairs of members, by document
-    - `hard`: each set with its shared capacity and what fewer of its members would show
-    - `resampled`: each set that resamples give, without these
+    - `hard`: each set, with shared capacity and rarefied metrics
+    - `resampled`: each set of the document resamples, without these
     - `log_p` (m, n): log-probability of the true token
     - `documents` (n,): document of each position
-    - `kept`: of each hard set, its metrics at the positions kept, (kept,)
-    - `shared_weights`, `mean_weights`: of each hard set, (k,): of the one mixture for all
-      positions, and of the mixtures of single positions on average
+    - `kept`: metrics of each hard set at the kept positions, (kept,)
+    - `shared_weights`, `mean_weights`: of each hard set, (k,): weights of the one mixture for all
+      positions, and the average weights of the mixtures at single positions
     """
 
     pairs: PairSums
@@ -74,7 +76,7 @@ class MeasuredSets:
 
 
 def measure_pool(
-    blocks: Callable[[], Iterable[Block]],
+    blocks: Callable[[], Iterable[PositionBlock]],
     hard: Sequence[Subset],
     resampled: Sequence[Subset],
     documents: int,
@@ -84,104 +86,133 @@ def measure_pool(
     """Measure every set of a pool.
 
     Args:
-        blocks: gives all positions, the same each time. It is called twice: the mixture that
-            serves all positions is found on those kept, whose laws are held, and then evaluated
-            on all of them.
+        blocks: gives all positions, the same at every call. It is called twice: the mixture for
+            all positions is optimised on the kept positions, whose laws are held in memory, and
+            then evaluated on all of them.
         hard: sets as they are, none empty.
-        resampled: sets that document resamples of select give, none empty.
-        documents: how many the positions are of.
-        kept: numbers of positions, rising.
+        resampled: sets from document resamples of select, none empty.
+        documents: number of documents.
+        kept: rising indices of positions.
         settings: thresholds, tolerance.
     """
-    every = list(dict.fromkeys([*hard, *resampled]))
     shared = _shared(blocks, hard, kept, settings) if kept.size else {}
-    sums: dict[Subset, dict[str, FloatArray]] = {}
-    gains: dict[Subset, FloatArray] = {}
-    fewer: dict[Subset, dict[int, dict[str, FloatArray]]] = {}
-    weights = {subset: np.zeros(len(subset)) for subset in hard}
-    at_kept: dict[Subset, list[dict[str, FloatArray]]] = {subset: [] for subset in hard}
+    whole = set(hard)
+    totals = {
+        subset: _SetTotals(np.array(subset), documents, subset in whole, shared.get(subset))
+        for subset in [*hard, *resampled]
+    }
     pairs: PairSums | None = None
     log_p: list[FloatArray] = []
     owners: list[IndexArray] = []
     for block in blocks():
         facts = block_facts(block.logp, block.targets, settings.top_k)
-        of_block = pair_sums(facts, block.documents, documents, settings.tv)
-        pairs = of_block if pairs is None else pairs + of_block
+        block_pairs = pair_sums(facts, block.documents, documents, settings.tv)
+        pairs = block_pairs if pairs is None else pairs + block_pairs
         log_p.append(facts.log_p)
         owners.append(block.documents)
-        inside = block.within(kept)
-        for subset in every:
-            members = np.array(subset)
-            found = position_metrics(facts, block.logp, members, 0, settings.tv, settings.tolerance)
-            metrics = dict(found.metrics)
-            if subset in shared:
-                metrics["shared_capacity"] = _at(block.logp[members], shared[subset].weights)
-            _add(sums.setdefault(subset, {}), metrics, block.documents, documents)
-            gain = by_document(found.gain_without, block.documents, documents).T
-            gains[subset] = gains.get(subset, 0) + gain
-            if subset in at_kept:
-                weights[subset] += found.weights.sum(axis=0)
-                at_kept[subset].append({name: x[inside] for name, x in metrics.items()})
-                for k in range(2, len(subset)):
-                    of_k = fewer.setdefault(subset, {}).setdefault(k, {})
-                    _add(of_k, rarefied_metrics(facts, members, 0, k), block.documents, documents)
+        for total in totals.values():
+            total.add(facts, block, kept, settings)
     if pairs is None:
         raise ValueError("a pool needs at least one position, found none")
-    positions = sum(each.size for each in owners)
-
-    def sums_of(subset: Subset, is_hard: bool) -> SetSums:
-        return SetSums(
-            subset=np.array(subset),
-            reference=0,
-            metrics={
-                name: each
-                for name, each in sums[subset].items()
-                if is_hard or name != "shared_capacity"
-            },
-            gain_without=gains[subset],
-            rarefied=fewer.get(subset, {}) if is_hard else {},
-            shared_gap=float(shared[subset].gap) if is_hard and subset in shared else None,
-        )
-
+    positions = sum(part.size for part in owners)
     return MeasuredSets(
         pairs=pairs,
-        hard={subset: sums_of(subset, True) for subset in hard},
-        resampled={subset: sums_of(subset, False) for subset in resampled},
+        hard={subset: totals[subset].sums(is_hard=True) for subset in hard},
+        resampled={subset: totals[subset].sums(is_hard=False) for subset in resampled},
         log_p=np.concatenate(log_p, axis=1),
         documents=np.concatenate(owners),
-        kept={
-            subset: {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
-            for subset, parts in at_kept.items()
-        },
-        shared_weights={subset: each.weights[0].cpu().numpy() for subset, each in shared.items()},
-        mean_weights={subset: each / positions for subset, each in weights.items()},
+        kept={subset: totals[subset].at_kept() for subset in hard},
+        shared_weights={subset: one.weights[0].cpu().numpy() for subset, one in shared.items()},
+        mean_weights={subset: totals[subset].weights / positions for subset in hard},
     )
 
 
+class _SetTotals:
+    """Metrics of one set, summed by document over blocks.
+
+    `is_hard`: whether weights, positions and rarefied metrics are kept too. `shared`: the mixture
+    for all positions, if there is one.
+    """
+
+    def __init__(
+        self, members: IndexArray, documents: int, is_hard: bool, shared: Capacities | None
+    ) -> None:
+        self._members, self._documents = members, documents
+        self._is_hard, self._shared = is_hard, shared
+        self._metrics: dict[str, FloatArray] = {}
+        self._rarefied: dict[int, dict[str, FloatArray]] = {}
+        self._gain_without: FloatArray | None = None
+        self._kept: list[dict[str, FloatArray]] = []
+        self.weights = np.zeros(members.size)
+
+    def add(
+        self, facts: Facts, block: PositionBlock, kept: IndexArray, settings: Multiplicity
+    ) -> None:
+        """Add the positions of a block."""
+        members = self._members
+        at_positions = position_metrics(
+            facts, block.logp, members, 0, settings.tv, settings.tolerance
+        )
+        metrics = dict(at_positions.metrics)
+        if self._shared is not None:
+            information = information_at(block.logp[members], self._shared.weights[0])
+            metrics["shared_capacity"] = information.cpu().numpy().astype(np.float64)
+        self._add(self._metrics, metrics, block)
+        gain = by_document(at_positions.gain_without, block.documents, self._documents).T
+        self._gain_without = gain if self._gain_without is None else self._gain_without + gain
+        if self._is_hard:
+            inside = block.within(kept)
+            self.weights += at_positions.weights.sum(axis=0)
+            self._kept.append({name: values[inside] for name, values in metrics.items()})
+            for k in range(2, members.size):
+                rarefied = rarefied_metrics(facts, members, 0, k)
+                self._add(self._rarefied.setdefault(k, {}), rarefied, block)
+
+    def sums(self, is_hard: bool) -> SetSums:
+        """Its sums: as a hard set, or as one of a resample."""
+        assert self._gain_without is not None
+        return SetSums(
+            subset=self._members,
+            reference=0,
+            metrics={
+                name: values
+                for name, values in self._metrics.items()
+                if is_hard or name != "shared_capacity"
+            },
+            gain_without=self._gain_without,
+            rarefied=self._rarefied if is_hard else {},
+            shared_gap=float(self._shared.gap) if is_hard and self._shared is not None else None,
+        )
+
+    def at_kept(self) -> dict[str, FloatArray]:
+        """Its metrics at the kept positions, (kept,) each."""
+        return {name: np.concatenate([part[name] for part in self._kept]) for name in self._kept[0]}
+
+    def _add(
+        self, total: dict[str, FloatArray], values: dict[str, FloatArray], block: PositionBlock
+    ) -> None:
+        for name, at_positions in values.items():
+            sums = by_document(at_positions, block.documents, self._documents)
+            total[name] = total.get(name, 0) + sums
+
+
 def _shared(
-    blocks: Callable[[], Iterable[Block]],
+    blocks: Callable[[], Iterable[PositionBlock]],
     hard: Sequence[Subset],
     kept: IndexArray,
     settings: Multiplicity,
 ) -> dict[Subset, Capacities]:
-    """The capacity of one mixture for all positions, found on those kept, of each set."""
+    """The capacity of one mixture for all positions, optimised on the kept ones, of each set."""
     parts = []
     for block in blocks():
         inside = torch.as_tensor(block.within(kept), device=block.logp.device)
         parts.append(block.logp[:, inside])
     laws = torch.cat(parts, dim=1)
     return {
-        subset: shared_capacity(lambda of=list(subset): [laws[of]], settings.tolerance)  # type: ignore[misc]
+        subset: shared_capacity(partial(_one_block, laws, list(subset)), settings.tolerance)
         for subset in hard
     }
 
 
-def _at(logp: Tensor, weights: Tensor) -> FloatArray:
-    return np.asarray(information_at(logp, weights[0]).cpu().numpy(), dtype=np.float64)
-
-
-def _add(
-    total: dict[str, FloatArray], values: dict[str, FloatArray], owners: IndexArray, count: int
-) -> None:
-    for name, each in values.items():
-        total[name] = total.get(name, 0) + by_document(each, owners, count)
+def _one_block(laws: Tensor, members: list[int]) -> list[Tensor]:
+    return [laws[members]]

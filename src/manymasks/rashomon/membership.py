@@ -1,9 +1,8 @@
-"""Sets of models of a class that fit equally well: who is in them, and how surely.
+"""Rashomon sets: models of a class that fit equally well, and the probability of membership.
 
-Membership is decided on the select split; everything else about a set is measured on the
-measure split, so that a loss that was low by luck is not measured where it was lucky. A reference
-and a threshold are always those of the trained members of a class: a derived member is in a set
-if it is as good as they are.
+Membership is decided on the select split; everything else about a set is measured on the measure
+split, which avoids selection bias. Reference and threshold are always those of the trained members
+of a class: a derived member belongs to a set if it is as good as they are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,12 +36,15 @@ class Losses:
 
 @dataclass(frozen=True)
 class RashomonSet:
-    """The candidates of one class and method, and which of them one threshold lets in.
+    """The candidates of one class and method, and the members within one threshold.
 
-    `candidates` (k,) are positions of members, `inside` (k,) is membership, `excess` (k,) the loss
-    above the reference, `often` (k, B) membership in each document resample, the reference and
-    the threshold found anew in each; B is 0 for a single document. `level` and `eps_nats` are in
-    nats per token.
+    - `candidates` (k,): positions of models
+    - `inside` (k,): membership
+    - `excess` (k,): loss minus that of the reference
+    - `resampled_inside` (k, B): membership in each document resample, with reference and threshold
+      recomputed; B is 0 for a single document
+    - `level`, `eps_nats`: loss of the reference and threshold, nats per token
+    - `is_relative`: whether the reference is computed from the losses of the candidates
     """
 
     model_class: str
@@ -52,41 +54,40 @@ class RashomonSet:
     unit: Unit
     level: float
     eps_nats: float
-    is_own: bool
+    is_relative: bool
     candidates: IndexArray
     inside: BoolArray
     excess: FloatArray
-    often: BoolArray
+    resampled_inside: BoolArray
 
     @property
     def name(self) -> str:
-        """What it is called in all tables."""
+        """Its name in all tables."""
         name = f"{self.model_class} | {self.reference} | {self.eps:g} {self.unit}"
         return name if self.method == TRAINED else f"{name} | {self.method}"
 
     @property
     def members(self) -> IndexArray:
-        """Positions of those that are in, (members,), the best on select first."""
+        """Positions of its members, the best on select first."""
         return self._by_loss(self.inside)
 
-    def resampled(self, most: int) -> Subsets:
-        """The sets that document resamples give, the most frequent ones, with their shares.
+    def resampled(self, limit: int) -> Subsets:
+        """The most frequent sets in document resamples: (positions, share of resamples).
 
-        Each is (positions, the best on select first; share of resamples). An average over them
-        counts each member by its probability of being one, and those together that are in
-        together. Without resamples it is the set itself.
+        Positions are ordered by loss on select. An average over these sets weights members by
+        their probability of membership, jointly. Without resamples it is the set itself.
         """
-        if not self.often.shape[1]:
+        if not self.resampled_inside.shape[1]:
             return [(self.members, 1.0)]
-        patterns, counts = np.unique(self.often, axis=1, return_counts=True)
-        order = np.argsort(-counts, kind="stable")[:most]
-        return [
-            (self._by_loss(patterns[:, i]), float(counts[i] / self.often.shape[1])) for i in order
-        ]
+        patterns, counts = np.unique(self.resampled_inside, axis=1, return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:limit]
+        resamples = self.resampled_inside.shape[1]
+        return [(self._by_loss(patterns[:, i]), float(counts[i] / resamples)) for i in order]
 
     def _by_loss(self, chosen: BoolArray) -> IndexArray:
-        own = np.flatnonzero(chosen)
-        return np.asarray(self.candidates[own[np.argsort(self.excess[own], kind="stable")]])
+        indices = np.flatnonzero(chosen)
+        order = np.argsort(self.excess[indices], kind="stable")
+        return np.asarray(self.candidates[indices[order]])
 
 
 TRAINED = "trained"
@@ -94,8 +95,10 @@ TRAINED = "trained"
 
 @dataclass(frozen=True)
 class _Sample:
-    """Losses per token with a trailing axis of resamples, (m, B): of candidates, of the trained
-    members of their class, and of all trained members."""
+    """Losses per token with a trailing axis of resamples, (m, B).
+
+    Those of candidates, of the trained members of their class, and of all trained members.
+    """
 
     candidates: FloatArray
     members: FloatArray
@@ -107,10 +110,9 @@ def rashomon_sets(
 ) -> Iterator[RashomonSet]:
     """Every set of every class and method, by reference and threshold.
 
-    `members` are all of one corpus and none of them failed; row i of the losses is member i.
-    A set whose threshold takes a standard deviation over seeds is left out for a class of one
-    trained member, where there is none. Raises ValueError for members of several corpora or losses
-    that do not fit them.
+    `members` are of one corpus and none of them failed; row i of the losses is member i. Sets with
+    a threshold in standard deviations over seeds are left out for classes of one trained member.
+    Raises ValueError for members of several corpora or losses of another shape.
     """
     one_corpus(members)
     if select.nats.shape != (len(members), select.tokens.size):
@@ -124,61 +126,62 @@ def rashomon_sets(
     if not np.isfinite(resampled).any():
         resampled = resampled[:, :0]
     method = np.array([member.method for member in members])
-    everyone = np.flatnonzero(method == TRAINED)
-    for label, of_class in classes(members).items():
-        trained = of_class[method[of_class] == TRAINED]
-        for how in dict.fromkeys(method[of_class]):
-            pool = of_class[method[of_class] == how]
-            once, often = (
-                _Sample(each[pool], each[trained], each[everyone]) for each in (loss, resampled)
+    all_trained = np.flatnonzero(method == TRAINED)
+    for label, in_class in classes(members).items():
+        trained = in_class[method[in_class] == TRAINED]
+        for pool_method in dict.fromkeys(method[in_class]):
+            pool = in_class[method[in_class] == pool_method]
+            sample, resamples = (
+                _Sample(values[pool], values[trained], values[all_trained])
+                for values in (loss, resampled)
             )
             for name, reference in settings.references.items():
                 for eps, unit in _thresholds(settings.eps):
-                    level = reference_loss(once.members, once.pool, reference)
-                    eps_nats = threshold_nats(once.members, level, eps, unit)
+                    level = reference_loss(sample.members, sample.pool, reference)
+                    eps_nats = threshold_nats(sample.members, level, eps, unit)
                     if not np.isfinite(level + eps_nats).all():
                         continue
                     yield RashomonSet(
                         label,
-                        str(how),
+                        str(pool_method),
                         name,
                         float(eps),
                         unit,
                         float(level[0]),
                         float(eps_nats[0]),
-                        how == TRAINED and reference.kind != "absolute",
+                        pool_method == TRAINED and reference.kind != "absolute",
                         pool,
-                        is_member(once, reference, eps, unit)[:, 0],
-                        once.candidates[:, 0] - level[0],
-                        is_member(often, reference, eps, unit),
+                        is_member(sample, reference, eps, unit)[:, 0],
+                        sample.candidates[:, 0] - level[0],
+                        is_member(resamples, reference, eps, unit),
                     )
 
 
 def set_rows(
-    found: Sequence[RashomonSet], members: Sequence[Member], confidence: float
+    sets: Sequence[RashomonSet], members: Sequence[Member], confidence: float
 ) -> dict[str, Rows]:
     """Rows of rashomon_set and rashomon_member.
 
-    A share has an interval, Wilson's, where the reference is none of the candidates' own losses.
-    A member's probability is the share of document resamples in which it is one; None for a
-    single document.
+    A share has a Wilson interval only if the reference does not depend on the candidates' losses.
+    The probability of a member is the share of document resamples in which it belongs to the set;
+    None for a single document.
     """
     tables: dict[str, Rows] = {"rashomon_set": [], "rashomon_member": []}
-    for each in found:
-        count, candidates = int(each.inside.sum()), each.candidates.size
+    for one in sets:
+        count, candidates = int(one.inside.sum()), one.candidates.size
         low = high = float("nan")
-        if not each.is_own:
+        if not one.is_relative:
             low, high = wilson(count, candidates, confidence)
         tables["rashomon_set"].append(
             {
-                "rashomon_set": each.name,
-                "model_class": each.model_class,
-                "method": each.method,
-                "reference": each.reference,
-                "reference_nats": each.level,
-                "eps": each.eps,
-                "eps_unit": each.unit,
-                "eps_nats": each.eps_nats,
+                "rashomon_set": one.name,
+                "model_class": one.model_class,
+                "method": one.method,
+                "reference": one.reference,
+                "reference_nats": one.level,
+                "eps": one.eps,
+                "eps_unit": one.unit,
+                "eps_nats": one.eps_nats,
                 "candidates": candidates,
                 "members": count,
                 "share": count / candidates,
@@ -186,22 +189,22 @@ def set_rows(
                 "share_high": finite(high),
             }
         )
-        resamples = each.often.shape[1]
+        resamples = one.resampled_inside.shape[1]
         tables["rashomon_member"] += [
             {
-                "rashomon_set": each.name,
+                "rashomon_set": one.name,
                 "model": members[i].model,
-                "is_member": bool(each.inside[k]),
-                "excess_nats": float(each.excess[k]),
-                "probability": float(each.often[k].mean()) if resamples else None,
+                "is_member": bool(one.inside[k]),
+                "excess_nats": float(one.excess[k]),
+                "probability": float(one.resampled_inside[k].mean()) if resamples else None,
             }
-            for k, i in enumerate(each.candidates)
+            for k, i in enumerate(one.candidates)
         ]
     return tables
 
 
 def reference_loss(members: FloatArray, pool: FloatArray, reference: Reference) -> FloatArray:
-    """Loss of the reference in nats per token, (B,), from those of a class and all, (m, B).
+    """Loss of the reference in nats per token, (B,), from the losses of a class and of all, (m, B).
 
     NaN for `mean_minus_sd` of one member.
     """
@@ -217,7 +220,7 @@ def reference_loss(members: FloatArray, pool: FloatArray, reference: Reference) 
 def threshold_nats(
     members: FloatArray, reference: FloatArray, eps: float, unit: Unit
 ) -> FloatArray:
-    """The threshold eps in nats per token, (B,): see `Epsilons` for its units."""
+    """eps in nats per token, (B,): see `Epsilons` for its units."""
     if unit == "percent":
         return reference * (eps / 100)
     if unit == "seed_sd":
@@ -226,7 +229,7 @@ def threshold_nats(
 
 
 def seed_sd(members: FloatArray) -> FloatArray:
-    """Standard deviation over the first axis, members, divisor m - 1; NaN for m < 2."""
+    """Standard deviation over members, the first axis, divisor m - 1; NaN for m < 2."""
     if members.shape[0] < 2:
         return np.full(members.shape[1:], np.nan)
     return np.asarray(members.std(axis=0, ddof=1))
@@ -235,8 +238,8 @@ def seed_sd(members: FloatArray) -> FloatArray:
 def is_member(sample: _Sample, reference: Reference, eps: float, unit: Unit) -> BoolArray:
     """Whether each candidate is within the threshold, (m, B)."""
     level = reference_loss(sample.members, sample.pool, reference)
-    within = threshold_nats(sample.members, level, eps, unit)
-    return np.asarray(sample.candidates - level <= within)
+    threshold = threshold_nats(sample.members, level, eps, unit)
+    return np.asarray(sample.candidates - level <= threshold)
 
 
 def _thresholds(eps: Epsilons) -> Iterator[tuple[float, Unit]]:

@@ -1,8 +1,8 @@
-"""How differently members predict the next token, position by position, over all the vocabulary.
+"""Predictive multiplicity at each position, over the whole vocabulary.
 
-All members of a pool go through one pass over blocks of positions. What a block leaves behind
-does not have the size of the vocabulary, but for the capacity, and serves every set of members:
-a set is an array of their positions in the pool.
+All members of a pool go through one pass over blocks of positions. A block is reduced to arrays
+without the vocabulary, which serve every set of members; only the capacity needs the full laws. A
+set is an array of positions of members in the pool.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from manymasks.rashomon.rarefaction import (
 )
 
 BLOCK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 24}
-"""Log-probabilities in one block, float32: 4 MiB on a CPU, whose caches all passes share."""
+"""Log-probabilities in one block, float32: 4 MiB on a CPU, which fits its cache."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What members say at positions, without the vocabulary; natural logarithms.
+    """Predictions of members at positions, without the vocabulary; natural logarithms.
 
     `m` members, `n` positions, y the true token:
 
@@ -51,11 +51,11 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Multiplicity:
-    """What a set of k members shows at n positions.
+class PositionMetrics:
+    """Metrics of a set of k members at n positions.
 
-    `metrics`: name -> (n,) float64, see `position_metrics`. `weights` (n, k): those of the
-    mixture that reaches the capacity; few members carry most of it, the ones to disclose.
+    `metrics`: name -> (n,) float64, see `position_metrics`. `weights` (n, k): those of the mixture
+    that attains the capacity; the few members with most of it are the ones to disclose.
     `gain_without` (k, n): the ensemble gain of the set without each member, NaN for k < 2.
     """
 
@@ -66,16 +66,16 @@ class Multiplicity:
 
 @dataclass(frozen=True)
 class PairSums:
-    """Sums over the positions of each document of what pairs of members show, float64.
+    """Sums over the positions of each document for pairs of members, float64.
 
     `D` documents, `m` members of the pool:
 
     - `tokens` (D,): positions
     - `kl` (D, m, m): KL(p_i || p_j)
     - `tv` (D, m, m): total variation
-    - `top1`, `top_k`, `tv_above` (D, m, m): positions where the first-ranked tokens differ,
-      the sets of the first-ranked ones, where the total variation reaches the threshold
-    - `p_squares`, `log_p_squares` (D, m, m): half the squared differences of p(y), of log p(y);
+    - `top1`, `top_k`, `tv_above` (D, m, m): positions where the first-ranked tokens differ, where
+      the sets of the `top_k` first-ranked ones do, where the total variation reaches the threshold
+    - `p_squares`, `log_p_squares` (D, m, m): half the squared differences of p(y) and of log p(y);
       their mean over pairs is the variance over members
     """
 
@@ -89,18 +89,18 @@ class PairSums:
     log_p_squares: FloatArray
 
     def __add__(self, other: Self) -> Self:
-        """Sums over the positions of both, of the same documents and members."""
+        """Sums over the positions of both, for the same documents and members."""
         names = [field.name for field in fields(self)]
         return type(self)(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
 def block_facts(logp: Tensor, targets: Tensor, top_k: int) -> Facts:
-    """What members say at the positions of a block, on a CPU or a GPU.
+    """The facts of a block, on a CPU or a GPU.
 
-    `logp` (m, n, V), float32 log-probabilities; `targets` (n,), the true tokens. Among equal
-    probabilities the order of the tokens decides which are first. Raises ValueError for other
-    shapes or types, more first tokens than there are, or values that are not finite, and
-    RuntimeError where torch may round matrix products of float32 to less.
+    `logp` (m, n, V), float32 log-probabilities; `targets` (n,), the true tokens. Ties are ranked
+    by token id. Raises ValueError for other shapes or types, `top_k` above the vocabulary, or
+    values that are not finite, and RuntimeError if torch may compute float32 matrix products in
+    reduced precision.
     """
     if logp.ndim != 3 or not logp.numel() or targets.shape != logp.shape[1:2]:
         raise ValueError(
@@ -110,18 +110,18 @@ def block_facts(logp: Tensor, targets: Tensor, top_k: int) -> Facts:
     if logp.dtype != torch.float32:
         raise ValueError(f"log-probabilities must be float32, found {logp.dtype}")
     if not 1 <= top_k <= logp.shape[2]:
-        raise ValueError(f"there are no {top_k} first ones among {logp.shape[2]} tokens")
+        raise ValueError(f"top_k must be from 1 to {logp.shape[2]} tokens, found {top_k}")
     if torch.get_float32_matmul_precision() != "highest":
         raise RuntimeError(
-            "torch.set_float32_matmul_precision must be 'highest': with less, the rounding of "
-            "a matrix product is larger than the divergences"
+            "torch.set_float32_matmul_precision must be 'highest': otherwise the rounding errors "
+            "of matrix products exceed the divergences"
         )
     parts = [
-        [x.cpu().numpy() for x in _facts(logp[:, block], targets[block], top_k)]
+        [field.cpu().numpy() for field in _facts(logp[:, block], targets[block], top_k)]
         for block in blocks(logp, BLOCK_ELEMENTS)
     ]
     facts = Facts(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
-    if not all(np.isfinite(x).all() for x in (facts.log_p, facts.entropy, facts.kl)):
+    if not all(np.isfinite(values).all() for values in (facts.log_p, facts.entropy, facts.kl)):
         raise ValueError("log-probabilities must be finite, found NaN or infinity")
     return facts
 
@@ -133,30 +133,29 @@ def position_metrics(
     reference: int,
     tv_threshold: float,
     tolerance: float,
-) -> Multiplicity:
-    """What a set of members shows at each position: metrics (n,), all >= 0 but log_p ones.
+) -> PositionMetrics:
+    """Metrics of a set of members at each position, (n,) each, in nats; all >= 0 but log_p_*.
 
     `subset` (k,): positions of its members in the pool of the facts and of `logp` (m, n, V);
-    `reference`: position in the subset of the member that others are compared with. In nats:
+    `reference`: index in the subset of the member that others are compared with.
 
-    - ambiguity: 1 where a member ranks another token first than the reference, else 0;
-      ambiguity_top_k: where its set of first tokens is another; ambiguity_tv: where its total
+    - ambiguity: 1 if a member ranks another token first than the reference, else 0;
+      ambiguity_top_k: if its set of first-ranked tokens differs; ambiguity_tv: if its total
       variation from the reference reaches the threshold (Marx, Calmon & Ustun 2020)
-    - pair_ambiguity: where any two rank another token first; pair_range: the largest total
-      variation of two, whose mean is nu (Albini et al.)
+    - pair_ambiguity: 1 if any two rank different tokens first; pair_range: the largest total
+      variation of two, with mean nu (Albini et al.)
     - vote_disagreement: k / (k - 1) (1 - sum_v f_v^2) with f_v the share of members that rank v
-      first: the share of pairs that differ; distinct_top1: first-ranked tokens
+      first, which is the share of pairs that differ; distinct_top1: number of first-ranked tokens
     - p_low, p_high, p_range, log_p_low, log_p_high, log_p_range: the viable prediction range of
       the true token (Watson-Daniels, Parkes & Ustun 2023); p_variance, log_p_variance: over
       members, divisor k - 1
-    - information: H(mean p) - mean H(p), of equal weights; capacity and capacity_gap: see
-      `capacities`, which is at least the information; effective_models: exp of the capacity
-      (Hsu & Calmon 2022)
-    - ensemble_gain: log of the mean p of the true token less the mean log p
+    - information: H(mean p) - mean H(p), with equal weights; capacity, at least the information,
+      and capacity_gap: see `capacities`; effective_models: exp(capacity) (Hsu & Calmon 2022)
+    - ensemble_gain: log of the mean p of the true token minus the mean log p
 
-    All but vote_disagreement and the variances grow with the members: lower bounds of what
-    more members would show. A single member has zeros and variances of NaN. Raises ValueError
-    for a subset that is empty or a reference that is not in it.
+    All but vote_disagreement and the variances grow with the number of members: they are lower
+    bounds. For a single member they are 0, and the variances NaN. Raises ValueError for an empty
+    subset or a reference outside it.
     """
     k = subset.size
     if not 0 <= reference < k:
@@ -164,11 +163,11 @@ def position_metrics(
     log_p, first = facts.log_p[subset], facts.first[subset]
     tv = facts.tv[np.ix_(subset, subset)]
     p = np.exp(log_p)
-    alike = votes(first)
+    agreeing = votes(first)
     channel = capacities(logp[torch.as_tensor(subset, device=logp.device)], tolerance)
     capacity, gap, information = (
-        np.zeros(first.shape[1]) if k == 1 else x.cpu().numpy()
-        for x in (channel.nats, channel.gap, channel.information)
+        np.zeros(first.shape[1]) if k == 1 else values.cpu().numpy()
+        for values in (channel.nats, channel.gap, channel.information)
     )
     metrics = {
         "ambiguity": (first != first[reference]).any(axis=0),
@@ -176,8 +175,8 @@ def position_metrics(
         "ambiguity_tv": (np.delete(tv[reference], reference, axis=0) >= tv_threshold).any(axis=0),
         "pair_ambiguity": (first != first[0]).any(axis=0),
         "pair_range": tv.max(axis=(0, 1)),
-        "vote_disagreement": (k - alike.sum(axis=0) / k) / max(k - 1, 1),
-        "distinct_top1": (1 / alike).sum(axis=0).round(),
+        "vote_disagreement": (k - agreeing.sum(axis=0) / k) / max(k - 1, 1),
+        "distinct_top1": (1 / agreeing).sum(axis=0).round(),
         "p_low": p.min(axis=0),
         "p_high": p.max(axis=0),
         "p_range": np.ptp(p, axis=0),
@@ -195,7 +194,7 @@ def position_metrics(
     without = (
         [_gain(np.delete(log_p, i, axis=0)) for i in range(k)] if k > 1 else [log_p[0] * np.nan]
     )
-    return Multiplicity(
+    return PositionMetrics(
         {name: np.asarray(values, dtype=np.float64) for name, values in metrics.items()},
         channel.weights.cpu().numpy(),
         np.stack(without),
@@ -205,10 +204,10 @@ def position_metrics(
 def rarefied_metrics(
     facts: Facts, subset: IndexArray, reference: int, k: int
 ) -> dict[str, FloatArray]:
-    """What k of the set's members show on average over all subsets of k, (n,) each.
+    """Metrics of k of the set's members, averaged over all subsets of k, (n,) each.
 
-    `ambiguity` is that of the reference and k - 1 others, `pair_ambiguity` and `distinct_top1`
-    of any k: see `rarefaction`. Raises ValueError unless 1 <= k <= members.
+    `ambiguity` is that of the reference and k - 1 others; `pair_ambiguity` and `distinct_top1` are
+    those of any k: see `rarefaction`. Raises ValueError unless 1 <= k <= members.
     """
     first = facts.first[subset]
     differing = (first != first[reference]).sum(axis=0)
@@ -222,9 +221,9 @@ def rarefied_metrics(
 def pair_sums(
     facts: Facts, documents: npt.NDArray[np.integer], count: int, tv_threshold: float
 ) -> PairSums:
-    """Sums of what pairs of the pool show, by document.
+    """Sums for pairs of members of the pool, by document.
 
-    `documents` (n,): which of `count` documents each position is in.
+    `documents` (n,): index of each position's document among `count`.
     """
     p = np.exp(facts.log_p)
     by_position = (
@@ -245,26 +244,26 @@ def by_document(
 ) -> FloatArray:
     """Sums of values (..., n) over the positions of each document, (count, ...) in float64.
 
-    `documents` (n,) from 0 to count - 1; those without positions have sums of 0.
+    `documents` (n,) from 0 to count - 1; documents without positions have sums of 0.
     """
     total = np.zeros((count, *values.shape[:-1]))
     if documents.size:
         order = np.argsort(documents, kind="stable")
-        found, begins = np.unique(documents[order], return_index=True)
+        present, begins = np.unique(documents[order], return_index=True)
         sums = np.add.reduceat(values[..., order], begins, axis=-1, dtype=np.float64)
-        total[found] = np.moveaxis(sums, -1, 0)
+        total[present] = np.moveaxis(sums, -1, 0)
     return total
 
 
 def _above(tv: npt.NDArray[np.float32], threshold: float) -> BoolArray:
-    """Whether two members are so far apart, (m, m, n); none is far from itself."""
-    apart = tv >= threshold
-    apart[np.diag_indices(tv.shape[0])] = False
-    return apart
+    """Whether the total variation reaches the threshold, (m, m, n); False on the diagonal."""
+    is_above = tv >= threshold
+    is_above[np.diag_indices(tv.shape[0])] = False
+    return is_above
 
 
 def _gain(log_p: FloatArray) -> FloatArray:
-    """Log of the mean p less the mean log p, (n,), from log p (k, n)."""
+    """Log of the mean p minus the mean log p, (n,), from log p (k, n)."""
     return np.asarray(np.log(np.exp(log_p - log_p.mean(axis=0)).mean(axis=0)))
 
 
@@ -280,19 +279,19 @@ def _facts(logp: Tensor, targets: Tensor, top_k: int) -> Sequence[Tensor]:
     m, n, _ = logp.shape
     true = logp.gather(-1, targets.expand(m, -1)[..., None])[..., 0].double()
     p = logp.exp()
-    # As in divergence/pairs.py: without the mean over members KL is the same and its rounding
-    # is not, and the masses are 1 but for rounding, which would enter in first order.
+    # As in divergence/pairs.py: subtracting the mean over members leaves KL as it is and reduces
+    # its rounding error; the masses deviate from 1 by rounding, which would enter to first order.
     centre = logp.mean(0)
     cross = torch.bmm(p.transpose(0, 1), (logp - centre).permute(1, 2, 0)).permute(1, 2, 0)
-    own = cross.diagonal().T
+    self_cross = cross.diagonal().T
     mass = p.sum(-1)
-    kl = own[:, None] - cross - mass[:, None] + mass[None]
-    entropy = -(own.double() + (p * centre).sum(-1))
+    kl = self_cross[:, None] - cross - mass[:, None] + mass[None]
+    entropy = -(self_cross.double() + (p * centre).sum(-1))
     tv = torch.zeros(m, m, n, dtype=p.dtype, device=p.device)
     for i in range(m - 1):
-        apart = (p[i + 1 :] - p[i]).abs_().sum(-1) / 2
-        tv[i, i + 1 :] = apart
-        tv[i + 1 :, i] = apart
+        distances = (p[i + 1 :] - p[i]).abs_().sum(-1) / 2
+        tv[i, i + 1 :] = distances
+        tv[i + 1 :, i] = distances
     ranked = logp.topk(top_k, dim=-1).indices.sort(-1).values
     differs = (ranked[:, None] != ranked[None]).any(-1)
     return true, logp.argmax(-1), entropy, kl, tv, differs

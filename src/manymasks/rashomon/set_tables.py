@@ -1,4 +1,4 @@
-"""Rows of what the sets of one pool show: metrics, positions, weights, components of variance."""
+"""Rows of the sets of one pool: metrics, positions, weights, components of variance."""
 
 from collections.abc import Sequence
 
@@ -32,14 +32,13 @@ def metric_rows(
     resampled: Sequence[tuple[Subset, float]],
     statistics: Statistics,
 ) -> Rows:
-    """Rows of rashomon_metric for one set: as it is, and averaged over the sets of resamples."""
+    """Rows of rashomon_metric for one set: the set itself, and averaged over resampled sets."""
     hard: list[tuple[SetSums, float]] = [(measured.hard[members], 1.0)] if members else []
-    often = [(measured.resampled[each], share) for each, share in resampled if each]
-    return [
-        {"rashomon_set": name, **row, "covered": row["covered"] if how == "resampled" else None}
-        for how, sets in (("hard", hard), ("resampled", often))
-        for row in set_rows(sets, measured.pairs, how, statistics)  # type: ignore[arg-type]
-    ]
+    soft = [(measured.resampled[subset], share) for subset, share in resampled if subset]
+    rows = [
+        row | {"covered": None} for row in set_rows(hard, measured.pairs, "hard", statistics)
+    ] + set_rows(soft, measured.pairs, "resampled", statistics)
+    return [{"rashomon_set": name} | row for row in rows]
 
 
 def position_rows(
@@ -51,14 +50,14 @@ def position_rows(
     tokens: Sequence[str],
 ) -> Rows:
     """Rows of position_multiplicity: `positions`, their document and true token, (kept,) each."""
-    found = measured.kept[members]
+    metrics = measured.kept[members]
     return [
         {
             "rashomon_set": name,
             "position": int(positions[i]),
             "document": documents[i],
             "token": tokens[i],
-            **{metric: finite(float(found[metric][i])) for metric in BY_POSITION},
+            **{metric: finite(float(metrics[metric][i])) for metric in BY_POSITION},
         }
         for i in range(positions.size)
     ]
@@ -83,9 +82,9 @@ def weight_rows(measured: MeasuredSets, name: str, members: Subset, models: Sequ
 def component_rows(
     measured: MeasuredSets, members: Sequence[Member], statistics: Statistics
 ) -> Rows:
-    """Rows of variance_component of a class: its loss, and how far its members are apart.
+    """Rows of variance_component of a class, for the loss and the distances of its members.
 
-    None for a class whose seeds do not make a table.
+    No rows for a class whose seeds are not crossed.
     """
     seeds = [member.seeds for member in members]
     nats = -measured.log_p.mean(axis=1)
@@ -113,19 +112,20 @@ def component_rows(
                 }
             )
 
-    of_loss = score_components(crossed(seeds, nats), statistics.confidence)
-    if of_loss is not None:
-        add("nats", of_loss, {})
+    loss_shares = score_components(crossed(seeds, nats), statistics.confidence)
+    if loss_shares is not None:
+        add("nats", loss_shares, {})
     for measure, sums in (("kl", pairs.kl), ("top1_disagreement", pairs.top1)):
-        found = distance_components(
+        components = distance_components(
             _symmetric(sums, pairs.tokens),
             seeds,
             statistics.resamples,
             statistics.seed,
             statistics.confidence,
         )
-        if found is not None and found.shares is not None:
-            add(measure, found.shares, {"init": found.init_p, "order": found.order_p})
+        if components is not None and components.shares is not None:
+            p = {"init": components.init_p, "order": components.order_p}
+            add(measure, components.shares, p)
     return rows
 
 

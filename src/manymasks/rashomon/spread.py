@@ -1,13 +1,12 @@
-"""How differently the members of a set behave on the measure split as a whole, with intervals.
+"""Metrics of sets on the whole measure split, with intervals.
 
-Three kinds of metrics. Means over pairs, and the ensemble gain, speak of the population that
-members are drawn from: intervals join a jackknife over members with the bootstrap over documents.
-Means over positions of what grows with the members, and maxima over members or pairs, speak of
-the members given, and are lower bounds of what more would show: intervals are over documents.
+Means over pairs, and the ensemble gain, estimate a property of the population of members: their
+intervals join a jackknife over members with the bootstrap over documents. Means over positions of
+metrics that grow with the members, and maxima over members or pairs, describe the given members
+and are lower bounds for more members: their intervals are over documents.
 
-`hard` is the set itself. `resampled` averages over the sets that document resamples of the
-select split give, each by how often it occurs, and so weights members by the probability that
-they belong, jointly.
+`hard` is the set itself. `resampled` averages over the sets in document resamples of the select
+split, weighted by frequency, and so weights members by their joint probability of membership.
 """
 
 import math
@@ -33,7 +32,7 @@ from manymasks.statistics.jackknife import ModelEstimate, jackknife_error, pair_
 Weighting = Literal["hard", "resampled"]
 
 ODDS = 20.0
-"""Odds at which one knows which of two members wrote a text: `tokens_to_tell_apart`."""
+"""Odds at which two members count as told apart: `tokens_to_tell_apart`."""
 
 PAIR_MEANS = {
     "kl": "kl",
@@ -45,9 +44,9 @@ PAIR_MEANS = {
     "p_variance": "p_squares",
     "log_p_variance": "log_p_squares",
 }
-"""Metric that is a mean over pairs -> the sums it is the mean of. Three of them are also known
-by position, where they are computed another way: a vote disagreement is the share of pairs that
-differ, a variance the mean of half their squared differences."""
+"""Metric that is a mean over pairs -> field of `PairSums`. Three of them are also metrics at a
+position, computed differently: a vote disagreement is the share of pairs that differ, a variance
+the mean of half their squared differences."""
 
 SHARES = ("tv", "top1", "top_k", "tv_above")
 """Sums that cannot exceed the number of tokens: intervals over models are cut at 1."""
@@ -57,24 +56,24 @@ MAXIMA = {
     "discrepancy_top_k": "top_k",
     "discrepancy_tv": "tv_above",
 }
-"""Metric that is the largest mean over the members, of each against the reference."""
+"""Metric that is the largest mean over members, compared with the reference."""
 
 PAIR_MAXIMA = {"pair_discrepancy": "top1", "pair_diameter": "tv"}
-"""Metric that is the largest mean over the pairs. The diameter is omega of Albini et al., and at
-most nu, the mean of `pair_range`."""
+"""Metric that is the largest mean over pairs. The diameter is omega of Albini et al., and at most
+nu, the mean of `pair_range`."""
 
 
 @dataclass(frozen=True)
 class SetSums:
-    """What one set of k members shows, summed over the positions of each of D documents.
+    """Metrics of one set of k members, summed over the positions of each of D documents.
 
     - `subset` (k,): positions of its members in the pool of the `PairSums`
-    - `reference`: position in the subset of the best member on the select split
-    - `metrics`: name -> (D,), those of `position_metrics`, and `shared_capacity`, which is
-      `information_at` the weights of `shared_capacity`, where it was computed
+    - `reference`: index in the subset of the best member on the select split
+    - `metrics`: name -> (D,), those of `position_metrics`, and `shared_capacity`
+      (`information_at` the weights of the shared mixture), if computed
     - `gain_without` (k, D): the ensemble gain without each member
     - `rarefied`: k' -> name -> (D,), those of `rarefied_metrics`
-    - `shared_gap`: certified gap of the shared capacity, None where there is none
+    - `shared_gap`: certified gap of the shared capacity, None if not computed
     """
 
     subset: IndexArray
@@ -87,7 +86,7 @@ class SetSums:
 
 @dataclass(frozen=True)
 class _Measured:
-    """An estimate, its document resamples (B,), and its error over models (None: not of these)."""
+    """An estimate, its document resamples (B,), and its error over models, if it has one."""
 
     value: float
     resamples: FloatArray
@@ -102,19 +101,18 @@ def set_rows(
 ) -> Rows:
     """Rows metric, weighting, members_used, value, low, high, units, documents, covered.
 
-    `sets`: for `hard` the set itself with 1, for `resampled` those of resamples with their
-    shares, over which metrics are averaged (pair metrics over those of two members and more);
-    `covered` is the sum of the shares, `members_used` the mean number of members. A hard set of
-    k members also has rows of fewer where it was rarefied. Intervals of `resampled` take the
-    select split as given and are over documents. No rows where there is no set. Ends are None
-    where there are too few members or documents to know them.
+    `sets`: for `hard` the set itself with share 1, for `resampled` those of the resamples with
+    their shares, over which metrics are averaged (pair metrics over sets of at least two members).
+    `covered` is the sum of the shares, `members_used` the mean number of members. A hard set also
+    has the rows of its rarefied metrics. Intervals of `resampled` are over documents, given the
+    select split. No rows without a set. Ends are None with too few members or documents.
     """
     if not sets:
         return []
     weights = document_weights(pairs.tokens.size, statistics.resamples, statistics.seed)
     shares = np.array([share for _, share in sets])
-    each = [_measured(one, pairs, weights) for one, _ in sets]
-    used = float(shares @ [one.subset.size for one, _ in sets] / shares.sum())
+    by_set = [_measured(sums, pairs, weights) for sums, _ in sets]
+    used = float(shares @ [sums.subset.size for sums, _ in sets] / shares.sum())
     common: dict[str, Any] = {
         "weighting": weighting,
         "documents": int((pairs.tokens > 0).sum()),
@@ -137,43 +135,41 @@ def set_rows(
             }
         )
 
-    for metric in each[0]:
-        measured = [one[metric] for one in each]
+    for metric in by_set[0]:
+        measured = [metrics[metric] for metrics in by_set]
         add(metric, used, measured[0] if weighting == "hard" else _averaged(measured, shares))
     kl = {row["metric"]: row for row in rows}["kl"]
-    rows.append(
-        kl
-        | {"metric": "tokens_to_tell_apart"}
-        | {
-            end: math.log(ODDS) / kl[of] if kl[of] else None
-            for end, of in (("value", "value"), ("low", "high"), ("high", "low"))
-        }
-    )
+    # A reciprocal swaps the ends of the interval.
+    tokens = {
+        end: math.log(ODDS) / kl[kl_end] if kl[kl_end] else None
+        for end, kl_end in (("value", "value"), ("low", "high"), ("high", "low"))
+    }
+    rows.append(kl | {"metric": "tokens_to_tell_apart"} | tokens)
     if weighting == "hard":
         for k, metrics in sets[0][0].rarefied.items():
             for metric, sums in metrics.items():
-                add(metric, float(k), _mean(sums, pairs.tokens, weights))
+                add(metric, float(k), _token_mean(sums, pairs.tokens, weights))
     return rows
 
 
-def _measured(one: SetSums, pairs: PairSums, weights: FloatArray) -> dict[str, _Measured]:
-    """All metrics of a set but those that follow from others."""
+def _measured(set_sums: SetSums, pairs: PairSums, weights: FloatArray) -> dict[str, _Measured]:
+    """All metrics of a set except those that follow from others."""
     tokens = pairs.tokens
-    subset, k = one.subset, one.subset.size
-    found = {
-        metric: _mean(sums, tokens, weights)
-        for metric, sums in one.metrics.items()
+    subset, k = set_sums.subset, set_sums.subset.size
+    metrics = {
+        metric: _token_mean(sums, tokens, weights)
+        for metric, sums in set_sums.metrics.items()
         if metric not in PAIR_MEANS
     }
-    if "ensemble_gain" in found:
-        gain = found["ensemble_gain"]
-        # Without one of two no gain is left, which says nothing of the error.
-        error = jackknife_error(ratio(one.gain_without, tokens)) if k > 2 else math.nan
+    if "ensemble_gain" in metrics:
+        gain = metrics["ensemble_gain"]
+        # One member alone has no gain, so two members give no error.
+        error = jackknife_error(ratio(set_sums.gain_without, tokens)) if k > 2 else math.nan
         models = ModelEstimate(gain.value, error, k - 1)
-        found["ensemble_gain"] = _Measured(gain.value, gain.resamples, models)
-    if one.shared_gap is not None:
+        metrics["ensemble_gain"] = _Measured(gain.value, gain.resamples, models)
+    if set_sums.shared_gap is not None:
         unknown = np.full(weights.shape[0], np.nan)
-        found["shared_capacity_gap"] = _Measured(one.shared_gap, unknown)
+        metrics["shared_capacity_gap"] = _Measured(set_sums.shared_gap, unknown)
 
     def between(sums: str, a: IndexArray, b: IndexArray) -> FloatArray:
         """Sums of the pairs (a[i], b[i]) of members of the set, (pairs, D), symmetric."""
@@ -187,29 +183,29 @@ def _measured(one: SetSums, pairs: PairSums, weights: FloatArray) -> dict[str, _
         square[rows, columns] = square[columns, rows] = ratio(values, tokens)
         models = pair_mean(square)
         mean = values.mean(axis=0) if k > 1 else np.full(tokens.size, np.nan)
-        found[metric] = _Measured(models.estimate, ratio_resamples(mean, tokens, weights), models)
-    others = np.delete(np.arange(k), one.reference)
+        metrics[metric] = _Measured(models.estimate, ratio_resamples(mean, tokens, weights), models)
+    others = np.delete(np.arange(k), set_sums.reference)
     for metric, sums in MAXIMA.items():
-        values = between(sums, np.full_like(others, one.reference), others)
-        found[metric] = _largest(values, tokens, weights)
+        values = between(sums, np.full_like(others, set_sums.reference), others)
+        metrics[metric] = _largest(values, tokens, weights)
     for metric, sums in PAIR_MAXIMA.items():
-        found[metric] = _largest(between(sums, rows, columns), tokens, weights)
-    return found
+        metrics[metric] = _largest(between(sums, rows, columns), tokens, weights)
+    return metrics
 
 
-def _mean(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
+def _token_mean(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
     return _Measured(float(ratio(sums, tokens)), ratio_resamples(sums, tokens, weights))
 
 
 def _largest(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
-    """The largest mean of sums (pairs, D), 0 where there are no pairs."""
+    """The largest mean of sums (pairs, D), 0 without pairs."""
     value = float(ratio(sums, tokens).max(initial=0))
     return _Measured(value, ratio_resamples(sums, tokens, weights).max(axis=0, initial=0))
 
 
 def _averaged(measured: Sequence[_Measured], shares: FloatArray) -> _Measured:
-    """The mean over sets by their shares, of those where it is known."""
-    known = [i for i, one in enumerate(measured) if math.isfinite(one.value)]
+    """The mean over sets weighted by their shares, of the finite values."""
+    known = [i for i, estimate in enumerate(measured) if math.isfinite(estimate.value)]
     if not known:
         return _Measured(math.nan, measured[0].resamples)
     share = shares[known] / shares[known].sum()

@@ -1,35 +1,35 @@
-"""How much room there is around a member: its local volume, by directions drawn at random.
+"""Local volume around a member, from directions drawn at random.
 
-The set of weights around w that lose less than eps is star-shaped as far as one looks along
-rays. With r(u) the scale at which direction u has lost eps, and d weights, its volume relative
-to that of all scales below 1 is the mean of r(u)^d over directions u uniform on the sphere. A
-direction is noise as large as the weights (`derived.noise_like`), so that volume is the
-ellipsoid of noise as large as the weights themselves: scaling a tensor and its noise alike
-changes nothing. In nats, and by weight, two numbers:
+Assume that the set of weights around w that lose less than eps is star-shaped along rays. With
+r(u) the scale at which direction u has lost eps, and d weights, the volume of the set relative to
+that of all scales below 1 is the mean of r(u)^d over directions u uniform on the sphere. A
+direction is noise as large as the weights (`derived.noise_like`), so the unit of volume is the
+ellipsoid of such noise: scaling a tensor and its noise together changes nothing. Two numbers, in
+nats and per weight:
 
 - `log_radius`, the mean of log r: d times it is a lower bound of the log-volume (Jensen);
-- `log_sampled`, log mean r^d, which finds the volume given enough directions: but d is 10^5 and
-  the mean is that of the widest direction found, less the logarithm of their number.
+- `log_sampled`, log mean r^d, which converges to the volume for enough directions. But d is 10^5,
+  and the mean is that of the widest direction drawn, minus the logarithm of their number.
 
-For a quadratic loss with curvatures h_i the true log-volume by weight is -1/2 mean log h_i plus
-constants, and log_radius is -1/2 log mean h_i for many weights: the arithmetic in place of the
-geometric mean, so the sharpest directions weigh most and the bound may be far below the truth.
-Scherlis & Belrose 2025 bring the two together by drawing wide directions more often, which takes
+For a quadratic loss with curvatures h_i the true log-volume per weight is -1/2 mean log h_i plus
+constants, and log_radius is -1/2 log mean h_i for many weights: the arithmetic instead of the
+geometric mean, dominated by the sharpest directions, so the bound may be far below the volume.
+Scherlis & Belrose 2025 reduce the difference by importance sampling of wide directions, which needs
 a second moment of the gradients.
 
 Why not the local learning coefficient by SGLD (Lau et al. 2023)? It is the exponent with which
-the volume shrinks as eps goes to 0; the question here is the volume at the eps of the set. Its
-chains need a step size, a temperature, a pull and a length, all of which move the number, and
-from weights that are no minimum, as those of short trainings are, they go downhill and the
-estimate is below 0. Both were measured on a member of 90,272 weights after 400 steps of training:
-chains of 150 steps (16 windows of 128 tokens each, n beta = 89,170, pull 100) said -63, -317 and
--880 with steps of 1e-8, 1e-7 and 1e-6. The radii of eight directions at eps of 0.005, 0.02 and
-0.08 were exp(-3.79), exp(-3.10) and exp(-2.42): they rise as eps^0.5, so the loss is quadratic
-there. Directions are independent, where steps of a chain are not, so they have an interval; and
-they take forward passes only, all of a member in one stack.
+the volume shrinks as eps goes to 0; here the question is the volume at the eps of the set. Its
+chains need a step size, a temperature, a restoring force and a length, all of which change the
+result, and from weights that are no minimum, as after short trainings, they descend and the
+estimate becomes negative. Both were measured on a member of 90,272 weights after 400 steps of
+training: chains of 150 steps (16 windows of 128 tokens each, n beta = 89,170, restoring force 100)
+gave -63, -317 and -880 with steps of 1e-8, 1e-7 and 1e-6. The radii of eight directions at eps of
+0.005, 0.02 and 0.08 were exp(-3.79), exp(-3.10) and exp(-2.42): they rise as eps^0.5, so the loss
+is quadratic there. Directions are independent, unlike the steps of a chain, so they have an
+interval; and they need forward passes only, all of a member in one stack.
 
-The windows are given and the same for all members: with four times as many the same member's
-log_radius moved by 0.02, which no interval here knows of, and contrasts between members share.
+The windows are given and the same for all members: four times as many moved the log_radius of one
+member by 0.02, an error that no interval here includes and contrasts between members share.
 """
 
 import math
@@ -49,12 +49,12 @@ from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import welch_degrees
 
 FIRST = 0.05
-"""Where the search for a radius begins: trained members lose some hundredths of a nat there."""
+"""Initial radius of the search: trained members lose some hundredths of a nat there."""
 
 
 @dataclass(frozen=True)
 class LocalVolume:
-    """What the radii of one member say; logarithms, so in nats."""
+    """Local volume of one member, in nats."""
 
     log_radius: Interval
     """Mean of log r."""
@@ -63,11 +63,11 @@ class LocalVolume:
 
 
 def direction(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    """A direction: noise as large as the weights, put on the sphere.
+    """A direction: noise as large as the weights, normalised to the sphere.
 
-    Divided by the root mean square of its standard normal draws over all d weights, which is 1
-    but for about 1 / sqrt(2 d): so directions are uniform on the sphere of radius sqrt(d) in
-    units of each tensor's root mean square.
+    The divisor is the root mean square of the standard normal draws over all d weights, 1 up to
+    about 1 / sqrt(2 d). Directions are uniform on the sphere of radius sqrt(d) in units of each
+    tensor's root mean square.
     """
     noise = noise_like(weights, seed)
     squares = count = 0.0
@@ -89,31 +89,31 @@ def radii(
 ) -> FloatArray:
     """The scale at which each direction has lost `eps` nats, (directions,).
 
-    `excess` is told a scale for each direction and says the excess losses of all, in one stack.
-    The first crossing that the search finds is taken; a loss that falls back below eps further
-    out is not looked for. The tolerance is relative, of the loss at the last scale evaluated; the
-    step left is made unseen, so log r is off by far less than half of it.
+    `excess` maps a scale for each direction to the excess losses of all, in one stack. The first
+    crossing that the search finds counts, even if the loss falls below eps again further out. The
+    tolerance is relative, of the loss at the last scale evaluated; the last step is not evaluated,
+    so the error of log r is far below half the tolerance.
     """
     return crossings(excess, eps, np.full(directions, first), tolerance=tolerance)
 
 
-def local_volume(found: FloatArray, weights: int, confidence: float) -> LocalVolume:
+def local_volume(radii: FloatArray, weights: int, confidence: float) -> LocalVolume:
     """Log-volume of one member from radii (k,) in independent directions, and its interval.
 
-    The interval is that of the mean log radius over directions, t(k - 1); NaN below 2. It says
-    how well k directions know the bound, not how near the bound is to the volume.
+    The interval is that of the mean log radius over directions, t(k - 1); NaN for k < 2. It covers
+    the sampling error of the bound, not the distance of the bound from the volume.
     """
-    logs = np.log(found)
+    logs = np.log(radii)
     sampled = float(logsumexp(weights * logs) - np.log(logs.size))
     radius = joined(float(logs.mean()), _error(logs), 0.0, logs.size - 1, confidence)
     return LocalVolume(radius, sampled)
 
 
 def size_difference(larger: FloatArray, smaller: FloatArray, confidence: float) -> Interval:
-    """Mean log radius of larger members (m,) less that of smaller ones (n,): Welch's t.
+    """Mean log radius of larger members (m,) minus that of smaller ones (n,): Welch's t.
 
-    The units are members, taken as independent: see `statistics.intervals.joined` for what
-    shared seeds do to that. No interval below 2 members of each.
+    The units are members, treated as independent: see `statistics.intervals.joined` for the effect
+    of shared seeds. No interval with fewer than 2 members of each.
     """
     errors = [_error(larger), _error(smaller)]
     return joined(
@@ -126,7 +126,7 @@ def size_difference(larger: FloatArray, smaller: FloatArray, confidence: float) 
 
 
 def _error(values: FloatArray) -> float:
-    """Standard error of a mean; NaN below 2 values."""
+    """Standard error of a mean; NaN with fewer than 2 values."""
     if values.size < 2:
         return math.nan
     return float(values.std(ddof=1)) / math.sqrt(values.size)
@@ -137,16 +137,16 @@ def stacked_excess(
     losses: Callable[[], FloatArray],
     weights: Mapping[str, Tensor],
     directions: Sequence[Mapping[str, Tensor]],
-    own: float,
+    loss: float,
 ) -> Callable[[FloatArray], FloatArray]:
-    """Excess losses along directions as `radii` asks for them.
+    """Excess losses along directions, as an argument of `radii`.
 
     Args:
         set_weights: puts weights into a slot of a stack, one slot a direction.
         losses: the loss of every slot, nats per token.
-        weights: of the member itself.
+        weights: of the member.
         directions: one a slot.
-        own: the member's own loss.
+        loss: of the member.
     """
 
     def excess(scales: FloatArray) -> FloatArray:
@@ -158,11 +158,12 @@ def stacked_excess(
                     for name, w in weights.items()
                 },
             )
-        return losses() - own
+        return losses() - loss
 
     return excess
 
 
 def pairs_of_sizes(sizes: Sequence[tuple[int, str]]) -> list[tuple[str, str]]:
     """(larger, smaller) of every two sizes, given as (weights, name)."""
-    return [(two, one) for (_, one), (_, two) in combinations(sorted(set(sizes)), 2)]
+    ordered = [name for _, name in sorted(set(sizes))]
+    return [(larger, smaller) for smaller, larger in combinations(ordered, 2)]

@@ -14,7 +14,7 @@ from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
 from manymasks.rashomon.headroom import headroom_rows, loss_sums
-from manymasks.rashomon.measurement import Block, MeasuredSets, Subset, measure_pool
+from manymasks.rashomon.measurement import MeasuredSets, PositionBlock, Subset, measure_pool
 from manymasks.rashomon.set_tables import (
     component_rows,
     metric_rows,
@@ -146,7 +146,7 @@ def _pools(job: Job, sets: Sequence[Set]) -> list[tuple[str, str, _Pool]]:
 
 def _blocks(
     models: Sequence[Transformer], text: Windows, owner: Any, batch: int
-) -> Iterator[Block]:
+) -> Iterator[PositionBlock]:
     """The laws of all members at all scored positions, some windows at a time."""
     device = models[0].W_E.device
     windows = torch.from_numpy(text.tokens).to(device)
@@ -157,7 +157,7 @@ def _blocks(
             logits = torch.stack([model(seen, seen.shape[-1])[0] for model in models])
         logp = torch.log_softmax(logits.float(), -1).flatten(1, 2)
         end = begin + logp.shape[1]
-        yield Block(logp, some[:, 1:].flatten(), owner[begin:end], begin)
+        yield PositionBlock(logp, some[:, 1:].flatten(), owner[begin:end], begin)
         begin = end
 
 
