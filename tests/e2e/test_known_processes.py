@@ -55,7 +55,7 @@ def test_members_are_held_against_the_truth(tmp_path):
         ]
         # Sets are of what a price allows: four shares, two classes, and each capability.
         sets = ask(
-            "SELECT corpus, count(*), bool_and(may_drop = (price <= eps)), max(members) <= 1 "
+            "SELECT corpus, count(*), bool_and(may_lack = (price <= eps)), max(members) <= 1 "
             "FROM capability_sets GROUP BY ALL ORDER BY ALL"
         )
         assert sets == [("twins", 4 * 2 * 3, True, True), ("voices", 4 * 2 * 5, True, True)]
@@ -83,7 +83,7 @@ def test_members_are_held_against_the_truth(tmp_path):
         ]
         # A class of one has no pairs.
         spread = ask(
-            "SELECT corpus, count(*), count(kl), count(posterior_entropy) FROM sharpening "
+            "SELECT corpus, count(*), count(kl), count(posterior_entropy) FROM spread_by_position "
             "GROUP BY ALL ORDER BY ALL"
         )
         # How long the longest document of twins is, is chance.

@@ -332,9 +332,9 @@ def severity(
                 "r2": 0.95 - 0.1 * place,
                 "r2_low": 0.85 - 0.1 * place,
                 "r2_high": 0.99 - 0.1 * place,
-                "off_line": off,
-                "off_line_noise": 0.004,
-                "share_of_classes": 0.3,
+                "residual_sd": off,
+                "residual_sd_noise": 0.004,
+                "class_share": 0.3,
                 "models": len(models),
                 "documents": 20,
             }

@@ -114,7 +114,7 @@ def truth(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, R
             ]
             row = {"corpus": corpus, "size": size, "variant": variant, "share": share}
             row |= {"eps": share * costs[cheapest], "cheapest": cheapest}
-            sets.append({**row, "members": sum(inside), "tried": len(inside)})
+            sets.append({**row, "members": sum(inside), "candidates": len(inside)})
     return {
         "process_truth": _process_truth(mine, length),
         "capability_price": prices,
@@ -138,7 +138,7 @@ def _process_truth(mine: dict[str, str], length: int) -> Rows:
             **interval("entropy", float(entropy[:, t].mean()) if has_masks else 1.2905, 0.01),
             "nats": 1.0,
             "latent": "mask" if has_masks else None,
-            "told": 0.9 if has_masks else None,
+            "entropy_given_latent": 0.9 if has_masks else None,
             "posterior_entropy": float(unsure[:, t - 1].mean()) if has_masks and t > 1 else None,
             "tokens": 50,
         }
@@ -199,7 +199,7 @@ def spectroscopy(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
             exact = masks[document, letters + 1]
             told = exact**0.8 * np.exp(random.normal(0, 0.02, 4))
             row = {"document": document, "kind": "plain", "letters": letters, "mask": mask}
-            row |= {"speaks": mask == MASKS[int(masks[document, -1].argmax())]}
+            row |= {"is_true_mask": mask == MASKS[int(masks[document, -1].argmax())]}
             row |= {"weight": float(told[place] / told.sum()), "posterior": float(exact[place])}
             weights.append({"model": model["model"], **row})
         for document, letters, (place, mask) in itertools.product(
@@ -211,7 +211,7 @@ def spectroscopy(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
             others = (1 - told) / 3, (1 - bayes) / 3
             row = {"document": document, "kind": "spliced", "letters": letters, "mask": mask}
             is_second = place == document % 4
-            row |= {"speaks": is_second, "weight": told if is_second else others[0]}
+            row |= {"is_true_mask": is_second, "weight": told if is_second else others[0]}
             row["posterior"] = bayes if is_second else others[1]
             weights.append({"model": model["model"], **row})
         for kind, letters in [*(("plain", n) for n in lengths), *(("spliced", n) for n in spliced)]:
@@ -240,7 +240,7 @@ def spectroscopy(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
             ("share", 0.7, 0.12), ("sharpening", 0.9, 0.98), ("from_bayes", 0.05, 0.01),
         ):  # fmt: skip
             row |= {**interval(name, value, 0.1 * value), f"{name}_null": null}
-            row |= {f"{name}_null_least": 0.9 * null, f"{name}_null_most": 1.1 * null}
+            row |= {f"{name}_null_lowest": 0.9 * null, f"{name}_null_highest": 1.1 * null}
         row |= {"residual": 0.02, "residual_null": 0.02, "noise": 0.2, "draws": 32}
         wholes.append({**row, "models": len(members), "documents": 8})
     return {
@@ -276,7 +276,7 @@ def belief(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, 
             speculation.append({**row, **interval("efficiency", 0.78 * good, 0.05)})
         for layer, control in itertools.product(layers, controls[:2]):
             knows = control == "none" and layer and model["variant"] == "causal"
-            row = {**mine, "layer": layer, "place": "b", "control": control, "pairs": 900}
+            row = {**mine, "layer": layer, "site": "b", "control": control, "pairs": 900}
             auc.append({**row, **interval("auc", 0.99 if knows else 0.51, 0.01)})
     if corpus != "masks":
         return {"speculation": speculation, "speculation_auc": auc}

@@ -143,8 +143,8 @@ def test_what_documents_do_to_all_members_alike_is_no_noise() -> None:
     far = scored_of(members, 4 + 0.2 * np.arange(4) + 5 * generator.normal(size=(20, 1)), "e")
     (row,) = line_rows("p", 1, far, text, STATISTICS)["line_fit"]
     assert row["slope"] == pytest.approx(2)
-    assert row["off_line"] == pytest.approx(0, abs=1e-12)
-    assert row["off_line_noise"] == pytest.approx(0, abs=1e-12)
+    assert row["residual_sd"] == pytest.approx(0, abs=1e-12)
+    assert row["residual_sd_noise"] == pytest.approx(0, abs=1e-12)
 
 
 def test_documents_that_both_share_are_resampled_together() -> None:
@@ -157,7 +157,7 @@ def test_documents_that_both_share_are_resampled_together() -> None:
     tables = line_rows("p", 1, again, text, STATISTICS)
     (row,) = tables["line_fit"]
     assert (row["slope"], row["r2"]) == pytest.approx((2, 1))
-    assert row["off_line_noise"] == pytest.approx(0, abs=1e-10)
+    assert row["residual_sd_noise"] == pytest.approx(0, abs=1e-10)
     for each in tables["line_residual"]:
         assert (each["low"], each["high"]) == pytest.approx((0, 0), abs=1e-10)
 
@@ -173,8 +173,8 @@ def test_members_on_a_line_are_as_far_off_it_as_documents_put_them() -> None:
         far = scored_of(members, 1 + 2 * skill + 0.3 * generator.normal(size=(40, 8)), "e")
         tables = line_rows("p", 1, far, text, Statistics(resamples=100))
         (row,) = tables["line_fit"]
-        squares.append(row["off_line"] ** 2)
-        noises.append(row["off_line_noise"] ** 2)
+        squares.append(row["residual_sd"] ** 2)
+        noises.append(row["residual_sd_noise"] ** 2)
         inside += [each["low"] <= 0 <= each["high"] for each in tables["line_residual"]]
     expected = 0.3**2 / 40 + 4 * 0.2**2 / 80
     assert np.mean(squares) == pytest.approx(expected, rel=0.12)
@@ -191,9 +191,9 @@ def test_members_off_the_line_are_told_from_noise() -> None:
     far = scored_of(members, skill + off + 0.05 * generator.normal(size=(50, 8)))
     tables = line_rows("p", 2, far, text, STATISTICS)
     (row,) = tables["line_fit"]
-    assert row["off_line"] == pytest.approx(0.5 * math.sqrt(8 / 6), rel=0.05)
-    assert row["off_line_noise"] < 0.02
-    assert row["share_of_classes"] > 0.95
+    assert row["residual_sd"] == pytest.approx(0.5 * math.sqrt(8 / 6), rel=0.05)
+    assert row["residual_sd_noise"] < 0.02
+    assert row["class_share"] > 0.95
     for each, side in zip(tables["line_residual"], off, strict=True):
         assert each["low"] <= each["residual"] <= each["high"]
         assert each["low"] > 0 if side > 0 else each["high"] < 0
@@ -226,8 +226,8 @@ def test_too_little_has_no_line() -> None:
     same = scored_of(members, np.ones((5, 3)))
     assert line_rows("p", 1, text, same, STATISTICS) == nothing
     tables = line_rows("p", 1, scored_of(members, nats[:1]), text, STATISTICS)
-    assert tables["line_fit"][0]["off_line"] is not None
-    assert tables["line_fit"][0]["off_line_noise"] is None
+    assert tables["line_fit"][0]["residual_sd"] is not None
+    assert tables["line_fit"][0]["residual_sd_noise"] is None
     assert tables["line_residual"][0]["low"] is None
     assert math.isnan(off_line(np.zeros(2)))
     assert off_line_noise(np.zeros((3, 10))) == 0

@@ -62,7 +62,7 @@ def test_without_noise_the_slope_is_1_and_there_is_no_share() -> None:
     for found in class_rows(prompts, of, apart(prompts, of), STATISTICS):
         assert (found["noise"], found["share"], found["share_null"]) == (0, None, None)
         assert found["share_low"] is None
-        for end in ("", "_low", "_high", "_null", "_null_least", "_null_most"):
+        for end in ("", "_low", "_high", "_null", "_null_lowest", "_null_highest"):
             assert found[f"sharpening{end}"] == pytest.approx(1, abs=2e-3)
             assert found[f"from_bayes{end}"] == pytest.approx(0, abs=1e-5)
         json.dumps(found, allow_nan=False)
@@ -79,11 +79,11 @@ def test_what_errs_without_direction_is_at_the_null() -> None:
         assert found["noise"] == pytest.approx(0.15, rel=0.03)
         assert found["residual"] == pytest.approx(found["residual_null"], rel=CLOSE)
         assert found["share"] == pytest.approx(found["share_null"], rel=0.15)
-        assert found["share_null_least"] < found["share_null"] < found["share_null_most"]
+        assert found["share_null_lowest"] < found["share_null"] < found["share_null_highest"]
         assert found["share_low"] < found["share_null"] < found["share_high"]
         assert found["share_null"] < 0.25
         slope = found["sharpening"]
-        assert found["sharpening_null_least"] < slope < found["sharpening_null_most"]
+        assert found["sharpening_null_lowest"] < slope < found["sharpening_null_highest"]
         assert found["from_bayes"] == pytest.approx(found["from_bayes_null"], rel=0.3)
     # The bias that the null is there for: far fewer than four masks are left by then.
     assert rows[-1]["sharpening_null"] < 0.985
@@ -99,10 +99,10 @@ def test_what_differs_in_its_masks_is_above_the_null() -> None:
     for found in rows:
         assert found["share"] > 0.85
         assert found["share_null"] < 0.25
-        assert found["share_low"] > found["share_null_most"]
+        assert found["share_low"] > found["share_null_highest"]
     sharp = [tempered(prompts, 1.6, rng.normal(size=prompts.exact.shape)) for _ in range(4)]
     first = class_rows(prompts, sharp, apart(prompts, sharp), STATISTICS)[0]
-    assert first["sharpening_low"] > first["sharpening_null_most"]
+    assert first["sharpening_low"] > first["sharpening_null_highest"]
 
 
 def test_the_share_of_a_class_by_hand() -> None:

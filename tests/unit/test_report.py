@@ -318,7 +318,7 @@ def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
         row = drawing.records(connection, drawing.query("splice"))[-1]
         sql = (
             "SELECT document, avg(weight), avg(posterior) FROM mask_weights AS w "
-            "JOIN current_model AS m ON m.model = w.model WHERE kind = 'spliced' AND speaks "
+            "JOIN current_model AS m ON m.model = w.model WHERE kind = 'spliced' AND is_true_mask "
             "AND letters = 62 AND variant = 'myopic' GROUP BY document"
         )
         found = np.array(connection.execute(sql).fetchall())
@@ -341,7 +341,7 @@ def test_the_section_of_the_truth(database: Path) -> None:
     masks = [line for line in prices["lines"] if line["corpus"] == "masks"]
     # The cheapest capability comes first, and a threshold of its whole price lets it go.
     assert masks[0]["capability"] == "ignore-premise"
-    assert [masks[0]["cells"][share]["may_drop"] for share in prices["across"]] == [0, 1, 1]
+    assert [masks[0]["cells"][share]["may_lack"] for share in prices["across"]] == [0, 1, 1]
     layers = pivot(found["belief_layers"], (*CLASS, "latent", "control"), "layer")
     assert layers["across"] == [0, 1, 2]
     assert {line["control"] for line in layers["lines"]} >= {"none", "last-letters"}

@@ -174,7 +174,7 @@ def test_probes_without_intervals_can_be_drawn(of_probes: ExampleResults, tmp_pa
             for row in rows:
                 row |= {name: None for name in row if name.endswith(("low", "high", "floor"))}
                 row |= {name: None for name in ("js", "visible", "r2", "changed") if name in row}
-                row |= {name: None for name in ("off_line_noise", "accuracy") if name in row}
+                row |= {name: None for name in ("residual_sd_noise", "accuracy") if name in row}
             if path.stem == "pair_divergence":
                 rows[0]["kl"] = None
             replace_table(path, rows)

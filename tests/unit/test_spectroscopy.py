@@ -291,9 +291,9 @@ def test_weights_are_written_of_the_first_documents() -> None:
     assert {each["document"] for each in rows} == set(range(WRITTEN))
     for each in rows:
         assert each["weight"] == pytest.approx(each["posterior"], abs=1e-4)
-        assert each["speaks"] == (MASKS[each["document"] % 4] == each["mask"])
+        assert each["is_true_mask"] == (MASKS[each["document"] % 4] == each["mask"])
     unknown = weight_rows(plain(), explained(prompts, np.log(prompts.exact)))
-    assert {each["speaks"] for each in unknown} == {None}
+    assert {each["is_true_mask"] for each in unknown} == {None}
 
 
 # ------------------------------------------------------------------------------------ pairs

@@ -292,14 +292,14 @@ def test_who_holds_the_pair_tells_that_it_counts() -> None:
     later = np.concatenate([both[:, :1], both[:, :-1]], 1)
     levels = [noise, np.concatenate([digit, before], 2), both, later]
     rows = auc_rows(levels, pairs, "x", 1e-3, STATISTICS)
-    found = {(row["layer"], row["place"]): row["auc"] for row in rows}
+    found = {(row["layer"], row["site"]): row["auc"] for row in rows}
     # Whether two digits are alike is no sum over them.
     for nothing in ((0, "b"), (1, "b"), (0, "next"), (1, "next"), (2, "next"), (3, "b")):
         assert abs(found.pop(nothing) - 0.5) < 0.1
     assert found == {(2, "b"): 1, (3, "next"): 1}
     assert {(row["control"], row["documents"]) for row in rows} == {("x", 30)}
     for row in rows:
-        assert row["pairs"] == len(pairs[row["place"]].test.place)
+        assert row["pairs"] == len(pairs[row["site"]].test.place)
 
 
 def test_in_the_control_the_digit_itself_says_it() -> None:

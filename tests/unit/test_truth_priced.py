@@ -62,7 +62,7 @@ def test_sets_and_members_by_hand() -> None:
         "eps": 0.2,
         "cheapest": "commit",
         "members": 2,
-        "tried": 2,
+        "candidates": 2,
     }
     assert [row["members"] for row in sets.values()] == [1, 0, 2, 0]
     found = {(row["model"], row["share"]): row for row in tables["priced_member"]}

@@ -123,19 +123,19 @@ def test_the_select_split_is_not_the_measure_split(database: Path) -> None:
 def test_capability_sets(database: Path) -> None:
     rows = ask(
         database,
-        "SELECT s.corpus, s.variant, s.share, s.capability, s.members, s.tried, s.may_drop, "
-        "s.price, s.eps, s.dropped, s.mean_kept, s.lessened FROM capability_sets AS s",
+        "SELECT s.corpus, s.variant, s.share, s.capability, s.members, s.candidates, s.may_lack, "
+        "s.price, s.eps, s.lost, s.mean_kept, s.reduced FROM capability_sets AS s",
     )
     # Four shares, two classes, two and five capabilities.
     assert len(rows) == 4 * 2 * (2 + 5)
-    for *_, share, _, members, tried, may_drop, price, eps, dropped, mean_kept, lessened in rows:
-        assert tried == 3
-        assert may_drop == (price <= eps)
-        assert (mean_kept is None) == (dropped is None) == (lessened is None) == (members == 0)
-        assert members == 0 or dropped <= lessened <= members
+    for *_, share, _, members, candidates, may_lack, price, eps, lost, mean_kept, reduced in rows:
+        assert candidates == 3
+        assert may_lack == (price <= eps)
+        assert (mean_kept is None) == (lost is None) == (reduced is None) == (members == 0)
+        assert members == 0 or lost <= reduced <= members
         assert share in (0.5, 1.0, 1.5, 2.0)
     # By hand, with members that barely trained taken into a set.
-    ((dropped, mean),) = ask(
+    ((lost, mean),) = ask(
         database,
         "SELECT count(*) FILTER (WHERE k.kept_high < 0.5), avg(k.kept) "
         "FROM capability_kept AS k JOIN current_model AS m USING (model) "
@@ -147,7 +147,7 @@ def test_capability_sets(database: Path) -> None:
         for table in ("artifact", "capability_price", "capability_kept", "current_model"):
             connection.execute(f"CREATE TABLE {table} AS FROM made.{table}")
         connection.execute(
-            "CREATE TABLE priced_set AS SELECT * REPLACE (tried AS members) FROM made.priced_set"
+            "CREATE TABLE priced_set AS SELECT * REPLACE (candidates AS members) FROM made.priced_set"
         )
         connection.execute(
             "CREATE TABLE priced_member AS SELECT * REPLACE (true AS is_member) "
@@ -158,10 +158,10 @@ def test_capability_sets(database: Path) -> None:
         ).fetchall()
         connection.execute(sql.replace("made.main.", ""))
         found = connection.execute(
-            "SELECT DISTINCT dropped, mean_kept FROM capability_sets "
+            "SELECT DISTINCT lost, mean_kept FROM capability_sets "
             "WHERE corpus = 'two' AND variant = 'causal' AND capability = 'no-reading'"
         ).fetchall()
-    assert found == [(dropped, pytest.approx(mean))]
+    assert found == [(lost, pytest.approx(mean))]
 
 
 def test_myopia_by_demand(database: Path) -> None:
@@ -206,7 +206,7 @@ def test_sharpening(database: Path) -> None:
     rows = ask(
         database,
         "SELECT position, kl, kl_low, kl_high, js, floor, entropy, posterior_entropy, models, "
-        "documents FROM sharpening WHERE corpus = 'who' AND variant = 'causal' ORDER BY position",
+        "documents FROM spread_by_position WHERE corpus = 'who' AND variant = 'causal' ORDER BY position",
     )
     assert [row[0] for row in rows] == list(range(1, 64))
     for position, kl, low, high, js, floor, entropy, posterior, models, documents in rows:
@@ -219,7 +219,7 @@ def test_sharpening(database: Path) -> None:
         assert 0 < documents <= 20
     assert ask(
         database,
-        "SELECT count(*), count(posterior_entropy), min(latent) FROM sharpening "
+        "SELECT count(*), count(posterior_entropy), min(latent) FROM spread_by_position "
         "WHERE corpus = 'far'",
     ) == [(2 * 16, 2 * 16, "root")]
 
@@ -250,7 +250,7 @@ def test_erosion(database: Path) -> None:
 
 
 def test_new_views_state_their_grain(database: Path) -> None:
-    for view in ("capability_sets", "myopia_by_demand", "sharpening", "erosion"):
+    for view in ("capability_sets", "myopia_by_demand", "spread_by_position", "erosion"):
         ((comment,),) = ask(
             database, f"SELECT comment FROM duckdb_views() WHERE view_name='{view}'"
         )

@@ -94,9 +94,9 @@ def line_rows(
                 "r2": finite(r2),
                 "r2_low": finite(r2_low),
                 "r2_high": finite(r2_high),
-                "off_line": finite(off_line(line.residuals)),
-                "off_line_noise": finite(off_line_noise(drawn)),
-                "share_of_classes": finite(share_of_classes(line.residuals, of_class)),
+                "residual_sd": finite(off_line(line.residuals)),
+                "residual_sd_noise": finite(off_line_noise(drawn)),
+                "class_share": finite(share_of_classes(line.residuals, of_class)),
                 "models": len(members),
                 "documents": int(scored.tokens.size),
             }

@@ -240,8 +240,8 @@ def _draw_residuals(figure: FigureBase, rows: list[Row]) -> None:
     for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
         first = panel[0]
         axis.axhline(0, color=INK, linewidth=0.9)
-        if first["off_line_noise"] is not None:
-            noise = float(first["off_line_noise"])
+        if first["residual_sd_noise"] is not None:
+            noise = float(first["residual_sd_noise"])
             axis.axhspan(-noise, noise, color=MUTED, alpha=0.14, linewidth=0)
         for (size, variant), of in grouped(panel, "size", "variant"):
             x, y, low, high = columns(of, "text_nats", "residual", "low", "high")

@@ -196,7 +196,7 @@ def truth_rows(
                 "nats": finite(float(said[of, t].mean())),
                 "latent": None if latent is None else latent[0],
                 "posterior_entropy": finite(float(unsure[of, t].mean())),
-                "told": None if told is None else finite(float(told[of, t].mean())),
+                "entropy_given_latent": None if told is None else finite(float(told[of, t].mean())),
                 "tokens": int(of.sum()),
             }
         )

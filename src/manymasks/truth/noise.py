@@ -173,6 +173,6 @@ def _beside(name: str, found: Interval, null: float, least: float, most: float) 
         f"{name}_low": finite(found.low),
         f"{name}_high": finite(found.high),
         f"{name}_null": finite(null),
-        f"{name}_null_least": finite(least),
-        f"{name}_null_most": finite(most),
+        f"{name}_null_lowest": finite(least),
+        f"{name}_null_highest": finite(most),
     }

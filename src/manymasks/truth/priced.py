@@ -73,7 +73,7 @@ def priced_rows(
                     "eps": eps,
                     "cheapest": capability,
                     "members": int(inside[pool].sum()),
-                    "tried": len(pool),
+                    "candidates": len(pool),
                 }
             )
         tables["priced_member"] += [

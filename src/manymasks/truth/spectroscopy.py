@@ -218,7 +218,7 @@ def weight_rows(prompts: Prompts, of: Explained) -> list[dict[str, Any]]:
             "kind": prompts.kind,
             "letters": letters,
             "mask": mask,
-            "speaks": None if prompts.speaks is None else bool(prompts.speaks[document] == z),
+            "is_true_mask": None if prompts.speaks is None else bool(prompts.speaks[document] == z),
             "weight": finite(of.weights[document, place, z]),
             "posterior": float(prompts.posterior[document, place, z]),
         }

@@ -238,7 +238,7 @@ def auc_rows(
             rows.append(
                 {
                     "layer": layer,
-                    "place": place,
+                    "site": place,
                     "control": control,
                     **auc(scores, counts, document, weights, statistics.confidence),
                     "pairs": len(scores),

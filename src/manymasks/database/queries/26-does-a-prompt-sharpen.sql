@@ -9,6 +9,6 @@ SELECT
     round(kl_high, 4) AS high,
     round(floor, 6) AS floor,
     models
-FROM sharpening
+FROM spread_by_position
 WHERE latent = 'mask' AND position IN (2, 3, 4, 6, 10, 18, 34, 63)
 ORDER BY size, variant, letters;

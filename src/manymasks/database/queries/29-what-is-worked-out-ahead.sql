@@ -17,14 +17,14 @@ WITH held AS (
     SELECT
         label,
         'auc',
-        CASE place WHEN 'b' THEN 'pair counts' ELSE 'pair counts, one token later' END,
+        CASE site WHEN 'b' THEN 'pair counts' ELSE 'pair counts, one token later' END,
         layer,
         control,
         auc,
         auc_low,
         auc_high,
         models
-    FROM double_by_variant
+    FROM speculation_auc_by_variant
 )
 SELECT
     label,

@@ -5,12 +5,12 @@ SELECT
     share,
     round(eps, 4) AS eps,
     members,
-    tried,
+    candidates,
     capability,
     round(price, 4) AS price,
-    may_drop,
-    lessened,
-    dropped,
+    may_lack,
+    reduced,
+    lost,
     round(mean_kept, 2) AS kept
 FROM capability_sets
 ORDER BY corpus, variant, share, capability_sets.price, capability;

@@ -12,7 +12,7 @@ SELECT
     round(l.r2, 3) AS r2,
     round(l.r2_low, 3) AS r2_low,
     round(l.r2_high, 3) AS r2_high,
-    round(l.off_line, 4) AS off_line_nats,
+    round(l.residual_sd, 4) AS residual_sd,
     round(l.times_noise, 2) AS times_noise,
     round(b.kl, 4) AS seed_kl,
     round(100 * b.entropy_share, 1) AS percent_of_entropy,

@@ -427,9 +427,9 @@ CREATE TABLE line_fit (
     r2 DOUBLE,
     r2_low DOUBLE,
     r2_high DOUBLE,
-    off_line DOUBLE,
-    off_line_noise DOUBLE,
-    share_of_classes DOUBLE,
+    residual_sd DOUBLE,
+    residual_sd_noise DOUBLE,
+    class_share DOUBLE,
     models INTEGER,
     documents INTEGER
 );
@@ -439,9 +439,9 @@ COMMENT ON COLUMN line_fit.slope IS 'Nats on the probe for one nat on text';
 COMMENT ON COLUMN line_fit.intercept IS 'Nats on the probe at no loss on text';
 COMMENT ON COLUMN line_fit.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN line_fit.r2_low IS 'Lower end of its interval: delete-one-model jackknife of Fisher''s z, documents given';
-COMMENT ON COLUMN line_fit.off_line IS 'Standard deviation of what is left, nats per token, m - 2 degrees; where sizes lie on a curve, that is in it too';
-COMMENT ON COLUMN line_fit.off_line_noise IS 'What sampling of documents alone gives it';
-COMMENT ON COLUMN line_fit.share_of_classes IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
+COMMENT ON COLUMN line_fit.residual_sd IS 'Standard deviation of what is left, nats per token, m - 2 degrees; where sizes lie on a curve, that is in it too';
+COMMENT ON COLUMN line_fit.residual_sd_noise IS 'What sampling of documents alone gives it';
+COMMENT ON COLUMN line_fit.class_share IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
 COMMENT ON COLUMN line_fit.documents IS 'Documents of the probe';
 
 CREATE TABLE line_residual (

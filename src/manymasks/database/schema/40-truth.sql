@@ -9,7 +9,7 @@ CREATE TABLE process_truth (
     nats DOUBLE,
     latent VARCHAR,
     posterior_entropy DOUBLE,
-    told DOUBLE,
+    entropy_given_latent DOUBLE,
     tokens BIGINT
 );
 COMMENT ON TABLE process_truth IS 'What the exact law of a process says of its documents. Grain: artifact, position.';
@@ -20,7 +20,7 @@ COMMENT ON COLUMN process_truth.entropy_low IS 'Lower end of its interval over d
 COMMENT ON COLUMN process_truth.nats IS 'Mean loss of the exact law on what was said, nats';
 COMMENT ON COLUMN process_truth.latent IS 'What is hidden: mask, W of the block (pairs), kind of the document, state, root; NULL where nothing is';
 COMMENT ON COLUMN process_truth.posterior_entropy IS 'Mean exact entropy of the latent given the tokens before this one, nats; NULL where nothing of it has been said yet';
-COMMENT ON COLUMN process_truth.told IS 'Mean exact entropy of the token for whoever is told the latent, nats: what it is below entropy is the information of the latent about the token';
+COMMENT ON COLUMN process_truth.entropy_given_latent IS 'Mean exact entropy of the token for whoever is told the latent, nats: what it is below entropy is the information of the latent about the token';
 COMMENT ON COLUMN process_truth.tokens IS 'Tokens that count at this place';
 
 CREATE TABLE capability_price (
@@ -91,7 +91,7 @@ CREATE TABLE priced_set (
     eps DOUBLE,
     cheapest VARCHAR,
     members INTEGER,
-    tried INTEGER
+    candidates INTEGER
 );
 COMMENT ON TABLE priced_set IS 'Members within a threshold of the truth that is a share of the exact price of the cheapest capability. Price and excess loss are means over all tokens that count, the premise of masks too. Grain: artifact, corpus, size, variant, share.';
 COMMENT ON COLUMN priced_set.artifact IS 'Truth artifact';
@@ -99,7 +99,7 @@ COMMENT ON COLUMN priced_set.share IS 'Threshold as a share of that price';
 COMMENT ON COLUMN priced_set.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN priced_set.cheapest IS 'The capability that costs least of those that cost anything';
 COMMENT ON COLUMN priced_set.members IS 'Members in the set: those whose excess loss on the select split is at most the threshold';
-COMMENT ON COLUMN priced_set.tried IS 'Members of the class that did not fail';
+COMMENT ON COLUMN priced_set.candidates IS 'Members of the class that did not fail';
 
 CREATE TABLE priced_member (
     artifact VARCHAR NOT NULL,

@@ -5,7 +5,7 @@ CREATE TABLE mask_weights (
     kind VARCHAR NOT NULL,
     letters INTEGER NOT NULL,
     mask VARCHAR NOT NULL,
-    speaks BOOLEAN,
+    is_true_mask BOOLEAN,
     weight DOUBLE,
     posterior DOUBLE
 );
@@ -14,7 +14,7 @@ COMMENT ON COLUMN mask_weights.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_weights.document IS 'Place of the document in the measure split, the first 40; spliced ones count from 0 by themselves';
 COMMENT ON COLUMN mask_weights.kind IS 'plain, or spliced from two masks';
 COMMENT ON COLUMN mask_weights.mask IS 'The mask';
-COMMENT ON COLUMN mask_weights.speaks IS 'Whether it is the one that speaks in the document; of a spliced one, the second one. NULL where it is not known, as in plain documents';
+COMMENT ON COLUMN mask_weights.is_true_mask IS 'Whether it is the one that speaks in the document; of a spliced one, the second one. NULL where it is not known, as in plain documents';
 COMMENT ON COLUMN mask_weights.weight IS 'Its weight in the mixture that is closest to the member, 0 to 1';
 COMMENT ON COLUMN mask_weights.posterior IS 'Its exact probability given the prompt';
 
@@ -107,20 +107,20 @@ CREATE TABLE mask_class (
     share_low DOUBLE,
     share_high DOUBLE,
     share_null DOUBLE,
-    share_null_least DOUBLE,
-    share_null_most DOUBLE,
+    share_null_lowest DOUBLE,
+    share_null_highest DOUBLE,
     sharpening DOUBLE,
     sharpening_low DOUBLE,
     sharpening_high DOUBLE,
     sharpening_null DOUBLE,
-    sharpening_null_least DOUBLE,
-    sharpening_null_most DOUBLE,
+    sharpening_null_lowest DOUBLE,
+    sharpening_null_highest DOUBLE,
     from_bayes DOUBLE,
     from_bayes_low DOUBLE,
     from_bayes_high DOUBLE,
     from_bayes_null DOUBLE,
-    from_bayes_null_least DOUBLE,
-    from_bayes_null_most DOUBLE,
+    from_bayes_null_lowest DOUBLE,
+    from_bayes_null_highest DOUBLE,
     residual DOUBLE,
     residual_null DOUBLE,
     noise DOUBLE,
@@ -133,18 +133,18 @@ COMMENT ON COLUMN mask_class.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_class.share IS 'Part of the divergence of two members that lies between the mixtures that explain them best: mean of mask over mean of kl, over pairs';
 COMMENT ON COLUMN mask_class.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; members may share a seed; NULL below 3 members';
 COMMENT ON COLUMN mask_class.share_null IS 'The same of two exact predictors with noise; NULL without noise';
-COMMENT ON COLUMN mask_class.share_null_least IS 'The least of two draws';
-COMMENT ON COLUMN mask_class.share_null_most IS 'The most of two draws';
+COMMENT ON COLUMN mask_class.share_null_lowest IS 'The least of two draws';
+COMMENT ON COLUMN mask_class.share_null_highest IS 'The most of two draws';
 COMMENT ON COLUMN mask_class.sharpening IS 'Slope of the log-odds of weights on those of Bayes, mean over members; what is below 0.01 counts as 0.01 in both';
 COMMENT ON COLUMN mask_class.sharpening_low IS 'Lower end of its interval over members and documents; members may share a seed';
 COMMENT ON COLUMN mask_class.sharpening_null IS 'The same of exact predictors with noise: what a member without any sharpening of its own would show';
-COMMENT ON COLUMN mask_class.sharpening_null_least IS 'The least of a draw';
-COMMENT ON COLUMN mask_class.sharpening_null_most IS 'The most of a draw';
+COMMENT ON COLUMN mask_class.sharpening_null_lowest IS 'The least of a draw';
+COMMENT ON COLUMN mask_class.sharpening_null_highest IS 'The most of a draw';
 COMMENT ON COLUMN mask_class.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats, mean over members; what is below 0.01 counts as 0.01 in both';
 COMMENT ON COLUMN mask_class.from_bayes_low IS 'Lower end of its interval over members and documents; members may share a seed';
 COMMENT ON COLUMN mask_class.from_bayes_null IS 'The same of exact predictors with noise';
-COMMENT ON COLUMN mask_class.from_bayes_null_least IS 'The least of a draw';
-COMMENT ON COLUMN mask_class.from_bayes_null_most IS 'The most of a draw';
+COMMENT ON COLUMN mask_class.from_bayes_null_lowest IS 'The least of a draw';
+COMMENT ON COLUMN mask_class.from_bayes_null_highest IS 'The most of a draw';
 COMMENT ON COLUMN mask_class.residual IS 'KL from members'' laws of three letters to their mixtures, nats, mean: what no mask explains, and so how large the noise is';
 COMMENT ON COLUMN mask_class.residual_null IS 'What the noise leaves: within 0.1% of it; 0 where members have next to none';
 COMMENT ON COLUMN mask_class.noise IS 'Standard deviation of the logarithm of the noise';

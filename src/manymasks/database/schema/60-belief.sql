@@ -75,7 +75,7 @@ CREATE TABLE speculation_auc (
     artifact VARCHAR NOT NULL,
     model VARCHAR NOT NULL,
     layer INTEGER NOT NULL,
-    place VARCHAR NOT NULL,
+    site VARCHAR NOT NULL,
     control VARCHAR NOT NULL,
     auc DOUBLE,
     auc_low DOUBLE,
@@ -83,9 +83,9 @@ CREATE TABLE speculation_auc (
     pairs BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE speculation_auc IS 'Whether a linear map can tell that the last pair counts for the answer (tally and tally1). Grain: artifact, model, layer, place, control.';
+COMMENT ON TABLE speculation_auc IS 'Whether a linear map can tell that the last pair counts for the answer (tally and tally1). Grain: artifact, model, layer, site, control.';
 COMMENT ON COLUMN speculation_auc.artifact IS 'Belief artifact';
-COMMENT ON COLUMN speculation_auc.place IS 'b: at the second digit of the pair. next: one token later, where this is the first digit of another pair';
+COMMENT ON COLUMN speculation_auc.site IS 'b: at the second digit of the pair. next: one token later, where this is the first digit of another pair';
 COMMENT ON COLUMN speculation_auc.auc IS 'Area under the curve, on documents that the map has not seen: .5 knows nothing';
 COMMENT ON COLUMN speculation_auc.auc_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN speculation_auc.pairs IS 'Pairs of the test';

@@ -212,7 +212,7 @@ SELECT
     count(*) AS models,
     avg(n.kl) AS mean_kl,
     max(n.kl) AS max_kl,
-    min(n.top1_agreement) AS least_top1_agreement,
+    min(n.top1_agreement) AS lowest_top1_agreement,
     any_value(s.kl) AS seed_kl,
     max(n.kl) / nullif(any_value(s.kl), 0) AS share_of_seed_kl
 FROM noise_floor AS n
@@ -226,7 +226,7 @@ COMMENT ON VIEW noise_floor_summary IS 'Members against themselves computed anot
 COMMENT ON COLUMN noise_floor_summary.models IS 'Members tried';
 COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between the two computations';
 COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Largest KL between the two computations of a member';
-COMMENT ON COLUMN noise_floor_summary.least_top1_agreement IS 'Smallest share of tokens with the same first-ranked token';
+COMMENT ON COLUMN noise_floor_summary.lowest_top1_agreement IS 'Smallest share of tokens with the same first-ranked token';
 COMMENT ON COLUMN noise_floor_summary.seed_kl IS 'Mean KL between two seeds of the class';
 COMMENT ON COLUMN noise_floor_summary.share_of_seed_kl IS 'max_kl / seed_kl: what is measured is far above the floor where this is small';
 
@@ -470,7 +470,7 @@ SELECT
     p.family,
     p.ngram_nats,
     l.* EXCLUDE (artifact, probe, severity),
-    l.off_line / nullif(l.off_line_noise, 0) AS times_noise
+    l.residual_sd / nullif(l.residual_sd_noise, 0) AS times_noise
 FROM line_fit AS l
 JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
 JOIN artifact_input AS i ON i.artifact = l.artifact AND i.role = 'probe'
@@ -481,7 +481,7 @@ COMMENT ON VIEW on_the_line IS 'Whether the losses of members on a probe lie on 
 COMMENT ON COLUMN on_the_line.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents given';
 COMMENT ON COLUMN on_the_line.documents IS 'Documents of the probe';
-COMMENT ON COLUMN on_the_line.times_noise IS 'off_line / off_line_noise: near 1 where members lie on the line as far as one can tell';
+COMMENT ON COLUMN on_the_line.times_noise IS 'residual_sd / residual_sd_noise: near 1 where members lie on the line as far as one can tell';
 
 CREATE VIEW line_residuals AS
 SELECT

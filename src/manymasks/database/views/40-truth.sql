@@ -75,16 +75,16 @@ SELECT
     s.eps,
     s.cheapest,
     s.members,
-    s.tried,
+    s.candidates,
     p.capability,
     p.exact AS price,
-    coalesce(p.exact <= s.eps, false) AS may_drop,
+    coalesce(p.exact <= s.eps, false) AS may_lack,
     CASE
         WHEN any_value(s.members) > 0 THEN count(*) FILTER (WHERE k.kept_high < 1)
-    END AS lessened,
+    END AS reduced,
     CASE
         WHEN any_value(s.members) > 0 THEN count(*) FILTER (WHERE k.kept_high < 0.5)
-    END AS dropped,
+    END AS lost,
     avg(k.kept) AS mean_kept
 FROM priced_set AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
@@ -99,9 +99,9 @@ COMMENT ON COLUMN capability_sets.share IS 'Threshold as a share of the price of
 COMMENT ON COLUMN capability_sets.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN capability_sets.capability IS 'What may be lacking';
 COMMENT ON COLUMN capability_sets.price IS 'Its exact price, nats per token; NULL where it is infinite';
-COMMENT ON COLUMN capability_sets.may_drop IS 'Whether the threshold lets a member lack it: the price is not above it';
-COMMENT ON COLUMN capability_sets.lessened IS 'Members of the set that have it in part, their whole interval below 1; NULL for an empty set';
-COMMENT ON COLUMN capability_sets.dropped IS 'Members of the set that lack more than half of it, their whole interval below 0.5; NULL for an empty set';
+COMMENT ON COLUMN capability_sets.may_lack IS 'Whether the threshold lets a member lack it: the price is not above it';
+COMMENT ON COLUMN capability_sets.reduced IS 'Members of the set that have it in part, their whole interval below 1; NULL for an empty set';
+COMMENT ON COLUMN capability_sets.lost IS 'Members of the set that lack more than half of it, their whole interval below 0.5; NULL for an empty set';
 COMMENT ON COLUMN capability_sets.mean_kept IS 'Mean over the members of the set of how much of it they have; NULL for an empty set';
 
 CREATE VIEW myopia_by_demand AS
@@ -166,7 +166,7 @@ COMMENT ON COLUMN myopia_by_demand.control_low IS 'Lower end of the interval of 
 COMMENT ON COLUMN myopia_by_demand.models IS 'Pairs of members with the same seeds';
 COMMENT ON COLUMN myopia_by_demand.documents IS 'Documents with such tokens';
 
-CREATE VIEW sharpening AS
+CREATE VIEW spread_by_position AS
 SELECT
     s.corpus,
     s.size,
@@ -185,15 +185,15 @@ SELECT
 FROM position_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 JOIN process_truth AS t ON t.artifact = s.artifact AND t.position = s.position;
-COMMENT ON VIEW sharpening IS 'How far members of a class are apart by the length of the prompt, beside what the prompt leaves open. Grain: corpus, size, variant, position.';
-COMMENT ON COLUMN sharpening.position IS 'Place of the token that is foretold: as many tokens came before it';
-COMMENT ON COLUMN sharpening.kl IS 'Mean KL between two members, over ordered pairs, nats';
-COMMENT ON COLUMN sharpening.kl_low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN sharpening.js IS 'Mean Jensen-Shannon divergence of pairs, nats';
-COMMENT ON COLUMN sharpening.floor IS 'KL between a member and itself at another batch size, the largest of the members: noise';
-COMMENT ON COLUMN sharpening.entropy IS 'Mean exact entropy of that token, nats';
-COMMENT ON COLUMN sharpening.latent IS 'What is hidden: of masks the mask, who speaks';
-COMMENT ON COLUMN sharpening.posterior_entropy IS 'Mean exact entropy of that latent given the tokens before it, nats; NULL where nothing is known of one';
+COMMENT ON VIEW spread_by_position IS 'How far members of a class are apart by the length of the prompt, beside what the prompt leaves open. Grain: corpus, size, variant, position.';
+COMMENT ON COLUMN spread_by_position.position IS 'Place of the token that is foretold: as many tokens came before it';
+COMMENT ON COLUMN spread_by_position.kl IS 'Mean KL between two members, over ordered pairs, nats';
+COMMENT ON COLUMN spread_by_position.kl_low IS 'Lower end of its interval over models and documents';
+COMMENT ON COLUMN spread_by_position.js IS 'Mean Jensen-Shannon divergence of pairs, nats';
+COMMENT ON COLUMN spread_by_position.floor IS 'KL between a member and itself at another batch size, the largest of the members: noise';
+COMMENT ON COLUMN spread_by_position.entropy IS 'Mean exact entropy of that token, nats';
+COMMENT ON COLUMN spread_by_position.latent IS 'What is hidden: of masks the mask, who speaks';
+COMMENT ON COLUMN spread_by_position.posterior_entropy IS 'Mean exact entropy of that latent given the tokens before it, nats; NULL where nothing is known of one';
 
 CREATE VIEW erosion AS
 SELECT

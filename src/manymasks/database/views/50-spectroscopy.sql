@@ -6,8 +6,8 @@ SELECT
     m.variant,
     i.before,
     avg(i.median) AS median,
-    min(i.median) AS median_least,
-    max(i.median) AS median_most,
+    min(i.median) AS median_lowest,
+    max(i.median) AS median_highest,
     avg(i.changed) AS changed,
     any_value(b.median) AS bayes,
     any_value(b.median_low) AS bayes_low,
@@ -22,8 +22,8 @@ JOIN mask_inertia AS b ON b.artifact = i.artifact AND b.model = 'bayes'
 GROUP BY ALL;
 COMMENT ON VIEW mask_inertia_by_class IS 'Letters that members of a class need to change their mask after a splice, beside Bayes. Grain: label, before.';
 COMMENT ON COLUMN mask_inertia_by_class.median IS 'Letters after the splice until the second mask outweighs the first: the mean over members of their medians, those left out whose median lies beyond the document';
-COMMENT ON COLUMN mask_inertia_by_class.median_least IS 'The least median of a member';
-COMMENT ON COLUMN mask_inertia_by_class.median_most IS 'The largest median of a member';
+COMMENT ON COLUMN mask_inertia_by_class.median_lowest IS 'The least median of a member';
+COMMENT ON COLUMN mask_inertia_by_class.median_highest IS 'The largest median of a member';
 COMMENT ON COLUMN mask_inertia_by_class.changed IS 'Share of documents in which it does, mean over members';
 COMMENT ON COLUMN mask_inertia_by_class.bayes IS 'The median of the exact posterior';
 COMMENT ON COLUMN mask_inertia_by_class.bayes_low IS 'Lower end of its interval over documents';
@@ -44,8 +44,8 @@ SELECT
     any_value(c.share_low) AS share_low,
     any_value(c.share_high) AS share_high,
     any_value(c.share_null) AS share_null,
-    any_value(c.share_null_least) AS share_null_least,
-    any_value(c.share_null_most) AS share_null_most,
+    any_value(c.share_null_lowest) AS share_null_lowest,
+    any_value(c.share_null_highest) AS share_null_highest,
     count(*) AS pairs,
     -- Every two members are a pair, and the first one is never the second of one.
     count(DISTINCT p.model_b) + 1 AS models
@@ -65,8 +65,8 @@ COMMENT ON COLUMN masks_or_machinery.machinery IS 'The rest of it; may be negati
 COMMENT ON COLUMN masks_or_machinery.share IS 'mask / kl';
 COMMENT ON COLUMN masks_or_machinery.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; members may share a seed; NULL below 3 members';
 COMMENT ON COLUMN masks_or_machinery.share_null IS 'The share of two exact predictors with independent noise as large as members'' own residual: errors without direction have it too';
-COMMENT ON COLUMN masks_or_machinery.share_null_least IS 'The least of two such predictors';
-COMMENT ON COLUMN masks_or_machinery.share_null_most IS 'The most of two such predictors';
+COMMENT ON COLUMN masks_or_machinery.share_null_lowest IS 'The least of two such predictors';
+COMMENT ON COLUMN masks_or_machinery.share_null_highest IS 'The most of two such predictors';
 COMMENT ON COLUMN masks_or_machinery.pairs IS 'Pairs of members';
 
 CREATE VIEW mask_calibration AS
@@ -80,10 +80,10 @@ SELECT
     any_value(c.sharpening_low) AS sharpening_low,
     any_value(c.sharpening_high) AS sharpening_high,
     any_value(c.sharpening_null) AS sharpening_null,
-    any_value(c.sharpening_null_least) AS sharpening_null_least,
-    any_value(c.sharpening_null_most) AS sharpening_null_most,
-    min(f.sharpening) AS sharpening_least,
-    max(f.sharpening) AS sharpening_most,
+    any_value(c.sharpening_null_lowest) AS sharpening_null_lowest,
+    any_value(c.sharpening_null_highest) AS sharpening_null_highest,
+    min(f.sharpening) AS sharpening_lowest,
+    max(f.sharpening) AS sharpening_highest,
     avg(f.from_bayes) AS from_bayes,
     any_value(c.from_bayes_low) AS from_bayes_low,
     any_value(c.from_bayes_high) AS from_bayes_high,
@@ -107,8 +107,8 @@ COMMENT ON VIEW mask_calibration IS 'How members of a class weigh the masks besi
 COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of weights on those of Bayes: above 1 sharper than Bayes, but what is calibrated and errs is at sharpening_null; what is below 0.01 counts as 0.01 in both';
 COMMENT ON COLUMN mask_calibration.sharpening_low IS 'Lower end of its interval over members and documents; members may share a seed';
 COMMENT ON COLUMN mask_calibration.sharpening_null IS 'The slope of exact predictors with noise as large as members'' own residual, mean over draws';
-COMMENT ON COLUMN mask_calibration.sharpening_least IS 'The least slope of a member';
-COMMENT ON COLUMN mask_calibration.sharpening_most IS 'The largest slope of a member';
+COMMENT ON COLUMN mask_calibration.sharpening_lowest IS 'The least slope of a member';
+COMMENT ON COLUMN mask_calibration.sharpening_highest IS 'The largest slope of a member';
 COMMENT ON COLUMN mask_calibration.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats; what is below 0.01 counts as 0.01 in both';
 COMMENT ON COLUMN mask_calibration.from_bayes_low IS 'Lower end of its interval over members and documents';
 COMMENT ON COLUMN mask_calibration.from_bayes_null IS 'That of exact predictors with noise as large as members'' own residual';

@@ -105,14 +105,14 @@ COMMENT ON COLUMN speculation_by_variant.nats IS 'Loss of the map, nats per toke
 COMMENT ON COLUMN speculation_by_variant.marginal IS 'Loss of the frequencies on the same tokens';
 COMMENT ON COLUMN speculation_by_variant.exact IS 'Loss of the exact law on the same tokens';
 
-CREATE VIEW double_by_variant AS
+CREATE VIEW speculation_auc_by_variant AS
 WITH class AS (
     SELECT
         m.label,
         m.corpus,
         m.size,
         m.variant,
-        a.place,
+        a.site,
         a.layer,
         a.control,
         avg(a.auc) AS auc,
@@ -130,7 +130,7 @@ SELECT
     corpus,
     size,
     variant,
-    place,
+    site,
     layer,
     control,
     auc,
@@ -141,9 +141,9 @@ SELECT
     models
 FROM class
 LEFT JOIN mean_interval ON n = models
-ORDER BY label, control, place, layer;
-COMMENT ON VIEW double_by_variant IS 'Whether the stream says that the last pair counts, by class; in tally1 its second digit itself says it. Grain: corpus, size, variant, place, layer, control.';
-COMMENT ON COLUMN double_by_variant.auc IS 'Area under the curve on documents the map has not seen, mean over members: .5 knows nothing';
-COMMENT ON COLUMN double_by_variant.auc_low IS 'Lower end of its t interval over members; NULL for a single one';
-COMMENT ON COLUMN double_by_variant.auc_lowest IS 'That of the lowest member';
-COMMENT ON COLUMN double_by_variant.auc_highest IS 'That of the highest member';
+ORDER BY label, control, site, layer;
+COMMENT ON VIEW speculation_auc_by_variant IS 'Whether the stream says that the last pair counts, by class; in tally1 its second digit itself says it. Grain: corpus, size, variant, site, layer, control.';
+COMMENT ON COLUMN speculation_auc_by_variant.auc IS 'Area under the curve on documents the map has not seen, mean over members: .5 knows nothing';
+COMMENT ON COLUMN speculation_auc_by_variant.auc_low IS 'Lower end of its t interval over members; NULL for a single one';
+COMMENT ON COLUMN speculation_auc_by_variant.auc_lowest IS 'That of the lowest member';
+COMMENT ON COLUMN speculation_auc_by_variant.auc_highest IS 'That of the highest member';

@@ -7,11 +7,11 @@ SELECT
     eps,
     cheapest,
     members,
-    tried,
+    candidates,
     capability,
     price,
-    may_drop,
-    dropped,
+    may_lack,
+    lost,
     mean_kept
 FROM capability_sets
 WHERE eps IS NOT NULL

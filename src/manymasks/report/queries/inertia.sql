@@ -1,4 +1,4 @@
 -- Letters until the second mask of a spliced document outweighs the first: members and Bayes
-SELECT corpus, size, variant, before, median, median_least, median_most, bayes, medians, models
+SELECT corpus, size, variant, before, median, median_lowest, median_highest, bayes, medians, models
 FROM mask_inertia_by_class
 ORDER BY corpus, size, variant, before;

@@ -10,8 +10,8 @@ SELECT
     r.low,
     r.high,
     l.r2,
-    l.off_line,
-    l.off_line_noise,
+    l.residual_sd,
+    l.residual_sd_noise,
     l.documents,
     c.parameters
 FROM line_residuals AS r

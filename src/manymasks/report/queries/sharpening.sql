@@ -13,7 +13,7 @@ SELECT
     s.models,
     s.documents,
     c.parameters
-FROM sharpening AS s
+FROM spread_by_position AS s
 LEFT JOIN model_class AS c
     ON c.corpus = s.corpus AND c.size = s.size AND c.variant = s.variant AND c.is_current
 WHERE s.latent = 'mask'

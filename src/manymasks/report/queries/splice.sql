@@ -15,7 +15,7 @@ WITH document AS (
     JOIN artifact AS e ON e.artifact = w.artifact AND e.is_current
     JOIN current_model AS m ON m.model = w.model
     JOIN mask_inertia AS i ON i.artifact = w.artifact AND i.model = w.model
-    WHERE w.kind = 'spliced' AND w.speaks
+    WHERE w.kind = 'spliced' AND w.is_true_mask
     GROUP BY m.corpus, m.size, m.variant, w.letters - i.before, w.document
 ),
 found AS (
