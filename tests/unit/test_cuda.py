@@ -88,16 +88,19 @@ def test_decay_on_given_totals_multiplies_each_pair():
 @pytest.mark.parametrize("positions", [40, 128])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_fused_kernels_are_called_as_they_are_declared(monkeypatch, dtype, positions, head):
-    """Shapes, dtypes and arguments, with tensors that have no values."""
+    """Shapes, dtypes and arguments, with tensors that have no values.
+
+    Without a GPU nothing runs the kernels, so this holds the calls to their declarations.
+    """
     called = []
-    aten = cuda._aten
+    aten = cuda.aten
 
     class Recording:
         def __getattr__(self, name):
             called.append(name)
             return getattr(aten, name)
 
-    monkeypatch.setattr(cuda, "_aten", Recording())
+    monkeypatch.setattr(cuda, "aten", Recording())
     shape = (2, 3, positions, head)
     grad, q, k, v = (torch.empty(shape, dtype=dtype, device="meta") for _ in range(4))
     out, lse = cuda.forward(q, k, v)
@@ -137,11 +140,11 @@ COMPILED = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from manymasks.models.cuda_queries import _kernel
+from manymasks.models.cuda_queries import query_gradient
 types = dict.fromkeys(("grad", "q", "k", "v", "out", "dq"), "*bf16")
 types |= {"lse": "*fp32", "scale": "fp32", "heads": "i32", "positions": "i32"}
 fixed = {"head": 32, "FEATURES": 32, "ROWS": 64, "COLUMNS": 64, "PRECISION": "ieee"}
-source = ASTSource(_kernel, types | dict.fromkeys(fixed, "constexpr"), constexprs=fixed)
+source = ASTSource(query_gradient, types | dict.fromkeys(fixed, "constexpr"), constexprs=fixed)
 ptx = triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
 print("wgmma" in ptx, "atom." in ptx or "red.global" in ptx)
 """

@@ -294,7 +294,7 @@ def test_a_reworded_claim_changes_its_sentence_alone(
     scripts = Path(shutil.copytree(Path(schema.__file__).parent, tmp_path / "scripts"))
     view = scripts / "views" / "10-study.sql"
     view.write_text(view.read_text("utf-8").replace("myopia gap: {}", "gap of myopia: {}"))
-    monkeypatch.setattr(loading, "_HERE", scripts)
+    monkeypatch.setattr(loading, "FOLDER", scripts)
     load(results.root, results.current, tmp_path / "b.duckdb", primary=PRIMARY)
     assert content_hash(tmp_path / "a.duckdb") == content_hash(tmp_path / "b.duckdb")
     rows = [

@@ -116,7 +116,7 @@ def test_busy_servers_are_asked_again_after_what_they_say(
 
 def test_a_date_to_come_back_at_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 784_111_767.0)
-    assert download._retry_after("Sun, 06 Nov 1994 08:49:37 GMT") == 10.0
+    assert download.seconds_to_wait("Sun, 06 Nov 1994 08:49:37 GMT") == 10.0
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])

@@ -364,7 +364,7 @@ def test_the_fused_kernels_are_asked_for_what_each_route_needs(monkeypatch):
     q, k, v, grad = torch.randn(shape, generator=generator, dtype=torch.float64).unbind(0)
     routes = [Route(*each) for each in VARIANTS]
     wanted = [backward_of(route, q, k, v, grad) for route in routes]
-    monkeypatch.setattr(attention, "_is_fused", lambda q, own: True)
+    monkeypatch.setattr(attention, "is_fused", lambda q, own: True)
     monkeypatch.setattr(cuda, "forward", forward)
     monkeypatch.setattr(cuda, "backward", backward)
     monkeypatch.setattr(cuda, "backward_queries", lambda *a, **b: backward(*a, **b)[0])
@@ -467,10 +467,10 @@ def test_gelu_and_its_slope():
     wanted = F.gelu(x, approximate="tanh")
     (slope,) = torch.autograd.grad(wanted.sum(), x)
     with torch.no_grad():
-        share = parts._gelu_share(x)
+        share = parts.gelu_share(x)
         torch.testing.assert_close(x * share, wanted, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(
-            parts._gelu_slope(x, share, x * share), slope, rtol=1e-9, atol=1e-12
+            parts.gelu_slope(x, share, x * share), slope, rtol=1e-9, atol=1e-12
         )
 
 

@@ -138,8 +138,8 @@ def test_torchs_muon_does_the_same(shape):
 
 def test_matrices_of_a_shape_together_are_the_same():
     """The path of a GPU, on a CPU: shapes and transposes find their way back."""
-    from manymasks.training.muon import _together
+    from manymasks.training.muon import orthogonalise_all
 
     updates = [drawn(2, *shape, seed=i) for i, shape in enumerate(SHAPES)]
-    for found, update in zip(_together(updates), updates, strict=True):
+    for found, update in zip(orthogonalise_all(updates), updates, strict=True):
         torch.testing.assert_close(found, orthogonalise(update), rtol=1e-4, atol=1e-5)

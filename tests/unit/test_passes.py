@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manymasks.divergence.probe_pass import _pieces
+from manymasks.divergence.probe_pass import pieces_of
 
 
 @given(st.integers(1, 9), st.integers(1, 7), st.integers(1, 10), st.integers(1, 8))
 def test_pieces_have_every_position_once_and_in_order(
     windows: int, scored: int, at_once: int, places: int
 ) -> None:
-    found = list(_pieces(windows, scored, at_once, places))
+    found = list(pieces_of(windows, scored, at_once, places))
     positions = [
         window * scored + place
         for piece in found

@@ -331,7 +331,7 @@ def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
 
 def test_the_section_of_the_truth(database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
-        found = section(connection, known.FIGURES, known.TABLES, page._picture)
+        found = section(connection, known.FIGURES, known.TABLES, page.data_address)
     assert found["any"]
     assert [row["corpus"] for row in found["truth_corpora"]] == sorted(example_known.CORPORA)
     assert found["figures"]["splice"]["units"] == "4 models a class, 8 documents"
@@ -355,18 +355,18 @@ def test_each_posterior_has_a_panel(database: Path) -> None:
         found = drawing.drawn(
             connection, next(f for f in known.FIGURES if f.query == "belief_layers")
         )
-    panels = beliefs._posteriors(found.rows)
+    panels = beliefs.posterior_panels(found.rows)
     assert {corpus for corpus, _, _ in panels} == {row["corpus"] for row in found.rows}
     assert all(rows for _, _, rows in panels)
     whole = [{"corpus": "chain", "latent": "state"}, {"corpus": "own", "latent": "of one's own"}]
-    assert [latent for _, latent, _ in beliefs._posteriors(whole)] == ["state", "of one's own"]
+    assert [latent for _, latent, _ in beliefs.posterior_panels(whole)] == ["state", "of one's own"]
 
 
 def test_nothing_found_is_no_section(database: Path) -> None:
     erosion = [figure for figure in known.FIGURES if figure.query == "erosion"]
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("CREATE TEMP VIEW erosion AS SELECT * FROM x.erosion WHERE FALSE")
-        found = section(connection, erosion, [], page._picture)
+        found = section(connection, erosion, [], page.data_address)
     assert not found["any"]
     assert (found["figures"]["erosion"]["src"], found["figures"]["erosion"]["units"]) == ("", "")
 

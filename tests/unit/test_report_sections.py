@@ -256,10 +256,10 @@ def test_clusters_put_alike_members_together(probes_database: Path) -> None:
     with duckdb.connect(str(probes_database), read_only=True) as connection:
         rows = drawing.records(connection, drawing.query("clusters"))
     held = [row for row in rows if row["is_text"]]
-    names, kl = maps._matrix(held, ("name_a", "name_b"), "kl")
+    names, kl = maps.pair_matrix(held, ("name_a", "name_b"), "kl")
     assert len(names) == 16 and len(held) == 120 and len(rows) == 240
     assert (kl == kl.T).all() and (np.diag(kl) == 0).all()
-    order = maps._dendrogram(Figure().subplots(), names, kl, [])
+    order = maps.draw_tree(Figure().subplots(), names, kl, [])
     # Sizes are furthest apart in the example: no member of one lies among those of the other.
     sizes = [name.split()[0] for name in order]
     assert sorted(order) == names

@@ -460,13 +460,15 @@ def test_laws_are_read_where_the_prompt_ends() -> None:
     model = Transformer(SIZE, len(fork.VOCABULARY), fork.LENGTH)
     initialise(model, [0])
     _, before = asked(20, 0)
-    found = stage._after(model, before.tokens, before.lengths, before.answers)
+    found = stage.score_answers(model, before.tokens, before.lengths, before.answers)
     for row in range(20):
         alone = replace(before, tokens=before.tokens[row : row + 1, : before.lengths[row]])
         own = slice(row, row + 1)
-        one = stage._after(model, alone.tokens, before.lengths[own], before.answers[own])
+        one = stage.score_answers(model, alone.tokens, before.lengths[own], before.answers[own])
         np.testing.assert_allclose(one[0], found[row], rtol=1e-6)
-    assert stage._after(model, before.tokens[:0], before.lengths[:0], before.answers[:0]).shape == (
+    assert stage.score_answers(
+        model, before.tokens[:0], before.lengths[:0], before.answers[:0]
+    ).shape == (
         0,
         2,
     )

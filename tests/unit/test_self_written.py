@@ -195,7 +195,7 @@ def test_members_write_what_a_loop_over_whole_windows_does(
     with torch.no_grad():
         quick, slow = (
             written(begin, 9, [of(each) for each in models], [0.5, 1.5], never=0, seed=3)
-            for of in (lambda model: self_written._writer(model, cpu), growing)
+            for of in (lambda model: self_written.cached_writer(model, cpu), growing)
         )
     np.testing.assert_array_equal(quick, slow)
 

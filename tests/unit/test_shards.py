@@ -112,7 +112,7 @@ def test_tokens_are_mapped_and_not_copied(tmp_path: Path) -> None:
     stream = TokenStream.open(paths)
     assert pa.total_allocated_bytes() - held < 10_000
     assert len(paths) == 2
-    assert all(not values.flags.owndata and not values.flags.writeable for values in stream._values)
+    assert all(not values.flags.owndata and not values.flags.writeable for values in stream.values)
     assert held - before < 10_000
 
 

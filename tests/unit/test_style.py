@@ -71,7 +71,7 @@ SHARED_CLASSES = {
     "State", "Text", "Tokenizer",
 }  # fmt: skip
 """Names of two classes. To be empty."""
-SHARED_FILES = {"claims", "documents"}
+SHARED_FILES = {"claims", "documents", "intervals"}
 """Names of two modules. To be empty."""
 
 
@@ -120,3 +120,33 @@ def test_names_of_modules_are_unique() -> None:
         if not name.startswith("config.") and not name.endswith("__main__")
     )
     assert {name for name, count in names.items() if count > 1} <= SHARED_FILES
+
+
+# ---------------------------------------------------------------------------------- the tests
+
+
+def private_names(tree: ast.Module) -> Iterator[str]:
+    """Private names of the package's modules that a file of tests uses."""
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(source.PACKAGE):
+            imported |= {alias.asname or alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names if is_private(alias.name))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name):
+                if module in imported and is_private(name):
+                    yield f"{module}.{name}"
+            case ast.Call(args=[ast.Name(id=module), ast.Constant(value=str(name)), *_]):
+                if module in imported and is_private(name):
+                    yield f"{module}.{name}"
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def test_tests_use_public_names_alone() -> None:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not list(private_names(tree)), path

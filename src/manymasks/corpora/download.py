@@ -166,7 +166,7 @@ def _request(url: str, part: Path, report: OnDownload) -> None:
         if error.code == 416 and have:
             return _past_the_end(part, have, error.headers.get("Content-Range"))
         if error.code in (408, 429) or error.code >= 500:
-            seconds = _retry_after(error.headers.get("Retry-After"))
+            seconds = seconds_to_wait(error.headers.get("Retry-After"))
             raise _Interrupted(f"HTTP {error.code} {error.reason}", seconds) from error
         raise UserError(
             f"{url}: the server answered {error.code} {error.reason}. Correct the url, or set "
@@ -222,7 +222,7 @@ def _past_the_end(part: Path, have: int, content_range: str | None) -> None:
         raise _Interrupted(f"the file has {total} bytes now, and {have} were here")
 
 
-def _retry_after(value: str | None) -> float:
+def seconds_to_wait(value: str | None) -> float:
     """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
     if value is None:
         return 0.0

@@ -23,7 +23,7 @@ from manymasks.database.columns import comment_columns
 from manymasks.database.intervals import fill_mean_intervals
 from manymasks.errors import UserError
 
-_HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
 
@@ -117,12 +117,12 @@ def _build(
 
 def _scripts(folder: str) -> list[str]:
     """Scripts in the order of their numbers: a view reads tables and views of earlier scripts."""
-    return sorted(f"{folder}/{path.stem}" for path in (_HERE / folder).glob("*.sql"))
+    return sorted(f"{folder}/{path.stem}" for path in (FOLDER / folder).glob("*.sql"))
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, *scripts: str) -> None:
     for script in scripts:
-        connection.execute((_HERE / f"{script}.sql").read_text(encoding="utf-8"))
+        connection.execute((FOLDER / f"{script}.sql").read_text(encoding="utf-8"))
 
 
 def _insert_artifacts(

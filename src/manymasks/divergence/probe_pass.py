@@ -100,7 +100,7 @@ class _Piece:
         return (end - begin) * (last - first)
 
 
-def _pieces(windows: int, scored: int, at_once: int, places: int) -> Iterator[_Piece]:
+def pieces_of(windows: int, scored: int, at_once: int, places: int) -> Iterator[_Piece]:
     if places < scored:
         for window in range(windows):
             for first in range(0, scored, places):
@@ -163,7 +163,7 @@ class Pass:
         count, scored = windows.owners.size, windows.scored
         size = len(models), scored, self.vocabulary
         at_once = min(windows_at_once(*size, settings), count)
-        self.pieces = list(_pieces(count, scored, at_once, positions_at_once(*size, settings)))
+        self.pieces = list(pieces_of(count, scored, at_once, positions_at_once(*size, settings)))
         # The floor compares two sizes of a batch, also where memory allows floor_batch only.
         self.floor_batch = settings.floor_batch + (settings.floor_batch == at_once)
         threads = ", threads 1 -> 2" if self.device.type == "cpu" else ""

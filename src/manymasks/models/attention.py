@@ -102,7 +102,7 @@ def attend(
         Outputs of the same shape; where a GPU's fused kernel made them the log-sum-exp of the
         scores, (members, heads x batch, positions), and else nothing, (members, 0, 0).
     """
-    if _is_fused(q, own):
+    if is_fused(q, own):
         found = cuda.forward(*_rows(q, k, v), scale=1.0)
         return found.out.mT, found.lse
     out = torch.empty_like(q)
@@ -151,7 +151,7 @@ def attend_backward(
         keeps: 1 gives the whole gradient, 0 parts the diagonal from the rest, None leaves the
             rest out, and gamma between 0 and 1 gives gamma^(i-j) of it to `into.own`.
     """
-    if _is_fused(q, own):
+    if is_fused(q, own):
         _fused_backward((*_rows(grad, q, k, v, out), lse), into, keeps)
         return
     through = (grad * out).sum(2).unsqueeze(3)
@@ -191,7 +191,7 @@ def attend_backward(
                         place += torch.bmm(left, right)
 
 
-def _is_fused(q: Tensor, own: tuple[Tensor, Tensor] | None) -> bool:
+def is_fused(q: Tensor, own: tuple[Tensor, Tensor] | None) -> bool:
     return q.device.type == "cuda" and own is None
 
 

@@ -32,7 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_aten = torch.ops.aten
+aten = torch.ops.aten
 
 LSE_ALIGNED = 32
 """The memory-efficient kernels want a log-sum-exp of a multiple of this many positions."""
@@ -59,9 +59,9 @@ def forward(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None) -> A
     scale = _scale(q, scale)
     padded = [_whole(x) for x in (q, k, v)]
     if q.dtype == torch.bfloat16:
-        out, lse, *_ = _aten._scaled_dot_product_flash_attention(*padded, 0.0, True, scale=scale)
+        out, lse, *_ = aten._scaled_dot_product_flash_attention(*padded, 0.0, True, scale=scale)
     else:
-        out, lse, *_ = _aten._scaled_dot_product_efficient_attention(
+        out, lse, *_ = aten._scaled_dot_product_efficient_attention(
             *padded, None, True, 0.0, True, scale=scale
         )
     return Attended(out[..., : q.shape[-1]], lse[..., : q.shape[-2]])
@@ -104,7 +104,7 @@ def backward(
     # Without dropout nothing is drawn, but the arguments must be there.
     seed = q.new_zeros((), dtype=torch.int64)
     if q.dtype == torch.bfloat16 and bias is None:
-        found = _aten._scaled_dot_product_flash_attention_backward(
+        found = aten._scaled_dot_product_flash_attention_backward(
             *(grad, q, k, v, out, lse.contiguous(), None, None, positions, positions),
             *(0.0, True, seed, seed),
             scale=scale,
@@ -116,7 +116,7 @@ def backward(
         out = out.transpose(1, 2).contiguous().transpose(1, 2)
         # A row that is not there has no weights: exp(score - infinity) is 0.
         lse = F.pad(lse, (0, -positions % LSE_ALIGNED), value=math.inf)
-        found = _aten._scaled_dot_product_efficient_attention_backward(
+        found = aten._scaled_dot_product_efficient_attention_backward(
             *(grad, q, k, v, bias, out, lse.contiguous(), seed, seed),
             *(0.0, [True, True, True, False], True),
             scale=scale,

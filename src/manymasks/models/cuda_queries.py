@@ -16,7 +16,7 @@ COLUMNS = 64
 
 
 @triton.jit
-def _kernel(
+def query_gradient(
     grad,
     q,
     k,
@@ -79,7 +79,7 @@ def launch(
     batch, heads, positions, head = q.shape
     dq = torch.empty_like(q, memory_format=torch.contiguous_format)
     given = [x.contiguous() for x in (grad, q, k, v, out, lse)]
-    _kernel[(triton.cdiv(positions, ROWS) * batch * heads,)](
+    query_gradient[(triton.cdiv(positions, ROWS) * batch * heads,)](
         *given,
         dq,
         scale,

@@ -245,7 +245,7 @@ class MlpPart(torch.autograd.Function):
     ) -> Tensor:
         unit, scale = normalise(x)
         before = product(W_in * gain.unsqueeze(1), unit, bf16=bf16)
-        share = _gelu_share(before) if gelu else F.relu(before)
+        share = gelu_share(before) if gelu else F.relu(before)
         after = before * share
         ctx.save_for_backward(unit, scale, gain, W_in, W_out, before, share, after)
         ctx.gelu, ctx.bf16 = gelu, bf16
@@ -258,7 +258,7 @@ class MlpPart(torch.autograd.Function):
         bf16 = ctx.bf16
         d_W_out = product(grad, after.mT, bf16=bf16)
         d_before = product(W_out.mT, grad, bf16=bf16)
-        d_before.mul_(_gelu_slope(before, share, after) if ctx.gelu else share * 2)
+        d_before.mul_(gelu_slope(before, share, after) if ctx.gelu else share * 2)
         d_W_in = product(d_before, unit.mT, bf16=bf16) * gain.unsqueeze(1)
         d_x, d_gain = _normalise_backward(product(W_in.mT, d_before, bf16=bf16), unit, scale, gain)
         return d_x.add_(grad), d_gain, d_W_in, d_W_out, None, None
@@ -270,12 +270,12 @@ A = 2 * math.sqrt(2 / math.pi)
 B = 0.044715 * A
 
 
-def _gelu_share(x: Tensor) -> Tensor:
+def gelu_share(x: Tensor) -> Tensor:
     """GELU(x) / x."""
     return torch.addcmul(x.new_full((), A), x, x, value=B).mul_(x).sigmoid_()
 
 
-def _gelu_slope(x: Tensor, share: Tensor, gelu: Tensor) -> Tensor:
+def gelu_slope(x: Tensor, share: Tensor, gelu: Tensor) -> Tensor:
     """The derivative of x share: share + gelu (1 - share) d(2u)/dx."""
     steepness = torch.addcmul(x.new_full((), A), x, x, value=3 * B)
     return steepness.mul_(torch.addcmul(gelu, gelu, share, value=-1)).add_(share)

@@ -105,7 +105,7 @@ def draw_simplices(figure: FigureBase, rows: list[Row]) -> None:
         grid[0][0].text(x, y, name, color=colour, ha=ha, va=va, fontsize=7.5)
 
 
-def _posteriors(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
+def posterior_panels(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
     """Corpus, latent and rows of each panel: the parts of a state where they are told apart."""
     panels = []
     for (corpus,), of in grouped(rows, "corpus"):
@@ -117,7 +117,7 @@ def _posteriors(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
 
 
 def _draw_layers(figure: FigureBase, rows: list[Row]) -> None:
-    panels = _posteriors(rows)
+    panels = posterior_panels(rows)
     variants, sizes = ordered(rows, "variant"), sizes_of(rows)
     axes = panels_of(figure, len(panels), across=ACROSS, sharey=True)
     for axis, (corpus, latent, panel) in zip(axes, panels, strict=True):
@@ -156,7 +156,7 @@ def _inches_of_simplices(rows: list[Row]) -> tuple[float, float]:
 
 
 def _inches_of_layers(rows: list[Row]) -> tuple[float, float]:
-    return WIDTH, 0.6 + 2.6 * -(-len(_posteriors(rows)) // ACROSS)
+    return WIDTH, 0.6 + 2.6 * -(-len(posterior_panels(rows)) // ACROSS)
 
 
 FIGURES = (

@@ -62,7 +62,7 @@ def turned_to(points: Floats, target: Floats) -> Floats:
     return turned
 
 
-def _matrix(rows: list[Row], ends: tuple[str, str], value: str) -> tuple[list[str], Floats]:
+def pair_matrix(rows: list[Row], ends: tuple[str, str], value: str) -> tuple[list[str], Floats]:
     """Names in order, and the symmetric matrix of a value; NaN where a pair is missing."""
     a, b = ends
     names = sorted({row[a] for row in rows} | {row[b] for row in rows})
@@ -90,10 +90,10 @@ def _draw_clusters(figure: FigureBase, rows: list[Row]) -> None:
                 below[column].remove()
                 continue
             panel = panels[column][1]
-            names, kl = _matrix(panel, ("name_a", "name_b"), "kl")
+            names, kl = pair_matrix(panel, ("name_a", "name_b"), "kl")
             colours = {row["name_a"]: colour_of(row["variant_a"], variants) for row in panel}
             colours |= {row["name_b"]: colour_of(row["variant_b"], variants) for row in panel}
-            order = _dendrogram(above[column], names, kl, order)
+            order = draw_tree(above[column], names, kl, order)
             chosen = [names.index(name) for name in order if name in names]
             shown = kl[np.ix_(chosen, chosen)]
             np.fill_diagonal(shown, np.nan)
@@ -103,7 +103,7 @@ def _draw_clusters(figure: FigureBase, rows: list[Row]) -> None:
             above[column].set_title(f"{where}{same}")
 
 
-def _dendrogram(axis: Axes, names: list[str], kl: Floats, order: list[str]) -> list[str]:
+def draw_tree(axis: Axes, names: list[str], kl: Floats, order: list[str]) -> list[str]:
     """Draw the tree of the first panel of a corpus; returns the order of names, once chosen."""
     axis.set_axis_off()
     if order or len(names) < 3 or np.isnan(kl).any():
@@ -160,7 +160,7 @@ def draw_map(figure: FigureBase, rows: list[Row]) -> None:
         for unused in line[len(panels) :]:
             unused.remove()
         for axis, (_, panel) in zip(line, panels, strict=False):
-            names, js = _matrix(panel, ("model_a", "model_b"), "js")
+            names, js = pair_matrix(panel, ("model_a", "model_b"), "js")
             points, held = classical_scaling(np.sqrt(np.nan_to_num(js).clip(min=0)))
             if all(name in before for name in names):
                 points = turned_to(points, np.array([before[name] for name in names]))

@@ -34,7 +34,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
         number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format, pivot=pivot
     )
     with duckdb.connect(str(database), read_only=True) as connection:
-        main = section(connection, figures.FIGURES, figures.TABLES, _picture)
+        main = section(connection, figures.FIGURES, figures.TABLES, data_address)
         html = page.get_template("page.html.j2").render(
             study=study,
             settings=json.dumps(study, indent=2, ensure_ascii=False, default=str),
@@ -44,9 +44,9 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             by_reference=_by_reference(main["rashomon"]),
             environments=_environments(connection),
             queries={path.stem: drawing.query(path.stem) for path in _HERE.glob("queries/*.sql")},
-            known=section(connection, known.FIGURES, known.TABLES, _picture),
-            sets=section(connection, sets.FIGURES, sets.TABLES, _picture),
-            probes=section(connection, probes.FIGURES, probes.TABLES, _picture),
+            known=section(connection, known.FIGURES, known.TABLES, data_address),
+            sets=section(connection, sets.FIGURES, sets.TABLES, data_address),
+            probes=section(connection, probes.FIGURES, probes.TABLES, data_address),
             **main,
         )
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _confidence(study: Mapping[str, Any]) -> str:
     return f"{100 * float(share):g}%"
 
 
-def _picture(figure: drawing.Picture) -> dict[str, str]:
+def data_address(figure: drawing.Picture) -> dict[str, str]:
     """An SVG as a data address: its identifiers cannot clash with another figure's."""
     sql = figure.sql
     if not figure.svg:

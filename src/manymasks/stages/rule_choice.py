@@ -44,9 +44,11 @@ def make(job: Job) -> dict[str, Any]:
         job.report(place, len(found), "members")
         model = load_members([training], device)
         for of in questions:
-            log_probs = _after(model, of.tokens, of.lengths, of.answers)
+            log_probs = score_answers(model, of.tokens, of.lengths, of.answers)
             rows, places = told(tokens, of.mark)
-            right = np.exp(_after(model, tokens[rows], places, tokens[rows, places, None])[:, 0])
+            right = np.exp(
+                score_answers(model, tokens[rows], places, tokens[rows, places, None])[:, 0]
+            )
             row = choice_row(of, log_probs, right, weights[of.question], statistics.confidence)
             choices.append({"model": member.model, **mine, **row})
             soft[of.question].append(preferences(log_probs))
@@ -65,7 +67,7 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(found), "questions": settings.questions}
 
 
-def _after(model: Transformer, tokens: Ints, lengths: Ints, answers: Ints) -> Floats:
+def score_answers(model: Transformer, tokens: Ints, lengths: Ints, answers: Ints) -> Floats:
     """Log-probabilities of answers (prompts, several) after so many tokens of each prompt."""
     laws = log_probabilities(model, tokens, BATCH)[np.arange(len(tokens)), lengths - 1]
     return np.take_along_axis(laws, answers, 1)

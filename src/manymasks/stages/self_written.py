@@ -47,7 +47,7 @@ def make(job: Job) -> dict[str, Any]:
         found = self_generated(
             settings,
             Documents(TokenStream.open(tokens.files("measure/"))),
-            [_writer(load_members([each], device), device) for each in trained],
+            [cached_writer(load_members([each], device), device) for each in trained],
             context=job.settings["context"],
             end_of_text=train.end_of_text,
             report=lambda done, total: job.report(done, total, "tokens of each context"),
@@ -58,7 +58,7 @@ def make(job: Job) -> dict[str, Any]:
     return {**figures, "writers": len(trained)}
 
 
-def _writer(model: Transformer, device: torch.device) -> Writer:
+def cached_writer(model: Transformer, device: torch.device) -> Writer:
     def begin(texts: int, longest: int) -> Reading:
         sizes = [min(BATCH, texts - first) for first in range(0, texts, BATCH)]
         readers = [Reader(model, size, longest) for size in sizes]

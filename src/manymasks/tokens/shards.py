@@ -113,8 +113,8 @@ class TokenStream:
         self.end_of_text = end_of_text
         self.vocabulary = vocabulary
         self._batches = batches
-        self._values = [_tokens(batch).values.to_numpy() for batch in batches]
-        self._starts = np.cumsum([0, *(v.size for v in self._values)], dtype=np.int64)
+        self.values = [_tokens(batch).values.to_numpy() for batch in batches]
+        self._starts = np.cumsum([0, *(v.size for v in self.values)], dtype=np.int64)
         ends = [
             _tokens(batch).offsets.to_numpy()[1:] + start
             for batch, start in zip(batches, self._starts[:-1], strict=True)
@@ -191,7 +191,7 @@ class TokenStream:
                 out[rows] = self.end_of_text
                 continue
             local = starts[rows] - 1 - self._starts[shard]
-            out[rows] = self._values[shard][local[:, None] + np.arange(length)]
+            out[rows] = self.values[shard][local[:, None] + np.arange(length)]
         for row in np.flatnonzero(~inside):
             out[row] = self._slice(int(starts[row]) - 1, int(starts[row]) - 1 + length)
         return out
@@ -201,7 +201,7 @@ class TokenStream:
         parts: list[npt.NDArray[Any]] = []
         if begin < 0:
             parts.append(np.full(min(0, end) - begin, self.end_of_text))
-        for values, start in zip(self._values, self._starts[:-1], strict=True):
+        for values, start in zip(self.values, self._starts[:-1], strict=True):
             if start < end and begin < start + values.size:
                 parts.append(values[max(0, begin - int(start)) : end - int(start)])
         return np.concatenate(parts).astype(np.int64)

@@ -86,7 +86,7 @@ def muon_step(
         updates = [
             _ahead(grad, average, momentum) for grad, average in zip(grads, momenta, strict=True)
         ]
-        for weight, update in zip(weights, _together(updates), strict=True):
+        for weight, update in zip(weights, orthogonalise_all(updates), strict=True):
             rate = rates.view(-1, *[1] * (weight.ndim - 1))
             _apply(weight, update, rate, weight_decay)
 
@@ -101,7 +101,7 @@ def _apply(weight: Tensor, update: Tensor, rate: Tensor, weight_decay: float) ->
     weight.mul_(1 - rate * weight_decay).sub_(update * (rate * scale))
 
 
-def _together(updates: Sequence[Tensor]) -> list[Tensor]:
+def orthogonalise_all(updates: Sequence[Tensor]) -> list[Tensor]:
     """Each orthogonalised, (members, ..., rows, columns), those of one shape in one batch."""
     by_shape: dict[tuple[int, int], list[int]] = {}
     for i, update in enumerate(updates):
