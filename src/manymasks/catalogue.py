@@ -326,13 +326,22 @@ _ROWS = (
     Stage(
         "truth",
         unit="corpus",
-        summary="Members against the exact law: excess loss, prices of capabilities, capabilities "
-        "that members lack, and divergence by position.",
+        summary="The exact next-token law of a process, and prices of capabilities.",
+        message="computing the exact law of {label}",
+        inputs=("tokens",),
+        tables=("process_truth", "capability_price"),
+        if_out_of_memory="truth.documents, truth.pricing",
+        is_analysis=True,
+        needs_process=True,
+    ),
+    Stage(
+        "excess",
+        unit="corpus",
+        summary="Members against the exact law: excess loss, capabilities that members lack, sets "
+        "by price, and divergence by position.",
         message="comparing members of {label} with the exact law",
-        inputs=("training", "tokens"),
+        inputs=("truth", "training", "tokens"),
         tables=(
-            "process_truth",
-            "capability_price",
             "excess_loss",
             "capability_kept",
             "demand_gap",
@@ -341,7 +350,7 @@ _ROWS = (
             "position_spread",
         ),
         uses_models=True,
-        if_out_of_memory="truth.batch, truth.documents",
+        if_out_of_memory="excess.batch, truth.documents",
         is_analysis=True,
         needs_process=True,
     ),

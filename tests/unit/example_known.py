@@ -71,21 +71,47 @@ def classes(models: Rows) -> dict[tuple[str, str], Rows]:
     return found
 
 
-def truth(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, Rows]:
+def truth(corpus: str) -> dict[str, Rows]:
     """Tables of the stage `truth`."""
     mine = {"corpus": corpus, "process": corpus}
-    length = 14 if corpus == "fork" else 64
+    prices = [
+        {
+            **mine,
+            "capability": capability,
+            **place,
+            **interval("nats", 1.01 * nats, 0.0),
+            "exact": nats,
+            "exact_error": 0.0,
+        }
+        for place in _places(corpus)
+        for capability, nats in PRICES[corpus].items()
+    ]
+    return {"process_truth": _process_truth(mine, _length(corpus)), "capability_price": prices}
+
+
+def _length(corpus: str) -> int:
+    return 14 if corpus == "fork" else 64
+
+
+def _places(corpus: str) -> Rows:
+    """Strata and levels of a process, and how many tokens are of each."""
     strata = [("all", "all")]
     strata += [(stratum, level) for stratum, names in LEVELS[corpus].items() for level in names]
-    prices, excess, kept, sets, priced = [], [], [], [], []
+    return [
+        {"stratum": stratum, "level": level, "tokens": 3000, "documents": 50}
+        for stratum, level in strata
+    ]
+
+
+def excess(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, Rows]:
+    """Tables of the stage `excess`."""
+    mine = {"corpus": corpus, "process": corpus}
+    length = _length(corpus)
+    strata = [(place["stratum"], place["level"]) for place in _places(corpus)]
+    excess, kept, sets, priced = [], [], [], []
     base = {"masks": 0.004, "tally": 0.002, "tally1": 0.002, "fork": 0.003}[corpus]
     costs = {name: nats for name, nats in PRICES[corpus].items() if nats > 0}
     cheapest = min(costs, key=lambda name: costs[name], default=None)
-    for stratum, level in strata:
-        of = {"stratum": stratum, "level": level, "tokens": 3000, "documents": 50}
-        for capability, nats in PRICES[corpus].items():
-            found = {**interval("nats", 1.01 * nats, 0.0), "exact": nats, "exact_error": 0.0}
-            prices.append({**mine, "capability": capability, **of, **found})
     for model in models:
         worse = 0.06 if corpus == "tally" else 0.003
         nats = base + worse * (model["variant"] == "myopic")
@@ -116,8 +142,6 @@ def truth(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, R
             row |= {"eps": share * costs[cheapest], "cheapest": cheapest}
             sets.append({**row, "members": sum(inside), "candidates": len(inside)})
     return {
-        "process_truth": _process_truth(mine, length),
-        "capability_price": prices,
         "excess_loss": excess,
         "capability_kept": kept,
         "priced_set": sets,

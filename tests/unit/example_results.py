@@ -579,7 +579,8 @@ class ExampleResults:
                 self.train("w32", "eroded", *seeds, corpus=corpus, parent=model["model"])
             inputs = {"training": [model["model"] for model in models]}
             tables = {
-                "truth": example_known.truth(corpus, models, self.random),
+                "truth": example_known.truth(corpus),
+                "excess": example_known.excess(corpus, models, self.random),
                 "belief": example_known.belief(corpus, models, self.random),
             }
             if corpus == "masks":

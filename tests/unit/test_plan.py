@@ -291,14 +291,15 @@ def test_sql_and_templates_are_code() -> None:
     assert "manymasks/report/page.html.j2" in files
 
 
-KNOWN = {"truth", "spectroscopy", "belief", "rule_choice", "swap"}
+PROCESS_MODELS = {"excess", "spectroscopy", "belief", "rule_choice", "swap"}
+KNOWN = {"truth", *PROCESS_MODELS}
 EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n",
      {"training", "tuning", "evaluation", "derived", "multiplicity", "volume", "divergence",
-      "self_written", "search", "rollout", "representation", "gradient", *KNOWN}),
+      "self_written", "search", "rollout", "representation", "gradient", *PROCESS_MODELS}),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
@@ -358,7 +359,7 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
     assert both - counts == {
         **dict.fromkeys(EVERYTHING - {"corpus", "severity", "rollout", "representation", *ENDS}, 1),
         "process": 1, "training": 24, "evaluation": 24, "derived": 4,
-        **dict.fromkeys(("truth", "spectroscopy", "belief", "swap"), 1),
+        **dict.fromkeys(("truth", "excess", "spectroscopy", "belief", "swap"), 1),
     }  # fmt: skip
 
 
@@ -876,20 +877,22 @@ def test_a_process_brings_its_words_its_context_and_its_truth(tmp_path: Path) ->
     assert [node.settings["probe"]["family"] for node in probes] == ["held-out"]
 
 
-def test_the_truth_is_held_against_models_that_stand_alone(tmp_path: Path) -> None:
+def test_excess_compares_models_without_another_past(tmp_path: Path) -> None:
     local = {"variants": {"beside": {"gradient": "local", "past_from": "causal"}}}
     plan = plan_of(tmp_path, **drawn(), **local)
-    (truth,) = [node for node in plan.nodes if node.stage == "truth"]
-    assert {member["variant"] for member in truth.settings["members"]} == {"causal", "myopic"}
-    assert len(truth.inputs["training"]) == len(truth.settings["members"])
+    (excess,) = [node for node in plan.nodes if node.stage == "excess"]
+    assert {member["variant"] for member in excess.settings["members"]} == {"causal", "myopic"}
+    assert len(excess.inputs["training"]) == len(excess.settings["members"])
+    (truth,) = excess.inputs["truth"]
+    assert (truth.stage, truth.inputs.keys()) == ("truth", {"tokens"})
 
 
 def test_what_is_measured_depends_on_the_process(tmp_path: Path) -> None:
     for process, expected in (
-        ("masks", {"truth", "spectroscopy", "belief", "swap"}),
-        ("fork", {"truth", "rule_choice"}),
-        ("tally", {"truth", "belief"}),
-        ("hierarchy", {"truth"}),
+        ("masks", {"truth", "excess", "spectroscopy", "belief", "swap"}),
+        ("fork", {"truth", "excess", "rule_choice"}),
+        ("tally", {"truth", "excess", "belief"}),
+        ("hierarchy", {"truth", "excess"}),
     ):
         plan = plan_of(tmp_path, **drawn(process))
         assert {node.stage for node in plan.nodes} & KNOWN == expected
@@ -918,8 +921,8 @@ def test_a_corpus_chooses_its_members(tmp_path: Path) -> None:
     assert trainings["known/base/causal/i3-o0"].settings["training"]["steps"] == 7
     # No contrast has both of its variants there.
     assert not {label for label in nodes_of(after, "myopia") if label.startswith("known")}
-    (truth,) = nodes_of(after, "truth").values()
-    assert truth.settings["contrasts"] == []
+    (excess,) = nodes_of(after, "excess").values()
+    assert excess.settings["contrasts"] == []
 
 
 def test_a_variant_that_starts_from_anothers_weights(tmp_path: Path) -> None:
@@ -930,9 +933,10 @@ def test_a_variant_that_starts_from_anothers_weights(tmp_path: Path) -> None:
         start = trainings[label.replace("/again/", "/causal/")]
         assert node.inputs.get("start", ()) == ((start,) if "/again/" in label else ())
         assert plan.nodes.index(start) <= plan.nodes.index(node)
-    # It is held against the truth and is in no set, no divergence and no myopia gap.
-    (truth,) = nodes_of(plan, "truth").values()
-    assert {each["variant"] for each in truth.settings["members"]} == {"again", "causal", "myopic"}
+    # Its excess loss is measured, and it is in no set, no divergence and no myopia gap.
+    (excess,) = nodes_of(plan, "excess").values()
+    variants = {member["variant"] for member in excess.settings["members"]}
+    assert variants == {"again", "causal", "myopic"}
     for stage in ("rashomon", "divergence", "myopia"):
         for node in nodes_of(plan, stage).values():
             assert {each["variant"] for each in node.settings["members"]} == {"causal", "myopic"}

@@ -26,7 +26,7 @@ from manymasks.stages import report
 
 FIGURES = (*figures.FIGURES, *known.FIGURES, *sets.FIGURES, *probes.FIGURES)
 QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
-STAGES = {"truth", "belief", "spectroscopy", "swap", "rule_choice"}
+STAGES = {"truth", "excess", "belief", "spectroscopy", "swap", "rule_choice"}
 """Those that measure what only text of a known process allows."""
 CLASS = ("corpus", "size", "variant")
 STUDY: dict[str, Any] = {"name": "a <study> & more", "statistics": {"confidence": 0.9}}
@@ -229,20 +229,20 @@ def test_a_study_without_a_process_says_nothing_of_truth(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("stage", "drawn"),
+    ("stages", "drawn"),
     [
-        ("truth", {"answers_by_w", "erosion", "price_ladder", "sharpening"}),
-        ("belief", {"belief_simplices", "belief_layers"}),
-        ("spectroscopy", {"splice"}),
-        ("swap", {"swap"}),
-        ("rule_choice", {"rule_strip"}),
+        ({"truth", "excess"}, {"answers_by_w", "erosion", "price_ladder", "sharpening"}),
+        ({"belief"}, {"belief_simplices", "belief_layers"}),
+        ({"spectroscopy"}, {"splice"}),
+        ({"swap"}, {"swap"}),
+        ({"rule_choice"}, {"rule_strip"}),
     ],
 )
 def test_each_analysis_brings_its_own_figures(
-    stage: str, drawn: set[str], processes: ExampleResults, tmp_path: Path
+    stages: set[str], drawn: set[str], processes: ExampleResults, tmp_path: Path
 ) -> None:
     root = copied(processes, tmp_path)
-    for other in STAGES - {stage}:
+    for other in STAGES - stages:
         shutil.rmtree(root / other)
     load(root, processes.current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")

@@ -349,14 +349,15 @@ def untrained() -> Transformer:
 def test_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = {"b": Bayes(), "a": untrained(), "c": Bayes()}
     common = {"corpus": "masks", "size": "base", "seed_init": 0, "seed_order": 0}
-    found = [
-        (key, Member(model=key, model_class=variant, variant=variant, **common))
+    members = [
+        Member(model=key, model_class=variant, variant=variant, **common)
         for key, variant in (("b", "causal"), ("a", "causal"), ("c", "myopic"))
     ]
     known = process("masks")
     tokens = known.draw(24, np.random.default_rng(13))
-    monkeypatch.setattr(stage, "members_of", lambda *_: found)
-    monkeypatch.setattr(stage, "load_members", lambda trainings, _: models[trainings[0]])
+    monkeypatch.setattr(stage, "members_of", lambda job: ([], members))
+    loaded = [(member, models[member.model]) for member in members]
+    monkeypatch.setattr(stage, "member_models", lambda job: loaded)
     monkeypatch.setattr(stage, "process_of", lambda _: ("masks", known))
     monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
     settings = Spectroscopy(documents=20, letters=(0, 8), splice=8, splices=12)

@@ -1,4 +1,4 @@
-"""The stage `truth` on small members: what it writes, and what its views say of it."""
+"""The stages `truth` and `excess` on small members: their tables and the views on them."""
 
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ variants:
   eroded: {gradient: myopic, starts_from: causal, learning_rate: 0.001}
 training: {batch: 4, steps: 6, curve_every: 3, curve_windows: 4}
 seeds: {init: [0, 1, 2], order: [0]}
-truth: {documents: 20, batch: 7, pricing: 500}
+truth: {documents: 20, pricing: 500}
+excess: {batch: 7}
 statistics: {resamples: 100}
-analyses: [truth]
+analyses: [truth, excess]
 hardware: {device: cpu}
 """
-STAGES = ("process", "tokenizer", "tokens", "training", "truth")
+STAGES = ("process", "tokenizer", "tokens", "training", "truth", "excess")
 TABLES = (
     "process_truth",
     "capability_price",

@@ -157,17 +157,23 @@ class Myopia(Settings):
         return self
 
 
-class Truth(WithFloor):
-    """Members held against the exact law of the process that drew their text."""
+class Truth(Settings):
+    """The exact law of the process behind a text, and what capabilities are worth."""
 
     documents: Annotated[int, Field(ge=2)] = 1000
-    """Documents of each split that are tried, the first ones."""
+    """Documents of each split that are measured, the first ones; `excess` measures members on the
+    same."""
+    pricing: Annotated[int, Field(ge=2)] = 8192
+    """Documents drawn to price a capability where its price has no closed form."""
+
+
+class Excess(WithFloor):
+    """Members compared with the exact law of the process behind their text (needs `truth`)."""
+
     batch: Annotated[int, Field(ge=1)] = 64
     """Documents in one forward pass."""
     floor_batch: Annotated[int, Field(ge=1)] = 3
     """The other batch size of the noise floor: the same member must give nearly the same."""
-    pricing: Annotated[int, Field(ge=2)] = 8192
-    """Documents drawn to price a capability where its price has no closed form."""
     shares: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 1.0, 1.5, 2.0)
     """Thresholds of sets, as shares of the price of the cheapest capability."""
 

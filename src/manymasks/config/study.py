@@ -16,6 +16,7 @@ from manymasks.config.analyses import (
     Belief,
     Divergence,
     Evaluation,
+    Excess,
     Myopia,
     Representation,
     Rollout,
@@ -107,6 +108,8 @@ class Study(Settings):
     """The myopia gap."""
     truth: Truth = Truth()
     """The exact law, where it is known."""
+    excess: Excess = Excess()
+    """Loss above the exact law."""
     spectroscopy: Spectroscopy = Spectroscopy()
     """Which masks speak in a member."""
     belief: Belief = Belief()
@@ -170,6 +173,7 @@ class Study(Settings):
         yield from self._claims_that_nothing_tests()
         yield from self._names_of_reference_seeds()
         yield from self._probes_that_cannot_be_made()
+        yield from self._excess_without_truth()
         context = self.training.context
         written = self.rollout.prompt + self.rollout.length
         if "rollout" in self.analyses and written > context:
@@ -291,6 +295,19 @@ class Study(Settings):
                         f"{min(shared)} is a seed of the study: reference seeds take part in no "
                         "analysis, so they need seeds of their own",
                     )
+
+    def _excess_without_truth(self) -> Iterator[tuple[str, str]]:
+        """Corpora whose members are to be compared with a law that is not computed."""
+        for name, corpus in self.corpora.items():
+            chosen = self.analyses_of(name)
+            is_process = isinstance(corpus, ProcessCorpus)
+            if is_process and "excess" in chosen and "truth" not in chosen:
+                where = "analyses" if "truth" not in self.analyses else ""
+                yield (
+                    where or f"corpora.{name}.members.analyses",
+                    f"has excess without truth, which it compares members of {name} with: add "
+                    "truth",
+                )
 
     def _names_that_are_none(self) -> Iterator[tuple[str, str]]:
         """Variants and sizes that are named and are not there, or cannot be what they are for."""

@@ -198,20 +198,32 @@ def myopia_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
 
 
 def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
-    """Analyses that need the exact next-token law of a process.
-
-    They include fine-tuned members, but no member that sees another past or none: the law is
-    that of a token given its whole document so far.
-    """
-    members = [member for member in corpus.members if member.variant.flow.past == "own"]
-    if not isinstance(corpus.settings, ProcessCorpus) or not members:
+    """The exact next-token law of a process, and the analyses that compare members with it."""
+    if not isinstance(corpus.settings, ProcessCorpus):
         return
     process = identity(corpus.settings)
     del process["members"]
-    inputs = {"training": trainings(members), "tokens": (corpus.tokens,)}
+    tokens = {"tokens": (corpus.tokens,)}
+    if corpus.has_analysis("truth"):
+        settings: dict[str, Any] = {
+            "truth": identity(corpus.study.truth),
+            "statistics": corpus.statistics,
+            "process": process,
+            "corpus": corpus.name,
+        }
+        truth = Node("truth", f"truth/{corpus.name}", settings, tokens)
+        yield truth
+    # Fine-tuned members are compared too, but no member that sees another past or none: the law
+    # is that of a token given its whole document so far.
+    members = [member for member in corpus.members if member.variant.flow.past == "own"]
+    if not members:
+        return
+    inputs = {"training": trainings(members), **tokens}
+    if corpus.has_analysis("excess"):
+        settings = {**corpus.analysis_settings("excess", members), "process": process}
+        settings["contrasts"] = corpus.contrasts
+        yield Node("excess", f"excess/{corpus.name}", settings, {"truth": (truth,), **inputs})
     for analysis in PROCESSES[corpus.settings.process].analyses:
         if corpus.has_analysis(analysis):
             settings = {**corpus.analysis_settings(analysis, members), "process": process}
-            if analysis == "truth":
-                settings["contrasts"] = corpus.contrasts
             yield Node(analysis, f"{analysis}/{corpus.name}", settings, inputs)

@@ -5,16 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.analyses import Belief, Statistics
+from manymasks.config.analyses import Belief
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
 from manymasks.models.transformer import initialise
+from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import documents, process_of
-from manymasks.stages.inputs.weights import load_members
-from manymasks.store.canonical import digest
 from manymasks.store.job import Job
-from manymasks.training.device import choose_device
 from manymasks.truth.belief import (
     first_of_each_class,
     group_rows,
@@ -40,9 +38,8 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if all members failed, or the measure split has too few documents.
     """
     settings: Belief = job.setting("belief", Belief)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    found = members_of(job)
-    device = choose_device(job.hardware.device)
+    statistics = job.statistics
+    _, members = members_of(job)
     _, known = process_of(job)
     tokens = documents(job, "measure", settings.documents)
     if len(tokens) < FEWEST:
@@ -76,11 +73,9 @@ def make(job: Job) -> dict[str, Any]:
     ]
     tables: dict[str, list[Row]] = {}
     # Members that share their initial weights share what they were before training.
-    untrained: dict[str, dict[str, list[Row]]] = {}
-    shown = first_of_each_class(member for _, member in found)
-    for place, (training, member) in enumerate(found):
-        job.report(place, len(found), "members")
-        model = load_members([training], device)
+    untrained: dict[tuple[str, int], dict[str, list[Row]]] = {}
+    shown = first_of_each_class(members)
+    for member, model in member_models(job):
         levels = streams(model, tokens, settings.batch)
         parts = [read(levels, "none")]
         parts.append(
@@ -91,7 +86,7 @@ def make(job: Job) -> dict[str, Any]:
             # The embedding knows the last token alone.
             for level, stream in enumerate(levels[1:], 1):
                 parts.append({"belief_point": point_rows(stream, level, posteriors, *points)})
-        before = digest([training.manifest.settings["size"], member.seed_init])
+        before = member.size, member.seed_init
         if before not in untrained:
             initialise(model, [member.seed_init])
             levels = streams(model, tokens, settings.batch)
@@ -101,6 +96,5 @@ def make(job: Job) -> dict[str, Any]:
             for table, rows in part.items():
                 of = tables.setdefault(table, [])
                 of += [{"model": member.model, **row} for row in rows]
-    for table, rows in tables.items():
-        job.write_table(table, rows)
-    return {"members": len(found), "documents": len(tokens)}
+    job.write_tables(tables)
+    return {"members": len(members), "documents": len(tokens)}

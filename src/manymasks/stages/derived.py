@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from manymasks.config.analyses import Evaluation, Statistics
+from manymasks.config.analyses import Evaluation
 from manymasks.config.rashomon import Derived
 from manymasks.config.training import Size
 from manymasks.evaluation.document_losses import Scores, score_documents
@@ -135,7 +135,7 @@ def _score(
 ) -> None:
     """Write the sums and losses of all on the documents of select and measure."""
     settings: Evaluation = job.setting("evaluation", Evaluation)
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     first = parents[members[0]["parent"]]
     context = first.manifest.settings["training"]["context"]
     streams = {split: TokenStream.open(job.input("tokens").files(f"{split}/")) for split in SPLITS}

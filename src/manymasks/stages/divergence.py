@@ -31,9 +31,8 @@ def make(job: Job) -> dict[str, Any]:
     rows of probe_distance. sums.npz is for what compares severities.
     """
     settings: Divergence = job.setting("divergence", Divergence)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    trained = members_of(job)
-    members = [member for _, member in trained]
+    statistics = job.statistics
+    trainings, members = members_of(job)
     crossed = crossing(members)
     probe = job.input("probe")
     windows = _windows(probe)
@@ -42,7 +41,7 @@ def make(job: Job) -> dict[str, Any]:
     models, judges = (
         [load_members([each], device, context=windows.longest) for each in several]
         for several in (
-            [artifact for artifact, _ in trained],
+            trainings,
             [each for each in references if each.figures["status"] == "trained"],
         )
     )
@@ -79,8 +78,7 @@ def make(job: Job) -> dict[str, Any]:
         where = {"probe": name, "severity": severity}
         for table, rows in _own_rows(each, members, crossed, windows, statistics).items():
             tables.setdefault(table, []).extend(where | row for row in rows)
-    for table, rows in tables.items():
-        job.write_table(table, rows)
+    job.write_tables(tables)
     np.savez(
         job.folder / "sums.npz",
         documents=windows.names,

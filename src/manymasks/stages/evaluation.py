@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.analyses import Evaluation, Statistics
+from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.document_losses import Scores, score_documents
 from manymasks.evaluation.loss_summary import position_losses, split_loss
 from manymasks.stages.inputs.weights import load_members
@@ -74,7 +74,7 @@ def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
 def _written(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
     """Write a member's sums and tables; its figures."""
     settings: Evaluation = job.setting("evaluation", Evaluation)
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     training, tokens = job.input("training"), job.input("tokens")
     figures: dict[str, Any] = {"status": training.figures["status"], "model": training.key}
     if not scores:

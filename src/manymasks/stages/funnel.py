@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from manymasks.arrays import FloatArray
-from manymasks.config.analyses import Contrast, Statistics
+from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.funnel import Constraint, funnel_rows, split_constraints
 from manymasks.stages.inputs.members import members_of
@@ -18,12 +18,11 @@ from manymasks.store.manifest import read_manifest
 def make(job: Job) -> dict[str, Any]:
     """Write the tables `funnel_constraint`, `funnel_step` and `pattern`."""
     settings: Funnel = job.setting("funnel", Funnel)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    found = members_of(job, "evaluation")
-    members = [member for _, member in found]
+    statistics = job.statistics
+    evaluations, members = members_of(job, "evaluation")
     models = [member.model for member in members]
 
-    sums = [np.load(each.file("sums.npz")) for each, _ in found]
+    sums = [np.load(each.file("sums.npz")) for each in evaluations]
     nats = np.stack([each["measure_nats"].sum(1) for each in sums])
     tokens = sums[0]["measure_tokens"].sum(1).astype(float)
     constraints = split_constraints(nats, tokens, settings.splits)
@@ -40,8 +39,7 @@ def make(job: Job) -> dict[str, Any]:
         settings,
         statistics.confidence,
     )
-    for name, rows in tables.items():
-        job.write_table(name, rows)
+    job.write_tables(tables)
     return {"members": len(members), "constraints": len(constraints)}
 
 

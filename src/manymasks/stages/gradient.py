@@ -21,17 +21,17 @@ def make(job: Job) -> dict[str, Any]:
     if all(each.figures["status"] != "trained" for each in artifacts):
         job.say("all of its members failed: there are no gradients to look at")
         return {"members": 0}
-    found = members_of(job)
+    trainings, members = members_of(job)
     gammas = sorted({0.0, 1.0, *job.setting("gammas", tuple[float, ...])})
     routes = [Route("discount", gamma) for gamma in gammas]
     device = choose_device(job.hardware.device)
     stream = TokenStream.open(job.input("tokens").files("train/"))
-    context = found[0][0].manifest.settings["training"]["context"]
+    context = trainings[0].manifest.settings["training"]["context"]
     # The same for all members.
     spread = stream.spread(job.setting("gradient_windows", int), context)
     windows = torch.from_numpy(spread).to(device)
     rows = []
-    for place, (training, member) in enumerate(found):
+    for place, (training, member) in enumerate(zip(trainings, members, strict=True)):
         size = Size.model_validate(training.manifest.settings["size"])
         model = Transformer(size, stream.vocabulary, context, routes)
         for slot in range(len(gammas)):
@@ -40,11 +40,11 @@ def make(job: Job) -> dict[str, Any]:
             model.to(device),
             windows,
             lambda done, total, place=place: job.report(  # type: ignore[misc]
-                place * total + done, len(found) * total, "windows of all members"
+                place * total + done, len(members) * total, "windows of all members"
             ),
         )
         for level, each in zip(("mean", "window"), levels, strict=True):
             mine = {"model": member.model, "level": level, "windows": len(spread)}
             rows += [{**mine, **row} for row in gradient_rows(each, gammas)]
     job.write_table("myopia_gradient", rows)
-    return {"members": len(found), "windows": len(spread), "gammas": gammas}
+    return {"members": len(members), "windows": len(spread), "gammas": gammas}

@@ -50,7 +50,7 @@ def make(job: Job) -> dict[str, Any]:
     """Write rashomon_metric, position_multiplicity, set_weight, variance_component, headroom and
     contrast."""
     settings: Multiplicity = job.setting("multiplicity", Multiplicity)
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     content = json.loads(job.input("rashomon").file("sets.json").read_text(encoding="utf-8"))
     text = _text(job, settings)
     names, owners = np.unique(np.array(text.documents), return_inverse=True)
@@ -103,8 +103,7 @@ def make(job: Job) -> dict[str, Any]:
             tables.setdefault(table, []).extend(rows)
     for table, rows in _headroom(trained, content["select_nats"], len(names), statistics).items():
         tables.setdefault(table, []).extend(rows)
-    for table, rows in tables.items():
-        job.write_table(table, rows)
+    job.write_tables(tables)
     return {"pools": len(pools), "positions": int(owner.size), "documents": len(names)}
 
 
@@ -124,15 +123,14 @@ def _text(job: Job, settings: Multiplicity) -> Windows:
 def _pools(job: Job, sets: Sequence[Set]) -> list[tuple[str, str, _Pool]]:
     """The pools with their class and method, in the order of the sets, models loaded."""
     device = choose_device(job.hardware.device)
-    trainings = job.inputs["training"]
-    found = members_of(job)
+    trained, members = members_of(job)
     models: dict[str, Transformer] = {
-        member.model: load_members([artifact], device) for artifact, member in found
+        member.model: load_members([artifact], device)
+        for artifact, member in zip(trained, members, strict=True)
     }
-    members = [member for _, member in found]
     derived: list[tuple[Artifact, int, Member]] = derived_of(job.inputs.get("derived", ()), members)
     for artifact, place, member in derived:
-        models[member.model] = load_candidates(artifact, trainings, device, [place])
+        models[member.model] = load_candidates(artifact, job.inputs["training"], device, [place])
         members.append(member)
     pools: dict[tuple[str, str], _Pool] = {}
     for each in sets:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from manymasks.config.analyses import Contrast, Statistics
+from manymasks.config.analyses import Contrast
 from manymasks.errors import UserError
 from manymasks.myopia.arms import (
     Arm,
@@ -27,19 +27,18 @@ from manymasks.store.job import Artifact, Job
 
 def make(job: Job) -> dict[str, Any]:
     """Write myopia_gap, _arm, _part, _curve and _horizon, and contrast."""
-    found = members_of(job, "evaluation")
-    members = [member for _, member in found]
+    scored, members = members_of(job, "evaluation")
     trainings = {each.key: each for each in job.inputs["training"]}
     contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
-    statistics: Statistics = job.setting("statistics", Statistics)
-    sums = [np.load(each.file("sums.npz")) for each, _ in found]
+    statistics = job.statistics
+    sums = [np.load(each.file("sums.npz")) for each in scored]
     nats = np.stack([each["measure_nats"] for each in sums])
     tokens = sums[0]["measure_tokens"].astype(float)
     tables = myopia_rows(
         nats,
         tokens,
         sums[0]["edges"].tolist(),
-        found[0][0].figures["context"],
+        scored[0].figures["context"],
         members,
         contrasts,
         statistics,
@@ -52,7 +51,7 @@ def make(job: Job) -> dict[str, Any]:
             f"{job.label}: the floors were scored on other tokens than the members. Make them "
             f"again with\n  manymasks run floor {job.input('ngram_baseline').key} --force"
         )
-    scored = Scored(
+    losses = Scored(
         members,
         nats.sum(axis=2),
         tokens.sum(axis=1),
@@ -60,11 +59,11 @@ def make(job: Job) -> dict[str, Any]:
         {floor: floors[f"measure_{floor}"].sum(axis=1) for floor in FLOORS},
     )
     baseline = baseline_of(arms, contrasts)
-    tables["myopia_arm"] = arm_rows(scored, baseline, statistics)
-    parts = part_rows(scored, statistics)
+    tables["myopia_arm"] = arm_rows(losses, baseline, statistics)
+    parts = part_rows(losses, statistics)
     tables["myopia_part"] = parts["myopia_part"]
     tables["contrast"] += parts["contrast"]
-    tables["myopia_horizon"] = horizon_rows(scored, baseline, statistics)
+    tables["myopia_horizon"] = horizon_rows(losses, baseline, statistics)
     curves = [_curve(trainings[member.model]) for member in members]
     pairs = list(contrasts)
     if baseline is not None:
@@ -72,9 +71,8 @@ def make(job: Job) -> dict[str, Any]:
         others = [name for name in arms if name != baseline and (baseline, name) not in known]
         pairs += [Contrast(baseline=baseline, variant=name) for name in others]
     tables["myopia_curve"] = curve_rows(curves, members, pairs, statistics)
-    for name, rows in tables.items():
-        job.write_table(name, rows)
-    return {"members": len(found), "gaps": len(tables["myopia_gap"]), "arms": len(arms)}
+    job.write_tables(tables)
+    return {"members": len(members), "gaps": len(tables["myopia_gap"]), "arms": len(arms)}
 
 
 def _arms(members: Sequence[Member], trainings: Mapping[str, Artifact]) -> dict[str, Arm]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.analyses import Evaluation, Statistics
+from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.loss_summary import position_losses, split_loss
 from manymasks.myopia.ngram_baselines import FLOORS, count, score
 from manymasks.store.job import Job
@@ -20,7 +20,7 @@ RUN = 2**22
 def make(job: Job) -> dict[str, Any]:
     """Write sums.npz and the tables `ngram_loss` and `ngram_position_loss`."""
     settings: Evaluation = job.setting("evaluation", Evaluation)
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     context, corpus = job.settings["context"], job.settings["corpus"]
     tokens = job.input("tokens")
     train = TokenStream.open(tokens.files("train/"))

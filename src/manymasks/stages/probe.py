@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.corpora.reading import documents_of
 from manymasks.probes.distance import train_counts
@@ -40,7 +39,7 @@ def make(job: Job) -> dict[str, Any]:
         tokenizer=tokenizer,
         other=_other(job, tokenizer) if other else None,
     )
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     return write_probe(job, job.settings["name"], settings, found, train, unigrams, statistics)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Rashomon
 from manymasks.rashomon.curve import curve_rows
 from manymasks.rashomon.losses import loss_rows
@@ -20,12 +19,11 @@ SUBSETS = 256
 
 def make(job: Job) -> dict[str, Any]:
     """Write sets.json, and rashomon_set, _member, _metric, _curve_point and contrast."""
-    statistics: Statistics = job.setting("statistics", Statistics)
-    found = members_of(job, "evaluation")
-    trained = [member for _, member in found]
+    statistics = job.statistics
+    evaluations, trained = members_of(job, "evaluation")
     derived = derived_of(job.inputs.get("derived", ()), trained)
     members = trained + [member for _, _, member in derived]
-    sums = [np.load(each.file("sums.npz")) for each, _ in found]
+    sums = [np.load(each.file("sums.npz")) for each in evaluations]
     candidates = {each.key: np.load(each.file("sums.npz")) for each, _, _ in derived}
     splits = {}
     for split in ("select", "measure"):
@@ -48,8 +46,7 @@ def make(job: Job) -> dict[str, Any]:
     # Members come from small to large.
     sizes = list(dict.fromkeys(member.size for member in trained))
     tables |= curve_rows(loss, trained, sizes, statistics.confidence)
-    for name, rows in tables.items():
-        job.write_table(name, rows)
+    job.write_tables(tables)
     # What the members of a set are is needed where these are held against each other.
     described = [
         {

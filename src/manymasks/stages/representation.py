@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from manymasks.config.analyses import Representation, Statistics
+from manymasks.config.analyses import Representation
 from manymasks.divergence.representations import Streams, matched_tokens, representation_rows
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
 from manymasks.probes.windows import choose
+from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents
 from manymasks.tokens.shards import TokenStream
-from manymasks.training.device import choose_device
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -22,8 +21,7 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if all members failed, or the windows have too few tokens.
     """
     settings: Representation = job.setting("representation", Representation)
-    found = members_of(job)
-    members = [member for _, member in found]
+    _, members = members_of(job)
     context = job.settings["context"]
     measure = TokenStream.open(job.input("tokens").files("measure/"))
     windows = choose(
@@ -42,13 +40,10 @@ def make(job: Job) -> dict[str, Any]:
         )
     places = matched_tokens(count, context, settings.tokens, settings.seed)
     documents = len({windows.documents[row] for row in places[0]})
-    device = choose_device(job.hardware.device)
     seen = windows.tokens[:, :-1]
     once: list[Streams] = []
     again: list[Streams] = []
-    for done, (artifact, _) in enumerate(found):
-        job.report(done, len(found), "members")
-        model = load_members([artifact], device)
+    for _, model in member_models(job):
         once.append(streams(model, seen, settings.batch, places))
         again.append(streams(model, seen, settings.floor_batch, places))
     tables = representation_rows(
@@ -57,9 +52,8 @@ def make(job: Job) -> dict[str, Any]:
         members,
         documents,
         settings,
-        job.setting("statistics", Statistics),
+        job.statistics,
         lambda done, total: job.report(done, total, "layers compared"),
     )
-    for table, found_rows in tables.items():
-        job.write_table(table, found_rows)
+    job.write_tables(tables)
     return {"members": len(members), "tokens": settings.tokens, "documents": documents}

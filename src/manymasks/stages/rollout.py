@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from manymasks.callbacks import OnProgress
-from manymasks.config.analyses import Rollout, Statistics
+from manymasks.config.analyses import Rollout
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
@@ -32,9 +32,9 @@ def make(job: Job) -> dict[str, Any]:
     """Write `rollout`, `first_divergence`, `agreement_survival`, `rollout_pool` and
     `sequence_divergence`."""
     settings: Rollout = job.setting("rollout", Rollout)
-    found = members_of(job)
+    trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
-    models = [load_members([artifact], device) for artifact, _ in found]
+    models = [load_members([artifact], device) for artifact in trainings]
     stream = TokenStream.open(job.input("tokens").files("measure/"))
     windows = _windows(stream, settings)
     tokens = torch.from_numpy(windows.tokens).to(device)
@@ -62,16 +62,15 @@ def make(job: Job) -> dict[str, Any]:
         texts,
         floors,
         judged,
-        [member for _, member in found],
+        members,
         Prompts(
             windows.documents,
             [tokenizer.decode(prompt) for prompt in prompts.cpu().numpy()],
             {mode: _decoded(tokenizer, texts[mode]) for mode in MODES},
         ),
-        job.setting("statistics", Statistics),
+        job.statistics,
     )
-    for name, rows in tables.items():
-        job.write_table(name, rows)
+    job.write_tables(tables)
     return {
         "members": len(models),
         "prompts": len(prompts),

@@ -4,18 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.analyses import RuleChoice, Statistics
+from manymasks.config.analyses import RuleChoice
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
+from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import documents
-from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
-from manymasks.training.device import choose_device
 from manymasks.truth.rule_choice import asked, choice_row, preferences, spread_row, told
 
 TOLD = 1000
@@ -27,22 +26,19 @@ BATCH = 256
 def make(job: Job) -> dict[str, Any]:
     """Write `rule_choice` and `rule_spread`."""
     settings: RuleChoice = job.setting("rule_choice", RuleChoice)
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     process: ProcessCorpus = job.setting("process", ProcessCorpus)
-    found = members_of(job)
-    device = choose_device(job.hardware.device)
+    _, members = members_of(job)
     tokens = documents(job, "measure", TOLD)
     questions = asked(settings.questions, settings.seed)
     weights = {
         of.question: document_weights(len(of.tokens), statistics.resamples, statistics.seed)
         for of in questions
     }
-    mine = {"corpus": found[0][1].corpus, "answered": process.answered}
+    mine = {"corpus": members[0].corpus, "answered": process.answered}
     choices: list[dict[str, Any]] = []
     soft: dict[str, list[Floats]] = {of.question: [] for of in questions}
-    for place, (training, member) in enumerate(found):
-        job.report(place, len(found), "members")
-        model = load_members([training], device)
+    for member, model in member_models(job):
         for of in questions:
             log_probs = score_answers(model, of.tokens, of.lengths, of.answers)
             rows, places = told(tokens, of.mark)
@@ -53,7 +49,6 @@ def make(job: Job) -> dict[str, Any]:
             choices.append({"model": member.model, **mine, **row})
             soft[of.question].append(preferences(log_probs))
     spreads = []
-    members = [member for _, member in found]
     for positions in classes(members).values():
         own = [members[position] for position in positions]
         named = {**mine, "size": own[0].size, "variant": own[0].variant}
@@ -64,7 +59,7 @@ def make(job: Job) -> dict[str, Any]:
             spreads.append({**named, **row})
     job.write_table("rule_choice", choices)
     job.write_table("rule_spread", spreads)
-    return {"members": len(found), "questions": settings.questions}
+    return {"members": len(members), "questions": settings.questions}
 
 
 def score_answers(model: Transformer, tokens: Ints, lengths: Ints, answers: Ints) -> Floats:

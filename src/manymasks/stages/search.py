@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 
-from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.errors import UserError
 from manymasks.probes.distance import train_counts
@@ -26,9 +25,9 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if no class has two members in this half that did not fail.
     """
     settings: Probe = job.setting("probe", Probe)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    found = members_of(job)
-    of_all = classes([each for _, each in found])
+    statistics = job.statistics
+    trainings, members = members_of(job)
+    of_all = classes(members)
     pools = {label: pool for label, pool in of_all.items() if pool.size > 1}
     name = job.settings["name"]
     if not pools:
@@ -40,7 +39,7 @@ def make(job: Job) -> dict[str, Any]:
     train = TokenStream.open(tokens.files("train/"))
     unigrams = train_counts(pieces(train), train.vocabulary)
     device = choose_device(job.hardware.device)
-    stacks = [load_members([found[i][0] for i in pool], device) for pool in pools.values()]
+    stacks = [load_members([trainings[i] for i in pool], device) for pool in pools.values()]
     searched = {label: pool.size for label, pool in pools.items()}
     models = sum(searched.values())
     with torch.no_grad():

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.errors import UserError
 from manymasks.models.kv_cache import Reader
@@ -32,7 +31,7 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if all reference members failed in training.
     """
     settings: Probe = job.setting("probe", Probe)
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     trained = [each for each in job.inputs["training"] if each.figures["status"] == "trained"]
     if not trained:
         raise UserError(

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from manymasks.arrays import FloatArray
-from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
 from manymasks.stages.inputs.members import named
@@ -21,7 +20,7 @@ def make(job: Job) -> dict[str, Any]:
 
     Members on a probe are those its divergence has: of a search, half of them.
     """
-    statistics: Statistics = job.setting("statistics", Statistics)
+    statistics = job.statistics
     probes = {probe.key: probe for probe in job.inputs["probe"]}
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("severity_trend", "line_fit", "line_residual", "contrast")
@@ -61,8 +60,7 @@ def make(job: Job) -> dict[str, Any]:
         for name, severity, each in tried:
             for table, rows in line_rows(name, severity, each, text, statistics).items():
                 tables[table] += rows
-    for table, rows in tables.items():
-        job.write_table(table, rows)
+    job.write_tables(tables)
     return {
         "probes": total,
         "trends": len(tables["severity_trend"]),

@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.config.analyses import Spectroscopy, Statistics
+from manymasks.config.analyses import Spectroscopy
 from manymasks.corpora.processes.machine import Floats
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
+from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import documents, process_of
-from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
-from manymasks.training.device import choose_device
 from manymasks.truth.noise import class_rows
 from manymasks.truth.spectroscopy import (
     AHEAD,
@@ -33,9 +32,8 @@ from manymasks.truth.splice import after_splice, changes, inertia_row, spliced
 def make(job: Job) -> dict[str, Any]:
     """Write `mask_weights`, `mask_fit`, `mask_inertia`, `mask_pair` and `mask_class`."""
     settings: Spectroscopy = job.setting("spectroscopy", Spectroscopy)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    found = members_of(job)
-    device = choose_device(job.hardware.device)
+    statistics = job.statistics
+    _, members = members_of(job)
     _, known = process_of(job)
     tokens = documents(job, "measure", settings.documents)
     plain = prompts_of(known, tokens, settings.letters, "plain")
@@ -46,9 +44,7 @@ def make(job: Job) -> dict[str, Any]:
     bayes = changes(two.posterior, cut.first, cut.second, after)
     inertia = [{"model": "bayes", **inertia_row(bayes, before, statistics)}]
     weights, fits, on_plain, off_letters, gaps = [], [], [], [], []
-    for place, (training, member) in enumerate(found):
-        job.report(place, len(found), "members")
-        model = load_members([training], device)
+    for member, model in member_models(job):
         mine = {"model": member.model}
         for prompts in (plain, two):
             laws, off = _laws(model, prompts, settings.batch)
@@ -62,7 +58,6 @@ def make(job: Job) -> dict[str, Any]:
             else:
                 letters = changes(of.weights, cut.first, cut.second, after)
                 inertia.append({**mine, **inertia_row(letters, before, statistics)})
-    members = [member for _, member in found]
     pairs, wholes = [], []
     for places in classes(members).values():
         keys, said = [members[i].model for i in places], [on_plain[i] for i in places]
@@ -77,7 +72,7 @@ def make(job: Job) -> dict[str, Any]:
     job.write_table("mask_pair", pairs)
     job.write_table("mask_class", wholes)
     return {
-        "members": len(found),
+        "members": len(members),
         "documents": len(tokens),
         # What members say that is no letter, within three letters: left out of their laws.
         "off_letters": float(np.mean(off_letters)),

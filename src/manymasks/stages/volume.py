@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import FloatArray
-from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import (
     direction,
@@ -31,15 +30,15 @@ from manymasks.training.device import choose_device
 def make(job: Job) -> dict[str, Any]:
     """Write the tables `local_volume` and `contrast`."""
     settings: Volume = job.setting("volume", Volume)
-    statistics: Statistics = job.setting("statistics", Statistics)
-    found = members_of(job)
+    statistics = job.statistics
+    trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
     stream = TokenStream.open(job.input("tokens").files("select/"))
-    context = found[0][0].manifest.settings["training"]["context"]
+    context = trainings[0].manifest.settings["training"]["context"]
     windows = torch.from_numpy(stream.spread(settings.windows, context)).to(device)
     rows = []
-    for place, (training, member) in enumerate(found):
-        job.report(place, len(found), "members")
+    for place, (training, member) in enumerate(zip(trainings, members, strict=True)):
+        job.report(place, len(members), "members")
         weights = int(training.figures["parameters"])
         of_member = _radii(training, windows, settings)
         volume = local_volume(of_member, weights, statistics.confidence)
@@ -60,9 +59,8 @@ def make(job: Job) -> dict[str, Any]:
             }
         )
     job.write_table("local_volume", rows)
-    members = [member for _, member in found]
     job.write_table("contrast", _contrasts(members, rows, statistics.confidence))
-    return {"members": len(found), "windows": len(windows)}
+    return {"members": len(members), "windows": len(windows)}
 
 
 def _radii(training: Artifact, windows: Tensor, settings: Volume) -> FloatArray:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from manymasks.config.analyses import Statistics
 from manymasks.config.study import Hardware
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
@@ -91,6 +92,11 @@ class Job:
         return artifact
 
     @property
+    def statistics(self) -> Statistics:
+        """How intervals are made."""
+        return self.setting("statistics", Statistics)
+
+    @property
     def state(self) -> Path:
         """Folder for what an interrupted run needs to go on; removed when the job is done."""
         folder = self.folder / "state"
@@ -125,3 +131,8 @@ class Job:
         path = self.folder / "tables" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows), path, compression="zstd")
+
+    def write_tables(self, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+        """Write the rows of several tables, by the name of each."""
+        for name, rows in tables.items():
+            self.write_table(name, rows)

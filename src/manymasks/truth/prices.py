@@ -6,7 +6,7 @@ that members are measured on goes through the same sums as a member, and is ther
 land on the exact one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,30 @@ def _mean(nats: Floats, tokens: Floats) -> Price:
         left = nats - mean * tokens
     error = float(np.sqrt(len(left) * left.var(ddof=1)) / tokens.sum())
     return Price(mean, error)
+
+
+def price_records(prices: Prices) -> list[dict[str, Any]]:
+    """Prices as plain records, which `prices_of` reads back."""
+    return [
+        {
+            "capability": capability,
+            "stratum": stratum,
+            "level": level,
+            "nats": price.nats,
+            "error": price.error,
+        }
+        for capability, by_level in prices.items()
+        for (stratum, level), price in by_level.items()
+    ]
+
+
+def prices_of(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Price]]:
+    """The prices that `price_records` wrote."""
+    prices: dict[str, dict[Any, Price]] = {}
+    for record in records:
+        by_level = prices.setdefault(record["capability"], {})
+        by_level[record["stratum"], record["level"]] = Price(record["nats"], record["error"])
+    return prices
 
 
 def cheapest(prices: Prices) -> tuple[str, float] | None:

@@ -19,8 +19,8 @@ class ProcessSpec:
     maker: str
     """`module:function` in this folder, imported on first use. The function returns a `Process` or
     a `Machine`."""
-    analyses: tuple[str, ...] = ("truth",)
-    """Analyses of models trained on the process, in addition to those of any text."""
+    analyses: tuple[str, ...] = ()
+    """Analyses of models trained on the process, beside `truth`, `excess` and those of any text."""
     parameters: tuple[str, ...] = ()
     """Settings of the corpus that the maker takes as keyword arguments."""
     control_of: str | None = None
@@ -47,32 +47,28 @@ PROCESSES: Mapping[str, ProcessSpec] = {
         ("BOS", *numbered("P", 5), "a", "b", "c"),
         64,
         "masks:masks_process",
-        analyses=("truth", "spectroscopy", "belief", "swap"),
+        analyses=("spectroscopy", "belief", "swap"),
     ),
-    "tally": ProcessSpec(TALLY_VOCABULARY, 64, "tally:tally_process", analyses=("truth", "belief")),
+    "tally": ProcessSpec(TALLY_VOCABULARY, 64, "tally:tally_process", analyses=("belief",)),
     "tally1": ProcessSpec(
         TALLY_VOCABULARY,
         64,
         "tally:tally1_process",
-        analyses=("truth", "belief"),
+        analyses=("belief",),
         control_of="tally",
     ),
     "fork": ProcessSpec(
         FORK_VOCABULARY,
         13,
         "fork:fork_process",
-        analyses=("truth", "rule_choice"),
+        analyses=("rule_choice",),
         parameters=("answered",),
     ),
     "recall": ProcessSpec(
         ("BOS", *numbered("K", 8), *numbered("V", 8)), 17, "recall:recall_process"
     ),
     "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "chains:markov_process"),
-    "mess3": ProcessSpec(
-        ("BOS", "a", "b", "c"), 64, "chains:mess3_process", analyses=("truth", "belief")
-    ),
-    "rrxor": ProcessSpec(
-        ("BOS", "0", "1"), 64, "chains:rrxor_process", analyses=("truth", "belief")
-    ),
+    "mess3": ProcessSpec(("BOS", "a", "b", "c"), 64, "chains:mess3_process", analyses=("belief",)),
+    "rrxor": ProcessSpec(("BOS", "0", "1"), 64, "chains:rrxor_process", analyses=("belief",)),
     "hierarchy": ProcessSpec(("BOS", *numbered("s", 8)), 17, "hierarchy:hierarchy_process"),
 }

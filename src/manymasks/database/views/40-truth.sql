@@ -88,7 +88,12 @@ SELECT
     avg(k.kept) AS mean_kept
 FROM priced_set AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
-JOIN capability_price AS p ON p.artifact = s.artifact AND p.stratum = 'all'
+JOIN (
+    SELECT c.*
+    FROM capability_price AS c
+    JOIN artifact AS t ON t.artifact = c.artifact AND t.is_current
+) AS p
+    ON p.corpus = s.corpus AND p.stratum = 'all'
 LEFT JOIN inside AS i
     ON i.artifact = s.artifact AND i.share = s.share AND i.size = s.size AND i.variant = s.variant
 LEFT JOIN capability_kept AS k
@@ -184,7 +189,12 @@ SELECT
     s.documents
 FROM position_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
-JOIN process_truth AS t ON t.artifact = s.artifact AND t.position = s.position;
+JOIN (
+    SELECT p.*
+    FROM process_truth AS p
+    JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
+) AS t
+    ON t.corpus = s.corpus AND t.position = s.position;
 COMMENT ON VIEW spread_by_position IS 'How far members of a class are apart by the length of the prompt, beside what the prompt leaves open. Grain: corpus, size, variant, position.';
 COMMENT ON COLUMN spread_by_position.position IS 'Place of the token that is foretold: as many tokens came before it';
 COMMENT ON COLUMN spread_by_position.kl IS 'Mean KL between two members, over ordered pairs, nats';

@@ -15,42 +15,44 @@ def named(key: str, name: dict[str, Any]) -> Member:
     return Member(model=key, model_class=label, **name)
 
 
-def members_of(job: Job, role: str = "training") -> list[tuple[Artifact, Member]]:
-    """The members of a job that did not fail, each with its input in a role, one for each.
+def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[Member]]:
+    """The members of a job that did not fail, and before them, one by one, their inputs in a role.
 
-    What is not the training itself names it as the figure `model`.
+    An input other than the training names it as the figure `model`.
 
     Raises:
         UserError: if all of them failed.
     """
     names = job.settings["members"]
-    found = []
+    artifacts: list[Artifact] = []
+    members: list[Member] = []
     for artifact, name in zip(job.inputs[role], names, strict=True):
         figures = artifact.figures
         if figures["status"] == "trained":
-            found.append((artifact, named(figures.get("model", artifact.key), name)))
-    if not found:
+            artifacts.append(artifact)
+            members.append(named(figures.get("model", artifact.key), name))
+    if not members:
         raise UserError(
             f"all {len(names)} members failed in training: their losses became infinite or not a "
             "number. Lower the learning rate (training, sizes or variants: learning_rate)."
         )
-    return found
+    return artifacts, members
 
 
 def derived_of(
-    candidates: Sequence[Artifact], trained: Sequence[Member]
+    derived: Sequence[Artifact], trained: Sequence[Member]
 ) -> list[tuple[Artifact, int, Member]]:
-    """Members derived from trained ones: the artifact of each, its place there, and its name.
+    """Members derived from trained ones: the artifact, the member's index in it, and the member.
 
-    It has the class and the seeds of its parent.
+    A derived member has the class and the seeds of its parent.
     """
     parents = {member.model: member for member in trained}
     return [
         (
             artifact,
-            place,
-            replace(parents[each["parent"]], model=each["model"], method=each["method"]),
+            index,
+            replace(parents[entry["parent"]], model=entry["model"], method=entry["method"]),
         )
-        for artifact in candidates
-        for place, each in enumerate(artifact.figures["members"])
+        for artifact in derived
+        for index, entry in enumerate(artifact.figures["members"])
     ]

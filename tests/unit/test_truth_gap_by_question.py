@@ -13,8 +13,8 @@ from manymasks.corpora.processes.process import COUNTED
 from manymasks.corpora.processes.registry import process
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.model_classes import Member
-from manymasks.truth.demand import demand_rows
 from manymasks.truth.excess import divergences
+from manymasks.truth.gap_by_question import demand_rows
 from manymasks.truth.prices import Price, exact_prices
 
 STATISTICS = Statistics(resamples=200)

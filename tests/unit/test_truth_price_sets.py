@@ -9,7 +9,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.registry import process
 from manymasks.statistics.model_classes import Member
 from manymasks.truth.excess import counts, divergences, document_sums
-from manymasks.truth.priced import kept_rows, kept_sums, priced_rows
+from manymasks.truth.price_sets import kept_rows, kept_sums, priced_rows
 from manymasks.truth.prices import Price, cheapest, exact_prices
 
 STATISTICS = Statistics(resamples=200)

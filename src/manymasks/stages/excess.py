@@ -1,0 +1,153 @@
+"""excess: members compared with the exact next-token law of the process behind their text."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from manymasks.config.analyses import Contrast, Excess
+from manymasks.corpora.processes.process import Process, Strata
+from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.evaluation.forward import log_probabilities
+from manymasks.models.transformer import Transformer
+from manymasks.stages.inputs.member_models import member_models
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.statistics.model_classes import classes
+from manymasks.store.job import Artifact, Job
+from manymasks.truth.excess import counts, divergences, document_sums, excess_rows
+from manymasks.truth.gap_by_question import demand_rows
+from manymasks.truth.price_sets import kept_rows, priced_rows
+from manymasks.truth.prices import cheapest, prices_of
+from manymasks.truth.sharpening import spread_rows
+
+FLOOR_DOCUMENTS = 64
+"""Documents on which the noise floor is measured, the first ones."""
+
+Floats = npt.NDArray[np.float64]
+Logs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Documents of a split with their exact laws."""
+
+    tokens: npt.NDArray[np.int64]
+    laws: Floats
+    strata: Strata
+    counted: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Members on these documents; the log-probability of the first token is put at 0."""
+
+    select: Floats
+    """(members, documents, length): excess loss on the select split, nats."""
+    measure: Floats
+    """The same on the measure split."""
+    logs: Logs
+    """(members, documents, length, vocabulary): log-probabilities on the measure split."""
+    again: Logs
+    """The same of the first documents at the other batch size."""
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write excess_loss, capability_kept, demand_gap, priced_set, priced_member and
+    position_spread."""
+    settings: Excess = job.setting("excess", Excess)
+    contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
+    statistics = job.statistics
+    trainings, members = members_of(job)
+    name, process = process_of(job)
+    truth = job.input("truth")
+    prices = prices_of(json.loads(truth.file("prices.json").read_text(encoding="utf-8")))
+    count = truth.manifest.settings["truth"]["documents"]
+    select, measure = (
+        _exact(documents(job, split, count), process) for split in ("select", "measure")
+    )
+    scored = _scored(job, len(members), select, measure, settings)
+    tables: dict[str, list[dict[str, Any]]] = {
+        "excess_loss": [
+            {"model": member.model, "process": name, **row}
+            for member, kl in zip(members, scored.measure, strict=True)
+            for row in excess_rows(kl, measure.strata, process.levels, statistics)
+        ],
+        "capability_kept": kept_rows(
+            measure.laws,
+            {capability: ablate(measure.tokens) for capability, ablate in process.ablated.items()},
+            scored.logs,
+            measure.counted,
+            members,
+            statistics,
+        ),
+        "demand_gap": [
+            {**row, "process": name, "control_of": PROCESSES[name].control_of}
+            for row in demand_rows(
+                scored.measure,
+                measure.strata,
+                process.levels,
+                members,
+                contrasts,
+                prices,
+                statistics,
+            )
+        ],
+        "position_spread": [],
+    }
+    # A fine-tuned member inherits its parent's loss, so it says nothing about equal training.
+    trained = np.array([i for i, each in enumerate(trainings) if not _is_fine_tuned(each)], np.intp)
+    pool = [members[i] for i in trained]
+    tables |= priced_rows(
+        document_sums(scored.select[trained], select.counted),
+        document_sums(scored.measure[trained], measure.counted),
+        pool,
+        cheapest(prices),
+        settings.shares,
+        statistics,
+    )
+    for positions in classes(pool).values():
+        first, rows = pool[positions[0]], trained[positions]
+        labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
+        tables["position_spread"] += [
+            {**labels, **row}
+            for row in spread_rows(
+                scored.logs[rows], scored.again[rows], measure.counted, statistics
+            )
+        ]
+    job.write_tables(tables)
+    return {"members": len(members), "documents": len(measure.tokens)}
+
+
+def _exact(tokens: npt.NDArray[np.int64], process: Process) -> Exact:
+    laws, strata = process.laws(tokens), process.strata(tokens)
+    return Exact(tokens, laws, strata, counts(strata) & ~np.isnan(laws).any(-1))
+
+
+def _scored(job: Job, members: int, select: Exact, measure: Exact, settings: Excess) -> Scored:
+    """Every member on both splits."""
+    shape = members, *measure.laws.shape
+    first = measure.tokens[:FLOOR_DOCUMENTS]
+    logs = np.empty(shape, np.float32)
+    again = np.empty((members, len(first), *shape[2:]), np.float32)
+    on_select, on_measure = (np.empty((members, *text.tokens.shape)) for text in (select, measure))
+    for index, (_, model) in enumerate(member_models(job)):
+        selecting = _log_probabilities(model, select.tokens, settings.batch)
+        logs[index] = _log_probabilities(model, measure.tokens, settings.batch)
+        again[index] = _log_probabilities(model, first, settings.floor_batch)
+        on_select[index] = divergences(select.laws, selecting)
+        on_measure[index] = divergences(measure.laws, logs[index])
+    return Scored(on_select, on_measure, logs, again)
+
+
+def _is_fine_tuned(training: Artifact) -> bool:
+    """Whether a member started from the weights of another."""
+    return training.manifest.settings["variant"].get("starts_from") is not None
+
+
+def _log_probabilities(model: Transformer, tokens: npt.NDArray[np.int64], batch: int) -> Logs:
+    """(documents, length, vocabulary) of each token given those before it; 0 for the first."""
+    logs = log_probabilities(model, tokens[:, :-1], batch).astype(np.float32)
+    return np.pad(logs, ((0, 0), (1, 0), (0, 0)))
