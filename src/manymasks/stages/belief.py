@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Belief
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
@@ -27,7 +28,6 @@ from manymasks.truth.speculation import auc_rows, labelled_pairs, questions, spe
 FEWEST = 4
 """Documents without which neither half could have an interval."""
 
-Row = dict[str, Any]
 Streams = list[npt.NDArray[np.float32]]
 
 
@@ -53,7 +53,7 @@ def make(job: Job) -> dict[str, Any]:
     pairs = labelled_pairs(known, tokens, settings.seed)
     ridge = settings.ridge
 
-    def read(levels: Streams, control: str) -> dict[str, list[Row]]:
+    def read(levels: Streams, control: str) -> dict[str, Rows]:
         """Rows by table."""
         return {
             "belief_fit": probe_rows(levels, posteriors, control, ridge, statistics),
@@ -71,9 +71,9 @@ def make(job: Job) -> dict[str, Any]:
         for control, each in groups.items()
         for row in group_rows(each, posteriors, control, ridge, statistics)
     ]
-    tables: dict[str, list[Row]] = {}
+    tables: dict[str, Rows] = {}
     # Members that share their initial weights share what they were before training.
-    untrained: dict[tuple[str, int], dict[str, list[Row]]] = {}
+    untrained: dict[tuple[str, int], dict[str, Rows]] = {}
     shown = first_of_each_class(members)
     for member, model in member_models(job):
         levels = streams(model, tokens, settings.batch)

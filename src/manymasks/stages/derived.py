@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.config.rashomon import Derived
 from manymasks.config.training import Size
@@ -38,7 +39,7 @@ def make(job: Job) -> dict[str, Any]:
         for parent in job.inputs["training"]
         if parent.figures["status"] == "trained"
     }
-    members: list[dict[str, Any]] = []
+    members: Rows = []
     seconds: list[float] = []
     device = choose_device(job.hardware.device)
     for parent in parents.values():

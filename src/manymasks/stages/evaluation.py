@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.document_losses import Scores, score_documents
 from manymasks.evaluation.loss_summary import position_losses, split_loss
@@ -21,7 +22,7 @@ def make(job: Job) -> dict[str, Any]:
     return make_many([job])[0]
 
 
-def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def make_many(jobs: Sequence[Job]) -> Rows:
     """As `make`, for members of one shape that are scored in one stack."""
     for job in jobs:
         if job.input("training").figures["status"] != "trained":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Contrast, Excess
 from manymasks.corpora.processes.process import Process, Strata
 from manymasks.corpora.processes.specs import PROCESSES
@@ -26,7 +27,6 @@ from manymasks.truth.sharpening import spread_rows
 FLOOR_DOCUMENTS = 64
 """Documents on which the noise floor is measured, the first ones."""
 
-Floats = npt.NDArray[np.float64]
 Logs = npt.NDArray[np.float32]
 
 
@@ -34,19 +34,19 @@ Logs = npt.NDArray[np.float32]
 class Exact:
     """Documents of a split with their exact laws."""
 
-    tokens: npt.NDArray[np.int64]
-    laws: Floats
+    tokens: IntArray
+    laws: FloatArray
     strata: Strata
-    counted: npt.NDArray[np.bool_]
+    counted: BoolArray
 
 
 @dataclass(frozen=True)
 class Scored:
     """Members on these documents; the log-probability of the first token is put at 0."""
 
-    select: Floats
+    select: FloatArray
     """(members, documents, length): excess loss on the select split, nats."""
-    measure: Floats
+    measure: FloatArray
     """The same on the measure split."""
     logs: Logs
     """(members, documents, length, vocabulary): log-probabilities on the measure split."""
@@ -69,7 +69,7 @@ def make(job: Job) -> dict[str, Any]:
         _exact(documents(job, split, count), process) for split in ("select", "measure")
     )
     scored = _scored(job, len(members), select, measure, settings)
-    tables: dict[str, list[dict[str, Any]]] = {
+    tables: dict[str, Rows] = {
         "excess_loss": [
             {"model": member.model, "process": name, **row}
             for member, kl in zip(members, scored.measure, strict=True)
@@ -121,7 +121,7 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(members), "documents": len(measure.tokens)}
 
 
-def _exact(tokens: npt.NDArray[np.int64], process: Process) -> Exact:
+def _exact(tokens: IntArray, process: Process) -> Exact:
     laws, strata = process.laws(tokens), process.strata(tokens)
     return Exact(tokens, laws, strata, counts(strata) & ~np.isnan(laws).any(-1))
 
@@ -147,7 +147,7 @@ def _is_fine_tuned(training: Artifact) -> bool:
     return training.manifest.settings["variant"].get("starts_from") is not None
 
 
-def _log_probabilities(model: Transformer, tokens: npt.NDArray[np.int64], batch: int) -> Logs:
+def _log_probabilities(model: Transformer, tokens: IntArray, batch: int) -> Logs:
     """(documents, length, vocabulary) of each token given those before it; 0 for the first."""
     logs = log_probabilities(model, tokens[:, :-1], batch).astype(np.float32)
     return np.pad(logs, ((0, 0), (1, 0), (0, 0)))

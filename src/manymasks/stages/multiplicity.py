@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
@@ -61,7 +62,7 @@ def make(job: Job) -> dict[str, Any]:
     true = text.tokens[:, 1:].ravel()[positions]
     said = names[owner[positions]].tolist(), [tokenizer.decode([token]) for token in true]
 
-    tables: dict[str, list[dict[str, Any]]] = {}
+    tables: dict[str, Rows] = {}
     trained: dict[str, tuple[list[Member], MeasuredSets]] = {}
     pools = _pools(job, content["sets"])
     for number, (label, method, pool) in enumerate(pools):
@@ -83,7 +84,7 @@ def make(job: Job) -> dict[str, Any]:
             positions,
             settings,
         )
-        found: dict[str, list[dict[str, Any]]] = {"rashomon_metric": [], "set_weight": []}
+        found: dict[str, Rows] = {"rashomon_metric": [], "set_weight": []}
         for each in pool.sets:
             name = each["rashomon_set"]
             found["rashomon_metric"] += metric_rows(
@@ -164,10 +165,10 @@ def _headroom(
     select: dict[str, float],
     documents: int,
     statistics: Statistics,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Rows]:
     """Each class against that of the next size and the same variant; members come from small to
     large."""
-    tables: dict[str, list[dict[str, Any]]] = {"headroom": [], "contrast": []}
+    tables: dict[str, Rows] = {"headroom": [], "contrast": []}
     by_variant: dict[str, list[str]] = {}
     for label, (members, _) in trained.items():
         by_variant.setdefault(members[0].variant, []).append(label)

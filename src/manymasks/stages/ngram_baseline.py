@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from manymasks.arrays import IntArray
 from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.loss_summary import position_losses, split_loss
 from manymasks.myopia.ngram_baselines import FLOORS, count, score
@@ -50,7 +50,7 @@ def make(job: Job) -> dict[str, Any]:
     return figures
 
 
-def _runs(stream: TokenStream, job: Job) -> Iterator[npt.NDArray[np.int64]]:
+def _runs(stream: TokenStream, job: Job) -> Iterator[IntArray]:
     """The whole stream in runs, each of which begins with the last token of the one before."""
     for begin in range(0, stream.tokens, RUN):
         length = min(RUN, stream.tokens - begin)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import RuleChoice
 from manymasks.config.corpora import ProcessCorpus
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
@@ -36,8 +36,8 @@ def make(job: Job) -> dict[str, Any]:
         for of in questions
     }
     mine = {"corpus": members[0].corpus, "answered": process.answered}
-    choices: list[dict[str, Any]] = []
-    soft: dict[str, list[Floats]] = {of.question: [] for of in questions}
+    choices: Rows = []
+    soft: dict[str, list[FloatArray]] = {of.question: [] for of in questions}
     for member, model in member_models(job):
         for of in questions:
             log_probs = score_answers(model, of.tokens, of.lengths, of.answers)
@@ -62,7 +62,9 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(members), "questions": settings.questions}
 
 
-def score_answers(model: Transformer, tokens: Ints, lengths: Ints, answers: Ints) -> Floats:
+def score_answers(
+    model: Transformer, tokens: IntArray, lengths: IntArray, answers: IntArray
+) -> FloatArray:
     """Log-probabilities of answers (prompts, several) after so many tokens of each prompt."""
     laws = log_probabilities(model, tokens, BATCH)[np.arange(len(tokens)), lengths - 1]
     return np.take_along_axis(laws, answers, 1)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import FloatArray, Rows
 from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import Turned, trend_rows
 from manymasks.stages.inputs.members import named
@@ -22,7 +22,7 @@ def make(job: Job) -> dict[str, Any]:
     """
     statistics = job.statistics
     probes = {probe.key: probe for probe in job.inputs["probe"]}
-    tables: dict[str, list[dict[str, Any]]] = {
+    tables: dict[str, Rows] = {
         name: [] for name in ("severity_trend", "line_fit", "line_residual", "contrast")
     }
     tried: list[tuple[str, int, OnProbe]] = []

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Spectroscopy
-from manymasks.corpora.processes.machine import Floats
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
@@ -80,7 +80,7 @@ def make(job: Job) -> dict[str, Any]:
     }
 
 
-def _laws(model: Transformer, prompts: Prompts, batch: int) -> tuple[Floats, Floats]:
+def _laws(model: Transformer, prompts: Prompts, batch: int) -> tuple[FloatArray, FloatArray]:
     """ln of a member's laws (documents, prompts, 27), and what is no letter (documents, prompts).
 
     One pass for each length of prompt, over all documents and continuations.

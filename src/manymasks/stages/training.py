@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from manymasks.arrays import Rows
 from manymasks.config.training import Size, Training, Variant
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.training_stack import prepare
@@ -26,7 +27,7 @@ def make(job: Job) -> dict[str, Any]:
     return make_many([job])[0]
 
 
-def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def make_many(jobs: Sequence[Job]) -> Rows:
     """As `make`, for members of one shape and budget that are trained in one stack."""
     whole = {job.key for job in jobs if all(map(_is_trained, _built_on(job)))}
     ready = [job for job in jobs if job.key in whole]
@@ -47,7 +48,7 @@ def _is_trained(training: Artifact) -> bool:
     return bool(training.figures["status"] == "trained")
 
 
-def _trained(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def _trained(jobs: Sequence[Job]) -> Rows:
     if not jobs:
         return []
     first = jobs[0]

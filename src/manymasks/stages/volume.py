@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import (
     direction,
@@ -84,9 +84,7 @@ def _radii(training: Artifact, windows: Tensor, settings: Volume) -> FloatArray:
     return radii(excess, settings.eps, settings.directions)
 
 
-def _contrasts(
-    members: list[Member], rows: list[dict[str, Any]], confidence: float
-) -> list[dict[str, Any]]:
+def _contrasts(members: list[Member], rows: Rows, confidence: float) -> Rows:
     """Every two sizes of a variant, the larger first."""
     radius = np.array([row["log_radius"] for row in rows])
     sized = [(row["weights"], member.size) for row, member in zip(rows, members, strict=True)]

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.masks import MASKS, OPENING
 from manymasks.statistics.bootstrap import (
     document_weights,
@@ -28,7 +28,6 @@ from manymasks.statistics.bootstrap import (
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import Member
 
-Bools = npt.NDArray[np.bool_]
 Stream = npt.NDArray[np.floating[Any]]
 """(documents, length, width): what a member holds at each place, at one level."""
 
@@ -41,11 +40,11 @@ CORNERS = "abc"
 class LinearMap:
     """(rows, width) -> (rows, values): (x - centre) @ weights + mean."""
 
-    centre: Floats
-    weights: Floats
-    mean: Floats
+    centre: FloatArray
+    weights: FloatArray
+    mean: FloatArray
 
-    def __call__(self, features: Floats) -> Floats:
+    def __call__(self, features: FloatArray) -> FloatArray:
         return np.asarray((features - self.centre) @ self.weights + self.mean)
 
 
@@ -53,11 +52,11 @@ class LinearMap:
 class Reading:
     """What a map reads on the documents that it has not seen."""
 
-    read: Floats
+    read: FloatArray
     """(documents, length, values); NaN where there is no posterior."""
-    squares: Floats
+    squares: FloatArray
     """(documents,): squared errors, summed over places and values."""
-    spread: Floats
+    spread: FloatArray
     """(documents,): the same of a map that always says the mean of the fit."""
     tokens: int
     documents: int
@@ -68,7 +67,7 @@ def first_half(documents: int) -> int:
     return documents // 2
 
 
-def ridge_map(features: Floats, targets: Floats, ridge: float) -> LinearMap:
+def ridge_map(features: FloatArray, targets: FloatArray, ridge: float) -> LinearMap:
     """Least squares of targets (rows, values) from features (rows, width), with a penalty.
 
     Features and targets are centred, so the mean costs nothing. The penalty on the squared weights
@@ -84,7 +83,7 @@ def ridge_map(features: Floats, targets: Floats, ridge: float) -> LinearMap:
     return LinearMap(centre, linalg.cho_solve(factor, x.T @ y), mean)
 
 
-def reading(stream: Stream, posterior: Floats, ridge: float) -> Reading:
+def reading(stream: Stream, posterior: FloatArray, ridge: float) -> Reading:
     """A ridge regression from a stream to a posterior, fitted on one half and tested on the other.
 
     Args:
@@ -107,7 +106,7 @@ def reading(stream: Stream, posterior: Floats, ridge: float) -> Reading:
     return scored(read, posterior[half:], fitted.mean)
 
 
-def scored(read: Floats, truth: Floats, mean: Floats) -> Reading:
+def scored(read: FloatArray, truth: FloatArray, mean: FloatArray) -> Reading:
     """Errors of what was read, (documents, length, values), beside those of the mean (values,)."""
     known = np.asarray(~np.isnan(truth).any(-1))
     return Reading(
@@ -119,7 +118,7 @@ def scored(read: Floats, truth: Floats, mean: Floats) -> Reading:
     )
 
 
-def explained(found: Reading, weights: Floats, confidence: float) -> dict[str, Any]:
+def explained(found: Reading, weights: FloatArray, confidence: float) -> dict[str, Any]:
     """R2 with its bootstrap over the documents of the test, as a ratio of sums, and rmse.
 
     R2 is one less the squared errors over those of the mean of the fit; it is below 0 where the
@@ -146,7 +145,7 @@ def explained(found: Reading, weights: Floats, confidence: float) -> dict[str, A
     return row
 
 
-def bootstrap(documents: int, statistics: Statistics) -> Floats:
+def bootstrap(documents: int, statistics: Statistics) -> FloatArray:
     """Resamples of those of so many documents that are tested on, (resamples, documents)."""
     tested = documents - first_half(documents)
     return document_weights(tested, statistics.resamples, statistics.seed)
@@ -154,11 +153,11 @@ def bootstrap(documents: int, statistics: Statistics) -> Floats:
 
 def probe_rows(
     streams: Sequence[Stream],
-    posteriors: Mapping[str, Floats],
+    posteriors: Mapping[str, FloatArray],
     control: str,
     ridge: float,
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """How well each posterior is read off each level of the stream.
 
     Args:
@@ -183,7 +182,7 @@ def probe_rows(
 # --------------------------------------------------------------------------------- controls
 
 
-def shuffled(posteriors: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
+def shuffled(posteriors: Mapping[str, FloatArray], seed: int) -> dict[str, FloatArray]:
     """Each document with the posteriors of another one, place by place.
 
     What is still read then can be told from the place alone. The documents of the fit and those of
@@ -201,7 +200,7 @@ def shuffled(posteriors: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
     return found
 
 
-def last_tokens(tokens: Ints, count: int) -> Ints:
+def last_tokens(tokens: IntArray, count: int) -> IntArray:
     """What the last `count` tokens up to each place are, (documents, length): a number for each.
 
     Which tokens they are and in which order; not at which place they lie. Before the document
@@ -217,7 +216,9 @@ def last_tokens(tokens: Ints, count: int) -> Ints:
     return np.asarray(found, dtype=np.int64)
 
 
-def ridge_of_groups(groups: Ints, targets: Floats, ridge: float) -> tuple[Floats, Floats]:
+def ridge_of_groups(
+    groups: IntArray, targets: FloatArray, ridge: float
+) -> tuple[FloatArray, FloatArray]:
     """`ridge_map` from groups (rows,) of 0, 1, ... as one-hot features, in closed form.
 
     With a weight of its own for each group, w = n (m - b) / (n + penalty), where n are its rows, m
@@ -239,19 +240,19 @@ def ridge_of_groups(groups: Ints, targets: Floats, ridge: float) -> tuple[Floats
     return np.asarray(intercept + weights), targets.mean(0)
 
 
-def with_premise(premise: Ints, groups: Ints) -> Ints:
+def with_premise(premise: IntArray, groups: IntArray) -> IntArray:
     """Groups (documents, length) split by the premise of their document, (documents,)."""
     _, found = np.unique(groups * (int(premise.max()) + 1) + premise[:, None], return_inverse=True)
     return np.asarray(found.reshape(groups.shape), dtype=np.int64)
 
 
 def group_rows(
-    groups: Ints,
-    posteriors: Mapping[str, Floats],
+    groups: IntArray,
+    posteriors: Mapping[str, FloatArray],
     control: str,
     ridge: float,
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """How well each posterior is told by the group of a place, whatever function of it.
 
     Each group is a feature of its own. One that the fit has not seen says nothing.
@@ -279,7 +280,7 @@ def group_rows(
 # ------------------------------------------------------------------------------- the picture
 
 
-def pictured(posteriors: Mapping[str, Floats]) -> str | None:
+def pictured(posteriors: Mapping[str, FloatArray]) -> str | None:
     """The latent whose beliefs are points of a triangle, or None."""
     for latent in IN_THE_PICTURE:
         if latent in posteriors and posteriors[latent].shape[-1] == len(CORNERS):
@@ -287,7 +288,7 @@ def pictured(posteriors: Mapping[str, Floats]) -> str | None:
     return None
 
 
-def places(posterior: Floats, points: int, seed: int) -> tuple[Ints, Ints]:
+def places(posterior: FloatArray, points: int, seed: int) -> tuple[IntArray, IntArray]:
     """Documents of the test, counted from its first, and places: drawn once for all members."""
     half = first_half(len(posterior))
     document, place = np.nonzero(~np.isnan(posterior[half:]).any(-1))
@@ -299,11 +300,11 @@ def places(posterior: Floats, points: int, seed: int) -> tuple[Ints, Ints]:
 def point_rows(
     stream: Stream,
     level: int,
-    posteriors: Mapping[str, Floats],
+    posteriors: Mapping[str, FloatArray],
     points: int,
     ridge: float,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Beliefs in the three states of a ring, exact and as read off a stream, at some places.
 
     Where there are masks, each point has the likeliest one and the letters since the premise, and

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints, entropy, losses
+from manymasks.corpora.processes.machine import entropy, losses
 from manymasks.corpora.processes.process import COUNTED
 from manymasks.statistics.bootstrap import (
     document_weights,
@@ -21,14 +22,12 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.intervals import finite
 
-Bools = npt.NDArray[np.bool_]
-
 ROUNDING = 1e-9
 """A divergence this little below 0 is put at 0. One further below is left to be seen: there the
 predictor's probabilities add up to more than 1."""
 
 
-def divergences(truth: Floats, log_probs: npt.NDArray[np.floating[Any]]) -> Floats:
+def divergences(truth: FloatArray, log_probs: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """KL(truth || predictor) of each token, (documents, length).
 
     NaN where the truth is; infinite where the predictor rules out what the truth does not.
@@ -50,14 +49,14 @@ def divergences(truth: Floats, log_probs: npt.NDArray[np.floating[Any]]) -> Floa
     return np.asarray(np.where((found < 0) & (found > -ROUNDING), 0.0, found))
 
 
-def counts(strata: Mapping[str, Ints]) -> Bools:
+def counts(strata: Mapping[str, IntArray]) -> BoolArray:
     """Which tokens count, (documents, length), from the strata of a process."""
     return np.asarray(strata[COUNTED] >= 0)
 
 
 def groups(
-    counted: Bools, strata: Mapping[str, Ints], levels: Mapping[str, tuple[str, ...]]
-) -> dict[tuple[str, str], Bools]:
+    counted: BoolArray, strata: Mapping[str, IntArray], levels: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, str], BoolArray]:
     """By stratum and level the tokens of it that count, (documents, length); `all` is first."""
     found = {("all", "all"): counted}
     for stratum, names in levels.items():
@@ -67,7 +66,7 @@ def groups(
     return found
 
 
-def document_sums(kl: Floats, of: Bools) -> tuple[Floats, Floats]:
+def document_sums(kl: FloatArray, of: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Sums over the tokens `of` each document, and how many those are.
 
     Args:
@@ -82,11 +81,11 @@ def document_sums(kl: Floats, of: Bools) -> tuple[Floats, Floats]:
 
 
 def excess_rows(
-    kl: Floats,
-    strata: Mapping[str, Ints],
+    kl: FloatArray,
+    strata: Mapping[str, IntArray],
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Mean divergence over all tokens that count, by each stratum and by position.
 
     A token counts where its divergence is not NaN and its process counts it. Levels and positions
@@ -101,11 +100,11 @@ def excess_rows(
 
 
 def stratum_rows(
-    kl: Floats,
-    strata: Mapping[str, Ints],
+    kl: FloatArray,
+    strata: Mapping[str, IntArray],
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """The rows of `excess_rows` but those by position."""
     counted = ~np.isnan(kl) & counts(strata)
     weights = document_weights(len(kl), statistics.resamples, statistics.seed)
@@ -123,7 +122,7 @@ def stratum_rows(
     return rows
 
 
-def position_rows(kl: Floats, strata: Mapping[str, Ints]) -> list[dict[str, Any]]:
+def position_rows(kl: FloatArray, strata: Mapping[str, IntArray]) -> Rows:
     """The rows of `excess_rows` by position, which is counted from BOS at 0."""
     counted = ~np.isnan(kl) & counts(strata)
     return [
@@ -133,7 +132,7 @@ def position_rows(kl: Floats, strata: Mapping[str, Ints]) -> list[dict[str, Any]
     ]
 
 
-def mean_row(stratum: str, level: str, kl: Floats, of: Bools) -> dict[str, Any]:
+def mean_row(stratum: str, level: str, kl: FloatArray, of: BoolArray) -> dict[str, Any]:
     """The mean over the tokens `of`, (documents, length), without an interval."""
     tokens = int(of.sum())
     return {
@@ -148,13 +147,13 @@ def mean_row(stratum: str, level: str, kl: Floats, of: Bools) -> dict[str, Any]:
 
 
 def truth_rows(
-    laws: Floats,
-    tokens: Ints,
-    strata: Mapping[str, Ints],
+    laws: FloatArray,
+    tokens: IntArray,
+    strata: Mapping[str, IntArray],
     statistics: Statistics,
-    latent: tuple[str, Floats] | None = None,
-    told: Floats | None = None,
-) -> list[dict[str, Any]]:
+    latent: tuple[str, FloatArray] | None = None,
+    told: FloatArray | None = None,
+) -> Rows:
     """The truth by position: its entropy, the loss of the best predictor, and what is hidden.
 
     Entropy and loss are means over the documents whose token there counts; their expectations are

@@ -6,12 +6,11 @@ who never binds pays at least that in the mean.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
@@ -24,14 +23,14 @@ CEILING = "no-binding"
 
 
 def demand_rows(
-    kl: Floats,
-    strata: Mapping[str, Ints],
+    kl: FloatArray,
+    strata: Mapping[str, IntArray],
     levels: Mapping[str, tuple[str, ...]],
     members: Sequence[Member],
     contrasts: Sequence[Contrast],
     prices: Prices,
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Rows of demand_gap: over all tokens that count and by each stratum, for each size.
 
     Members are paired within a size by both seeds; a size whose arms share none has no rows, nor
@@ -97,7 +96,9 @@ def demand_rows(
     return rows
 
 
-def _mean(nats: Floats, tokens: Floats, weights: Floats, statistics: Statistics) -> Interval:
+def _mean(
+    nats: FloatArray, tokens: FloatArray, weights: FloatArray, statistics: Statistics
+) -> Interval:
     """Mean over models of nats (models, documents) per token, tokens (documents,).
 
     Of a single document with such tokens no resample could differ: then it has no interval.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.arrays import FloatArray, IntArray
 
 STEPS = 200
 """Most steps of the search for a map."""
@@ -18,16 +18,16 @@ then within 3e-4 nats of the best one, where there are 0.5 to gain."""
 class LogisticMap:
     """(rows, width) -> ln of the law of a class, (rows, classes)."""
 
-    centre: Floats
-    weights: Floats
-    offset: Floats
+    centre: FloatArray
+    weights: FloatArray
+    offset: FloatArray
 
-    def __call__(self, features: Floats) -> Floats:
+    def __call__(self, features: FloatArray) -> FloatArray:
         logits = (features - self.centre) @ self.weights + self.offset
         return np.asarray(logits - special.logsumexp(logits, axis=1, keepdims=True))
 
 
-def frequencies(classes: Ints, count: int) -> Floats:
+def frequencies(classes: IntArray, count: int) -> FloatArray:
     """The law of a class (count,), from classes (rows,).
 
     Each has half a row more than were seen, so that what is seen first in the test is not held to
@@ -37,7 +37,7 @@ def frequencies(classes: Ints, count: int) -> Floats:
     return np.asarray(rows / rows.sum())
 
 
-def logistic_map(features: Floats, classes: Ints, count: int, ridge: float) -> LogisticMap:
+def logistic_map(features: FloatArray, classes: IntArray, count: int, ridge: float) -> LogisticMap:
     """Softmax regression of classes (rows,) of 0 .. count - 1 from features (rows, width).
 
     The least of the mean loss in nats and of half the squared weights times `ridge` times the mean
@@ -65,7 +65,7 @@ def logistic_map(features: Floats, classes: Ints, count: int, ridge: float) -> L
     start = np.log(frequencies(classes, count))
     of_start = start.astype(np.float32)[:, None]
 
-    def objective(flat: Floats) -> tuple[float, Floats]:
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
         weights = flat.reshape(count, width + 1)
         law = weights.astype(np.float32) @ z
         law += of_start

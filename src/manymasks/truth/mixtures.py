@@ -15,7 +15,7 @@ on where these steps have not arrived; on 27,000 random problems there was none.
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Floats
+from manymasks.arrays import FloatArray
 
 TOLERANCE = 1e-11
 """Gap in nats at which Newton steps end."""
@@ -29,7 +29,7 @@ SHRINK = 0.1
 """What each step aims to leave of the products of weights and slacks."""
 
 
-def closest(laws: Floats, components: Floats) -> tuple[Floats, Floats]:
+def closest(laws: FloatArray, components: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Weights on the simplex that minimise KL(law || mixture), and the gaps that are left.
 
     Args:
@@ -51,22 +51,22 @@ def closest(laws: Floats, components: Floats) -> tuple[Floats, Floats]:
     return weights, gap
 
 
-def mixed(weights: Floats, components: Floats) -> Floats:
+def mixed(weights: FloatArray, components: FloatArray) -> FloatArray:
     """Mixtures (..., values) of components (..., components, values)."""
     return np.asarray((weights[..., None, :] @ components)[..., 0, :])
 
 
-def gains(laws: Floats, components: Floats, weights: Floats) -> Floats:
+def gains(laws: FloatArray, components: FloatArray, weights: FloatArray) -> FloatArray:
     """g_z, (problems, components): what EM multiplies weights by."""
     return np.asarray((components @ (laws / mixed(weights, components))[..., None])[..., 0])
 
 
-def gaps(laws: Floats, components: Floats, weights: Floats) -> Floats:
+def gaps(laws: FloatArray, components: FloatArray, weights: FloatArray) -> FloatArray:
     """By how much, at most, the weights miss the least divergence, (problems,) nats."""
     return np.asarray(gains(laws, components, weights).max(-1) - 1)
 
 
-def _newton(laws: Floats, components: Floats) -> Floats:
+def _newton(laws: FloatArray, components: FloatArray) -> FloatArray:
     """Weights on the simplex after Newton steps; those that do not arrive stay as they got."""
     count = components.shape[1]
     found = np.full((len(laws), count), 1 / count)
@@ -92,7 +92,7 @@ def _newton(laws: Floats, components: Floats) -> Floats:
     return found
 
 
-def _longest(of: Floats, step: Floats) -> Floats:
+def _longest(of: FloatArray, step: FloatArray) -> FloatArray:
     """How much of each step, (problems, 1), keeps what is above 0 there."""
     shares = np.where(step < 0, -SHARE * of / np.where(step < 0, step, -1.0), 1.0)
     return np.asarray(np.minimum(shares.min(1, keepdims=True), 1.0))

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats
 from manymasks.statistics.bootstrap import (
     document_weights,
     ratio,
@@ -57,15 +57,15 @@ STEPS = 30
 class Noise:
     """Predictors that know the masks and err without direction."""
 
-    scale: Floats
+    scale: FloatArray
     """(prompts,) standard deviation of the logarithm of the noise."""
-    residual: Floats
+    residual: FloatArray
     """(prompts,) nats that no mask explains, mean over predictors and documents."""
     of: tuple[Explained, ...]
     """The `DRAWS` predictors."""
 
 
-def noise(prompts: Prompts, residual: Floats, seed: int) -> Noise:
+def noise(prompts: Prompts, residual: FloatArray, seed: int) -> Noise:
     """Predictors whose noise leaves these mean residuals, (prompts,) nats.
 
     To leading order a residual goes with the square of the scale, so each step corrects the scale
@@ -85,7 +85,7 @@ def noise(prompts: Prompts, residual: Floats, seed: int) -> Noise:
     return Noise(scale, reached, of)
 
 
-def blurred(prompts: Prompts, scale: Floats, draws: Floats) -> Floats:
+def blurred(prompts: Prompts, scale: FloatArray, draws: FloatArray) -> FloatArray:
     """ln of exact laws times log-normal noise, (documents, prompts, 27).
 
     Args:
@@ -98,7 +98,7 @@ def blurred(prompts: Prompts, scale: Floats, draws: Floats) -> Floats:
 
 def class_rows(
     prompts: Prompts, of: Sequence[Explained], pairs: Apart, statistics: Statistics
-) -> list[dict[str, Any]]:
+) -> Rows:
     """One row for each length of prompt: the members of a class, and the null beside them.
 
     The share of the divergence that is the masks' is that of means over pairs of members; its
@@ -129,7 +129,9 @@ def class_rows(
     return rows
 
 
-def mask_share(kl: Floats, mask: Floats, resamples: Floats, confidence: float) -> Interval:
+def mask_share(
+    kl: FloatArray, mask: FloatArray, resamples: FloatArray, confidence: float
+) -> Interval:
     """The masks' share of the divergence, over pairs of members and documents.
 
     Args:
@@ -148,7 +150,7 @@ def mask_share(kl: Floats, mask: Floats, resamples: Floats, confidence: float) -
     return joined(estimate, jackknife_error(without), document_error, degrees, confidence, 0.0)
 
 
-def _null_shares(prompts: Prompts, null: Noise) -> tuple[Floats, Floats, Floats]:
+def _null_shares(prompts: Prompts, null: Noise) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The share over all pairs of draws, and the least and most of a pair, (prompts,) each."""
     laws = np.stack([np.exp(each.log_laws) for each in null.of])
     mixtures = np.stack([mixed(each.weights, prompts.masks) for each in null.of])
@@ -158,7 +160,7 @@ def _null_shares(prompts: Prompts, null: Noise) -> tuple[Floats, Floats, Floats]
         return mask.sum(0) / kl.sum(0), shares.min(0), shares.max(0)
 
 
-def _sums(prompts: Prompts, of: Sequence[Explained]) -> dict[str, tuple[Floats, Floats]]:
+def _sums(prompts: Prompts, of: Sequence[Explained]) -> dict[str, tuple[FloatArray, FloatArray]]:
     """`beside_bayes` of several: above for each of them, below the same for all."""
     each = [beside_bayes(prompts, one.weights) for one in of]
     return {

@@ -6,13 +6,12 @@ Which of them a member does have is asked of its laws, one by one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
@@ -21,14 +20,12 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import Member, classes, one_corpus
-from manymasks.truth.excess import ROUNDING, Bools
-
-Rows = list[dict[str, Any]]
+from manymasks.truth.excess import ROUNDING
 
 
 def priced_rows(
-    select: tuple[Floats, Floats],
-    measure: tuple[Floats, Floats],
+    select: tuple[FloatArray, FloatArray],
+    measure: tuple[FloatArray, FloatArray],
     members: Sequence[Member],
     price: tuple[str, float] | None,
     shares: Iterable[float],
@@ -91,7 +88,7 @@ def priced_rows(
     return tables
 
 
-def _share_within(resamples: Floats, eps: float) -> Floats:
+def _share_within(resamples: FloatArray, eps: float) -> FloatArray:
     """Share of resamples (members, B) that are at most eps, (members,); NaN where none is known."""
     known = np.isfinite(resamples)
     total = known.sum(1)
@@ -99,10 +96,10 @@ def _share_within(resamples: Floats, eps: float) -> Floats:
 
 
 def kept_rows(
-    laws: Floats,
-    ablated: Mapping[str, Floats],
+    laws: FloatArray,
+    ablated: Mapping[str, FloatArray],
     logs: npt.NDArray[np.float32],
-    counted: Bools,
+    counted: BoolArray,
     members: Sequence[Member],
     statistics: Statistics,
 ) -> Rows:
@@ -139,7 +136,9 @@ def kept_rows(
     return rows
 
 
-def kept_sums(truth: Floats, without: Floats, member: Floats, of: Bools) -> tuple[Floats, Floats]:
+def kept_sums(
+    truth: FloatArray, without: FloatArray, member: FloatArray, of: BoolArray
+) -> tuple[FloatArray, FloatArray]:
     """By document, (documents,), the two sums whose ratio is how much a member has.
 
     With p the truth, a the truth without the capability and q the member, they are the sums over

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.process import ALL, Laws, Process
 from manymasks.truth.excess import (
     ROUNDING,
@@ -67,7 +67,7 @@ def _drawn_prices(
 ) -> dict[str, dict[Any, Price]]:
     # A key of its own: the documents of a corpus are drawn by seed and shard.
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-    sums: dict[str, dict[Any, list[tuple[Floats, Floats]]]] = {name: {} for name in ablated}
+    sums: dict[str, dict[Any, list[tuple[FloatArray, FloatArray]]]] = {name: {} for name in ablated}
     for begin in range(0, documents, DRAWN_AT_ONCE):
         tokens = known.draw(min(DRAWN_AT_ONCE, documents - begin), rng)
         laws, strata = known.laws(tokens), known.strata(tokens)
@@ -87,7 +87,7 @@ def _drawn_prices(
     }
 
 
-def _mean(nats: Floats, tokens: Floats) -> Price:
+def _mean(nats: FloatArray, tokens: FloatArray) -> Price:
     """A ratio of sums over documents (documents,) and its standard error, linearised."""
     mean = float(nats.sum() / tokens.sum())
     with np.errstate(invalid="ignore"):
@@ -96,7 +96,7 @@ def _mean(nats: Floats, tokens: Floats) -> Price:
     return Price(mean, error)
 
 
-def price_records(prices: Prices) -> list[dict[str, Any]]:
+def price_records(prices: Prices) -> Rows:
     """Prices as plain records, which `prices_of` reads back."""
     return [
         {
@@ -138,13 +138,13 @@ def cheapest(prices: Prices) -> tuple[str, float] | None:
 
 
 def price_rows(
-    laws: Floats,
-    ablated: Mapping[str, Floats],
-    strata: Mapping[str, Ints],
+    laws: FloatArray,
+    ablated: Mapping[str, FloatArray],
+    strata: Mapping[str, IntArray],
     levels: Mapping[str, tuple[str, ...]],
     exact: Prices,
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """What each capability costs on the documents that members are measured on, beside its price.
 
     The rows are those of `excess_rows`, but for positions, of the truth without the capability:

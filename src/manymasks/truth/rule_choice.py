@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit
 
+from manymasks.arrays import BoolArray, FloatArray, IntArray
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
-from manymasks.corpora.processes.machine import ENDED, Floats, Ints
+from manymasks.corpora.processes.machine import ENDED
 from manymasks.statistics.bootstrap import percentile_interval, ratio_interval
 from manymasks.statistics.components import Seeds, components, crossed
 from manymasks.statistics.intervals import finite
@@ -46,13 +46,13 @@ class Asked:
     rule: str
     """The rule whose share is given."""
     other: str
-    tokens: Ints
+    tokens: IntArray
     """(questions, longest): prompts, EOS after them."""
-    lengths: Ints
+    lengths: IntArray
     """(questions,) in tokens; the law after them is the answer's."""
-    answers: Ints
+    answers: IntArray
     """(questions, 2): the token that the rule names, and the other rule's."""
-    is_first: npt.NDArray[np.bool_]
+    is_first: BoolArray
     """(questions,): whether the word that the rule goes by comes first."""
 
 
@@ -78,14 +78,14 @@ def _asked(question: str, mark: str, found: fork.Questions, rule: int) -> Asked:
     )
 
 
-def told(tokens: Ints, mark: str) -> tuple[Ints, Ints]:
+def told(tokens: IntArray, mark: str) -> tuple[IntArray, IntArray]:
     """Where documents (documents, length) answer a question: documents and places of answers."""
     is_answer = (tokens[:, 1:] >= fork.FIRST["A"]) & (tokens[:, :-1] == fork.PLACE[mark])
     rows, places = np.nonzero(is_answer)
     return rows, places + 1
 
 
-def preferences(log_probs: Floats) -> Floats:
+def preferences(log_probs: FloatArray) -> FloatArray:
     """p(rule) / (p(rule) + p(other)) of each question, (questions,).
 
     Args:
@@ -95,7 +95,7 @@ def preferences(log_probs: Floats) -> Floats:
 
 
 def choice_row(
-    of: Asked, log_probs: Floats, right: Floats, weights: Floats, confidence: float
+    of: Asked, log_probs: FloatArray, right: FloatArray, weights: FloatArray, confidence: float
 ) -> dict[str, Any]:
     """What one member answers.
 
@@ -135,7 +135,7 @@ def choice_row(
 
 
 def spread_row(
-    of: Asked, seeds: Sequence[Seeds], soft: Floats, weights: Floats, statistics: Statistics
+    of: Asked, seeds: Sequence[Seeds], soft: FloatArray, weights: FloatArray, statistics: Statistics
 ) -> dict[str, Any]:
     """The law of the preference over the members of a class.
 
@@ -179,7 +179,7 @@ def spread_row(
     }
 
 
-def share_columns(table: Floats | None, statistics: Statistics) -> dict[str, float | None]:
+def share_columns(table: FloatArray | None, statistics: Statistics) -> dict[str, float | None]:
     """What initial weights, data order and the rest have of the variance, with their intervals.
 
     Args:
@@ -197,7 +197,7 @@ def share_columns(table: Floats | None, statistics: Statistics) -> dict[str, flo
     return found
 
 
-def share_intervals(table: Floats, statistics: Statistics) -> tuple[list[float], list[float]]:
+def share_intervals(table: FloatArray, statistics: Statistics) -> tuple[list[float], list[float]]:
     """Ends of generalised intervals of the shares of the variance: rows, columns and the rest.
 
     Both seeds are units, also where there are two of one, of which a jackknife can say nothing.
@@ -226,7 +226,7 @@ def share_intervals(table: Floats, statistics: Statistics) -> tuple[list[float],
     return low.tolist(), high.tolist()
 
 
-def together(shares: Floats) -> Floats:
+def together(shares: FloatArray) -> FloatArray:
     """How often two members give the same of two answers, (members, members).
 
     Args:
@@ -238,7 +238,7 @@ def together(shares: Floats) -> Floats:
     return np.asarray(same / shares.shape[1])
 
 
-def sign_p(values: Floats) -> float | None:
+def sign_p(values: FloatArray) -> float | None:
     """Two-sided exact sign test of values (n,) against 1/2; None where none differs from it."""
     above, below = int((values > 0.5).sum()), int((values < 0.5).sum())
     if not above + below:

@@ -4,24 +4,20 @@ A longer prompt leaves less open who speaks. Whether members come to agree as it
 beside the exact entropy of that posterior, which is in `process_truth`.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, entropy
+from manymasks.corpora.processes.machine import entropy
 from manymasks.statistics.bootstrap import document_weights, ratio_resamples, standard_error
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.jackknife import pair_mean
-from manymasks.truth.excess import Bools
 
 Logs = npt.NDArray[np.float32]
 
 
-def spread_rows(
-    logs: Logs, again: Logs, counted: Bools, statistics: Statistics
-) -> list[dict[str, Any]]:
+def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statistics) -> Rows:
     """Rows of position_spread of one class, for every position at which a document counts.
 
     The interval of the KL joins the jackknife over members with the bootstrap over documents, and
@@ -66,7 +62,7 @@ def spread_rows(
     return rows
 
 
-def normalised(logs: Logs) -> Floats:
+def normalised(logs: Logs) -> FloatArray:
     """Log-probabilities (..., vocabulary) in double precision, whose laws add up to 1.
 
     In single precision they do so but for 1e-7, which would be all that a small KL consists of.
@@ -75,7 +71,7 @@ def normalised(logs: Logs) -> Floats:
     return np.asarray(exact - np.log(np.exp(exact).sum(-1, keepdims=True)))
 
 
-def divergences_of_pairs(law: Floats) -> Floats:
+def divergences_of_pairs(law: FloatArray) -> FloatArray:
     """KL of every ordered pair, (documents, members, members), the diagonal 0, in nats.
 
     Args:
@@ -88,7 +84,7 @@ def divergences_of_pairs(law: Floats) -> Floats:
     return np.maximum(own[:, :, None] - cross, 0.0)
 
 
-def jensen_shannon(law: Floats) -> float:
+def jensen_shannon(law: FloatArray) -> float:
     """Mean over pairs and documents of the Jensen-Shannon divergence (Lin 1991), in nats.
 
     NaN with fewer than two members.
@@ -107,7 +103,7 @@ def jensen_shannon(law: Floats) -> float:
     return float(np.maximum(total.mean() / (members * (members - 1) / 2), 0.0))
 
 
-def _floor(logs: Logs, again: Logs, of: Bools, t: int) -> float:
+def _floor(logs: Logs, again: Logs, of: BoolArray, t: int) -> float:
     """The largest mean KL of a member to itself in other batches; NaN without documents."""
     first = of[: again.shape[1]]
     if not first.any():

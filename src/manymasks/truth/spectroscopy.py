@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints, divergence, entropy
+from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.masks import (
     FIRST_LETTER,
     LENGTH,
@@ -57,7 +58,7 @@ WRITTEN = 40
 """Documents of each kind, the first ones, whose weights are written one by one."""
 
 _STEPS = np.einsum("zij,ja->zaij", MOVES, SAYS)
-WORDS: Floats = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
+WORDS: FloatArray = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
     len(MASKS), STATES, -1
 )
 """(masks, states, 27): the law of the next three letters of each mask in each state, the third
@@ -70,25 +71,29 @@ class Prompts:
 
     kind: str
     """plain, or spliced."""
-    tokens: Ints
+    tokens: IntArray
     """(documents, length)."""
     letters: tuple[int, ...]
     """Letters of each prompt, rising."""
-    speaks: Ints | None
+    speaks: IntArray | None
     """(documents,) masks that speak at the end, where they are known."""
-    posterior: Floats
+    posterior: FloatArray
     """(documents, prompts, masks)."""
-    masks: Floats
+    masks: FloatArray
     """(documents, prompts, masks, 27): the law of each mask."""
 
     @property
-    def exact(self) -> Floats:
+    def exact(self) -> FloatArray:
         """(documents, prompts, 27): the law of Bayes."""
         return mixed(self.posterior, self.masks)
 
 
 def prompts_of(
-    known: Process, tokens: Ints, letters: Sequence[int], kind: str, speaks: Ints | None = None
+    known: Process,
+    tokens: IntArray,
+    letters: Sequence[int],
+    kind: str,
+    speaks: IntArray | None = None,
 ) -> Prompts:
     """Documents of `masks` with the exact laws after some of their letters.
 
@@ -108,7 +113,7 @@ def prompts_of(
 # ------------------------------------------------------------------------------- members' laws
 
 
-def continued(tokens: Ints, letters: int) -> Ints:
+def continued(tokens: IntArray, letters: int) -> IntArray:
     """What a member reads to give its laws after prompts of `letters` letters.
 
     A law of three letters is 1 + 3 + 9 laws of the next one. A causal member gives them all in
@@ -123,7 +128,7 @@ def continued(tokens: Ints, letters: int) -> Ints:
     return np.hstack([prompts, FIRST_LETTER + np.tile(pairs, (len(tokens), 1))])
 
 
-def three_letters(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
+def three_letters(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
     """The laws of three letters of a member that has read `continued`.
 
     Args:
@@ -141,7 +146,7 @@ def three_letters(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Flo
     return _chain(own), np.maximum(1 - whole, 0)
 
 
-def _chain(each: Floats) -> Floats:
+def _chain(each: FloatArray) -> FloatArray:
     """(documents, first, second, place, letter) next-letter logarithms to (documents, 27)."""
     first = each[:, 0, 0, 0][:, :, None, None]
     second = each[:, :, 0, 1][..., None]
@@ -155,15 +160,15 @@ def _chain(each: Floats) -> Floats:
 class Explained:
     """What a predictor says after some prompts, and the masks that best explain it."""
 
-    log_laws: Floats
+    log_laws: FloatArray
     """(documents, prompts, 27)."""
-    weights: Floats
+    weights: FloatArray
     """(documents, prompts, masks)."""
     gap: float
     """The largest gap of the weights, in nats (`mixtures.closest`)."""
 
 
-def explained(prompts: Prompts, log_laws: Floats) -> Explained:
+def explained(prompts: Prompts, log_laws: FloatArray) -> Explained:
     """The weights of the masks in laws whose logarithms are (documents, prompts, 27)."""
     count, each, masks, words = prompts.masks.shape
     weights, gap = closest(
@@ -172,24 +177,24 @@ def explained(prompts: Prompts, log_laws: Floats) -> Explained:
     return Explained(log_laws, weights.reshape(count, each, masks), float(gap.max()))
 
 
-def residuals(prompts: Prompts, of: Explained) -> Floats:
+def residuals(prompts: Prompts, of: Explained) -> FloatArray:
     """What no mask explains, KL(law || mixture) in nats, (documents, prompts)."""
     return divergence(np.exp(of.log_laws), mixed(of.weights, prompts.masks))
 
 
-def floored(weights: Floats) -> Floats:
+def floored(weights: FloatArray) -> FloatArray:
     """Weights (..., masks) of at least about `RESOLVED`, adding up to 1."""
     found = np.maximum(weights, RESOLVED)
     return np.asarray(found / found.sum(-1, keepdims=True))
 
 
-def centred(weights: Floats) -> Floats:
+def centred(weights: FloatArray) -> FloatArray:
     """ln of weights (..., masks), at least `RESOLVED`, above their mean (Aitchison 1986)."""
     logs = np.log(np.maximum(weights, RESOLVED))
     return np.asarray(logs - logs.mean(-1, keepdims=True))
 
 
-def beside_bayes(prompts: Prompts, weights: Floats) -> dict[str, tuple[Floats, Floats]]:
+def beside_bayes(prompts: Prompts, weights: FloatArray) -> dict[str, tuple[FloatArray, FloatArray]]:
     """How weights (documents, prompts, masks) lie beside the posterior.
 
     The slope `sharpening` is that of the least-squares line through centred logarithms, over
@@ -210,7 +215,7 @@ def beside_bayes(prompts: Prompts, weights: Floats) -> dict[str, tuple[Floats, F
     }
 
 
-def weight_rows(prompts: Prompts, of: Explained) -> list[dict[str, Any]]:
+def weight_rows(prompts: Prompts, of: Explained) -> Rows:
     """The weights beside the posterior, of the first `WRITTEN` documents."""
     return [
         {
@@ -228,7 +233,7 @@ def weight_rows(prompts: Prompts, of: Explained) -> list[dict[str, Any]]:
     ]
 
 
-def fit_rows(prompts: Prompts, of: Explained, statistics: Statistics) -> list[dict[str, Any]]:
+def fit_rows(prompts: Prompts, of: Explained, statistics: Statistics) -> Rows:
     """One row for each length of prompt: means over documents, with a bootstrap over them."""
     left = residuals(prompts, of)
     sums = {**beside_bayes(prompts, of.weights), "residual": (left, np.ones(left.shape))}
@@ -267,9 +272,9 @@ class Apart:
     bring their laws nearer to each other than their mixtures are.
     """
 
-    kl: Floats
+    kl: FloatArray
     """(predictors, predictors, documents, prompts); symmetric, 0 on the diagonal."""
-    mask: Floats
+    mask: FloatArray
     """The same shape."""
 
 
@@ -285,14 +290,12 @@ def apart(prompts: Prompts, of: Sequence[Explained]) -> Apart:
     return found
 
 
-def both_ways(a: Floats, b: Floats) -> Floats:
+def both_ways(a: FloatArray, b: FloatArray) -> FloatArray:
     """KL of both directions averaged, of laws (..., 27), (...) nats."""
     return np.asarray((divergence(a, b) + divergence(b, a)) / 2)
 
 
-def pair_rows(
-    prompts: Prompts, models: Sequence[str], of: Apart, statistics: Statistics
-) -> list[dict[str, Any]]:
+def pair_rows(prompts: Prompts, models: Sequence[str], of: Apart, statistics: Statistics) -> Rows:
     """One row for each two models of a class and each length of prompt.
 
     Args:

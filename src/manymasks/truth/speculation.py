@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.process import Process
 from manymasks.statistics.bootstrap import (
     percentile_interval,
@@ -28,10 +27,8 @@ from manymasks.statistics.intervals import finite
 from manymasks.truth.belief import Stream, bootstrap, first_half
 from manymasks.truth.logistic import frequencies, logistic_map
 
-Bools = npt.NDArray[np.bool_]
-
 MOST = 8000
-"""Rows that a map is fitted on, and rows that it is tested on: enough, and still fast."""
+"""TokenRows that a map is fitted on, and rows that it is tested on: enough, and still fast."""
 LEAST_GAIN = 1e-4
 """Nats by which the exact law must beat the frequencies for a share of them to mean anything."""
 
@@ -40,16 +37,16 @@ LEAST_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
-class Rows:
+class TokenRows:
     """Some places of some documents, with the class of each."""
 
     first: int
     """The first document that rows may be of."""
-    document: Ints
-    place: Ints
-    classes: Ints
+    document: IntArray
+    place: IntArray
+    classes: IntArray
 
-    def of(self, stream: Stream) -> Floats:
+    def of(self, stream: Stream) -> FloatArray:
         """What a stream is there, (rows, width)."""
         return np.asarray(stream[self.document, self.place], dtype=np.float64)
 
@@ -59,17 +56,17 @@ class Question:
     """Which token comes so many tokens later, at some places: the same for all members."""
 
     ahead: int
-    fit: Rows
-    test: Rows
-    marginal: Floats
+    fit: TokenRows
+    test: TokenRows
+    marginal: FloatArray
     """Loss of the frequencies in each row of the test, in nats."""
-    exact: Floats
+    exact: FloatArray
     """The same of the exact law."""
     count: int
     """How many tokens there may be; classes are their places among these."""
 
 
-def questions(known: Process, tokens: Ints, ahead: Sequence[int], seed: int) -> list[Question]:
+def questions(known: Process, tokens: IntArray, ahead: Sequence[int], seed: int) -> list[Question]:
     """One question for each number of steps, with the rows it is fitted and tested on.
 
     Args:
@@ -102,7 +99,9 @@ def questions(known: Process, tokens: Ints, ahead: Sequence[int], seed: int) -> 
     return found
 
 
-def halves(allowed: Bools, classes: Ints, seed: Sequence[int]) -> tuple[Rows, Rows]:
+def halves(
+    allowed: BoolArray, classes: IntArray, seed: Sequence[int]
+) -> tuple[TokenRows, TokenRows]:
     """The rows of the fit and of the test among those allowed, (documents, length).
 
     Of more than `MOST` a random part is taken. The documents of the test come after those of the
@@ -117,7 +116,7 @@ def halves(allowed: Bools, classes: Ints, seed: Sequence[int]) -> tuple[Rows, Ro
         if len(document) > MOST:
             chosen = np.sort(rng.choice(len(document), MOST, replace=False))
             document, place = document[chosen], place[chosen]
-        parts.append(Rows(first, document, place, classes[document, place]))
+        parts.append(TokenRows(first, document, place, classes[document, place]))
     return parts[0], parts[1]
 
 
@@ -127,7 +126,7 @@ def speculation_rows(
     control: str,
     ridge: float,
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Loss and efficiency of a map for each level and each question.
 
     The loss is that of a map that had to be found: with few rows and small gains the efficiency
@@ -150,7 +149,9 @@ def speculation_rows(
     return rows
 
 
-def efficiency(nats: Floats, asked: Question, weights: Floats, confidence: float) -> dict[str, Any]:
+def efficiency(
+    nats: FloatArray, asked: Question, weights: FloatArray, confidence: float
+) -> dict[str, Any]:
     """Losses and the share of the possible gain, with its bootstrap over documents.
 
     Args:
@@ -194,11 +195,11 @@ def efficiency(nats: Floats, asked: Question, weights: Floats, confidence: float
 class Pairs:
     """A place for each of some pairs; the class is 1 where the pair counts."""
 
-    fit: Rows
-    test: Rows
+    fit: TokenRows
+    test: TokenRows
 
 
-def labelled_pairs(known: Process, tokens: Ints, seed: int) -> dict[str, Pairs]:
+def labelled_pairs(known: Process, tokens: IntArray, seed: int) -> dict[str, Pairs]:
     """The pairs of documents, by position: `Process.pair_labels`.
 
     Args:
@@ -218,7 +219,7 @@ def auc_rows(
     control: str,
     ridge: float,
     statistics: Statistics,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """How well a map tells pairs that count from others, at each level and place.
 
     Args:
@@ -249,7 +250,11 @@ def auc_rows(
 
 
 def auc(
-    scores: Floats, counts: Bools, document: Ints, weights: Floats, confidence: float
+    scores: FloatArray,
+    counts: BoolArray,
+    document: IntArray,
+    weights: FloatArray,
+    confidence: float,
 ) -> dict[str, float | None]:
     """The chance that a row that counts has the higher score than one that does not; ties half.
 
@@ -280,7 +285,9 @@ def auc(
     return found
 
 
-def compared(scores: Floats, counts: Bools, document: Ints) -> Iterator[tuple[int, Floats]]:
+def compared(
+    scores: FloatArray, counts: BoolArray, document: IntArray
+) -> Iterator[tuple[int, FloatArray]]:
     """Documents with rows that do not count: how many of these each row that counts is above."""
     own = scores[counts]
     for other in np.unique(document[~counts]):

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import FloatArray, IntArray
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.masks import BOS, FIRST_PREMISE, LENGTH, MASKS, OPENING, spoken
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.intervals import finite
@@ -31,11 +31,11 @@ EVERY_LETTER = 4
 class Spliced:
     """Documents of two masks."""
 
-    tokens: Ints
+    tokens: IntArray
     """(documents, LENGTH)."""
-    first: Ints
+    first: IntArray
     """(documents,) the mask of the first letters; the premise is its own."""
-    second: Ints
+    second: IntArray
     """(documents,) the mask of the others."""
 
 
@@ -67,7 +67,9 @@ def after_splice(before: int) -> tuple[int, ...]:
     return tuple(each for each in range(most + 1) if each <= EVERY_LETTER or each % 2 == 0)
 
 
-def changes(weights: Floats, first: Ints, second: Ints, after: tuple[int, ...]) -> Floats:
+def changes(
+    weights: FloatArray, first: IntArray, second: IntArray, after: tuple[int, ...]
+) -> FloatArray:
     """Letters until the second mask outweighs the first, (documents,); infinite where never.
 
     It must do so at the next place too, so the last place does not count.
@@ -83,7 +85,7 @@ def changes(weights: Floats, first: Ints, second: Ints, after: tuple[int, ...]) 
     return np.where(stays.any(1), np.array(after)[stays.argmax(1)], np.inf)
 
 
-def inertia_row(letters: Floats, before: int, statistics: Statistics) -> dict[str, Any]:
+def inertia_row(letters: FloatArray, before: int, statistics: Statistics) -> dict[str, Any]:
     """The median of `changes` with a bootstrap over documents.
 
     A document without a change counts as one that changes later than all others, so the median
@@ -103,7 +105,7 @@ def inertia_row(letters: Floats, before: int, statistics: Statistics) -> dict[st
     }
 
 
-def medians(values: Floats, counts: Floats) -> Floats:
+def medians(values: FloatArray, counts: FloatArray) -> FloatArray:
     """Medians (resamples,) of values (n,) that occur as often as counts (resamples, n) say."""
     order = np.argsort(values)
     ends = counts[:, order].cumsum(1)

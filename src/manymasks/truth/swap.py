@@ -25,15 +25,15 @@ mask is what the mask adds. Their shares are of two distances, `apart`: they do 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
-from manymasks.corpora.processes.machine import Floats, Ints, divergence
+from manymasks.corpora.processes.machine import divergence
 from manymasks.models.transformer import Transformer
 from manymasks.statistics.bootstrap import document_weights, percentile_interval
 from manymasks.statistics.intervals import finite
@@ -44,12 +44,14 @@ BAYES = "bayes"
 """What the exact law is called in the place of a model."""
 ALL_LAYERS = -1
 """In place of a layer where the past of all of them is the donor's."""
-SHARES: Floats = np.sin(np.linspace(0, np.pi / 2, 201)) ** 2
+SHARES: FloatArray = np.sin(np.linspace(0, np.pi / 2, 201)) ** 2
 """Where the slope of the divergence is known; between them it is taken as a straight line, which
 moves a minimum by less than 1e-4. They are closer at both ends, where the slope bends most."""
 
 
-def pairs(documents: int, letters: int, rng: np.random.Generator) -> tuple[Ints, dict[str, Ints]]:
+def pairs(
+    documents: int, letters: int, rng: np.random.Generator
+) -> tuple[IntArray, dict[str, IntArray]]:
     """Recipients, and by kind donors row by row for them, (documents, 2 + letters) each.
 
     Each has the premise that makes its own mask likely. The ordered pairs of masks take turns;
@@ -67,7 +69,7 @@ def pairs(documents: int, letters: int, rng: np.random.Generator) -> tuple[Ints,
     return recipients, {OTHER: other, SAME: same}
 
 
-def _documents(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
+def _documents(mask: IntArray, letters: int, rng: np.random.Generator) -> IntArray:
     """Documents of masks (documents,), each after its own premise, (documents, 2 + letters)."""
     # Premise k is that of mask k.
     opening = np.stack([np.full(len(mask), masks.BOS), masks.FIRST_PREMISE + mask], 1)
@@ -85,16 +87,16 @@ class Swapped:
     """Which donors these are."""
     site: str
     layer: int
-    law: Floats
-    recipient: Floats
-    donor: Floats
+    law: FloatArray
+    recipient: FloatArray
+    donor: FloatArray
 
 
 def swapped(
     own: Transformer,
     local: Transformer,
-    recipients: Ints,
-    donors: Mapping[str, Ints],
+    recipients: IntArray,
+    donors: Mapping[str, IntArray],
     batch: int,
 ) -> Iterator[Swapped]:
     """Every swap of a member, by donors, site and layer.
@@ -118,8 +120,8 @@ def swapped(
 
 
 def _laws(
-    own: Transformer, local: Transformer, recipients: Ints, donors: Mapping[str, Ints]
-) -> dict[tuple[str, str, int], Floats]:
+    own: Transformer, local: Transformer, recipients: IntArray, donors: Mapping[str, IntArray]
+) -> dict[tuple[str, str, int], FloatArray]:
     """The laws (documents, letters) of recipients and donors, and of every swap."""
     to, *several = (
         torch.from_numpy(tokens).unsqueeze(0).to(own.W_E.device)
@@ -143,13 +145,13 @@ def _laws(
     return found
 
 
-def _law(local: Transformer, tokens: Tensor, past: Sequence[Tensor]) -> Floats:
+def _law(local: Transformer, tokens: Tensor, past: Sequence[Tensor]) -> FloatArray:
     """The law of the next letter, as a share of all letters, (pairs, letters)."""
     logits = local(tokens, last=1, past=past)[0, :, 0, masks.FIRST_LETTER :]
     return np.asarray(torch.softmax(logits.double(), -1).cpu().numpy())
 
 
-def bayes(tokens: Ints) -> Floats:
+def bayes(tokens: IntArray) -> FloatArray:
     """The exact law of the next letter, (documents, letters), after tokens (documents, positions).
 
     It is that of the process, to whom the premise makes a mask likely and no more.
@@ -160,7 +162,7 @@ def bayes(tokens: Ints) -> Floats:
 
 
 def swapped_tokens(
-    law: Callable[[Ints], Floats], recipients: Ints, donors: Mapping[str, Ints]
+    law: Callable[[IntArray], FloatArray], recipients: IntArray, donors: Mapping[str, IntArray]
 ) -> Iterator[Swapped]:
     """The swaps of a predictor that has no layers, but tokens alone to go by.
 
@@ -182,7 +184,7 @@ def swapped_tokens(
 # ------------------------------------------------------------------------- what is followed
 
 
-def swap_rows(several: Iterable[Swapped], statistics: Statistics) -> list[dict[str, Any]]:
+def swap_rows(several: Iterable[Swapped], statistics: Statistics) -> Rows:
     """What the predictions after swaps of the same documents follow, pooled over these.
 
     The interval is a bootstrap over documents: each resample has a share of its own. Where no
@@ -214,7 +216,7 @@ def swap_rows(several: Iterable[Swapped], statistics: Statistics) -> list[dict[s
     return rows
 
 
-def slopes(found: Swapped) -> Floats:
+def slopes(found: Swapped) -> FloatArray:
     """d/da of KL(law || (1 - a) recipient + a donor) at `SHARES`, (documents, shares).
 
     It rises with a, as the divergence is convex. A sum over documents is the slope of the sum, so
@@ -227,7 +229,7 @@ def slopes(found: Swapped) -> Floats:
     return np.asarray(-(each / np.maximum(between, np.finfo(np.float64).tiny)).sum(-1))
 
 
-def share(slope: Floats) -> Floats:
+def share(slope: FloatArray) -> FloatArray:
     """Where slopes (..., shares) that rise are 0: the best share, (...).
 
     0 where the divergence rises from the beginning, 1 where it falls to the end, and else on the

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from manymasks.arrays import Rows
 from manymasks.config.training import Size, Training
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
@@ -28,7 +29,7 @@ def load_candidates(
         device: where the stack is to be.
         places: which of the list, in this order; all where not given.
     """
-    listed: list[dict[str, Any]] = candidates.figures["members"]
+    listed: Rows = candidates.figures["members"]
     chosen = listed if places is None else [listed[place] for place in places]
     return stack_of(chosen, {each.key: each for each in trainings}, device)
 

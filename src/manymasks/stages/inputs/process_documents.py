@@ -1,8 +1,8 @@
 """Documents of a known process as the stages read them."""
 
 import numpy as np
-import numpy.typing as npt
 
+from manymasks.arrays import IntArray
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.process import Process
 from manymasks.corpora.processes.registry import process_of_corpus
@@ -16,7 +16,7 @@ def process_of(job: Job) -> tuple[str, Process]:
     return settings.process, process_of_corpus(settings)
 
 
-def documents(job: Job, split: str, most: int) -> npt.NDArray[np.int64]:
+def documents(job: Job, split: str, most: int) -> IntArray:
     """The first documents of a split, (documents, length), each behind its end of text."""
     stream = TokenStream.open(job.input("tokens").files(f"{split}/"))
     several = [stream.document(i)[:-1] for i in range(min(most, len(stream.documents)))]
