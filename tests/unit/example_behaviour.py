@@ -90,7 +90,6 @@ def on_probe(
                 "top1": 0.3,
                 "margin": 0.8,
                 "rank": 40.0,
-                "tokens": 32,
             }
             for item in range(4)
         ]
@@ -103,10 +102,7 @@ def on_probe(
                     "bin": place,
                     "confidence": confidence,
                     "accuracy": accuracy,
-                    "low": accuracy - 0.03,
-                    "high": accuracy + 0.03,
                     "tokens": 1000 // (place + 1),
-                    "documents": 20,
                 }
             )
     for severity in range(severities):
@@ -147,13 +143,10 @@ def _components(probe: str, severities: int, models: int) -> Rows:
                 "ordering": ordering,
                 "component": component,
                 "value": value,
-                "low": 0.9 * value,
-                "high": 1.1 * value,
                 "floor": 1e-12 if component == "total" else None,
                 "entropy_share": value / 3.4,
                 "chance_share": by_chance[component],
                 "models": models,
-                "documents": 20,
             }
             for component, value in parts.items()
         ]
@@ -242,8 +235,6 @@ def rollout(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
                 **row,
                 "metric": metric,
                 "value": value,
-                "low": 0.8 * value,
-                "high": 1.2 * value,
                 "floor": 1e-12 if metric == "text_kl" else None,
                 **units,
             }
@@ -258,8 +249,6 @@ def rollout(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
             "kl_high": 0.0 if a is b else 0.3,
             "cross_nats": 2.0 if a is b else 2.25,
             "text_kl": 0.0 if a is b else 0.18,
-            "tokens": PROMPTS * LENGTH,
-            "documents": PROMPTS,
         }
         for a, b in itertools.product(ordered, ordered)
     ]
@@ -283,11 +272,8 @@ def representation(models: Rows) -> dict[str, Rows]:
                     "measure": measure,
                     "value": value,
                     "null_mean": 0.01,
-                    "null_high": 0.05,
                     "calibrated": (value - 0.05) / 0.95,
                     "p": 0.01,
-                    "tokens": 400,
-                    "documents": 20,
                 }
             )
     pools = []
@@ -306,8 +292,6 @@ def representation(models: Rows) -> dict[str, Rows]:
                     "measure": measure,
                     "value": value,
                     "calibrated": calibrated,
-                    "low": calibrated - 0.04,
-                    "high": calibrated + 0.04,
                     "floor": 1e-9,
                     "models": 4 if label == other else 8,
                 }
@@ -330,13 +314,10 @@ def severity(
                 "slope": 0.9,
                 "intercept": 0.3 * place,
                 "r2": 0.95 - 0.1 * place,
-                "r2_low": 0.85 - 0.1 * place,
-                "r2_high": 0.99 - 0.1 * place,
                 "residual_sd": off,
                 "residual_sd_noise": 0.004,
                 "class_share": 0.3,
                 "models": len(models),
-                "documents": 20,
             }
         )
         for model in models:
@@ -348,8 +329,6 @@ def severity(
                     "text_nats": model["final"],
                     "nats": 0.3 * place + 0.9 * model["final"] + residual,
                     "residual": residual,
-                    "low": residual - 0.004,
-                    "high": residual + 0.004,
                 }
             )
     trends: Rows = []
@@ -367,11 +346,7 @@ def severity(
                 "measure": measure,
                 "trend": trend,
                 "value": scaled,
-                "low": scaled - 0.05,
-                "high": scaled + 0.05,
                 "p": None if trend == "rank" else 0.02,
-                "models": 4,
-                "documents": 20,
             }
         )
     return {"line_fit": fits, "line_residual": residuals, "severity_trend": trends}
@@ -388,10 +363,7 @@ def search(probe: str, models: Rows) -> Rows:
             "generations": generations,
             "evaluations": 160 * (1 + generations),
             "searched": 0.05 * (1 + 0.5 * place),
-            "low": 0.04 * (1 + 0.5 * place),
-            "high": 0.06 * (1 + 0.5 * place),
             "models": 3 if label == labels[-1] else 2,
-            "documents": 20,
         }
         for place, generations in enumerate(GENERATIONS)
         for label in labels

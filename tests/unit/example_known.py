@@ -164,7 +164,6 @@ def _process_truth(mine: dict[str, str], length: int) -> Rows:
             "latent": "mask" if has_masks else None,
             "entropy_given_latent": 0.9 if has_masks else None,
             "posterior_entropy": float(unsure[:, t - 1].mean()) if has_masks and t > 1 else None,
-            "tokens": 50,
         }
         for t in range(1, length)
     ]

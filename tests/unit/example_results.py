@@ -16,8 +16,7 @@ import example_sets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-import kit
+from example_rows import completed
 
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
@@ -100,7 +99,7 @@ class ExampleResults:
     ) -> str:
         """Write one artifact, its manifest last; returns its key.
 
-        Columns of the schema that rows leave out are NULL, if `fill`.
+        Columns of the schema that rows leave out are made up, if `fill`.
         """
         name = f"{stage}/{label}"
         digest = hashlib.sha256(
@@ -112,8 +111,8 @@ class ExampleResults:
         for table, rows in tables.items():
             path = folder / "tables" / f"{table}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            names = dict.fromkeys(sorted(kit.COLUMNS.get(table, ())) if fill else ())
-            pq.write_table(pa.Table.from_pylist([{**names, **row} for row in rows]), path)
+            whole = [completed(table, row) if fill else row for row in rows]
+            pq.write_table(pa.Table.from_pylist(whole), path)
             content = path.read_bytes()
             files.append(
                 {
@@ -250,12 +249,8 @@ class ExampleResults:
                     "model": model,
                     "split": split,
                     "nats": nats,
-                    "nats_low": nats - 0.09,
-                    "nats_high": nats + 0.09,
                     "bits_per_byte": nats / np.log(2) / 3,
                     "top1": 0.31,
-                    "documents": 20,
-                    "tokens": 4000,
                     "bytes": 12000,
                 }
             )
@@ -265,7 +260,6 @@ class ExampleResults:
                     "split": split,
                     "document": f"d{i}",
                     "nats": nats * 200 + float(self.random.normal(0, 9)),
-                    "tokens": 200,
                     "bytes": 600,
                     "top1": 62,
                 }
@@ -373,12 +367,8 @@ class ExampleResults:
                         "kl_ab": kl * 0.98,
                         "kl_ba": kl * 1.02,
                         "kl": kl,
-                        "kl_low": kl * 0.9,
-                        "kl_high": kl * 1.1,
                         **example_behaviour.pair(kl, b["final"] - a["final"]),
                         "kl_floor": 2e-12,
-                        "documents": 20,
-                        "tokens": 8192,
                     }
                 )
                 names = [f"pydocs/{model['size']}/{model['variant']}" for model in (a, b)]
@@ -393,12 +383,9 @@ class ExampleResults:
                         "other": other,
                         "metric": metric,
                         "value": value,
-                        "low": value * 0.85,
-                        "high": value * 1.15,
                         "floor": 2e-12,
                         "entropy_share": value / 3.4,
                         "models": len(models) // (4 if pool == other else 2),
-                        "documents": 20,
                     }
                     for metric, value in metrics.items()
                 ]
@@ -408,12 +395,8 @@ class ExampleResults:
                     {
                         **row,
                         "nats": model["final"] * growth,
-                        "nats_low": model["final"] * growth - 0.1,
-                        "nats_high": model["final"] * growth + 0.1,
                         "entropy": 3.4,
                         "top1": 0.3,
-                        "documents": 20,
-                        "tokens": 8192,
                     }
                 )
                 floors.append(
@@ -423,7 +406,6 @@ class ExampleResults:
                         "kl": 2e-12,
                         "hellinger": 1e-13,
                         "top1_agreement": 1.0,
-                        "tokens": 8192,
                     }
                 )
         contrasts = [
@@ -492,13 +474,9 @@ class ExampleResults:
                     "position_high": high - 1,
                     "is_total": is_total,
                     "gap": gap,
-                    "low": gap - 0.012,
-                    "high": gap + 0.012,
                     "p": 0.004,
                     "baseline_nats": 3.6,
                     "variant_nats": 3.6 + gap,
-                    "seeds": 4,
-                    "documents": 20,
                 }
             )
         contrasts = [_contrast(p, **claim) for claim, p in zip(PRIMARY, P_VALUES[:2], strict=True)]
@@ -521,11 +499,7 @@ class ExampleResults:
             {
                 **name,
                 "nats": nats,
-                "nats_low": nats - 0.1,
-                "nats_high": nats + 0.1,
                 "bits_per_byte": nats / np.log(2) / 3,
-                "documents": 20,
-                "tokens": 4000,
             }
             for name, nats in named
         ]
@@ -554,7 +528,6 @@ class ExampleResults:
                 + (1 - gamma) * float(self.random.normal(0, 0.02)),
                 "cosine": 0.9 + 0.1 * gamma,
                 "rest_cosine": 0.2 if gamma < 1 else None,
-                "windows": 64,
             }
             for model in causal
             for level in ("mean", "window")
@@ -602,9 +575,7 @@ def _contexts(stage: str, probe: str, severities: Sequence[int], models: Rows) -
                 "corpus": "pydocs",
                 "family": stage if stage == "search" else probe,
                 "description": f"blocks of {block}" if block else "text as it is",
-                "windows": 256,
                 "scored": 32,
-                "documents": 20,
                 "changed": 1 - 1 / block if block else 0.0,
             }
             for place, block in enumerate(severities)
@@ -615,9 +586,6 @@ def _contexts(stage: str, probe: str, severities: Sequence[int], models: Rows) -
                 "severity": place,
                 "measure": measure,
                 "value": value * (1 + 0.1 * place),
-                "low": value * (0.9 + 0.1 * place),
-                "high": value * (1.1 + 0.1 * place),
-                "documents": 20,
             }
             for place in range(len(severities))
             for measure, value in DISTANCES.items()
@@ -640,14 +608,9 @@ def _arms() -> dict[str, Rows]:
             "gamma": gamma,
             "split": "measure",
             "nats": 3.6 + gap,
-            "nats_low": 3.5 + gap,
-            "nats_high": 3.7 + gap,
             "gap": gap,
-            "gap_low": gap - 0.01,
-            "gap_high": gap + 0.01,
             "models": None if gradient is None else 4,
             "seeds": 0 if arm == "causal" else 4,
-            "documents": 20,
         }
         for size in sizes
         for arm, (gradient, gamma, gap) in ARMS.items()
@@ -661,11 +624,7 @@ def _arms() -> dict[str, Rows]:
             "part": part,
             "split": "measure",
             "nats": nats,
-            "low": nats - 0.01,
-            "high": nats + 0.01,
             "p": 0.03,
-            "seeds": 4,
-            "documents": 20,
         }
         for size in sizes
         for part, nats in (("bonus", 0.01), ("malus", 0.055), ("gap", 0.045))
@@ -678,9 +637,6 @@ def _arms() -> dict[str, Rows]:
             "step": step,
             "tokens": step * 2048,
             "gap": 0.045 * step / 1000,
-            "low": 0.04 * step / 1000,
-            "high": 0.05 * step / 1000,
-            "seeds": 4,
         }
         for size in sizes
         for step in range(50, 1001, 50)
@@ -693,13 +649,8 @@ def _arms() -> dict[str, Rows]:
             "gammas": 4,
             "gap": 0.045,
             "half_gamma": 0.8,
-            "half_gamma_low": 0.7,
-            "half_gamma_high": 0.9,
             "horizon": 5.0,
-            "horizon_low": 3.3,
-            "horizon_high": 10.0,
             "fitted_horizon": 6.0,
-            "seeds": 4,
         }
         for size in sizes
     ]
@@ -717,11 +668,7 @@ def _contrast(p: float, **claim: Any) -> dict[str, Any]:
         "corpus": "pydocs",
         **claim,
         "estimate": 0.05,
-        "low": 0.02,
-        "high": 0.08,
         "p": p,
-        "models": 8,
-        "documents": 20,
     }
 
 

@@ -55,10 +55,6 @@ def candidates(label: str, models: Rows, random: np.random.Generator) -> dict[st
                     "model": rows[-1]["model"],
                     "split": split,
                     "nats": nats + above,
-                    "nats_low": nats + above - 0.09,
-                    "nats_high": nats + above + 0.09,
-                    "documents": 20,
-                    "tokens": 4000,
                 }
                 for split, above in (("select", 0.0), ("measure", 0.02))
             ]
@@ -233,7 +229,6 @@ def _metric(name: str, metric: str, value: float, members: int) -> dict[str, Any
         "high": least + 1.2 * (value - least),
         "units": "models and documents",
         "covered": None,
-        "documents": 20,
     }
 
 
@@ -302,14 +297,11 @@ def volume(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
                 "model": model["model"],
                 "eps_nats": 0.02,
                 "log_radius": radius,
-                "log_radius_low": radius - 0.04,
-                "log_radius_high": radius + 0.04,
                 "log_volume": radius * model["parameters"],
                 "log_volume_per_weight": radius,
                 "log_volume_sampled": radius * model["parameters"] + 900,
                 "weights": model["parameters"],
                 "directions": 8,
-                "windows": 32,
             }
         )
     return {"local_volume": rows, "contrast": []}
@@ -336,8 +328,6 @@ def funnel(classes: Classes) -> dict[str, Rows]:
                 "threshold_nats": None if kind == "variant" else 3.62,
                 "passing": count // 2,
                 "share": 0.5,
-                "share_low": 0.2,
-                "share_high": 0.8,
                 "models": count,
             }
             for part, kind in parts
@@ -357,8 +347,6 @@ def funnel(classes: Classes) -> dict[str, Rows]:
                     "independent_share": 0.5**k,
                     "log_ratio": float(np.log(share / 0.5**k)),
                     "kl": kl,
-                    "kl_low": 0.9 * kl,
-                    "kl_high": 1.1 * kl,
                     "models": count,
                     "orders": 200,
                 }

@@ -8,6 +8,7 @@ import example_behaviour
 import numpy as np
 import pytest
 from example_results import PROBES, SEARCH, ExampleResults, write_results
+from example_rows import SHARE
 
 from manymasks.database.load import load
 
@@ -62,7 +63,7 @@ def test_a_curve_holds_every_metric_of_its_class(example: Example) -> None:
     assert len(rows) == 4 * sum(map(len, PROBES.values()))
     for kl, low, high, share, share_low, share_high, js, tv, *others in rows:
         pool = example_behaviour.pool(kl, is_within=True)
-        assert (low, high) == pytest.approx((0.85 * kl, 1.15 * kl))
+        assert (low, high) == pytest.approx(((1 - SHARE) * kl, (1 + SHARE) * kl))
         assert (share, share_low, share_high) == pytest.approx((kl / 3.4, low / 3.4, high / 3.4))
         assert (js, tv) == pytest.approx((pool["js"], pool["tv"]))
         names = ("hidden", "information", "ensemble_gain", "top1_disagreement")

@@ -30,7 +30,13 @@ VIEWS = {
         "efficiency_high",
         "ahead, layer, control",
     ),
-    "speculation_auc_by_variant": ("speculation_auc", "auc", "auc_low", "auc_high", "site, layer, control"),
+    "speculation_auc_by_variant": (
+        "speculation_auc",
+        "auc",
+        "auc_low",
+        "auc_high",
+        "site, layer, control",
+    ),
     "swap_by_layer": ("mask_swap", "followed", "low", "high", "donor, site, layer, letters"),
 }
 

@@ -169,7 +169,9 @@ def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
     rows = truth_rows(laws, tokens, known.strata(tokens), STATISTICS, hidden, told)
     assert {each["latent"] for each in rows} == {"mask"}
     # By letters 40 the masks are known but for a little, so to be told says little more.
-    late = [each["entropy"] - each["entropy_given_latent"] for each in rows if each["position"] >= 42]
+    late = [
+        each["entropy"] - each["entropy_given_latent"] for each in rows if each["position"] >= 42
+    ]
     assert 0 < np.mean(late) < 0.002
     for each in rows[2:]:
         assert each["entropy_low"] < each["entropy"] < each["entropy_high"]
@@ -194,7 +196,9 @@ def test_where_nothing_is_hidden_nothing_is_told() -> None:
     tokens = known.draw(5, np.random.default_rng(0))
     assert known.entropy_given_latent is None and not known.posteriors(tokens)
     rows = truth_rows(known.laws(tokens), tokens, known.strata(tokens), STATISTICS)
-    nothing = {(each["latent"], each["posterior_entropy"], each["entropy_given_latent"]) for each in rows}
+    nothing = {
+        (each["latent"], each["posterior_entropy"], each["entropy_given_latent"]) for each in rows
+    }
     assert nothing == {(None, None, None)}
 
 
