@@ -14,12 +14,12 @@ from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import (
     OnProbe,
+    class_share,
     fit,
     line_rows,
-    off_line,
-    off_line_noise,
     r_squared,
-    share_of_classes,
+    residual_sd,
+    residual_sd_noise,
 )
 from manymasks.statistics.model_classes import Member
 
@@ -56,7 +56,7 @@ def test_a_line_is_that_of_scipy(sample: FloatArray) -> None:
     assert r_squared(x, y, 0.95)[0] == pytest.approx(expected.rvalue**2, abs=1e-10)
     # The error of a slope is what is off the line over the root of the sum of squares of x.
     spread = math.sqrt(float(np.sum((x - x.mean()) ** 2)))
-    assert off_line(found.residuals) == pytest.approx(expected.stderr * spread, abs=1e-6)
+    assert residual_sd(found.residuals) == pytest.approx(expected.stderr * spread, abs=1e-6)
 
 
 def test_many_lines_are_fitted_at_once() -> None:
@@ -94,7 +94,7 @@ def test_an_exact_line_has_no_interval() -> None:
     assert r2 == pytest.approx(1)
     assert math.isnan(low)
     assert math.isnan(high)
-    assert off_line(fit(x, 3 - 2 * x).residuals) == pytest.approx(0, abs=1e-12)
+    assert residual_sd(fit(x, 3 - 2 * x).residuals) == pytest.approx(0, abs=1e-12)
     assert math.isnan(float(fit(np.ones(4), np.arange(4.0)).slope))
 
 
@@ -119,7 +119,7 @@ def test_the_share_of_balanced_classes_follows_from_f(
     f = f_oneway(*values).statistic
     # Component between / within = (F - 1) / n.
     ratio = max(f - 1, 0) / each
-    found = share_of_classes(values.ravel(), labels)
+    found = class_share(values.ravel(), labels)
     assert found == pytest.approx(ratio / (ratio + 1), abs=1e-9)
     assert 0 <= found <= 1
 
@@ -129,10 +129,10 @@ def test_the_share_of_unequal_classes_by_hand() -> None:
     values, labels = np.array([0.0, 1.0, 2.0, 3.0, 5.0]), ["a"] * 3 + ["b"] * 2
     within, between, typical = 4 / 3, 10.8, 5 - 13 / 5
     of_classes = (between - within) / typical
-    assert share_of_classes(values, labels) == pytest.approx(of_classes / (of_classes + within))
-    assert math.isnan(share_of_classes(values, ["a"] * 5))
-    assert math.isnan(share_of_classes(values, list("abcde")))
-    assert math.isnan(share_of_classes(np.zeros(5), labels))
+    assert class_share(values, labels) == pytest.approx(of_classes / (of_classes + within))
+    assert math.isnan(class_share(values, ["a"] * 5))
+    assert math.isnan(class_share(values, list("abcde")))
+    assert math.isnan(class_share(np.zeros(5), labels))
 
 
 def test_what_documents_do_to_all_members_alike_is_no_noise() -> None:
@@ -163,7 +163,7 @@ def test_documents_that_both_share_are_resampled_together() -> None:
 
 
 def test_members_on_a_line_are_as_far_off_it_as_documents_put_them() -> None:
-    """Noise in both losses, slope 2: off_line is as large as its noise, which has a closed form."""
+    """Noise in both losses, slope 2: residual_sd is as large as its noise, which has a closed form."""
     generator = np.random.default_rng(4)
     members = members_of(4, 4)
     skill = np.linspace(3, 4, 8)
@@ -229,5 +229,5 @@ def test_too_little_has_no_line() -> None:
     assert tables["line_fit"][0]["residual_sd"] is not None
     assert tables["line_fit"][0]["residual_sd_noise"] is None
     assert tables["line_residual"][0]["low"] is None
-    assert math.isnan(off_line(np.zeros(2)))
-    assert off_line_noise(np.zeros((3, 10))) == 0
+    assert math.isnan(residual_sd(np.zeros(2)))
+    assert residual_sd_noise(np.zeros((3, 10))) == 0

@@ -15,7 +15,7 @@ def test_pieces_have_every_position_once_and_in_order(
         window * scored + place
         for piece in found
         for window in range(*piece.windows)
-        for place in range(*piece.places)
+        for place in range(*piece.offsets)
     ]
     assert positions == list(range(windows * scored))
     for piece in found:

@@ -16,7 +16,15 @@ from scipy.stats import linregress, spearmanr
 import kit
 from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
-from manymasks.divergence.trend import Levels, Turned, fall, levels_of, rank, trend_rows, weighted
+from manymasks.divergence.trend import (
+    Levels,
+    ProbeSeverities,
+    fall,
+    levels_of,
+    rank,
+    trend_rows,
+    weighted,
+)
 from manymasks.stages import severity as stage
 from manymasks.statistics.bootstrap import document_weights, standard_error
 from manymasks.statistics.intervals import joined
@@ -38,7 +46,9 @@ def members_of(*counts: int) -> list[Member]:
     ]
 
 
-def turned_of(*counts: int, severities: int = 4, documents: int = 7, seed: int = 0) -> Turned:
+def turned_of(
+    *counts: int, severities: int = 4, documents: int = 7, seed: int = 0
+) -> ProbeSeverities:
     """Random sums of KL and entropy, documents of unlike lengths."""
     generator = np.random.default_rng(seed)
     m = sum(counts)
@@ -46,7 +56,7 @@ def turned_of(*counts: int, severities: int = 4, documents: int = 7, seed: int =
     kl = tokens[..., None, None] * generator.gamma(2.0, size=(severities, documents, m, m))
     kl[..., np.arange(m), np.arange(m)] = 0
     entropy = tokens[..., None] * (1 + generator.random((severities, documents, m)))
-    return Turned("p", members_of(*counts), tokens, kl, entropy, NATS[:severities])
+    return ProbeSeverities("p", members_of(*counts), tokens, kl, entropy, NATS[:severities])
 
 
 def found(rows: list[dict[str, Any]], pool: str, measure: str) -> dict[str, dict[str, Any]]:
@@ -54,7 +64,7 @@ def found(rows: list[dict[str, Any]], pool: str, measure: str) -> dict[str, dict
 
 
 def naive_levels(
-    turned: Turned, models: list[int], weights: FloatArray
+    turned: ProbeSeverities, models: list[int], weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """kl and kl per nat of entropy at every severity, (S,) each, with documents so often."""
     kl, share = [], []
@@ -163,7 +173,9 @@ def test_fall_allows_for_the_choice_of_the_most() -> None:
     )
 
 
-def simulated(truth: FloatArray, generator: np.random.Generator, m: int, documents: int) -> Turned:
+def simulated(
+    truth: FloatArray, generator: np.random.Generator, m: int, documents: int
+) -> ProbeSeverities:
     """Members with a mean KL of `truth` (S,) in the long run, noisy by member and document."""
     shape = (len(truth), 1, m)
     outlying = truth[:, None, None] / 2 * generator.gamma(16, 1 / 16, shape)
@@ -171,7 +183,7 @@ def simulated(truth: FloatArray, generator: np.random.Generator, m: int, documen
     kl = (outlying[..., None] + outlying[..., None, :]) * (noise + noise.swapaxes(2, 3)) / 2
     tokens = np.full((len(truth), documents), 1.0)
     entropy = np.full((len(truth), documents, m), 2.0)
-    return Turned("p", members_of(m), tokens, kl, entropy, np.arange(float(len(truth))))
+    return ProbeSeverities("p", members_of(m), tokens, kl, entropy, np.arange(float(len(truth))))
 
 
 def test_intervals_cover_and_a_plateau_is_not_a_fall() -> None:
@@ -271,7 +283,11 @@ def probe_of(root: Path, name: str, family: str, nats: list[float] | None) -> Ar
 
 
 def divergence_of(
-    root: Path, probe: Artifact, turned: Turned, names: list[dict[str, Any]], failed: str = ""
+    root: Path,
+    probe: Artifact,
+    turned: ProbeSeverities,
+    names: list[dict[str, Any]],
+    failed: str = "",
 ) -> Artifact:
     name = probe.manifest.settings["name"]
     folder = root / f"divergence-{name}"

@@ -1,4 +1,4 @@
-"""Members one by one: how well and how surely they predict each window, and whether rightly so."""
+"""Scores of single members on each window, and their calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import Member
 
 BLOCK_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 24}
-"""Log-probabilities in one block: on a CPU 2 MiB, as several passes go over them."""
+"""Log-probabilities in one block: 2 MiB on a CPU, because several passes read them."""
 
 
 @dataclass(frozen=True)
 class ItemSums:
     """Sums over the scored positions of each window, or part of one, float64; y is the true token.
 
-    Of `w` windows and `m` members, each (w, m): `nats`, -log p(y); `entropy`; `top1`, positions
-    where y is ranked first; `margin`, log p of the first-ranked token less that of the second;
-    `rank` of y, 1 + the tokens that are likelier. By bin of the probability of the first-ranked
-    token, each (w, m, bins): `count` of positions, `confidence`, the sum of that probability, and
-    `right`, positions where y is ranked first. `tokens` (w,): positions.
+    For `w` windows and `m` members, (w, m) each: `nats`, -log p(y); `entropy`; `top1`, positions
+    where y is ranked first; `margin`, log p of the first-ranked token minus that of the second;
+    `rank` of y, 1 + the number of more probable tokens. By bin of the probability of the
+    first-ranked token, (w, m, bins) each: `count` of positions, `confidence`, the sum of that
+    probability, and `right`, positions where y is ranked first. `tokens` (w,): positions.
     """
 
     nats: FloatArray
@@ -45,8 +45,8 @@ class ItemSums:
 def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
     """Sums for each window, over its positions and the full vocabulary.
 
-    Ranks are counted, not sorted for. Of tokens with the same probability the one with the lowest
-    number is ranked first.
+    Ranks are counted, without sorting. Of tokens with equal probability the one with the lowest id
+    is ranked first.
 
     Args:
         logp: (m, w, s, V) log-probabilities, float32; memory beside them is that of a few blocks.
@@ -66,19 +66,19 @@ def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
         entropy = -log.exp().mul_(log).sum(-1)
         rank = 1 + (log > true).sum(-1)
         second = log.scatter(-1, first, -torch.inf).amax(-1)
-        of_block = -true[..., 0], entropy, (first == y)[..., 0], highest[..., 0] - second, rank
-        by_position[:, :, block] = torch.stack([each.double() for each in of_block])
+        scores = -true[..., 0], entropy, (first == y)[..., 0], highest[..., 0] - second, rank
+        by_position[:, :, block] = torch.stack([score.double() for score in scores])
         best[:, block] = highest[..., 0].double().exp()
     in_window = (-1, members, windows, scored)
     by_window = by_position.view(in_window).sum(-1).mT.cpu().numpy()
     if not np.isfinite(by_window).all():
         raise ValueError("log-probabilities must be finite, found NaN or infinity")
-    # Rounding may take a probability just above 1.
-    bin_of = (best.clamp_(max=1) * bins).long().clamp_(max=bins - 1)
+    # Rounding can give a probability slightly above 1.
+    bin_index = (best.clamp_(max=1) * bins).long().clamp_(max=bins - 1)
     binned = torch.stack([torch.ones_like(best), best, by_position[2]]).view(in_window)
-    # A bin at a time: a scatter would add in no fixed order on a GPU.
+    # Bin by bin: the order of additions of a scatter is not deterministic on a GPU.
     by_bin = torch.stack(
-        [(binned * (bin_of == k).view(in_window)).sum(-1).mT for k in range(bins)], -1
+        [(binned * (bin_index == k).view(in_window)).sum(-1).mT for k in range(bins)], -1
     )
     nats, entropy, top1, margin, rank = by_window
     count, confidence, right = by_bin.cpu().numpy()
@@ -108,23 +108,23 @@ def calibration_rows(
 ) -> Rows:
     """Rows of the table `calibration_bin`, without probe and severity, of bins with a token.
 
-    `owners` (w,) number the document of each window from 0. The interval is over documents, which
-    have the bin's tokens of their own; it is not known from fewer than two that have any.
+    `owners` (w,): index of each window's document, from 0. The interval is over documents; it is
+    None with fewer than two documents that have a token in the bin.
     """
     grouped = summed([sums], owners)
     documents = grouped.tokens.size
     count, confidence, right = (
-        each.sum(0) for each in (grouped.count, grouped.confidence, grouped.right)
+        sums.sum(0) for sums in (grouped.count, grouped.confidence, grouped.right)
     )
-    having = (grouped.count > 0).sum(0)
+    bin_documents = (grouped.count > 0).sum(0)
     weights = document_weights(documents, statistics.resamples, statistics.seed)
     tokens, hits = (
-        (weights @ each.reshape(documents, -1)).T for each in (grouped.count, grouped.right)
+        (weights @ sums.reshape(documents, -1)).T for sums in (grouped.count, grouped.right)
     )
-    drawn = np.divide(hits, tokens, out=np.full(hits.shape, np.nan), where=tokens > 0)
-    drawn[having.ravel() < 2] = np.nan
+    resamples = np.divide(hits, tokens, out=np.full(hits.shape, np.nan), where=tokens > 0)
+    resamples[bin_documents.ravel() < 2] = np.nan
     low, high = (
-        each.reshape(count.shape) for each in percentile_interval(drawn, statistics.confidence)
+        ends.reshape(count.shape) for ends in percentile_interval(resamples, statistics.confidence)
     )
     return [
         {
@@ -135,7 +135,7 @@ def calibration_rows(
             "low": finite(low[i, k]),
             "high": finite(high[i, k]),
             "tokens": int(count[i, k]),
-            "documents": int(having[i, k]),
+            "documents": int(bin_documents[i, k]),
         }
         for i, member in enumerate(members)
         for k in np.flatnonzero(count[i])

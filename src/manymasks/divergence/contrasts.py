@@ -1,4 +1,4 @@
-"""Contrasts of divergence: what a variant adds beyond seeds, what size changes."""
+"""Contrasts of divergence: the effect of a variant beyond seeds, and the effect of size."""
 
 import math
 from collections.abc import Sequence
@@ -25,21 +25,23 @@ def contrast_rows(
     severity: int,
     statistics: Statistics,
 ) -> Rows:
-    """Rows of `contrast` for every two classes that differ in variant only, or in size only.
+    """Rows of `contrast` for every two classes that differ only in variant or only in size.
 
     Pairs of classes with too few members for an estimate have no row.
     """
     rows = []
     for pool, other in combinations(classes(members).values(), 2):
-        one, two = members[pool[0]], members[other[0]]
-        if one.size == two.size:
+        first, second = members[pool[0]], members[other[0]]
+        if first.size == second.size:
             pool, other = paired_by_seeds(members, pool, other)
             interval = beyond_seeds(measured, pool, other, statistics)
-            comparison = Comparison("beyond_seeds", one.corpus, two.variant, one.variant, one.size)
-        elif one.variant == two.variant:
+            comparison = Comparison(
+                "beyond_seeds", first.corpus, second.variant, first.variant, first.size
+            )
+        elif first.variant == second.variant:
             interval = log_ratio(measured, pool, other, statistics)
             # In the order of the study's sizes, the smaller first, as a primary claim names them.
-            comparison = Comparison("spread", one.corpus, two.size, one.size, one.variant)
+            comparison = Comparison("spread", first.corpus, second.size, first.size, first.variant)
         else:
             continue
         if interval is not None:
@@ -52,14 +54,14 @@ def contrast_rows(
 def beyond_seeds(
     measured: Measured, pool: IndexArray, other: IndexArray, statistics: Statistics
 ) -> Interval | None:
-    """Mean kl across two classes less the mean of their two means within; None below 2 seeds.
+    """Mean KL across two classes minus the mean of their means within; None below 2 seeds.
 
-    `pool[k]` and `other[k]` share both seeds. Such a pair starts from the same weights and
-    sees the same data, as no pair within a class does, so it is left out of the mean across:
-    the remaining pairs share seeds as often as those within, and for a variant that changes
-    nothing the expectation is 0. This is a U-statistic over the shared seeds k < l with kernel
+    `pool[k]` and `other[k]` share both seeds. Such a pair starts from the same weights and sees the
+    same data, unlike any pair within a class, so it is left out of the mean across: the remaining
+    pairs share seeds as often as those within, and without an effect of the variant the expectation
+    is 0. This is a U-statistic over the shared seeds k < l with kernel
     (K(a_k, b_l) + K(a_l, b_k)) / 2 - (K(a_k, a_l) + K(b_k, b_l)) / 2, so the jackknife is over
-    seeds. Where the variant changes nothing the kernel is degenerate and the interval too wide.
+    seeds. Without an effect the kernel is degenerate and the interval too wide.
     """
     if pool.size < 2:
         return None
@@ -84,9 +86,9 @@ def beyond_seeds(
 def log_ratio(
     measured: Measured, pool: IndexArray, other: IndexArray, statistics: Statistics
 ) -> Interval | None:
-    """log(mean kl within `other` / mean kl within `pool`); None where one is not positive.
+    """log(mean KL within `other` / mean KL within `pool`); None if one is not positive.
 
-    `log_ratio_of_spreads` says what its interval is.
+    See `log_ratio_of_spreads` for its interval.
     """
     kl = measured.means["kl"]
     if min(pool.size, other.size) < 2:

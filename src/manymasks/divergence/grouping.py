@@ -1,4 +1,4 @@
-"""Sums over units, such as windows or parts of them, added up over what they belong to."""
+"""Sums over units, such as windows or parts of them, added up by the unit's owner."""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def summed(batches: "Iterable[Sums]", owners: IndexArray) -> "Sums":
-    """Sums (units, ...) of consecutive units as sums (owners, ...) of what they belong to.
+    """Sums (units, ...) of consecutive units, added up to (owners, ...).
 
-    Every field of a batch is an array with an axis of units first. `owners` (units,) number the
-    owner of each unit from 0. Raises ValueError where there are not as many units as owners.
+    Every field of a batch is an array whose first axis is units. `owners` (units,): index of the
+    owner of each unit, from 0. Raises ValueError if the numbers of units and owners differ.
     """
     parts = list(batches)
     if not parts:

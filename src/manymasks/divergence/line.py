@@ -1,8 +1,8 @@
-"""Whether members lie on one line: loss on a probe against loss on text (Miller et al. 2021).
+"""Accuracy on the line: loss on a probe against loss on text (Miller et al. 2021).
 
-A straight line through members of several sizes has a high r2 because sizes differ much in both
-losses. What is off the line beside what sampling of documents alone puts there is what tells
-whether loss on text says all there is to say of loss elsewhere.
+A line through members of several sizes has a high r2 because sizes differ much in both losses.
+Whether the loss on text determines the loss elsewhere shows in the deviation from the line,
+compared with the deviation expected from sampling of documents alone.
 """
 
 import math
@@ -27,7 +27,7 @@ from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Member
 
 FEWEST = 3
-"""Members that a line and what is off it can be told from."""
+"""Members needed for a line and the deviation from it."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class OnProbe:
     documents: npt.NDArray[np.str_]
     """Names of the D documents, all different."""
     tokens: FloatArray
-    """Scored tokens of each, (D,)."""
+    """Scored tokens of each document, (D,)."""
     nats: FloatArray
     """Loss of each of the m members, summed over the tokens of a document, (D, m)."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Least squares of y on x; each part (...,), `residuals` (..., m). NaN where x is constant."""
+    """Least squares of y on x: (...,) each, `residuals` (..., m). NaN if x is constant."""
 
     slope: FloatArray
     intercept: FloatArray
@@ -57,16 +57,16 @@ def line_rows(
 ) -> dict[str, Rows]:
     """Rows of line_fit and line_residual of one probe and severity.
 
-    Takes the members of `scored` that are in `text` too; no rows for fewer than three, nor where
-    all have the same loss on text. Documents are resampled by name, so that those which both
-    share are taken or left in both.
+    Uses the members of `scored` that are also in `text`; no rows for fewer than three, or if all
+    have the same loss on text. Documents are resampled by name, so shared documents have the same
+    weights in both.
     """
-    place = {member.model: i for i, member in enumerate(text.members)}
-    kept = [i for i, member in enumerate(scored.members) if member.model in place]
+    position = {member.model: i for i, member in enumerate(text.members)}
+    kept = [i for i, member in enumerate(scored.members) if member.model in position]
     members = [scored.members[i] for i in kept]
     if len(members) < FEWEST:
         return {"line_fit": [], "line_residual": []}
-    on_text = text.nats[:, [place[member.model] for member in members]]
+    on_text = text.nats[:, [position[member.model] for member in members]]
     on_probe = scored.nats[:, kept]
     x, y = ratio(on_text.T, text.tokens), ratio(on_probe.T, scored.tokens)
     line = fit(x, y)
@@ -74,17 +74,17 @@ def line_rows(
         return {"line_fit": [], "line_residual": []}
     names = np.union1d(text.documents, scored.documents)
     weights = document_weights(names.size, statistics.resamples, statistics.seed)
-    x_drawn = ratio_resamples(
+    x_resamples = ratio_resamples(
         on_text.T, text.tokens, weights[:, np.searchsorted(names, text.documents)]
     )
-    y_drawn = ratio_resamples(
+    y_resamples = ratio_resamples(
         on_probe.T, scored.tokens, weights[:, np.searchsorted(names, scored.documents)]
     )
-    drawn = fit(x_drawn.T, y_drawn.T).residuals.T
+    residuals = fit(x_resamples.T, y_resamples.T).residuals.T
     r2, r2_low, r2_high = r_squared(x, y, statistics.confidence)
-    low, high = percentile_interval(drawn, statistics.confidence)
+    low, high = percentile_interval(residuals, statistics.confidence)
     where = {"probe": probe, "severity": severity}
-    of_class = [member.model_class for member in members]
+    labels = [member.model_class for member in members]
     return {
         "line_fit": [
             where
@@ -94,9 +94,9 @@ def line_rows(
                 "r2": finite(r2),
                 "r2_low": finite(r2_low),
                 "r2_high": finite(r2_high),
-                "residual_sd": finite(off_line(line.residuals)),
-                "residual_sd_noise": finite(off_line_noise(drawn)),
-                "class_share": finite(share_of_classes(line.residuals, of_class)),
+                "residual_sd": finite(residual_sd(line.residuals)),
+                "residual_sd_noise": finite(residual_sd_noise(residuals)),
+                "class_share": finite(class_share(line.residuals, labels)),
                 "models": len(members),
                 "documents": int(scored.tokens.size),
             }
@@ -118,73 +118,73 @@ def line_rows(
 
 def fit(x: FloatArray, y: FloatArray) -> Line:
     """Least squares of y (..., m) on x (..., m)."""
-    around_x = x - x.mean(axis=-1, keepdims=True)
-    around_y = y - y.mean(axis=-1, keepdims=True)
-    spread = np.sum(around_x**2, axis=-1)
-    slope = np.sum(around_x * around_y, axis=-1) / np.where(spread > 0, spread, np.nan)
+    centred_x = x - x.mean(axis=-1, keepdims=True)
+    centred_y = y - y.mean(axis=-1, keepdims=True)
+    spread = np.sum(centred_x**2, axis=-1)
+    slope = np.sum(centred_x * centred_y, axis=-1) / np.where(spread > 0, spread, np.nan)
     return Line(
         np.asarray(slope),
         np.asarray(y.mean(axis=-1) - slope * x.mean(axis=-1)),
-        np.asarray(around_y - slope[..., None] * around_x),
+        np.asarray(centred_y - slope[..., None] * centred_x),
     )
 
 
 def r_squared(x: FloatArray, y: FloatArray, confidence: float) -> tuple[float, float, float]:
-    """r2 of members (m,), and the ends of its interval over models, the documents given.
+    """r2 of members (m,), and the ends of its interval over models, given the documents.
 
-    The delete-one jackknife is of Fisher's z = atanh(r), which is nearer to normal than r (Fisher
-    1921), with t(m - 2): a line has two parameters. The ends of r are squared; where they have
-    both signs the lower end is 0. In a simulation with 6 to 16 normal models and r of 0.5 to 0.99 a
-    nominal 95% covered 94 to 98%. Ends are NaN for fewer than 4 models, and where all but one lie
-    on a line exactly.
+    A delete-one jackknife of Fisher's z = atanh(r), which is closer to normal than r (Fisher 1921),
+    with t(m - 2): a line has two parameters. The ends of r are squared; if they differ in sign the
+    lower end is 0. In a simulation with 6 to 16 normal models and r of 0.5 to 0.99 a nominal 95%
+    covered 94 to 98%. Ends are NaN for fewer than 4 models, or if all but one lie exactly on a
+    line.
     """
     r = float(correlation(x, y))
     without = np.array([correlation(np.delete(x, i), np.delete(y, i)) for i in range(x.size)])
     if x.size < FEWEST + 1 or not np.all(np.abs([r, *without]) < 1):
         return r**2, math.nan, math.nan
     error = jackknife_error(np.arctanh(without))
-    around = joined(math.atanh(r), error, 0.0, x.size - 2, confidence)
-    ends = math.tanh(around.low), math.tanh(around.high)
+    interval = joined(math.atanh(r), error, 0.0, x.size - 2, confidence)
+    ends = math.tanh(interval.low), math.tanh(interval.high)
     low, high = sorted(end**2 for end in ends)
     return r**2, low if ends[0] * ends[1] > 0 else 0.0, high
 
 
-def off_line(residuals: FloatArray) -> float:
-    """Standard deviation of residuals (m,) around a line: m - 2 degrees; NaN below 3."""
+def residual_sd(residuals: FloatArray) -> float:
+    """Standard deviation of residuals (m,) with m - 2 degrees of freedom; NaN for m < 3."""
     m = residuals.size
     return math.sqrt(float(np.sum(residuals**2)) / (m - 2)) if m > 2 else math.nan
 
 
-def off_line_noise(drawn: FloatArray) -> float:
-    """What sampling of documents alone puts into `off_line`, from residuals (m, B) of resamples.
+def residual_sd_noise(residuals: FloatArray) -> float:
+    """`residual_sd` expected from sampling of documents alone, from residuals (m, B) of resamples.
 
-    The line is fitted anew in each of B resamples. To first order residuals move by the projection
-    of what documents do to the losses, in which whatever they do to all members alike, or by how
-    they do on text, is taken out: the sum of the variances over m - 2 is what is added to the
-    square of `off_line`. Members that lie on a line in the long run are as far off it as this, in
-    the mean: what documents do to members has few directions, so with 26 to 47 unequal documents
-    a simulated `off_line` of members on a line was a quarter of this to twice as much.
+    The line is refitted in each of B resamples. To first order the residuals change by the effect
+    of documents on the losses, without the part common to all members or linear in the loss on
+    text: the sum of the variances over m - 2 is added to the square of `residual_sd`. This is the
+    average for members that lie exactly on a line. The effect of documents has few directions, so
+    with 26 to 47 unequal documents a simulated `residual_sd` of such members was between a quarter of
+    this and twice as much.
     """
-    m = drawn.shape[0]
-    return math.sqrt(sum(standard_error(each) ** 2 for each in drawn) / (m - 2))
+    m = residuals.shape[0]
+    return math.sqrt(sum(standard_error(resamples) ** 2 for resamples in residuals) / (m - 2))
 
 
-def share_of_classes(residuals: FloatArray, labels: Sequence[str]) -> float:
+def class_share(residuals: FloatArray, labels: Sequence[str]) -> float:
     """Share of the variance of residuals (m,) that is between classes, in [0, 1].
 
-    The estimator of a one-way layout with random classes of unequal sizes (Searle, Casella &
-    McCulloch 1992): (MSB - MSW) / n0 beside MSW, cut where noise takes it below 0. Between the
-    members of a class are seeds, and sampling of documents. The two degrees that the line took
-    are not given back: with few classes it takes of what is between them. NaN for one class, for
-    classes of one member each, and where nothing varies.
+    The estimator for a one-way layout with random classes of unequal sizes (Searle, Casella &
+    McCulloch 1992): (MSB - MSW) / n0 relative to its sum with MSW, clipped at 0. The variance
+    within classes is that of seeds and of document sampling. It is not corrected for the two
+    degrees of freedom of the line, which with few classes removes variance between them. NaN for
+    one class, for classes of one member each, and without variance.
     """
-    _, of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     groups, m = sizes.size, residuals.size
     if not 1 < groups < m:
         return math.nan
-    means = np.bincount(of, residuals) / sizes
-    within = float(np.sum((residuals - means[of]) ** 2)) / (m - groups)
+    means = np.bincount(group, residuals) / sizes
+    within = float(np.sum((residuals - means[group]) ** 2)) / (m - groups)
     between = float(np.sum(sizes * (means - residuals.mean()) ** 2)) / (groups - 1)
     typical = (m - float(np.sum(sizes**2)) / m) / (groups - 1)
-    of_classes = max((between - within) / typical, 0.0)
-    return of_classes / (of_classes + within) if of_classes + within > 0 else math.nan
+    variance = max((between - within) / typical, 0.0)
+    return variance / (variance + within) if variance + within > 0 else math.nan

@@ -36,12 +36,12 @@ def divergence_rows(
 ) -> dict[str, Rows]:
     """Rows of model_probe, pair_divergence, noise_floor, pool_divergence and contrast.
 
-    `sums`: severity -> sums by document over `members`, all of one corpus, whose pools are
-    the classes, `list(classes(members).values())`. `floors`: severity -> sums of members
-    against themselves, by document or window, where they were made; `perturbation` says how,
-    such as "batch 8 -> 3". `sampled`: severity -> what its sampled positions show, by the same
-    documents. Contrasts are exploratory, at severity 0 and at the largest.
-    Raises ValueError for members of several corpora.
+    `sums`: severity -> sums by document over `members`, all of one corpus, with the classes as
+    pools, `list(classes(members).values())`. `floors`: severity -> sums of members compared with
+    another computation of themselves, by document or window, if available; `perturbation` describes
+    it, such as "batch 8 -> 3". `sampled`: severity -> measures on its sampled positions, for the
+    same documents. Contrasts are exploratory, at severity 0 and at the highest. Raises ValueError
+    for members of several corpora.
     """
     one_corpus(members)
     tables: dict[str, Rows] = {
@@ -157,8 +157,8 @@ def _pools(
     members: Sequence[Member],
     statistics: Statistics,
 ) -> Rows:
-    """Every class of at least two, and every two classes, in order of appearance."""
-    places = {label: g for g, label in enumerate(classes(members))}
+    """Every class of at least two members, then every two classes, in order of appearance."""
+    class_index = {label: g for g, label in enumerate(classes(members))}
     entropy = ratio(measured.sums.entropy.T, measured.sums.tokens)
     rows = []
 
@@ -202,26 +202,26 @@ def _pools(
             add(pool, metric, pool_mean(measured.means[metric], pool), error, floor_value)
         if not pool.is_within:
             continue
-        sums, g = measured.sums, places[pool.label]
+        sums, g = measured.sums, class_index[pool.label]
         share = (pool.a.size - 1) / (2 * pool.a.size)
-        for metric, values, without, floor_of in (
+        for metric, values, without, floor_metric in (
             ("information", sums.information[:, g], sums.information_without, "kl"),
             ("ensemble_gain", sums.gain[:, g], sums.gain_without, "hidden"),
         ):
-            estimate, error = _of_pool(measured, values, without[:, pool.a])
-            # m noisy copies of one law whose pairs differ by KL on average have an information
-            # of (m - 1) / (2 m) KL, to second order in the noise; so has the gain of `hidden`.
-            floor_value = float(floor[floor_of][pool.a].mean()) * share if floor else None
+            estimate, error = _pool_estimate(measured, values, without[:, pool.a])
+            # m noisy copies of one law with a mean KL of pairs have an information of
+            # (m - 1) / (2 m) KL, to second order in the noise; likewise the gain and `hidden`.
+            floor_value = float(floor[floor_metric][pool.a].mean()) * share if floor else None
             add(pool, metric, estimate, error, floor_value)
     return rows
 
 
-def _of_pool(
+def _pool_estimate(
     measured: Measured, values: FloatArray, without: FloatArray
 ) -> tuple[ModelEstimate, float]:
     """A metric of a pool, from sums (D,), and its error over documents.
 
-    `without` (D, m) has the sums without each member; a jackknife needs 3 models.
+    `without` (D, m): the sums without each member; a jackknife needs 3 models.
     """
     tokens, models = measured.sums.tokens, without.shape[1]
     error = jackknife_error(ratio(without.T, tokens)) if models > 2 else float("nan")

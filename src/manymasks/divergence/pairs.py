@@ -2,10 +2,10 @@
 
 For members i, j with next-token laws p_i at a position, one matrix product over the
 vocabulary gives C_ij = sum p_i (log p_j - mean_k log p_k), and KL(p_i || p_j) is C_ii - C_ij.
-The mean over members is subtracted first: KL is unchanged, its rounding is not. Products are
-in float32, sums over positions in float64: the error of a mean KL is below 1e-7 nats where
-members differ by a nat. Of the size of the vocabulary, only totals of a law for each member
-outlive a block of positions.
+The mean over members is subtracted first: KL is unchanged and its rounding error smaller. Products
+are in float32, sums over positions in float64: the error of a mean KL is below 1e-7 nats for
+members that differ by a nat. The only arrays with the vocabulary that outlive a block of positions
+are one total law for each member.
 """
 
 import math
@@ -31,7 +31,7 @@ class Sums:
     - `tokens` (n,): scored positions
     - `kl` (n, m, m): KL(p_i || p_j); exactly 0 on the diagonal
     - `hellinger` (n, m, m): 1 - sum sqrt(p_i p_j); exactly 0 on the diagonal
-    - `soft` (n, m, m): sum p_i p_j, the chance that a draw from each is the same token
+    - `soft` (n, m, m): sum p_i p_j, the probability that draws from both are the same token
     - `agree` (n, m, m): positions with the same first-ranked token
     - `both_top1` (n, m, m): positions where both rank y first
     - `log_p_products` (n, m, m): log p_i(y) log p_j(y)
@@ -39,12 +39,12 @@ class Sums:
     - `top1` (n, m): positions where y is ranked first
     - `entropy` (n, m): H(p_i)
     - `information` (n, pools): H(mean p over the pool) - mean H(p), which is I(Y; model | x)
-    - `information_without` (n, m): the same of the member's pool without this member
-      (NaN for a member of no pool or alone in it)
-    - `gain` (n, pools): log mean p(y) - mean log p(y), what averaging the laws of a pool gains
-    - `gain_without` (n, m): the same of the member's pool without this member
+    - `information_without` (n, m): that of the member's pool without this member (NaN for a member
+      in no pool or alone in it)
+    - `gain` (n, pools): log mean p(y) - mean log p(y), the gain of averaging the laws of a pool
+    - `gain_without` (n, m): that of the member's pool without this member
 
-    and, over all units at once, as only their products are needed:
+    and summed over all units, because only their products are needed:
 
     - `first` (m, V): positions where a token is ranked first
     - `laws` (m, V): p_i
@@ -70,7 +70,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class FloorSums:
-    """Sums over positions of members against themselves, computed another way, float64.
+    """Sums over positions for members compared with another computation of themselves, float64.
 
     `kl`, `hellinger`, `agree` as in `Sums`, `js` of the Jensen-Shannon divergence and `tv` of the
     total variation distance, `difference` of d = log p(y) - log p'(y) and `difference_squares` of
@@ -102,7 +102,7 @@ def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[IndexArray]) -> Sum
     `logp` (m, w, s, V), float32 log-probabilities: members, windows, scored positions,
     vocabulary. `targets` (w, s), the true tokens. `pools`: disjoint positions of members.
     Raises ValueError for other shapes or types, pools that overlap or log-probabilities that
-    are not finite, and RuntimeError where torch may round matrix products of float32 to less.
+    are not finite, and RuntimeError if torch may reduce the precision of float32 products.
     """
     _check(logp, targets)
     if logp.dtype != torch.float32:
@@ -119,12 +119,10 @@ def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[IndexArray]) -> Sum
     true = logp.gather(-1, targets.expand(m, -1, -1)[..., None])[..., 0].double()
     laws = torch.zeros(m, vocabulary, dtype=torch.float64, device=logp.device)
     first = torch.empty(logp.shape[:3], dtype=torch.int64, device=logp.device)
-    of_laws = [_window(logp[:, w], groups, laws, first[:, w]) for w in range(windows)]
-    of_first = [_first_ranked(first[:, w], targets[w]) for w in range(windows)]
-    kl, hellinger, soft, entropy, information, without = map(
-        torch.stack, zip(*of_laws, strict=True)
-    )
-    agree, both_top1, top1 = map(torch.stack, zip(*of_first, strict=True))
+    by_law = [_window(logp[:, w], groups, laws, first[:, w]) for w in range(windows)]
+    by_rank = [_first_ranked(first[:, w], targets[w]) for w in range(windows)]
+    kl, hellinger, soft, entropy, information, without = map(torch.stack, zip(*by_law, strict=True))
+    agree, both_top1, top1 = map(torch.stack, zip(*by_rank, strict=True))
     gain, gain_without = _gains(true, groups)
     rows = torch.arange(m, device=logp.device)[:, None] * vocabulary
     counts = torch.bincount((first.flatten(1) + rows).flatten(), minlength=m * vocabulary)
@@ -147,15 +145,15 @@ def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[IndexArray]) -> Sum
     }
     arrays = {name: tensor.double().cpu().numpy() for name, tensor in by_name.items()}
     sums = Sums(tokens=np.full(windows, float(positions)), **arrays)
-    _refuse_unknown(sums.kl, sums.log_p, sums.entropy)
+    _require_finite(sums.kl, sums.log_p, sums.entropy)
     return sums
 
 
 def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
     """Sums for each window of every member against itself, computed twice.
 
-    `logp_a`, `logp_b` (m, w, s, V), `targets` (w, s). Both are normalised again in float64,
-    as the differences lie below the rounding of float32, and KL is summed term by term.
+    `logp_a`, `logp_b` (m, w, s, V), `targets` (w, s). Both are normalised again in float64, because
+    the differences are below the rounding error of float32, and KL is summed term by term.
     Raises ValueError for other shapes or values that are not finite.
     """
     _check(logp_a, targets)
@@ -170,7 +168,7 @@ def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
             y = targets[w, block].expand(members, -1)[..., None]
             d = (a.gather(-1, y) - b.gather(-1, y))[..., 0]
             p, q = root_a.square(), root_b.square()
-            # log of the mean law less a: exactly 0 where both are the same.
+            # log of the mean law minus a: exactly 0 if both are equal.
             more = ((q - p) / (2 * p).clamp_min_(1e-300)).log1p_()
             sums[0, w] += (p * (a - b)).sum((1, 2))
             sums[1, w] += (root_a - root_b).square_().sum((1, 2)) / 2
@@ -182,14 +180,14 @@ def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
             sums[5, w] += d.sum(1)
             sums[6, w] += d.square().sum(1)
     arrays = sums.cpu().numpy()
-    _refuse_unknown(arrays)
+    _require_finite(arrays)
     return FloorSums(np.full(windows, float(positions)), *arrays)
 
 
 def first_ranked(logp: Tensor) -> Tensor:
-    """The most probable token, the lowest id where several are, (...) of (..., V)."""
+    """The most probable token of (..., V), ties by the lowest id, (...)."""
     if logp.device.type == "cpu":
-        # That of torch takes four times as long there.
+        # torch takes four times as long on a CPU.
         return torch.from_numpy(logp.detach().numpy().argmax(-1))
     return logp.argmax(-1)
 
@@ -197,9 +195,9 @@ def first_ranked(logp: Tensor) -> Tensor:
 def by_document(batches: Iterable[AnySums], documents: npt.NDArray[np.integer]) -> AnySums:
     """Sums of windows added up by document, in rising order of the documents.
 
-    `batches` hold consecutive windows, or parts of windows; `documents` (windows,) names the
-    document of each. They are added as they come: a generator keeps no more than one of them.
-    Documents without windows do not occur. Raises ValueError when the lengths differ.
+    `batches` hold consecutive windows, or parts of windows; `documents` (windows,) are their
+    documents. Batches are consumed one at a time. Documents without windows do not occur. Raises
+    ValueError if the lengths differ.
     """
     names, rows = np.unique(documents, return_inverse=True)
     totals: dict[str, FloatArray] = {}
@@ -222,13 +220,13 @@ def by_document(batches: Iterable[AnySums], documents: npt.NDArray[np.integer]) 
 
 
 def joined_members(parts: Sequence[FloorSums]) -> FloorSums:
-    """Sums of members that were compared with themselves one by one, as one over all of them."""
-    together = {
+    """Sums of single members, compared with themselves, as one over all members."""
+    stacked = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=1)
         for field in fields(FloorSums)
         if field.name != "tokens"
     }
-    return FloorSums(tokens=parts[0].tokens, **together)
+    return FloorSums(tokens=parts[0].tokens, **stacked)
 
 
 def _window(
@@ -236,7 +234,7 @@ def _window(
 ) -> tuple[Tensor, ...]:
     """Sums of one window's laws, logp (m, s, V), with the full vocabulary.
 
-    They are kl, hellinger, soft, entropy, information and information_without. Adds its laws to
+    Returns kl, hellinger, soft, entropy, information and information_without. Adds its laws to
     `laws` (m, V) and writes its first-ranked tokens to `first` (m, s).
     """
     m = logp.shape[0]
@@ -257,22 +255,22 @@ def _window(
         affinity = _products(root, root)
         soft += _products(p, p)
         laws += p.sum(1)
-        own = cross.diagonal()
+        self_cross = cross.diagonal()
         mass = _total(p)
-        # The masses are 1 but for rounding, which enters KL in first order unless they are
+        # The masses deviate from 1 by rounding, which enters KL to first order unless they are
         # subtracted (the divergence of unnormalised laws).
-        kl += own[:, None] - cross - mass[:, None] + mass[None, :]
+        kl += self_cross[:, None] - cross - mass[:, None] + mass[None, :]
         squares = affinity.diagonal()
         hellinger += (squares[:, None] + squares[None, :]) / 2 - affinity
-        entropy -= own + _products(p, centre[None])[:, 0]
+        entropy -= self_cross + _products(p, centre[None])[:, 0]
         for g, pool in enumerate(pools):
-            of_pool = p[pool]
-            size = of_pool.shape[0]
-            total = of_pool.sum(0)
-            information[g] += own[pool].mean() - _relative(total / size, centre)
+            pool_laws = p[pool]
+            size = pool_laws.shape[0]
+            total = pool_laws.sum(0)
+            information[g] += self_cross[pool].mean() - _relative(total / size, centre)
             if size > 1:
-                rest = (total - of_pool).div_(size - 1)
-                others = (own[pool].sum() - own[pool]) / (size - 1)
+                rest = (total - pool_laws).div_(size - 1)
+                others = (self_cross[pool].sum() - self_cross[pool]) / (size - 1)
                 without[pool] += others - _relative(rest, centre)
     return kl, hellinger, soft, entropy, information, without
 
@@ -280,7 +278,7 @@ def _window(
 def _first_ranked(first: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """agree (m, m), both_top1 (m, m) and top1 (m,) of one window's first-ranked tokens (m, s)."""
     agree = (first[:, None] == first[None]).sum(-1)
-    # In float64, as products of integers are slow, or refused by a GPU.
+    # In float64: integer products are slow on a CPU and not implemented on a GPU.
     right = (first == targets).double()
     return agree, right @ right.T, right.sum(1)
 
@@ -291,19 +289,19 @@ def _gains(true: Tensor, pools: Sequence[Positions]) -> tuple[Tensor, Tensor]:
     gains = torch.zeros(windows, len(pools), dtype=true.dtype, device=true.device)
     without = torch.full((windows, m), torch.nan, dtype=true.dtype, device=true.device)
     for g, pool in enumerate(pools):
-        own = true[pool]
-        k = own.shape[0]
+        log_p = true[pool]
+        k = log_p.shape[0]
         if not k:
             continue
-        total = own.sum(0)
-        gains[:, g] = (own.logsumexp(0) - math.log(k) - total / k).sum(-1)
+        total = log_p.sum(0)
+        gains[:, g] = (log_p.logsumexp(0) - math.log(k) - total / k).sum(-1)
         if k > 1:
-            # Those before and those after it: what is left of a total without one that dominates
-            # it would be lost.
-            nobody = torch.full_like(own[:1], -torch.inf)
-            before = torch.cat([nobody, own[:-1].logcumsumexp(0)])
-            after = torch.cat([own[1:].flip(0).logcumsumexp(0).flip(0), nobody])
-            others = before.logaddexp(after) - math.log(k - 1) - (total - own) / (k - 1)
+            # Sums over the members before and after each: a difference of totals would cancel where
+            # one member dominates.
+            empty = torch.full_like(log_p[:1], -torch.inf)
+            before = torch.cat([empty, log_p[:-1].logcumsumexp(0)])
+            after = torch.cat([log_p[1:].flip(0).logcumsumexp(0).flip(0), empty])
+            others = before.logaddexp(after) - math.log(k - 1) - (total - log_p) / (k - 1)
             without[:, pool] = others.sum(-1).T
     return gains, without
 
@@ -311,7 +309,7 @@ def _gains(true: Tensor, pools: Sequence[Positions]) -> tuple[Tensor, Tensor]:
 def _normalised(logp: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probabilities that sum to one in float64, and the roots of the probabilities."""
     log = logp.double()
-    # One exp for both, and no square root of an array.
+    # One exp serves both, without a square root of an array.
     root = (log / 2).exp_()
     mass = root.square().sum(-1, keepdim=True)
     return log - mass.log(), root.div_(mass.sqrt())
@@ -320,8 +318,7 @@ def _normalised(logp: Tensor) -> tuple[Tensor, Tensor]:
 def _relative(law: Tensor, centre: Tensor) -> Tensor:
     """Sum of law * (log law - centre) over positions and vocabulary, float64.
 
-    Overwrites law, whose values may round to nothing, or to less where it is what is left of a
-    total without a law that dominates it.
+    Overwrites law. Its values may round to 0, or below if it is a total minus a dominant law.
     """
     law.clamp_min_(TINY)
     return _total(law.log().sub_(centre).mul_(law))
@@ -330,7 +327,7 @@ def _relative(law: Tensor, centre: Tensor) -> Tensor:
 def _products(a: Tensor, b: Tensor) -> Tensor:
     """Sum of a_i b_j over positions and vocabulary of (m, c, V), (m, m), float64.
 
-    One product a position: a single one over both axes rounds 10 to 100 times worse.
+    One product a position: a single one over both axes has a 10 to 100 times larger error.
     """
     return torch.bmm(a.transpose(0, 1), b.permute(1, 2, 0)).sum(0, dtype=torch.float64)
 
@@ -341,7 +338,7 @@ def _total(values: Tensor) -> Tensor:
 
 
 def _positions(pool: IndexArray, device: torch.device) -> Positions:
-    """A slice where members follow one another: it is a view, where an index copies."""
+    """A slice for consecutive members, because it gives a view; else an index."""
     if pool.size and (np.diff(pool) == 1).all():
         return slice(int(pool[0]), int(pool[-1]) + 1)
     return torch.as_tensor(pool, device=device)
@@ -356,6 +353,6 @@ def _check(logp: Tensor, targets: Tensor) -> None:
         )
 
 
-def _refuse_unknown(*arrays: FloatArray) -> None:
+def _require_finite(*arrays: FloatArray) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError("log-probabilities must be finite, found NaN or infinity")

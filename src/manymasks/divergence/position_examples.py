@@ -1,4 +1,4 @@
-"""Positions with their tokens: where members come apart, to be read."""
+"""Single positions with their tokens, as readable examples of divergence."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from manymasks.arrays import IndexArray, Rows
 from manymasks.statistics.intervals import finite
 
 CONTEXT = 24
-"""Tokens of the context that are shown."""
+"""Number of context tokens in an example."""
 
 Decode = Callable[[npt.NDArray[Any]], str]
 
@@ -28,15 +28,15 @@ def position_rows(
 ) -> Rows:
     """Rows of the table `position_divergence`, without probe and severity.
 
-    Computed in float64 from the laws normalised again. The mean KL over ordered pairs is
-    (m sum_i sum_v p_i log p_i - sum_v (sum_i p_i) (sum_j log p_j)) / (m (m - 1)), so it costs no
-    more than the laws; it is None for one member.
+    Computed in float64 from renormalised laws. The mean KL over ordered pairs is
+    (m sum_i sum_v p_i log p_i - sum_v (sum_i p_i) (sum_j log p_j)) / (m (m - 1)), linear in the
+    number of members; it is None for one member.
 
     Args:
         logp: (m, k, V) log-probabilities at k scored positions.
         tokens: (windows, length + 1) all windows of the probe at this severity.
         scored: tokens at the end of each window that are scored.
-        positions: (k,) which they are, window * scored + place.
+        positions: (k,) their indices, window * scored + offset.
         documents: (windows,) of all windows.
         decode: tokens to text.
     """
@@ -44,18 +44,19 @@ def position_rows(
     members = len(log)
     p = log.exp()
     mean = p.mean(0)
-    own = (p * log).sum(-1)
+    negentropy = (p * log).sum(-1)
     entropy = -mean.xlogy(mean).sum(-1)
     crossed = (p.sum(0) * log.sum(0)).sum(-1)
-    kl = (members * own.sum(0) - crossed) / max(members * (members - 1), 1)
-    information = (entropy + own.mean(0)).clamp_min(0)
+    kl = (members * negentropy.sum(0) - crossed) / max(members * (members - 1), 1)
+    information = (entropy + negentropy.mean(0)).clamp_min(0)
     first = log.argmax(-1).T.cpu().numpy()
     rows = []
-    for k, (window, place) in enumerate(zip(*divmod(positions, scored), strict=True)):
-        position = tokens.shape[1] - scored + int(place)
+    for k, (window, offset) in enumerate(zip(*divmod(positions, scored), strict=True)):
+        position = tokens.shape[1] - scored + int(offset)
         true = int(tokens[window, position])
-        # The most frequent first, and of equally frequent ones the lowest number.
-        ranked = sorted(Counter(first[k].tolist()).items(), key=lambda each: (-each[1], each[0]))
+        # By frequency, then by token id.
+        counts = Counter(first[k].tolist())
+        ranked = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
         rows.append(
             {
                 "item": int(window),

@@ -1,7 +1,7 @@
-"""One pass of all members over a probe, from which everything that `divergence` asks is summed.
+"""One pass of all members over a probe, for all sums of the stage `divergence`.
 
-Every member reads every window once at each severity. Pieces of windows are held at once, as many
-as memory allows, and nothing that has the size of the vocabulary for a position outlives its piece.
+Every member reads every window once at each severity. Windows are processed in pieces that fit the
+memory; no array with the vocabulary at a position outlives its piece.
 """
 
 import math
@@ -45,32 +45,32 @@ class ProbeWindows:
     levels: Sequence[IntArray]
     """(windows, length + 1) token ids of each severity."""
     names: npt.NDArray[np.str_]
-    """(D,) the documents, rising."""
+    """(D,) the documents, in order."""
     owners: IndexArray
-    """(windows,) place of each window's document among them."""
+    """(windows,) index of each window's document."""
     scored: int
-    """Tokens at the end of each window that are scored."""
+    """Number of scored tokens at the end of each window."""
 
     @property
     def documents(self) -> list[str]:
-        """(windows,) the document of each."""
-        found: list[str] = self.names[self.owners].tolist()
-        return found
+        """(windows,) the document of each window."""
+        documents: list[str] = self.names[self.owners].tolist()
+        return documents
 
     @property
     def longest(self) -> int:
-        """Tokens that are read at the severity which has most."""
+        """Tokens read at the longest severity."""
         return max(int(level.shape[1]) for level in self.levels) - 1
 
 
 @dataclass(frozen=True)
 class AtSeverity:
-    """What is kept of one severity; by document is in the order of the documents' names."""
+    """Sums of one severity; those by document are in the order of the documents' names."""
 
     sums: Sums
     """By document."""
     floor: FloorSums
-    """By document of the first windows."""
+    """By document of the first windows, which the noise floor uses."""
     sampled: Sampled
     """By document."""
     anova: AnovaSums | None
@@ -78,33 +78,34 @@ class AtSeverity:
     items: ItemSums
     """By window."""
     reference: FloatArray | None
-    """(D,) nats of the scored tokens, mean over the reference seeds; None without them."""
+    """(D,) nats of the scored tokens, averaged over the reference seeds; None without them."""
     shown: Rows
-    """Of the table `position_divergence`, without probe and severity."""
+    """Rows of the table `position_divergence`, without probe and severity."""
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Windows that are held at once or, where one is too much, scored places of one.
+    """Several windows or, if one exceeds the memory, some scored offsets of one.
 
-    `windows` and `places` are the first and the one after the last.
+    `windows` and `offsets` are half-open ranges.
     """
 
     windows: tuple[int, int]
-    places: tuple[int, int]
+    offsets: tuple[int, int]
 
     @property
     def positions(self) -> int:
-        """How many positions it has."""
-        (begin, end), (first, last) = self.windows, self.places
+        """Number of positions."""
+        (begin, end), (first, last) = self.windows, self.offsets
         return (end - begin) * (last - first)
 
 
-def pieces_of(windows: int, scored: int, at_once: int, places: int) -> Iterator[_Piece]:
-    if places < scored:
+def pieces_of(windows: int, scored: int, at_once: int, offsets: int) -> Iterator[_Piece]:
+    """Pieces of at most `at_once` windows, or of at most `offsets` scored tokens of one."""
+    if offsets < scored:
         for window in range(windows):
-            for first in range(0, scored, places):
-                yield _Piece((window, window + 1), (first, min(first + places, scored)))
+            for first in range(0, scored, offsets):
+                yield _Piece((window, window + 1), (first, min(first + offsets, scored)))
         return
     for begin in range(0, windows, at_once):
         yield _Piece((begin, min(begin + at_once, windows)), (0, scored))
@@ -112,14 +113,14 @@ def pieces_of(windows: int, scored: int, at_once: int, places: int) -> Iterator[
 
 @dataclass(frozen=True)
 class _Nats:
-    """Sums over the scored positions of each unit: `nats` (n,), mean over the reference seeds."""
+    """Sums over the scored positions of each unit: `nats` (n,), averaged over reference seeds."""
 
     nats: FloatArray
 
 
 @dataclass
 class _Parts:
-    """What pieces show beside their pair sums, in their order."""
+    """Results of the pieces other than pair sums, in order."""
 
     floor: list[FloorSums] = field(default_factory=list)
     sampled: list[AtPositions] = field(default_factory=list)
@@ -129,8 +130,8 @@ class _Parts:
     shown: Rows = field(default_factory=list)
 
 
-class Pass:
-    """All members and measures, a severity at a time: one forward pass a member and piece."""
+class ProbePass:
+    """All measures of all members, one severity at a time: one forward pass a member and piece."""
 
     def __init__(
         self,
@@ -143,14 +144,14 @@ class Pass:
         seed: int,
         decode: Decode,
     ) -> None:
-        """Decide what is held at once, and which positions are sampled.
+        """Plan the pieces, and draw the positions to sample.
 
         Args:
             windows: of the probe.
-            models: each a stack of one, on one device, for windows as long as the longest.
-            references: seeds, likewise, whose loss tells how hard the scored tokens are.
-            pools: places of the members of each class.
-            crossed: members that make up a crossing, where some do.
+            models: stacks of one member, on one device, with room for the longest window.
+            references: likewise; the loss of these seeds measures the difficulty of the tokens.
+            pools: positions of the members of each class.
+            crossed: a full crossing of members, if there is one.
             settings: sizes, bounds and numbers.
             seed: of the sampled positions.
             decode: tokens to text.
@@ -164,27 +165,27 @@ class Pass:
         size = len(models), scored, self.vocabulary
         at_once = min(windows_at_once(*size, settings), count)
         self.pieces = list(pieces_of(count, scored, at_once, positions_at_once(*size, settings)))
-        # The floor compares two sizes of a batch, also where memory allows floor_batch only.
+        # The noise floor compares two batch sizes, even if at_once equals floor_batch.
         self.floor_batch = settings.floor_batch + (settings.floor_batch == at_once)
         threads = ", threads 1 -> 2" if self.device.type == "cpu" else ""
         self.perturbation = f"batch {at_once} -> {self.floor_batch}{threads}"
-        drawn = sampled_positions(count, scored, settings.sampled, seed)
-        self.positions, self.shown = np.sort(drawn), np.sort(drawn[: settings.shown])
-        # One for all pieces: what is made anew for each leaves holes between what is kept.
+        order = sampled_positions(count, scored, settings.sampled, seed)
+        self.positions, self.shown = np.sort(order), np.sort(order[: settings.shown])
+        # One buffer for all pieces, because separate allocations fragment the memory.
         positions = max(piece.positions for piece in self.pieces)
         self.buffer = torch.empty(len(models) * positions * self.vocabulary, device=self.device)
 
     def severity(self, number: int, report: Callable[[int], None]) -> AtSeverity:
-        """Everything at one severity; `report` is told how many windows are done."""
+        """All sums at one severity; `report` is called with the number of windows done."""
         parts = _Parts()
         owners = self.windows.owners
         units = np.array([w for piece in self.pieces for w in range(*piece.windows)])
         sums = by_document(self._measured(number, parts, report), owners[units])
-        of_floor = np.array([w for w in units if w < self.settings.floor_windows])
+        floor_units = np.array([w for w in units if w < self.settings.floor_windows])
         documents = self.windows.names.size
         return AtSeverity(
             sums,
-            by_document(parts.floor, owners[of_floor]),
+            by_document(parts.floor, owners[floor_units]),
             sampled(parts.sampled, owners[self.positions // self.windows.scored], documents),
             summed(parts.anova, owners[units]) if parts.anova else None,
             summed(parts.items, units),
@@ -195,13 +196,13 @@ class Pass:
     def _measured(
         self, number: int, parts: _Parts, report: Callable[[int], None]
     ) -> Iterator[Sums]:
-        """Pair sums of each piece; whatever else it shows is added to `parts`."""
+        """Pair sums of each piece; its other results are added to `parts`."""
         level, scored = self.windows.levels[number], self.windows.scored
         tokens = torch.from_numpy(level).to(self.device)
         for piece in self.pieces:
-            (begin, end), (first, last) = piece.windows, piece.places
+            (begin, end), (first, last) = piece.windows, piece.offsets
             count = last - first
-            # The law at a place depends on nothing after it.
+            # Causal: tokens after the last scored offset are not needed.
             windows = tokens[begin:end, : tokens.shape[1] - scored + last]
             targets = windows[:, -count:]
             logp = self._log_probabilities(windows, count)
@@ -210,17 +211,17 @@ class Pass:
             parts.items.append(item_sums(logp, targets, self.settings.bins))
             start = begin * scored + first
             flat = logp.flatten(1, 2)
-            drawn, shown = (
-                each[(each >= start) & (each < start + flat.shape[1])]
-                for each in (self.positions, self.shown)
+            sample, shown = (
+                positions[(positions >= start) & (positions < start + flat.shape[1])]
+                for positions in (self.positions, self.shown)
             )
-            parts.sampled.append(at_positions(flat[:, drawn - start]))
+            parts.sampled.append(at_positions(flat[:, sample - start]))
             parts.shown += position_rows(
                 flat[:, shown - start], level, scored, shown, self.documents, self.decode
             )
             if begin < self.settings.floor_windows:
-                some = slice(self.settings.floor_windows - begin)
-                parts.floor.append(self._floor(logp[:, some], windows[some], count))
+                in_floor = slice(self.settings.floor_windows - begin)
+                parts.floor.append(self._floor(logp[:, in_floor], windows[in_floor], count))
             if self.references:
                 parts.reference.append(_nats(self.references, windows, count))
             yield pair_sums(logp, targets, self.pools)
@@ -235,21 +236,21 @@ class Pass:
         return logp
 
     def _floor(self, logp: Tensor, windows: Tensor, count: int) -> FloorSums:
-        """Every member against itself, in other batches and, on a CPU, by two threads."""
-        # The last batch is filled up, so that all are of one size.
+        """Every member compared with itself in other batches and, on a CPU, with two threads."""
+        # The last batch is padded to the common size.
         rows = torch.arange(-(-len(windows) // self.floor_batch) * self.floor_batch) % len(windows)
         by_member = []
-        for once, model in zip(logp, self.models, strict=True):
+        for member_logp, model in zip(logp, self.models, strict=True):
             torch.set_num_threads(2)
             again = torch.cat(
                 [
-                    torch.log_softmax(_logits(model, windows[some], count), -1)
-                    for some in torch.split(rows.to(self.device), self.floor_batch)
+                    torch.log_softmax(_logits(model, windows[batch], count), -1)
+                    for batch in torch.split(rows.to(self.device), self.floor_batch)
                 ]
             )
             torch.set_num_threads(1)
             by_member.append(
-                floor_sums(once[None], again[None, : len(windows)], windows[:, -count:])
+                floor_sums(member_logp[None], again[None, : len(windows)], windows[:, -count:])
             )
         return joined_members(by_member)
 

@@ -12,7 +12,7 @@ from manymasks.config.analyses import Divergence, Statistics
 from manymasks.divergence.anova import Crossing, component_rows, crossing
 from manymasks.divergence.calibration import calibration_rows, item_rows
 from manymasks.divergence.pair_tables import divergence_rows, floor_means
-from manymasks.divergence.probe_pass import AtSeverity, Pass, ProbeWindows
+from manymasks.divergence.probe_pass import AtSeverity, ProbePass, ProbeWindows
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
@@ -45,7 +45,7 @@ def make(job: Job) -> dict[str, Any]:
             [each for each in references if each.figures["status"] == "trained"],
         )
     )
-    at_all = Pass(
+    at_all = ProbePass(
         windows,
         models,
         judges,

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.divergence.line import OnProbe, line_rows
-from manymasks.divergence.trend import Turned, trend_rows
+from manymasks.divergence.trend import ProbeSeverities, trend_rows
 from manymasks.stages.inputs.members import named
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
@@ -37,7 +37,7 @@ def make(job: Job) -> dict[str, Any]:
             members = _members(divergence, sums["models"].tolist())
             tokens = sums["tokens"].astype(np.float64)
             if len(tokens) > 1:
-                turned = Turned(
+                turned = ProbeSeverities(
                     name,
                     members,
                     tokens,
