@@ -104,7 +104,7 @@ def test_without_a_causal_arm_there_is_no_gap() -> None:
     assert {row["seeds"] for row in rows} == {0}
 
 
-def test_the_baseline_is_the_causal_arm_that_is_contrasted() -> None:
+def test_the_baseline_is_the_causal_arm_of_a_contrast() -> None:
     arms = {"b": Arm("causal"), "a": Arm("causal"), "m": Arm("myopic")}
     assert baseline_of(arms, []) == "a"
     assert baseline_of(arms, [Contrast(baseline="b", variant="m")]) == "b"
@@ -112,7 +112,7 @@ def test_the_baseline_is_the_causal_arm_that_is_contrasted() -> None:
     assert baseline_of({"m": Arm("myopic")}, []) is None
 
 
-def test_gap_is_malus_less_bonus() -> None:
+def test_gap_is_malus_minus_bonus() -> None:
     scored = _scored(noise=0.02)
     tables = part_rows(scored, STATISTICS)
     parts = {row["part"]: row for row in tables["myopia_part"]}
@@ -205,7 +205,7 @@ def test_the_gap_by_tokens_is_the_paired_t_test_at_each_step() -> None:
         assert row["gap"] == pytest.approx((interval.low + interval.high) / 2)
 
 
-def test_half_of_the_gap_is_found_on_the_lines() -> None:
+def test_half_of_the_gap_is_interpolated_linearly() -> None:
     gammas = np.array([0.0, 0.5, 0.9, 1.0])
     gaps = np.array(
         [
@@ -223,7 +223,7 @@ def test_half_of_the_gap_is_found_on_the_lines() -> None:
 
 
 @pytest.mark.parametrize("r", [-3.0, 0.0, 0.5, 0.95])
-def test_the_fit_finds_the_curve_that_it_is_of(r: float) -> None:
+def test_the_fit_recovers_the_curve(r: float) -> None:
     gammas = np.array([0.0, 0.3, 0.6, 0.9, 1.0])
     gaps = 0.3 * (1 - gammas) / (1 - gammas * r)
     found = fitted_horizon(gammas, gaps)
@@ -255,7 +255,7 @@ def test_horizon_of_a_study_with_discounts() -> None:
     assert single["half_gamma_low"] is single["horizon_high"] is None
 
 
-def test_horizon_says_nothing_where_it_cannot_know() -> None:
+def test_horizon_is_null_without_the_needed_arms() -> None:
     without = {name: arm for name, arm in ARMS.items() if arm.gradient != "discount"}
     gaps = {name: GAPS[name] for name in without}
     assert horizon_rows(_scored(gaps, without), "causal", STATISTICS) == []

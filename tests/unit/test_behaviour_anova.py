@@ -120,7 +120,7 @@ def test_two_bernoulli_members_have_their_closed_forms() -> None:
     assert sums.entropy[0] == pytest.approx(entropy(mean), rel=1e-6)
 
 
-def test_identical_members_have_nothing_to_explain() -> None:
+def test_identical_members_have_no_components() -> None:
     logp = _logp(1, 2, 6, 300, 3).expand(8, -1, -1, -1)
     sums = anova_sums(logp, _crossed(_members(2, 2, 2, 1)))
     assert np.abs(sums.information).max() < 1e-6
@@ -205,7 +205,7 @@ def test_centroids_of_any_number_of_members_far_apart(levels: int) -> None:
     assert sums.variance[0, -1] == pytest.approx(-float(log_z), rel=1e-5)
 
 
-def test_orders_differ_by_what_factors_do_together() -> None:
+def test_orders_differ_by_the_interaction_of_factors() -> None:
     names = ("size", "variant")
     found = orderings(names)
     assert list(found) == ["size > variant", "variant > size", INTERACTIONS]
@@ -215,7 +215,7 @@ def test_orders_differ_by_what_factors_do_together() -> None:
 
 
 @pytest.mark.parametrize("levels", [(2, 2, 2, 2), (3, 1, 4, 1), (2, 1, 3, 2)])
-def test_members_of_independent_noise_meet_the_shares_of_chance(levels: tuple[int, ...]) -> None:
+def test_members_with_independent_noise_have_the_chance_shares(levels: tuple[int, ...]) -> None:
     crossed = _crossed(_members(*levels))
     generator = torch.Generator().manual_seed(0)
     common = torch.randn(1, 1, 200, 150, generator=generator)
@@ -242,7 +242,7 @@ def test_shares_of_chance_by_hand() -> None:
     assert [5 * three[name] @ shares for name in three] == pytest.approx([1, 2, 2, 5])
 
 
-def test_members_that_are_missing_take_seeds_with_them_and_else_sizes() -> None:
+def test_missing_members_remove_seeds_or_sizes() -> None:
     members = _members(2, 2, 3, 2)
     without = [member for member in members if member.model != "0121"]
     found = _crossed(without)
@@ -272,7 +272,7 @@ def test_members_that_are_missing_take_seeds_with_them_and_else_sizes() -> None:
     assert crossing(nothing_shared) is None
 
 
-def test_what_is_not_finite_is_refused() -> None:
+def test_rejects_values_that_are_not_finite() -> None:
     logp = _logp(2, 1, 2, 5, 0)
     logp[0, 0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match="finite"):

@@ -46,7 +46,7 @@ def discount(positions, gamma):
     return torch.tril(gamma ** (i[:, None] - i).clamp(min=0))
 
 
-def test_the_reference_is_what_autograd_finds():
+def test_the_reference_agrees_with_autograd():
     grad, *inputs = drawn(9, 4)
     inputs = [x.clone().requires_grad_() for x in inputs]
     wanted = torch.autograd.grad(dense(*inputs, 0.5)[0], inputs, grad)
@@ -55,7 +55,7 @@ def test_the_reference_is_what_autograd_finds():
 
 
 @pytest.mark.parametrize("scale", [None, 0.7])
-def test_the_diagonal_is_that_of_the_pairs_with_themselves(scale):
+def test_the_diagonal_agrees_with_pairs_of_a_member_and_itself(scale):
     grad, q, k, v = drawn(9, 4)
     used = scale or 0.5
     out, lse, _ = dense(q, k, v, used)

@@ -228,7 +228,7 @@ def test_floor_of_two_bernoulli_laws_has_its_closed_forms() -> None:
     assert masses.js[0, 0] == pytest.approx(math.log(2))
 
 
-def test_wrong_input_is_refused() -> None:
+def test_rejects_invalid_input() -> None:
     logp, targets = _logp(2, 1, 3, 5, 0), _targets(1, 3, 5)
     with pytest.raises(ValueError, match="float32"):
         pair_sums(logp.double(), targets, [])
@@ -437,7 +437,7 @@ def _kl_only(kl: np.ndarray) -> Sums:
     return Sums(**zeros | {"tokens": np.ones(documents), "kl": kl, "first": none, "laws": none})
 
 
-def test_beyond_seeds_recovers_a_shift_whatever_seeds_share() -> None:
+def test_beyond_seeds_recovers_a_shift_for_any_effect_of_seeds() -> None:
     members = _members(["s"], ["causal", "myopic"], 3, 2)
     kl = np.zeros((5, 12, 12))
     for a, b in combinations(range(12), 2):
@@ -482,7 +482,7 @@ def test_between_variants_leaves_out_pairs_that_share_both_seeds() -> None:
     assert found["c/s/causal", "c/s/myopic"] == pytest.approx(found["c/s/causal", "c/s/causal"])
 
 
-def test_members_compared_one_by_one_are_as_all_at_once() -> None:
+def test_members_compared_one_by_one_agree_with_all_at_once() -> None:
     once, again = _logp(3, 4, 5, 7, seed=1), _logp(3, 4, 5, 7, seed=2)
     targets = _targets(4, 5, 7)
     together = floor_sums(once, again, targets)

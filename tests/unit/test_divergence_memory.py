@@ -62,7 +62,7 @@ def test_the_bound_holds(bound: int) -> None:
 
 
 @given(st.integers(1, 200), st.integers(1, 512), st.integers(2, 60_000), st.integers(16, 5000))
-def test_what_fits_is_within_the_bound_or_the_least_there_is(
+def test_sizes_fit_the_bound_or_are_minimal(
     members: int, scored: int, vocabulary: int, bound: int
 ) -> None:
     settings = Divergence(memory_mb=bound, batch=8)
@@ -76,7 +76,7 @@ def test_what_fits_is_within_the_bound_or_the_least_there_is(
     assert held <= bound * 2**20 or positions == 1
 
 
-def test_the_default_study_is_not_held_back() -> None:
+def test_the_default_study_fits_the_bound() -> None:
     settings = Divergence()
     assert windows_at_once(16, 128, 1024, settings) == settings.batch
     assert positions_at_once(64, 128, 50_000, settings) < 128

@@ -80,7 +80,7 @@ def test_two_bernoulli_laws_have_their_closed_forms() -> None:
     assert same.kl[0, 1] > 0.05
 
 
-def test_members_that_are_the_same_are_nothing_apart() -> None:
+def test_identical_members_have_zero_distance() -> None:
     found = _all(_logp(1, 20, 100, 1).expand(3, -1, -1))
     for values in (found.kl, found.kl_tempered, found.tv, found.js, *found.quantiles.values()):
         assert np.abs(values).max() < 2e-6
@@ -88,7 +88,7 @@ def test_members_that_are_the_same_are_nothing_apart() -> None:
 
 
 @pytest.mark.parametrize("tau", [0.3, 0.5, 0.8, 1.0, 1.7, 3.0, 6.0])
-def test_a_law_at_another_temperature_gives_it_back(tau: float) -> None:
+def test_the_best_temperature_recovers_the_one_applied(tau: float) -> None:
     one = _logp(1, 40, 200, 2)
     found = _all(torch.cat([one, (one / tau).log_softmax(-1)]))
     # To come close to the first, the second, which is flatter by tau, is sharpened by it.
@@ -99,7 +99,7 @@ def test_a_law_at_another_temperature_gives_it_back(tau: float) -> None:
         assert found.kl_tempered[0, 1] == pytest.approx(0, abs=2e-5)
 
 
-def test_best_temperature_is_that_of_a_direct_search() -> None:
+def test_best_temperature_agrees_with_a_direct_search() -> None:
     logp = _logp(4, 50, 60, 3, spread=0.8)
     found = _all(logp)
     log = logp.double().numpy()
@@ -150,7 +150,7 @@ def test_bounds_between_the_measures(seed: int, spread: float) -> None:
     assert (root[:, 0, 2] <= root[:, 0, 1] + root[:, 1, 2] + 1e-2).all()
 
 
-def test_positions_are_drawn_evenly_and_once() -> None:
+def test_positions_are_drawn_evenly_without_repetition() -> None:
     found = sampled_positions(10, 7, 25, 3)
     assert np.unique(found).size == 25
     assert (found == sampled_positions(10, 7, 25, 3)).all()

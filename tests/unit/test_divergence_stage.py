@@ -187,7 +187,7 @@ def test_items_and_components_agree_with_the_other_tables(
     assert orderings == {"size > seed_init", "seed_init > size", "interactions"}
 
 
-def test_the_floor_is_low_and_says_what_was_done(made: tuple[dict[str, Rows], Path]) -> None:
+def test_the_floor_is_low_and_names_its_perturbation(made: tuple[dict[str, Rows], Path]) -> None:
     rows = made[0]["noise_floor"]
     assert {row["perturbation"] for row in rows} == {"batch 4 -> 3, threads 1 -> 2"}
     assert all(0 <= row["kl"] < 1e-8 for row in rows)
@@ -237,7 +237,7 @@ def test_the_loss_of_reference_seeds_is_that_of_those_that_trained(
 
 
 @pytest.mark.parametrize(("at_once", "places"), [(1, 2), (3, SCORED)])
-def test_fewer_windows_at_once_or_parts_of_them_change_nothing_but_rounding(
+def test_smaller_pieces_change_only_rounding(
     made: tuple[dict[str, Rows], Path],
     inputs: dict[str, tuple[Artifact, ...]],
     tmp_path: Path,

@@ -19,7 +19,7 @@ def member() -> Transformer:
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-def test_laws_are_those_of_one_pass(batch: int) -> None:
+def test_log_probabilities_agree_with_one_pass(batch: int) -> None:
     model = member()
     with torch.no_grad():
         logits = model(torch.from_numpy(TOKENS)[None])[0].double().numpy()
@@ -44,7 +44,7 @@ def test_streams_are_those_of_one_pass(batch: int) -> None:
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-def test_places_come_in_the_order_they_are_asked_for(batch: int) -> None:
+def test_positions_keep_the_requested_order(batch: int) -> None:
     model = member()
     rows, columns = np.array([6, 0, 3, 3, 0]), np.array([1, 11, 4, 4, 0])
     found = streams(model, TOKENS, batch, (rows, columns))
@@ -52,7 +52,7 @@ def test_places_come_in_the_order_they_are_asked_for(batch: int) -> None:
         np.testing.assert_array_equal(some, every[rows, columns])
 
 
-def test_of_no_documents_there_are_no_laws() -> None:
+def test_no_documents_give_empty_arrays() -> None:
     none = TOKENS[:0]
     assert log_probabilities(member(), none, 4).shape == (0, 12, 9)
     assert [level.shape for level in streams(member(), none, 4)] == [(0, 12, 16)] * 3

@@ -51,7 +51,7 @@ def _members_of(group: str, name: str) -> bool:
     return group == "all" or leaf == group or (group == "norms" and leaf.startswith("norm"))
 
 
-def test_figures_are_those_of_explicit_gradients() -> None:
+def test_inner_products_agree_with_explicit_gradients() -> None:
     windows = _windows(5)
     mean, _ = products(_discounts(), windows)
     rows = gradient_rows(mean, GAMMAS)

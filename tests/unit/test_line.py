@@ -45,7 +45,7 @@ def scored_of(members: list[Member], nats: FloatArray, prefix: str = "d") -> OnP
 
 
 @given(samples)
-def test_a_line_is_that_of_scipy(sample: FloatArray) -> None:
+def test_a_line_agrees_with_scipy(sample: FloatArray) -> None:
     x, y = sample
     expected = linregress(x, y)
     found = fit(x, y)
@@ -68,7 +68,7 @@ def test_many_lines_are_fitted_at_once() -> None:
         assert found.residuals[k] == pytest.approx(one.residuals)
 
 
-def test_the_interval_of_r2_is_that_of_a_naive_jackknife() -> None:
+def test_the_interval_of_r2_agrees_with_a_naive_jackknife() -> None:
     x, noise = np.random.default_rng(3).normal(size=(2, 9))
     y = 2 * x + noise
     r2, low, high = r_squared(x, y, 0.9)
@@ -82,7 +82,7 @@ def test_the_interval_of_r2_is_that_of_a_naive_jackknife() -> None:
 
 
 @given(samples)
-def test_the_interval_of_r2_holds_it(sample: FloatArray) -> None:
+def test_the_interval_contains_r2(sample: FloatArray) -> None:
     r2, low, high = r_squared(sample[0], sample[1], 0.95)
     if math.isfinite(low):
         assert 0 <= low <= r2 <= high <= 1
@@ -135,7 +135,7 @@ def test_the_share_of_unequal_classes_by_hand() -> None:
     assert math.isnan(class_share(np.zeros(5), labels))
 
 
-def test_what_documents_do_to_all_members_alike_is_no_noise() -> None:
+def test_document_effects_common_to_all_members_are_not_noise() -> None:
     generator = np.random.default_rng(1)
     members = members_of(4)
     hardness = generator.normal(size=(30, 1))
@@ -162,8 +162,8 @@ def test_documents_that_both_share_are_resampled_together() -> None:
         assert (each["low"], each["high"]) == pytest.approx((0, 0), abs=1e-10)
 
 
-def test_members_on_a_line_are_as_far_off_it_as_documents_put_them() -> None:
-    """Noise in both losses, slope 2: residual_sd is as large as its noise, which has a closed form."""
+def test_members_on_a_line_deviate_by_document_noise() -> None:
+    """Noise in both losses, slope 2: residual_sd equals its noise, which has a closed form."""
     generator = np.random.default_rng(4)
     members = members_of(4, 4)
     skill = np.linspace(3, 4, 8)
@@ -182,7 +182,7 @@ def test_members_on_a_line_are_as_far_off_it_as_documents_put_them() -> None:
     assert 0.9 <= np.mean(inside) <= 0.98
 
 
-def test_members_off_the_line_are_told_from_noise() -> None:
+def test_members_off_the_line_exceed_noise() -> None:
     generator = np.random.default_rng(5)
     members = members_of(4, 4)
     skill = np.tile(np.linspace(3, 4, 4), 2)
@@ -217,7 +217,7 @@ def test_members_are_matched_by_key_and_rows_have_their_columns() -> None:
         assert all(set(row) == kit.COLUMNS[table] for row in rows)
 
 
-def test_too_little_has_no_line() -> None:
+def test_fewer_than_three_members_have_no_line() -> None:
     members = members_of(3)
     nats = np.random.default_rng(7).normal(3, 1, size=(5, 3))
     nothing: dict[str, list[Any]] = {"line_fit": [], "line_residual": []}

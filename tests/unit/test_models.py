@@ -144,7 +144,7 @@ def gradients(network, windows, past=None):
 # ------------------------------------------------------------------------------- proofs
 
 
-def test_logits_are_those_of_the_naive_network(windows):
+def test_logits_agree_with_a_naive_network(windows):
     tokens = windows[0, :, :-1]
     for activation in ("gelu", "relu2"):
         size = Size(width=16, layers=3, heads=2, activation=activation)
@@ -169,7 +169,7 @@ def test_forward_is_bit_identical(windows, dtype):
 
 
 @pytest.mark.parametrize("route", VARIANTS)
-def test_gradients_are_those_of_untied_weights(windows, route):
+def test_gradients_agree_with_untied_weights(windows, route):
     """Every parameter, float64, 3 layers, 2 heads, to 1e-9 relative: sum of gamma^(i-j) parts."""
     gradient, gamma = route
     network = model(route)
@@ -198,7 +198,7 @@ def test_the_variants_differ(windows):
         assert (found[one] - found[other]).norm() > 0.01 * found[one].norm()
 
 
-def test_one_and_zero_are_causal_and_myopic(windows):
+def test_discounts_of_one_and_zero_are_causal_and_myopic(windows):
     for gamma, same in ((1.0, "causal"), (0.0, "myopic")):
         one = gradients(model(("discount", gamma)), windows)[0]
         other = gradients(model(same), windows)[0]
@@ -225,7 +225,7 @@ def test_no_gradient_reaches_an_earlier_embedding(windows):
         assert not reached.triu(1).any()
 
 
-def test_local_is_each_position_on_anothers_past(windows):
+def test_local_runs_each_position_on_the_past_of_another(windows):
     """Logits and, for every parameter, the gradient that autograd finds with the past fixed."""
     tokens, targets = windows[0, :, :-1], windows[0, :, 1:]
     frozen, network = model("causal", seeds=[3]), model("local", seeds=[0])
@@ -341,7 +341,7 @@ def test_attention_and_its_gradients_against_loops_over_pairs(positions, dtype, 
             )
 
 
-def test_the_fused_kernels_are_asked_for_what_each_route_needs(monkeypatch):
+def test_each_route_calls_the_fused_kernels_it_needs(monkeypatch):
     """The way to a GPU, with dense attention in the place of its kernels."""
 
     def pairs(q, k, lse):
@@ -484,7 +484,7 @@ def test_nats_are_the_cross_entropy_of_the_logits(windows):
     )
 
 
-def test_nats_of_very_sure_and_very_wrong_predictions(windows):
+def test_nats_of_certain_and_of_wrong_predictions(windows):
     """Losses of hundreds of nats are finite and exact: the probability itself underflows."""
     network = model("causal", dtype=torch.float32)
     with torch.no_grad():
@@ -498,7 +498,7 @@ def test_nats_of_very_sure_and_very_wrong_predictions(windows):
 # ------------------------------------------------------------------------------- stacks
 
 
-def test_a_member_has_the_same_bits_in_any_company(windows):
+def test_a_member_has_the_same_bits_in_any_stack(windows):
     """Loss, gradients and logits, float32, whatever routes stand beside it and in what slot."""
     routes = ["causal", "myopic", ("discount", 0.5), "myopic-kv", "myopic", "bigram"]
     seeds = [4, 5, 6, 7, 8, 9]
@@ -542,7 +542,7 @@ def learned(route="causal"):
     return network
 
 
-def test_learned_positions_are_all_that_says_where_a_token_is(windows):
+def test_learned_positions_are_the_only_position_signal(windows):
     """Without them a token finds the same past in any order; with them it does not."""
     network, tokens = learned(), windows[..., :-1]
     turned_round = tokens.clone()

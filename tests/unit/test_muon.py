@@ -25,7 +25,7 @@ def naive(matrix):
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (128, 32), (32, 128)])
-def test_singular_values_come_close_to_one(shape):
+def test_singular_values_approach_one(shape):
     x = drawn(*shape)
     values = torch.linalg.svdvals(orthogonalise(x))
     # A random square matrix has singular values near 0, which five turns do not lift all the way.
@@ -35,7 +35,7 @@ def test_singular_values_come_close_to_one(shape):
 
 
 @pytest.mark.parametrize("shape", [(24, 64), (64, 24)])
-def test_direction_is_that_of_the_svd(shape):
+def test_direction_agrees_with_the_svd(shape):
     x = drawn(*shape)
     u, _, vt = torch.linalg.svd(x, full_matrices=False)
     found = orthogonalise(x)
@@ -47,7 +47,7 @@ def test_direction_is_that_of_the_svd(shape):
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (40, 16), (16, 40)])
-def test_it_is_the_recurrence(shape):
+def test_the_newton_schulz_step_is_its_recurrence(shape):
     x = drawn(*shape)
     torch.testing.assert_close(orthogonalise(x).double(), naive(x), rtol=1e-4, atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_a_stack_is_its_matrices_one_by_one():
             assert torch.equal(found[i, j], orthogonalise(x[i, j]))
 
 
-def test_nothing_stays_nothing():
+def test_zero_stays_zero():
     assert torch.equal(orthogonalise(torch.zeros(2, 8, 4)), torch.zeros(2, 8, 4))
 
 
@@ -75,7 +75,7 @@ def stack(members):
     return weights, steps, [torch.zeros_like(weight) for weight in weights]
 
 
-def test_a_member_does_not_depend_on_its_companions():
+def test_a_member_does_not_depend_on_the_rest_of_the_stack():
     rates = torch.tensor([0.01, 0.02, 0.003])
     weights, steps, momenta = stack(3)
     alone = copy.deepcopy((weights, momenta))
@@ -117,7 +117,7 @@ def test_step_is_its_definition():
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (64, 16), (16, 64)])
-def test_torchs_muon_does_the_same(shape):
+def test_muon_agrees_with_torch(shape):
     """It orthogonalises in bfloat16, so an update may differ by some per cent of its length."""
     weight = torch.nn.Parameter(drawn(*shape))
     optimizer = torch.optim.Muon(
@@ -136,7 +136,7 @@ def test_torchs_muon_does_the_same(shape):
         torch.testing.assert_close(optimizer.state[weight]["momentum_buffer"], average[0])
 
 
-def test_matrices_of_a_shape_together_are_the_same():
+def test_matrices_of_one_shape_can_be_stacked():
     """The path of a GPU, on a CPU: shapes and transposes find their way back."""
     from manymasks.training.muon import orthogonalise_all
 

@@ -56,7 +56,7 @@ def test_probabilities_are_those_of_the_formulas_and_sum_to_one() -> None:
 
 
 @pytest.mark.parametrize("run", [1, 7, 50, 1000])
-def test_runs_of_any_length_count_alike(run: int) -> None:
+def test_counts_do_not_depend_on_the_runs(run: int) -> None:
     text = _text(700, 12)
     whole = count([text], 12)
     parts = count((text[i : i + run + 1] for i in range(0, len(text) - 1, run)), 12)
@@ -65,12 +65,12 @@ def test_runs_of_any_length_count_alike(run: int) -> None:
     assert whole.tokens.sum() == whole.pair_counts.sum() == len(text) - 1
 
 
-def test_without_any_text_all_is_uniform() -> None:
+def test_counts_without_text_are_uniform() -> None:
     counts = count([], 8)
     np.testing.assert_allclose(_all(counts), 1 / 8)
 
 
-def test_a_large_vocabulary_takes_the_memory_of_what_was_seen() -> None:
+def test_memory_grows_with_the_pairs_seen_not_the_vocabulary() -> None:
     v = 50_000
     counts = count([np.array([v - 1, 0, v - 1, v - 1])], v)
     assert counts.pairs.tolist() == [v - 1, (v - 1) * v, (v - 1) * v + v - 1]
@@ -119,6 +119,6 @@ def test_positions_are_those_of_the_evaluation() -> None:
         np.testing.assert_allclose(nats[floor], values, rtol=1e-12)
 
 
-def test_tokens_outside_the_vocabulary_are_refused() -> None:
+def test_rejects_tokens_outside_the_vocabulary() -> None:
     with pytest.raises(ValueError, match="outside the vocabulary of 4"):
         count([np.array([0, 4])], 4)

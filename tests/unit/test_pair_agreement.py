@@ -57,14 +57,14 @@ def test_counts_agree_with_a_loop_over_positions() -> None:
             assert found["soft_agreement"][a, b] == pytest.approx(soft, rel=1e-5)
 
 
-def test_members_that_are_the_same_agree_fully_however_unsure_they_are() -> None:
+def test_identical_members_agree_fully_at_any_entropy() -> None:
     """Both uniform over two of four tokens, other ones at each position."""
     law = torch.tensor([[0.5, 0.5, 1e-9, 1e-9], [1e-9, 1e-9, 0.5, 0.5]]).log()
     found = agreements(_sums(law.expand(2, -1, -1), torch.tensor([0, 0])))
     assert found["soft_agreement"][0, 1] == pytest.approx(1, abs=1e-5)
 
 
-def test_one_law_at_all_positions_leaves_nothing_beyond_chance() -> None:
+def test_one_law_at_all_positions_has_no_agreement_beyond_chance() -> None:
     law = torch.tensor([0.7, 0.2, 0.1]).log().expand(2, 5, 3)
     found = agreements(_sums(law, torch.zeros(5, dtype=torch.int64)))
     for name in ("kappa", "soft_agreement", "both_wrong_agreement"):

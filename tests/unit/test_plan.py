@@ -78,7 +78,7 @@ def test_normal_form_and_key_order() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_refused(number: float) -> None:
+def test_rejects_values_that_are_not_finite(number: float) -> None:
     with pytest.raises(ValueError, match="no canonical form"):
         canonical({"a": [number]})
 

@@ -101,7 +101,7 @@ def test_the_first_of_equals_is_ranked_first_and_a_sure_member_is_in_the_last_bi
         item_sums(torch.full((1, 1, 1, 4), torch.nan), torch.tensor([[1]]), 10)
 
 
-def test_a_member_that_is_right_as_often_as_it_is_sure_lies_on_the_diagonal() -> None:
+def test_a_calibrated_member_lies_on_the_diagonal() -> None:
     w, s = 60, 50
     generator = torch.Generator().manual_seed(3)
     sure = torch.rand(w, s, generator=generator) * 0.5 + 0.5
@@ -118,7 +118,7 @@ def test_a_member_that_is_right_as_often_as_it_is_sure_lies_on_the_diagonal() ->
         assert row["documents"] == 30
 
 
-def test_a_bin_that_one_document_has_has_no_interval() -> None:
+def test_a_bin_with_one_document_has_no_interval() -> None:
     logp = torch.tensor([[0.95, 0.05], [0.6, 0.4], [0.6, 0.4]]).log()[None, :, None]
     sums = item_sums(logp, torch.tensor([[0], [0], [1]]), 10)
     low, high = calibration_rows(sums, _members(1), np.array([0, 1, 2]), STATISTICS)
@@ -159,7 +159,7 @@ def test_positions_agree_with_naive_sums_and_carry_their_tokens() -> None:
         assert row["models"] == m
 
 
-def test_first_ranked_tokens_are_said_with_their_members_the_most_frequent_first() -> None:
+def test_first_ranked_tokens_are_listed_by_frequency() -> None:
     laws = torch.tensor([[0.1, 0.6, 0.3], [0.6, 0.1, 0.3], [0.2, 0.7, 0.1]]).log()[:, None]
     one = np.array([0])
     (row,) = position_rows(laws, np.array([[5, 2]]), 1, one, ["d"], lambda ids: f'<"{ids[0]}>')

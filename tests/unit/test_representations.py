@@ -62,7 +62,7 @@ def hsic_of_quadruples(x: Any, y: Any) -> float:
     return float(np.mean(terms))
 
 
-def test_alignment_is_that_of_the_unbiased_hsic() -> None:
+def test_alignment_agrees_with_the_unbiased_hsic() -> None:
     x, y = noise(0, 7, 3), noise(1, 7, 5)
     assert unbiased_hsic(x, y) == pytest.approx(hsic_of_quadruples(x, y), rel=1e-12)
     y += np.pad(x, ((0, 0), (0, 2)))
@@ -73,7 +73,7 @@ def test_alignment_is_that_of_the_unbiased_hsic() -> None:
     assert cka(x + 1e5, y) == pytest.approx(expected, rel=1e-6)
 
 
-def test_mutual_neighbours_are_those_of_a_loop() -> None:
+def test_mutual_neighbours_agree_with_a_loop() -> None:
     x, y = noise(0, 25, 3), noise(1, 25, 4)
     y[:, :3] += 2 * x
 
@@ -87,7 +87,7 @@ def test_mutual_neighbours_are_those_of_a_loop() -> None:
     assert 0.3 < np.mean(shared) < 1
 
 
-def test_tokens_as_near_as_each_other_share_a_place() -> None:
+def test_tied_neighbours_share_the_weight() -> None:
     # Token 0 has one nearer neighbour and three that are alike, for two places.
     x = np.array([[1, 0], [1, 0.01], [1, 1], [1, 1], [2, 2], [-1, 0]], dtype=float)
     row = neighbourhood(x, 2)[0]
@@ -100,7 +100,7 @@ def test_tokens_as_near_as_each_other_share_a_place() -> None:
 
 @hypothesis_settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1e3))
-def test_rotation_and_scale_are_no_matter(seed: int, scale: float) -> None:
+def test_alignment_is_invariant_to_rotation_and_scale(seed: int, scale: float) -> None:
     x, y = noise(seed, 20, 6), noise(seed + 1, 20, 3)
     x[:, :3] += y
     turn = ortho_group.rvs(6, random_state=seed)
@@ -112,14 +112,14 @@ def test_rotation_and_scale_are_no_matter(seed: int, scale: float) -> None:
     assert cka(x + 3, y) == pytest.approx(cka(x, y), abs=1e-9)
 
 
-def test_what_does_not_vary_has_no_alignment() -> None:
+def test_constant_representations_have_no_alignment() -> None:
     assert np.isnan(alignment(np.ones((6, 3)))).all()
 
 
 # --------------------------------------------------------------------------------------- chance
 
 
-def test_all_pairs_at_once_are_one_pair_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pairs_at_once_agree_with_one_pair_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     streams = [noise(i, 12, 4 + i) for i in range(3)]
     orders = matchings(12, 9, seed=1)
     assert [sorted(order) for order in orders.tolist()] == [list(range(12))] * 9
@@ -142,7 +142,7 @@ def biased_cka(x: Any, y: Any) -> float:
 
 
 @pytest.mark.parametrize("width", [4, 256])
-def test_noise_is_alike_by_chance_alone(width: int) -> None:
+def test_independent_noise_has_chance_similarity(width: int) -> None:
     tokens, pairs = 40, 60
     orders = matchings(tokens, 99, seed=0)
     for matrix_of in (alignment, lambda x: neighbourhood(x, K)):
@@ -276,7 +276,7 @@ def test_rows_are_those_of_each_pair() -> None:
     assert across["value"] == pytest.approx(np.mean(unlike))
 
 
-def test_a_class_of_one_has_no_row_and_what_cannot_be_known_is_null() -> None:
+def test_a_class_of_one_has_no_row_and_unknown_values_are_null() -> None:
     streams, again, members = made()
     for own in (*streams, *again):
         own[0] = np.ones_like(own[0])

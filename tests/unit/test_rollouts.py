@@ -48,7 +48,7 @@ def _texts(tokens: list[list[list[int]]], lengths: list[list[int]]) -> Texts:
 
 @pytest.mark.parametrize("size", SIZES, ids=["rotary", "learned"])
 @pytest.mark.parametrize("cuts", [[16], [1] * 16, [5, 1, 1, 4, 1, 4]], ids=str)
-def test_what_is_read_in_parts_is_what_is_read_at_once(size: Size, cuts: list[int]) -> None:
+def test_reading_in_parts_agrees_with_reading_at_once(size: Size, cuts: list[int]) -> None:
     model, tokens = _model(size, 3), _tokens(3, CONTEXT)
     whole = model(tokens[None])[0]
     reader = Reader(model, 3, CONTEXT)
@@ -58,7 +58,7 @@ def test_what_is_read_in_parts_is_what_is_read_at_once(size: Size, cuts: list[in
         torch.testing.assert_close(reader.read(part), whole[:, end - 1], rtol=0, atol=2e-5)
 
 
-def test_a_reader_refuses_what_it_cannot_read() -> None:
+def test_a_cached_model_rejects_unsupported_routes_and_lengths() -> None:
     with pytest.raises(ValueError, match="17 tokens are more than the context of 16"):
         Reader(_model(SIZES[0], 0), 1, 17)
     for routes in ([Route("bigram")], [Route(), Route()]):
@@ -68,7 +68,7 @@ def test_a_reader_refuses_what_it_cannot_read() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("temperature", [0.7, 1.3])
-def test_texts_are_those_of_a_loop_over_growing_windows(mode: str, temperature: float) -> None:
+def test_texts_agree_with_a_loop_over_growing_windows(mode: str, temperature: float) -> None:
     models = [_model(size, seed) for size in SIZES for seed in (0, 1)]
     prompts, length = _tokens(5, 4), 12
     rule = rule_of(mode, temperature, 8)  # type: ignore[arg-type]
@@ -94,7 +94,7 @@ def test_texts_are_those_of_a_loop_over_growing_windows(mode: str, temperature: 
             seen = torch.cat((seen, token[:, None]), dim=1)
 
 
-def test_neither_batches_nor_companions_change_a_text() -> None:
+def test_texts_depend_on_neither_batches_nor_other_members() -> None:
     models, prompts = [_model(SIZES[0], seed) for seed in range(3)], _tokens(7, 4)
     rule = Rule(1.0, 5)
     whole = write(models, prompts, 12, rule, batch=7, end_of_text=END)
@@ -117,7 +117,7 @@ def test_a_text_ends_with_its_end_of_text() -> None:
     assert ends.any()
 
 
-def test_progress_is_told_to_the_end() -> None:
+def test_progress_is_reported_to_the_end() -> None:
     said: list[tuple[int, int]] = []
     report = lambda done, total: said.append((done, total))  # noqa: E731
     write([_model(SIZES[0], 0)], _tokens(5, 2), 3, Rule(), batch=2, end_of_text=END, report=report)
@@ -134,7 +134,7 @@ def test_noise_draws_from_the_law_at_the_temperature(temperature: float) -> None
 
 
 @pytest.mark.parametrize("p, q", [(0.3, 0.5), (0.9, 0.2), (0.5, 0.5)])
-def test_shared_noise_makes_two_laws_agree_as_often_as_can_be_hoped_for(p: float, q: float) -> None:
+def test_shared_noise_reaches_the_lower_bound_of_agreement(p: float, q: float) -> None:
     noise = Noise(1, range(20000), 2).next(torch.device("cpu"))
     one, two = (chosen(torch.tensor([1 - share, share]).log(), 1.0, noise) for share in (p, q))
     agree = float((one == two).double().mean())
@@ -143,7 +143,7 @@ def test_shared_noise_makes_two_laws_agree_as_often_as_can_be_hoped_for(p: float
     assert agree >= (1 - abs(p - q)) / (1 + abs(p - q)) - 0.015
 
 
-def test_noise_reaches_as_far_as_it_should_and_is_of_no_other_stream() -> None:
+def test_noise_has_its_range_and_an_independent_stream() -> None:
     """In float32 the small exponential numbers are multiples of 2^-24, and 0 among them."""
     noise = Noise(3, range(4), 500_000).next(torch.device("cpu"))
     assert noise is not None and noise.dtype == torch.float32 and bool(noise.isfinite().all())
@@ -187,7 +187,7 @@ def test_loops(text: str, loop: Loop | None) -> None:
 
 
 @given(st.lists(st.integers(0, 1), max_size=16))
-def test_a_loop_is_the_earliest_of_the_shortest_period(text: list[int]) -> None:
+def test_a_loop_starts_at_its_earliest_token_with_the_shortest_period(text: list[int]) -> None:
     n = len(text)
     expected = next(
         (
@@ -214,7 +214,7 @@ def test_first_differences_by_hand() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_first_differences_are_those_of_a_loop(seed: int) -> None:
+def test_first_differences_agree_with_a_loop(seed: int) -> None:
     generator = np.random.default_rng(seed)
     tokens = generator.integers(0, 3, (3, 4, 5))
     lengths = np.where((tokens == 0).any(2), (tokens == 0).argmax(2) + 1, 5)

@@ -86,7 +86,7 @@ def test_the_estimate_is_unbiased_and_varies_less_than_the_plain_one() -> None:
         assert variances[0] < variances[1]
 
 
-def test_texts_that_were_sampled_give_it_too() -> None:
+def test_sampled_texts_give_the_same_kl() -> None:
     models, tokens = _models(2), _all_texts()
     one = torch.tensor([[0, 1]])
     found = along_texts(
@@ -100,7 +100,7 @@ def test_texts_that_were_sampled_give_it_too() -> None:
     assert abs(sampled.mean() - exact) < 4 * sampled.std() / np.sqrt(4000)
 
 
-def test_batches_change_nothing_and_progress_is_told() -> None:
+def test_results_do_not_depend_on_batches_and_progress_is_reported() -> None:
     models, prompts = _models(3, 7), torch.randint(1, 7, (5, 3))
     texts = write(models, prompts, 6, Rule(1.0, 0), batch=5, end_of_text=END)
     said: list[tuple[int, int]] = []
@@ -117,7 +117,7 @@ def test_batches_change_nothing_and_progress_is_told() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_kl_along_real_text_is_that_of_a_loop(batch: int) -> None:
+def test_kl_along_real_text_agrees_with_a_loop(batch: int) -> None:
     models, prompts = _models(3, 7), torch.randint(0, 7, (5, 3))
     follows = torch.randint(0, 7, (5, 6))
     found = along_continuation(models, prompts, follows, TEMPERATURE, batch=batch)
@@ -129,7 +129,7 @@ def test_kl_along_real_text_is_that_of_a_loop(batch: int) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_member_asked_again_writes_the_same(mode: Any) -> None:
+def test_rewriting_gives_the_same_text(mode: Any) -> None:
     models, prompts = _models(3, 7), torch.randint(1, 7, (9, 3))
     rule = rule_of(mode, TEMPERATURE, 2)
     texts = write(models, prompts, 6, rule, batch=4, end_of_text=END)
@@ -141,7 +141,7 @@ def test_a_member_asked_again_writes_the_same(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_it_is_seen_where_a_text_is_not_what_a_member_would_write(mode: Any) -> None:
+def test_changed_texts_differ_from_what_a_member_would_write(mode: Any) -> None:
     models, prompts = _models(2, 7), torch.randint(1, 7, (9, 3))
     rule = rule_of(mode, TEMPERATURE, 2)
     texts = write(models, prompts, 6, rule, batch=9, end_of_text=99)
@@ -154,7 +154,7 @@ def test_it_is_seen_where_a_text_is_not_what_a_member_would_write(mode: Any) -> 
     assert again(models, prompts, texts, rule, batch=9, other=2).is_censored.all()
 
 
-def test_the_floor_of_real_text_is_next_to_nothing_and_not_negative() -> None:
+def test_the_floor_of_real_text_is_near_zero_and_not_negative() -> None:
     models, prompts = _models(2, 7), torch.randint(0, 7, (5, 3))
     follows = torch.randint(0, 7, (5, 6))
     floor = continuation_again(models, prompts, follows, 1.0, batch=5, other=2)

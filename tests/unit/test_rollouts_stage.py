@@ -111,7 +111,7 @@ def test_tables_are_of_the_members_that_did_not_fail(
     assert all(total is not None and 0 < done <= total for done, total, _ in said)
 
 
-def test_it_is_pure_in_its_seed_whatever_the_batch(
+def test_noise_depends_on_the_seed_not_on_the_batch(
     made: Callable[..., Job], tmp_path: Path
 ) -> None:
     for name, changed in (
@@ -131,8 +131,6 @@ def test_it_is_pure_in_its_seed_whatever_the_batch(
     assert texts["one"] == texts["apart"] and texts["one"] != texts["other"]
 
 
-def test_prompts_longer_than_documents_are_said_to_be(
-    made: Callable[..., Job], tmp_path: Path
-) -> None:
+def test_rejects_prompts_longer_than_documents(made: Callable[..., Job], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"have 1100 tokens: lower rollout\.prompt"):
         rollout.make(made(tmp_path, prompt=900, length=200))

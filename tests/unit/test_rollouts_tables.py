@@ -120,7 +120,7 @@ def test_texts_are_described_up_to_their_end() -> None:
         assert (row["loop_entry"] is None) == (len(set(text)) > 1 or len(text) < 6)
 
 
-def test_margins_are_those_where_two_part_and_unknown_where_they_do_not() -> None:
+def test_margins_are_those_at_the_first_difference_or_null() -> None:
     members = _members("s", "c")
     given = _given(4)
     rows = rollout_rows(**given, members=members, statistics=STATISTICS)["first_divergence"]
@@ -156,7 +156,7 @@ def test_pools_are_the_classes_and_every_two_of_them() -> None:
             assert len(both) == 2 * 4 and pairs.degrees == 0
 
 
-def test_means_and_errors_are_those_of_the_statistics_of_pairs() -> None:
+def test_means_and_errors_agree_with_the_jackknife_of_pairs() -> None:
     """With tokens all alike a ratio of sums is a mean over pairs."""
     members = [*_members("s", "cm"), *_members("t", "c", 3, 1)]
     m, generator = len(members), np.random.default_rng(3)
@@ -190,7 +190,7 @@ def test_means_and_errors_are_those_of_the_statistics_of_pairs() -> None:
         assert found.degrees == interval.degrees
 
 
-def test_survival_is_that_of_a_loop_over_pairs_and_prompts() -> None:
+def test_survival_agrees_with_a_loop_over_pairs_and_prompts() -> None:
     texts = _texts(4, 9, end=0)
     steps, is_censored = first_differences(texts)
     (pairs,) = pairs_of(_members("s", "c"))
@@ -228,7 +228,7 @@ def test_survival_is_that_of_a_loop_over_pairs_and_prompts() -> None:
         assert (own.low, own.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_texts_that_ended_alike_agree_to_the_last_step() -> None:
+def test_texts_with_the_same_end_agree_to_the_last_step() -> None:
     """Of two prompts one ends for both with its second token, and one parts at its fourth."""
     tokens = np.array([[[1, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]]] * 2)
     tokens[1, 1, 3:] = 2
@@ -257,7 +257,7 @@ def test_survival_is_the_share_of_pairs_that_agree_so_far(seed: int) -> None:
     assert found[LENGTH] == pytest.approx(found[-1])
 
 
-def test_floors_are_of_members_against_themselves_and_shares_stay_below_one() -> None:
+def test_floors_compare_members_with_themselves_and_shares_stay_below_one() -> None:
     members = _members("s", "c")
     given = _given(4)
     found = rollout_rows(**given, members=members, statistics=STATISTICS)
@@ -319,7 +319,7 @@ def test_sequence_divergence_is_per_token_with_an_interval_over_documents() -> N
         assert a != b or row["kl"] == 0
 
 
-def test_members_of_two_corpora_are_refused() -> None:
+def test_rejects_members_of_two_corpora() -> None:
     members = _members("s", "c")
     members[0] = Member("z", "y/s/c", "y", "s", "c", 0, 0)
     with pytest.raises(ValueError, match="one corpus"):

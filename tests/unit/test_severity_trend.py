@@ -84,7 +84,7 @@ def naive_levels(
     return np.array(kl), np.array(share)
 
 
-def test_levels_are_those_of_naive_loops() -> None:
+def test_levels_agree_with_naive_loops() -> None:
     turned = turned_of(2, 4)
     pool = np.array([2, 3, 4, 5])
     weights = document_weights(7, 5, 0)
@@ -120,7 +120,7 @@ def test_rise_is_the_pair_mean_of_differences_with_its_two_errors() -> None:
     assert (row["models"], row["documents"]) == (5, 7)
 
 
-def test_slope_and_rank_are_those_of_scipy() -> None:
+def test_slope_and_rank_agree_with_scipy() -> None:
     turned = turned_of(4, 4)
     rows = trend_rows(turned, STATISTICS)["severity_trend"]
     for label, pool in (("c/s/a", range(4)), ("c/s/b", range(4, 8))):
@@ -150,7 +150,7 @@ def test_ranks_of_ties_and_their_bounds(values: list[int], seed: int) -> None:
         assert -1 - 1e-12 <= interval.low <= interval.estimate <= interval.high <= 1 + 1e-12
 
 
-def test_fall_allows_for_the_choice_of_the_most() -> None:
+def test_fall_corrects_for_picking_the_maximum() -> None:
     generator = np.random.default_rng(0)
     values = np.array([0.1, 0.5, 0.9, 0.6])
     levels = Levels(
@@ -209,7 +209,7 @@ def test_intervals_cover_and_a_plateau_is_not_a_fall() -> None:
     assert unaware / times > 0.05
 
 
-def test_what_cannot_be_known_is_left_out() -> None:
+def test_unknown_values_are_left_out() -> None:
     one_severity = turned_of(4, severities=1)
     assert trend_rows(one_severity, STATISTICS) == {"severity_trend": [], "contrast": []}
     two = trend_rows(turned_of(3, severities=2), STATISTICS)

@@ -128,7 +128,7 @@ def test_width_holds_the_vocabulary(tmp_path: Path, vocabulary: int, kind: pa.Da
     assert TokenStream.open(paths).document(0).tolist() == [0, vocabulary - 1, end]
 
 
-def test_tokens_outside_the_vocabulary_are_refused(tmp_path: Path) -> None:
+def test_rejects_tokens_outside_the_vocabulary(tmp_path: Path) -> None:
     for token in (500, 65_536 + 3, -1):
         with pytest.raises(ValueError, match="document 'b' has tokens from"):
             write_shards(

@@ -41,7 +41,7 @@ def arms(stack: Iterable[Node]) -> set[str]:
     return {"/".join(node.label.split("/")[2:4]) for node in stack}
 
 
-def test_members_of_one_shape_are_together_whatever_their_gradient_seeds_and_rate(
+def test_members_of_one_shape_share_a_stack_for_any_gradient_seeds_and_rate(
     tmp_path: Path,
 ) -> None:
     nodes = nodes_of(
@@ -63,7 +63,7 @@ def test_members_of_one_shape_are_together_whatever_their_gradient_seeds_and_rat
 
 @pytest.mark.parametrize("width", [1, 2, 4, 7, 18, 100])
 @pytest.mark.parametrize("tuned", [(), ("causal",), ("local",), ("myopic", "local")])
-def test_no_stack_waits_for_itself_nor_stacks_for_each_other(
+def test_stacks_do_not_wait_for_themselves_or_each_other(
     tmp_path: Path, width: int, tuned: tuple[str, ...]
 ) -> None:
     variants: dict[str, dict[str, Any]] = {
@@ -93,7 +93,7 @@ def test_no_stack_waits_for_itself_nor_stacks_for_each_other(
         assert 1 < len(stack) <= width
 
 
-def test_stacks_are_as_few_and_as_equal_as_can_be(tmp_path: Path) -> None:
+def test_stacks_are_few_and_of_equal_size(tmp_path: Path) -> None:
     training = [node for node in nodes_of(tmp_path) if node.stage == "training"]
     base = [node for node in training if arms([node]) <= {"base/causal", "base/myopic"}]
     twelve = [*base]
@@ -116,7 +116,7 @@ def test_stacks_are_as_few_and_as_equal_as_can_be(tmp_path: Path) -> None:
         {"corpora": {"pydocs": {"kind": "pydocs", "packages": [], "max_documents": 9}}},
     ],
 )
-def test_members_of_other_settings_or_text_are_apart(
+def test_members_with_other_settings_or_text_have_another_stack(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     nodes = [*nodes_of(tmp_path), *nodes_of(tmp_path, **change)]

@@ -138,7 +138,7 @@ def test_a_vocabulary_the_text_does_not_hold_is_refused() -> None:
 
 
 @EVERY
-def test_tokens_outside_the_vocabulary_are_refused(tokenizer: Tokenizer) -> None:
+def test_rejects_tokens_outside_the_vocabulary(tokenizer: Tokenizer) -> None:
     for token in (-1, tokenizer.vocabulary):
         with pytest.raises(ValueError, match=f"0 to {tokenizer.vocabulary - 1}"):
             tokenizer.decode([token])

@@ -163,7 +163,7 @@ def bits(model: Transformer) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("gradient", ["causal", "myopic"])
 @pytest.mark.parametrize("stop_after", [1, 2, 4, 5, 9])
-def test_a_training_that_was_stopped_ends_with_the_same_bits(
+def test_a_resumed_training_ends_with_the_same_bits(
     tmp_path: Path, gradient: str, stop_after: int
 ) -> None:
     model, progressed = trained(tmp_path, gradient=gradient)
@@ -214,7 +214,7 @@ def kept_late(
 
 
 @pytest.mark.parametrize("in_a_row", [1, 3, 64])
-def test_late_weights_are_those_of_a_training_that_ends_there(
+def test_late_weights_equal_those_of_a_training_that_ends_at_that_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_a_row: int
 ) -> None:
     monkeypatch.setitem(loop.IN_A_ROW, "cpu", in_a_row)
@@ -265,7 +265,7 @@ def test_a_killed_training_keeps_its_late_weights(tmp_path: Path, stop_after: in
     ]
 
 
-def test_who_failed_before_has_no_late_weights_and_dummies_have_none(tmp_path: Path) -> None:
+def test_failed_members_and_dummies_have_no_late_weights(tmp_path: Path) -> None:
     _, (one, two) = kept_late(tmp_path, "a", (5, 7), seeds=(0, 1, 0), rates=(0.02, 1e30))
     assert all(path.exists() for path in one.values())
     assert not any(path.exists() for path in two.values())
@@ -407,7 +407,7 @@ def poisoned(tmp_path: Path, poison: float, at: int) -> tuple[Transformer, Progr
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 @pytest.mark.parametrize("at", [0, 5])
-def test_what_is_not_finite_stops_the_member(tmp_path: Path, poison: float, at: int) -> None:
+def test_a_loss_that_is_not_finite_stops_the_member(tmp_path: Path, poison: float, at: int) -> None:
     model, progressed, told = poisoned(tmp_path, poison, at)
     assert (progressed.failed_step, progressed.step) == (at, at)
     assert told == [*range(1, at + 1), at]
@@ -416,7 +416,7 @@ def test_what_is_not_finite_stops_the_member(tmp_path: Path, poison: float, at: 
     assert torch.isfinite(model.W_U).all()
 
 
-def test_a_rate_that_is_far_too_high_fails(tmp_path: Path) -> None:
+def test_a_training_with_a_far_too_high_rate_fails(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"learning_rate": 1e30})
     _, progressed = trained(tmp_path, settings=settings)
     assert progressed.failed_step is not None
@@ -424,7 +424,7 @@ def test_a_rate_that_is_far_too_high_fails(tmp_path: Path) -> None:
     assert all(math.isfinite(row["nats"]) for row in progressed.curve)
 
 
-def test_a_last_step_that_goes_wrong_is_seen(tmp_path: Path) -> None:
+def test_a_diverging_last_step_is_detected(tmp_path: Path) -> None:
     """The loss of the only step is finite; what it makes of the weights is not."""
     settings = Training(
         optimizer="adamw",
@@ -496,7 +496,7 @@ def alone(tmp_path: Path, member: tuple[Any, int, int], **options: Any) -> dict[
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_member_ends_with_the_same_bits_in_any_company(tmp_path: Path, optimizer: Any) -> None:
+def test_a_trained_member_has_the_same_bits_in_any_stack(tmp_path: Path, optimizer: Any) -> None:
     settings = SETTINGS.model_copy(update={"optimizer": optimizer})
     model, progressed = trained_together(tmp_path, STACK, settings=settings)
     back, _ = trained_together(tmp_path, STACK[::-1], settings=settings)
@@ -506,7 +506,7 @@ def test_a_member_ends_with_the_same_bits_in_any_company(tmp_path: Path, optimiz
     assert progressed[1].curve != progressed[0].curve
 
 
-def test_a_stack_goes_on_in_other_company(tmp_path: Path) -> None:
+def test_a_member_resumes_in_another_stack(tmp_path: Path) -> None:
     """Killed as a stack; its members go on in stacks of others, from steps of their own."""
     with pytest.raises(KeyboardInterrupt):
         trained_together(tmp_path, STACK[:2], stop_after=6)
@@ -521,7 +521,7 @@ def test_a_stack_goes_on_in_other_company(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 5])
-def test_a_member_that_fails_leaves_its_companions_alone(tmp_path: Path, at: int) -> None:
+def test_a_failed_member_does_not_change_the_rest_of_the_stack(tmp_path: Path, at: int) -> None:
     model, progressed = trained_together(tmp_path, STACK, poison=(1, at))
     assert [each.failed_step for each in progressed] == [None, at, None, None]
     for slot in (0, 2, 3):
@@ -550,7 +550,7 @@ def test_muon_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     assert bits_of(model, 0) != alone(tmp_path, STACK[0])
 
 
-def test_a_local_member_is_trained_on_anothers_past(tmp_path: Path) -> None:
+def test_a_local_member_is_trained_on_the_past_of_another(tmp_path: Path) -> None:
     frozen, _ = trained_together(tmp_path, [("causal", 0, 0)], name="past")
     local = Transformer(SIZE, VOCABULARY, CONTEXT, [Route("local")])
     initialise(local, [0])
@@ -586,7 +586,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
         load_weights(small, 0, path)
 
 
-def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_a_missing_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == torch.device("cpu")
     assert torch.get_num_threads() == 1
@@ -644,7 +644,7 @@ def naive_scores(seed_init: int, documents: list[Ids]) -> tuple[npt.NDArray[np.f
     return nats, tokens, top1
 
 
-def test_scores_are_those_of_a_naive_loop() -> None:
+def test_scores_agree_with_a_naive_loop() -> None:
     documents = documents_of([1, 5, CONTEXT, CONTEXT + 1, 29, 40])
     told: list[tuple[int, int]] = []
     (found,) = score_documents(
@@ -789,7 +789,7 @@ def test_more_disorder_with_more_severity() -> None:
     assert changed[1] == pytest.approx(4 / 6 * 0.5 * 0.9, abs=0.05)
 
 
-def test_every_order_of_a_block_is_as_likely() -> None:
+def test_every_order_of_a_block_is_equally_likely() -> None:
     documents = [(f"d{i}", np.array([1, 2, 3, 4, 5, 6, 7, END])) for i in range(3000)]
     probe = Probe(family="shuffle", scored=5, windows=3000, severities=(3,))
     found = contexts(probe, documents, context=CONTEXT, end_of_text=END)
@@ -799,7 +799,7 @@ def test_every_order_of_a_block_is_as_likely() -> None:
     assert all(abs(count - 500) < 100 for count in orders.values())
 
 
-def test_windows_of_one_document_are_no_probe() -> None:
+def test_rejects_windows_of_one_document() -> None:
     """The split has two, but the few windows that were chosen are all of the long one."""
     with pytest.raises(
         UserError, match=r"the 2 windows of the shuffle probe come from 1 documents"

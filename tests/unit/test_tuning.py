@@ -86,7 +86,7 @@ def test_one_pair_of_seeds_gives_a_lead_without_an_interval() -> None:
     assert lead.p is None
 
 
-def test_nothing_is_chosen_where_every_rate_had_a_failure() -> None:
+def test_no_rate_is_chosen_if_every_rate_had_a_failure() -> None:
     assert choose(trials_of({0.1: [None, 2.0], 0.2: [2.0, None]})) is None
     assert choose([]) is None
 
@@ -199,7 +199,7 @@ def test_a_tuned_training_uses_the_rate_that_was_found(folder: Path) -> None:
     assert pq.read_table(table).to_pylist()[0]["learning_rate"] == 0.02
 
 
-def test_how_many_trials_run_at_once_changes_no_bit_on_a_cpu(folder: Path) -> None:
+def test_trials_have_the_same_bits_for_any_stack_width_on_a_cpu(folder: Path) -> None:
     layout = Layout(folder / "results")
     alone = rows_of(layout, make(planned(folder), "tuning", layout))
     for stack in (4, 6):
@@ -297,7 +297,7 @@ def test_a_rate_whose_trials_failed_is_kept_and_not_chosen(
     assert "warning" not in said
 
 
-def test_where_all_rates_failed_a_person_is_told_what_to_do(
+def test_the_error_for_failed_rates_says_what_to_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made_up(monkeypatch, dict.fromkeys((0.001, 0.01, 0.02)))
@@ -305,7 +305,7 @@ def test_where_all_rates_failed_a_person_is_told_what_to_do(
         make(planned(folder), "tuning", Layout(folder / "results"))
 
 
-def test_a_stack_too_large_for_memory_goes_on_smaller(
+def test_a_stack_too_large_for_memory_continues_in_smaller_ones(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stacks = made_up(monkeypatch, {0.001: 3.0, 0.01: 2.0, 0.02: 4.0})
@@ -414,7 +414,7 @@ def test_an_arm_that_was_renamed_goes_by_its_current_name(tmp_path: Path) -> Non
     assert ask(database, "SELECT DISTINCT size FROM tuning_summary") == [("tiny",)]
 
 
-def test_without_trials_there_is_nothing_to_say(tmp_path: Path) -> None:
+def test_without_trials_there_is_no_choice(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", analyses=(), tuned=False)
     database = database_of(results, tmp_path, results.current)
     query = next(example.sql for example in examples() if "grid wide enough" in example.question)

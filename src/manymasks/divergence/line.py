@@ -162,8 +162,8 @@ def residual_sd_noise(residuals: FloatArray) -> float:
     of documents on the losses, without the part common to all members or linear in the loss on
     text: the sum of the variances over m - 2 is added to the square of `residual_sd`. This is the
     average for members that lie exactly on a line. The effect of documents has few directions, so
-    with 26 to 47 unequal documents a simulated `residual_sd` of such members was between a quarter of
-    this and twice as much.
+    with 26 to 47 unequal documents a simulated `residual_sd` of such members was between a quarter
+    of this and twice as much.
     """
     m = residuals.shape[0]
     return math.sqrt(sum(standard_error(resamples) ** 2 for resamples in residuals) / (m - 2))
