@@ -19,19 +19,19 @@ from manymasks.plan.graph import plan_study
 from manymasks.statistics.model_classes import Member
 from manymasks.store.layout import Layout
 from manymasks.truth.belief import (
-    bootstrap,
-    explained,
     first_of_each_class,
-    group_rows,
+    fit_ridge,
+    fit_ridge_of_groups,
+    fit_rows,
+    group_fit_rows,
+    held_out_errors,
+    held_out_weights,
     last_tokens,
-    pictured,
-    places,
     point_rows,
-    probe_rows,
-    reading,
-    ridge_map,
-    ridge_of_groups,
+    r2_columns,
+    sampled_positions,
     shuffled,
+    triangle_latent,
     with_premise,
 )
 
@@ -45,7 +45,7 @@ RNG = np.random.default_rng
 def test_a_ridge_is_least_squares_with_added_rows() -> None:
     rng = RNG(0)
     x, y = rng.normal(size=(60, 7)) * np.arange(1, 8) + 5, rng.normal(size=(60, 3)) - 2
-    fitted = ridge_map(x, y, 0.1)
+    fitted = fit_ridge(x, y, 0.1)
     penalty = 0.1 * x.var(0).mean() * len(x)
     centred = np.vstack([x - x.mean(0), np.sqrt(penalty) * np.eye(7)])
     targets = np.vstack([y - y.mean(0), np.zeros((7, 3))])
@@ -58,13 +58,13 @@ def test_a_ridge_is_least_squares_with_added_rows() -> None:
 def test_the_unit_of_the_features_does_not_matter() -> None:
     rng = RNG(1)
     x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
-    one, other = ridge_map(x, y, 0.3), ridge_map(1e6 * x + 7e6, y, 0.3)
+    one, other = fit_ridge(x, y, 0.3), fit_ridge(1e6 * x + 7e6, y, 0.3)
     np.testing.assert_allclose(one(x), other(1e6 * x + 7e6), rtol=1e-8, atol=1e-10)
 
 
 def test_features_that_never_vary_give_the_mean() -> None:
     y = RNG(2).normal(size=(20, 3))
-    fitted = ridge_map(np.full((20, 5), 3.0), y, 1e-3)
+    fitted = fit_ridge(np.full((20, 5), 3.0), y, 1e-3)
     np.testing.assert_allclose(fitted(np.full((2, 5), 3.0)), [y.mean(0)] * 2)
 
 
@@ -73,11 +73,11 @@ def test_a_ridge_of_groups_is_a_ridge_of_one_hot_features() -> None:
     groups, y = rng.integers(0, 6, 80), rng.normal(size=(80, 2))
     x = np.eye(6)[groups]
     for ridge in (1e-3, 0.5):
-        by_group, mean = ridge_of_groups(groups, y, ridge)
-        np.testing.assert_allclose(by_group, ridge_map(x, y, ridge)(np.eye(6)), rtol=1e-9)
+        by_group, mean = fit_ridge_of_groups(groups, y, ridge)
+        np.testing.assert_allclose(by_group, fit_ridge(x, y, ridge)(np.eye(6)), rtol=1e-9)
         np.testing.assert_array_equal(mean, y.mean(0))
     # One group alone tells nothing.
-    by_group, mean = ridge_of_groups(np.zeros(5, dtype=np.int64), y[:5], 0.1)
+    by_group, mean = fit_ridge_of_groups(np.zeros(5, dtype=np.int64), y[:5], 0.1)
     np.testing.assert_allclose(by_group, [mean])
 
 
@@ -94,7 +94,7 @@ def naive(stream: Any, posterior: Any, ridge: float) -> tuple[float, float]:
                 pair = stream[document, place], posterior[document, place]
                 rows[document >= half].append(pair)
     x, y = (np.array(each) for each in zip(*rows[False], strict=True))
-    fitted = ridge_map(x, y, ridge)
+    fitted = fit_ridge(x, y, ridge)
     error = spread = count = 0.0
     for features, truth in rows[True]:
         error += ((fitted(features[None])[0] - truth) ** 2).sum()
@@ -108,7 +108,9 @@ def test_r2_is_that_of_loops() -> None:
     stream = rng.normal(size=(11, 6, 5))
     posterior = 0.4 * stream[..., :3] + rng.normal(size=(11, 6, 3))
     posterior[rng.random((11, 6)) < 0.2] = np.nan
-    found = explained(reading(stream, posterior, 1e-2), bootstrap(11, STATISTICS), 0.95)
+    found = r2_columns(
+        held_out_errors(stream, posterior, 1e-2), held_out_weights(11, STATISTICS), 0.95
+    )
     r2, rmse = naive(stream, posterior, 1e-2)
     assert found["r2"] == pytest.approx(r2, rel=1e-12)
     assert found["rmse"] == pytest.approx(rmse, rel=1e-12)
@@ -133,41 +135,41 @@ def test_a_stream_that_holds_the_belief_gives_one_and_noise_none(name: str) -> N
         noise = rng.normal(size=shape)
         holding = np.nan_to_num(posterior) @ turn + 1e-3 * noise
         levels = [noise.astype(np.float32), holding.astype(np.float32)]
-        without, with_it = probe_rows(levels, {latent: posterior}, "none", 1e-6, STATISTICS)
+        without, with_it = fit_rows(levels, {latent: posterior}, "none", 1e-6, STATISTICS)
         assert (without["layer"], with_it["layer"]) == (0, 1)
         assert with_it["r2"] > 0.999
         assert with_it["rmse"] < 0.01
         assert abs(without["r2"]) < 0.02
         # What is read must be of the same document, not just of the same place.
-        other = probe_rows(levels[1:], shuffled({latent: posterior}, 0), "x", 1e-6, STATISTICS)
+        other = fit_rows(levels[1:], shuffled({latent: posterior}, 0), "x", 1e-6, STATISTICS)
         assert other[0]["r2"] < 0.3
         assert other[0]["control"] == "x"
 
 
 def test_what_never_varies_has_no_r2() -> None:
-    rows = probe_rows([RNG(0).normal(size=(4, 3, 2))], {"x": np.ones((4, 3, 1))}, "", 1, STATISTICS)
+    rows = fit_rows([RNG(0).normal(size=(4, 3, 2))], {"x": np.ones((4, 3, 1))}, "", 1, STATISTICS)
     assert rows[0]["r2"] is rows[0]["r2_low"] is None
     assert rows[0]["rmse"] == 0
 
 
 def test_a_single_document_of_the_test_has_no_interval() -> None:
     rng = RNG(7)
-    (found,) = probe_rows(
+    (found,) = fit_rows(
         [rng.normal(size=(2, 9, 2))], {"x": rng.random((2, 9, 2))}, "", 0.1, STATISTICS
     )
     assert found["documents"] == 1
     assert found["r2_low"] is found["r2_high"] is None
     with pytest.raises(ValueError, match="no posterior in the 1 documents"):
-        reading(np.zeros((2, 3, 1)), np.full((2, 3, 1), np.nan), 0.1)
+        held_out_errors(np.zeros((2, 3, 1)), np.full((2, 3, 1), np.nan), 0.1)
 
 
 def test_intervals_are_over_documents() -> None:
-    rng, covered, weights = RNG(8), [], bootstrap(160, STATISTICS)
+    rng, covered, weights = RNG(8), [], held_out_weights(160, STATISTICS)
     for _ in range(100):
         # All places of a document share their noise: only documents are independent.
         x = np.repeat(rng.normal(size=(160, 1, 1)), 20, 1)
         y = x + np.repeat(rng.normal(size=(160, 1, 1)), 20, 1)
-        found = explained(reading(x, y, 1e-6), weights, 0.95)
+        found = r2_columns(held_out_errors(x, y, 1e-6), weights, 0.95)
         covered.append(found["r2_low"] < 0.5 < found["r2_high"])
     assert np.mean(covered) > 0.83
 
@@ -207,7 +209,7 @@ def test_last_tokens_read_what_depends_on_them_alone() -> None:
     alike[:, 1:, 0] = tokens[:, 1:] == tokens[:, :-1]
     alike[..., 1] = 1 - alike[..., 0]
     one, two = (
-        group_rows(last_tokens(tokens, count), {"x": alike}, "told", 1e-6, STATISTICS)[0]
+        group_fit_rows(last_tokens(tokens, count), {"x": alike}, "told", 1e-6, STATISTICS)[0]
         for count in (1, 2)
     )
     assert two["r2"] == pytest.approx(1, abs=1e-6)
@@ -220,7 +222,7 @@ def test_more_letters_tell_more_of_the_masks() -> None:
     one, three = (
         {
             row["latent"]: row["r2"]
-            for row in group_rows(last_tokens(tokens, k), posteriors, "", 1e-3, STATISTICS)
+            for row in group_fit_rows(last_tokens(tokens, k), posteriors, "", 1e-3, STATISTICS)
         }
         for k in (1, 3)
     )
@@ -247,7 +249,7 @@ def test_with_the_premise_the_last_letters_tell_more_of_the_mask() -> None:
     found = {
         (name, row["latent"]): row["r2"]
         for name, each in groups.items()
-        for row in group_rows(each, posteriors, "", 1e-4, STATISTICS)
+        for row in group_fit_rows(each, posteriors, "", 1e-4, STATISTICS)
     }
     assert 0.25 < found["letters", "mask"] < found["premise", "mask"] < 0.4
     assert found["both", "mask"] == pytest.approx(0.51, abs=0.04)
@@ -258,7 +260,7 @@ def test_with_the_premise_the_last_letters_tell_more_of_the_mask() -> None:
 def test_combinations_that_the_fit_has_not_seen_give_the_mean() -> None:
     tokens = np.array([[0, 1], [0, 2]])
     truth = np.array([[[0.2], [0.6]], [[0.5], [0.5]]])
-    (found,) = group_rows(last_tokens(tokens, 1), {"x": truth}, "", 1e-9, STATISTICS)
+    (found,) = group_fit_rows(last_tokens(tokens, 1), {"x": truth}, "", 1e-9, STATISTICS)
     # 0 has been seen with .2, and 2 never: it is read as the mean of .2 and .6.
     expected = (((0.2 - 0.5) ** 2 + (0.4 - 0.5) ** 2) / 2) ** 0.5
     assert found["rmse"] == pytest.approx(expected, rel=1e-6)
@@ -271,7 +273,7 @@ def test_points_are_the_truth_and_what_is_read() -> None:
     _, posteriors = drawn("masks", 60)
     stream = np.nan_to_num(posteriors["letter_state"])
     rows = point_rows(stream, 2, posteriors, 50, 1e-9, seed=1)
-    document, place = places(posteriors["letter_state"], 50, seed=1)
+    document, place = sampled_positions(posteriors["letter_state"], 50, seed=1)
     assert [row["point"] for row in rows] == list(range(50))
     for i, row in enumerate(rows):
         truth = posteriors["letter_state"][30 + document[i], place[i]]
@@ -291,14 +293,14 @@ def test_points_of_a_chain_have_no_mask() -> None:
     _, posteriors = drawn("mess3", 20)
     rows = point_rows(np.zeros((20, 64, 2)), 0, posteriors, 5, 1e-3, seed=0)
     assert {row["mask"] for row in rows} == {"chain"}
-    _, place = places(posteriors["state"], 5, seed=0)
+    _, place = sampled_positions(posteriors["state"], 5, seed=0)
     assert [row["letters"] for row in rows] == place.tolist()
 
 
 def test_only_what_has_three_values_is_drawn() -> None:
-    assert pictured(drawn("masks", 4)[1]) == "letter_state"
-    assert pictured(drawn("mess3", 4)[1]) == "state"
-    assert pictured(drawn("rrxor", 4)[1]) is None
+    assert triangle_latent(drawn("masks", 4)[1]) == "letter_state"
+    assert triangle_latent(drawn("mess3", 4)[1]) == "state"
+    assert triangle_latent(drawn("rrxor", 4)[1]) is None
     assert point_rows(np.zeros((4, 64, 2)), 0, drawn("rrxor", 4)[1], 5, 1e-3, seed=0) == []
 
 
@@ -394,7 +396,7 @@ def test_tally_has_pairs_but_no_picture(tmp_path: Path) -> None:
     assert len(found) == 4 * 2 * 2 * 2
     # In the control the digit itself says it, and one token later the embedding knows nothing.
     of_place = {
-        place: [row["auc"] for row in found if (row["layer"], row["place"]) == (0, place)]
+        place: [row["auc"] for row in found if (row["layer"], row["site"]) == (0, place)]
         for place in ("b", "next")
     }
     assert min(of_place["b"]) == 1

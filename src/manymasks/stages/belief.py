@@ -1,9 +1,7 @@
-"""belief: what linear maps read off the residual stream of members."""
+"""belief: linear fits of beliefs and later tokens from the residual streams of members."""
 
+from functools import partial
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Belief
@@ -16,19 +14,22 @@ from manymasks.stages.inputs.process_documents import documents, process_of
 from manymasks.store.job import Job
 from manymasks.truth.belief import (
     first_of_each_class,
-    group_rows,
+    fit_rows,
+    group_fit_rows,
     last_tokens,
     point_rows,
-    probe_rows,
     shuffled,
     with_premise,
 )
-from manymasks.truth.speculation import auc_rows, labelled_pairs, questions, speculation_rows
+from manymasks.truth.future_tokens import (
+    auc_rows,
+    future_tokens,
+    labelled_pairs,
+    speculation_rows,
+)
 
-FEWEST = 4
-"""Documents without which neither half could have an interval."""
-
-Streams = list[npt.NDArray[np.float32]]
+LEAST_DOCUMENTS = 4
+"""With fewer, a half has a single document, and a fit no interval."""
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -38,63 +39,56 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if all members failed, or the measure split has too few documents.
     """
     settings: Belief = job.setting("belief", Belief)
-    statistics = job.statistics
     _, members = members_of(job)
-    _, known = process_of(job)
+    _, process = process_of(job)
     tokens = documents(job, "measure", settings.documents)
-    if len(tokens) < FEWEST:
+    if len(tokens) < LEAST_DOCUMENTS:
         raise UserError(
-            f"the measure split has {len(tokens)} documents: a map is fitted on one half of them "
-            f"and tested on the other, which takes {FEWEST}. Give the corpus more documents."
+            f"the measure split has {len(tokens)} documents: a fit uses one half of them and is "
+            f"tested on the other, which takes {LEAST_DOCUMENTS}. Give the corpus more documents."
         )
-    posteriors = known.posteriors(tokens)
-    strangers = shuffled(posteriors, settings.seed)
-    asked = questions(known, tokens, settings.ahead, settings.seed)
-    pairs = labelled_pairs(known, tokens, settings.seed)
-    ridge = settings.ridge
-
-    def read(levels: Streams, control: str) -> dict[str, Rows]:
-        """Rows by table."""
-        return {
-            "belief_fit": probe_rows(levels, posteriors, control, ridge, statistics),
-            "speculation": speculation_rows(levels, asked, control, ridge, statistics),
-            "speculation_auc": auc_rows(levels, pairs, control, ridge, statistics),
-        }
-
-    # They need no model, so they are the same for all.
-    last = last_tokens(tokens, settings.last_letters)
-    groups = {"last-letters": last}
-    if known.premise is not None:
-        groups["premise+last-letters"] = with_premise(tokens[:, known.premise], last)
-    told = [
+    posteriors = process.posteriors(tokens)
+    permuted = shuffled(posteriors, settings.seed)
+    targets = future_tokens(process, tokens, settings.ahead, settings.seed)
+    pairs = labelled_pairs(process, tokens, settings.seed)
+    fixed: dict[str, Any] = {"ridge": settings.ridge, "statistics": job.statistics}
+    fits = {
+        "belief_fit": partial(fit_rows, posteriors=posteriors, **fixed),
+        "speculation": partial(speculation_rows, targets=targets, **fixed),
+        "speculation_auc": partial(auc_rows, pairs=pairs, **fixed),
+    }
+    groups = {"last-letters": last_tokens(tokens, settings.last_letters)}
+    if process.premise is not None:
+        premise = tokens[:, process.premise]
+        groups["premise+last-letters"] = with_premise(premise, groups["last-letters"])
+    # Controls without a model are the same for all members.
+    without_model = [
         row
-        for control, each in groups.items()
-        for row in group_rows(each, posteriors, control, ridge, statistics)
+        for control, numbers in groups.items()
+        for row in group_fit_rows(numbers, posteriors, control, **fixed)
     ]
-    tables: dict[str, Rows] = {}
-    # Members that share their initial weights share what they were before training.
+    tables: dict[str, Rows] = {name: [] for name in (*fits, "belief_point")}
+    # Members with the same initial weights share one untrained model.
     untrained: dict[tuple[str, int], dict[str, Rows]] = {}
-    shown = first_of_each_class(members)
+    drawn = first_of_each_class(members)
     for member, model in member_models(job):
         levels = streams(model, tokens, settings.batch)
-        parts = [read(levels, "none")]
-        parts.append(
-            {"belief_fit": told + probe_rows(levels, strangers, "shuffled", ridge, statistics)}
-        )
-        if member.model in shown:
-            points = settings.points, ridge, settings.seed
-            # The embedding knows the last token alone.
-            for level, stream in enumerate(levels[1:], 1):
-                parts.append({"belief_point": point_rows(stream, level, posteriors, *points)})
-        before = member.size, member.seed_init
-        if before not in untrained:
+        rows = {name: fit(levels, control="none") for name, fit in fits.items()}
+        rows["belief_fit"] += without_model
+        rows["belief_fit"] += fit_rows(levels, permuted, "shuffled", **fixed)
+        rows["belief_point"] = []
+        # The embedding depends on the last token alone.
+        for level, stream in enumerate(levels[1:], 1) if member.model in drawn else ():
+            rows["belief_point"] += point_rows(
+                stream, level, posteriors, settings.points, settings.ridge, settings.seed
+            )
+        arm = member.size, member.seed_init
+        if arm not in untrained:
             initialise(model, [member.seed_init])
             levels = streams(model, tokens, settings.batch)
-            untrained[before] = read(levels, "untrained")
-        parts.append(untrained[before])
-        for part in parts:
-            for table, rows in part.items():
-                of = tables.setdefault(table, [])
-                of += [{"model": member.model, **row} for row in rows]
+            untrained[arm] = {name: fit(levels, control="untrained") for name, fit in fits.items()}
+        for name, table in tables.items():
+            for row in (*rows[name], *untrained[arm].get(name, ())):
+                table.append({"model": member.model, **row})
     job.write_tables(tables)
     return {"members": len(members), "documents": len(tokens)}
