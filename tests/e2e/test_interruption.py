@@ -67,7 +67,7 @@ def wait_for(condition, seconds: float = 120) -> None:
         time.sleep(0.01)
 
 
-def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path, undisturbed):
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, undisturbed):
     made = project(tmp_path / "killed")
     states = made.folder / "results" / "training"
 
@@ -87,7 +87,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path, undisturb
     assert "all match their manifests" in made.run("manymasks", "verify")
 
 
-def test_interrupted_it_says_so_and_goes_on(tmp_path, undisturbed):
+def test_an_interrupted_run_says_so_and_resumes(tmp_path, undisturbed):
     """Ctrl-C: all processes of the terminal get the signal."""
     made = project(tmp_path / "interrupted")
     run = made.start("snakemake", "--cores", "2", *OVERLAY)

@@ -21,7 +21,7 @@ statistics: {resamples: 100}
 """
 
 
-def test_members_are_held_against_the_truth(tmp_path):
+def test_members_are_compared_with_the_exact_law(tmp_path):
     made = clone(tmp_path / "truth")
     (made.folder / "study.yaml").write_text(STUDY)
     assert "Traceback" not in made.snakemake("--configfile", "study.yaml")

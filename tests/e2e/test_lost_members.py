@@ -32,7 +32,7 @@ statistics: {resamples: 100}
 """
 
 
-def test_a_failed_member_is_in_no_set_and_stops_nothing(tmp_path):
+def test_a_failed_member_enters_no_set_and_blocks_no_job(tmp_path):
     made = clone(tmp_path / "lost")
     (made.folder / "study.yaml").write_text(STUDY)
     output = made.snakemake("--configfile", "study.yaml")

@@ -29,7 +29,7 @@ def ask(project: Clone, sql: str) -> list[tuple]:
         return connection.execute(sql).fetchall()
 
 
-def test_it_ends_with_a_database_and_a_report(smoke):
+def test_the_study_ends_with_a_database_and_a_report(smoke):
     project, output = smoke
     assert "The study 'smoke' is complete" in output
     assert "Traceback" not in output
@@ -46,7 +46,7 @@ def test_a_second_run_finds_nothing_to_do(smoke):
     assert "Everything is up to date" in project.run("manymasks", "plan", *OVERLAY)
 
 
-def test_every_artifact_is_intact_and_says_what_it_cost(smoke):
+def test_artifacts_are_intact_and_record_their_cost(smoke):
     project, _ = smoke
     assert "all match their manifests" in project.run("manymasks", "verify")
     manifests = list((project.folder / "results").glob("*/*/manifest.json"))
@@ -83,7 +83,7 @@ def test_the_database_holds_the_study(smoke):
     assert ask(project, "SELECT count(*) FROM artifact WHERE NOT is_current") == [(0,)]
 
 
-def test_the_numbers_agree_with_each_other(smoke):
+def test_numbers_of_different_stages_agree(smoke):
     """What two stages computed in two ways is the same."""
     project, _ = smoke
     # Sums over documents and over positions are the split's loss.
@@ -135,7 +135,7 @@ def test_the_numbers_agree_with_each_other(smoke):
     ) == [(0,)]
 
 
-def test_sets_are_what_they_are_said_to_be(smoke):
+def test_rashomon_sets_are_consistent(smoke):
     project, _ = smoke
     derived = dict(ask(project, "SELECT method, count(*) FROM model GROUP BY ALL"))
     # And one of reference seeds, which is in no set.
@@ -178,7 +178,7 @@ def test_sets_are_what_they_are_said_to_be(smoke):
     assert ask(project, "SELECT count(*) FROM local_volume WHERE log_radius > 0") == [(0,)]
 
 
-def test_claims_that_were_named_before_the_run_come_first(smoke):
+def test_primary_claims_come_first(smoke):
     project, _ = smoke
     found = ask(project, "SELECT kind, rank, p IS NOT NULL, q >= p FROM tested_claims")
     assert found[:5] == [("primary", rank, True, True) for rank in range(1, 6)]
@@ -233,7 +233,7 @@ def test_snakemakes_own_report(smoke):
     assert "report.html" in made and "headline.png" in made
 
 
-def test_a_lost_database_is_made_again_and_nothing_else(smoke):
+def test_a_lost_database_is_made_again_alone(smoke):
     project, _ = smoke
     target = (project.folder / "results" / "manymasks.duckdb").resolve()
     before = ask(project, "FROM leaderboard")

@@ -107,7 +107,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "words", [[], ["fly"], ["sql", "--format", "xml", "SELECT 1"], ["sql", "--example", "one"]]
 )
-def test_words_that_are_no_command_show_the_usage(
+def test_an_unknown_command_shows_the_usage(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -134,7 +134,7 @@ def test_a_broken_study_is_one_message(
 
 
 @pytest.mark.parametrize("command", ["plan", "doctor"])
-def test_a_study_that_is_not_there(
+def test_a_missing_config_file(
     command: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([command, "--configfile", "other.yaml", "more.yaml"]) == 1
@@ -153,7 +153,7 @@ def test_ctrl_c_is_no_traceback(
     assert capsys.readouterr().err == "\nInterrupted. Completed artifacts are kept.\n"
 
 
-def test_a_reader_that_has_seen_enough(here: Path) -> None:
+def test_output_to_a_closed_pipe(here: Path) -> None:
     program = f"{sys.executable} -m manymasks plan | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", program], capture_output=True, text=True, check=True, cwd=here
@@ -193,7 +193,7 @@ def test_plan_names_what_changed(here: Path, capsys: pytest.CaptureFixture[str])
     assert rows[-1] == "10 artifacts: 3 done, 7 will run"
 
 
-def test_plan_says_what_is_deleted_and_not_needed(
+def test_plan_marks_deleted_artifacts_that_are_not_needed(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = planned()
@@ -250,7 +250,7 @@ def test_explain_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None
 # ----------------------------------------------------------------------------------- verify
 
 
-def test_verify_counts_what_is_whole(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_counts_intact_artifacts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no artifacts to verify" in refused(capsys, "verify")
     make(planned(), "training", "tokens", a=b"x" * 1_000_000, b=b"y")
     shown = printed(capsys, "verify")
@@ -441,7 +441,7 @@ def test_run_refuses(here: Path, in_place: None, capsys: pytest.CaptureFixture[s
     )
 
 
-def test_a_fault_names_its_log_and_how_to_go_on(
+def test_a_failed_job_names_its_log_and_the_next_step(
     here: Path,
     in_place: None,
     monkeypatch: pytest.MonkeyPatch,
@@ -461,7 +461,7 @@ def test_a_fault_names_its_log_and_how_to_go_on(
     assert "ZeroDivisionError: by nothing" in Path(log).read_text(encoding="utf-8")
 
 
-def test_doctor_says_what_is_here(
+def test_doctor_describes_the_machine(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")

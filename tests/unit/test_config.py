@@ -160,7 +160,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert third.startswith(f"{tmp_path}: cannot be read")
 
 
-def test_an_alias_is_what_it_stands_for(tmp_path: Path) -> None:
+def test_yaml_aliases_are_resolved(tmp_path: Path) -> None:
     text = BASE.replace("width: 64", "width: &w 64") + "training: {batch: *w}\n"
     assert study_of(tmp_path, text).training.batch == 64
 
@@ -277,7 +277,7 @@ def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, text: str, expe
     assert problems(tmp_path, BASE + text) == [f"config.yaml: {expected} (line {NEXT})"]
 
 
-def test_reference_seeds_stand_alone(tmp_path: Path) -> None:
+def test_reference_seeds_need_a_variant_that_is_no_control(tmp_path: Path) -> None:
     text = BASE + "  echo: {gradient: bigram}\nreference_seeds: {variant: echo}\n"
     (found,) = problems(tmp_path, text)
     assert "reference_seeds.variant 'echo' is no model that stands alone: name another" in found
@@ -290,7 +290,7 @@ def test_reference_seeds_stand_alone(tmp_path: Path) -> None:
     assert "probes.p reference seeds of a causal variant write the contexts" in found
 
 
-def test_every_setting_is_known_and_every_other_name_is_not(tmp_path: Path) -> None:
+def test_unknown_names_are_refused_at_every_level(tmp_path: Path) -> None:
     """At each level of the tree, also of those that have no test of their own."""
     hub = {
         "kind": "hub",
@@ -594,7 +594,7 @@ def test_mistakes_under_a_name(tmp_path: Path, right: str, wrong: str, expected:
         "variants: {myopic: {learning_rate: tune}}\n",
     ],
 )
-def test_seeds_of_trials_are_seeds_of_their_own(tmp_path: Path, asks: str) -> None:
+def test_seeds_of_trials_differ_from_those_of_members(tmp_path: Path, asks: str) -> None:
     text = BASE + "seeds: {init: [0, 1], order: [2, 3]}\n"
     shared = "tune:\n  seeds:\n    init: [7, 1, 0]\n    order: [3]\n"
     assert problems(tmp_path, text, shared, asks) == [
@@ -610,7 +610,7 @@ def test_seeds_of_trials_are_seeds_of_their_own(tmp_path: Path, asks: str) -> No
     assert study_of(tmp_path, text, shared).tune.seeds.order == (3,)
 
 
-def test_a_rate_is_that_of_the_variant_or_the_size_or_the_training(tmp_path: Path) -> None:
+def test_the_learning_rate_of_a_variant_precedes_that_of_the_size(tmp_path: Path) -> None:
     text = BASE.replace("{width: 64}", "{width: 64, learning_rate: tune}")
     text = text.replace("{gradient: myopic}", "{gradient: myopic, learning_rate: 0.01}")
     study = study_of(tmp_path, text, "sizes: {wide: {width: 128}}\n")
@@ -689,7 +689,7 @@ def test_names_in_members_and_variants_are_checked(
         assert start in line
 
 
-def test_a_wrong_section_hides_shared_seeds_until_it_is_right(tmp_path: Path) -> None:
+def test_a_wrong_section_suppresses_checks_between_sections(tmp_path: Path) -> None:
     text = BASE + "seeds: {init: [1000], order: [a]}\ntraining: {learning_rate: tune}\n"
     (found,) = problems(tmp_path, text)
     assert "seeds.order.0 must be a whole number" in found
@@ -870,14 +870,14 @@ def test_overlays_merge_deeply_and_replace_lists(tmp_path: Path) -> None:
         ("probes", "probes: {held-out: null, mine: {family: held-out}}\n"),
     ],
 )
-def test_null_takes_a_name_away(tmp_path: Path, section: str, text: str) -> None:
+def test_null_removes_a_name(tmp_path: Path, section: str, text: str) -> None:
     base = BASE + "probes: {held-out: {family: held-out}}\n"
     study = study_of(tmp_path, base, text)
     assert [*getattr(study, section)][-1] == "mine"
     assert not {"pydocs", "base", "causal", "held-out"} & set(getattr(study, section))
 
 
-def test_a_star_takes_all_earlier_names_away(tmp_path: Path) -> None:
+def test_a_star_removes_all_earlier_names(tmp_path: Path) -> None:
     overlay = 'corpora: {"*": null, mine: {kind: pydocs}}\n'
     study = study_of(tmp_path, BASE, overlay, "corpora: {more: {kind: pydocs, packages: []}}\n")
     assert list(study.corpora) == ["mine", "more"]
@@ -887,13 +887,13 @@ def test_a_star_takes_all_earlier_names_away(tmp_path: Path) -> None:
     assert "corpora.* must match" in other
 
 
-def test_null_takes_a_reference_away(tmp_path: Path) -> None:
+def test_null_removes_a_reference(tmp_path: Path) -> None:
     base = BASE + "rashomon: {references: {a: {kind: best_of_class}, b: {kind: best_of_pool}}}\n"
     study = study_of(tmp_path, base, "rashomon: {references: {a: null}}\n")
     assert list(study.rashomon.references) == ["b"]
 
 
-def test_all_taken_away_is_too_few(tmp_path: Path) -> None:
+def test_an_overlay_that_removes_all_names_is_refused(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, BASE, "sizes: {base: null}\n")
     assert "sizes must have at least 1, found {}" in found
 
@@ -907,7 +907,7 @@ def test_the_message_names_the_overlay_that_set_the_value(tmp_path: Path) -> Non
     ]
 
 
-def test_texts_of_overrides_are_read_as_a_file_would_have_them(tmp_path: Path) -> None:
+def test_overrides_are_parsed_as_yaml(tmp_path: Path) -> None:
     study = study_of(
         tmp_path,
         BASE,
@@ -976,12 +976,12 @@ def test_defaults_are_checked_too() -> None:
 
 
 @pytest.mark.parametrize("overlay", [None, "smoke", "shakespeare", "tinystories"])
-def test_the_studies_of_the_repository_are_right(overlay: str | None) -> None:
+def test_the_studies_of_the_repository_load(overlay: str | None) -> None:
     files = [CONFIG / "config.yaml", *([CONFIG / f"{overlay}.yaml"] if overlay else [])]
     assert load_study(files).name == (overlay or "default")
 
 
-def test_the_schema_takes_overlays_and_refuses_mistakes() -> None:
+def test_the_schema_accepts_overlays_and_rejects_mistakes() -> None:
     check = jsonschema.Draft202012Validator(json.loads(schema()))
     for path in sorted(CONFIG.glob("*.yaml")):
         assert not list(check.iter_errors(read_yaml(path).values)), path.name

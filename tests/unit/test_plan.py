@@ -84,7 +84,7 @@ def test_rejects_values_that_are_not_finite(number: float) -> None:
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"x", Path("x"), object()])
-def test_what_is_not_json_is_refused(value: object) -> None:
+def test_values_that_are_not_json_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match="is not a JSON value"):
         canonical([value])
 
@@ -239,7 +239,7 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("name", "old", "new"), SAME)
-def test_what_changes_no_meaning_changes_no_digest(
+def test_edits_without_meaning_change_no_digest(
     package: Path, name: str, old: str, new: str
 ) -> None:
     before = code_of("thing", package)
@@ -248,7 +248,7 @@ def test_what_changes_no_meaning_changes_no_digest(
 
 
 @pytest.mark.parametrize(("name", "old", "new", "module"), OTHER)
-def test_what_changes_meaning_changes_that_digest_alone(
+def test_an_edit_changes_the_digest_of_its_module_alone(
     package: Path, name: str, old: str, new: str, module: str
 ) -> None:
     before = code_of("thing", package)
@@ -363,7 +363,7 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_two_corpora_are_two_of_everything_but_the_ends(tmp_path: Path) -> None:
+def test_a_second_corpus_doubles_every_stage_except_database_and_report(tmp_path: Path) -> None:
     corpora = {"more": {"kind": "pydocs", "packages": [], "select": 0.2}}
     stages = Counter(node.stage for node in plan_of(tmp_path, corpora=corpora).nodes)
     assert stages["training"] == 48
@@ -504,7 +504,7 @@ def test_reference_seeds_take_part_in_no_analysis(tmp_path: Path) -> None:
         assert not {7, 8} & {each["seed_init"] for each in node.settings.get("members", ())}
 
 
-def test_models_make_contexts_that_others_are_tried_on(tmp_path: Path) -> None:
+def test_contexts_of_models_are_tried_on_other_seeds(tmp_path: Path) -> None:
     probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
     plan = plan_of(tmp_path, probes=probes, reference_seeds={})
     nodes = {node.label: node for node in plan.nodes}
@@ -523,7 +523,7 @@ def test_models_make_contexts_that_others_are_tried_on(tmp_path: Path) -> None:
     assert tried in nodes["severity/pydocs"].inputs["divergence"]
 
 
-def test_a_tokenizer_is_an_input_of_what_reads_it(tmp_path: Path) -> None:
+def test_stages_that_read_the_tokenizer_have_it_as_input(tmp_path: Path) -> None:
     probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
     plan = plan_of(tmp_path, probes=probes, reference_seeds={})
     given = {node.stage for node in plan.nodes if "tokenizer" in node.inputs} - ENDS
@@ -536,7 +536,7 @@ def test_a_tokenizer_is_an_input_of_what_reads_it(tmp_path: Path) -> None:
     assert not given & {"self_written", "search", "representation"}
 
 
-def test_another_corpus_is_an_input_of_its_probe_alone(tmp_path: Path) -> None:
+def test_the_other_corpus_is_an_input_of_its_probe_only(tmp_path: Path) -> None:
     other = {"process": "masks", "kind": "process", "members": {"analyses": []}}
     probe = {"family": "other-corpus", "scored": 32, "corpus": "spoken"}
     plan = plan_of(tmp_path, corpora={"spoken": other}, probes={"elsewhere": probe})
@@ -547,7 +547,7 @@ def test_another_corpus_is_an_input_of_its_probe_alone(tmp_path: Path) -> None:
     assert places.index("process/spoken") < places.index("probe/pydocs/elsewhere")
 
 
-def test_a_variant_of_its_own_rate_changes_its_members_alone(tmp_path: Path) -> None:
+def test_the_rate_of_a_variant_changes_its_members_only(tmp_path: Path) -> None:
     before = keys(plan_of(tmp_path))
     after = keys(plan_of(tmp_path, variants={"myopic": {"learning_rate": 0.01}}))
     trained = {label for label in after if label.startswith(("training/", "evaluation/"))}
@@ -572,7 +572,7 @@ def test_a_variant_of_its_own_rate_changes_its_members_alone(tmp_path: Path) -> 
     }
 
 
-def test_one_rate_said_in_another_place_is_the_same_training(tmp_path: Path) -> None:
+def test_the_same_rate_set_elsewhere_gives_the_same_training(tmp_path: Path) -> None:
     before = keys(plan_of(tmp_path))
     variants = {name: {"learning_rate": 0.003} for name in ("causal", "myopic")}
     after = keys(plan_of(tmp_path, variants=variants))
@@ -607,7 +607,7 @@ def test_one_more_seed_trains_exactly_the_new_members(
     assert keys(plan_of(tmp_path)) == keys(before)
 
 
-def test_names_of_sizes_are_not_in_what_is_trained(tmp_path: Path) -> None:
+def test_names_of_sizes_are_in_no_key_of_training(tmp_path: Path) -> None:
     before, after = plan_of(tmp_path), plan_of(tmp_path, BASE.replace("base:", "large:"))
 
     def of(plan: Plan, *stages: str) -> set[str]:
@@ -641,7 +641,7 @@ def nodes_of(plan: Plan, stage: str) -> dict[str, Node]:
           "variants": {"myopic": {"learning_rate": 0.2}}}, {"base/causal"}),
     ],
 )  # fmt: skip
-def test_a_rate_is_found_where_it_is_asked_for_and_nowhere_else(
+def test_only_arms_with_rate_tune_are_tuned(
     tmp_path: Path, asks: dict[str, Any], tuned: set[str]
 ) -> None:
     plan = plan_of(tmp_path, tune=TUNE, **asks)
@@ -677,9 +677,7 @@ TUNED: dict[str, Any] = {"variants": {"myopic": {"learning_rate": "tune"}}, "tun
         {"steps": 50},
     ],
 )
-def test_another_grid_changes_what_was_tuned_and_nothing_of_named_rates(
-    tmp_path: Path, tune: dict[str, Any]
-) -> None:
+def test_another_grid_changes_only_tuned_arms(tmp_path: Path, tune: dict[str, Any]) -> None:
     before = plan_of(tmp_path, **TUNED)
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
@@ -693,7 +691,7 @@ def test_another_grid_changes_what_was_tuned_and_nothing_of_named_rates(
             assert (node.digest not in new) == ("/myopic/" in node.label)
 
 
-def test_what_changes_no_trial_changes_no_tuning(tmp_path: Path) -> None:
+def test_settings_that_affect_no_trial_change_no_tuning(tmp_path: Path) -> None:
     before = plan_of(tmp_path, **TUNED)
     for other in (
         {"seeds": {"init": [0, 1, 2, 3]}},
@@ -717,7 +715,7 @@ LOCAL: dict[str, Any] = {"variants": {"alone": {"gradient": "local", "past_from"
 """A variant whose name comes before that of its past."""
 
 
-def test_names_of_variants_are_not_in_what_is_trained(tmp_path: Path) -> None:
+def test_names_of_variants_are_in_no_key_of_training(tmp_path: Path) -> None:
     tuned = {**LOCAL["variants"]["alone"], "learning_rate": "tune"}
     before = plan_of(tmp_path, tune=TUNE, variants={"alone": tuned})
     text = BASE.replace("causal: {", "whole: {")
@@ -762,7 +760,7 @@ def test_trials_of_a_local_variant_have_one_past(tmp_path: Path) -> None:
     assert (changes["tuning"], changes["training"]) == (2, 12)
 
 
-def test_two_names_of_one_thing_are_refused(tmp_path: Path) -> None:
+def test_two_names_of_equal_artifacts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text", encoding="utf-8")
     corpora = {
         name: {"kind": "files", "paths": [path]} for name, path in (("x", "a.txt"), ("y", "*.txt"))
@@ -799,12 +797,12 @@ def test_local_files_are_keyed_by_content(tmp_path: Path) -> None:
     assert all(after[label] != key for label, key in keys(plan).items())
 
 
-def test_local_files_that_are_not_there(tmp_path: Path) -> None:
+def test_patterns_that_match_no_local_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"paths: 'texts/\*.txt' matches no file"):
         plan_of(tmp_path, FILES)
 
 
-def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
+def test_a_package_that_is_not_installed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="packages: 'no_such_package' is not an installed package"):
         plan_of(tmp_path, BASE.replace("packages: []", "packages: [no_such_package]"))
 
@@ -835,7 +833,7 @@ print(sorted(heavy & set(sys.modules)))
     assert done.stdout == "[]\n"
 
 
-def test_each_plan_reads_the_code_anew_and_once(
+def test_a_plan_reads_the_code_of_a_stage_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
@@ -861,7 +859,7 @@ def drawn(process: str = "masks", **more: Any) -> dict[str, Any]:
     return {"corpora": {"pydocs": None, "known": {"kind": "process", "process": process, **more}}}
 
 
-def test_a_process_brings_its_words_its_context_and_its_truth(tmp_path: Path) -> None:
+def test_a_process_sets_tokenizer_context_and_analyses(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, **drawn())
     stages = Counter(node.stage for node in plan.nodes)
     assert "corpus" not in stages
@@ -887,7 +885,7 @@ def test_excess_compares_models_without_another_past(tmp_path: Path) -> None:
     assert (truth.stage, truth.inputs.keys()) == ("truth", {"tokens"})
 
 
-def test_what_is_measured_depends_on_the_process(tmp_path: Path) -> None:
+def test_analyses_depend_on_the_process(tmp_path: Path) -> None:
     for process, expected in (
         ("masks", {"truth", "excess", "spectroscopy", "belief", "swap"}),
         ("fork", {"truth", "excess", "rule_choice"}),
@@ -925,7 +923,7 @@ def test_a_corpus_chooses_its_members(tmp_path: Path) -> None:
     assert excess.settings["contrasts"] == []
 
 
-def test_a_variant_that_starts_from_anothers_weights(tmp_path: Path) -> None:
+def test_a_fine_tuned_variant_starts_from_another_members_weights(tmp_path: Path) -> None:
     worn = {"gradient": "myopic", "starts_from": "causal", "learning_rate": 1e-3}
     plan = plan_of(tmp_path, variants={"again": worn}, corpora=drawn()["corpora"])
     trainings = nodes_of(plan, "training")

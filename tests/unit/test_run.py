@@ -105,7 +105,7 @@ def log_of(node: Node) -> str:
 # ------------------------------------------------------------------------- making things
 
 
-def test_a_chain_is_made_and_says_what_it_is(here: Path) -> None:
+def test_manifests_describe_what_was_made(here: Path) -> None:
     plan = study_in(here)
     for node in plan.nodes[:3]:
         manifest = read_manifest(RESULTS.manifest(node.stage, node.key))
@@ -163,7 +163,7 @@ def test_a_training_and_its_evaluation(here: Path) -> None:
     assert 0 < evaluation.figures["select_nats"] < 12
 
 
-def test_what_is_complete_is_not_made_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_artifacts_are_not_made_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = study_in(here)
     node = node_of(plan, "tokens")
     monkeypatch.setattr(tokens, "make", lambda job: pytest.fail("made again"))
@@ -173,7 +173,7 @@ def test_what_is_complete_is_not_made_again(here: Path, monkeypatch: pytest.Monk
     assert f"tokens/mine: [{node.key}] is complete" in log_of(node).splitlines()[-1]
 
 
-def test_force_makes_it_again(here: Path) -> None:
+def test_force_makes_an_artifact_again(here: Path) -> None:
     plan = study_in(here)
     node = node_of(plan, "tokens")
     folder = RESULTS.folder("tokens", node.key)
@@ -228,7 +228,7 @@ def test_a_job_that_fails_leaves_no_manifest_and_a_log(
     assert not (RESULTS.folder("tokens", node.key) / "state").exists()
 
 
-def test_an_interrupted_training_goes_on_to_the_same_bits(
+def test_a_resumed_training_ends_with_the_same_bits(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = study_in(here)
@@ -289,7 +289,7 @@ def test_code_that_changed_after_the_plan(here: Path, monkeypatch: pytest.Monkey
     assert not RESULTS.folder("training", node.key).exists()
 
 
-def test_inputs_that_have_not_been_made(here: Path) -> None:
+def test_missing_inputs_are_refused(here: Path) -> None:
     plan = study_in(here)
     with pytest.raises(UserError) as caught:
         run_job(describe(plan, "evaluation"), RESULTS)
@@ -298,7 +298,7 @@ def test_inputs_that_have_not_been_made(here: Path) -> None:
     assert str(node_of(plan, "tokens").key) not in str(caught.value)
 
 
-def test_inputs_that_are_damaged(here: Path) -> None:
+def test_damaged_inputs_are_refused(here: Path) -> None:
     plan = study_in(here)
     tokens_folder = RESULTS.folder("tokens", node_of(plan, "tokens").key)
     shard = tokens_folder / "train" / "tokens-00000.arrow"
@@ -320,7 +320,7 @@ def test_inputs_that_are_damaged(here: Path) -> None:
     assert not RESULTS.manifest("training", node.key).exists()
 
 
-def test_what_is_made_again_stays_until_the_new_one_is(
+def test_an_artifact_stays_until_its_replacement_is_complete(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From its manifest alone: where the text lies is recorded in it too."""
@@ -352,7 +352,7 @@ def test_texts_that_changed_after_the_plan(here: Path) -> None:
         run_job(describe(plan, "corpus"), RESULTS)
 
 
-def test_a_split_that_is_too_short(here: Path) -> None:
+def test_a_split_shorter_than_a_window_is_refused(here: Path) -> None:
     plan = study_in(here, training={"context": 4096})
     with pytest.raises(UserError, match=r"the train split has .* too short for training\.context"):
         run_job(describe(plan, "training"), RESULTS)
@@ -366,7 +366,7 @@ def test_a_split_that_is_too_short(here: Path) -> None:
     check_lengths(study_in(here), RESULTS, Path())
 
 
-def test_local_text_that_is_too_short_before_anything_is_made(here: Path) -> None:
+def test_short_local_text_is_refused_before_any_job(here: Path) -> None:
     plan = study_in(here, training={"context": 1_000_000})
     nothing_made = Layout(here / "empty")
     with pytest.raises(UserError, match=r"at most about \d+ tokens, too short for training"):
@@ -384,7 +384,7 @@ run_job(json.loads(Path(sys.argv[1]).read_text()), Layout(Path("results")))
 """
 
 
-def test_two_processes_make_an_artifact_once(here: Path) -> None:
+def test_two_processes_make_one_artifact_once(here: Path) -> None:
     plan = study_in(here)
     node = node_of(plan, "tokens")
     folder = RESULTS.folder("tokens", node.key)
@@ -440,7 +440,9 @@ def test_descriptions_go_through_files(here: Path) -> None:
         ('{"format": 1}', "is not a readable manifest"),
     ],
 )
-def test_descriptions_that_are_none(tmp_path: Path, text: str, expected: str) -> None:
+def test_files_that_hold_no_description_are_refused(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught:
@@ -508,12 +510,12 @@ def test_lines_of_progress(
     assert capsys.readouterr().err.count("a/b: ") == 2
 
 
-def test_the_rate_counts_from_where_the_run_went_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rate_counts_from_where_the_run_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = [(2.0, 900, 1000, ""), (12.0, 950, 1000, "")]
     assert lines_of(monkeypatch, calls) == ["a/b: 950/1000 (95%), 5/s, 10 s left"]
 
 
-def test_without_a_total_there_is_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_without_a_total_shows_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = [(0.0, 0, None, "bytes"), (20.0, 3e9, None, "bytes")]
     assert lines_of(monkeypatch, calls) == ["a/b: 3 G, 150 M/s, bytes"]
 
@@ -526,7 +528,9 @@ def test_without_a_total_there_is_no_time_left(monkeypatch: pytest.MonkeyPatch) 
         (2.2e9, "2.2 G"),
     ],
 )  # fmt: skip
-def test_numbers_are_short(monkeypatch: pytest.MonkeyPatch, value: float, text: str) -> None:
+def test_numbers_in_progress_lines_are_short(
+    monkeypatch: pytest.MonkeyPatch, value: float, text: str
+) -> None:
     (line,) = lines_of(monkeypatch, [(20.0, value, None, "")])
     assert line == f"a/b: {text}"
 
@@ -534,12 +538,14 @@ def test_numbers_are_short(monkeypatch: pytest.MonkeyPatch, value: float, text: 
 @pytest.mark.parametrize(
     ("left", "text"), [(59.4, "59 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (7300, "2 h 1 min")]
 )
-def test_spans_are_short(monkeypatch: pytest.MonkeyPatch, left: float, text: str) -> None:
+def test_durations_in_progress_lines_are_short(
+    monkeypatch: pytest.MonkeyPatch, left: float, text: str
+) -> None:
     lines = lines_of(monkeypatch, [(0.0, 0, None, ""), (10.0, 10, 10 + left, "")])
     assert f"1/s, {text} left" in lines[0]
 
 
-def test_a_bar_is_one_line_that_is_rewritten(
+def test_a_progress_bar_rewrites_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter([0.0, 0.2, 0.25, 0.5])
@@ -563,7 +569,7 @@ def test_a_bar_is_one_line_that_is_rewritten(
     ("visible", "expected"),
     [("0,1", ["0", "1"]), (" GPU-7a , GPU-7b", ["GPU-7a", "GPU-7b"]), ("", []), ("-1", [])],
 )
-def test_devices_are_those_that_are_visible(
+def test_devices_come_from_cuda_visible_devices(
     monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[str]
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -571,7 +577,7 @@ def test_devices_are_those_that_are_visible(
 
 
 @pytest.mark.parametrize(("status", "expected"), [(0, ["GPU-1", "GPU-2"]), (9, [])])
-def test_devices_are_those_that_the_driver_lists(
+def test_devices_come_from_the_driver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, expected: list[str]
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -630,7 +636,7 @@ def test_jobs_spread_over_devices_and_wait_for_a_slot(tmp_path: Path) -> None:
     end(first, third)
 
 
-def test_devices_are_shared_after_all_have_one(tmp_path: Path) -> None:
+def test_devices_are_shared_once_each_has_a_job(tmp_path: Path) -> None:
     jobs = []
     for expected in ("4", "5", "4"):
         jobs.append(lease(tmp_path, "4,5", members=2))

@@ -131,7 +131,7 @@ class OutOfMemoryError(RuntimeError):
 # ------------------------------------------------------------------------------- at once
 
 
-def test_a_stack_is_made_at_once_and_each_is_an_artifact_of_its_own(
+def test_a_stack_makes_one_artifact_for_each_job(
     plan: Plan, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = run_jobs(described(plan), RESULTS)
@@ -154,7 +154,9 @@ def test_a_stack_is_made_at_once_and_each_is_an_artifact_of_its_own(
     assert capsys.readouterr().err.count("2/2 (100%)") == 1
 
 
-def test_time_is_shared_equally_and_what_went_before_is_added(plan: Plan, stage: Stage) -> None:
+def test_wall_time_is_split_over_a_stack_and_added_to_earlier_runs(
+    plan: Plan, stage: Stage
+) -> None:
     def some_work(jobs: Sequence[Job]) -> None:
         until = time.process_time() + 0.2
         while time.process_time() < until:
@@ -177,7 +179,7 @@ def test_time_is_shared_equally_and_what_went_before_is_added(plan: Plan, stage:
     assert all("earlier_seconds" not in each.figures for each in made)
 
 
-def test_a_stack_of_one_is_made_as_ever(plan: Plan, stage: Stage) -> None:
+def test_a_stack_of_one_equals_a_single_job(plan: Plan, stage: Stage) -> None:
     def never(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         pytest.fail("make_many was called for one")
 
@@ -187,7 +189,7 @@ def test_a_stack_of_one_is_made_as_ever(plan: Plan, stage: Stage) -> None:
     assert "in one process" not in log_of(made.key)
 
 
-def test_those_that_are_complete_are_left_out(plan: Plan, stage: Stage) -> None:
+def test_complete_members_are_left_out_of_a_stack(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
     second = run_jobs(described(plan)[1:2], RESULTS)
     stage.calls.clear()
@@ -200,7 +202,7 @@ def test_those_that_are_complete_are_left_out(plan: Plan, stage: Stage) -> None:
     assert len(stage.calls) == 1
 
 
-def test_one_that_is_named_twice_is_made_once(plan: Plan, stage: Stage) -> None:
+def test_a_key_named_twice_is_made_once(plan: Plan, stage: Stage) -> None:
     one = described(plan)[0]
     first, second = run_jobs([one, one], RESULTS)
     assert first == second
@@ -214,7 +216,7 @@ def test_artifacts_of_two_stages_are_refused(plan: Plan, stage: Stage) -> None:
     assert complete(plan) == []
 
 
-def test_nothing_is_begun_if_one_was_planned_with_other_code(
+def test_a_stack_with_one_stale_plan_starts_no_job(
     plan: Plan, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     descriptions = described(plan)
@@ -225,7 +227,7 @@ def test_nothing_is_begun_if_one_was_planned_with_other_code(
     assert not (RESULTS.results / "training").exists()
 
 
-def test_force_makes_all_again_and_the_old_ones_stay_until_then(plan: Plan, stage: Stage) -> None:
+def test_force_replaces_a_whole_stack_at_its_end(plan: Plan, stage: Stage) -> None:
     before = run_jobs(described(plan), RESULTS)
 
     def fails(jobs: Sequence[Job]) -> None:
@@ -250,7 +252,7 @@ def test_force_makes_all_again_and_the_old_ones_stay_until_then(plan: Plan, stag
 # --------------------------------------------------------------------- what can go wrong
 
 
-def test_what_fails_is_in_the_log_of_each(
+def test_a_failure_is_in_the_log_of_each_member(
     plan: Plan, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def mistake(jobs: Sequence[Job]) -> None:
@@ -280,14 +282,14 @@ def test_what_fails_is_in_the_log_of_each(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_stage_must_say_something_of_each(plan: Plan, stage: Stage) -> None:
+def test_a_stage_must_return_figures_for_each_member(plan: Plan, stage: Stage) -> None:
     stage.make_many = lambda jobs: [{}]
     with pytest.raises(UserError, match="ValueError: figures of 1 artifacts for 4"):
         run_jobs(described(plan), RESULTS)
     assert complete(plan) == []
 
 
-def test_one_after_another_the_first_that_fails_is_the_last(
+def test_sequential_jobs_stop_at_the_first_failure(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = in_place(monkeypatch, Stage(many=False))
@@ -362,7 +364,7 @@ def test_an_artifact_that_was_complete_before_its_stack_failed_is_not_made_again
     assert stage.calls == [keys[1:]]
 
 
-def test_an_interrupted_stack_goes_on_in_other_company(plan: Plan, stage: Stage) -> None:
+def test_an_interrupted_stack_resumes_with_other_members(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
 
     def interrupted(jobs: Sequence[Job]) -> None:
@@ -424,7 +426,7 @@ def test_a_stack_that_does_not_fit_is_halved(plan: Plan, stage: Stage, error: Ex
         assert str(error) in log_of(key)
 
 
-def test_halves_are_halved_and_what_was_saved_stays(plan: Plan, stage: Stage) -> None:
+def test_halves_are_halved_again_and_saved_state_stays(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
     tries: dict[str, str] = {}
     limit = fits(1, MemoryError())
@@ -444,7 +446,7 @@ def test_halves_are_halved_and_what_was_saved_stays(plan: Plan, stage: Stage) ->
     assert complete(plan) == keys[:3]
 
 
-def test_one_that_does_not_fit_says_what_to_lower(plan: Plan, stage: Stage) -> None:
+def test_a_single_job_out_of_memory_names_the_settings_to_lower(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
     stage.before = fits(0, TOO_BIG[0])
     with pytest.raises(UserError) as caught:
@@ -460,7 +462,7 @@ def test_one_that_does_not_fit_says_what_to_lower(plan: Plan, stage: Stage) -> N
     assert "Traceback" in log_of(keys[0])
 
 
-def test_the_half_that_was_made_is_complete_when_the_other_fails(plan: Plan, stage: Stage) -> None:
+def test_one_half_is_complete_when_the_other_fails(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
 
     def second_half_fails(jobs: Sequence[Job]) -> None:
@@ -479,9 +481,7 @@ def test_the_half_that_was_made_is_complete_when_the_other_fails(plan: Plan, sta
 # ---------------------------------------------------------------------------------- locks
 
 
-def test_a_stack_waits_for_its_members_and_makes_those_that_are_left(
-    plan: Plan, stage: Stage
-) -> None:
+def test_a_stack_waits_for_locked_members_and_makes_the_rest(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
     other = keys[2]
     held = try_lock(folder_of(other) / "lock")
@@ -514,7 +514,7 @@ def test_a_stack_waits_for_its_members_and_makes_those_that_are_left(
         file.close()
 
 
-def test_two_stacks_with_members_in_common_make_each_once(plan: Plan, stage: Stage) -> None:
+def test_two_stacks_that_share_members_make_each_once(plan: Plan, stage: Stage) -> None:
     keys = keys_of(plan)
     descriptions = described(plan)
     threads = [
@@ -559,7 +559,7 @@ def test_the_command_takes_several_targets(
     assert complete(plan) == [node.key for node in nodes[:3]]
 
 
-def test_a_stage_that_cannot_be_imported_is_a_fault_with_a_log(
+def test_a_stage_that_cannot_be_imported_fails_with_a_log(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "manymasks.stages.training", None)

@@ -37,7 +37,7 @@ from manymasks.store.manifest import (
 # -------------------------------------------------------------------------------- atomic
 
 
-def test_replacing_writes_a_whole_file(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file.bin"
     with replacing(path) as temporary:
         assert temporary.parent == path.parent
@@ -49,9 +49,7 @@ def test_replacing_writes_a_whole_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_what_fails_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old", encoding="utf-8")
     with pytest.raises(error), replacing(path) as temporary:
@@ -117,7 +115,7 @@ def artifact(layout: Layout, manifest: Manifest, **files: bytes) -> Artifact:
     return Artifact(folder, manifest)
 
 
-def test_a_manifest_comes_back(tmp_path: Path) -> None:
+def test_a_manifest_round_trips(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     made = artifact(layout, manifest_of(), tables__model_dot_parquet=b"123")
     path = layout.manifest("tokens", "0123456789ab")
@@ -142,7 +140,7 @@ def test_a_manifest_comes_back(tmp_path: Path) -> None:
         (lambda text: text.replace('"digest": "b', '"sum": "b'), "is not a readable manifest"),
     ],
 )
-def test_a_manifest_that_cannot_be_read(tmp_path: Path, change: Any, expected: str) -> None:
+def test_an_unreadable_manifest_is_refused(tmp_path: Path, change: Any, expected: str) -> None:
     layout = Layout(tmp_path)
     artifact(layout, manifest_of())
     path = layout.manifest("tokens", "0123456789ab")
@@ -235,7 +233,7 @@ def line_of(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
-def test_a_second_process_waits_and_is_told_for_whom(tmp_path: Path) -> None:
+def test_a_second_process_waits_and_learns_who_holds_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "lock"
     first = hold(path, 1.5)
     assert line_of(first) == "holds"
@@ -262,7 +260,7 @@ def test_a_lock_dies_with_the_process_that_was_killed(tmp_path: Path) -> None:
     assert try_lock(path) is not None
 
 
-def test_a_lock_is_given_back_when_the_block_fails(tmp_path: Path) -> None:
+def test_a_lock_is_released_when_the_block_fails(tmp_path: Path) -> None:
     waits: list[str] = []
     with pytest.raises(ValueError, match="x"), locked(tmp_path / "lock", waits.append):
         raise ValueError("x")
@@ -328,7 +326,7 @@ def because(plan: Plan, layout: Layout) -> dict[str, str]:
     }
 
 
-def test_nothing_made_all_missing(tmp_path: Path) -> None:
+def test_without_artifacts_all_are_missing(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     layout = Layout(tmp_path / "results")
     assert missing(plan, layout) == list(plan.nodes)
@@ -336,13 +334,13 @@ def test_nothing_made_all_missing(tmp_path: Path) -> None:
     assert not layout.results.exists()
 
 
-def test_all_made_none_missing(tmp_path: Path) -> None:
+def test_with_all_artifacts_none_is_missing(tmp_path: Path) -> None:
     plan, layout = made(tmp_path)
     assert missing(plan, layout) == []
     assert {each.state for each in statuses(plan, layout)} == {"done"}
 
 
-def test_a_deleted_leaf_alone_is_made_again(tmp_path: Path) -> None:
+def test_a_deleted_leaf_is_made_again_alone(tmp_path: Path) -> None:
     plan, layout = made(tmp_path)
     report = plan.targets[-1]
     layout.manifest(report.stage, report.key).unlink()

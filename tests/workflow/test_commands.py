@@ -25,7 +25,7 @@ seeds: {init: [0], init: [1]}
 
 
 @pytest.mark.parametrize("flags", [("-n",), ("--cores", "1"), ("--summary",)])
-def test_all_mistakes_in_a_study_are_told_at_once(
+def test_all_mistakes_in_a_study_are_reported_at_once(
     checkout: Project, flags: tuple[str, ...]
 ) -> None:
     (checkout.root / OVERLAY).write_text(MISTAKES)
@@ -47,14 +47,14 @@ def test_all_mistakes_in_a_study_are_told_at_once(
     assert not checkout.results.exists()
 
 
-def test_a_mistake_on_the_command_line_is_told_with_its_place(checkout: Project) -> None:
+def test_a_mistake_on_the_command_line_is_located(checkout: Project) -> None:
     done = checkout.snakemake("-n", "--config", "seed=3")
     assert done.returncode == 1
     assert "--config: seed is not a setting. Did you mean seeds?" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_context_too_long_for_the_text_is_told_before_any_job(project: Project) -> None:
+def test_a_context_longer_than_the_text_is_refused_before_any_job(project: Project) -> None:
     project.set("training.context", 15_000)
     done = project.snakemake("--cores", "1")
     assert done.returncode == 1
@@ -62,7 +62,9 @@ def test_a_context_too_long_for_the_text_is_told_before_any_job(project: Project
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_package_is_told_with_what_to_type(checkout: Project, tmp_path: Path) -> None:
+def test_a_missing_package_names_the_command_that_installs_it(
+    checkout: Project, tmp_path: Path
+) -> None:
     package = tmp_path / "elsewhere" / "manymasks"
     package.mkdir(parents=True)
     missing = 'raise ModuleNotFoundError("No module named \'manymasks\'", name="manymasks")'
@@ -74,7 +76,7 @@ def test_a_missing_package_is_told_with_what_to_type(checkout: Project, tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_a_lock_left_by_a_killed_run_says_what_to_type(project: Project) -> None:
+def test_a_stale_lock_names_the_command_that_removes_it(project: Project) -> None:
     MORE_INIT(project)
     locks = project.root / ".snakemake/locks"
     locks.mkdir(parents=True, exist_ok=True)
@@ -96,7 +98,7 @@ def test_a_lock_left_by_a_killed_run_says_what_to_type(project: Project) -> None
     assert NOTHING_TO_DO in done.stdout + done.stderr
 
 
-def test_a_live_run_is_named_by_its_process(project: Project) -> None:
+def test_a_lock_of_a_live_run_names_its_process(project: Project) -> None:
     script = (
         "import sys; from pathlib import Path; from manymasks.store.lock import try_lock\n"
         "held = try_lock(Path('.snakemake/manymasks.lock')); print(bool(held), flush=True)\n"
@@ -183,7 +185,7 @@ def test_plan_says_which_code_makes_a_job_run(project: Project) -> None:
     )
 
 
-def test_a_run_with_nothing_to_do_says_so_and_needs_no_records(project: Project) -> None:
+def test_an_up_to_date_run_needs_no_records(project: Project) -> None:
     forget(project)
     done = project.snakemake("--cores", "2")
     assert done.returncode == 0, done.stderr

@@ -62,7 +62,7 @@ def test_a_new_study_is_made_in_balanced_stacks_of_one_shape(
     assert checkout.planned() == {line.label for line in checkout.plan()}
 
 
-def test_on_a_gpu_stacks_are_wide_without_being_asked_for(
+def test_stacks_are_wide_on_a_gpu_by_default(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
@@ -78,9 +78,7 @@ def test_on_a_gpu_stacks_are_wide_without_being_asked_for(
 
 
 @pytest.mark.parametrize("width", [1, 4, 32])
-def test_a_seed_more_or_a_member_deleted_makes_these_and_no_other(
-    project: Project, width: int
-) -> None:
+def test_only_new_and_deleted_members_are_made(project: Project, width: int) -> None:
     project.set("hardware.stack", width)
     assert project.planned() == set()
     one = "training/pydocs/base/myopic/i1-o0"
@@ -102,7 +100,7 @@ def test_a_seed_more_or_a_member_deleted_makes_these_and_no_other(
         )
 
 
-def test_a_setting_makes_the_members_that_it_changes_stale_whatever_the_width(
+def test_stale_members_do_not_depend_on_the_stack_width(
     project: Project,
 ) -> None:
     project.set("hardware.stack", 4)
@@ -119,7 +117,7 @@ def remote(project: Project, rule: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_another_process_of_the_run_sees_its_stacks(project: Project) -> None:
+def test_processes_of_a_run_share_its_stacks(project: Project) -> None:
     project.set("hardware.stack", 4)
     labels = sorted(members())
     remake(project, *labels)
@@ -150,7 +148,7 @@ def test_another_process_of_the_run_sees_its_stacks(project: Project) -> None:
         assert jobs_of(done.stdout) == [(rule, made)]
 
 
-def test_without_a_file_of_stacks_or_with_one_of_another_plan_members_are_grouped_anew(
+def test_a_missing_or_foreign_file_of_stacks_is_ignored(
     checkout: Project,
 ) -> None:
     checkout.set("hardware.stack", 4)
@@ -163,7 +161,7 @@ def test_without_a_file_of_stacks_or_with_one_of_another_plan_members_are_groupe
         assert remote(checkout, rule).returncode == 0
 
 
-def test_what_a_profile_says_of_a_stage_holds_for_its_stacks(checkout: Project) -> None:
+def test_resources_of_a_stage_in_a_profile_hold_for_its_stacks(checkout: Project) -> None:
     checkout.set("hardware.stack", 4)
     said = ("training:mem_mb=9000", "training:gpu=1")
     # A job with a message is printed without its resources, unless the printer is asked for them.
@@ -189,7 +187,7 @@ def test_what_a_profile_says_of_a_stage_holds_for_its_stacks(checkout: Project) 
     assert all("gpu" not in values for stage, _, values in resources if stage == "evaluation")
 
 
-def test_who_stops_at_a_stage_is_told_the_names_of_its_stacks(checkout: Project) -> None:
+def test_until_a_stacked_stage_names_its_stacks(checkout: Project) -> None:
     checkout.set("hardware.stack", 4)
     done = checkout.snakemake("-n", *ONE, "--until", "training")
     assert done.returncode == 1
@@ -206,7 +204,7 @@ def test_who_stops_at_a_stage_is_told_the_names_of_its_stacks(checkout: Project)
     }  # fmt: skip
 
 
-def test_all_else_is_as_without_stacks(project: Project) -> None:
+def test_other_commands_work_with_stacks(project: Project) -> None:
     project.set("hardware.stack", 4)
     done = project.snakemake(*ONE)
     assert done.returncode == 0, done.stderr

@@ -307,7 +307,7 @@ def test_edit_makes_exactly_these_jobs_stale(project: Project, name: str) -> Non
     assert project.planned() == expected
 
 
-def test_smoke_and_default_study_are_planned_whole_in_a_fresh_clone(checkout: Project) -> None:
+def test_a_fresh_clone_plans_every_node(checkout: Project) -> None:
     for overlay, plan in ((OVERLAY, SMOKE), (None, kit.repository_plan())):
         expected = {node.label for node in plan.nodes}
         assert checkout.planned(overlay=overlay) == expected
@@ -315,14 +315,14 @@ def test_smoke_and_default_study_are_planned_whole_in_a_fresh_clone(checkout: Pr
     assert not checkout.results.exists()
 
 
-def test_command_line_settings_count_as_those_of_a_file(project: Project) -> None:
+def test_command_line_settings_equal_those_of_a_file(project: Project) -> None:
     given = project.jobs("--config", 'sizes={"base": {"learning_rate": 2e-3}}')
     LEARNING_RATE(project)
     assert given == project.jobs()
     assert len(given) == len(OF_OTHER_RATE)
 
 
-def test_switching_back_to_an_old_setting_makes_nothing(project: Project) -> None:
+def test_returning_to_an_old_setting_makes_no_artifact(project: Project) -> None:
     links = [project.results / name for name in ("manymasks.duckdb", "report.html")]
     old = [path.parent for path in project.manifests("database", "report")]
     overlay = (project.root / OVERLAY).read_text()
