@@ -8,7 +8,7 @@ from scipy import stats
 
 import kit
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.myopia.arms import Arm, Scored, arm_rows, baseline_of, curve_rows, part_rows
+from manymasks.myopia.arms import Arm, ScoredArms, arm_rows, baseline_of, curve_rows, part_rows
 from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import fitted_horizon, half_gamma, horizon_rows
 from manymasks.statistics.model_classes import Member
@@ -35,7 +35,7 @@ def _scored(
     noise: float = 0.0,
     seeds: dict[str, list[tuple[int, int]]] | None = None,
     documents: int = 12,
-) -> Scored:
+) -> ScoredArms:
     """Losses with effects of seeds and documents that all arms share, and a gap for each arm."""
     generator = np.random.default_rng(5)
     members = [
@@ -53,7 +53,7 @@ def _scored(
         ]
     )
     floors = {"unigram": (of_document + 3) * tokens, "bigram": (of_document + 1) * tokens}
-    return Scored(members, rates * tokens, tokens, arms, floors)
+    return ScoredArms(members, rates * tokens, tokens, arms, floors)
 
 
 def _by(rows: Rows, **values: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_every_arm_and_floor_has_its_loss_and_its_gap_to_causal() -> None:
     causal = _by(rows, arm="causal")
     for floor in ("unigram", "bigram"):
         row = _by(rows, arm=floor)
-        expected = scored.floors[floor].sum() / scored.tokens.sum()
+        expected = scored.ngrams[floor].sum() / scored.tokens.sum()
         assert row["nats"] == pytest.approx(expected)
         assert row["gap"] == pytest.approx(expected - causal["nats"])
         assert row["gap_low"] < row["gap"] < row["gap_high"]

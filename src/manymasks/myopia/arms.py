@@ -1,4 +1,4 @@
-"""All arms side by side: variants and floors, and what the gap between two of them is made of."""
+"""Comparison of all arms, variants and n-gram baselines, and the parts of the gap between two."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,96 +48,96 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredArms:
     """Members of one corpus on the documents of the measure split.
 
-    `nats` (m, D) are sums over the tokens of each document, `tokens` (D,); `floors` has the
-    sums (D,) of each floor on the same documents.
+    `nats` (m, D) are sums over the tokens of each document, `tokens` (D,); `ngrams` has the sums
+    (D,) of each n-gram baseline on the same documents.
     """
 
     members: Sequence[Member]
     nats: FloatArray
     tokens: FloatArray
     arms: Mapping[str, Arm]
-    floors: Mapping[str, FloatArray]
+    ngrams: Mapping[str, FloatArray]
 
     @property
     def sizes(self) -> list[str]:
-        """In order of appearance."""
+        """Sizes in order of appearance."""
         return list(dict.fromkeys(member.size for member in self.members))
 
     def paired(self, size: str, *variants: str) -> tuple[IndexArray, ...]:
-        """Positions of the members of each variant that share their seeds with all others'."""
+        """Positions of the members of each variant whose seeds occur in all of them."""
         return paired_by_seeds(
             self.members, *(arm_positions(self.members, size, v) for v in variants)
         )
 
     def weights(self, statistics: Statistics) -> FloatArray:
-        """Of the bootstrap over documents."""
+        """Weights of the bootstrap over documents."""
         return document_weights(self.tokens.size, statistics.resamples, statistics.seed)
 
 
 def baseline_of(arms: Mapping[str, Arm], contrasts: Sequence[Contrast]) -> str | None:
-    """The causal variant that others are held against: a contrast's, else the first by name."""
+    """The causal variant for comparison: that of a contrast, else the first by name."""
     causal = sorted(name for name, arm in arms.items() if arm.gradient == "causal")
-    named = [each.baseline for each in contrasts if each.baseline in causal]
+    named = [contrast.baseline for contrast in contrasts if contrast.baseline in causal]
     return next(iter(named + causal), None)
 
 
-def arm_rows(scored: Scored, baseline: str | None, statistics: Statistics) -> Rows:
-    """Rows of myopia_arm: each variant and floor of each size, and its gap to the baseline.
+def arm_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -> Rows:
+    """Rows of myopia_arm: variants and n-gram baselines of each size, with gaps to the baseline.
 
-    Intervals join the error over models with the bootstrap over documents; that of a floor's
-    own loss is over documents alone, and its gap is that to each of the baseline's members.
+    Intervals join the error over models with the bootstrap over documents. That of the loss of an
+    n-gram baseline is over documents only; its gap is the one to the members of the baseline arm.
     """
     weights, rows = scored.weights(statistics), []
     corpus = one_corpus(scored.members)
     for size in scored.sizes:
-        own = [v for v in scored.arms if arm_positions(scored.members, size, v)]
+        variants = [v for v in scored.arms if arm_positions(scored.members, size, v)]
         rows += [
             {
                 "corpus": corpus,
                 "size": size,
                 "arm": name,
-                "is_ngram": name in scored.floors,
-                "gradient": None if name in scored.floors else scored.arms[name].gradient,
-                "gamma": None if name in scored.floors else scored.arms[name].reach,
+                "is_ngram": name in scored.ngrams,
+                "gradient": None if name in scored.ngrams else scored.arms[name].gradient,
+                "gamma": None if name in scored.ngrams else scored.arms[name].reach,
                 "split": "measure",
                 **_loss(scored, size, name, weights, statistics),
                 **_gap(scored, size, name, baseline, weights, statistics),
                 "documents": int((scored.tokens > 0).sum()),
             }
-            for name in [*own, *scored.floors]
+            for name in [*variants, *scored.ngrams]
         ]
     return rows
 
 
 def _loss(
-    scored: Scored, size: str, name: str, weights: FloatArray, statistics: Statistics
+    scored: ScoredArms, size: str, name: str, weights: FloatArray, statistics: Statistics
 ) -> dict[str, Any]:
-    if name in scored.floors:
-        nats = scored.floors[name]
+    if name in scored.ngrams:
+        nats = scored.ngrams[name]
         low, high = percentile_interval(
             ratio_resamples(nats, scored.tokens, weights), statistics.confidence
         )
         estimate = float(ratio(nats, scored.tokens))
-        found = Interval(estimate, float(low), float(high), None, 0)
+        interval = Interval(estimate, float(low), float(high), None, 0)
         models = None
     else:
-        chosen = arm_positions(scored.members, size, name)
-        nats = scored.nats[chosen]
-        found = mean_over_seeds(nats, scored.tokens, weights, statistics.confidence)
-        models = len(chosen)
+        members = arm_positions(scored.members, size, name)
+        nats = scored.nats[members]
+        interval = mean_over_seeds(nats, scored.tokens, weights, statistics.confidence)
+        models = len(members)
     return {
-        "nats": finite(found.estimate),
-        "nats_low": finite(found.low),
-        "nats_high": finite(found.high),
+        "nats": finite(interval.estimate),
+        "nats_low": finite(interval.low),
+        "nats_high": finite(interval.high),
         "models": models,
     }
 
 
 def _gap(
-    scored: Scored,
+    scored: ScoredArms,
     size: str,
     name: str,
     baseline: str | None,
@@ -145,37 +145,38 @@ def _gap(
     statistics: Statistics,
 ) -> dict[str, Any]:
     differences = np.zeros((0, scored.tokens.size))
-    if baseline is not None and name in scored.floors:
+    if baseline is not None and name in scored.ngrams:
         differences = (
-            scored.floors[name] - scored.nats[arm_positions(scored.members, size, baseline)]
+            scored.ngrams[name] - scored.nats[arm_positions(scored.members, size, baseline)]
         )
     elif baseline is not None and name != baseline:
-        first, second = scored.paired(size, baseline, name)
-        differences = scored.nats[second] - scored.nats[first]
+        of_baseline, of_variant = scored.paired(size, baseline, name)
+        differences = scored.nats[of_variant] - scored.nats[of_baseline]
     if not len(differences):
-        known = 0.0 if name == baseline else None
-        return {"gap": known, "gap_low": known, "gap_high": known, "seeds": 0}
-    found = mean_over_seeds(differences, scored.tokens, weights, statistics.confidence)
+        gap = 0.0 if name == baseline else None
+        return {"gap": gap, "gap_low": gap, "gap_high": gap, "seeds": 0}
+    interval = mean_over_seeds(differences, scored.tokens, weights, statistics.confidence)
     return {
-        "gap": finite(found.estimate),
-        "gap_low": finite(found.low),
-        "gap_high": finite(found.high),
+        "gap": finite(interval.estimate),
+        "gap_low": finite(interval.low),
+        "gap_high": finite(interval.high),
         "seeds": len(differences),
     }
 
 
-def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
+def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
     """Rows of myopia_part and contrast: the local myopia bonus and malus.
 
-    A local variant is the best that each position can do for itself while all earlier ones stay
-    those of a causal member. bonus = L(causal) - L(local) is what the causal member gives up of
-    its own predictions for later ones; malus = L(myopic) - L(local) is what is lost because the
-    earlier positions were trained for themselves alone; gap = malus - bonus = L(myopic) -
-    L(causal), over the same seeds. The local variant of a past that is not causal has a bonus
-    only. Contrasts are exploratory.
+    In a local variant each position minimises its loss while all earlier positions stay those of a
+    causal member. bonus = L(causal) - L(local) is the loss that the causal member accepts at a
+    position for the sake of later ones; malus = L(myopic) - L(local) is the loss from earlier
+    positions trained only for themselves; gap = malus - bonus = L(myopic) - L(causal), over the
+    same seeds. A local variant with a past that is not causal has only a bonus. Contrasts are
+    exploratory.
     """
     tables: dict[str, Rows] = {"myopia_part": [], "contrast": []}
     tested: set[Comparison] = set()
+    documents = int((scored.tokens > 0).sum())
     weights, corpus = scored.weights(statistics), one_corpus(scored.members)
     myopic = [name for name, arm in scored.arms.items() if arm.gradient == "myopic"]
     for size in scored.sizes:
@@ -186,12 +187,13 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
             others: list[str | None] = [*myopic] if is_causal and myopic else [None]
             for other in others:
                 named = [arm.past, local, *([other] if other else [])]
-                found = scored.paired(size, *named)
-                if not found[0].size:
+                positions = scored.paired(size, *named)
+                seeds = positions[0].size
+                if not seeds:
                     continue
-                losses = [scored.nats[each] for each in found]
+                losses = [scored.nats[arm_members] for arm_members in positions]
                 for part, differences in _parts(*losses):
-                    each = mean_over_seeds(
+                    interval = mean_over_seeds(
                         differences, scored.tokens, weights, statistics.confidence
                     )
                     tables["myopia_part"].append(
@@ -203,23 +205,23 @@ def part_rows(scored: Scored, statistics: Statistics) -> dict[str, Rows]:
                             "myopic": other,
                             "part": part,
                             "split": "measure",
-                            "nats": finite(each.estimate),
-                            "low": finite(each.low),
-                            "high": finite(each.high),
-                            "p": finite(each.p),
-                            "seeds": found[0].size,
-                            "documents": int((scored.tokens > 0).sum()),
+                            "nats": finite(interval.estimate),
+                            "low": finite(interval.low),
+                            "high": finite(interval.high),
+                            "p": finite(interval.p),
+                            "seeds": seeds,
+                            "documents": documents,
                         }
                     )
                     if part != "gap":
                         subject = arm.past if other is None or part == "bonus" else other
                         comparison = Comparison(part, corpus, subject, local, size)
-                        # One bonus may stand beside several myopic variants.
+                        # The bonus is the same for all myopic variants.
                         if comparison in tested:
                             continue
                         tested.add(comparison)
-                        models = 2 * found[0].size
-                        row = contrast_row(comparison, each, models, int((scored.tokens > 0).sum()))
+                        models = 2 * seeds
+                        row = contrast_row(comparison, interval, models, documents)
                         tables["contrast"].append(row)
     return tables
 
@@ -241,8 +243,8 @@ def curve_rows(
 ) -> Rows:
     """Rows of myopia_curve: the gap on the select split by tokens seen, paired over seeds.
 
-    The windows are the same for all members and steps, and intervals are over seeds alone: t
-    with one degree less than their number.
+    All members and steps use the same windows; intervals are over seeds only, t with one degree
+    less than their number.
     """
     rows, corpus = [], one_corpus(members)
     for contrast in contrasts:
@@ -252,10 +254,15 @@ def curve_rows(
                 arm_positions(members, size, contrast.baseline),
                 arm_positions(members, size, contrast.variant),
             )
-            both = [(curves[one], curves[other]) for one, other in zip(*pair, strict=True)]
-            for step in sorted({step for one, other in both for step in one.keys() & other.keys()}):
-                known = [each for each in both if step in each[0] and step in each[1]]
-                differences = np.array([other[step][1] - one[step][1] for one, other in known])
+            paired = [(curves[i], curves[j]) for i, j in zip(*pair, strict=True)]
+            shared = [baseline.keys() & variant.keys() for baseline, variant in paired]
+            for step in sorted({step for steps in shared for step in steps}):
+                points = [
+                    (baseline[step], variant[step])
+                    for baseline, variant in paired
+                    if step in baseline and step in variant
+                ]
+                differences = np.array([variant[1] - baseline[1] for baseline, variant in points])
                 gap = paired_mean(differences, 0.0, statistics.confidence)
                 rows.append(
                     {
@@ -264,11 +271,11 @@ def curve_rows(
                         "baseline": contrast.baseline,
                         "variant": contrast.variant,
                         "step": step,
-                        "tokens": known[0][0][step][0],
+                        "tokens": points[0][0][0],
                         "gap": finite(gap.estimate),
                         "low": finite(gap.low),
                         "high": finite(gap.high),
-                        "seeds": len(known),
+                        "seeds": len(points),
                     }
                 )
     return rows

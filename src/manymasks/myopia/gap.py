@@ -1,14 +1,32 @@
-"""The myopia gap: the loss of a variant less that of its baseline, by position and by size."""
+"""The myopia gap: the loss of a variant minus that of its baseline, by position and by size."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.claims import Comparison, contrast_row
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """Positions `low` to `high`: sums of nats (m, D) and tokens (D,) over them."""
+
+    low: int
+    high: int
+    is_total: bool
+    nats: FloatArray
+    tokens: FloatArray
+
+    @property
+    def documents(self) -> int:
+        """Documents with a token in it."""
+        return int((self.tokens > 0).sum())
 
 
 def myopia_rows(
@@ -22,13 +40,13 @@ def myopia_rows(
 ) -> dict[str, Rows]:
     """Rows of myopia_gap and contrast, on the measure split.
 
-    `nats` (m, D, K): sums over the tokens of each document in each bucket of positions;
-    `tokens` (D, K). Bucket k begins at position `edges[k]`; the last ends with the context.
-    Members, all of one corpus, are paired within a size by both seeds; a size whose arms share
-    none has no rows. The total gap of each size is a primary contrast. The gap of the last
-    size less that of the first (in order of appearance) is exploratory. Intervals join the
-    error over paired seeds, t with one degree less than their number, with the bootstrap over
-    documents. Raises ValueError for members of several corpora or arrays that do not fit.
+    `nats` (m, D, K): sums over the tokens of each document in each bucket of positions; `tokens`
+    (D, K). Bucket k begins at position `edges[k]`; the last ends with the context. Members, all of
+    one corpus, are paired within a size by both seeds; a size without shared seeds has no rows. The
+    total gap of each size is a primary contrast; the gap of the last size minus that of the first,
+    in order of appearance, is exploratory. Intervals join the error over paired seeds, t with one
+    degree less than their number, with the bootstrap over documents. Raises ValueError for members
+    of several corpora or arrays of other shapes.
     """
     corpus = one_corpus(members)
     expected = (len(members), tokens.shape[0], len(edges))
@@ -38,67 +56,82 @@ def myopia_rows(
             f"{expected[1:]}: members, documents and buckets"
         )
     weights = document_weights(tokens.shape[0], statistics.resamples, statistics.seed)
+    total = _Bucket(0, context - 1, True, nats.sum(axis=2), tokens.sum(axis=1))
     ends = [*(edge - 1 for edge in edges[1:]), context - 1]
-    total = nats.sum(axis=2), tokens.sum(axis=1)
-    buckets = [(0, context - 1, True, *total)]
-    buckets += [
-        (low, high, False, nats[:, :, k], tokens[:, k])
+    buckets = [total] + [
+        _Bucket(low, high, False, nats[:, :, k], tokens[:, k])
         for k, (low, high) in enumerate(zip(edges, ends, strict=True))
     ]
     tables: dict[str, Rows] = {"myopia_gap": [], "contrast": []}
     for contrast in contrasts:
-        arms: dict[str, tuple[IndexArray, IndexArray]] = {}
-        for size in dict.fromkeys(member.size for member in members):
-            baseline, variant = paired_by_seeds(
+        pairs = {
+            size: paired_by_seeds(
                 members,
                 arm_positions(members, size, contrast.baseline),
                 arm_positions(members, size, contrast.variant),
             )
-            if not baseline.size:
-                continue
-            arms[size] = baseline, variant
-            for low, high, is_total, sums, counts in buckets:
-                differences = sums[variant] - sums[baseline]
-                gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
-                documents = int((counts > 0).sum())
-                tables["myopia_gap"].append(
-                    {
-                        "corpus": corpus,
-                        "size": size,
-                        "baseline": contrast.baseline,
-                        "variant": contrast.variant,
-                        "split": "measure",
-                        "position_low": low,
-                        "position_high": high,
-                        "is_total": is_total,
-                        "gap": finite(gap.estimate),
-                        "low": finite(gap.low),
-                        "high": finite(gap.high),
-                        "p": finite(gap.p),
-                        "baseline_nats": finite(ratio(sums[baseline], counts).mean()),
-                        "variant_nats": finite(ratio(sums[variant], counts).mean()),
-                        "seeds": baseline.size,
-                        "documents": documents,
-                    }
+            for size in dict.fromkeys(member.size for member in members)
+        }
+        arms = {size: pair for size, pair in pairs.items() if pair[0].size}
+        for size, (baseline, variant) in arms.items():
+            common = {
+                "corpus": corpus,
+                "size": size,
+                "baseline": contrast.baseline,
+                "variant": contrast.variant,
+                "split": "measure",
+            }
+            gaps = [
+                mean_over_seeds(
+                    bucket.nats[variant] - bucket.nats[baseline],
+                    bucket.tokens,
+                    weights,
+                    statistics.confidence,
                 )
-                if is_total:
-                    comparison = Comparison(
-                        "gap", corpus, contrast.variant, contrast.baseline, size
-                    )
-                    row = contrast_row(comparison, gap, 2 * baseline.size, documents)
-                    tables["contrast"].append(row)
+                for bucket in buckets
+            ]
+            tables["myopia_gap"] += [
+                common | _gap_row(bucket, gap, baseline, variant)
+                for bucket, gap in zip(buckets, gaps, strict=True)
+            ]
+            comparison = Comparison("gap", corpus, contrast.variant, contrast.baseline, size)
+            models = 2 * baseline.size
+            tables["contrast"].append(contrast_row(comparison, gaps[0], models, total.documents))
         if len(arms) > 1:
-            first, *_, last = arms
-            four = paired_by_seeds(members, *arms[last], *arms[first])
+            smallest, largest = next(iter(arms)), next(reversed(arms))
+            four = paired_by_seeds(members, *arms[largest], *arms[smallest])
             if four[0].size:
-                sums, counts = total
-                differences = sums[four[1]] - sums[four[0]] - (sums[four[3]] - sums[four[2]])
-                gap = mean_over_seeds(differences, counts, weights, statistics.confidence)
+                large_baseline, large_variant, small_baseline, small_variant = four
+                sums = total.nats
+                large_gap = sums[large_variant] - sums[large_baseline]
+                differences = large_gap - (sums[small_variant] - sums[small_baseline])
+                gap = mean_over_seeds(differences, total.tokens, weights, statistics.confidence)
                 comparison = Comparison(
-                    "gap_by_size", corpus, last, first, contrast.variant, contrast.baseline
+                    "gap_by_size",
+                    corpus,
+                    largest,
+                    smallest,
+                    contrast.variant,
+                    contrast.baseline,
                 )
-                documents = int((counts > 0).sum())
-                tables["contrast"].append(
-                    contrast_row(comparison, gap, 4 * four[0].size, documents)
-                )
+                models = 4 * large_baseline.size
+                tables["contrast"].append(contrast_row(comparison, gap, models, total.documents))
     return tables
+
+
+def _gap_row(
+    bucket: _Bucket, gap: Interval, baseline: IndexArray, variant: IndexArray
+) -> dict[str, Any]:
+    return {
+        "position_low": bucket.low,
+        "position_high": bucket.high,
+        "is_total": bucket.is_total,
+        "gap": finite(gap.estimate),
+        "low": finite(gap.low),
+        "high": finite(gap.high),
+        "p": finite(gap.p),
+        "baseline_nats": finite(ratio(bucket.nats[baseline], bucket.tokens).mean()),
+        "variant_nats": finite(ratio(bucket.nats[variant], bucket.tokens).mean()),
+        "seeds": baseline.size,
+        "documents": bucket.documents,
+    }

@@ -1,28 +1,28 @@
-"""Which part of a causal gradient serves the present, which part the future, and how far off.
+"""Parts of a causal gradient by the distance of the losses they serve.
 
-With g_k the part of the gradient of the loss that comes to a position from losses k positions
-later, g(gamma) = sum_k gamma^k g_k is what the route `discount` gives: g(0) is the present,
-g(1) the whole gradient and their difference the future. A discount of gamma lets gradients
-through up to a distance of about 1 / (1 - gamma). The parts g_k themselves are not solved for:
-powers of gamma are nearly dependent, so that system is ill-conditioned.
+With g_k the part of the gradient at a position from losses k positions later, the route `discount`
+gives g(gamma) = sum_k gamma^k g_k: g(0) serves the present, g(1) is the whole gradient and their
+difference serves the future. A discount of gamma passes gradients up to a distance of about
+1 / (1 - gamma). The parts g_k are not solved for, because powers of gamma are nearly dependent and
+the system is ill-conditioned.
 
-All that is reported follows from the inner products of the g(gamma) of a group of weights, so
-those are what is summed, in float64.
+All results follow from the inner products of g(gamma) within a group of weights, summed in float64.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from manymasks.arrays import FloatArray, Rows
+from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.transformer import Transformer
 from manymasks.statistics.intervals import finite
 
 COLUMNS = 2**20
-"""Weights whose products are made at once."""
+"""Weights in one matrix product."""
 
 Products = dict[str, FloatArray]
 """Inner products (gammas, gammas) of the gradients, by group."""
@@ -31,18 +31,18 @@ Products = dict[str, FloatArray]
 def products(
     model: Transformer,
     windows: Tensor,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: OnProgress = ignore_progress,
 ) -> tuple[Products, Products]:
     """Inner products of the gradients of one member at several discounts.
 
     Args:
         model: a stack of the same weights, each with the route of one gamma.
         windows: (windows, context + 1) token ids on the model's device.
-        report: told windows done and in all.
+        report: called with the windows done and in total.
 
     Returns:
-        Of the gradient of the mean loss over all windows, and of one window, averaged over
-        windows. The gradients of single windows are mostly what the others cancel.
+        Those of the gradient of the mean loss over all windows, and those of single windows,
+        averaged over windows. Most of the gradient of a single window cancels in the mean.
     """
     named = dict(model.named_parameters())
     sums = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in named.items()}
@@ -61,7 +61,7 @@ def products(
     for name, total in sums.items():
         _add(mean, name, total / len(windows))
     model.zero_grad(set_to_none=True)
-    return mean, {group: each / len(windows) for group, each in single.items()}
+    return mean, {group: gram / len(windows) for group, gram in single.items()}
 
 
 def groups_of(names: Iterable[str]) -> list[str]:
@@ -69,38 +69,38 @@ def groups_of(names: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(map(_group, names)), "all"]
 
 
-def gradient_rows(found: Products, gammas: Sequence[float]) -> Rows:
+def gradient_rows(by_group: Products, gammas: Sequence[float]) -> Rows:
     """Rows of myopia_gradient, one for each group and gamma, from the products of `products`.
 
-    `gammas` rise from 0 to 1. Raises ValueError where they do not.
+    Raises ValueError unless `gammas` rise from 0 to 1.
     """
     if list(gammas) != sorted(set(gammas)) or gammas[0] != 0 or gammas[-1] != 1:
         raise ValueError(f"gammas must rise from 0 to 1, found {list(gammas)}")
     rows = []
-    for group, gram in found.items():
+    for group, gram in by_group.items():
         whole = float(gram[-1, -1])
         for i, gamma in enumerate(gammas):
-            own, along = float(gram[i, i]), float(gram[i, -1])
-            rest = whole - 2 * along + own
-            # Gradients are float32: what is left below their rounding is nothing.
+            square, along = float(gram[i, i]), float(gram[i, -1])
+            rest = whole - 2 * along + square
+            # Gradients are float32: a rest below their rounding error is 0.
             rest = 0.0 if rest < 1e-13 * whole else rest
             rows.append(
                 {
                     "weights": group,
                     "gamma": float(gamma),
-                    "norm": math.sqrt(own),
+                    "norm": math.sqrt(square),
                     "rest_norm": math.sqrt(rest),
                     "whole_norm": math.sqrt(whole),
                     "projection": _over(along, whole),
-                    "cosine": _over(along, math.sqrt(own * whole)),
-                    "rest_cosine": _over(along - own, math.sqrt(own * rest)),
+                    "cosine": _over(along, math.sqrt(square * whole)),
+                    "rest_cosine": _over(along - square, math.sqrt(square * rest)),
                 }
             )
     return rows
 
 
 def _add(into: Products, name: str, gradient: Tensor) -> None:
-    """Add the inner products of gradients (gammas, ...) of one weight to its group and to all."""
+    """Add the inner products of gradients (gammas, ...) of one weight to its group and to `all`."""
     group = _group(name)
     for columns in torch.split(gradient.flatten(1), COLUMNS, dim=1):
         gram = (columns.double() @ columns.double().mT).cpu().numpy()
@@ -113,5 +113,5 @@ def _group(name: str) -> str:
     return "norms" if leaf.startswith("norm") else leaf
 
 
-def _over(value: float, by: float) -> float | None:
-    return finite(value / by) if by > 0 else None
+def _over(value: float, divisor: float) -> float | None:
+    return finite(value / divisor) if divisor > 0 else None

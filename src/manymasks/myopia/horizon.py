@@ -1,4 +1,4 @@
-"""How far ahead planning pays: the discount at which half of the myopia gap is gone."""
+"""The planning horizon: the discount that closes half of the myopia gap."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,21 +7,20 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.myopia.arms import Arm, Scored
+from manymasks.myopia.arms import Arm, ScoredArms
 from manymasks.statistics.bootstrap import ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import one_corpus
 
 
-def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -> Rows:
+def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -> Rows:
     """Rows of myopia_horizon, one for each size of a study with discounts.
 
-    The gap to the causal baseline is known at the gammas that were trained, myopic (0) and
-    causal (1, where it is 0) among them. `half_gamma` is where the lines between these points
-    first come to half of the gap at 0, and the effective planning horizon is
-    1 / (1 - half_gamma). Its interval is a bootstrap over paired seeds and documents at once;
-    with few seeds it is too narrow. All is None where myopic or causal members are missing, and
-    where the gap at 0 is not above 0.
+    The gap to the causal baseline is measured at the trained gammas, including myopic (0) and
+    causal (1, where it is 0). `half_gamma` is where the linear interpolation first reaches half of the gap
+    at 0, and the effective planning horizon is 1 / (1 - half_gamma). Its interval is a joint
+    bootstrap over paired seeds and documents; with few seeds it is too narrow. All values are None
+    without myopic or causal members, or if the gap at 0 is not positive.
     """
     discounts = [arm for arm in scored.arms.values() if arm.is_discount]
     if not any(arm.gamma is not None and 0 < arm.gamma < 1 for arm in discounts):
@@ -30,8 +29,8 @@ def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -
     rows = []
     for size in scored.sizes:
         named = _by_gamma(scored.arms, baseline)
-        found = scored.paired(size, *named.values()) if named else ()
-        seeds = found[0].size if found else 0
+        arms = scored.paired(size, *named.values()) if named else ()
+        seeds = arms[0].size if arms else 0
         row: dict[str, Any] = {
             "corpus": corpus,
             "size": size,
@@ -45,7 +44,7 @@ def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -
         if not seeds:
             continue
         gammas = np.array(list(named))
-        differences = np.stack([scored.nats[each] - scored.nats[found[-1]] for each in found])
+        differences = np.stack([scored.nats[arm] - scored.nats[arms[-1]] for arm in arms])
         by_seed = ratio(differences, scored.tokens)
         gaps = by_seed.mean(axis=1)
         half = float(half_gamma(gammas, gaps[None])[0])
@@ -59,29 +58,29 @@ def horizon_rows(scored: Scored, baseline: str | None, statistics: Statistics) -
 
 
 def half_gamma(gammas: FloatArray, gaps: FloatArray) -> FloatArray:
-    """Where the lines through gaps (n, K) at rising gammas (K,) first reach half of the first.
+    """Where the interpolation of gaps (n, K) at rising gammas (K,) first reaches half the first.
 
-    (n,); the last gap is 0. NaN where the first is not above 0.
+    (n,); the last gap is 0. NaN if the first is not positive.
     """
     half = gaps[:, :1] / 2
     after = np.argmax(gaps <= half, axis=1)
     after = np.maximum(after, 1)
     rows = np.arange(len(gaps))
     above, below = gaps[rows, after - 1], gaps[rows, after]
-    known = gaps[:, 0] > 0
-    share = (above - half[:, 0]) / np.where(known, above - below, 1.0)
-    found = gammas[after - 1] + share * (gammas[after] - gammas[after - 1])
-    return np.asarray(np.where(known, found, np.nan), dtype=np.float64)
+    is_positive = gaps[:, 0] > 0
+    share = (above - half[:, 0]) / np.where(is_positive, above - below, 1.0)
+    crossing = gammas[after - 1] + share * (gammas[after] - gammas[after - 1])
+    return np.asarray(np.where(is_positive, crossing, np.nan), dtype=np.float64)
 
 
 def fitted_horizon(gammas: FloatArray, gaps: FloatArray) -> float:
-    """The horizon by a curve of one shape through all gaps (K,) at gammas (K,), least squares.
+    """The horizon from a least-squares fit of one curve to all gaps (K,) at gammas (K,).
 
-    If what planning gains k positions ahead falls geometrically with k and a discount keeps
-    gamma^k of it, the gap at gamma is a (1 - gamma) / (1 - gamma r). It is half of a at
-    1 / (2 - r), a horizon of 1 + 1 / (1 - r): one more than the mean distance of that gain.
-    The horizon is found among 2,001 from 1.001 to 10,001; NaN where the best is one of these
-    ends, or its a is not above 0: then no such curve fits.
+    If the gain of planning k positions ahead decays geometrically with k and a discount keeps
+    gamma^k of it, the gap at gamma is a (1 - gamma) / (1 - gamma r). It is a / 2 at 1 / (2 - r), a
+    horizon of 1 + 1 / (1 - r): one more than the mean distance of the gain. The grid has 2,001
+    horizons from 1.001 to 10,001; NaN if the best is at an end or its a is not positive, because
+    then the curve does not fit.
     """
     horizons = 1 + np.geomspace(1e-3, 1e4, 2001)
     r = 1 - 1 / (horizons - 1)
@@ -97,33 +96,33 @@ def fitted_horizon(gammas: FloatArray, gaps: FloatArray) -> float:
 
 
 def _by_gamma(arms: Mapping[str, Arm], baseline: str | None) -> dict[float, str]:
-    """The variant of each gamma, rising; empty where 0 or 1 is missing."""
-    found: dict[float, str] = {}
-    # A discount of 0 or 1 is myopic or causal under another name: those come first.
+    """The variant of each gamma, rising; empty if 0 or 1 is missing."""
+    by_gamma: dict[float, str] = {}
+    # Discounts of 0 and 1 equal myopic and causal, which take precedence.
     for name, arm in sorted(arms.items(), key=lambda named: (named[1].is_discount, named[0])):
         if arm.reach is not None and (arm.gradient != "causal" or name == baseline):
-            found.setdefault(arm.reach, name)
-    if not {0.0, 1.0} <= found.keys():
+            by_gamma.setdefault(arm.reach, name)
+    if not {0.0, 1.0} <= by_gamma.keys():
         return {}
-    return dict(sorted(found.items()))
+    return dict(sorted(by_gamma.items()))
 
 
 def _interval(
     gammas: FloatArray, resampled: FloatArray, statistics: Statistics
 ) -> tuple[float, float]:
-    """Percentiles of half_gamma over resamples (K, seeds, B) of documents, and of seeds too.
+    """Percentiles of half_gamma over joint resamples of seeds and documents (K, seeds, B).
 
-    NaN for a single seed, and where half_gamma is unknown in more resamples than a tail has.
+    NaN for a single seed, or if half_gamma is NaN in a larger share of resamples than a tail.
     """
     seeds, resamples = resampled.shape[1:]
     generator = np.random.default_rng(statistics.seed)
     times = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
     gaps = np.einsum("ksb,bs->bk", resampled, times) / seeds
-    found = half_gamma(gammas, gaps)
+    values = half_gamma(gammas, gaps)
     tail = (1 - statistics.confidence) / 2
-    if seeds < 2 or np.isnan(found).mean() > tail:
+    if seeds < 2 or np.isnan(values).mean() > tail:
         return float("nan"), float("nan")
-    low, high = np.nanquantile(found, [tail, 1 - tail])
+    low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -1,5 +1,6 @@
-"""Unigram and bigram counts of the train split: what is reached without any context, or with
-one token of it. They are the floors that models are held against.
+"""N-gram baselines: unigram and bigram counts of the train split.
+
+They use no context, or one token of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,32 +11,32 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IntArray
 
-FLOORS = ("unigram", "bigram")
+BASELINES = ("unigram", "bigram")
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each token, and each pair of neighbours, was seen.
+    """Counts of tokens and of pairs of neighbours.
 
-    A pair (h, w) is the code h * vocabulary + w; `pairs` has those seen, rising, and
-    `pair_counts` how often, so memory grows with the pairs seen and not with their square.
+    A pair (h, w) has the code h * vocabulary + w; `pairs` are the codes seen, in order, and
+    `pair_counts` their counts, so memory grows with the pairs seen, not with vocabulary^2.
     """
 
     vocabulary: int
     tokens: IntArray
-    """(vocabulary,) how often each token was a target."""
+    """(vocabulary,) c(w): occurrences of each token as a target."""
     pairs: IntArray
     pair_counts: IntArray
 
     @cached_property
     def before(self) -> IntArray:
-        """(vocabulary,) c(h): how often each token had one after it."""
+        """(vocabulary,) c(h): occurrences of each token before another."""
         sums = np.bincount(self.pairs // self.vocabulary, self.pair_counts, self.vocabulary)
         return sums.astype(np.int64)
 
     @cached_property
     def followers(self) -> IntArray:
-        """(vocabulary,) T(h): how many different tokens were seen after each."""
+        """(vocabulary,) T(h): number of distinct tokens seen after each."""
         return np.bincount(self.pairs // self.vocabulary, minlength=self.vocabulary)
 
     def unigram(self, targets: IntArray) -> FloatArray:
@@ -46,30 +47,29 @@ class Counts:
     def bigram(self, previous: IntArray, targets: IntArray) -> FloatArray:
         """Probability of each target after the token before it, Witten-Bell interpolated.
 
-        p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, which is
-        all there is where h was never seen. Witten & Bell (1991), method C, in the interpolated
-        form of Chen & Goodman (1998, section 2.5). Arrays of one shape (n,).
+        p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, used
+        alone if h was never seen. Witten & Bell (1991), method C, in the interpolated form of Chen & Goodman (1998, section 2.5). Arrays of one shape (n,).
         """
         codes = previous * self.vocabulary + targets
         seen = np.zeros(codes.shape, dtype=np.int64)
         if self.pairs.size:
-            place = np.minimum(np.searchsorted(self.pairs, codes), self.pairs.size - 1)
-            seen = np.where(self.pairs[place] == codes, self.pair_counts[place], 0)
+            index = np.minimum(np.searchsorted(self.pairs, codes), self.pairs.size - 1)
+            seen = np.where(self.pairs[index] == codes, self.pair_counts[index], 0)
         lower, types = self.unigram(targets), self.followers[previous]
         all_seen = self.before[previous] + types
-        found = (seen + types * lower) / np.maximum(all_seen, 1)
-        return np.asarray(np.where(all_seen > 0, found, lower), dtype=np.float64)
+        interpolated = (seen + types * lower) / np.maximum(all_seen, 1)
+        return np.asarray(np.where(all_seen > 0, interpolated, lower), dtype=np.float64)
 
 
 def count(runs: Iterable[IntArray], vocabulary: int) -> Counts:
-    """Counts of runs of tokens: each is predicted from the one before it in its run.
+    """Counts of runs of tokens; each token is predicted from the one before it in its run.
 
-    A run's first token is no target. Pairs not yet merged are bounded by those merged and by
-    the length of a run. Raises ValueError for tokens outside the vocabulary.
+    The first token of a run is not a target. Unmerged pairs are bounded by the number of merged
+    ones and the length of a run. Raises ValueError for tokens outside the vocabulary.
     """
     tokens = np.zeros(vocabulary, dtype=np.int64)
     pairs, counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    waiting: list[tuple[IntArray, IntArray]] = []
+    unmerged: list[tuple[IntArray, IntArray]] = []
     size = 0
     for run in runs:
         if run.size and not 0 <= int(run.min()) <= int(run.max()) < vocabulary:
@@ -78,12 +78,12 @@ def count(runs: Iterable[IntArray], vocabulary: int) -> Counts:
             )
         tokens += np.bincount(run[1:], minlength=vocabulary)
         new = np.unique(run[:-1] * vocabulary + run[1:], return_counts=True)
-        waiting.append((new[0], new[1].astype(np.int64)))
+        unmerged.append((new[0], new[1].astype(np.int64)))
         size += new[0].size
         if size > pairs.size:
-            pairs, counts = _merged([(pairs, counts), *waiting])
-            waiting, size = [], 0
-    pairs, counts = _merged([(pairs, counts), *waiting])
+            pairs, counts = _merged([(pairs, counts), *unmerged])
+            unmerged, size = [], 0
+    pairs, counts = _merged([(pairs, counts), *unmerged])
     return Counts(vocabulary, tokens, pairs, counts)
 
 
@@ -95,37 +95,37 @@ def score(
     end_of_text: int,
     edges: Sequence[int],
 ) -> tuple[dict[str, FloatArray], IntArray]:
-    """Score each token of each document once, at the positions that models are scored at.
+    """Score each token of each document once, in the same windows as models.
 
     Args:
         counts: of the train split.
         documents: token ids of each, its end of text included.
-        context: tokens of a window; windows follow each other without a gap.
+        context: tokens of a window; windows are consecutive.
         end_of_text: what a document's first token is predicted from.
         edges: where buckets of positions begin, rising from 0.
 
     Returns:
-        For each floor (documents, buckets) summed loss in nats, and the tokens scored.
+        For each baseline (documents, buckets) summed loss in nats, and the tokens scored.
     """
     shape = len(documents), len(edges)
-    nats = {floor: np.zeros(shape) for floor in FLOORS}
+    nats = {baseline: np.zeros(shape) for baseline in BASELINES}
     tokens = np.zeros(shape, dtype=np.int64)
-    of_position = np.searchsorted(np.asarray(edges), np.arange(context), side="right") - 1
+    bucket_of = np.searchsorted(np.asarray(edges), np.arange(context), side="right") - 1
     for i, document in enumerate(documents):
         previous = np.concatenate(([end_of_text], document[:-1]))
-        bucket = of_position[np.arange(len(document)) % context]
+        bucket = bucket_of[np.arange(len(document)) % context]
         tokens[i] = np.bincount(bucket, minlength=len(edges))
         probabilities = (counts.unigram(document), counts.bigram(previous, document))
-        for floor, p in zip(FLOORS, probabilities, strict=True):
-            nats[floor][i] = np.bincount(bucket, -np.log(p), minlength=len(edges))
+        for baseline, p in zip(BASELINES, probabilities, strict=True):
+            nats[baseline][i] = np.bincount(bucket, -np.log(p), minlength=len(edges))
     return nats, tokens
 
 
 def _merged(parts: Sequence[tuple[IntArray, IntArray]]) -> tuple[IntArray, IntArray]:
-    """Codes and how often each was seen, from parts that may share codes."""
+    """Distinct codes and their counts, from parts that may share codes."""
     codes = np.concatenate([part[0] for part in parts])
     amounts = np.concatenate([part[1] for part in parts])
-    found, place = np.unique(codes, return_inverse=True)
-    sums = np.zeros(found.size, dtype=np.int64)
-    np.add.at(sums, place, amounts)
-    return found, sums
+    distinct, index = np.unique(codes, return_inverse=True)
+    sums = np.zeros(distinct.size, dtype=np.int64)
+    np.add.at(sums, index, amounts)
+    return distinct, sums

@@ -11,7 +11,7 @@ from manymasks.errors import UserError
 from manymasks.myopia.arms import (
     Arm,
     Curve,
-    Scored,
+    ScoredArms,
     arm_rows,
     baseline_of,
     curve_rows,
@@ -19,7 +19,7 @@ from manymasks.myopia.arms import (
 )
 from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import horizon_rows
-from manymasks.myopia.ngram_baselines import FLOORS
+from manymasks.myopia.ngram_baselines import BASELINES
 from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
@@ -51,12 +51,12 @@ def make(job: Job) -> dict[str, Any]:
             f"{job.label}: the floors were scored on other tokens than the members. Make them "
             f"again with\n  manymasks run floor {job.input('ngram_baseline').key} --force"
         )
-    losses = Scored(
+    losses = ScoredArms(
         members,
         nats.sum(axis=2),
         tokens.sum(axis=1),
         arms,
-        {floor: floors[f"measure_{floor}"].sum(axis=1) for floor in FLOORS},
+        {floor: floors[f"measure_{floor}"].sum(axis=1) for floor in BASELINES},
     )
     baseline = baseline_of(arms, contrasts)
     tables["myopia_arm"] = arm_rows(losses, baseline, statistics)

@@ -8,7 +8,7 @@ import numpy as np
 from manymasks.arrays import IntArray
 from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.loss_summary import position_losses, split_loss
-from manymasks.myopia.ngram_baselines import FLOORS, count, score
+from manymasks.myopia.ngram_baselines import BASELINES, count, score
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 
@@ -36,7 +36,7 @@ def make(job: Job) -> dict[str, Any]:
             counts, documents, context=context, end_of_text=stream.end_of_text, edges=edges
         )
         sums[f"{split}_tokens"] = scored
-        for floor in FLOORS:
+        for floor in BASELINES:
             sums[f"{split}_{floor}"] = nats[floor]
             mine = {"corpus": corpus, "baseline": floor, "split": split}
             loss = split_loss(nats[floor], scored, int(stream.bytes.sum()), statistics)
