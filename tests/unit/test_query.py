@@ -101,7 +101,7 @@ def test_tables_and_describe(database: Path) -> None:
     found = {table.name: table for table in query.tables(database)}
     assert found["model"].rows == 54 + 24
     assert found["leaderboard"].kind == "view"
-    assert "one model each" in (found["model"].comment or "")
+    assert "Grain: model." in (found["model"].comment or "")
     assert found["pairs_of(model_key)"][1:3] == ("macro", None)
     assert all(table.comment for table in found.values())
     columns = query.describe(database, "model_loss")

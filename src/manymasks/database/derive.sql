@@ -1,7 +1,7 @@
--- What follows from the loaded rows, computed once.
+-- Tables and columns that follow from the loaded rows.
 
--- Names are those of the labels, training/corpus/size/variant/seeds: a corpus, size or variant
--- that was renamed after it was made goes by its name in the current study.
+-- Current artifacts take their names from their labels, training/corpus/size/variant/seeds: a
+-- corpus, size or variant may have been renamed since they were made.
 UPDATE model SET
     corpus = split_part(label, '/', 2),
     size = split_part(label, '/', 3),
@@ -22,7 +22,7 @@ UPDATE tuning SET
 FROM artifact
 WHERE artifact.artifact = tuning.artifact AND artifact.is_current;
 
--- A class that was renamed goes by its current name, else by its latest.
+-- A renamed class has its current name, otherwise its latest.
 INSERT INTO model_class BY NAME
 SELECT
     m.model_class,
@@ -36,7 +36,7 @@ SELECT
     bool_or(a.is_current) AS is_current
 FROM model AS m
 JOIN artifact AS a ON a.artifact = m.artifact
--- Reference seeds are members of no class.
+-- Reference seeds belong to no class.
 WHERE NOT EXISTS (
     SELECT 1
     FROM artifact_input AS i
@@ -64,6 +64,6 @@ UPDATE contrast SET is_primary = EXISTS (
         AND p.severity IS NOT DISTINCT FROM contrast.severity
 );
 
--- Sets of artifacts made before members were derived, and before sets were resampled.
+-- Artifacts from before derived members and before resampled sets.
 UPDATE rashomon_set SET method = 'trained' WHERE method IS NULL;
 UPDATE rashomon_metric SET weighting = 'hard' WHERE weighting IS NULL;

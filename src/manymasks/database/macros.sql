@@ -1,5 +1,5 @@
--- Short names for questions that are asked often. Views never use them, so that the file can
--- be attached under any name.
+-- Shortcuts for frequent questions. Views do not use them: inside a file that is attached under
+-- another name, macros are not found.
 
 CREATE MACRO bits(nats) AS nats / ln(2);
 COMMENT ON MACRO bits IS 'Nats as bits';
@@ -18,14 +18,14 @@ SELECT
 FROM current_pair
 WHERE model_key IN (model_a, model_b)
 ORDER BY probe, severity, kl;
-COMMENT ON MACRO TABLE pairs_of IS 'Every current pair a model is in, seen from it';
+COMMENT ON MACRO TABLE pairs_of IS 'Pairwise divergences of one member from all others, with visible from its side';
 
 CREATE MACRO ancestors(artifact_key) AS TABLE
 SELECT ancestor, ancestor_stage, ancestor_label, distance
 FROM lineage
 WHERE artifact = artifact_key
 ORDER BY distance, ancestor_stage, ancestor_label;
-COMMENT ON MACRO TABLE ancestors IS 'All that an artifact was made from, nearest first';
+COMMENT ON MACRO TABLE ancestors IS 'Direct and indirect inputs of an artifact, nearest first';
 
 CREATE MACRO setting(artifact_key, path) AS TABLE
 SELECT artifact, stage, label, json_extract_string(settings, path) AS setting

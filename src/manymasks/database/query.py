@@ -1,4 +1,4 @@
-"""Ask the database read-only, and write answers as a table, CSV, JSON or Parquet."""
+"""Read-only queries, with results as a table, CSV, JSON or Parquet."""
 
 import csv
 import difflib
@@ -18,11 +18,11 @@ from manymasks.errors import UserError
 
 Format = Literal["table", "csv", "json", "parquet"]
 TABLE_ROWS = 1000
-"""Rows that the table format prints before it stops and says so."""
+"""Largest number of rows that the table format prints."""
 
 
 class Table(NamedTuple):
-    """A table or view of the database, or a macro, which has no rows by itself."""
+    """A table, view or macro of the database; a macro has no rows."""
 
     name: str
     kind: str
@@ -40,16 +40,16 @@ class Column(NamedTuple):
 
 @contextmanager
 def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database read-only; DuckDB's own errors inside become UserError.
+    """Open the database read-only and turn DuckDB errors inside the block into UserError.
 
-    Raises UserError where the file is missing, is no database, or is being written.
+    Raises UserError if the file is missing, is not a database, or is being written.
     """
     if not database.is_file():
         raise UserError(
             f"{database}: there is no database yet. Make it with: snakemake --cores all"
         )
     try:
-        # Without this a misspelt function may start a download.
+        # Otherwise a misspelt function may start a download.
         settings: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": "false"
         }
@@ -73,9 +73,9 @@ def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
-    """Run `sql` read-only and write what its last statement returns to `out`.
+    """Run `sql` read-only and write the result of its last statement to `out`.
 
-    Raises UserError with DuckDB's message where the query fails, writes, or returns nothing.
+    Raises UserError with DuckDB's message if the query fails, writes, or returns nothing.
     """
     if not sql.strip().rstrip(";"):
         raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
@@ -88,9 +88,9 @@ def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
             pq.write_table(relation.to_arrow_table(), buffer)
             content = buffer.getvalue()
         else:
-            answer = connection.execute(sql)
-            columns = _distinct([column[0] for column in answer.description or ()])
-            content = render(columns, answer.fetchall() if columns else [], format).encode()
+            result = connection.execute(sql)
+            columns = _distinct([column[0] for column in result.description or ()])
+            content = render(columns, result.fetchall() if columns else [], format).encode()
     if isinstance(out, Path):
         out.write_bytes(content)
     else:
@@ -99,7 +99,7 @@ def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
 
 
 def tables(database: Path) -> list[Table]:
-    """Every table, view and macro with its comment, in this order, and the rows it has."""
+    """All tables, views and macros, in this order, with comments and numbers of rows."""
     with connect(database) as connection:
         names = connection.execute(
             "SELECT table_name, 'table', comment FROM duckdb_tables() WHERE NOT internal "
@@ -107,19 +107,19 @@ def tables(database: Path) -> list[Table]:
             "SELECT view_name, 'view', comment FROM duckdb_views() WHERE NOT internal "
             "ORDER BY 2, 1"
         ).fetchall()
-        found = []
+        listed = []
         for name, kind, comment in names:
             row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-            found.append(Table(name, kind, int(row[0]) if row else 0, comment))
+            listed.append(Table(name, kind, int(row[0]) if row else 0, comment))
         macros = connection.execute(
             "SELECT format('{}({})', function_name, array_to_string(parameters, ', ')), comment "
             "FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
         ).fetchall()
-        return found + [Table(name, "macro", None, comment) for name, comment in macros]
+        return listed + [Table(name, "macro", None, comment) for name, comment in macros]
 
 
 def describe(database: Path, table: str) -> list[Column]:
-    """Columns of a table or view; UserError with a suggestion where there is none of that name."""
+    """Columns of a table or view. Raises UserError with a suggestion for an unknown name."""
     with connect(database) as connection:
         rows = connection.execute(
             "SELECT column_name, data_type, comment FROM duckdb_columns() "
@@ -128,10 +128,10 @@ def describe(database: Path, table: str) -> list[Column]:
         ).fetchall()
         if rows:
             return [Column(*row) for row in rows]
-        known = connection.execute(
+        existing = connection.execute(
             "SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
         ).fetchall()
-    names = [row[0] for row in known]
+    names = [row[0] for row in existing]
     close = difflib.get_close_matches(table, names, n=1)
     raise UserError(
         f"{database}: there is no table or view '{table}'. "
@@ -141,7 +141,7 @@ def describe(database: Path, table: str) -> list[Column]:
 
 
 def render(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: Format) -> str:
-    """Rows as text: an aligned table (NULL shown), CSV (NULL empty) or a JSON list of records."""
+    """Rows as text: an aligned table (NULL printed), CSV (NULL empty) or a JSON list of records."""
     match format:
         case "table":
             return _table(columns, rows)
@@ -205,7 +205,7 @@ def _plain_cell(cell: Any, null: str) -> str:
 
 
 def _json_value(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become null."""
+    """A value for JSON, in which NaN and infinity become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int):
@@ -220,15 +220,15 @@ def _json_value(value: Any) -> Any:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Column names with later repetitions numbered, as a record needs each name once."""
-    found: list[str] = []
+    """Column names with repetitions numbered, since names in a record are unique."""
+    distinct: list[str] = []
     for name in names:
         unique, number = name, 0
-        while unique in found:
+        while unique in distinct:
             number += 1
             unique = f"{name}_{number}"
-        found.append(unique)
-    return found
+        distinct.append(unique)
+    return distinct
 
 
 def _explain(message: str) -> str:

@@ -1,4 +1,4 @@
--- Which pairs have nearly equal loss but hide the most?
+-- Which pairs of models have nearly equal loss but behave most differently?
 WITH tightest AS (
     SELECT label, first(rashomon_set ORDER BY eps_nats, rashomon_set) AS rashomon_set
     FROM equal_loss_pairs

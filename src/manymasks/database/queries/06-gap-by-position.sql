@@ -1,4 +1,4 @@
--- Where in the window does myopia cost something?
+-- At which positions in the window does myopia cost most?
 SELECT
     corpus,
     size,

@@ -1,4 +1,4 @@
--- What was tested, and what is left of it after correction for the number of tests?
+-- Which claims were tested, and which survive the correction for multiple tests?
 SELECT
     contrast,
     kind,

@@ -1,4 +1,4 @@
--- How far above numerical noise is what we measure?
+-- How far above the numerical noise floor are the measured divergences?
 SELECT
     label,
     probe,

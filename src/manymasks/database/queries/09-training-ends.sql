@@ -1,4 +1,4 @@
--- Where did the loss curves end, and did they still fall?
+-- At which loss did training end, and was it still falling?
 WITH curve AS (
     SELECT
         m.label,

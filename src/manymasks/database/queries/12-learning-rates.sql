@@ -1,4 +1,4 @@
--- Which learning rates were found, and was the grid wide enough?
+-- Which learning rates were chosen, and was the grid wide enough?
 SELECT
     label,
     max(learning_rate) FILTER (WHERE is_chosen) AS learning_rate,

@@ -1,4 +1,4 @@
--- Does averaging the members of a class gain more than the next size has to offer?
+-- Does averaging the members of a class gain more than the next size does?
 SELECT
     label,
     next_size,

@@ -1,4 +1,4 @@
--- Known processes: do two members differ in the mask they wear, or in the machinery under it?
+-- Known processes: do two members differ in their mask weights, or in the machinery under them?
 SELECT
     p.size,
     p.variant,

@@ -1,4 +1,4 @@
--- Known processes: what of the exact belief does a linear map read off the stream, by layer?
+-- Known processes: how much of the exact belief is linearly decodable, by layer?
 SELECT
     label,
     latent,

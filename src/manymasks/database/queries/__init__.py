@@ -1,4 +1,4 @@
-"""Example questions: one .sql file each, opening with the question as a comment."""
+"""Example queries: one .sql file each, with the question as the comment in its first line."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +14,11 @@ class Example(NamedTuple):
 
 
 def examples() -> list[Example]:
-    """All examples in order; the first five are the ones the README shows."""
-    found = []
+    """All examples in the order of their numbers."""
+    listed = []
     for path in sorted(Path(__file__).parent.glob("[0-9][0-9]-*.sql")):
         number, name = path.stem.split("-", 1)
         sql = path.read_text(encoding="utf-8")
         question = sql.splitlines()[0].removeprefix("--").strip()
-        found.append(Example(int(number), name, question, sql))
-    return found
+        listed.append(Example(int(number), name, question, sql))
+    return listed

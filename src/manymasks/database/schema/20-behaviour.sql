@@ -10,12 +10,12 @@ CREATE TABLE probe (
     documents INTEGER,
     changed DOUBLE
 );
-COMMENT ON TABLE probe IS 'Contexts that members are tried on. Grain: artifact, severity.';
+COMMENT ON TABLE probe IS 'Probes: named families of contexts with a severity knob; severity 0 is the clean text. Grain: artifact, severity.';
 COMMENT ON COLUMN probe.artifact IS 'Probe artifact';
-COMMENT ON COLUMN probe.description IS 'What this severity does';
-COMMENT ON COLUMN probe.windows IS 'Windows tried';
+COMMENT ON COLUMN probe.description IS 'Change of the contexts at this severity';
+COMMENT ON COLUMN probe.windows IS 'Number of windows';
 COMMENT ON COLUMN probe.scored IS 'Tokens scored at the end of each window';
-COMMENT ON COLUMN probe.documents IS 'Documents the windows come from: the units of intervals';
+COMMENT ON COLUMN probe.documents IS 'Documents of the windows: the units of intervals';
 
 CREATE TABLE probe_distance (
     artifact VARCHAR NOT NULL,
@@ -27,12 +27,12 @@ CREATE TABLE probe_distance (
     high DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE probe_distance IS 'How far the contexts of a probe are from the train split, by counts of its tokens and by the loss of members that take part in no analysis. Grain: artifact, severity, measure.';
-COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, that of its divergence';
-COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams that train does not have) or unigram_kl (KL of the shares of tokens from those in train, in nats); where all tokens are scored, of whole windows; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; the contexts of a probe of family self are their own writing)';
-COMMENT ON COLUMN probe_distance.value IS 'The measure';
-COMMENT ON COLUMN probe_distance.low IS 'Lower end of its interval: bootstrap over documents, the train split given';
-COMMENT ON COLUMN probe_distance.documents IS 'Documents the windows come from: the units of the interval';
+COMMENT ON TABLE probe_distance IS 'Distance of the contexts of a probe from the train split, by n-gram counts and by the loss of reference seeds, which take part in no analysis. Grain: artifact, severity, measure.';
+COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, of its divergence';
+COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams absent from train), unigram_kl (KL of the token frequencies from those of train, nats), all three on whole windows if all tokens are scored; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; they also write the contexts of family self)';
+COMMENT ON COLUMN probe_distance.value IS 'Value of the measure';
+COMMENT ON COLUMN probe_distance.low IS 'Lower end of its interval: bootstrap over documents, the train split fixed';
+COMMENT ON COLUMN probe_distance.documents IS 'Documents of the windows: the units of the interval';
 
 CREATE TABLE model_probe (
     artifact VARCHAR NOT NULL,
@@ -47,12 +47,12 @@ CREATE TABLE model_probe (
     documents INTEGER,
     tokens BIGINT
 );
-COMMENT ON TABLE model_probe IS 'A member on a probe. Grain: artifact, model, severity.';
+COMMENT ON TABLE model_probe IS 'Losses and entropies of each member on each probe: how much a context change costs. Grain: artifact, model, severity.';
 COMMENT ON COLUMN model_probe.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN model_probe.nats IS 'Loss on the scored tokens, nats per token';
 COMMENT ON COLUMN model_probe.nats_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN model_probe.entropy IS 'Mean predictive entropy, nats';
-COMMENT ON COLUMN model_probe.top1 IS 'Share of scored tokens that the member ranked first';
+COMMENT ON COLUMN model_probe.top1 IS 'Share of scored tokens that the member ranks first';
 
 CREATE TABLE pair_divergence (
     artifact VARCHAR NOT NULL,
@@ -90,30 +90,30 @@ CREATE TABLE pair_divergence (
     documents INTEGER,
     tokens BIGINT
 );
-COMMENT ON TABLE pair_divergence IS 'How differently two members behave. Grain: artifact, severity, model_a, model_b.';
+COMMENT ON TABLE pair_divergence IS 'Pairwise divergences: how differently two members predict on a probe, whatever their losses. All metrics of a pair are here. Grain: artifact, severity, model_a, model_b.';
 COMMENT ON COLUMN pair_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN pair_divergence.kl_ab IS 'Mean KL(a || b), nats per token, full vocabulary';
 COMMENT ON COLUMN pair_divergence.kl_ba IS 'Mean KL(b || a), nats per token, full vocabulary';
-COMMENT ON COLUMN pair_divergence.kl_low IS 'Lower end of its interval over documents (the two members are given)';
+COMMENT ON COLUMN pair_divergence.kl_low IS 'Lower end of its interval over documents, the two members fixed';
 COMMENT ON COLUMN pair_divergence.tv IS 'Mean total variation distance, on sampled positions: half the sum of absolute differences';
-COMMENT ON COLUMN pair_divergence.kappa IS 'Cohen''s kappa of the first-ranked tokens: agreement beyond what their frequencies give';
-COMMENT ON COLUMN pair_divergence.soft_agreement IS '(c_ab - c_exp) / (sqrt(c_aa c_bb) - c_exp) with c_ab = mean sum_v p_a p_b and c_exp that of the two mean laws: 1 for members that are the same';
-COMMENT ON COLUMN pair_divergence.both_wrong_agreement IS 'Share of the tokens that both rank other than first on which they rank the same one first';
+COMMENT ON COLUMN pair_divergence.kappa IS 'Cohen''s kappa of the first-ranked tokens: agreement beyond chance';
+COMMENT ON COLUMN pair_divergence.soft_agreement IS '(c_ab - c_exp) / (sqrt(c_aa c_bb) - c_exp) with c_ab = mean sum_v p_a p_b and c_exp that of the two mean distributions: 1 for identical members';
+COMMENT ON COLUMN pair_divergence.both_wrong_agreement IS 'Share of tokens with the same first-ranked token, among tokens on which both are wrong';
 COMMENT ON COLUMN pair_divergence.flips_ab IS 'Share of tokens that a ranks first and b does not';
 COMMENT ON COLUMN pair_divergence.flips_ba IS 'Share of tokens that b ranks first and a does not';
-COMMENT ON COLUMN pair_divergence.visible IS 'Mean of log p_a(y) - log p_b(y): the loss difference a leaderboard sees';
-COMMENT ON COLUMN pair_divergence.hidden IS 'Half the variance of log p_a(y) - log p_b(y) over tokens: what the loss difference hides';
-COMMENT ON COLUMN pair_divergence.hidden_ratio IS 'hidden / |visible|: how many times larger what is hidden is';
-COMMENT ON COLUMN pair_divergence.kl_sampled IS 'Mean KL on the sampled positions, both directions averaged: what kl_tempered and the quantiles stand beside';
-COMMENT ON COLUMN pair_divergence.kl_tempered IS 'What is left of kl_sampled after the best temperature of the other law, each way its own';
-COMMENT ON COLUMN pair_divergence.temperature_ab IS 'That temperature of b, where b is to come close to a; above 1 where b is too sure';
-COMMENT ON COLUMN pair_divergence.temperature_ba IS 'That of a, where a is to come close to b';
-COMMENT ON COLUMN pair_divergence.kl_median IS 'Median over the sampled positions of the mean of the two KL';
-COMMENT ON COLUMN pair_divergence.kl_p95 IS '95th percentile over the sampled positions of the mean of the two KL';
-COMMENT ON COLUMN pair_divergence.kl_p99 IS '99th percentile over the sampled positions of the mean of the two KL';
-COMMENT ON COLUMN pair_divergence.kl_max IS 'The largest of these';
-COMMENT ON COLUMN pair_divergence.sampled IS 'Positions sampled, the same for all pairs';
-COMMENT ON COLUMN pair_divergence.kl_floor IS 'Noise floor: mean KL of these two members from themselves at another batch size and, on a CPU, with two threads';
+COMMENT ON COLUMN pair_divergence.visible IS 'Mean of log p_a(y) - log p_b(y): the loss difference that a leaderboard shows';
+COMMENT ON COLUMN pair_divergence.hidden IS 'Half the variance of log p_a(y) - log p_b(y) over tokens: the difference that the loss hides';
+COMMENT ON COLUMN pair_divergence.hidden_ratio IS 'hidden / |visible|';
+COMMENT ON COLUMN pair_divergence.kl_sampled IS 'Mean KL on the sampled positions, both directions averaged: compare kl_tempered and the quantiles with it';
+COMMENT ON COLUMN pair_divergence.kl_tempered IS 'kl_sampled after each direction''s best temperature of the second distribution';
+COMMENT ON COLUMN pair_divergence.temperature_ab IS 'Best temperature of b towards a; above 1 if b is overconfident';
+COMMENT ON COLUMN pair_divergence.temperature_ba IS 'Best temperature of a towards b';
+COMMENT ON COLUMN pair_divergence.kl_median IS 'Median over the sampled positions of the KL, both directions averaged';
+COMMENT ON COLUMN pair_divergence.kl_p95 IS '95th percentile over the sampled positions of the KL, both directions averaged';
+COMMENT ON COLUMN pair_divergence.kl_p99 IS '99th percentile over the sampled positions of the KL, both directions averaged';
+COMMENT ON COLUMN pair_divergence.kl_max IS 'Maximum over the sampled positions of the KL, both directions averaged';
+COMMENT ON COLUMN pair_divergence.sampled IS 'Sampled positions, the same for all pairs';
+COMMENT ON COLUMN pair_divergence.kl_floor IS 'Noise floor: mean KL of the two members from themselves at another batch size and, on a CPU, with two threads';
 
 CREATE TABLE noise_floor (
     artifact VARCHAR NOT NULL,
@@ -126,9 +126,9 @@ CREATE TABLE noise_floor (
     top1_agreement DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE noise_floor IS 'A member against itself, computed another way. Grain: artifact, severity, model, perturbation.';
+COMMENT ON TABLE noise_floor IS 'Numerical noise floor: each member against itself under another batch size or thread count. Divergences near it are not measurable. Grain: artifact, severity, model, perturbation.';
 COMMENT ON COLUMN noise_floor.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN noise_floor.perturbation IS 'What was done differently, such as batch 8 -> 3';
+COMMENT ON COLUMN noise_floor.perturbation IS 'Changed computation, such as batch 8 -> 3';
 COMMENT ON COLUMN noise_floor.kl IS 'Mean KL between the two computations, nats per token';
 
 CREATE TABLE pool_divergence (
@@ -146,15 +146,15 @@ CREATE TABLE pool_divergence (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE pool_divergence IS 'Mean divergence within a class, or between two. Grain: artifact, severity, pool, other, metric.';
+COMMENT ON TABLE pool_divergence IS 'Mean divergences within a class, or between two, with intervals over members and documents, beside the noise floor. Grain: artifact, severity, pool, other, metric.';
 COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without the pairs that share both seeds)';
+COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without pairs that share both seeds)';
 COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, js, tv, top1_disagreement or hidden; within a class also information, I(Y; model | x) = H(mean p) - mean H(p), and ensemble_gain, log mean p(y) - mean log p(y)';
-COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic), js and tv on sampled positions; in nats per token but for hellinger, tv and top1_disagreement; information and ensemble_gain are those of the models at hand, which grow with their number: compare them at equal numbers';
+COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic), js and tv on sampled positions; nats per token except for hellinger, tv and top1_disagreement. information and ensemble_gain grow with the number of members: compare equal numbers';
 COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife with t(m - 1), joined with the document bootstrap';
 COMMENT ON COLUMN pool_divergence.floor IS 'Noise floor of the same metric';
 COMMENT ON COLUMN pool_divergence.entropy_share IS 'value / mean predictive entropy of the members, for metrics in nats';
-COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval, but between variants of one size, where those are the seeds that both have, half as many';
+COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval, except between variants of one size, where the shared seeds are, half as many';
 
 CREATE TABLE behaviour_component (
     artifact VARCHAR NOT NULL,
@@ -172,16 +172,16 @@ CREATE TABLE behaviour_component (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE behaviour_component IS 'The behaviour ANOVA: how much of what sets the members of a corpus apart goes with size, variant and seeds. Grain: artifact, severity, kind, ordering, component.';
+COMMENT ON TABLE behaviour_component IS 'Behaviour ANOVA: mutual information of next token and member, split by the chain rule into size, variant and seeds. Grain: artifact, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_component.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN behaviour_component.kind IS 'information: I(Y; model | x) = H(mean p) - mean H(p); or variance: -ln Z of the geometric centroid, the mean KL of the centroid from the members';
-COMMENT ON COLUMN behaviour_component.ordering IS 'Order in which factors are taken, such as size > variant > seed_init > seed_order, each given those before it; or interactions: main effects and what factors do together, by inclusion and exclusion';
-COMMENT ON COLUMN behaviour_component.component IS 'A factor, several joined by x where they interact, or total; components of an ordering sum to the total';
+COMMENT ON COLUMN behaviour_component.ordering IS 'Order of the factors, such as size > variant > seed_init > seed_order, each conditional on those before; or interactions: main effects and interactions by inclusion and exclusion';
+COMMENT ON COLUMN behaviour_component.component IS 'A factor, an interaction (factors joined by x), or total; components of an ordering sum to the total';
 COMMENT ON COLUMN behaviour_component.value IS 'Nats per token; interactions may be negative';
-COMMENT ON COLUMN behaviour_component.low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN behaviour_component.floor IS 'Noise floor of the total: the same for members computed another way';
-COMMENT ON COLUMN behaviour_component.entropy_share IS 'value / entropy of the mean law: share of predictive uncertainty';
-COMMENT ON COLUMN behaviour_component.chance_share IS 'Share of the total that the component would have if members differed by independent noise alone, whatever their factors: (groups - groups before) / (models - 1), to second order in the noise; a factor matters by what it has beyond that';
+COMMENT ON COLUMN behaviour_component.low IS 'Lower end of its interval over documents, the members fixed';
+COMMENT ON COLUMN behaviour_component.floor IS 'Noise floor of the total';
+COMMENT ON COLUMN behaviour_component.entropy_share IS 'value / entropy of the mean distribution: share of predictive uncertainty';
+COMMENT ON COLUMN behaviour_component.chance_share IS 'Expected share of the total for a factor without effect, if members differed by independent noise: (groups - groups before) / (models - 1), to second order in the noise. Compare share with it';
 COMMENT ON COLUMN behaviour_component.models IS 'Members that entered: those of a full crossing of all factors';
 COMMENT ON COLUMN behaviour_component.documents IS 'Documents: the units of the interval';
 
@@ -199,15 +199,15 @@ CREATE TABLE probe_item (
     rank DOUBLE,
     tokens INTEGER
 );
-COMMENT ON TABLE probe_item IS 'A member on one window of a probe; windows are paired over severities and members. Grain: artifact, severity, item, model.';
+COMMENT ON TABLE probe_item IS 'Losses of each member on each probe window; windows are paired over severities and members. Grain: artifact, severity, item, model.';
 COMMENT ON COLUMN probe_item.artifact IS 'Divergence artifact';
-COMMENT ON COLUMN probe_item.item IS 'Window, the same text at all severities where the probe changes contexts';
-COMMENT ON COLUMN probe_item.document IS 'Document it comes from';
+COMMENT ON COLUMN probe_item.item IS 'Window, the same text at all severities if the probe changes contexts';
+COMMENT ON COLUMN probe_item.document IS 'Document of the window';
 COMMENT ON COLUMN probe_item.nats IS 'Mean loss on its scored tokens, nats per token';
 COMMENT ON COLUMN probe_item.entropy IS 'Mean predictive entropy, nats';
 COMMENT ON COLUMN probe_item.top1 IS 'Share of its scored tokens ranked first';
-COMMENT ON COLUMN probe_item.margin IS 'Mean log p of the first-ranked token less that of the second, nats';
-COMMENT ON COLUMN probe_item.rank IS 'Mean rank of the true token, 1 where it is first';
+COMMENT ON COLUMN probe_item.margin IS 'Mean log p of the first-ranked token minus that of the second, nats';
+COMMENT ON COLUMN probe_item.rank IS 'Mean rank of the true token, 1 for the first';
 
 CREATE TABLE calibration_bin (
     artifact VARCHAR NOT NULL,
@@ -222,11 +222,11 @@ CREATE TABLE calibration_bin (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE calibration_bin IS 'How often a member is right where it is so sure. Grain: artifact, severity, model, bin.';
+COMMENT ON TABLE calibration_bin IS 'Reliability diagrams: accuracy of each member by its confidence, on each probe. Grain: artifact, severity, model, bin.';
 COMMENT ON COLUMN calibration_bin.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN calibration_bin.bin IS 'Bin of the probability of the first-ranked token, equal widths from 0';
 COMMENT ON COLUMN calibration_bin.confidence IS 'Mean probability of the first-ranked token';
-COMMENT ON COLUMN calibration_bin.accuracy IS 'Share of tokens where it is the true one';
+COMMENT ON COLUMN calibration_bin.accuracy IS 'Share of tokens for which the first-ranked token is the true one';
 COMMENT ON COLUMN calibration_bin.low IS 'Lower end of the interval of accuracy over documents';
 COMMENT ON COLUMN calibration_bin.tokens IS 'Tokens in the bin';
 COMMENT ON COLUMN calibration_bin.documents IS 'Documents with a token in the bin';
@@ -248,17 +248,17 @@ CREATE TABLE position_divergence (
     first_tokens VARCHAR NOT NULL,
     models INTEGER
 );
-COMMENT ON TABLE position_divergence IS 'Sampled positions with their tokens and how far members come apart there. Grain: artifact, severity, item, position.';
+COMMENT ON TABLE position_divergence IS 'Sampled positions with their text and the disagreement of members there. Grain: artifact, severity, item, position.';
 COMMENT ON COLUMN position_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN position_divergence.item IS 'Window';
 COMMENT ON COLUMN position_divergence.position IS 'Position in the window, counted from its first token';
-COMMENT ON COLUMN position_divergence.document IS 'Document the window comes from';
-COMMENT ON COLUMN position_divergence.context IS 'The last tokens before it, as text';
+COMMENT ON COLUMN position_divergence.document IS 'Document of the window';
+COMMENT ON COLUMN position_divergence.context IS 'Last tokens before the position, as text';
 COMMENT ON COLUMN position_divergence.information IS 'I(Y; model) over all members at this position, nats';
 COMMENT ON COLUMN position_divergence.kl IS 'Mean KL over ordered pairs of members, nats';
-COMMENT ON COLUMN position_divergence.entropy IS 'Entropy of the mean law, nats';
+COMMENT ON COLUMN position_divergence.entropy IS 'Entropy of the mean distribution, nats';
 COMMENT ON COLUMN position_divergence.nats IS 'Mean loss of the members on the true token';
-COMMENT ON COLUMN position_divergence.first_tokens IS 'The first-ranked tokens with the number of members of each, the most frequent first';
+COMMENT ON COLUMN position_divergence.first_tokens IS 'First-ranked tokens with the number of members for each, most frequent first';
 
 CREATE TABLE rollout (
     artifact VARCHAR NOT NULL,
@@ -275,18 +275,18 @@ CREATE TABLE rollout (
     nats DOUBLE,
     entropy DOUBLE
 );
-COMMENT ON TABLE rollout IS 'What a member writes after a prompt. Grain: artifact, mode, model, item.';
+COMMENT ON TABLE rollout IS 'Texts that members generate after shared prompts, with loops and losses. Grain: artifact, mode, model, item.';
 COMMENT ON COLUMN rollout.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN rollout.item IS 'Prompt, the same for all members and modes';
-COMMENT ON COLUMN rollout.document IS 'Document of the measure split it comes from';
+COMMENT ON COLUMN rollout.document IS 'Document of the prompt, from the measure split';
 COMMENT ON COLUMN rollout.prompt IS 'The prompt as text';
-COMMENT ON COLUMN rollout.text IS 'What the member wrote';
-COMMENT ON COLUMN rollout.length IS 'Tokens written';
-COMMENT ON COLUMN rollout.loop_entry IS 'Token from which on it repeats itself to the end; NULL where it does not';
-COMMENT ON COLUMN rollout.loop_period IS 'Tokens in what it repeats';
-COMMENT ON COLUMN rollout.distinct_share IS 'Different tokens / tokens written';
-COMMENT ON COLUMN rollout.nats IS 'Mean loss of what it wrote under itself, nats per token';
-COMMENT ON COLUMN rollout.entropy IS 'Mean entropy of its laws on the way, nats';
+COMMENT ON COLUMN rollout.text IS 'Generated text';
+COMMENT ON COLUMN rollout.length IS 'Tokens generated';
+COMMENT ON COLUMN rollout.loop_entry IS 'Token from which the text repeats to the end; NULL without a loop';
+COMMENT ON COLUMN rollout.loop_period IS 'Period of the loop in tokens';
+COMMENT ON COLUMN rollout.distinct_share IS 'Distinct tokens / tokens generated';
+COMMENT ON COLUMN rollout.nats IS 'Mean loss of the member on its text, nats per token';
+COMMENT ON COLUMN rollout.entropy IS 'Mean entropy of its predictive distributions, nats';
 
 CREATE TABLE first_divergence (
     artifact VARCHAR NOT NULL,
@@ -299,13 +299,13 @@ CREATE TABLE first_divergence (
     margin_a DOUBLE,
     margin_b DOUBLE
 );
-COMMENT ON TABLE first_divergence IS 'The first token on which two members differ after the same prompt. Grain: artifact, mode, model_a, model_b, item.';
+COMMENT ON TABLE first_divergence IS 'First token at which the texts of two members differ after the same prompt: survival data, censored at the end of the text. Grain: artifact, mode, model_a, model_b, item.';
 COMMENT ON COLUMN first_divergence.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN first_divergence.item IS 'Prompt';
-COMMENT ON COLUMN first_divergence.step IS 'Token on which they differ, the first is 1; where they never do, the tokens written';
-COMMENT ON COLUMN first_divergence.is_censored IS 'Whether they agree to the end';
-COMMENT ON COLUMN first_divergence.margin_a IS 'Margin of a there: log p of its first-ranked token less that of its second, nats';
-COMMENT ON COLUMN first_divergence.margin_b IS 'Margin of b there';
+COMMENT ON COLUMN first_divergence.step IS 'Number of that token, from 1; without a difference, the tokens generated';
+COMMENT ON COLUMN first_divergence.is_censored IS 'Whether the texts agree to the end';
+COMMENT ON COLUMN first_divergence.margin_a IS 'Margin of a at that token: log p of its first-ranked token minus that of the second, nats';
+COMMENT ON COLUMN first_divergence.margin_b IS 'Margin of b at that token';
 
 CREATE TABLE agreement_survival (
     artifact VARCHAR NOT NULL,
@@ -319,10 +319,10 @@ CREATE TABLE agreement_survival (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE agreement_survival IS 'Share of pairs and prompts that still agree after so many tokens, by Kaplan and Meier; texts that ended alike agree to the last step. Grain: artifact, mode, pool, other, step.';
+COMMENT ON TABLE agreement_survival IS 'Kaplan-Meier curves of agreement: share of pairs and prompts with identical texts after a number of tokens. Texts that end identically agree to the last step. Grain: artifact, mode, pool, other, step.';
 COMMENT ON COLUMN agreement_survival.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN agreement_survival.step IS 'Tokens written; 0 is the prompt';
-COMMENT ON COLUMN agreement_survival.survival IS 'Share that agree so far, by Kaplan and Meier';
+COMMENT ON COLUMN agreement_survival.step IS 'Tokens generated; 0 is the prompt';
+COMMENT ON COLUMN agreement_survival.survival IS 'Share in agreement so far (Kaplan-Meier)';
 COMMENT ON COLUMN agreement_survival.low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN agreement_survival.documents IS 'Documents of the prompts';
 
@@ -339,12 +339,12 @@ CREATE TABLE rollout_pool (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE rollout_pool IS 'What members of a class, or of two, write: means over pairs of members. Grain: artifact, mode, pool, other, metric.';
+COMMENT ON TABLE rollout_pool IS 'Divergence of generated texts within a class, or between two, averaged over pairs of members. Grain: artifact, mode, pool, other, metric.';
 COMMENT ON COLUMN rollout_pool.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN rollout_pool.metric IS 'agreed_tokens (restricted mean of the tokens until the first difference), censored (share of pairs and prompts that never differ), loops (share of texts that end in a loop), sequence_kl (sum over a text of exact KL of the next-token laws along what the first wrote, per token: Rao-Blackwell), cross_nats (loss of the other on what the first wrote), text_kl (the same KL along the real continuation); across two classes these three are means of both directions';
+COMMENT ON COLUMN rollout_pool.metric IS 'agreed_tokens (restricted mean of the tokens before the first difference), censored (share of pairs and prompts without a difference), loops (share of texts that end in a loop), sequence_kl (exact KL of the predictive distributions summed along a text of the first, per token: Rao-Blackwell), cross_nats (loss of the second on texts of the first), text_kl (the same KL along the true continuation); across two classes the last three are means of both directions';
 COMMENT ON COLUMN rollout_pool.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
 COMMENT ON COLUMN rollout_pool.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN rollout_pool.floor IS 'Noise floor: the same for members against themselves computed in another batch; NULL where there is none';
+COMMENT ON COLUMN rollout_pool.floor IS 'Noise floor: members against themselves in another batch; NULL if not measured';
 COMMENT ON COLUMN rollout_pool.documents IS 'Documents of the prompts';
 
 CREATE TABLE sequence_divergence (
@@ -359,15 +359,15 @@ CREATE TABLE sequence_divergence (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE sequence_divergence IS 'One member scored on what another wrote. Grain: artifact, model_a, model_b.';
+COMMENT ON TABLE sequence_divergence IS 'Cross-scores: each member on the texts of each other, for the KL of their text distributions. Grain: artifact, model_a, model_b.';
 COMMENT ON COLUMN sequence_divergence.artifact IS 'Rollout artifact';
-COMMENT ON COLUMN sequence_divergence.model_a IS 'Member that wrote, sampling at the temperature of the study';
-COMMENT ON COLUMN sequence_divergence.model_b IS 'Member that is scored on it; itself too';
-COMMENT ON COLUMN sequence_divergence.kl IS 'Mean KL(a || b) of the next-token laws along the texts of a, nats per token: the Rao-Blackwell estimate of the KL of what they write';
+COMMENT ON COLUMN sequence_divergence.model_a IS 'Member that generated the texts, sampled at the temperature of the study';
+COMMENT ON COLUMN sequence_divergence.model_b IS 'Member that scores them, possibly the same';
+COMMENT ON COLUMN sequence_divergence.kl IS 'Mean KL(a || b) of the predictive distributions along the texts of a, nats per token: Rao-Blackwell estimate of the KL of their text distributions';
 COMMENT ON COLUMN sequence_divergence.kl_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN sequence_divergence.cross_nats IS 'Loss of b on the texts of a, nats per token';
-COMMENT ON COLUMN sequence_divergence.text_kl IS 'Mean KL(a || b) along the real continuations of the same prompts';
-COMMENT ON COLUMN sequence_divergence.tokens IS 'Tokens written';
+COMMENT ON COLUMN sequence_divergence.text_kl IS 'Mean KL(a || b) along the true continuations of the prompts';
+COMMENT ON COLUMN sequence_divergence.tokens IS 'Tokens generated';
 COMMENT ON COLUMN sequence_divergence.documents IS 'Documents of the prompts: the units of the interval';
 
 CREATE TABLE representation_similarity (
@@ -384,17 +384,17 @@ CREATE TABLE representation_similarity (
     tokens INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE representation_similarity IS 'How alike two members represent the same tokens. Grain: artifact, layer, model_a, model_b, measure.';
+COMMENT ON TABLE representation_similarity IS 'Similarity of hidden representations of two members, by layer, calibrated against chance. Grain: artifact, layer, model_a, model_b, measure.';
 COMMENT ON COLUMN representation_similarity.artifact IS 'Representation artifact';
-COMMENT ON COLUMN representation_similarity.layer IS 'Residual stream before this block; the last is after all blocks, and between members of other depths that of the deeper one';
+COMMENT ON COLUMN representation_similarity.layer IS 'Residual stream before this block; the last is after all blocks. For unequal depths, the layer of the deeper member';
 COMMENT ON COLUMN representation_similarity.measure IS 'cka: debiased linear centred kernel alignment; mutual_knn: share of nearest neighbours in common';
-COMMENT ON COLUMN representation_similarity.value IS 'The measure, 1 for representations that are the same up to rotation and scale';
-COMMENT ON COLUMN representation_similarity.null_mean IS 'Its mean when tokens are matched at random';
-COMMENT ON COLUMN representation_similarity.null_high IS '95th percentile of that: what exceeds it has p of at most 0.05';
+COMMENT ON COLUMN representation_similarity.value IS 'Value of the measure: 1 for representations that are equal up to rotation and scale';
+COMMENT ON COLUMN representation_similarity.null_mean IS 'Mean under random matchings of tokens';
+COMMENT ON COLUMN representation_similarity.null_high IS '95th percentile under random matchings of tokens: higher values have p <= 0.05';
 COMMENT ON COLUMN representation_similarity.calibrated IS '(value - null_high) / (1 - null_high), 0 where that is negative';
-COMMENT ON COLUMN representation_similarity.p IS 'Share of random matchings that reach the value, (1 + hits) / (1 + matchings)';
+COMMENT ON COLUMN representation_similarity.p IS 'Permutation p: (1 + matchings that reach the value) / (1 + matchings)';
 COMMENT ON COLUMN representation_similarity.tokens IS 'Tokens represented, each in its context';
-COMMENT ON COLUMN representation_similarity.documents IS 'Documents they come from';
+COMMENT ON COLUMN representation_similarity.documents IS 'Documents of the tokens';
 
 CREATE TABLE representation_pool (
     artifact VARCHAR NOT NULL,
@@ -409,14 +409,14 @@ CREATE TABLE representation_pool (
     floor DOUBLE,
     models INTEGER
 );
-COMMENT ON TABLE representation_pool IS 'How alike the members of a class, or of two, represent the same tokens: means over pairs. Grain: artifact, layer, pool, other, measure.';
+COMMENT ON TABLE representation_pool IS 'Similarity of hidden representations within a class, or between two, averaged over pairs. Grain: artifact, layer, pool, other, measure.';
 COMMENT ON COLUMN representation_pool.artifact IS 'Representation artifact';
-COMMENT ON COLUMN representation_pool.layer IS 'Residual stream before this block; the last is after all blocks, and between members of other depths that of the deeper one';
+COMMENT ON COLUMN representation_pool.layer IS 'Residual stream before this block; the last is after all blocks. For unequal depths, the layer of the deeper member';
 COMMENT ON COLUMN representation_pool.measure IS 'cka or mutual_knn';
 COMMENT ON COLUMN representation_pool.value IS 'Mean of the measure';
 COMMENT ON COLUMN representation_pool.calibrated IS 'Mean of the calibrated measure';
-COMMENT ON COLUMN representation_pool.low IS 'Lower end of the interval of the calibrated measure over models, the tokens given';
-COMMENT ON COLUMN representation_pool.floor IS '1 less the similarity of members with themselves computed in another batch, of the measure';
+COMMENT ON COLUMN representation_pool.low IS 'Lower end of the interval of the calibrated measure over models, the tokens fixed';
+COMMENT ON COLUMN representation_pool.floor IS 'Noise floor: 1 minus the similarity of members with themselves in another batch';
 
 CREATE TABLE line_fit (
     artifact VARCHAR NOT NULL,
@@ -433,15 +433,15 @@ CREATE TABLE line_fit (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE line_fit IS 'Whether members lie on one line: loss on a probe against loss on text. Grain: artifact, probe, severity.';
+COMMENT ON TABLE line_fit IS 'Accuracy-on-the-line fits: regression of the loss on a probe on the loss on text, over members. Do text losses predict probe losses? Grain: artifact, probe, severity.';
 COMMENT ON COLUMN line_fit.artifact IS 'Severity artifact';
-COMMENT ON COLUMN line_fit.slope IS 'Nats on the probe for one nat on text';
-COMMENT ON COLUMN line_fit.intercept IS 'Nats on the probe at no loss on text';
+COMMENT ON COLUMN line_fit.slope IS 'Nats on the probe per nat on text';
+COMMENT ON COLUMN line_fit.intercept IS 'Nats on the probe at loss 0 on text';
 COMMENT ON COLUMN line_fit.r2 IS 'Share of the variance of the loss on the probe that the line explains';
-COMMENT ON COLUMN line_fit.r2_low IS 'Lower end of its interval: delete-one-model jackknife of Fisher''s z, documents given';
-COMMENT ON COLUMN line_fit.residual_sd IS 'Standard deviation of what is left, nats per token, m - 2 degrees; where sizes lie on a curve, that is in it too';
-COMMENT ON COLUMN line_fit.residual_sd_noise IS 'What sampling of documents alone gives it';
-COMMENT ON COLUMN line_fit.class_share IS 'Share of what is left that goes with the class; the rest goes with seeds and the sampling of documents';
+COMMENT ON COLUMN line_fit.r2_low IS 'Lower end of its interval: delete-one-model jackknife of Fisher''s z, documents fixed';
+COMMENT ON COLUMN line_fit.residual_sd IS 'Residual standard deviation, nats per token, with m - 2 degrees of freedom; includes the curvature over sizes';
+COMMENT ON COLUMN line_fit.residual_sd_noise IS 'Residual standard deviation from the sampling of documents alone';
+COMMENT ON COLUMN line_fit.class_share IS 'Share of the residual variance between classes; the rest is seeds and the sampling of documents';
 COMMENT ON COLUMN line_fit.documents IS 'Documents of the probe';
 
 CREATE TABLE line_residual (
@@ -455,11 +455,11 @@ CREATE TABLE line_residual (
     low DOUBLE,
     high DOUBLE
 );
-COMMENT ON TABLE line_residual IS 'How far a member is off the line of loss on a probe against loss on text. Grain: artifact, probe, severity, model.';
+COMMENT ON TABLE line_residual IS 'Residuals of each member from the line of probe loss on text loss. Grain: artifact, probe, severity, model.';
 COMMENT ON COLUMN line_residual.artifact IS 'Severity artifact';
 COMMENT ON COLUMN line_residual.text_nats IS 'Loss on held-out text, nats per token';
 COMMENT ON COLUMN line_residual.nats IS 'Loss on the probe';
-COMMENT ON COLUMN line_residual.residual IS 'nats less that of the line';
+COMMENT ON COLUMN line_residual.residual IS 'nats minus the prediction of the line';
 COMMENT ON COLUMN line_residual.low IS 'Lower end of its interval over documents';
 
 CREATE TABLE severity_trend (
@@ -475,13 +475,13 @@ CREATE TABLE severity_trend (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE severity_trend IS 'What turning a probe from text away does to the divergence of equally good seeds. Grain: artifact, probe, pool, measure, trend.';
+COMMENT ON TABLE severity_trend IS 'Trends over severity: does divergence between equally good seeds rise, and fall again, away from text? Grain: artifact, probe, pool, measure, trend.';
 COMMENT ON COLUMN severity_trend.artifact IS 'Severity artifact';
-COMMENT ON COLUMN severity_trend.measure IS 'kl: mean KL over pairs of members; kl_share: that / mean predictive entropy';
-COMMENT ON COLUMN severity_trend.trend IS 'rise: most severe less severity 0; fall: most severe less the most of the other severities, below 0 where it falls again, its interval and p allow for the choice among them; slope: per nat of n-gram surprise, least squares over severities; rank: Spearman correlation of the measure with n-gram surprise over severities';
-COMMENT ON COLUMN severity_trend.value IS 'Nats per token, or shares of entropy; rank from -1 to 1';
+COMMENT ON COLUMN severity_trend.measure IS 'kl: mean KL over pairs of members; kl_share: kl / mean predictive entropy';
+COMMENT ON COLUMN severity_trend.trend IS 'rise: value at the highest severity minus that at severity 0; fall: value at the highest severity minus the maximum over the others (negative if it falls again; interval and p account for picking the maximum); slope: least squares over severities, per nat of n-gram surprise; rank: Spearman correlation with n-gram surprise over severities';
+COMMENT ON COLUMN severity_trend.value IS 'Nats per token, or share of entropy; rank from -1 to 1';
 COMMENT ON COLUMN severity_trend.low IS 'Lower end of its interval over models and documents; of rank, over documents';
-COMMENT ON COLUMN severity_trend.p IS 'Two-sided p of 0; NULL for rank';
+COMMENT ON COLUMN severity_trend.p IS 'Two-sided; the null is 0; NULL for rank';
 
 CREATE TABLE search_step (
     artifact VARCHAR NOT NULL,
@@ -496,11 +496,11 @@ CREATE TABLE search_step (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE search_step IS 'Contexts evolved to set one half of the seeds apart. Grain: artifact, severity, pool.';
+COMMENT ON TABLE search_step IS 'Adversarial search: contexts evolved to maximise the disagreement of one half of the seeds, by generation. Grain: artifact, severity, pool.';
 COMMENT ON COLUMN search_step.artifact IS 'Search artifact';
-COMMENT ON COLUMN search_step.severity IS 'Severity: a number of generations, 0 is text as it is';
-COMMENT ON COLUMN search_step.generations IS 'Generations evolved';
-COMMENT ON COLUMN search_step.evaluations IS 'Contexts tried so far';
-COMMENT ON COLUMN search_step.searched IS 'Information of the members of this class in the half searched, on the scored tokens, nats per token; what was searched for is its mean over classes';
-COMMENT ON COLUMN search_step.low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN search_step.models IS 'Members of this class in the half searched';
+COMMENT ON COLUMN search_step.severity IS 'Severity: a number of generations, 0 is unchanged text';
+COMMENT ON COLUMN search_step.generations IS 'Generations of the search';
+COMMENT ON COLUMN search_step.evaluations IS 'Contexts evaluated so far';
+COMMENT ON COLUMN search_step.searched IS 'Information of the members of this class in the searched half, on the scored tokens, nats per token; the search maximises its mean over classes';
+COMMENT ON COLUMN search_step.low IS 'Lower end of its interval over documents, the members fixed';
+COMMENT ON COLUMN search_step.models IS 'Members of this class in the searched half';

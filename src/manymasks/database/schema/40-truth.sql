@@ -12,16 +12,16 @@ CREATE TABLE process_truth (
     entropy_given_latent DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE process_truth IS 'What the exact law of a process says of its documents. Grain: artifact, position.';
+COMMENT ON TABLE process_truth IS 'Exact quantities of each process by position: entropy of the next token and of the latent given the prefix. No model can have a lower loss. Grain: artifact, position.';
 COMMENT ON COLUMN process_truth.artifact IS 'Truth artifact';
-COMMENT ON COLUMN process_truth.position IS 'Place of the token in its document, the one after BOS is 1';
-COMMENT ON COLUMN process_truth.entropy IS 'Mean exact entropy of the next token given those before it, nats: no model can have a lower loss';
+COMMENT ON COLUMN process_truth.position IS 'Position of the token in its document; the token after BOS is 1';
+COMMENT ON COLUMN process_truth.entropy IS 'Mean exact entropy of the next token given its prefix, nats: a lower bound on the expected loss of any model';
 COMMENT ON COLUMN process_truth.entropy_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN process_truth.nats IS 'Mean loss of the exact law on what was said, nats';
-COMMENT ON COLUMN process_truth.latent IS 'What is hidden: mask, W of the block (pairs), kind of the document, state, root; NULL where nothing is';
-COMMENT ON COLUMN process_truth.posterior_entropy IS 'Mean exact entropy of the latent given the tokens before this one, nats; NULL where nothing of it has been said yet';
-COMMENT ON COLUMN process_truth.entropy_given_latent IS 'Mean exact entropy of the token for whoever is told the latent, nats: what it is below entropy is the information of the latent about the token';
-COMMENT ON COLUMN process_truth.tokens IS 'Tokens that count at this place';
+COMMENT ON COLUMN process_truth.nats IS 'Mean loss of the exact predictor on the documents, nats';
+COMMENT ON COLUMN process_truth.latent IS 'Latent variable: mask, W of the block (pairs), kind of the document, state, root; NULL without one';
+COMMENT ON COLUMN process_truth.posterior_entropy IS 'Mean exact entropy of the latent given the tokens before this one, nats; NULL before the latent has any effect';
+COMMENT ON COLUMN process_truth.entropy_given_latent IS 'Mean exact entropy of the token given prefix and latent, nats; entropy minus this is the information of the latent about the token';
+COMMENT ON COLUMN process_truth.tokens IS 'Scored tokens at this position';
 
 CREATE TABLE capability_price (
     artifact VARCHAR NOT NULL,
@@ -38,11 +38,11 @@ CREATE TABLE capability_price (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE capability_price IS 'What the truth loses when a capability is taken from it: its price, and what it comes to on the documents that members are measured on. Grain: artifact, capability, stratum, level.';
+COMMENT ON TABLE capability_price IS 'Capability prices: the loss increase of the exact predictor without a capability, in expectation and on the documents of the members. Grain: artifact, capability, stratum, level.';
 COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
-COMMENT ON COLUMN capability_price.capability IS 'What the predictor lacks';
-COMMENT ON COLUMN capability_price.stratum IS 'all, or what tokens are told apart by, such as role';
-COMMENT ON COLUMN capability_price.nats IS 'Mean KL from the exact law to that predictor on the documents measured, nats per token; over all tokens that count this is less than over those that the capability matters to';
+COMMENT ON COLUMN capability_price.capability IS 'Capability that the predictor is without';
+COMMENT ON COLUMN capability_price.stratum IS 'all, or a partition of the tokens, such as role';
+COMMENT ON COLUMN capability_price.nats IS 'Mean KL from the exact predictor to the ablated one on the measured documents, nats per token; an average over all scored tokens, including those the capability does not affect';
 COMMENT ON COLUMN capability_price.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN capability_price.exact IS 'Its expectation: a closed form, or a mean over many documents drawn for it alone; NULL where a closed form does not speak of the level, or it is infinite';
-COMMENT ON COLUMN capability_price.exact_error IS 'Standard error of that mean; 0 for a closed form';
+COMMENT ON COLUMN capability_price.exact IS 'Expectation of nats: in closed form, or the mean over a large separate sample; NULL if infinite, or if the closed form has no such level';
+COMMENT ON COLUMN capability_price.exact_error IS 'Standard error of that expectation; 0 for a closed form';

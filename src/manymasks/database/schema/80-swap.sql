@@ -13,15 +13,15 @@ CREATE TABLE mask_swap (
     apart DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE mask_swap IS 'What the next letters law follows when a part of the past is taken from a donor; beside members the exact law, put through the same sums. Grain: artifact, model, donor, site, layer, letters.';
+COMMENT ON TABLE mask_swap IS 'Activation swaps: the share of a donor in the next-letter prediction after part of the past is replaced by the donor''s, for members and for the exact predictor. Grain: artifact, model, donor, site, layer, letters.';
 COMMENT ON COLUMN mask_swap.artifact IS 'Swap artifact';
-COMMENT ON COLUMN mask_swap.model IS 'Member; bayes: the exact law, which has no layers: past in all of them, or residual at 0';
-COMMENT ON COLUMN mask_swap.donor IS 'other mask: the donor speaks another mask than the recipient, after its premise. same mask: another document of the recipients mask and premise';
-COMMENT ON COLUMN mask_swap.site IS 'What the donor gives. residual: the stream of the last position. past: the keys and values of all earlier positions';
-COMMENT ON COLUMN mask_swap.layer IS 'residual: blocks that the stream has gone through, 0 for the last letter alone, all of them left out as nothing of the recipient is left; past: the layer whose keys and values they are, -1 for all layers';
-COMMENT ON COLUMN mask_swap.followed IS 'Share a in 0 to 1 that brings (1 - a) recipient + a donor closest to the law after the swap; pooled over documents';
+COMMENT ON COLUMN mask_swap.model IS 'Member; bayes: the exact predictor, which has no layers: past in all of them, or residual at 0';
+COMMENT ON COLUMN mask_swap.donor IS 'other mask: a document with another mask and premise. same mask: another document with the recipient''s mask and premise';
+COMMENT ON COLUMN mask_swap.site IS 'Part that is replaced. residual: the residual stream of the last position. past: the keys and values of all earlier positions';
+COMMENT ON COLUMN mask_swap.layer IS 'residual: blocks before the swap, 0 for the last letter alone (after all blocks nothing of the recipient is left, so that one is omitted); past: the layer of the keys and values, -1 for all layers';
+COMMENT ON COLUMN mask_swap.followed IS 'Share a in [0, 1] that brings (1 - a) recipient + a donor closest to the prediction after the swap; pooled over documents';
 COMMENT ON COLUMN mask_swap.followed_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN mask_swap.from_recipient IS 'Mean KL from the law after the swap to the recipients, nats';
-COMMENT ON COLUMN mask_swap.from_donor IS 'Mean KL from it to the donors, nats';
-COMMENT ON COLUMN mask_swap.apart IS 'Mean KL from the donors law to the recipients without a swap, nats';
+COMMENT ON COLUMN mask_swap.from_recipient IS 'Mean KL from the prediction after the swap to that of the recipient, nats';
+COMMENT ON COLUMN mask_swap.from_donor IS 'Mean KL from the prediction after the swap to that of the donor, nats';
+COMMENT ON COLUMN mask_swap.apart IS 'Mean KL from the donor''s prediction to the recipient''s without a swap, nats';
 COMMENT ON COLUMN mask_swap.documents IS 'Pairs of documents';

@@ -1,13 +1,13 @@
--- Views answer the questions; all of them look at the current study only, but for `lineage` and
--- `old_artifact`. Losses and divergences are in nats per token. Columns without a comment get that
--- of columns.sql or of the tables they come from.
+-- Views answer the questions. All show the current study only, except `lineage` and
+-- `old_artifact`. Losses and divergences are in nats per token. Columns without a comment inherit
+-- that of columns.sql or of their table.
 
 CREATE VIEW reference_model AS
 SELECT DISTINCT i.input AS model
 FROM artifact_input AS i
 JOIN artifact AS a ON a.artifact = i.artifact AND a.is_current
 WHERE i.role = 'reference' OR (a.stage = 'self_written' AND i.role = 'training');
-COMMENT ON VIEW reference_model IS 'Reference seeds: trained as members are, and part of no set and of no comparison. Grain: model.';
+COMMENT ON VIEW reference_model IS 'Reference seeds: trained like members but excluded from every set and comparison; they measure the distance of probes and write contexts. Grain: model.';
 COMMENT ON COLUMN reference_model.model IS 'Key';
 
 CREATE VIEW current_model AS
@@ -42,13 +42,13 @@ LEFT JOIN (
     SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
 ) AS t ON t.model = m.model AND t.split = 'measure'
 WHERE m.method IN ('trained', 'fine-tuned') AND m.model NOT IN (FROM reference_model);
-COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses, reference seeds left out. Grain: model.';
+COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses: the starting point for most questions. Reference seeds are excluded. Grain: model.';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
-COMMENT ON COLUMN current_model.gamma IS 'Of discount: the share of a gradient that reaches the position before; NULL for all others';
+COMMENT ON COLUMN current_model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';
 COMMENT ON COLUMN current_model.learning_rate IS 'Peak learning rate';
 COMMENT ON COLUMN current_model.measure_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN current_model.measure_bits_per_byte IS 'The measure loss in bits per byte';
-COMMENT ON COLUMN current_model.measure_top1 IS 'Share of measure tokens it ranked first';
+COMMENT ON COLUMN current_model.measure_top1 IS 'Share of measure tokens that it ranks first';
 COMMENT ON COLUMN current_model.cost_seconds IS 'Seconds its training took';
 
 CREATE VIEW tuning_summary AS
@@ -79,15 +79,15 @@ SELECT
 FROM rate
 WINDOW arm AS (PARTITION BY corpus, size, variant)
 ORDER BY corpus, size, variant, learning_rate;
-COMMENT ON VIEW tuning_summary IS 'Learning rates that were tried for each class that had its rate found. Grain: corpus, size, variant, learning_rate.';
-COMMENT ON COLUMN tuning_summary.learning_rate IS 'Peak learning rate that was tried';
-COMMENT ON COLUMN tuning_summary.nats IS 'Mean loss on the select split over the trials that did not fail';
-COMMENT ON COLUMN tuning_summary.sd_nats IS 'Standard deviation of that loss over them';
-COMMENT ON COLUMN tuning_summary.trials IS 'Trials, one for each pair of seeds, failed ones too';
+COMMENT ON VIEW tuning_summary IS 'Learning-rate grids of the classes with a tuned rate: was the best rate inside the grid? Grain: corpus, size, variant, learning_rate.';
+COMMENT ON COLUMN tuning_summary.learning_rate IS 'Peak learning rate of the trial';
+COMMENT ON COLUMN tuning_summary.nats IS 'Mean loss on the select split over trials that did not fail';
+COMMENT ON COLUMN tuning_summary.sd_nats IS 'Standard deviation of that loss over trials';
+COMMENT ON COLUMN tuning_summary.trials IS 'Trials, one for each pair of seeds, including failed ones';
 COMMENT ON COLUMN tuning_summary.failed IS 'Trials that failed; a rate with one is never chosen';
-COMMENT ON COLUMN tuning_summary.is_chosen IS 'Whether the members of the class are trained with this rate';
-COMMENT ON COLUMN tuning_summary.excess_nats IS 'nats less that of the chosen rate';
-COMMENT ON COLUMN tuning_summary.edge IS 'lowest or highest where the chosen rate is an end of the grid, so that a better one may lie beyond; else NULL';
+COMMENT ON COLUMN tuning_summary.is_chosen IS 'Whether the members of the class are trained at this rate';
+COMMENT ON COLUMN tuning_summary.excess_nats IS 'nats minus that of the chosen rate';
+COMMENT ON COLUMN tuning_summary.edge IS 'lowest or highest if the chosen rate is an end of the grid and a better one may lie beyond; otherwise NULL';
 
 CREATE VIEW leaderboard AS
 SELECT
@@ -109,18 +109,18 @@ SELECT
 FROM current_model
 GROUP BY corpus, size, variant
 ORDER BY corpus, nats;
-COMMENT ON VIEW leaderboard IS 'Loss on the measure split by class. Grain: corpus, size, variant.';
-COMMENT ON COLUMN leaderboard.models IS 'Trained members: the mean and the spread are over these';
-COMMENT ON COLUMN leaderboard.failed IS 'Members whose training failed, left out of all the rest';
+COMMENT ON VIEW leaderboard IS 'Leaderboard of the classes by mean loss on the measure split, with the spread over seeds. Grain: corpus, size, variant.';
+COMMENT ON COLUMN leaderboard.models IS 'Trained members: mean and spread are over these';
+COMMENT ON COLUMN leaderboard.failed IS 'Members with a failed training run; excluded from all other columns';
 COMMENT ON COLUMN leaderboard.nats IS 'Mean loss over members';
-COMMENT ON COLUMN leaderboard.nats_low IS 'Mean of the lower ends of the members'' intervals over documents; the mean''s own interval is no wider';
+COMMENT ON COLUMN leaderboard.nats_low IS 'Mean of the lower ends of the members'' intervals over documents; the interval of the mean is at most as wide';
 COMMENT ON COLUMN leaderboard.nats_high IS 'Mean of the upper ends';
 COMMENT ON COLUMN leaderboard.sd_nats IS 'Standard deviation over members';
 COMMENT ON COLUMN leaderboard.best_nats IS 'Loss of the best member; falls with the number of members';
 COMMENT ON COLUMN leaderboard.worst_nats IS 'Loss of the worst member';
 COMMENT ON COLUMN leaderboard.bits_per_byte IS 'Mean loss over members, bits per byte';
 COMMENT ON COLUMN leaderboard.top1 IS 'Mean share of tokens ranked first';
-COMMENT ON COLUMN leaderboard.best_model IS 'The best member';
+COMMENT ON COLUMN leaderboard.best_model IS 'Member with the lowest loss';
 
 CREATE VIEW myopia_by_position AS
 SELECT g.* EXCLUDE (artifact, is_total)
@@ -128,9 +128,9 @@ FROM myopia_gap AS g
 JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
 WHERE NOT g.is_total
 ORDER BY g.corpus, g.size, g.baseline, g.variant, g.position_low;
-COMMENT ON VIEW myopia_by_position IS 'The myopia gap by position in the window. Grain: corpus, size, baseline, variant, split, position_low.';
+COMMENT ON VIEW myopia_by_position IS 'Myopia gap by position in the window: where in the text do gradients from later positions pay? Grain: corpus, size, baseline, variant, split, position_low.';
 COMMENT ON COLUMN myopia_by_position.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_by_position.p IS 'Two-sided p of gap = 0';
+COMMENT ON COLUMN myopia_by_position.p IS 'Two-sided; the null is gap = 0';
 
 CREATE VIEW myopia_total AS
 SELECT g.* EXCLUDE (artifact, is_total, position_low, position_high)
@@ -138,9 +138,9 @@ FROM myopia_gap AS g
 JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
 WHERE g.is_total
 ORDER BY g.corpus, g.size, g.baseline, g.variant;
-COMMENT ON VIEW myopia_total IS 'The myopia gap over all positions. Grain: corpus, size, baseline, variant, split.';
+COMMENT ON VIEW myopia_total IS 'Myopia gap over all positions, one number per size and variant: the cost of myopia. Grain: corpus, size, baseline, variant, split.';
 COMMENT ON COLUMN myopia_total.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_total.p IS 'Two-sided p of gap = 0';
+COMMENT ON COLUMN myopia_total.p IS 'Two-sided; the null is gap = 0';
 
 CREATE VIEW arms AS
 SELECT
@@ -172,17 +172,17 @@ LEFT JOIN (
     SELECT corpus, size, max(parameters) AS parameters FROM current_model GROUP BY corpus, size
 ) AS s ON s.corpus = m.corpus AND s.size = m.size
 ORDER BY m.corpus, s.parameters, m.size, m.nats;
-COMMENT ON VIEW arms IS 'Causal, myopic, myopic-kv, discounts, local, transformer bigram and the floors of counts side by side, on the measure split. Grain: corpus, size, arm.';
-COMMENT ON COLUMN arms.size IS 'Name of the size; floors have a row for each';
-COMMENT ON COLUMN arms.gradient IS 'How gradients flow in the variant; NULL for floors';
-COMMENT ON COLUMN arms.gamma IS 'Discount of gradients by one position back: 1 for causal, 0 for myopic, NULL where there is none';
+COMMENT ON VIEW arms IS 'All arms of the myopia comparison on the measure split: variants from causal to transformer bigram, and n-gram baselines. Grain: corpus, size, arm.';
+COMMENT ON COLUMN arms.size IS 'Name of the size; n-gram baselines have a row for each';
+COMMENT ON COLUMN arms.gradient IS 'Gradient flow of the variant; NULL for n-gram baselines';
+COMMENT ON COLUMN arms.gamma IS 'Factor on the gradient per position back: 1 for causal, 0 for myopic, NULL without one';
 COMMENT ON COLUMN arms.nats IS 'Mean loss over members';
-COMMENT ON COLUMN arms.nats_low IS 'Lower end of its interval over members and documents; of a floor, over documents';
-COMMENT ON COLUMN arms.gap IS 'Loss less that of the causal variant, paired over seeds';
+COMMENT ON COLUMN arms.nats_low IS 'Lower end of its interval over members and documents; of an n-gram baseline, over documents';
+COMMENT ON COLUMN arms.gap IS 'Loss minus that of the causal variant, paired over seeds';
 COMMENT ON COLUMN arms.gap_low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN arms.models IS 'Members; NULL for floors';
-COMMENT ON COLUMN arms.seeds IS 'Members of the causal variant that the gap is to; 0 for itself';
-COMMENT ON COLUMN arms.learning_rate IS 'Peak learning rate, named or found; NULL for floors';
+COMMENT ON COLUMN arms.models IS 'Members; NULL for n-gram baselines';
+COMMENT ON COLUMN arms.seeds IS 'Causal members that the gap is relative to; 0 for the causal variant itself';
+COMMENT ON COLUMN arms.learning_rate IS 'Peak learning rate, fixed or tuned; NULL for n-gram baselines';
 COMMENT ON COLUMN arms.parameters IS 'Weights of a member of this size';
 
 CREATE VIEW myopia_parts AS
@@ -190,31 +190,31 @@ SELECT m.* EXCLUDE (artifact)
 FROM myopia_part AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size, m.local, m.myopic, m.part;
-COMMENT ON VIEW myopia_parts IS 'The myopia gap as local malus less local bonus. Grain: corpus, size, local, myopic, part.';
-COMMENT ON COLUMN myopia_parts.part IS 'bonus: what the past''s own predictions could gain; malus: what myopic loses by worse earlier positions; gap = malus - bonus';
+COMMENT ON VIEW myopia_parts IS 'Myopia gap as local malus minus local bonus: worse earlier positions against a better local fit. Grain: corpus, size, local, myopic, part.';
+COMMENT ON COLUMN myopia_parts.part IS 'bonus: possible gain of the past''s own predictions; malus: loss of myopic from worse earlier positions; gap = malus - bonus';
 COMMENT ON COLUMN myopia_parts.nats IS 'Mean over shared seeds';
 COMMENT ON COLUMN myopia_parts.low IS 'Lower end of its interval over seeds and documents';
-COMMENT ON COLUMN myopia_parts.p IS 'Two-sided p of 0';
-COMMENT ON COLUMN myopia_parts.seeds IS 'Seeds that all of the variants share';
+COMMENT ON COLUMN myopia_parts.p IS 'Two-sided; the null is 0';
+COMMENT ON COLUMN myopia_parts.seeds IS 'Seeds that all three variants share';
 
 CREATE VIEW myopia_by_tokens AS
 SELECT m.* EXCLUDE (artifact)
 FROM myopia_curve AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size, m.baseline, m.variant, m.step;
-COMMENT ON VIEW myopia_by_tokens IS 'The gap while training, on the select split. Grain: corpus, size, baseline, variant, step.';
+COMMENT ON VIEW myopia_by_tokens IS 'Myopia gap during training, on the select split: does it close with more tokens? Grain: corpus, size, baseline, variant, step.';
 COMMENT ON COLUMN myopia_by_tokens.tokens IS 'Tokens trained on so far';
-COMMENT ON COLUMN myopia_by_tokens.low IS 'Lower end of its interval over seeds; the windows are given';
+COMMENT ON COLUMN myopia_by_tokens.low IS 'Lower end of its interval over seeds; the windows are fixed';
 
 CREATE VIEW planning_horizon AS
 SELECT m.* EXCLUDE (artifact)
 FROM myopia_horizon AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size;
-COMMENT ON VIEW planning_horizon IS 'The discount that leaves half of the myopia gap, as a distance. Grain: corpus, size.';
+COMMENT ON VIEW planning_horizon IS 'Planning horizon by size: the distance over which gradients must flow to recover half of the myopia gap. Grain: corpus, size.';
 COMMENT ON COLUMN planning_horizon.baseline IS 'The causal variant';
 COMMENT ON COLUMN planning_horizon.gap IS 'Gap at gamma = 0';
-COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all of the variants share';
+COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all variants share';
 
 CREATE VIEW gradient_share AS
 WITH class AS (
@@ -261,18 +261,18 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY corpus, size, variant, level, weights, gamma;
-COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members by discount, mean over members: what serves the present is that at gamma = 0. Grain: corpus, size, variant, level, weights, gamma.';
-COMMENT ON COLUMN gradient_share.level IS 'mean (the gradient of the mean loss over all windows) or window (of one window at a time)';
-COMMENT ON COLUMN gradient_share.weights IS 'W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
-COMMENT ON COLUMN gradient_share.gamma IS 'Discount: what comes from k positions later counts gamma^k';
-COMMENT ON COLUMN gradient_share.distance IS 'Positions that this reaches, 1 / (1 - gamma); NULL for all of them';
-COMMENT ON COLUMN gradient_share.projection IS 'Discounted gradient on the whole one, over the squared norm of the whole; may leave 0 to 1';
+COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members within a distance, by weight group, mean over members; at gamma = 0, the share that serves the present position. Grain: corpus, size, variant, level, weights, gamma.';
+COMMENT ON COLUMN gradient_share.level IS 'mean (gradient of the mean loss over all windows) or window (gradient of one window at a time)';
+COMMENT ON COLUMN gradient_share.weights IS 'Weight group: W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
+COMMENT ON COLUMN gradient_share.gamma IS 'Discount: gradients from losses k positions later are scaled by gamma^k';
+COMMENT ON COLUMN gradient_share.distance IS 'Reach in positions, 1 / (1 - gamma); NULL for the full gradient';
+COMMENT ON COLUMN gradient_share.projection IS 'Projection of the discounted on the full gradient / squared norm of the full; may leave 0 to 1';
 COMMENT ON COLUMN gradient_share.low IS 'Lower end of its t interval over members; NULL for a single one';
-COMMENT ON COLUMN gradient_share.rest IS '1 - projection: the share that comes from further on, and at gamma = 0 the share of the future';
+COMMENT ON COLUMN gradient_share.rest IS '1 - projection: the share from beyond the distance; at gamma = 0, from later positions';
 COMMENT ON COLUMN gradient_share.norm IS 'Mean norm of the discounted gradient';
-COMMENT ON COLUMN gradient_share.rest_norm IS 'Mean norm of the whole gradient less the discounted one';
-COMMENT ON COLUMN gradient_share.whole_norm IS 'Mean norm of the whole gradient';
-COMMENT ON COLUMN gradient_share.cosine IS 'Mean cosine of the discounted and the whole gradient';
+COMMENT ON COLUMN gradient_share.rest_norm IS 'Mean norm of the full minus the discounted gradient';
+COMMENT ON COLUMN gradient_share.whole_norm IS 'Mean norm of the full gradient';
+COMMENT ON COLUMN gradient_share.cosine IS 'Mean cosine of the discounted and the full gradient';
 COMMENT ON COLUMN gradient_share.rest_cosine IS 'Mean cosine of the discounted gradient and the rest: of present and future at gamma = 0';
 COMMENT ON COLUMN gradient_share.models IS 'Members: the units of the interval';
 COMMENT ON COLUMN gradient_share.windows IS 'Windows of the train split';
@@ -357,7 +357,7 @@ SELECT
     *
 FROM claims
 ORDER BY rank NULLS LAST, p, contrast;
-COMMENT ON VIEW tested_claims IS 'Every claim that was tested, null results too; first those that were named before the run, tested or not. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
+COMMENT ON VIEW tested_claims IS 'Tested claims of the current study, null results included; primary claims first, tested or not. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
 COMMENT ON COLUMN tested_claims.contrast IS 'The claim as a sentence';
 COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, like its numbers, for a claim left untested because members failed';
 COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
@@ -388,15 +388,15 @@ FROM walk AS w
 JOIN artifact AS a ON a.artifact = w.artifact
 LEFT JOIN artifact AS b ON b.artifact = w.ancestor
 GROUP BY ALL;
-COMMENT ON VIEW lineage IS 'Everything each artifact was made from, near and far; current artifacts and old ones. Grain: artifact, ancestor.';
-COMMENT ON COLUMN lineage.artifact IS 'The artifact made';
+COMMENT ON VIEW lineage IS 'Provenance of every artifact, current or old: all its direct and indirect inputs. Grain: artifact, ancestor.';
+COMMENT ON COLUMN lineage.artifact IS 'Artifact that was made';
 COMMENT ON COLUMN lineage.stage IS 'Its stage';
 COMMENT ON COLUMN lineage.label IS 'Its label';
 COMMENT ON COLUMN lineage.is_current IS 'Whether the current study uses it';
-COMMENT ON COLUMN lineage.ancestor IS 'An artifact it was made from';
-COMMENT ON COLUMN lineage.ancestor_stage IS 'Stage of that one; NULL where it is no longer there';
-COMMENT ON COLUMN lineage.ancestor_label IS 'Label of that one';
-COMMENT ON COLUMN lineage.distance IS 'Steps between the two, by the shortest way';
+COMMENT ON COLUMN lineage.ancestor IS 'Direct or indirect input';
+COMMENT ON COLUMN lineage.ancestor_stage IS 'Stage of the ancestor; NULL if it was deleted';
+COMMENT ON COLUMN lineage.ancestor_label IS 'Label of the ancestor';
+COMMENT ON COLUMN lineage.distance IS 'Steps between the two, along the shortest path';
 
 CREATE VIEW stage_cost AS
 SELECT
@@ -410,12 +410,12 @@ FROM artifact
 WHERE is_current
 GROUP BY stage
 ORDER BY wall_seconds DESC;
-COMMENT ON VIEW stage_cost IS 'What each stage of the current study cost. Grain: stage.';
+COMMENT ON VIEW stage_cost IS 'Time, memory and disk of the current study by stage. Grain: stage.';
 COMMENT ON COLUMN stage_cost.stage IS 'Stage';
-COMMENT ON COLUMN stage_cost.artifacts IS 'Artifacts it made';
-COMMENT ON COLUMN stage_cost.wall_seconds IS 'Seconds by the clock, summed over artifacts (they may have run side by side)';
+COMMENT ON COLUMN stage_cost.artifacts IS 'Artifacts of the stage';
+COMMENT ON COLUMN stage_cost.wall_seconds IS 'Wall-clock seconds, summed over artifacts (they may have run in parallel)';
 COMMENT ON COLUMN stage_cost.cpu_seconds IS 'Processor seconds, summed';
-COMMENT ON COLUMN stage_cost.peak_memory_bytes IS 'Peak resident memory of the largest one';
+COMMENT ON COLUMN stage_cost.peak_memory_bytes IS 'Peak resident memory, maximum over artifacts';
 COMMENT ON COLUMN stage_cost.payload_bytes IS 'Bytes of payload, summed';
 
 CREATE VIEW text_corpus AS
@@ -423,16 +423,16 @@ SELECT c.corpus
 FROM corpus AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
 QUALIFY c.kind <> 'process' OR bool_and(c.kind = 'process') OVER ();
-COMMENT ON VIEW text_corpus IS 'Corpora whose figures come first: those that no process drew, or all where there is no other. Grain: corpus.';
+COMMENT ON VIEW text_corpus IS 'Corpora of real text, which tables and figures show first; all corpora if there are none. Grain: corpus.';
 
 CREATE VIEW old_artifact AS
 SELECT artifact, stage, label, created, wall_seconds, payload_bytes
 FROM artifact
 WHERE NOT is_current
 ORDER BY stage, created;
-COMMENT ON VIEW old_artifact IS 'Artifacts that the current study does not use. Grain: artifact.';
+COMMENT ON VIEW old_artifact IS 'Artifacts that the current study does not use, with the disk space that deleting them would free. Grain: artifact.';
 COMMENT ON COLUMN old_artifact.artifact IS 'Key';
 COMMENT ON COLUMN old_artifact.stage IS 'Stage';
 COMMENT ON COLUMN old_artifact.label IS 'Readable name when it was made';
 COMMENT ON COLUMN old_artifact.wall_seconds IS 'Seconds it took';
-COMMENT ON COLUMN old_artifact.payload_bytes IS 'Bytes of its payload: what deleting it would free';
+COMMENT ON COLUMN old_artifact.payload_bytes IS 'Bytes of its payload: the space that deleting it would free';

@@ -1,8 +1,7 @@
--- Views on probes and on how members behave on them; of the current study only. Divergences are in
--- nats per token.
+-- Probes, and the behaviour of members on them.
 
 CREATE VIEW current_probe AS
-WITH found AS (
+WITH distant AS (
     SELECT
         p.*,
         d.value AS ngram_nats,
@@ -51,14 +50,14 @@ SELECT
     ) = 1 AS is_furthest,
     p.ngram_nats,
     p.reference_nats
-FROM found AS p;
-COMMENT ON VIEW current_probe IS 'Probes of the current study. Grain: corpus, probe, severity.';
+FROM distant AS p;
+COMMENT ON VIEW current_probe IS 'Probes of the current study with their distance from training data. Grain: corpus, probe, severity.';
 COMMENT ON COLUMN current_probe.artifact IS 'Probe artifact';
-COMMENT ON COLUMN current_probe.windows IS 'Windows tried';
-COMMENT ON COLUMN current_probe.documents IS 'Documents the windows come from';
-COMMENT ON COLUMN current_probe.is_text IS 'The one that stands for ordinary held-out text: the first held-out probe, else severity 0 of the first probe of measured text';
-COMMENT ON COLUMN current_probe.is_furthest IS 'The severity above 0 whose contexts are least likely by counts of the train split; last of all a search, on which half of the members are tried, and families that make the scored tokens too, whose severity 0 is no text';
-COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members that take part in nothing else but that they write the contexts of family self; NULL where the study names none';
+COMMENT ON COLUMN current_probe.windows IS 'Number of windows';
+COMMENT ON COLUMN current_probe.documents IS 'Documents of the windows';
+COMMENT ON COLUMN current_probe.is_text IS 'Whether it represents ordinary held-out text: the first held-out probe, otherwise severity 0 of the first probe of measured text';
+COMMENT ON COLUMN current_probe.is_furthest IS 'Whether it is the severity above 0 with the least likely contexts under train-split counts; searches (run on half of the members) and families that also make the scored tokens come last';
+COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members outside all analyses, except that they write the contexts of family self; NULL if the study has none';
 
 CREATE VIEW current_pair AS
 SELECT
@@ -81,11 +80,11 @@ JOIN current_model AS a ON a.model = d.model_a
 JOIN current_model AS b ON b.model = d.model_b
 LEFT JOIN current_probe AS p
     ON p.corpus = a.corpus AND p.probe = d.probe AND p.severity = d.severity;
-COMMENT ON VIEW current_pair IS 'Pairs of current members with what they share. Grain: corpus, probe, severity, model_a, model_b.';
+COMMENT ON VIEW current_pair IS 'Pairwise divergences between members of the current study, with the factors in which the two differ. Grain: corpus, probe, severity, model_a, model_b.';
 COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
 COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
-COMMENT ON COLUMN current_pair.relation IS 'How the two differ: seed (same class), variant, size, or size and variant';
+COMMENT ON COLUMN current_pair.relation IS 'Difference of the two: seed (same class), variant, size, or size and variant';
 COMMENT ON COLUMN current_pair.kl_low IS 'Lower end of its interval over documents';
 
 CREATE VIEW severity_curve AS
@@ -143,20 +142,20 @@ LEFT JOIN (
 ) AS m ON m.artifact = d.artifact AND m.severity = d.severity AND m.pool = d.pool
 WHERE d.metric = 'kl'
 ORDER BY d.probe, d.severity, c.parameters, d.pool;
-COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class, on text and further and further from it. Grain: label, probe, severity.';
-COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; the contexts of family self are their own writing';
+COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class against severity: do equally good models diverge away from text? Grain: label, probe, severity.';
+COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; they also write the contexts of family self';
 COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
 COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN severity_curve.floor IS 'Noise floor: mean KL of a member from itself at another batch size';
 COMMENT ON COLUMN severity_curve.entropy_share IS 'kl / mean predictive entropy of the members';
-COMMENT ON COLUMN severity_curve.share_low IS 'Lower end of its interval, the entropy given';
-COMMENT ON COLUMN severity_curve.share_high IS 'Upper end of its interval, the entropy given';
+COMMENT ON COLUMN severity_curve.share_low IS 'Lower end of its interval, the entropy fixed';
+COMMENT ON COLUMN severity_curve.share_high IS 'Upper end of its interval, the entropy fixed';
 COMMENT ON COLUMN severity_curve.js IS 'Mean Jensen-Shannon divergence over pairs, on sampled positions';
 COMMENT ON COLUMN severity_curve.tv IS 'Mean total variation distance over pairs, on sampled positions';
-COMMENT ON COLUMN severity_curve.hidden IS 'Half the variance of the log ratio of a pair: what its loss difference hides';
-COMMENT ON COLUMN severity_curve.information IS 'I(Y; model | x) of the class; grows with the number of models, so compare equal numbers';
-COMMENT ON COLUMN severity_curve.ensemble_gain IS 'Mean loss of the members less that of their mean law; grows with the number of models, so compare equal numbers';
-COMMENT ON COLUMN severity_curve.top1_disagreement IS 'Share of tokens on which a pair ranks another token first';
+COMMENT ON COLUMN severity_curve.hidden IS 'Half the variance of the log ratio of a pair: the difference that its losses hide';
+COMMENT ON COLUMN severity_curve.information IS 'I(Y; model | x) of the class; grows with the number of members: compare equal numbers';
+COMMENT ON COLUMN severity_curve.ensemble_gain IS 'Mean loss of the members minus that of their mean distribution; grows with the number of members: compare equal numbers';
+COMMENT ON COLUMN severity_curve.top1_disagreement IS 'Share of tokens on which the two members of a pair rank different tokens first';
 COMMENT ON COLUMN severity_curve.models IS 'Members that entered: the units of the interval';
 
 CREATE VIEW variant_divergence AS
@@ -194,14 +193,14 @@ LEFT JOIN kl AS wb
 LEFT JOIN current_probe AS p
     ON p.corpus = a.corpus AND p.probe = k.probe AND p.severity = k.severity
 ORDER BY a.corpus, a.parameters, variant_a, variant_b, k.probe, k.severity;
-COMMENT ON VIEW variant_divergence IS 'Mean KL between two variants of one size beside that between seeds of each. Grain: corpus, size, variant_a, variant_b, probe, severity.';
+COMMENT ON VIEW variant_divergence IS 'Divergence between two variants of one size, beside that between seeds of each: does the variant matter more than the seed? Grain: corpus, size, variant_a, variant_b, probe, severity.';
 COMMENT ON COLUMN variant_divergence.variant_a IS 'One variant';
 COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
-COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each that do not share both seeds';
+COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each, without pairs that share both seeds';
 COMMENT ON COLUMN variant_divergence.between_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN variant_divergence.within_a_kl IS 'Mean KL over pairs of seeds of variant_a';
 COMMENT ON COLUMN variant_divergence.within_b_kl IS 'Mean KL over pairs of seeds of variant_b';
-COMMENT ON COLUMN variant_divergence.ratio IS 'between_kl / mean of the two within';
+COMMENT ON COLUMN variant_divergence.ratio IS 'between_kl / mean of within_a_kl and within_b_kl';
 
 CREATE VIEW noise_floor_summary AS
 SELECT
@@ -222,16 +221,16 @@ LEFT JOIN severity_curve AS s
     ON s.label = m.label AND s.probe = n.probe AND s.severity = n.severity
 GROUP BY m.label, n.probe, n.severity, n.perturbation
 ORDER BY n.probe, n.severity, m.label;
-COMMENT ON VIEW noise_floor_summary IS 'Members against themselves computed another way, beside the divergence of seeds. Grain: label, probe, severity, perturbation.';
-COMMENT ON COLUMN noise_floor_summary.models IS 'Members tried';
-COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between the two computations';
-COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Largest KL between the two computations of a member';
+COMMENT ON VIEW noise_floor_summary IS 'Numerical noise floor by class and probe, beside the divergence of seeds: is the measured divergence far above it? Grain: label, probe, severity, perturbation.';
+COMMENT ON COLUMN noise_floor_summary.models IS 'Members measured';
+COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between a member and its perturbed computation';
+COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Maximum of that KL over members';
 COMMENT ON COLUMN noise_floor_summary.lowest_top1_agreement IS 'Smallest share of tokens with the same first-ranked token';
 COMMENT ON COLUMN noise_floor_summary.seed_kl IS 'Mean KL between two seeds of the class';
-COMMENT ON COLUMN noise_floor_summary.share_of_seed_kl IS 'max_kl / seed_kl: what is measured is far above the floor where this is small';
+COMMENT ON COLUMN noise_floor_summary.share_of_seed_kl IS 'max_kl / seed_kl: small if the divergence is far above the floor';
 
 CREATE VIEW behaviour_anova AS
-WITH found AS (
+WITH component AS (
     SELECT
         p.corpus,
         p.family,
@@ -268,18 +267,18 @@ SELECT
     floor,
     models,
     documents
-FROM found
+FROM component
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
-COMMENT ON VIEW behaviour_anova IS 'The behaviour ANOVA: how much of what sets members apart goes with size, variant and seeds. Grain: corpus, probe, severity, kind, ordering, component.';
+COMMENT ON VIEW behaviour_anova IS 'Behaviour ANOVA: information of the next token about the member, split into size, variant, initial weights and data order. Grain: corpus, probe, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_anova.kind IS 'information: I(Y; model | x); or variance: mean KL of the geometric centroid from the members';
-COMMENT ON COLUMN behaviour_anova.component IS 'A factor, several joined by x, or total';
+COMMENT ON COLUMN behaviour_anova.component IS 'A factor, an interaction (factors joined by x), or total';
 COMMENT ON COLUMN behaviour_anova.nats IS 'Nats per token; interactions may be negative';
-COMMENT ON COLUMN behaviour_anova.nats_low IS 'Lower end of its interval over documents, the members given';
+COMMENT ON COLUMN behaviour_anova.nats_low IS 'Lower end of its interval over documents, the members fixed';
 COMMENT ON COLUMN behaviour_anova.bits IS 'The same in bits per token';
 COMMENT ON COLUMN behaviour_anova.bits_low IS 'Lower end of its interval';
-COMMENT ON COLUMN behaviour_anova.share IS 'nats / the total';
-COMMENT ON COLUMN behaviour_anova.chance_share IS 'The share that members would give which differ by independent noise alone: a factor matters by what it has beyond that';
-COMMENT ON COLUMN behaviour_anova.entropy_share IS 'nats / entropy of the mean law: share of predictive uncertainty';
+COMMENT ON COLUMN behaviour_anova.share IS 'nats / that of the total';
+COMMENT ON COLUMN behaviour_anova.chance_share IS 'Expected share of a factor without effect, if members differed by independent noise. Compare share with it';
+COMMENT ON COLUMN behaviour_anova.entropy_share IS 'nats / entropy of the mean distribution: share of predictive uncertainty';
 COMMENT ON COLUMN behaviour_anova.floor IS 'Noise floor of the total';
 COMMENT ON COLUMN behaviour_anova.models IS 'Members of the full crossing that entered';
 COMMENT ON COLUMN behaviour_anova.documents IS 'Documents: the units of the interval';
@@ -310,15 +309,15 @@ JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
 JOIN artifact_input AS i ON i.artifact = d.artifact AND i.role = 'probe'
 JOIN current_probe AS p ON p.artifact = i.input AND p.severity = d.severity
 ORDER BY d.information DESC, p.corpus, d.probe, d.severity, d.item, d.position;
-COMMENT ON VIEW most_contested_contexts IS 'Sampled positions with their tokens, those first on which members say most different things. Grain: corpus, probe, severity, item, position.';
+COMMENT ON VIEW most_contested_contexts IS 'Sampled positions with their text, those with the most disagreement between members first. Grain: corpus, probe, severity, item, position.';
 COMMENT ON COLUMN most_contested_contexts.item IS 'Window';
 COMMENT ON COLUMN most_contested_contexts.position IS 'Position in the window, counted from its first token';
-COMMENT ON COLUMN most_contested_contexts.document IS 'Document the window comes from';
+COMMENT ON COLUMN most_contested_contexts.document IS 'Document of the window';
 COMMENT ON COLUMN most_contested_contexts.information IS 'I(Y; model) over all members at this position, nats';
 COMMENT ON COLUMN most_contested_contexts.kl IS 'Mean KL over ordered pairs of members, nats';
-COMMENT ON COLUMN most_contested_contexts.entropy IS 'Entropy of the mean law, nats';
+COMMENT ON COLUMN most_contested_contexts.entropy IS 'Entropy of the mean distribution, nats';
 COMMENT ON COLUMN most_contested_contexts.nats IS 'Mean loss of the members on the true token';
-COMMENT ON COLUMN most_contested_contexts.share_of_sample IS 'Its share of the information at all positions shown of this probe and severity';
+COMMENT ON COLUMN most_contested_contexts.share_of_sample IS 'Its share of the information at all sampled positions of this probe and severity';
 
 CREATE VIEW calibration AS
 SELECT
@@ -346,11 +345,11 @@ LEFT JOIN current_probe AS p
 WHERE c.tokens > 0
 GROUP BY ALL
 ORDER BY m.corpus, c.probe, c.severity, m.label, c.model;
-COMMENT ON VIEW calibration IS 'How far the confidence of a member is from how often it is right. Grain: model, probe, severity.';
+COMMENT ON VIEW calibration IS 'Calibration of each member on each probe: confidence against accuracy. Grain: model, probe, severity.';
 COMMENT ON COLUMN calibration.calibration_error IS 'Expected calibration error of the first-ranked token: mean of |confidence - accuracy| over bins, by tokens; grows with fewer tokens, so compare equal numbers';
-COMMENT ON COLUMN calibration.overconfidence IS 'Mean confidence less accuracy: above 0 where it is too sure';
+COMMENT ON COLUMN calibration.overconfidence IS 'Mean confidence minus accuracy: above 0 if overconfident';
 COMMENT ON COLUMN calibration.confidence IS 'Mean probability of the first-ranked token';
-COMMENT ON COLUMN calibration.largest_gap IS 'Largest |confidence - accuracy| of a bin, however few its tokens';
+COMMENT ON COLUMN calibration.largest_gap IS 'Largest |confidence - accuracy| of a bin, regardless of its number of tokens';
 COMMENT ON COLUMN calibration.bins IS 'Bins with tokens';
 
 CREATE VIEW rollout_agreement AS
@@ -372,8 +371,8 @@ FROM agreement_survival AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 JOIN model_class AS c ON c.label = s.pool AND c.is_current
 ORDER BY c.corpus, s.mode, c.parameters, s.pool, s.other, s.step;
-COMMENT ON VIEW rollout_agreement IS 'Share of pairs and prompts that still agree after so many written tokens. Grain: label, other, mode, step.';
-COMMENT ON COLUMN rollout_agreement.step IS 'Tokens written; 0 is the prompt';
+COMMENT ON VIEW rollout_agreement IS 'Survival of agreement within a class, or between two: share of pairs and prompts with identical texts after a number of tokens. Grain: label, other, mode, step.';
+COMMENT ON COLUMN rollout_agreement.step IS 'Tokens generated; 0 is the prompt';
 COMMENT ON COLUMN rollout_agreement.low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN rollout_agreement.documents IS 'Documents of the prompts';
 
@@ -397,11 +396,11 @@ FROM rollout_pool AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN model_class AS c ON c.label = r.pool AND c.is_current
 ORDER BY c.corpus, r.metric, r.mode, c.parameters, r.pool, r.other;
-COMMENT ON VIEW rollout_summary IS 'What members of a class, or of two, write: means over pairs. Grain: label, other, mode, metric.';
+COMMENT ON VIEW rollout_summary IS 'Divergence of generated texts within a class, or between two, averaged over pairs of members. Grain: label, other, mode, metric.';
 COMMENT ON COLUMN rollout_summary.metric IS 'agreed_tokens, censored, loops, sequence_kl, cross_nats or text_kl: see rollout_pool; across two classes the last three are means of both directions';
 COMMENT ON COLUMN rollout_summary.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
 COMMENT ON COLUMN rollout_summary.low IS 'Lower end of its interval over models and documents';
-COMMENT ON COLUMN rollout_summary.floor IS 'The same for members against themselves computed in another batch; NULL where there is none';
+COMMENT ON COLUMN rollout_summary.floor IS 'Noise floor: members against themselves in another batch; NULL if not measured';
 COMMENT ON COLUMN rollout_summary.documents IS 'Documents of the prompts';
 
 CREATE VIEW written_text AS
@@ -426,11 +425,11 @@ FROM rollout AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN current_model AS m ON m.model = r.model
 ORDER BY m.corpus, r.mode, r.item, m.label, m.seed_init, m.seed_order;
-COMMENT ON VIEW written_text IS 'What members write after the same prompts. Grain: model, mode, item.';
+COMMENT ON VIEW written_text IS 'Generated texts of members, side by side for each prompt. Grain: model, mode, item.';
 COMMENT ON COLUMN written_text.item IS 'Prompt';
 COMMENT ON COLUMN written_text.document IS 'Document of the prompt';
-COMMENT ON COLUMN written_text.nats IS 'Mean loss of what it wrote under itself';
-COMMENT ON COLUMN written_text.entropy IS 'Mean entropy of its laws on the way';
+COMMENT ON COLUMN written_text.nats IS 'Mean loss of the member on its text';
+COMMENT ON COLUMN written_text.entropy IS 'Mean entropy of its predictive distributions';
 
 CREATE VIEW representation_by_layer AS
 SELECT
@@ -453,14 +452,14 @@ FROM representation_pool AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN model_class AS c ON c.label = r.pool AND c.is_current
 ORDER BY c.corpus, r.measure, c.parameters, r.pool, r.other, r.layer;
-COMMENT ON VIEW representation_by_layer IS 'How alike members of a class, or of two, represent the same tokens. Grain: label, other, measure, layer.';
+COMMENT ON VIEW representation_by_layer IS 'Similarity of hidden representations by layer, within a class or between two: do equally good models compute the same way? Grain: label, other, measure, layer.';
 COMMENT ON COLUMN representation_by_layer.measure IS 'cka or mutual_knn';
 COMMENT ON COLUMN representation_by_layer.layer IS 'Residual stream before this block; the last is after all blocks';
-COMMENT ON COLUMN representation_by_layer.depth IS 'layer / that after all blocks';
+COMMENT ON COLUMN representation_by_layer.depth IS 'layer / number of blocks';
 COMMENT ON COLUMN representation_by_layer.value IS 'Mean of the measure over pairs';
-COMMENT ON COLUMN representation_by_layer.calibrated IS 'Mean of the measure beyond what random matchings of tokens reach: 0 for no more than chance';
-COMMENT ON COLUMN representation_by_layer.low IS 'Lower end of the interval of calibrated over models, the tokens given';
-COMMENT ON COLUMN representation_by_layer.floor IS '1 less the similarity of members with themselves computed in another batch';
+COMMENT ON COLUMN representation_by_layer.calibrated IS 'Mean of the measure beyond the 95th percentile of random matchings of tokens: 0 at chance';
+COMMENT ON COLUMN representation_by_layer.low IS 'Lower end of the interval of calibrated over models, the tokens fixed';
+COMMENT ON COLUMN representation_by_layer.floor IS 'Noise floor: 1 minus the similarity of members with themselves in another batch';
 
 CREATE VIEW on_the_line AS
 SELECT
@@ -477,11 +476,11 @@ JOIN artifact_input AS i ON i.artifact = l.artifact AND i.role = 'probe'
 JOIN current_probe AS p
     ON p.artifact = i.input AND p.probe = l.probe AND p.severity = l.severity
 ORDER BY p.corpus, l.probe, l.severity;
-COMMENT ON VIEW on_the_line IS 'Whether the losses of members on a probe lie on one line with those on text. Grain: corpus, probe, severity.';
+COMMENT ON VIEW on_the_line IS 'Accuracy-on-the-line fits: do losses on a probe follow losses on text? Grain: corpus, probe, severity.';
 COMMENT ON COLUMN on_the_line.r2 IS 'Share of the variance of the loss on the probe that the line explains';
-COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents given';
+COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents fixed';
 COMMENT ON COLUMN on_the_line.documents IS 'Documents of the probe';
-COMMENT ON COLUMN on_the_line.times_noise IS 'residual_sd / residual_sd_noise: near 1 where members lie on the line as far as one can tell';
+COMMENT ON COLUMN on_the_line.times_noise IS 'residual_sd / residual_sd_noise: near 1 if members lie on the line within sampling error';
 
 CREATE VIEW line_residuals AS
 SELECT
@@ -503,9 +502,9 @@ FROM line_residual AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN current_model AS m ON m.model = r.model
 ORDER BY m.corpus, r.probe, r.severity, m.label, m.seed_init, m.seed_order;
-COMMENT ON VIEW line_residuals IS 'How far each member is off the line of loss on a probe against loss on text. Grain: model, probe, severity.';
+COMMENT ON VIEW line_residuals IS 'Residuals of each member from the line of probe loss on text loss: which member is better or worse than its text loss predicts? Grain: model, probe, severity.';
 COMMENT ON COLUMN line_residuals.nats IS 'Loss on the probe';
-COMMENT ON COLUMN line_residuals.residual IS 'nats less that of the line';
+COMMENT ON COLUMN line_residuals.residual IS 'nats minus the prediction of the line';
 COMMENT ON COLUMN line_residuals.low IS 'Lower end of its interval over documents';
 
 CREATE VIEW severity_trends AS
@@ -529,12 +528,12 @@ JOIN artifact AS e ON e.artifact = t.artifact AND e.is_current
 JOIN model_class AS c ON c.label = t.pool AND c.is_current
 LEFT JOIN current_probe AS p ON p.corpus = c.corpus AND p.probe = t.probe AND p.severity = 0
 ORDER BY c.corpus, t.probe, t.measure, t.trend, c.parameters, t.pool;
-COMMENT ON VIEW severity_trends IS 'What turning a probe from text away does to the divergence of seeds of a class. Grain: label, probe, measure, trend.';
-COMMENT ON COLUMN severity_trends.measure IS 'kl, or kl_share: that / mean predictive entropy';
-COMMENT ON COLUMN severity_trends.trend IS 'rise: most severe less severity 0; fall: most severe less the severity with the most; slope: per nat of n-gram surprise; rank: Spearman correlation with n-gram surprise';
-COMMENT ON COLUMN severity_trends.value IS 'Nats per token, or shares of entropy; rank from -1 to 1';
+COMMENT ON VIEW severity_trends IS 'Trends over severity in the divergence between seeds of a class: does it rise, and fall again, away from text? Grain: label, probe, measure, trend.';
+COMMENT ON COLUMN severity_trends.measure IS 'kl, or kl_share: kl / mean predictive entropy';
+COMMENT ON COLUMN severity_trends.trend IS 'rise: value at the highest severity minus that at severity 0; fall: value at the highest severity minus the maximum over the others; slope: per nat of n-gram surprise; rank: Spearman correlation with n-gram surprise';
+COMMENT ON COLUMN severity_trends.value IS 'Nats per token, or share of entropy; rank from -1 to 1';
 COMMENT ON COLUMN severity_trends.low IS 'Lower end of its interval over models and documents; of rank, over documents';
-COMMENT ON COLUMN severity_trends.p IS 'Two-sided p of 0; NULL for rank';
+COMMENT ON COLUMN severity_trends.p IS 'Two-sided; the null is 0; NULL for rank';
 
 CREATE VIEW search_gain AS
 WITH unseen AS (
@@ -544,7 +543,7 @@ WITH unseen AS (
     JOIN artifact_input AS i ON i.artifact = d.artifact AND i.role = 'probe'
     WHERE d.pool = d.other AND d.metric = 'information'
 ),
-found AS (
+step AS (
     SELECT
         p.corpus,
         p.ngram_nats,
@@ -587,18 +586,18 @@ SELECT
     models AS searched_models,
     unseen_models,
     documents
-FROM found
+FROM step
 ORDER BY corpus, probe, label, severity;
-COMMENT ON VIEW search_gain IS 'Contexts evolved to set one half of the seeds apart, tried on members that the search has not seen: with other initial weights, the same data orders. Grain: label, probe, severity.';
-COMMENT ON COLUMN search_gain.severity IS 'Severity: a number of generations, 0 is text as it is';
+COMMENT ON VIEW search_gain IS 'Adversarial search on held-out members: contexts evolved to maximise disagreement in one half of the seeds, evaluated on the other half (other initial weights, the same data orders). Grain: label, probe, severity.';
+COMMENT ON COLUMN search_gain.severity IS 'Severity: a number of generations, 0 is unchanged text';
 COMMENT ON COLUMN search_gain.changed IS 'Share of context tokens that differ from the text';
-COMMENT ON COLUMN search_gain.searched IS 'Information of the half searched, within the class, nats per token: too high, for its mean over classes was chosen to be';
-COMMENT ON COLUMN search_gain.searched_low IS 'Lower end of its interval over documents, the members given';
-COMMENT ON COLUMN search_gain.searched_gain IS 'searched less that on text';
-COMMENT ON COLUMN search_gain.unseen IS 'Information of the other half, within the class: members with other initial weights, the same data orders';
+COMMENT ON COLUMN search_gain.searched IS 'Information of the searched half, within the class, nats per token: biased upwards, since the search maximises its mean over classes';
+COMMENT ON COLUMN search_gain.searched_low IS 'Lower end of its interval over documents, the members fixed';
+COMMENT ON COLUMN search_gain.searched_gain IS 'searched minus that on text';
+COMMENT ON COLUMN search_gain.unseen IS 'Information of the held-out half, within the class';
 COMMENT ON COLUMN search_gain.unseen_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN search_gain.unseen_floor IS 'Noise floor of unseen';
-COMMENT ON COLUMN search_gain.unseen_gain IS 'unseen less that on text';
-COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 where all of what was found holds for other initial weights; NULL where the two halves of the class have other numbers of members, with which information grows';
-COMMENT ON COLUMN search_gain.searched_models IS 'Members of the class searched';
-COMMENT ON COLUMN search_gain.unseen_models IS 'Members of the class not seen';
+COMMENT ON COLUMN search_gain.unseen_gain IS 'unseen minus that on text';
+COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 if the whole gain transfers to other initial weights; NULL if the halves have unequal numbers of members, since information grows with it';
+COMMENT ON COLUMN search_gain.searched_models IS 'Members of the class in the searched half';
+COMMENT ON COLUMN search_gain.unseen_models IS 'Members of the class in the held-out half';

@@ -18,8 +18,8 @@ SELECT
 FROM excess_loss AS x
 JOIN artifact AS e ON e.artifact = x.artifact AND e.is_current
 JOIN current_model AS m ON m.model = x.model;
-COMMENT ON VIEW current_excess IS 'Loss of current members above the exact law of the process that drew their text. Grain: model, stratum, level.';
-COMMENT ON COLUMN current_excess.nats IS 'Mean KL from the exact law to the member, nats per token';
+COMMENT ON VIEW current_excess IS 'Excess losses of the members of the current study: KL from the exact predictor of the process, overall and by stratum. Grain: model, stratum, level.';
+COMMENT ON COLUMN current_excess.nats IS 'Mean KL from the exact predictor to the member, nats per token';
 COMMENT ON COLUMN current_excess.nats_low IS 'Lower end of its interval over documents; NULL by position';
 
 CREATE VIEW price_ladder AS
@@ -51,14 +51,14 @@ SELECT
     documents
 FROM current_excess
 WHERE stratum = 'all';
-COMMENT ON VIEW price_ladder IS 'Members and what capabilities cost on one scale: the loss above the truth, over all tokens that count. In masks the premise counts, which costs nobody anything: a price per letter is 63/62 of the one here. Grain: corpus, kind, name, seed_init, seed_order.';
-COMMENT ON COLUMN price_ladder.kind IS 'capability (the truth without it) or member';
+COMMENT ON VIEW price_ladder IS 'Members and capabilities on one scale of excess loss: which capabilities could a member be without? Over all scored tokens; in masks this includes the premise, so a price per letter is 63/62 of the one here. Grain: corpus, kind, name, seed_init, seed_order.';
+COMMENT ON COLUMN price_ladder.kind IS 'capability (the exact predictor without it) or member';
 COMMENT ON COLUMN price_ladder.name IS 'The capability, or the label of the member''s class';
 COMMENT ON COLUMN price_ladder.seed_init IS 'Seed of the initial weights of a member';
 COMMENT ON COLUMN price_ladder.seed_order IS 'Seed of the data order of a member';
-COMMENT ON COLUMN price_ladder.nats IS 'Mean KL from the exact law on the documents measured, nats per token';
+COMMENT ON COLUMN price_ladder.nats IS 'Mean KL from the exact predictor on the measured documents, nats per token';
 COMMENT ON COLUMN price_ladder.nats_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN price_ladder.exact IS 'Of a capability: its price, the expectation of that mean';
+COMMENT ON COLUMN price_ladder.exact IS 'Of a capability: its price, the expectation of nats';
 
 CREATE VIEW capability_sets AS
 WITH inside AS (
@@ -99,15 +99,15 @@ LEFT JOIN inside AS i
 LEFT JOIN capability_kept AS k
     ON k.artifact = s.artifact AND k.model = i.model AND k.capability = p.capability
 GROUP BY ALL;
-COMMENT ON VIEW capability_sets IS 'What members within a priced threshold may lack of each capability, and what they do lack. Prices and thresholds are over all tokens that count, the premise of masks too. Grain: corpus, size, variant, share, capability.';
-COMMENT ON COLUMN capability_sets.share IS 'Threshold as a share of the price of the cheapest capability';
+COMMENT ON VIEW capability_sets IS 'Capabilities that members within a priced threshold may lack, and that they do lack. Prices and thresholds are over all scored tokens, the premise of masks included. Grain: corpus, size, variant, share, capability.';
+COMMENT ON COLUMN capability_sets.share IS 'Threshold / price of the cheapest capability';
 COMMENT ON COLUMN capability_sets.eps IS 'The threshold in nats per token';
-COMMENT ON COLUMN capability_sets.capability IS 'What may be lacking';
+COMMENT ON COLUMN capability_sets.capability IS 'Capability in question';
 COMMENT ON COLUMN capability_sets.price IS 'Its exact price, nats per token; NULL where it is infinite';
-COMMENT ON COLUMN capability_sets.may_lack IS 'Whether the threshold lets a member lack it: the price is not above it';
-COMMENT ON COLUMN capability_sets.reduced IS 'Members of the set that have it in part, their whole interval below 1; NULL for an empty set';
-COMMENT ON COLUMN capability_sets.lost IS 'Members of the set that lack more than half of it, their whole interval below 0.5; NULL for an empty set';
-COMMENT ON COLUMN capability_sets.mean_kept IS 'Mean over the members of the set of how much of it they have; NULL for an empty set';
+COMMENT ON COLUMN capability_sets.may_lack IS 'Whether the threshold allows a member without it: its price is at most the threshold';
+COMMENT ON COLUMN capability_sets.reduced IS 'Members of the set with a reduced capability: whole interval of kept below 1; NULL for an empty set';
+COMMENT ON COLUMN capability_sets.lost IS 'Members of the set that lost more than half of the capability: whole interval of kept below 0.5; NULL for an empty set';
+COMMENT ON COLUMN capability_sets.mean_kept IS 'Mean of kept over members of the set; NULL for an empty set';
 
 CREATE VIEW myopia_by_demand AS
 WITH demand AS (
@@ -157,17 +157,16 @@ LEFT JOIN control AS c
     AND c.variant = d.variant
     AND c.stratum = d.stratum
     AND c.level = d.level;
-COMMENT ON VIEW myopia_by_demand IS 'The myopia gap by what is asked of a position, against what must be paid without binding and against the control, where nothing is to be bound. Grain: corpus, size, baseline, variant, stratum, level.';
-COMMENT ON COLUMN myopia_by_demand.control_of IS 'The process that this one is the control of; NULL for others';
+COMMENT ON VIEW myopia_by_demand IS 'Myopia gap by what a position demands, against the exact cost of no binding and against the control process without binding: is the gap pre-caching? Grain: corpus, size, baseline, variant, stratum, level.';
 COMMENT ON COLUMN myopia_by_demand.stratum IS 'answers by W, the pairs in a block, or role';
 COMMENT ON COLUMN myopia_by_demand.baseline_nats IS 'Mean excess loss of the baseline, nats per token';
 COMMENT ON COLUMN myopia_by_demand.variant_nats IS 'Mean excess loss of the variant';
-COMMENT ON COLUMN myopia_by_demand.gap IS 'Difference of the two';
+COMMENT ON COLUMN myopia_by_demand.gap IS 'variant_nats minus baseline_nats';
 COMMENT ON COLUMN myopia_by_demand.gap_low IS 'Lower end of its interval over pairs of models and documents';
-COMMENT ON COLUMN myopia_by_demand.recovered IS 'Share of the ceiling that the variant does not pay; NULL where the ceiling is below 1e-6';
-COMMENT ON COLUMN myopia_by_demand.recovered_low IS 'Lower end of its interval: from the upper end of what the variant pays';
+COMMENT ON COLUMN myopia_by_demand.recovered IS '1 - variant_nats / ceiling: the share of the binding that the variant recovers; NULL if the ceiling is below 1e-6';
+COMMENT ON COLUMN myopia_by_demand.recovered_low IS 'Lower end of its interval, from the upper end of variant_nats';
 COMMENT ON COLUMN myopia_by_demand.control_gap IS 'The same gap on the control of the process, the first such corpus by name; NULL without one';
-COMMENT ON COLUMN myopia_by_demand.control_low IS 'Lower end of the interval of that gap';
+COMMENT ON COLUMN myopia_by_demand.control_low IS 'Lower end of the interval of control_gap';
 COMMENT ON COLUMN myopia_by_demand.models IS 'Pairs of members with the same seeds';
 COMMENT ON COLUMN myopia_by_demand.documents IS 'Documents with such tokens';
 
@@ -195,15 +194,15 @@ JOIN (
     JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 ) AS t
     ON t.corpus = s.corpus AND t.position = s.position;
-COMMENT ON VIEW spread_by_position IS 'How far members of a class are apart by the length of the prompt, beside what the prompt leaves open. Grain: corpus, size, variant, position.';
-COMMENT ON COLUMN spread_by_position.position IS 'Place of the token that is foretold: as many tokens came before it';
+COMMENT ON VIEW spread_by_position IS 'Divergence between members of a class by prompt length, beside the exact entropy that the prompt leaves: do longer prompts bring seeds together? Grain: corpus, size, variant, position.';
+COMMENT ON COLUMN spread_by_position.position IS 'Position of the predicted token: the number of tokens before it';
 COMMENT ON COLUMN spread_by_position.kl IS 'Mean KL between two members, over ordered pairs, nats';
 COMMENT ON COLUMN spread_by_position.kl_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN spread_by_position.js IS 'Mean Jensen-Shannon divergence of pairs, nats';
-COMMENT ON COLUMN spread_by_position.floor IS 'KL between a member and itself at another batch size, the largest of the members: noise';
-COMMENT ON COLUMN spread_by_position.entropy IS 'Mean exact entropy of that token, nats';
-COMMENT ON COLUMN spread_by_position.latent IS 'What is hidden: of masks the mask, who speaks';
-COMMENT ON COLUMN spread_by_position.posterior_entropy IS 'Mean exact entropy of that latent given the tokens before it, nats; NULL where nothing is known of one';
+COMMENT ON COLUMN spread_by_position.floor IS 'Noise floor: KL between a member and itself at another batch size, the maximum over members';
+COMMENT ON COLUMN spread_by_position.entropy IS 'Mean exact entropy of the token, nats';
+COMMENT ON COLUMN spread_by_position.latent IS 'Latent variable; in masks the mask';
+COMMENT ON COLUMN spread_by_position.posterior_entropy IS 'Mean exact entropy of the latent given the tokens before, nats; NULL before it has any effect';
 
 CREATE VIEW erosion AS
 SELECT
@@ -234,9 +233,9 @@ LEFT JOIN (
     AND p.capability = 'no-binding'
     AND p.stratum = x.stratum
     AND p.level = x.level;
-COMMENT ON VIEW erosion IS 'Members that started from the weights of another one, beside it: what their gradient does to a solution that was found otherwise. Grain: corpus, size, variant, seed_init, seed_order, stratum, level.';
-COMMENT ON COLUMN erosion.learning_rate IS 'Peak learning rate of what came after the start';
+COMMENT ON VIEW erosion IS 'Fine-tuned members beside the member they started from: does a myopic gradient erode a solution found with another gradient? Grain: corpus, size, variant, seed_init, seed_order, stratum, level.';
+COMMENT ON COLUMN erosion.learning_rate IS 'Peak learning rate of the fine-tuning';
 COMMENT ON COLUMN erosion.seed_init IS 'Seed of the initial weights of the member it started from';
 COMMENT ON COLUMN erosion.start_nats IS 'Excess loss of the member it started from, nats per token';
-COMMENT ON COLUMN erosion.nats IS 'Its own excess loss';
-COMMENT ON COLUMN erosion.eroded IS 'Difference of the two: above 0 where it lost something';
+COMMENT ON COLUMN erosion.nats IS 'Excess loss of the fine-tuned member';
+COMMENT ON COLUMN erosion.eroded IS 'nats minus start_nats: above 0 if something was lost';

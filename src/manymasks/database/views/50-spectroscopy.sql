@@ -20,15 +20,15 @@ JOIN artifact AS e ON e.artifact = i.artifact AND e.is_current
 JOIN current_model AS m ON m.model = i.model
 JOIN mask_inertia AS b ON b.artifact = i.artifact AND b.model = 'bayes'
 GROUP BY ALL;
-COMMENT ON VIEW mask_inertia_by_class IS 'Letters that members of a class need to change their mask after a splice, beside Bayes. Grain: label, before.';
-COMMENT ON COLUMN mask_inertia_by_class.median IS 'Letters after the splice until the second mask outweighs the first: the mean over members of their medians, those left out whose median lies beyond the document';
-COMMENT ON COLUMN mask_inertia_by_class.median_lowest IS 'The least median of a member';
-COMMENT ON COLUMN mask_inertia_by_class.median_highest IS 'The largest median of a member';
-COMMENT ON COLUMN mask_inertia_by_class.changed IS 'Share of documents in which it does, mean over members';
-COMMENT ON COLUMN mask_inertia_by_class.bayes IS 'The median of the exact posterior';
+COMMENT ON VIEW mask_inertia_by_class IS 'Mask inertia by class: letters after a splice until members change their mask, beside the exact posterior. Grain: label, before.';
+COMMENT ON COLUMN mask_inertia_by_class.median IS 'Letters after the splice until the second mask outweighs the first: mean of the members'' medians, without medians beyond the document';
+COMMENT ON COLUMN mask_inertia_by_class.median_lowest IS 'Lowest median of a member';
+COMMENT ON COLUMN mask_inertia_by_class.median_highest IS 'Highest median of a member';
+COMMENT ON COLUMN mask_inertia_by_class.changed IS 'Share of documents with a change, mean over members';
+COMMENT ON COLUMN mask_inertia_by_class.bayes IS 'Median of the exact posterior';
 COMMENT ON COLUMN mask_inertia_by_class.bayes_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN mask_inertia_by_class.bayes_changed IS 'Share of documents in which the exact posterior changes';
-COMMENT ON COLUMN mask_inertia_by_class.medians IS 'Members whose median is known';
+COMMENT ON COLUMN mask_inertia_by_class.bayes_changed IS 'Share of documents with a change of the exact posterior';
+COMMENT ON COLUMN mask_inertia_by_class.medians IS 'Members with a median inside the document';
 
 CREATE VIEW masks_or_machinery AS
 SELECT
@@ -47,7 +47,7 @@ SELECT
     any_value(c.share_null_lowest) AS share_null_lowest,
     any_value(c.share_null_highest) AS share_null_highest,
     count(*) AS pairs,
-    -- Every two members are a pair, and the first one is never the second of one.
+    -- All members but the first are the second of some pair.
     count(DISTINCT p.model_b) + 1 AS models
 FROM mask_pair AS p
 JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
@@ -58,15 +58,12 @@ LEFT JOIN mask_class AS c
     AND c.variant = a.variant
     AND c.letters = p.letters
 GROUP BY ALL;
-COMMENT ON VIEW masks_or_machinery IS 'The divergence of members of a class by length of prompt: how they weigh the masks, and the rest. Grain: label, letters.';
-COMMENT ON COLUMN masks_or_machinery.kl IS 'KL between the laws of the next three letters, both directions averaged, mean over pairs, nats';
-COMMENT ON COLUMN masks_or_machinery.mask IS 'Of it: KL between the mixtures that explain them best';
-COMMENT ON COLUMN masks_or_machinery.machinery IS 'The rest of it; may be negative';
+COMMENT ON VIEW masks_or_machinery IS 'Divergence between members of a class split into mask weights and the rest, by prompt length: do two seeds differ in the mask or in the machinery? Grain: label, letters.';
+COMMENT ON COLUMN masks_or_machinery.kl IS 'KL between the distributions of the next three letters, both directions averaged, mean over pairs, nats';
+COMMENT ON COLUMN masks_or_machinery.mask IS 'Part of it from the mask weights: KL between the mixtures closest to the two';
 COMMENT ON COLUMN masks_or_machinery.share IS 'mask / kl';
 COMMENT ON COLUMN masks_or_machinery.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; members may share a seed; NULL below 3 members';
-COMMENT ON COLUMN masks_or_machinery.share_null IS 'The share of two exact predictors with independent noise as large as members'' own residual: errors without direction have it too';
-COMMENT ON COLUMN masks_or_machinery.share_null_lowest IS 'The least of two such predictors';
-COMMENT ON COLUMN masks_or_machinery.share_null_highest IS 'The most of two such predictors';
+COMMENT ON COLUMN masks_or_machinery.share_null IS 'Share for two exact predictors under independent noise as large as the members'' residual: the value for errors without direction';
 COMMENT ON COLUMN masks_or_machinery.pairs IS 'Pairs of members';
 
 CREATE VIEW mask_calibration AS
@@ -103,16 +100,16 @@ LEFT JOIN mask_class AS c
     AND c.letters = f.letters
 WHERE f.kind = 'plain'
 GROUP BY ALL;
-COMMENT ON VIEW mask_calibration IS 'How members of a class weigh the masks beside Bayes, by length of prompt: means over members. Grain: label, letters.';
-COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of weights on those of Bayes: above 1 sharper than Bayes, but what is calibrated and errs is at sharpening_null; what is below 0.01 counts as 0.01 in both';
+COMMENT ON VIEW mask_calibration IS 'Calibration of mask weights by class and prompt length, beside the exact posterior: means over members. Grain: label, letters.';
+COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of the weights on those of the exact posterior: above 1 overconfident, but compare with sharpening_null, the slope of a calibrated predictor with errors; values below 0.01 are set to 0.01 in both';
 COMMENT ON COLUMN mask_calibration.sharpening_low IS 'Lower end of its interval over members and documents; members may share a seed';
-COMMENT ON COLUMN mask_calibration.sharpening_null IS 'The slope of exact predictors with noise as large as members'' own residual, mean over draws';
-COMMENT ON COLUMN mask_calibration.sharpening_lowest IS 'The least slope of a member';
-COMMENT ON COLUMN mask_calibration.sharpening_highest IS 'The largest slope of a member';
-COMMENT ON COLUMN mask_calibration.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats; what is below 0.01 counts as 0.01 in both';
+COMMENT ON COLUMN mask_calibration.sharpening_null IS 'Slope for exact predictors with noise as large as the members'' residual, mean over draws';
+COMMENT ON COLUMN mask_calibration.sharpening_lowest IS 'Lowest slope of a member';
+COMMENT ON COLUMN mask_calibration.sharpening_highest IS 'Highest slope of a member';
+COMMENT ON COLUMN mask_calibration.from_bayes IS 'KL from the exact posterior of the masks to the weights, nats; values below 0.01 are set to 0.01 in both';
 COMMENT ON COLUMN mask_calibration.from_bayes_low IS 'Lower end of its interval over members and documents';
-COMMENT ON COLUMN mask_calibration.from_bayes_null IS 'That of exact predictors with noise as large as members'' own residual';
-COMMENT ON COLUMN mask_calibration.residual IS 'KL from a member''s law of three letters to the mixture, nats: what no mask explains';
-COMMENT ON COLUMN mask_calibration.excess IS 'KL from the exact law of three letters to a member''s, nats';
+COMMENT ON COLUMN mask_calibration.from_bayes_null IS 'from_bayes for exact predictors with noise as large as the members'' residual';
+COMMENT ON COLUMN mask_calibration.residual IS 'KL from a member''s distribution of three letters to the mixture, nats: the part that no mask explains';
+COMMENT ON COLUMN mask_calibration.excess IS 'KL from the exact distribution of three letters to a member''s, nats';
 COMMENT ON COLUMN mask_calibration.entropy IS 'Entropy of the weights, nats';
 COMMENT ON COLUMN mask_calibration.posterior_entropy IS 'Exact entropy of the masks given the prompt, nats';

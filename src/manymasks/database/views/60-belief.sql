@@ -30,9 +30,9 @@ SELECT
     layer,
     control,
     r2,
-    -- What needs no model is the same for all members: only documents can make it differ.
+    -- These controls use no model and are equal for all members: their interval is over documents.
     CASE WHEN control LIKE '%last-letters' THEN documents_low ELSE r2 - half_width * sd END AS r2_low,
-    -- least(NULL, 1) is 1: what is not known has no upper end.
+    -- least(NULL, 1) is 1, and a single member has no upper end.
     CASE
         WHEN control LIKE '%last-letters' THEN documents_high
         WHEN n IS NOT NULL THEN least(r2 + half_width * sd, 1)
@@ -44,13 +44,13 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY label, latent, control, layer;
-COMMENT ON VIEW belief_by_layer IS 'How well exact posteriors are read off the residual stream, by class, beside controls. Grain: corpus, size, variant, latent, layer, control.';
-COMMENT ON COLUMN belief_by_layer.latent IS 'Whose exact posterior is read';
-COMMENT ON COLUMN belief_by_layer.control IS 'none: the members. untrained, shuffled, last-letters and premise+last-letters: what a map reads without them';
-COMMENT ON COLUMN belief_by_layer.r2 IS 'Share of the variance explained on documents the map has not seen, mean over members';
-COMMENT ON COLUMN belief_by_layer.r2_low IS 'Lower end of its t interval over members, NULL for a single one; over documents where no model is read';
-COMMENT ON COLUMN belief_by_layer.r2_lowest IS 'That of the lowest member';
-COMMENT ON COLUMN belief_by_layer.r2_highest IS 'That of the highest member';
+COMMENT ON VIEW belief_by_layer IS 'Linear readouts of exact posteriors from the residual stream, by class and layer, beside controls: where is the belief state represented? Grain: corpus, size, variant, latent, layer, control.';
+COMMENT ON COLUMN belief_by_layer.latent IS 'Latent variable of the posterior';
+COMMENT ON COLUMN belief_by_layer.control IS 'none: the members. Controls without them: untrained, shuffled, last-letters and premise+last-letters';
+COMMENT ON COLUMN belief_by_layer.r2 IS 'Share of the variance explained on held-out documents, mean over members';
+COMMENT ON COLUMN belief_by_layer.r2_low IS 'Lower end of its t interval over members, NULL for a single one; over documents for controls without a model';
+COMMENT ON COLUMN belief_by_layer.r2_lowest IS 'Lowest r2 of a member';
+COMMENT ON COLUMN belief_by_layer.r2_highest IS 'Highest r2 of a member';
 COMMENT ON COLUMN belief_by_layer.rmse IS 'Root of the mean squared error of a probability, mean over members';
 
 CREATE VIEW speculation_by_variant AS
@@ -96,14 +96,14 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY label, control, ahead, layer;
-COMMENT ON VIEW speculation_by_variant IS 'How much of what could be known of later tokens is read off the residual stream, by class. Grain: corpus, size, variant, layer, ahead, control.';
-COMMENT ON COLUMN speculation_by_variant.efficiency IS 'What a linear map gains over the frequencies as a share of what the exact law gains, mean over members; NULL where there is nothing to gain';
+COMMENT ON VIEW speculation_by_variant IS 'Linear readouts of later tokens from the residual stream, by class and layer: how much of the predictable future is computed in advance? Grain: corpus, size, variant, layer, ahead, control.';
+COMMENT ON COLUMN speculation_by_variant.efficiency IS '(marginal - nats) / (marginal - exact), mean over members: the share of the possible gain; NULL if no gain is possible';
 COMMENT ON COLUMN speculation_by_variant.efficiency_low IS 'Lower end of its t interval over members; NULL for a single one';
-COMMENT ON COLUMN speculation_by_variant.efficiency_lowest IS 'That of the lowest member';
-COMMENT ON COLUMN speculation_by_variant.efficiency_highest IS 'That of the highest member';
-COMMENT ON COLUMN speculation_by_variant.nats IS 'Loss of the map, nats per token, mean over members';
-COMMENT ON COLUMN speculation_by_variant.marginal IS 'Loss of the frequencies on the same tokens';
-COMMENT ON COLUMN speculation_by_variant.exact IS 'Loss of the exact law on the same tokens';
+COMMENT ON COLUMN speculation_by_variant.efficiency_lowest IS 'Lowest efficiency of a member';
+COMMENT ON COLUMN speculation_by_variant.efficiency_highest IS 'Highest efficiency of a member';
+COMMENT ON COLUMN speculation_by_variant.nats IS 'Loss of the linear map, nats per token, mean over members';
+COMMENT ON COLUMN speculation_by_variant.marginal IS 'Loss of the token frequencies on the same tokens';
+COMMENT ON COLUMN speculation_by_variant.exact IS 'Loss of the exact predictor on the same tokens';
 
 CREATE VIEW speculation_auc_by_variant AS
 WITH class AS (
@@ -142,8 +142,9 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY label, control, site, layer;
-COMMENT ON VIEW speculation_auc_by_variant IS 'Whether the stream says that the last pair counts, by class; in tally1 its second digit itself says it. Grain: corpus, size, variant, site, layer, control.';
-COMMENT ON COLUMN speculation_auc_by_variant.auc IS 'Area under the curve on documents the map has not seen, mean over members: .5 knows nothing';
+COMMENT ON VIEW speculation_auc_by_variant IS 'Linear readouts of whether the last pair counts, by class and layer: is binding done before the question? In the control process the second digit alone decides. Grain: corpus, size, variant, site, layer, control.';
+COMMENT ON COLUMN speculation_auc_by_variant.site IS 'b: at the second digit of the pair. next: one token later';
+COMMENT ON COLUMN speculation_auc_by_variant.auc IS 'Area under the ROC curve on held-out documents, mean over members: 0.5 is chance';
 COMMENT ON COLUMN speculation_auc_by_variant.auc_low IS 'Lower end of its t interval over members; NULL for a single one';
-COMMENT ON COLUMN speculation_auc_by_variant.auc_lowest IS 'That of the lowest member';
-COMMENT ON COLUMN speculation_auc_by_variant.auc_highest IS 'That of the highest member';
+COMMENT ON COLUMN speculation_auc_by_variant.auc_lowest IS 'Lowest AUC of a member';
+COMMENT ON COLUMN speculation_auc_by_variant.auc_highest IS 'Highest AUC of a member';

@@ -58,12 +58,12 @@ LEFT JOIN swap AS b
     AND b.letters = c.letters
 LEFT JOIN mean_interval AS i ON i.n = c.members
 ORDER BY c.label, c.letters, c.site, c.layer, c.donor;
-COMMENT ON VIEW swap_by_layer IS 'What the members of a class follow when a part of the past is a donors, beside what the exact law follows, in the current study. Members less bayes is what they do otherwise than the truth; other mask less same mask is what the mask adds to a donors letters. Grain: corpus, size, variant, donor, site, layer, letters.';
-COMMENT ON COLUMN swap_by_layer.donor IS 'other mask, or same mask: another document of the recipients mask and premise';
-COMMENT ON COLUMN swap_by_layer.site IS 'residual: the stream of the last position. past: the keys and values of all earlier positions';
-COMMENT ON COLUMN swap_by_layer.layer IS 'residual: blocks that the stream has gone through; past: the layer whose keys and values they are, -1 for all layers';
-COMMENT ON COLUMN swap_by_layer.followed IS 'Mean over members of the share of the donors law in what is predicted';
+COMMENT ON VIEW swap_by_layer IS 'Activation swaps by class, site and layer, beside the exact predictor. Members minus bayes is their deviation from optimal behaviour; other mask minus same mask is the effect of the donor''s mask beyond its letters. Grain: corpus, size, variant, donor, site, layer, letters.';
+COMMENT ON COLUMN swap_by_layer.donor IS 'other mask, or same mask: another document with the recipient''s mask and premise';
+COMMENT ON COLUMN swap_by_layer.site IS 'Part that is replaced. residual: the residual stream of the last position. past: the keys and values of all earlier positions';
+COMMENT ON COLUMN swap_by_layer.layer IS 'residual: blocks before the swap; past: the layer of the keys and values, -1 for all layers';
+COMMENT ON COLUMN swap_by_layer.followed IS 'Share of the donor in the prediction after the swap, mean over members';
 COMMENT ON COLUMN swap_by_layer.low IS 'Lower end of its t interval over members; NULL for a single one';
-COMMENT ON COLUMN swap_by_layer.bayes IS 'The same share of the exact law on the same documents; NULL in a single layer, as it has none';
+COMMENT ON COLUMN swap_by_layer.bayes IS 'followed for the exact predictor on the same documents; NULL for single layers, which it does not have';
 COMMENT ON COLUMN swap_by_layer.bayes_low IS 'Lower end of its interval over documents';
-COMMENT ON COLUMN swap_by_layer.members IS 'Members that the means are over';
+COMMENT ON COLUMN swap_by_layer.members IS 'Members in the means';

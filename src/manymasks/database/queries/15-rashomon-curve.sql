@@ -1,4 +1,4 @@
--- Does the larger class hold more models under one loss, with more room, and do they differ more?
+-- Does the larger class have more models under one loss, more volume and more divergence?
 SELECT
     label,
     parameters,

@@ -1,4 +1,4 @@
--- Which tokens and contexts carry the divergence, on text and furthest from it?
+-- Which tokens and contexts cause the most divergence, on text and furthest from it?
 SELECT
     c.probe,
     c.severity,

@@ -1,4 +1,4 @@
--- Which members must be shown so that nothing the set says is lost?
+-- Which members must be disclosed to show all predictions of a set?
 SELECT
     d.label,
     concat(d.eps, ' ', d.eps_unit) AS threshold,

@@ -1,4 +1,4 @@
--- How many models are left as constraints are added, and do the last ones behave alike?
+-- How many models survive as constraints are added, and how much do the survivors differ?
 SELECT
     pool,
     constraints,

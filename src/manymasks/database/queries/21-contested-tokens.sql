@@ -1,4 +1,4 @@
--- On which tokens do equally good models say most different things?
+-- On which tokens do equally good models disagree most?
 SELECT
     label,
     document,

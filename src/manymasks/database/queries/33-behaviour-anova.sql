@@ -1,4 +1,4 @@
--- How much of what sets members apart goes with size, variant, initial weights and data order?
+-- How much of the difference between members is due to size, variant and each seed?
 SELECT
     a.corpus,
     a.probe,

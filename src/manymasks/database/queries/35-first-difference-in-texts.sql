@@ -1,4 +1,4 @@
--- When do two seeds first differ when they write?
+-- After how many tokens do the texts of two seeds first differ?
 SELECT
     label,
     mode,

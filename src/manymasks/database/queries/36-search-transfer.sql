@@ -1,4 +1,4 @@
--- Does a search's disagreement carry over to members with other initial weights, the same orders?
+-- Does the disagreement found by a search transfer to members with other initial weights?
 SELECT
     label,
     probe,

@@ -1,4 +1,4 @@
--- Do losses lie on one line, loss on a probe against loss on text, while behaviour does not?
+-- Do losses on text predict losses on a probe, even where behaviour differs?
 WITH behaviour AS (
     SELECT corpus, probe, severity, avg(kl) AS kl, avg(entropy_share) AS entropy_share
     FROM severity_curve

@@ -1,4 +1,4 @@
--- Known processes: what does myopia cost by what there is to bind, and where there is nothing?
+-- Known processes: what does myopia cost by the number of pairs to bind, and in the control?
 SELECT
     corpus,
     level::INTEGER AS pairs,

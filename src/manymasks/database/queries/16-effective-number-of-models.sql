@@ -1,4 +1,4 @@
--- How many models does a set of equally good members amount to, token by token?
+-- What is the effective number of models in a set, token by token?
 WITH metric AS (
     PIVOT (
         SELECT rashomon_set, weighting, metric, value, low, high

@@ -1,4 +1,4 @@
--- Text from a known process: how far are members from the truth, and what does a capability cost?
+-- Known processes: how far are members from the optimum, and what does each capability cost?
 SELECT
     corpus,
     kind,

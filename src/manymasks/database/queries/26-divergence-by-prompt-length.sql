@@ -1,4 +1,4 @@
--- Known processes: do members come together as the prompt makes clear who speaks?
+-- Known processes: do members converge as the prompt reveals its mask?
 SELECT
     size,
     variant,

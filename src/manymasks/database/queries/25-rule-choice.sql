@@ -1,4 +1,4 @@
--- Known processes: which of two rules did the seeds learn that training never told apart?
+-- Known processes: which of two rules, equal on the training data, did the seeds learn?
 SELECT
     label,
     answered,

@@ -1,4 +1,4 @@
--- Known processes: which capabilities may members of a set lack, and which do they?
+-- Known processes: which capabilities may members of a set lack, and which do they lack?
 SELECT
     corpus,
     variant,

@@ -1,4 +1,4 @@
--- Which seed matters: that of the initial weights, or that of the data order?
+-- Which seed matters more: initial weights or data order?
 SELECT
     label,
     measure,

@@ -1,4 +1,4 @@
--- Do members represent the same tokens alike, between seeds, variants and sizes?
+-- How similar are hidden representations between seeds, variants and sizes?
 SELECT
     label,
     other,

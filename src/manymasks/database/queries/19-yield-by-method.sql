@@ -1,4 +1,4 @@
--- Retraining, noise, dropout or checkpoints: which way of making members yields most for its cost?
+-- Which method makes the most diverse members for its cost?
 SELECT
     label,
     method,
