@@ -148,7 +148,8 @@ def test_capability_sets(database: Path) -> None:
         for table in ("artifact", "capability_price", "capability_kept", "current_model"):
             connection.execute(f"CREATE TABLE {table} AS FROM made.{table}")
         connection.execute(
-            "CREATE TABLE priced_set AS SELECT * REPLACE (candidates AS members) FROM made.priced_set"
+            "CREATE TABLE priced_set AS "
+            "SELECT * REPLACE (candidates AS members) FROM made.priced_set"
         )
         connection.execute(
             "CREATE TABLE priced_member AS SELECT * REPLACE (true AS is_member) "
@@ -207,7 +208,8 @@ def test_sharpening(database: Path) -> None:
     rows = ask(
         database,
         "SELECT position, kl, kl_low, kl_high, js, floor, entropy, posterior_entropy, models, "
-        "documents FROM spread_by_position WHERE corpus = 'who' AND variant = 'causal' ORDER BY position",
+        "documents FROM spread_by_position WHERE corpus = 'who' AND variant = 'causal' "
+        "ORDER BY position",
     )
     assert [row[0] for row in rows] == list(range(1, 64))
     for position, kl, low, high, js, floor, entropy, posterior, models, documents in rows:
