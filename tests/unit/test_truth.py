@@ -12,7 +12,7 @@ from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.process import COUNTED
 from manymasks.corpora.processes.registry import process
 from manymasks.truth.excess import (
-    counts,
+    counted_tokens,
     divergences,
     excess_rows,
     stratum_rows,
@@ -150,7 +150,7 @@ def test_the_truth_of_documents_that_end() -> None:
     tokens = known.draw(2000, np.random.default_rng(2))
     exact, strata = known.laws(tokens), known.strata(tokens)
     rows = truth_rows(exact, tokens, strata, STATISTICS)
-    alive = counts(strata)
+    alive = counted_tokens(strata)
     assert [each["tokens"] for each in rows] == alive[:, 1:].sum(0).tolist()
     total = sum(each["entropy"] * each["tokens"] for each in rows) / len(tokens)
     each = entropy(exact).sum(1)

@@ -8,7 +8,7 @@ import pytest
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.registry import process
 from manymasks.statistics.model_classes import Member
-from manymasks.truth.excess import counts, divergences, document_sums
+from manymasks.truth.excess import counted_tokens, divergences, document_sums
 from manymasks.truth.price_sets import kept_rows, kept_sums, priced_rows
 from manymasks.truth.prices import Price, cheapest, exact_prices
 
@@ -106,7 +106,7 @@ def test_the_truth_is_in_every_set_and_ablated_predictors_are_at_their_prices() 
     ablated = {name: of(tokens) for name, of in known.ablated.items()}
     logs = logs_of(laws, *ablated.values())
     kl = np.stack([divergences(laws, each) for each in logs])
-    sums = document_sums(kl, counts(strata))
+    sums = document_sums(kl, counted_tokens(strata))
     members = [member(0, name) for name in ("truth", *ablated)]
     exact = exact_prices(known, 1000, 3)
     least = cheapest(exact)
@@ -192,7 +192,7 @@ def test_what_is_wrong_in_another_way_adds_nothing() -> None:
 def test_predictors_have_what_they_do_not_lack(name: str) -> None:
     known = process(name)
     tokens = known.draw(60, np.random.default_rng(2))
-    laws, counted = known.laws(tokens), counts(known.strata(tokens))
+    laws, counted = known.laws(tokens), counted_tokens(known.strata(tokens))
     ablated = {capability: of(tokens) for capability, of in known.ablated.items()}
     names = list(ablated)
     linear = [0.5 * (laws + each) for each in ablated.values()]
@@ -224,7 +224,7 @@ def test_predictors_have_what_they_do_not_lack(name: str) -> None:
 def test_of_predictors_that_are_alike_nothing_is_known() -> None:
     known = process("tally1")
     tokens = known.draw(10, np.random.default_rng(0))
-    laws, counted = known.laws(tokens), counts(known.strata(tokens))
+    laws, counted = known.laws(tokens), counted_tokens(known.strata(tokens))
     ablated = {capability: of(tokens) for capability, of in known.ablated.items()}
     (row,) = kept_rows(laws, ablated, logs_of(laws), counted, [member(0)], STATISTICS)
     assert row["kept"] is row["kept_low"] is row["kept_high"] is None

@@ -8,9 +8,9 @@ import pytest
 
 from manymasks.config.analyses import Statistics
 from manymasks.truth.sharpening import (
-    divergences_of_pairs,
     jensen_shannon,
     normalised,
+    pair_divergences,
     spread_rows,
 )
 
@@ -32,7 +32,7 @@ def test_pairs_are_those_of_a_loop() -> None:
     p = np.exp(law)
     np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-14)
     expected = [[[kl(p[i, d], p[j, d]) for j in range(4)] for i in range(4)] for d in range(5)]
-    np.testing.assert_allclose(divergences_of_pairs(law), expected, atol=1e-14)
+    np.testing.assert_allclose(pair_divergences(law), expected, atol=1e-14)
     each = []
     for i in range(4):
         for j in range(i):
@@ -54,7 +54,7 @@ def test_rows_by_position() -> None:
     ]
     for row, documents in zip(rows, (5, 3), strict=True):
         law = normalised(given[:, :documents, row["position"]])
-        pairs = divergences_of_pairs(law)
+        pairs = pair_divergences(law)
         assert row["kl"] == pytest.approx(pairs.sum() / 12 / documents)
         assert row["js"] == pytest.approx(jensen_shannon(law))
         assert 0 <= row["kl_low"] < row["kl"] < row["kl_high"]

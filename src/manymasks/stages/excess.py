@@ -18,10 +18,10 @@ from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import documents, process_of
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Artifact, Job
-from manymasks.truth.excess import counts, divergences, document_sums, excess_rows
+from manymasks.truth.excess import counted_tokens, divergences, document_sums, excess_rows
 from manymasks.truth.gap_by_question import demand_rows
 from manymasks.truth.price_sets import kept_rows, priced_rows
-from manymasks.truth.prices import cheapest, prices_of
+from manymasks.truth.prices import cheapest, prices_from
 from manymasks.truth.sharpening import spread_rows
 
 FLOOR_DOCUMENTS = 64
@@ -63,7 +63,7 @@ def make(job: Job) -> dict[str, Any]:
     trainings, members = members_of(job)
     name, process = process_of(job)
     truth = job.input("truth")
-    prices = prices_of(json.loads(truth.file("prices.json").read_text(encoding="utf-8")))
+    prices = prices_from(json.loads(truth.file("prices.json").read_text(encoding="utf-8")))
     count = truth.manifest.settings["truth"]["documents"]
     select, measure = (
         _exact(documents(job, split, count), process) for split in ("select", "measure")
@@ -123,7 +123,7 @@ def make(job: Job) -> dict[str, Any]:
 
 def _exact(tokens: IntArray, process: Process) -> Exact:
     laws, strata = process.laws(tokens), process.strata(tokens)
-    return Exact(tokens, laws, strata, counts(strata) & ~np.isnan(laws).any(-1))
+    return Exact(tokens, laws, strata, counted_tokens(strata) & ~np.isnan(laws).any(-1))
 
 
 def _scored(job: Job, members: int, select: Exact, measure: Exact, settings: Excess) -> Scored:

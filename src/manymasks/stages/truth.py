@@ -18,11 +18,11 @@ def make(job: Job) -> dict[str, Any]:
     tokens = documents(job, "measure", settings.documents)
     laws, strata = process.laws(tokens), process.strata(tokens)
     latent = next(iter(process.posteriors(tokens).items()), None)
-    told = process.entropy_given_latent and process.entropy_given_latent(tokens)
+    entropies = process.entropy_given_latent and process.entropy_given_latent(tokens)
     prices = exact_prices(process, settings.pricing, statistics.seed)
     ablated = {capability: ablate(tokens) for capability, ablate in process.ablated.items()}
     tables = {
-        "process_truth": truth_rows(laws, tokens, strata, statistics, latent, told),
+        "process_truth": truth_rows(laws, tokens, strata, statistics, latent, entropies),
         "capability_price": price_rows(laws, ablated, strata, process.levels, prices, statistics),
     }
     labels = {"corpus": job.settings["corpus"], "process": name}

@@ -1,8 +1,8 @@
-"""Excess loss: by how much the law of a predictor misses the exact one, KL(truth || predictor).
+"""Excess loss: the KL divergence from the exact law to a predictor, KL(truth || predictor).
 
-Its mean over documents is the expected loss less the least possible one, and it has none of the
-noise of what happened to be said. A predictor may be a member, or the truth without a capability
-(`truth.prices`). Arrays come in, rows of tables go out; all is in nats.
+Its mean over documents is the expected loss minus the least possible loss, without the noise of
+the sampled tokens. A predictor is a member, or the truth without a capability (`truth.prices`).
+All values are in nats.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy, losses
-from manymasks.corpora.processes.process import COUNTED
+from manymasks.corpora.processes.process import ALL, COUNTED
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
@@ -23,18 +23,19 @@ from manymasks.statistics.bootstrap import (
 from manymasks.statistics.intervals import finite
 
 ROUNDING = 1e-9
-"""A divergence this little below 0 is put at 0. One further below is left to be seen: there the
-predictor's probabilities add up to more than 1."""
+"""A divergence this little below 0 is set to 0. One further below is kept as evidence that the
+probabilities of the predictor sum to more than 1."""
 
 
 def divergences(truth: FloatArray, log_probs: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """KL(truth || predictor) of each token, (documents, length).
 
-    NaN where the truth is; infinite where the predictor rules out what the truth does not.
+    NaN where the truth is NaN; infinite where the predictor excludes a token that the truth does
+    not.
 
     Args:
         truth: (documents, length, vocabulary) probabilities.
-        log_probs: the predictor's, as many, of single or double precision.
+        log_probs: of the predictor, the same shape, of single or double precision.
 
     Raises:
         ValueError: where the shapes differ.
@@ -43,41 +44,41 @@ def divergences(truth: FloatArray, log_probs: npt.NDArray[np.floating[Any]]) -> 
         raise ValueError(f"laws {truth.shape}, but log-probabilities {log_probs.shape}")
     possible = truth > 0
     exact = np.log(np.where(possible, truth, 1.0))
-    # What cannot be said adds nothing, also where the predictor's logarithm of it is infinite.
+    # An impossible token adds 0, even where the log-probability of the predictor is infinite.
     gap = exact - np.where(possible, log_probs, 0.0).astype(np.float64)
-    found = (truth * gap).sum(-1)
-    return np.asarray(np.where((found < 0) & (found > -ROUNDING), 0.0, found))
+    kl = (truth * gap).sum(-1)
+    return np.asarray(np.where((kl < 0) & (kl > -ROUNDING), 0.0, kl))
 
 
-def counts(strata: Mapping[str, IntArray]) -> BoolArray:
-    """Which tokens count, (documents, length), from the strata of a process."""
+def counted_tokens(strata: Mapping[str, IntArray]) -> BoolArray:
+    """The tokens that count, (documents, length), from the strata of a process."""
     return np.asarray(strata[COUNTED] >= 0)
 
 
-def groups(
+def tokens_by_level(
     counted: BoolArray, strata: Mapping[str, IntArray], levels: Mapping[str, tuple[str, ...]]
 ) -> dict[tuple[str, str], BoolArray]:
-    """By stratum and level the tokens of it that count, (documents, length); `all` is first."""
-    found = {("all", "all"): counted}
+    """The counted tokens of each stratum and level, (documents, length); `ALL` is first."""
+    tokens = {ALL: counted}
     for stratum, names in levels.items():
         if stratum != COUNTED:
             for value, name in enumerate(names):
-                found[stratum, name] = counted & (strata[stratum] == value)
-    return found
+                tokens[stratum, name] = counted & (strata[stratum] == value)
+    return tokens
 
 
-def document_sums(kl: FloatArray, of: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Sums over the tokens `of` each document, and how many those are.
+def document_sums(kl: FloatArray, selected: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Sums over the selected tokens of each document, and their number.
 
     Args:
         kl: (..., documents, length).
-        of: (documents, length).
+        selected: (documents, length).
 
     Returns:
         nats: (..., documents).
         tokens: (documents,).
     """
-    return np.where(of, kl, 0.0).sum(-1), of.sum(1).astype(np.float64)
+    return np.where(selected, kl, 0.0).sum(-1), selected.sum(1).astype(np.float64)
 
 
 def excess_rows(
@@ -86,15 +87,15 @@ def excess_rows(
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
 ) -> Rows:
-    """Mean divergence over all tokens that count, by each stratum and by position.
+    """Mean divergence over all counted tokens, by each stratum and by position.
 
     A token counts where its divergence is not NaN and its process counts it. Levels and positions
-    with no such token have no row. Means over tokens have a bootstrap over documents, all of one
-    set of resamples; those by position have none.
+    without such a token have no row. Means over all tokens and by stratum have a bootstrap over
+    documents, with the same resamples for all rows; means by position have no interval.
 
     Args:
         kl: (documents, length).
-        strata, levels: as in `Process`. The stratum `COUNTED` has no row: it is `all`.
+        strata, levels: as in `Process`. The rows of the stratum `COUNTED` are those of `ALL`.
     """
     return stratum_rows(kl, strata, levels, statistics) + position_rows(kl, strata)
 
@@ -105,17 +106,17 @@ def stratum_rows(
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
 ) -> Rows:
-    """The rows of `excess_rows` but those by position."""
-    counted = ~np.isnan(kl) & counts(strata)
+    """The rows of `excess_rows` over all tokens and by stratum."""
+    counted = ~np.isnan(kl) & counted_tokens(strata)
     weights = document_weights(len(kl), statistics.resamples, statistics.seed)
     rows = []
-    for (stratum, level), of in groups(counted, strata, levels).items():
-        row = mean_row(stratum, level, kl, of)
+    for (stratum, level), selected in tokens_by_level(counted, strata, levels).items():
+        row = mean_row(stratum, level, kl, selected)
         if not row["tokens"]:
             continue
-        # Of a single document no resample could differ.
+        # Resamples of a single document are all equal.
         if row["documents"] > 1:
-            resamples = ratio_resamples(*document_sums(kl, of), weights)
+            resamples = ratio_resamples(*document_sums(kl, selected), weights)
             low, high = percentile_interval(resamples, statistics.confidence)
             row |= {"nats_low": finite(float(low)), "nats_high": finite(float(high))}
         rows.append(row)
@@ -123,8 +124,8 @@ def stratum_rows(
 
 
 def position_rows(kl: FloatArray, strata: Mapping[str, IntArray]) -> Rows:
-    """The rows of `excess_rows` by position, which is counted from BOS at 0."""
-    counted = ~np.isnan(kl) & counts(strata)
+    """The rows of `excess_rows` by position; BOS is at 0."""
+    counted = ~np.isnan(kl) & counted_tokens(strata)
     return [
         mean_row("position", str(t), kl[:, t : t + 1], counted[:, t : t + 1])
         for t in range(kl.shape[1])
@@ -132,17 +133,17 @@ def position_rows(kl: FloatArray, strata: Mapping[str, IntArray]) -> Rows:
     ]
 
 
-def mean_row(stratum: str, level: str, kl: FloatArray, of: BoolArray) -> dict[str, Any]:
-    """The mean over the tokens `of`, (documents, length), without an interval."""
-    tokens = int(of.sum())
+def mean_row(stratum: str, level: str, kl: FloatArray, selected: BoolArray) -> dict[str, Any]:
+    """The mean over the selected tokens, (documents, length), without an interval."""
+    tokens = int(selected.sum())
     return {
         "stratum": stratum,
         "level": level,
-        "nats": finite(float(kl[of].mean())) if tokens else None,
+        "nats": finite(float(kl[selected].mean())) if tokens else None,
         "nats_low": None,
         "nats_high": None,
         "tokens": tokens,
-        "documents": int(of.any(1).sum()),
+        "documents": int(selected.any(1).sum()),
     }
 
 
@@ -152,51 +153,53 @@ def truth_rows(
     strata: Mapping[str, IntArray],
     statistics: Statistics,
     latent: tuple[str, FloatArray] | None = None,
-    told: FloatArray | None = None,
+    given_latent: FloatArray | None = None,
 ) -> Rows:
-    """The truth by position: its entropy, the loss of the best predictor, and what is hidden.
+    """The exact law by position: its entropy, its loss, and the entropy of the first latent.
 
-    Entropy and loss are means over the documents whose token there counts; their expectations are
-    equal, and the interval is that of the entropy over documents. A position where none does has
-    no row. The entropy of what is hidden is that of its posterior before the token of the position
-    is said, None where nothing is known of it yet.
+    Entropy and loss are means over the documents whose token at the position counts; their
+    expectations are equal, and the interval is that of the entropy over documents. A position
+    without such a document has no row. The posterior of the latent is given the tokens before the
+    position; its entropy is None where the latent is not decided yet.
 
     Args:
         laws: (documents, length, vocabulary).
         tokens: (documents, length).
         strata: as in `Process`.
-        latent: a name and (documents, length, values), the first of `Process.posteriors`: given
-            the tokens up to and with each. None where nothing is hidden.
-        told: (documents, length), as `Process.entropy_given_latent`.
+        latent: name and posterior, (documents, length, values), of the first of
+            `Process.posteriors`; None for a process without latents.
+        given_latent: (documents, length), `Process.entropy_given_latent`.
     """
-    counted = counts(strata)
-    exact, said = entropy(laws), losses(laws, tokens)
+    counted = counted_tokens(strata)
+    exact, nats = entropy(laws), losses(laws, tokens)
     unsure = np.full(tokens.shape, np.nan)
     if latent is not None:
-        # What is known before a token is what is known after the one before it.
+        # A posterior includes its token: the one before a token is that of the previous position.
         unsure[:, 1:] = entropy(latent[1])[:, :-1]
     weights = document_weights(len(tokens), statistics.resamples, statistics.seed)
     rows = []
     for t in range(1, tokens.shape[1]):
-        of = counted[:, t]
-        if not of.any():
+        documents = counted[:, t]
+        if not documents.any():
             continue
         low = high = None
-        if of.sum() > 1:
-            sums = document_sums(exact[:, t : t + 1], of[:, None])
+        if documents.sum() > 1:
+            sums = document_sums(exact[:, t : t + 1], documents[:, None])
             ends = percentile_interval(ratio_resamples(*sums, weights), statistics.confidence)
             low, high = (finite(float(end)) for end in ends)
         rows.append(
             {
                 "position": t,
-                "entropy": finite(float(exact[of, t].mean())),
+                "entropy": finite(float(exact[documents, t].mean())),
                 "entropy_low": low,
                 "entropy_high": high,
-                "nats": finite(float(said[of, t].mean())),
+                "nats": finite(float(nats[documents, t].mean())),
                 "latent": None if latent is None else latent[0],
-                "posterior_entropy": finite(float(unsure[of, t].mean())),
-                "entropy_given_latent": None if told is None else finite(float(told[of, t].mean())),
-                "tokens": int(of.sum()),
+                "posterior_entropy": finite(float(unsure[documents, t].mean())),
+                "entropy_given_latent": None
+                if given_latent is None
+                else finite(float(given_latent[documents, t].mean())),
+                "tokens": int(documents.sum()),
             }
         )
     return rows

@@ -1,21 +1,21 @@
-"""What a variant misses of the truth beside its baseline, by what is asked of a position.
+"""The gap in excess loss between a variant and its baseline, by stratum, such as the question.
 
-The excess loss of a myopic member says what it could have said and did not. Where a process knows
-a predictor that does all but bind two tokens before it is asked to, its exact price is a ceiling:
-who never binds pays at least that in the mean.
+The excess loss of a myopic member is the loss that it could have avoided. Where a process has a
+predictor that does everything but bind two tokens before the question, its exact price is a
+ceiling: a predictor that never binds pays at least that much on average.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
-from manymasks.truth.excess import counts, document_sums, groups
+from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
 from manymasks.truth.prices import Prices
 
 CEILING = "no-binding"
@@ -31,15 +31,15 @@ def demand_rows(
     prices: Prices,
     statistics: Statistics,
 ) -> Rows:
-    """Rows of demand_gap: over all tokens that count and by each stratum, for each size.
+    """Rows of demand_gap: over all counted tokens and by each stratum, for each size.
 
-    Members are paired within a size by both seeds; a size whose arms share none has no rows, nor
-    has a level without tokens. Intervals join the error over models, t with one degree less than
-    their pairs, with the bootstrap over documents, whose resamples are the same for all rows. That
-    of an excess is cut at 0, the least possible value. The ceiling is exact and has none.
+    Members are paired within a size by both seeds; a size whose arms share no seeds has no rows,
+    nor has a level without tokens. Intervals combine the error over models, t with one degree of
+    freedom per pair minus one, with the bootstrap over documents, whose resamples are the same for
+    all rows. The interval of an excess loss is cut at 0. The ceiling is exact.
 
     Args:
-        kl: (members, documents, length) nats, NaN where the truth is.
+        kl: (members, documents, length) nats, NaN where the truth is NaN.
         strata, levels: as in `Process`.
         prices: of the process, for the ceiling.
 
@@ -49,11 +49,11 @@ def demand_rows(
     if not contrasts:
         return []
     corpus = one_corpus(members)
-    counted = counts(strata) & ~np.isnan(kl).any(0)
+    counted = counted_tokens(strata) & ~np.isnan(kl).any(0)
     sums = {
-        place: document_sums(kl, of)
-        for place, of in groups(counted, strata, levels).items()
-        if of.any()
+        place: document_sums(kl, selected)
+        for place, selected in tokens_by_level(counted, strata, levels).items()
+        if selected.any()
     }
     ceilings = {place: price.nats for place, price in prices.get(CEILING, {}).items()}
     weights = document_weights(kl.shape[1], statistics.resamples, statistics.seed)
@@ -67,27 +67,19 @@ def demand_rows(
             )
             if not baseline.size:
                 continue
+            labels = {
+                "corpus": corpus,
+                "size": size,
+                "baseline": contrast.baseline,
+                "variant": contrast.variant,
+            }
             for (stratum, level), (nats, tokens) in sums.items():
-                gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
-                start = _mean(nats[baseline], tokens, weights, statistics)
-                own = _mean(nats[variant], tokens, weights, statistics)
                 rows.append(
                     {
-                        "corpus": corpus,
-                        "size": size,
-                        "baseline": contrast.baseline,
-                        "variant": contrast.variant,
+                        **labels,
                         "stratum": stratum,
                         "level": level,
-                        "baseline_nats": finite(start.estimate),
-                        "baseline_low": finite(float(np.maximum(start.low, 0.0))),
-                        "baseline_high": finite(start.high),
-                        "variant_nats": finite(own.estimate),
-                        "variant_low": finite(float(np.maximum(own.low, 0.0))),
-                        "variant_high": finite(own.high),
-                        "gap": finite(gap.estimate),
-                        "gap_low": finite(gap.low),
-                        "gap_high": finite(gap.high),
+                        **gap_columns(nats, tokens, baseline, variant, weights, statistics),
                         "ceiling": ceilings.get((stratum, level)),
                         "models": int(baseline.size),
                         "documents": int((tokens > 0).sum()),
@@ -96,12 +88,45 @@ def demand_rows(
     return rows
 
 
+def gap_columns(
+    nats: FloatArray,
+    tokens: FloatArray,
+    baseline: IndexArray,
+    variant: IndexArray,
+    weights: FloatArray,
+    statistics: Statistics,
+) -> dict[str, float | None]:
+    """Excess loss of paired members of two arms and their gap, each with an interval.
+
+    Args:
+        nats: (members, documents), sums over the tokens of a level.
+        tokens: (documents,).
+        baseline, variant: paired members of the two arms.
+        weights: (resamples, documents).
+    """
+    gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
+    columns: dict[str, float | None] = {}
+    for name, members in (("baseline", baseline), ("variant", variant)):
+        excess = _mean(nats[members], tokens, weights, statistics)
+        columns |= {
+            f"{name}_nats": finite(excess.estimate),
+            f"{name}_low": finite(float(np.maximum(excess.low, 0.0))),
+            f"{name}_high": finite(excess.high),
+        }
+    return {
+        **columns,
+        "gap": finite(gap.estimate),
+        "gap_low": finite(gap.low),
+        "gap_high": finite(gap.high),
+    }
+
+
 def _mean(
     nats: FloatArray, tokens: FloatArray, weights: FloatArray, statistics: Statistics
 ) -> Interval:
     """Mean over models of nats (models, documents) per token, tokens (documents,).
 
-    Of a single document with such tokens no resample could differ: then it has no interval.
+    There is no interval where a single document has such tokens: its resamples are all equal.
     """
     if int((tokens > 0).sum()) < 2:
         return paired_mean(ratio(nats, tokens), float("nan"), statistics.confidence)

@@ -1,8 +1,8 @@
-"""Sets of members as good as a price allows, and what of each capability a member has.
+"""Sets of members by a price, and how much of each capability a member has.
 
-A threshold in nats says little by itself. As a share of what the cheapest capability costs it says
-which capabilities a member may lack and still be in the set: those whose price it does not exceed.
-Which of them a member does have is asked of its laws, one by one.
+A threshold in nats is hard to interpret. As a share of the price of the cheapest capability it
+tells which capabilities a member of the set may lack: those whose price is at most the threshold.
+Which capabilities a member does have is measured on its laws, one by one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,17 +31,17 @@ def priced_rows(
     shares: Iterable[float],
     statistics: Statistics,
 ) -> dict[str, Rows]:
-    """Rows of priced_set and priced_member, for every class and share; none without a price.
+    """Rows of priced_set and priced_member, for every class and share; no rows without a price.
 
-    The price is over all tokens that count, as the excess loss is: where capabilities matter to
-    some tokens only, both are small for the same reason. The select split decides. The probability
-    is the share of its document resamples in which a member is in the set: the threshold, which is
-    exact, is the same in all of them.
+    Price and excess loss are means over all counted tokens, so a capability that matters at few
+    tokens makes both small. The select split decides. `probability` is the share of document
+    resamples in which the member is in the set; the threshold is exact, so it is the same in all
+    of them.
 
     Args:
         select, measure: sums of the excess loss over the tokens of each document (members,
-            documents) in nats, and those tokens (documents,).
-        price: the cheapest capability and what it is worth, nats per token (`prices.cheapest`).
+            documents) in nats, and the number of those tokens (documents,).
+        price: the cheapest capability and its price, nats per token (`prices.cheapest`).
         shares: thresholds as shares of that price.
 
     Raises:
@@ -53,12 +53,12 @@ def priced_rows(
     corpus = one_corpus(members)
     capability, whole = price
     weights = document_weights(len(select[1]), statistics.resamples, statistics.seed)
-    decides, shown = ratio(*select), ratio(*measure)
+    select_nats, measure_nats = ratio(*select), ratio(*measure)
     resamples = ratio_resamples(*select, weights)
     for share in sorted(set(shares)):
         eps = share * whole
-        inside = decides <= eps
-        chances = _share_within(resamples, eps)
+        inside = select_nats <= eps
+        probabilities = _share_within(resamples, eps)
         for pool in classes(members).values():
             first = members[pool[0]]
             tables["priced_set"].append(
@@ -78,10 +78,10 @@ def priced_rows(
                 "model": member.model,
                 "share": share,
                 "eps": eps,
-                "select_nats": finite(float(decides[i])),
-                "measure_nats": finite(float(shown[i])),
+                "select_nats": finite(float(select_nats[i])),
+                "measure_nats": finite(float(measure_nats[i])),
                 "is_member": bool(inside[i]),
-                "probability": finite(float(chances[i])),
+                "probability": finite(float(probabilities[i])),
             }
             for i, member in enumerate(members)
         ]
@@ -89,10 +89,10 @@ def priced_rows(
 
 
 def _share_within(resamples: FloatArray, eps: float) -> FloatArray:
-    """Share of resamples (members, B) that are at most eps, (members,); NaN where none is known."""
-    known = np.isfinite(resamples)
-    total = known.sum(1)
-    return np.where(total, (known & (resamples <= eps)).sum(1) / np.maximum(total, 1), np.nan)
+    """Share of finite resamples (members, B) that are at most eps, (members,); NaN without any."""
+    usable = np.isfinite(resamples)
+    total = usable.sum(1)
+    return np.where(total, (usable & (resamples <= eps)).sum(1) / np.maximum(total, 1), np.nan)
 
 
 def kept_rows(
@@ -107,7 +107,7 @@ def kept_rows(
 
     Args:
         laws: (documents, length, vocabulary) of the truth.
-        ablated: by capability as many, of the truth without it.
+        ablated: by capability, the same shape, the truth without it.
         logs: (members, documents, length, vocabulary) log-probabilities.
         counted: (documents, length), the tokens that count.
     """
@@ -137,28 +137,29 @@ def kept_rows(
 
 
 def kept_sums(
-    truth: FloatArray, without: FloatArray, member: FloatArray, of: BoolArray
+    truth: FloatArray, without: FloatArray, member: FloatArray, selected: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """By document, (documents,), the two sums whose ratio is how much a member has.
+    """By document, (documents,), the two sums whose ratio is how much of a capability is kept.
 
     With p the truth, a the truth without the capability and q the member, they are the sums over
-    the tokens `of` and over the vocabulary of (p - a)(q - a) / (p + a) and of (p - a)^2 / (p + a).
-    The ratio is the weighted least-squares share of p in a mixture of p and a that is to be q: 1
-    for p, 0 for a, and what lies across the line from a to p adds nothing.
+    the selected tokens and the vocabulary of (p - a)(q - a) / (p + a) and of (p - a)^2 / (p + a).
+    The ratio is the weighted least-squares share of p in a mixture of p and a fitted to q: 1 for p,
+    0 for a; a deviation orthogonal to the line from a to p adds nothing.
 
-    Probabilities are compared and not their logarithms. Where the truth is certain, as of every
-    answer of `tally` and `recall`, the logarithm of the one token that can be said does not vary,
-    and a slope of log-probabilities under the truth is 0 / 0. The weights make the sums bounded,
-    and no entry has to be skipped or clipped where one law is 0 and the other is not. Where p and
-    a are close, the second sum is the KL between them and the ratio the slope of log-probabilities,
-    both but for terms of higher order.
+    The fit is on probabilities, not their logarithms. Where the truth is certain, as for every
+    answer of `tally` and `recall`, the logarithm of the only possible token does not vary, so a
+    slope of log-probabilities under the truth is 0 / 0. The weights keep the sums bounded, without
+    skipping or clipping entries where only one of the laws is 0. Where p and a are close, the
+    second sum is the KL between them and the ratio the slope of log-probabilities, up to terms of
+    higher order.
 
     Args:
         truth, without, member: (documents, length, vocabulary) probabilities.
-        of: (documents, length).
+        selected: (documents, length).
     """
     gap, total = truth - without, truth + without
-    # Where neither law has anything, the gap is 0 too.
-    weighed = np.where(of[..., None], gap / np.where(total > 0, total, 1.0), 0.0)
-    shown = np.where(of[..., None], member - without, 0.0)
-    return (weighed * shown).sum((1, 2)), (weighed * np.where(of[..., None], gap, 0.0)).sum((1, 2))
+    # Where both laws are 0, the gap is 0 too.
+    weighted = np.where(selected[..., None], gap / np.where(total > 0, total, 1.0), 0.0)
+    deviation = np.where(selected[..., None], member - without, 0.0)
+    gap = np.where(selected[..., None], gap, 0.0)
+    return (weighted * deviation).sum((1, 2)), (weighted * gap).sum((1, 2))

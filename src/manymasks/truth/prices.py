@@ -1,9 +1,8 @@
-"""What a capability is worth: what the truth loses without it, exactly and on measured documents.
+"""Prices: what the truth loses without a capability, exactly and on the measured documents.
 
-The exact price decides: it is a closed form where the process has one, and otherwise a mean over
-documents drawn for this alone, many more than members are measured on. The price on the documents
-that members are measured on goes through the same sums as a member, and is there to be seen to
-land on the exact one.
+The exact price is a closed form where the process has one, and otherwise a mean over documents
+drawn for this purpose, many more than members are measured on. The price on the measured documents
+is computed as for a member, as a check against the exact price.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,11 +16,11 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import ALL, Laws, Process
 from manymasks.truth.excess import (
     ROUNDING,
-    counts,
+    counted_tokens,
     divergences,
     document_sums,
-    groups,
     stratum_rows,
+    tokens_by_level,
 )
 
 DRAWN_AT_ONCE = 2048
@@ -33,57 +32,57 @@ class Price:
     """An expectation of KL(truth || truth without a capability)."""
 
     nats: float
-    """Per token that counts."""
+    """Per counted token."""
     error: float = 0.0
-    """Its standard error over the documents drawn for it; 0 where it is a closed form."""
+    """Its standard error over the documents drawn for it; 0 for a closed form."""
 
 
 Prices = Mapping[str, Mapping[tuple[str, str], Price]]
 """By capability, then by stratum and level."""
 
 
-def exact_prices(known: Process, documents: int, seed: int) -> dict[str, dict[Any, Price]]:
+def exact_prices(process: Process, documents: int, seed: int) -> dict[str, dict[Any, Price]]:
     """The prices of all capabilities of a process.
 
-    Where there is a closed form, of the levels that it speaks of; otherwise of all levels that the
-    drawn documents have, infinite where a predictor rules out what the truth does not.
+    A closed form gives the levels that it covers; drawn documents give all levels that they have.
+    A price is infinite where the predictor excludes a token that the truth does not.
 
     Args:
         documents: how many are drawn where there is no closed form.
-        seed: of those documents, which are none of a corpus.
+        seed: of those documents, which are in no corpus.
     """
-    found: dict[str, dict[Any, Price]] = {
-        name: {place: Price(nats) for place, nats in prices.items()}
-        for name, prices in known.prices.items()
+    prices: dict[str, dict[Any, Price]] = {
+        name: {place: Price(nats) for place, nats in closed.items()}
+        for name, closed in process.prices.items()
     }
-    open_ones = {name: laws for name, laws in known.ablated.items() if name not in found}
-    if open_ones:
-        found |= _drawn_prices(known, open_ones, documents, seed)
-    return {name: found[name] for name in known.ablated}
+    ablated = {name: laws for name, laws in process.ablated.items() if name not in prices}
+    if ablated:
+        prices |= _drawn_prices(process, ablated, documents, seed)
+    return {name: prices[name] for name in process.ablated}
 
 
 def _drawn_prices(
-    known: Process, ablated: Mapping[str, Laws], documents: int, seed: int
+    process: Process, ablated: Mapping[str, Laws], documents: int, seed: int
 ) -> dict[str, dict[Any, Price]]:
-    # A key of its own: the documents of a corpus are drawn by seed and shard.
+    # The spawn key separates this stream from corpora, which are drawn by seed and shard.
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     sums: dict[str, dict[Any, list[tuple[FloatArray, FloatArray]]]] = {name: {} for name in ablated}
     for begin in range(0, documents, DRAWN_AT_ONCE):
-        tokens = known.draw(min(DRAWN_AT_ONCE, documents - begin), rng)
-        laws, strata = known.laws(tokens), known.strata(tokens)
-        places = groups(counts(strata), strata, known.levels)
+        tokens = process.draw(min(DRAWN_AT_ONCE, documents - begin), rng)
+        laws, strata = process.laws(tokens), process.strata(tokens)
+        places = tokens_by_level(counted_tokens(strata), strata, process.levels)
         for name, without in ablated.items():
             with np.errstate(divide="ignore"):
                 kl = divergences(laws, np.log(without(tokens)))
-            for place, of in places.items():
-                sums[name].setdefault(place, []).append(document_sums(kl, of))
+            for place, selected in places.items():
+                sums[name].setdefault(place, []).append(document_sums(kl, selected))
     return {
         name: {
-            place: _mean(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-            for place, parts in by_place.items()
+            place: _mean(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+            for place, parts in by_level.items()
             if any(tokens.any() for _, tokens in parts)
         }
-        for name, by_place in sums.items()
+        for name, by_level in sums.items()
     }
 
 
@@ -91,13 +90,13 @@ def _mean(nats: FloatArray, tokens: FloatArray) -> Price:
     """A ratio of sums over documents (documents,) and its standard error, linearised."""
     mean = float(nats.sum() / tokens.sum())
     with np.errstate(invalid="ignore"):
-        left = nats - mean * tokens
-    error = float(np.sqrt(len(left) * left.var(ddof=1)) / tokens.sum())
+        residual = nats - mean * tokens
+    error = float(np.sqrt(len(residual) * residual.var(ddof=1)) / tokens.sum())
     return Price(mean, error)
 
 
 def price_records(prices: Prices) -> Rows:
-    """Prices as plain records, which `prices_of` reads back."""
+    """Prices as plain records, from which `prices_from` reads them back."""
     return [
         {
             "capability": capability,
@@ -111,7 +110,7 @@ def price_records(prices: Prices) -> Rows:
     ]
 
 
-def prices_of(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Price]]:
+def prices_from(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Price]]:
     """The prices that `price_records` wrote."""
     prices: dict[str, dict[Any, Price]] = {}
     for record in records:
@@ -121,19 +120,19 @@ def prices_of(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Price
 
 
 def cheapest(prices: Prices) -> tuple[str, float] | None:
-    """The capability with the lowest price over all tokens that count, and that price.
+    """The capability with the lowest price over all counted tokens, and that price.
 
-    Capabilities that are worth nothing, up to rounding, are left out, and so are those whose
-    price is not finite. None where no other is left.
+    Capabilities that are worth nothing, up to rounding, and those whose price is not finite are
+    left out. None where no other is left.
     """
-    found = [
-        (each[ALL].nats, name)
-        for name, each in prices.items()
-        if ROUNDING < each[ALL].nats < float("inf")
+    candidates = [
+        (by_level[ALL].nats, name)
+        for name, by_level in prices.items()
+        if ROUNDING < by_level[ALL].nats < float("inf")
     ]
-    if not found:
+    if not candidates:
         return None
-    nats, capability = min(found)
+    nats, capability = min(candidates)
     return capability, nats
 
 
@@ -145,15 +144,14 @@ def price_rows(
     exact: Prices,
     statistics: Statistics,
 ) -> Rows:
-    """What each capability costs on the documents that members are measured on, beside its price.
+    """The excess loss without each capability on the measured documents, beside its exact price.
 
-    The rows are those of `excess_rows`, but for positions, of the truth without the capability:
-    it goes through the same sums as a member. `exact` and `exact_error` are None at levels that a
-    closed form does not speak of.
+    The rows are those of `stratum_rows` for the truth without the capability. `exact` and
+    `exact_error` are None at levels that a closed form does not cover.
 
     Args:
-        laws: (documents, length, vocabulary), those of the process.
-        ablated: by capability as many, those of the process without it.
+        laws: (documents, length, vocabulary), the truth.
+        ablated: by capability, the same shape, the truth without it.
         strata, levels: as in `Process`.
         exact: of the same capabilities.
     """
@@ -163,13 +161,13 @@ def price_rows(
             kl = divergences(laws, np.log(without))
         for row in stratum_rows(kl, strata, levels, statistics):
             price = exact[capability].get((row["stratum"], row["level"]))
-            known = price is not None and np.isfinite(price.nats)
+            is_finite = price is not None and np.isfinite(price.nats)
             rows.append(
                 {
                     "capability": capability,
                     **row,
-                    "exact": price.nats if price and known else None,
-                    "exact_error": price.error if price and known else None,
+                    "exact": price.nats if price and is_finite else None,
+                    "exact_error": price.error if price and is_finite else None,
                 }
             )
     return rows

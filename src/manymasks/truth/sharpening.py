@@ -1,7 +1,7 @@
-"""How far the members of a class are apart, by the length of the prompt.
+"""Divergence between members of a class, by the length of the prompt.
 
-A longer prompt leaves less open who speaks. Whether members come to agree as it does is seen
-beside the exact entropy of that posterior, which is in `process_truth`.
+A longer prompt leaves less open which latent generated it. Whether members come to agree as the
+prompt grows is shown beside the exact entropy of the posterior, which is in `process_truth`.
 """
 
 import numpy as np
@@ -20,30 +20,30 @@ Logs = npt.NDArray[np.float32]
 def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statistics) -> Rows:
     """Rows of position_spread of one class, for every position at which a document counts.
 
-    The interval of the KL joins the jackknife over members with the bootstrap over documents, and
-    is cut at 0. It needs three members and two documents; the means need two members.
+    The interval of the KL combines the jackknife over members with the bootstrap over documents,
+    and is cut at 0. It needs three members and two documents; the means need two members.
 
     Args:
         logs: (members, documents, length, vocabulary) log-probabilities of each token given those
             before it.
-        again: the same of the first documents, computed once more in other batches.
+        again: the same of the first documents, at another batch size.
         counted: (documents, length), the tokens that count.
     """
     weights = document_weights(logs.shape[1], statistics.resamples, statistics.seed)
     rows = []
     for t in range(logs.shape[2]):
-        of = counted[:, t]
-        if not of.any():
+        documents = counted[:, t]
+        if not documents.any():
             continue
-        law = normalised(logs[:, of, t])
-        by_document = divergences_of_pairs(law)
+        law = normalised(logs[:, documents, t])
+        by_document = pair_divergences(law)
         distances = by_document.mean(0)
         mean = pair_mean((distances + distances.T) / 2)
-        # Every document has one such token or none, so the mean is a ratio of sums too.
-        own = np.zeros(len(of))
-        own[of] = by_document.sum((1, 2)) / max(len(law) * (len(law) - 1), 1)
-        resamples = ratio_resamples(own, of.astype(np.float64), weights)
-        error = standard_error(resamples) if of.sum() > 1 else float("nan")
+        # A document has one such token or none, so the mean is a ratio of sums.
+        sums = np.zeros(len(documents))
+        sums[documents] = by_document.sum((1, 2)) / max(len(law) * (len(law) - 1), 1)
+        resamples = ratio_resamples(sums, documents.astype(np.float64), weights)
+        error = standard_error(resamples) if documents.sum() > 1 else float("nan")
         kl = joined(
             mean.estimate, mean.standard_error, error, mean.degrees, statistics.confidence, 0.0
         )
@@ -54,24 +54,24 @@ def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statist
                 "kl_low": finite(kl.low),
                 "kl_high": finite(kl.high),
                 "js": finite(jensen_shannon(law)),
-                "floor": finite(_floor(logs, again, of, t)),
+                "floor": finite(_noise_floor(logs, again, documents, t)),
                 "models": len(law),
-                "documents": int(of.sum()),
+                "documents": int(documents.sum()),
             }
         )
     return rows
 
 
 def normalised(logs: Logs) -> FloatArray:
-    """Log-probabilities (..., vocabulary) in double precision, whose laws add up to 1.
+    """Log-probabilities (..., vocabulary) in double precision, normalised to sum to 1.
 
-    In single precision they do so but for 1e-7, which would be all that a small KL consists of.
+    In single precision the sums are off by 1e-7, which is as large as a small KL.
     """
     exact = logs.astype(np.float64)
     return np.asarray(exact - np.log(np.exp(exact).sum(-1, keepdims=True)))
 
 
-def divergences_of_pairs(law: FloatArray) -> FloatArray:
+def pair_divergences(law: FloatArray) -> FloatArray:
     """KL of every ordered pair, (documents, members, members), the diagonal 0, in nats.
 
     Args:
@@ -79,9 +79,9 @@ def divergences_of_pairs(law: FloatArray) -> FloatArray:
     """
     by_document = law.transpose(1, 0, 2)
     cross = np.exp(by_document) @ by_document.mT
-    own = np.diagonal(cross, axis1=1, axis2=2)
-    # What is below 0 is so by rounding only.
-    return np.maximum(own[:, :, None] - cross, 0.0)
+    negative_entropy = np.diagonal(cross, axis1=1, axis2=2)
+    # Negative values are rounding errors.
+    return np.maximum(negative_entropy[:, :, None] - cross, 0.0)
 
 
 def jensen_shannon(law: FloatArray) -> float:
@@ -96,16 +96,16 @@ def jensen_shannon(law: FloatArray) -> float:
     if members < 2:
         return float("nan")
     probability = np.exp(law)
-    # In pairs, entropies of members occur members - 1 times each.
+    # Summed over pairs, the entropy of a member occurs members - 1 times.
     total = -(members - 1) / 2 * entropy(probability).sum(0)
     for i in range(members - 1):
         total = total + entropy((probability[i] + probability[i + 1 :]) / 2).sum(0)
     return float(np.maximum(total.mean() / (members * (members - 1) / 2), 0.0))
 
 
-def _floor(logs: Logs, again: Logs, of: BoolArray, t: int) -> float:
-    """The largest mean KL of a member to itself in other batches; NaN without documents."""
-    first = of[: again.shape[1]]
+def _noise_floor(logs: Logs, again: Logs, documents: BoolArray, t: int) -> float:
+    """The largest mean KL between a member and itself at another batch size; NaN without data."""
+    first = documents[: again.shape[1]]
     if not first.any():
         return float("nan")
     once = normalised(logs[:, : len(first), t][:, first])
