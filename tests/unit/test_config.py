@@ -9,6 +9,7 @@ import pydantic
 import pytest
 
 from manymasks.config.analyses import Contrast
+from manymasks.config.checks import cross_field_problems
 from manymasks.config.loading import load_study
 from manymasks.config.probes import Probe
 from manymasks.config.study import Study
@@ -280,7 +281,7 @@ def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, text: str, expe
 def test_reference_seeds_need_a_variant_that_is_no_control(tmp_path: Path) -> None:
     text = BASE + "  echo: {gradient: bigram}\nreference_seeds: {variant: echo}\n"
     (found,) = problems(tmp_path, text)
-    assert "reference_seeds.variant 'echo' is no model that stands alone: name another" in found
+    assert "reference_seeds.variant 'echo' is a control or fine-tuned: name another" in found
     # A myopic one does, and writes what a self probe needs where no variant is causal.
     probe = "probes: {p: {family: self, scored: 3}}\nmyopia: {contrasts: []}\n"
     text = BASE.replace("  causal: {gradient: causal}\n", "") + probe
@@ -444,7 +445,7 @@ def test_unknown_names_are_refused_at_every_level(tmp_path: Path) -> None:
         ),
         (
             "reference_seeds: {init: [0]}\n",
-            "reference_seeds.init 0 is a seed of the study: reference seeds take part in no",
+            "reference_seeds.init 0 is a seed of the study: reference seeds are in no",
         ),
         (
             "reference_seeds: {size: huge}\n",
@@ -598,9 +599,9 @@ def test_seeds_of_trials_differ_from_those_of_members(tmp_path: Path, asks: str)
     text = BASE + "seeds: {init: [0, 1], order: [2, 3]}\n"
     shared = "tune:\n  seeds:\n    init: [7, 1, 0]\n    order: [3]\n"
     assert problems(tmp_path, text, shared, asks) == [
-        "overlay1.yaml: tune.seeds.init 0 is a seed of the study: trials need seeds of their own "
+        "overlay1.yaml: tune.seeds.init 0 is a seed of the study: choose other seeds for trials "
         "(line 3)",
-        "overlay1.yaml: tune.seeds.order 3 is a seed of the study: trials need seeds of their own "
+        "overlay1.yaml: tune.seeds.order 3 is a seed of the study: choose other seeds for trials "
         "(line 4)",
     ]
     # One number may be a seed of the weights here and of the order there.
@@ -666,12 +667,12 @@ def test_a_corpus_chooses_its_members_their_seeds_and_their_rate(tmp_path: Path)
         ),
         (
             "variants: {worn: {gradient: myopic, starts_from: causal, learning_rate: tune}}\n",
-            ["variants.worn.learning_rate is `tune`, but it starts from weights that were trained"],
+            ["variants.worn.learning_rate is `tune`, but a fine-tuned variant needs a number"],
         ),
         (
             "variants: {a: {gradient: myopic, starts_from: causal, learning_rate: 0.1}, "
             "b: {gradient: causal, starts_from: a, learning_rate: 0.1}}\n",
-            ["variants.b.starts_from 'a' itself starts from another's weights"],
+            ["variants.b.starts_from 'a' is itself fine-tuned: name another variant"],
         ),
         (
             "variants: {worn: {gradient: myopic, starts_from: causal, learning_rate: 0.1}}\n"
@@ -722,7 +723,7 @@ probes: {plain: {family: held-out}, mixed: {family: shuffle, scored: 8}}
         ),
         (
             "gap, corpus: pydocs, subject: causal, baseline: myopic, within: base",
-            "primary.0 nothing tests it: name these two variants in myopia.contrasts",
+            "primary.0 is not tested: add these two variants to myopia.contrasts",
         ),
         (
             "gap, corpus: other, subject: myopic, baseline: causal, within: base",
@@ -738,19 +739,19 @@ probes: {plain: {family: held-out}, mixed: {family: shuffle, scored: 8}}
         ),
         (
             "share, corpus: pydocs, subject: base, baseline: wide, within: causal",
-            "primary.0 nothing tests it: 'base' is smaller than 'wide': exchange the two",
+            "primary.0 is not tested: 'base' is smaller than 'wide': exchange the two",
         ),
         (
             "headroom, corpus: pydocs, subject: wider, baseline: base, within: causal",
-            "primary.0 nothing tests it: headroom is measured from a size to the next one",
+            "primary.0 is not tested: headroom is measured from a size to the next one",
         ),
         (
             "volume, corpus: pydocs, subject: wide, baseline: base, within: local",
-            "primary.0 nothing tests it: 'local' is a control, in no Rashomon set",
+            "primary.0 is not tested: 'local' is a control, in no Rashomon set",
         ),
         (
             "spread, corpus: drawn, subject: wide, baseline: base, within: causal, probe: mixed",
-            "primary.0 nothing tests it: on the process drawn, held-out text is the only probe",
+            "primary.0 is not tested: on the process drawn, held-out text is the only probe",
         ),
     ],
 )
@@ -769,7 +770,7 @@ def test_a_claim_that_nothing_tests_is_refused(
     ("settings", "expected"),
     [
         ("seeds: {init: [0], order: [0]}", "a spread needs two members of a size, and pydocs has"),
-        ("analyses: [rashomon]", "'divergence' is not an analysis of pydocs. Name it in analyses"),
+        ("analyses: [rashomon]", "'divergence' is not an analysis of pydocs. Add it to analyses"),
     ],
 )
 def test_a_claim_needs_its_analysis_and_its_members(
@@ -778,7 +779,7 @@ def test_a_claim_needs_its_analysis_and_its_members(
     claim = "claim: spread, corpus: pydocs, subject: wide, baseline: base, within: causal"
     text = f"{CLAIMS}primary: [{{{claim}, probe: plain}}]\n{settings}\n"
     found = problems(tmp_path, BASE, text)
-    assert any(f"primary.0 nothing tests it: {expected}" in line for line in found), found
+    assert any(f"primary.0 is not tested: {expected}" in line for line in found), found
 
 
 def test_an_empty_study_names_what_has_no_default(tmp_path: Path) -> None:
@@ -969,7 +970,7 @@ def test_defaults_are_checked_too() -> None:
         sizes={"s": {"width": 4}},
         variants={"causal": {"gradient": "causal"}, "myopic": {"gradient": "myopic"}},
     )  # type: ignore[dict-item]
-    assert list(study.cross_field_problems()) == []
+    assert list(cross_field_problems(study)) == []
 
 
 # --------------------------------------------------------------------------- the own files

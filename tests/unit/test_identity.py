@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import pydantic
 import pytest
 
+from manymasks.config.checks import cross_field_problems
 from manymasks.config.corpora import UrlCorpus
 from manymasks.config.loading import load_study, settings_of
 from manymasks.config.settings import identity
@@ -159,7 +160,7 @@ def replaced(values: Any, place: tuple[Any, ...], value: Any) -> Any:
 def keys(values: Any, folder: Path) -> dict[str, str]:
     """Keys by label of the plan of a study."""
     study = Study.model_validate(values)
-    if list(study.cross_field_problems()):
+    if list(cross_field_problems(study)):
         raise ValueError("settings that do not go together")
     return {node.label: node.key for node in plan_study(study, folder).nodes}
 

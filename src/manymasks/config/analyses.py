@@ -1,4 +1,4 @@
-"""What is measured of trained members: the settings of each analysis."""
+"""Settings of evaluation and of each analysis."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -17,7 +17,7 @@ class Evaluation(Settings):
     """How members are scored on whole documents."""
 
     batch: Annotated[int, Field(ge=1)] = 64
-    """Windows in one forward pass (it changes the last bits, so it is part of the key)."""
+    """Windows in one forward pass (in the key, because it changes last bits)."""
     position_edges: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
         0,
         1,
@@ -28,7 +28,7 @@ class Evaluation(Settings):
         32,
         64,
     )
-    """Where buckets of positions begin; the last one ends with the context."""
+    """First positions of the buckets; the last bucket ends with the context."""
 
     @model_validator(mode="after")
     def _edges_rise_from_zero(self) -> Self:
@@ -38,7 +38,7 @@ class Evaluation(Settings):
 
 
 class WithFloor(Settings):
-    """What computes members in two sizes of a batch: they must give nearly the same."""
+    """Analyses with a noise floor: members are also run at a second batch size."""
 
     batch: Annotated[int, Field(ge=1)]
     floor_batch: Annotated[int, Field(ge=1)]
@@ -48,7 +48,7 @@ class WithFloor(Settings):
         if self.floor_batch == self.batch:
             raise ValueError(
                 f"floor_batch is {self.floor_batch}, the same as batch: the noise floor "
-                "compares two"
+                "compares two batch sizes"
             )
         return self
 
@@ -57,59 +57,59 @@ class Divergence(WithFloor):
     """How differently members behave."""
 
     batch: Annotated[int, Field(ge=1)] = 8
-    """Windows held at once, for all members, with the full vocabulary."""
+    """Windows in one pass of all members, with the full vocabulary."""
     floor_batch: Annotated[int, Field(ge=1)] = 3
-    """The other batch size of the noise floor: the same member must give nearly the same."""
+    """Second batch size, for the noise floor: a member compared with itself at two batch sizes."""
     floor_windows: Annotated[int, Field(ge=1)] = 8
-    """Windows of each severity on which the noise floor is measured."""
+    """Windows per severity on which the noise floor is measured."""
     sampled: Annotated[int, Field(ge=2)] = 256
-    """Positions of each severity on which is measured what does not follow from sums over all of
-    them: total variation, Jensen-Shannon, temperatures and quantiles."""
+    """Positions per severity, sampled for quantities that do not follow from sums over all
+    positions: total variation, Jensen-Shannon, temperatures and quantiles."""
     shown: Annotated[int, Field(ge=0)] = 64
-    """Positions of these that are kept with their tokens, of each severity."""
+    """Sampled positions per severity that are stored with their tokens."""
     bins: Annotated[int, Field(ge=2)] = 10
     """Bins of confidence for calibration."""
     memory_mb: Annotated[int, Field(ge=16)] = 512
-    """Memory, in MiB, that what has the size of the vocabulary may take; where a batch of windows
-    needs more, fewer are held at once (it changes the last bits, so it is part of the key)."""
+    """MiB for arrays over the vocabulary; where a batch needs more, it is split (in the key,
+    because it changes last bits)."""
 
 
 class Rollout(WithFloor):
     """What members write after the same prompts, and when two of them first differ."""
 
     prompts: Annotated[int, Field(ge=2)] = 48
-    """Prompts, beginnings of windows of the measure split."""
+    """Number of prompts: beginnings of windows of the measure split."""
     prompt: Annotated[int, Field(ge=1)] = 24
-    """Tokens of a prompt."""
+    """Tokens in a prompt."""
     length: Annotated[int, Field(ge=2)] = 40
-    """Tokens that are written after it; both together fit training.context."""
+    """Tokens written after a prompt; both together must fit training.context."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    """Of the laws that are sampled from."""
+    """Sampling temperature."""
     batch: Annotated[int, Field(ge=1)] = 48
     """Prompts in one forward pass."""
     floor_batch: Annotated[int, Field(ge=1)] = 7
-    """The other batch size of the noise floor."""
+    """Second batch size, for the noise floor."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the prompts and of the noise."""
+    """Seed of the prompts and of sampling."""
 
 
 class Representation(WithFloor):
-    """How alike members represent the same tokens, with nulls by permutation."""
+    """Similarity of representations, with permutation nulls."""
 
     windows: Annotated[int, Field(ge=2)] = 64
     """Windows of the measure split."""
     tokens: Annotated[int, Field(ge=20)] = 256
-    """Tokens of them that are compared, drawn evenly from the windows."""
+    """Tokens to compare, sampled evenly from the windows."""
     neighbours: Annotated[int, Field(ge=1)] = 10
-    """Nearest neighbours of a token that two members may have in common."""
+    """Nearest neighbours of a token, which two members may share."""
     permutations: Annotated[int, Field(ge=19)] = 100
-    """Random matchings of tokens that the null is made of."""
+    """Random matchings of tokens in the null."""
     batch: Annotated[int, Field(ge=1)] = 32
     """Windows in one forward pass."""
     floor_batch: Annotated[int, Field(ge=1)] = 3
-    """The other batch size of the noise floor."""
+    """Second batch size, for the noise floor."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the tokens and of the matchings."""
+    """Seed of the tokens and the matchings."""
 
     @model_validator(mode="after")
     def _neighbours_are_some(self) -> Self:
@@ -122,7 +122,7 @@ class Representation(WithFloor):
 
 
 class Contrast(Settings):
-    """Two variants that differ in their gradients only, compared over shared seeds."""
+    """Two variants that differ only in their gradients, compared over shared seeds."""
 
     baseline: Name
     """The variant whose loss is subtracted."""
@@ -137,15 +137,15 @@ class Contrast(Settings):
 
 
 class Myopia(Settings):
-    """What forbidding gradients to earlier positions costs."""
+    """The cost of restricting gradients to earlier positions."""
 
     contrasts: tuple[Contrast, ...] = (Contrast(baseline="causal", variant="myopic"),)
     """Pairs of variants."""
     gradient_windows: Annotated[int, Field(ge=2)] = 64
     """Windows of the train split on which present and future gradients are compared."""
     gammas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
-    """Discounts at which they are; 0, the present alone, and 1, everything, are always among
-    them."""
+    """Discounts at which gradients are compared; 0 (the present alone) and 1 (all) are always
+    included."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -161,10 +161,9 @@ class Truth(Settings):
     """The exact law of the process behind a text, and what capabilities are worth."""
 
     documents: Annotated[int, Field(ge=2)] = 1000
-    """Documents of each split that are measured, the first ones; `excess` measures members on the
-    same."""
+    """Documents: the first ones of each split. `excess` compares members on the same documents."""
     pricing: Annotated[int, Field(ge=2)] = 8192
-    """Documents drawn to price a capability where its price has no closed form."""
+    """Documents sampled to estimate the price of a capability that has no closed form."""
 
 
 class Excess(WithFloor):
@@ -173,24 +172,25 @@ class Excess(WithFloor):
     batch: Annotated[int, Field(ge=1)] = 64
     """Documents in one forward pass."""
     floor_batch: Annotated[int, Field(ge=1)] = 3
-    """The other batch size of the noise floor: the same member must give nearly the same."""
+    """Second batch size, for the noise floor."""
     shares: tuple[Annotated[float, Field(gt=0)], ...] = (0.5, 1.0, 1.5, 2.0)
     """Thresholds of sets, as shares of the price of the cheapest capability."""
 
 
 class Spectroscopy(Settings):
-    """Which masks a member's own law of the next letters is made of, on the process `masks`."""
+    """The mixture of masks that best explains a member's law of the next letters (`masks`)."""
 
     documents: Annotated[int, Field(ge=2)] = 100
-    """Documents of the measure split that are tried, the first ones."""
+    """Documents: the first ones of the measure split."""
     letters: Annotated[tuple[Annotated[int, Field(ge=0, le=59)], ...], Field(min_length=1)] = (
         0, 1, 2, 4, 8, 16, 32, 56,
     )  # fmt: skip
-    """After how many letters the weights are found, rising; a document has room for three more."""
+    """Lengths of the prefixes at which weights are fitted, rising; three more letters must fit a
+    document."""
     splice: Annotated[int, Field(ge=1, le=58)] = 16
-    """Letters of one mask before another one takes over; after 16, Bayes needs 21 to notice."""
+    """Letters of one mask before another mask takes over; after 16, Bayes needs 21 to notice."""
     splices: Annotated[int, Field(ge=2)] = 60
-    """Documents that are spliced from two of different masks."""
+    """Documents spliced from two documents of different masks."""
     batch: Annotated[int, Field(ge=1)] = 256
     """Prefixes in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -204,19 +204,20 @@ class Spectroscopy(Settings):
 
 
 class Belief(Settings):
-    """What can be read off a member's residual stream by linear maps."""
+    """Linear maps from residual streams to beliefs, posteriors and later tokens."""
 
     documents: Annotated[int, Field(ge=10)] = 200
-    """Documents of the measure split that are tried, the first ones; maps are fitted on the first
-    half of them and tested on the other."""
+    """Documents: the first ones of the measure split. Maps are fitted on the first half of them and
+    tested on the second."""
     ridge: Annotated[float, Field(gt=0)] = 1e-4
-    """Weight of the penalty, as a share of the mean variance of the stream's directions."""
+    """Ridge penalty, as a share of the mean variance of the stream's directions."""
     last_letters: Annotated[int, Field(ge=1)] = 3
-    """Tokens that the controls know: one nothing else, in `masks` another one the premise too."""
+    """Tokens that the controls see: the last ones; in `masks`, a second control also sees the
+    premise."""
     ahead: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1, 2, 3, 4)
-    """How many tokens ahead linear maps try to foretell."""
+    """Distances, in tokens, at which linear maps predict a later token."""
     points: Annotated[int, Field(ge=0)] = 1200
-    """Places of documents whose beliefs are kept for the picture, for each member."""
+    """Positions per member whose beliefs are stored for the figure."""
     batch: Annotated[int, Field(ge=1)] = 64
     """Documents in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -224,7 +225,7 @@ class Belief(Settings):
 
 
 class RuleChoice(Settings):
-    """Which of two rules members follow where training never told them apart (`fork`)."""
+    """Which of two rules members follow where training text does not decide (`fork`)."""
 
     questions: Annotated[int, Field(ge=10)] = 600
     """Questions of each kind."""
@@ -233,12 +234,12 @@ class RuleChoice(Settings):
 
 
 class Swap(Settings):
-    """What a prediction follows when a part of the past is taken from a donor (`masks`)."""
+    """What a prediction follows when part of the past comes from a donor document (`masks`)."""
 
     documents: Annotated[int, Field(ge=2)] = 200
-    """Documents; each has a donor of another mask, and one of the same."""
+    """Documents; each has a donor of another mask and a donor of the same mask."""
     letters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (8, 31)
-    """After how many letters the prediction is looked at, rising."""
+    """Lengths of the prefixes after which predictions are compared, rising."""
     batch: Annotated[int, Field(ge=1)] = 64
     """Pairs in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -249,7 +250,7 @@ class Statistics(Settings):
     """Intervals."""
 
     confidence: Share = 0.95
-    """Coverage that intervals aim at."""
+    """Nominal coverage of intervals."""
     resamples: Annotated[int, Field(ge=100)] = 1000
     """Resamples of a document bootstrap."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from manymasks.config import renamed
+from manymasks.config.checks import cross_field_problems
 from manymasks.config.study import Study
 from manymasks.config.yaml_reading import Document, Where, read_text, read_yaml
 from manymasks.errors import UserError
@@ -163,7 +164,7 @@ def _cross_field_mistakes(values: dict[str, Any], wrong: set[str]) -> list[tuple
     study, mistakes = _validate(kept)
     if study is None:
         return mistakes
-    found = [(tuple(where.split(".")), text) for where, text in study.cross_field_problems()]
+    found = [(tuple(where.split(".")), text) for where, text in cross_field_problems(study)]
     return [
         (where, text)
         for where, text in found

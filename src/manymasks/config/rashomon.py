@@ -1,4 +1,4 @@
-"""Which models fit equally well, how many there are, and what they do: the settings."""
+"""Settings of Rashomon sets: references, thresholds, derived members, multiplicity, volume."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,14 +10,15 @@ Method = Literal["noise", "dropout", "checkpoint"]
 
 
 class Reference(Settings):
-    """What a member's loss is compared with."""
+    """The loss that members are compared with."""
 
     kind: Literal["best_of_class", "best_of_pool", "absolute", "mean_minus_sd"]
-    """Best member of its class, best of all, a fixed loss, or the class mean less k sd."""
+    """Loss of the best member of the class, or of the pool; a fixed loss; or the class mean minus k
+    standard deviations."""
     nats: Annotated[float, Field(gt=0)] | None = None
     """`absolute` only: the loss, in nats per token."""
     k: Annotated[float, Field(ge=0)] | None = None
-    """`mean_minus_sd` only: how many standard deviations over the seeds."""
+    """`mean_minus_sd` only: the number of standard deviations over the seeds."""
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -32,19 +33,19 @@ class Reference(Settings):
 
 
 class Epsilons(Settings):
-    """How much worse than the reference a member may be, in three units."""
+    """Thresholds: how far above the reference the loss of a member may be, in three units."""
 
     nats: tuple[Annotated[float, Field(ge=0)], ...] = (0.01, 0.02, 0.05)
-    """In nats per token."""
+    """Nats per token."""
     percent: tuple[Annotated[float, Field(ge=0)], ...] = (1.0,)
-    """In per cent of the reference loss."""
+    """Per cent of the reference loss."""
     seed_sd: tuple[Annotated[float, Field(ge=0)], ...] = (2.0,)
-    """In standard deviations of the loss over the seeds of the class."""
+    """Standard deviations of the loss over the seeds of the class."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         for unit in ("nats", "percent", "seed_sd"):
-            # Six digits are what a set is named by.
+            # A set is named by six digits of its threshold.
             values = [f"{eps:g}" for eps in getattr(self, unit)]
             twice = [value for value in values if values.count(value) > 1]
             if twice:
@@ -61,24 +62,24 @@ class Rashomon(Settings):
     }
     """Named references."""
     eps: Epsilons = Epsilons()
-    """Thresholds; each is tried with each reference."""
+    """Thresholds; each is combined with each reference."""
 
 
 class Derived(Settings):
-    """Members that are derived from trained ones, and cost far less."""
+    """Members that are derived from trained ones, at far lower cost."""
 
     methods: tuple[Method, ...] = ("noise", "dropout", "checkpoint")
-    """`noise`: weights plus noise. `dropout`: one mask a member, held for all inputs.
-    `checkpoint`: weights from late in the training, at the shares that `training.late` names."""
+    """`noise`: weights plus noise. `dropout`: one fixed mask per member, for all inputs.
+    `checkpoint`: weights from late in training, at the shares of `training.late`."""
     parents: Annotated[int, Field(ge=1)] = 1
-    """Members of each class, the first by their seeds, that others are derived from."""
+    """Trained members per class that others are derived from: the first ones by their seeds."""
     draws: Annotated[int, Field(ge=2)] = 4
-    """Members derived from each parent by noise, and by dropout."""
+    """Members derived from each parent, by noise and by dropout each."""
     eps: Annotated[float, Field(gt=0)] = 0.02
-    """Nats per token that they are to lose on average: it sets the scale of the noise and the
-    rate of the dropout."""
+    """Target for the mean increase in loss, in nats per token: it sets the scale of the noise and
+    the dropout rate."""
     windows: Annotated[int, Field(ge=1)] = 32
-    """Windows of the select split on which that scale is found."""
+    """Windows of the select split on which scale and rate are set."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the draws."""
 
@@ -90,48 +91,48 @@ class Derived(Settings):
 
 
 class Multiplicity(Settings):
-    """How differently the members of a set predict the next token, by position and as a whole."""
+    """How differently the members of a set predict the next token."""
 
     windows: Annotated[int, Field(ge=2)] = 48
-    """Windows of the measure split on which all sets are held together."""
+    """Windows of the measure split on which all sets are compared."""
     batch: Annotated[int, Field(ge=1)] = 4
-    """Windows held at once, for all members of a class, with the full vocabulary."""
+    """Windows in one pass of all members of a class, with the full vocabulary."""
     top_k: Annotated[int, Field(ge=2)] = 5
-    """Members that do not rank the same tokens among so many first ones differ."""
+    """Two members differ at a position if their sets of this many top tokens differ."""
     tv: Share = 0.25
-    """Total variation from which two laws of the next token differ."""
+    """Total variation above which two next-token laws differ."""
     tolerance: Annotated[float, Field(gt=0)] = 1e-3
     """Largest certified gap of a capacity, in nats."""
     subsets: Annotated[int, Field(ge=1)] = 8
-    """Sets that document resamples give, the most frequent ones, over which metrics are averaged;
-    beyond them the share of resamples that they cover is said."""
+    """Sets over which metrics are averaged: the most frequent ones under resampled documents. The
+    share of resamples that they cover is reported."""
     kept: Annotated[int, Field(ge=0)] = 256
-    """Positions of each set that are kept one by one."""
+    """Positions per set that are stored individually."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the choice of windows and positions."""
+    """Seed of the windows and positions."""
 
 
 class Volume(Settings):
-    """How far weights can be moved, in directions drawn at random, before eps is lost."""
+    """How far weights can move in random directions before the loss rises by eps."""
 
     eps: Annotated[float, Field(gt=0)] = 0.02
-    """Nats per token that may be lost."""
+    """Largest increase in loss, in nats per token."""
     directions: Annotated[int, Field(ge=2)] = 8
-    """Directions drawn for each member."""
+    """Random directions per member."""
     windows: Annotated[int, Field(ge=1)] = 32
-    """Windows of the select split on which the loss is taken."""
+    """Windows of the select split on which the loss is measured."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the directions."""
 
 
 class Funnel(Settings):
-    """How many models are left as constraints are added, and how differently these behave."""
+    """How many members pass, and how differently they behave, as constraints are added."""
 
     seed_sd: Annotated[float, Field(ge=0)] = 1.0
-    """A constraint is a loss on some text: a member passes that is within so many standard
-    deviations over its pool of the best there."""
+    """A constraint is a loss on some text. A member passes if its loss is within this many standard
+    deviations, over its pool, of the best loss there."""
     splits: Annotated[int, Field(ge=1)] = 4
-    """Parts of the measure split, cut by document, that are a constraint each."""
+    """Parts of the measure split, divided by document; each part is a constraint."""
     orders: Annotated[int, Field(ge=10)] = 200
     """Random orders in which constraints are added."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,8 +1,8 @@
-"""What settings are made of: strict, frozen, and of two kinds.
+"""The base class of settings, which are strict, frozen, and of two kinds.
 
-*Identity* settings are part of an artifact's key: change one and what depends on it is made
-anew. *Operational* settings (marked with `operational()`) say how the work is done, not what
-comes out, and are in no key.
+*Identity* settings are in the key of an artifact: a change makes a new artifact of all that depends
+on them. *Operational* settings, marked with `operational()`, change how the work is done and not
+its result, and are in no key.
 """
 
 from typing import Annotated, Any
@@ -14,32 +14,32 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Settings(BaseModel):
-    """Frozen, and strict about names: a key that is not a setting is an error."""
+    """Frozen settings; a name that is not a setting is an error."""
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
         allow_inf_nan=False,
-        # A job reads a few of them, and there are many jobs.
+        # Building all of them would slow down every job, which reads only a few.
         defer_build=True,
     )
 
 
 def operational(default: Any, **constraints: Any) -> Any:
-    """A field that says how the work is done and is left out of every key."""
+    """A field for how the work is done, which is in no key."""
     return Field(default, json_schema_extra={"operational": True}, **constraints)
 
 
 def identity(settings: BaseModel) -> dict[str, Any]:
-    """Settings that belong in a key, defaults filled in, as plain JSON values."""
-    kept: dict[str, Any] = {}
+    """Identity settings with their defaults, as JSON values."""
+    values: dict[str, Any] = {}
     for name, field in type(settings).model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra.get("operational"):
             continue
-        kept[name] = _plain(getattr(settings, name))
-    return kept
+        values[name] = _plain(getattr(settings, name))
+    return values
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is trained: tokenizers, sizes, variants, the budget, seeds, and the search for a rate."""
+"""Settings of training: tokenizers, sizes, variants, the budget, seeds, and tuning."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -12,13 +12,13 @@ Precision = Literal["float32", "bf16"]
 Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
 
 
-class Tokenizer(Settings):
+class TokenizerSettings(Settings):
     """How text becomes tokens."""
 
     kind: Literal["bpe", "bytes", "characters"] = "bpe"
     """Byte-level BPE trained on the train split, raw bytes, or the train split's characters."""
     vocabulary: Annotated[int, Field(ge=257, le=1_000_000)] = 1024
-    """Number of tokens, the 256 bytes and the end of text among them; only BPE is told it."""
+    """`bpe` only: number of tokens, including the 256 bytes and the end of text."""
 
 
 class Size(Settings):
@@ -27,29 +27,29 @@ class Size(Settings):
     width: Annotated[int, Field(ge=2)]
     """Width of the residual stream."""
     layers: Annotated[int, Field(ge=1)] = 2
-    """Number of blocks, each attention and then an MLP."""
+    """Number of blocks, each of attention and an MLP."""
     heads: Annotated[int, Field(ge=1)] = 2
-    """Attention heads; the width must be divisible by twice this (rotary pairs)."""
+    """Attention heads; the width must be divisible by twice this number (rotary pairs)."""
     mlp: Annotated[int, Field(ge=1)] = 4
-    """Hidden width of the MLP in units of the width."""
+    """Hidden width of the MLP, in units of the width."""
     positions: Literal["rotary", "learned"] = "rotary"
-    """How a model knows where it is: queries and keys turned by it, or a vector added to tokens."""
+    """Position embedding: rotary queries and keys, or a learned vector added to each token."""
     rotary_base: Annotated[float, Field(gt=1)] = 10_000.0
-    """`rotary` only: the slowest pair turns about 1/base a position. A low one tells near
-    neighbours apart better."""
+    """`rotary` only: the slowest pair rotates about 1/base radians per position. A low base
+    resolves nearby positions."""
     embedding_sd: Annotated[float, Field(gt=0)] = 0.02
-    """Standard deviation of the embeddings of tokens at the start. Training moves them by far more
-    than 0.02; a myopic member needs them told apart from the start, for what only later positions
-    read of a token it never learns to write."""
+    """Standard deviation of the token embeddings at step 0. Training moves embeddings by far more
+    than 0.02. A myopic member needs a large value, which separates tokens from step 0: what only
+    later positions read from a token, it never learns to write there."""
     activation: Literal["gelu", "relu2"] = "gelu"
     """Nonlinearity of the MLP: GELU or squared ReLU."""
     learning_rate: Rate | None = None
-    """Peak learning rate of this size; null takes training.learning_rate. `tune` finds one for
-    each variant of it, on the grid of `tune`."""
+    """Peak learning rate of this size; null takes training.learning_rate. `tune` finds one for each
+    of its variants, on the grid of `tune`."""
 
     @property
     def block_weights(self) -> int:
-        """Weights of the matrices of all blocks: what orders sizes."""
+        """Number of weights in the matrices of all blocks, by which sizes are ordered."""
         return self.layers * (4 + 2 * self.mlp) * self.width**2
 
     @model_validator(mode="after")
@@ -84,7 +84,8 @@ class Variant(Settings):
     """The variant whose weights this one starts from, by its member of the same size and seeds: it
     shows what this gradient does to a solution found under another."""
     gamma: Annotated[float, Field(ge=0, le=1)] | None = None
-    """`discount` only: the share that reaches the position before; 0 is myopic, 1 is causal."""
+    """`discount` only: the share of the gradient that reaches the previous position; 0 is myopic, 1
+    is causal."""
     learning_rate: Rate | None = None
     """Peak learning rate of this variant; null takes that of the size."""
 
@@ -120,13 +121,13 @@ class Training(Settings):
     context: Annotated[int, Field(ge=2)] = 128
     """Tokens a model sees at once."""
     shift: bool = True
-    """Whether each epoch cuts the text at other places; false for documents of one length."""
+    """Whether windows begin at other tokens in each epoch; false for documents of one length."""
     batch: Annotated[int, Field(ge=1)] = 16
     """Windows of `context` tokens in one step."""
     steps: Annotated[int, Field(ge=1)] = 1000
     """Optimiser steps."""
     optimizer: Literal["adamw", "muon"] = "muon"
-    """`muon`: orthogonalised momentum for the matrices of the blocks, AdamW for the rest."""
+    """`muon`: orthogonalised momentum for the matrices of the blocks, AdamW for other weights."""
     learning_rate: Rate = 1.2e-2
     """Peak learning rate; `tune` finds one for each size and variant, on the grid of `tune`."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
@@ -136,20 +137,21 @@ class Training(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     """Decoupled weight decay of the matrices."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """AdamW's decay of the first moment."""
+    """Decay of AdamW's first moment."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
-    """AdamW's decay of the second moment."""
+    """Decay of AdamW's second moment."""
     clip: Annotated[float, Field(gt=0)] = 1.0
-    """A member's gradient is scaled down to this norm."""
+    """Largest norm of a member's gradient, which is scaled down to it."""
     precision: Precision = "float32"
-    """Of the matrix products, and of attention on a GPU; all else is float32. On the text of the
-    default study `bf16` ended within 0.007 nats of float32 in the mean of each class."""
+    """Precision of matrix products, and of attention on a GPU; all else is float32. On the text of
+    the default study, the mean loss of each class with `bf16` was within 0.007 nats of float32."""
     curve_every: Annotated[int, Field(ge=1)] = 100
     """Steps between two points of the loss curves."""
     curve_windows: Annotated[int, Field(ge=1)] = 64
-    """Windows of the select split scored for a point of the select curve."""
+    """Windows of the select split that are scored for a point of its loss curve."""
     late: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    """Shares of the steps after which weights are kept too, as candidates; rising."""
+    """Shares of the steps, rising, after which weights are saved too: parents of derived members.
+    """
 
     @model_validator(mode="after")
     def _late_rises(self) -> Self:
@@ -168,7 +170,7 @@ class Training(Settings):
 
 
 class Seeds(Settings):
-    """Initial weights and data order are seeded apart and crossed: one model for each pair."""
+    """Seeds of initial weights and data order, crossed: one model per pair."""
 
     init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1, 2)
     """Seeds of the initial weights."""
@@ -186,7 +188,7 @@ class Seeds(Settings):
 
 
 class TrialSeeds(Seeds):
-    """Seeds of the trials, crossed; none may be a seed of the study."""
+    """Seeds of the trials, crossed. No trial may have a seed of the study."""
 
     init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1000, 1001)
     """Seeds of the initial weights."""
@@ -195,8 +197,9 @@ class TrialSeeds(Seeds):
 
 
 class ReferenceSeeds(Seeds):
-    """Members that take part in no analysis: their loss says how far a probe is from training, and
-    they write the contexts of `self` probes. None of their seeds may be one of the study.
+    """Members that are in no analysis. Their loss measures the distance of a probe from training
+    text, and they write the contexts of self-written probes. No seed of the study may be among
+    their seeds.
     """
 
     init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
@@ -204,15 +207,15 @@ class ReferenceSeeds(Seeds):
     order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
     """Seeds of the data order."""
     size: Name | None = None
-    """Their size; null takes the smallest, which costs least."""
+    """Their size; null takes the smallest one."""
     variant: Name | None = None
-    """Their variant; null takes the first by name whose gradient is causal."""
+    """Their variant; null takes the first causal one by name."""
 
 
 class Tune(Settings):
-    """The grid on which learning rates are found, for sizes and variants that ask to `tune`.
+    """The grid of learning rates, for sizes and variants whose rate is `tune`.
 
-    Each rate is tried with seeds of its own; the best mean loss on the select split wins.
+    The rate with the lowest mean loss on the select split is taken.
     """
 
     rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)] = (
@@ -221,9 +224,9 @@ class Tune(Settings):
         1.2e-2,
         2.4e-2,
     )
-    """Peak learning rates that are tried, rising."""
+    """Peak learning rates to try, rising."""
     seeds: TrialSeeds = TrialSeeds()
-    """Seeds of the trials, crossed; none may be a seed of the study."""
+    """Seeds of the trials."""
     steps: Annotated[int, Field(ge=1)] | None = None
     """Optimiser steps of a trial; null takes training.steps."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from manymasks.config.training import Tokenizer as TokenizerSettings
+from manymasks.config.training import TokenizerSettings
 from manymasks.corpora.reading import documents_of
 from manymasks.store.job import Job
 from manymasks.store.manifest import sha256_of

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from manymasks.config.training import Tokenizer as TokenizerSettings
+from manymasks.config.training import TokenizerSettings
 from manymasks.errors import UserError
 
 Ids = npt.NDArray[np.uint32]

@@ -1,0 +1,258 @@
+"""Checks between sections of a study: names that are unknown, settings that contradict another."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from manymasks.config.claims import TESTED_BY, Primary
+from manymasks.config.corpora import ProcessCorpus
+from manymasks.config.probes import too_large
+from manymasks.config.study import Study
+
+
+def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
+    """Path and description of each mistake that only the study as a whole shows."""
+    yield from _unknown_variants(study)
+    yield from _tuning_problems(study)
+    yield from _untested_claims(study)
+    yield from _reference_seed_problems(study)
+    yield from _probe_problems(study)
+    yield from _excess_without_truth(study)
+    context = study.training.context
+    written = study.rollout.prompt + study.rollout.length
+    if "rollout" in study.analyses and written > context:
+        yield (
+            "rollout.length",
+            f"a prompt of {study.rollout.prompt} tokens and {study.rollout.length} after it do "
+            f"not fit training.context ({context})",
+        )
+    if study.evaluation.position_edges[-1] >= context:
+        yield (
+            "evaluation.position_edges",
+            f"the last bucket begins at {study.evaluation.position_edges[-1]}, but positions "
+            f"end before training.context ({context})",
+        )
+    for section in ("sizes", "variants", "corpora"):
+        names: dict[str, str] = {}
+        for name, settings in getattr(study, section).items():
+            same = names.setdefault(settings.model_dump_json(), name)
+            if same != name:
+                yield f"{section}.{name}", f"is the same as {section}.{same}: remove one"
+
+
+def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
+    """Probes that do not fit the context, or lack what they are made from."""
+    context = study.training.context
+    for name, probe in study.probes.items():
+        where = f"probes.{name}"
+        if probe.scored is not None and probe.scored >= context:
+            yield (
+                f"{where}.scored",
+                f"is {probe.scored}, which leaves no context: it must be less than "
+                f"training.context ({context})",
+            )
+            continue
+        problem = too_large(probe, context)
+        if problem is not None:
+            yield f"{where}.severities", problem
+        if probe.corpus is not None and probe.corpus not in study.corpora:
+            corpora = ", ".join(study.corpora)
+            yield f"{where}.corpus", f"'{probe.corpus}' is not a corpus. Corpora: {corpora}"
+        if probe.family == "self":
+            for corpus in study.texts_with_divergence():
+                if study.reference_arm(corpus) is None:
+                    yield (
+                        where,
+                        f"reference seeds of a causal variant write the contexts of a self "
+                        f"probe, and {corpus} has none: name them, such as "
+                        "`reference_seeds: {init: [900], order: [900]}`",
+                    )
+        if probe.family == "search":
+            yield from _search_problems(study, where)
+        if probe.family == "long":
+            for corpus in study.texts_with_divergence():
+                for size_name, size in study.sizes_of(corpus).items():
+                    if size.positions == "learned":
+                        yield (
+                            where,
+                            f"a long probe needs rotary positions; size {size_name} learns "
+                            "its positions",
+                        )
+
+
+def _search_problems(study: Study, where: str) -> Iterator[tuple[str, str]]:
+    """A search needs members to query and held-out members: halves of the initial seeds."""
+    for name in study.texts_with_divergence():
+        seeds = study.seeds_of(name)
+        models = len(seeds.init) // 2 * len(seeds.order)
+        if models < 2:
+            yield (
+                where,
+                f"a search needs two members in each half of the initial seeds, and {name} "
+                f"has {len(seeds.init)} initial seeds with {len(seeds.order)} orders each",
+            )
+
+
+def _reference_seed_problems(study: Study) -> Iterator[tuple[str, str]]:
+    """Reference seeds that are seeds of the study, or of an unknown size or variant."""
+    reference = study.reference_seeds
+    if reference is None:
+        return
+    for corpus in study.corpora:
+        if study.reference_arm(corpus) is None:
+            continue
+        arms = {"size": study.sizes_of(corpus), "variant": study.variants_of(corpus)}
+        for role, names in arms.items():
+            name = getattr(reference, role)
+            if name is not None and name not in names:
+                known = ", ".join(names)
+                yield f"reference_seeds.{role}", f"'{name}' is not one of {known}, of {corpus}"
+        variant = study.variants_of(corpus).get(reference.variant or "")
+        if variant is not None and variant.is_control:
+            yield (
+                "reference_seeds.variant",
+                f"'{reference.variant}' is a control or fine-tuned: name another variant",
+            )
+        for kind in ("init", "order"):
+            shared = set(getattr(reference, kind)) & set(getattr(study.seeds_of(corpus), kind))
+            if shared:
+                yield (
+                    f"reference_seeds.{kind}",
+                    f"{min(shared)} is a seed of the study: reference seeds are in no "
+                    "analysis, so choose other seeds for them",
+                )
+
+
+def _excess_without_truth(study: Study) -> Iterator[tuple[str, str]]:
+    """Corpora with `excess`, which compares members with the law, but without `truth`."""
+    for name, corpus in study.corpora.items():
+        chosen = study.analyses_of(name)
+        is_process = isinstance(corpus, ProcessCorpus)
+        if is_process and "excess" in chosen and "truth" not in chosen:
+            in_corpus = "truth" in study.analyses
+            yield (
+                f"corpora.{name}.members.analyses" if in_corpus else "analyses",
+                f"has excess without truth, which it compares members of {name} with: add truth",
+            )
+
+
+def _unknown_variants(study: Study) -> Iterator[tuple[str, str]]:
+    """Names of variants that do not exist or do not qualify."""
+    variants = f"Variants: {', '.join(study.variants)}"
+    for i, contrast in enumerate(study.myopia.contrasts if "myopia" in study.analyses else ()):
+        for role in ("baseline", "variant"):
+            name = getattr(contrast, role)
+            if name not in study.variants:
+                yield f"myopia.contrasts.{i}.{role}", f"'{name}' is not a variant. {variants}"
+    for name, variant in study.variants.items():
+        for setting in ("past_from", "starts_from"):
+            other = getattr(variant, setting)
+            if other is None:
+                continue
+            where = f"variants.{name}.{setting}"
+            if other not in study.variants:
+                yield where, f"'{other}' is not a variant. {variants}"
+            elif study.variants[other].past_from is not None:
+                gradient = study.variants[other].gradient
+                yield where, f"'{other}' is itself {gradient}: name another variant"
+            elif study.variants[other].starts_from is not None:
+                yield where, f"'{other}' is itself fine-tuned: name another variant"
+    for name, corpus in study.corpora.items():
+        where = f"corpora.{name}.members.variants"
+        chosen = corpus.members.variants or ()
+        for variant_name in chosen:
+            if variant_name not in study.variants:
+                yield where, f"'{variant_name}' is not a variant. {variants}"
+        for variant_name, variant in study.variants_of(name).items():
+            for other in (variant.past_from, variant.starts_from):
+                if other in study.variants and chosen and other not in chosen:
+                    yield (
+                        where,
+                        f"'{variant_name}' is trained from '{other}', which must be listed too",
+                    )
+
+
+def _tuning_problems(study: Study) -> Iterator[tuple[str, str]]:
+    """Fine-tuned variants with a rate to tune, and trials that share a seed of the study."""
+    seeds = {"init": set[int](), "order": set[int]()}
+    for name in study.corpora:
+        arms = product(study.sizes_of(name), study.variants_of(name))
+        tuned = [arm for arm in arms if study.learning_rate(name, *arm) == "tune"]
+        for kind in seeds if tuned else ():
+            seeds[kind] |= set(getattr(study.seeds_of(name), kind))
+        for _, variant in tuned:
+            if study.variants[variant].starts_from is not None:
+                yield (
+                    f"variants.{variant}.learning_rate",
+                    "is `tune`, but a fine-tuned variant needs a number",
+                )
+    for kind, used in seeds.items():
+        shared = set(getattr(study.tune.seeds, kind)) & used
+        if shared:
+            yield (
+                f"tune.seeds.{kind}",
+                f"{min(shared)} is a seed of the study: choose other seeds for trials",
+            )
+
+
+def _untested_claims(study: Study) -> Iterator[tuple[str, str]]:
+    """Primary claims that name something unknown, or that no analysis of the study tests."""
+    for i, claim in enumerate(study.primary):
+        where = f"primary.{i}"
+        if claim in study.primary[:i]:
+            yield where, "is named more than once"
+        if claim.corpus not in study.corpora:
+            yield (
+                f"{where}.corpus",
+                f"'{claim.corpus}' is not a corpus. Corpora: {', '.join(study.corpora)}. An "
+                "overlay with other corpora names claims about these, or none: `primary: []`",
+            )
+            continue
+        unknown = list(_unknown_names(study, claim))
+        yield from ((f"{where}.{role}", text) for role, text in unknown)
+        reason = None if unknown else _untested_because(study, claim)
+        if TESTED_BY[claim.claim] not in study.analyses_of(claim.corpus):
+            reason = (
+                f"'{TESTED_BY[claim.claim]}' is not an analysis of {claim.corpus}. Add it to "
+                "analyses, or remove the claim"
+            )
+        if reason is not None:
+            yield where, f"is not tested: {reason}"
+
+
+def _unknown_names(study: Study, claim: Primary) -> Iterator[tuple[str, str]]:
+    """Unknown names in a claim on a known corpus, by setting."""
+    variants, sizes = study.variants_of(claim.corpus), study.sizes_of(claim.corpus)
+    compared, shared = (variants, sizes) if claim.claim == "gap" else (sizes, variants)
+    for role, names in {"subject": compared, "baseline": compared, "within": shared}.items():
+        name = getattr(claim, role)
+        if name not in names:
+            yield (
+                role,
+                f"'{name}' is not one of {', '.join(names)}, as a claim of kind "
+                f"{claim.claim} on {claim.corpus} needs",
+            )
+    if claim.probe is not None and claim.probe not in study.probes:
+        yield "probe", f"'{claim.probe}' is not a probe. Probes: {', '.join(study.probes)}"
+
+
+def _untested_because(study: Study, claim: Primary) -> str | None:
+    """Why the analysis does not test a claim whose names are known; None if it does."""
+    if claim.claim == "gap":
+        pairs = {(contrast.variant, contrast.baseline) for contrast in study.myopia.contrasts}
+        is_tested = (claim.subject, claim.baseline) in pairs
+        return None if is_tested else "add these two variants to myopia.contrasts"
+    sizes = study.sizes_by_weights(claim.corpus)
+    steps = sizes.index(claim.subject) - sizes.index(claim.baseline)
+    if steps < 0:
+        return f"'{claim.subject}' is smaller than '{claim.baseline}': exchange the two"
+    if claim.claim == "headroom" and steps > 1:
+        return f"headroom is measured from a size to the next one, of {', '.join(sizes)}"
+    if study.variants[claim.within].is_control:
+        return f"'{claim.within}' is a control, in no Rashomon set and in no divergence"
+    seeds = study.seeds_of(claim.corpus)
+    if claim.claim == "spread" and len(seeds.init) * len(seeds.order) < 2:
+        return f"a spread needs two members of a size, and {claim.corpus} has one"
+    is_process = isinstance(study.corpora[claim.corpus], ProcessCorpus)
+    if claim.probe is not None and is_process and (study.probes[claim.probe].family != "held-out"):
+        return f"on the process {claim.corpus}, held-out text is the only probe"
+    return None
