@@ -276,8 +276,8 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         edits(
             edit(
                 "workflow/rules/stages.smk",
-                'f"manymasks run {stage.name} {{wildcards.key}} --lines"',
-                'f"nice manymasks run {stage.name} {{wildcards.key}} --lines"',
+                '"manymasks run {params.stage} {wildcards.key} --lines"',
+                '"nice manymasks run {params.stage} {wildcards.key} --lines"',
             ),
             before("workflow/rules/stages.smk", "# A comment.\n"),
         ),

@@ -26,8 +26,9 @@ for stack in STUDY.stacks():
         resources:
             mem_mb=stack.mem_mb,
         params:
+            stage=stack.stage,
             members=stack.keys,
         message:
             stack.activity
         shell:
-            f"manymasks run {stack.stage} {{params.members}} --lines"
+            "manymasks run {params.stage} {params.members} --lines"

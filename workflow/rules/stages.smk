@@ -30,8 +30,9 @@ for stage in STAGES.values():
             resources:
                 **STUDY.resources(stage.name),
             params:
+                stage=stage.name,
                 activity=activity(stage.name),
             message:
                 "{params.activity}"
             shell:
-                f"manymasks run {stage.name} {{wildcards.key}} --lines"
+                "manymasks run {params.stage} {wildcards.key} --lines"
