@@ -9,57 +9,64 @@ from example_prompts import STATISTICS, plain
 
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.truth.mixtures import mixed
-from manymasks.truth.noise import CLOSE, DRAWS, blurred, class_rows, mask_share, noise
+from manymasks.truth.noise import (
+    DRAWS,
+    TOLERANCE,
+    class_rows,
+    mask_share,
+    noisy_predictors,
+    with_noise,
+)
 from manymasks.truth.spectroscopy import (
-    Explained,
-    Prompts,
-    apart,
-    explained,
+    MaskFit,
+    MaskPrompts,
+    fit_masks,
+    pair_divergences,
     residuals,
 )
 
 
-def tempered(prompts: Prompts, power: float, draws: Floats | None = None) -> Explained:
-    """Who weighs the masks by a power of the posterior, with noise of 0.15."""
+def tempered(prompts: MaskPrompts, power: float, draws: Floats | None = None) -> MaskFit:
+    """A predictor that weighs the masks by a power of the posterior, with noise of 0.15."""
     weights = prompts.posterior**power
     law = mixed(weights / weights.sum(-1, keepdims=True), prompts.masks)
     raw = np.log(law) + (0 if draws is None else 0.15 * draws)
-    return explained(prompts, raw - np.logaddexp.reduce(raw, -1, keepdims=True))
+    return fit_masks(prompts, raw - np.logaddexp.reduce(raw, -1, keepdims=True))
 
 
 def test_noise_leaves_the_residual_that_it_should() -> None:
     prompts = plain()
     wanted = np.array([1e-4, 0.003, 0.009, 0.0, 0.05, 0.4])
-    found = noise(prompts, wanted, 0)
-    assert len(found.of) == DRAWS
-    np.testing.assert_allclose(found.residual, wanted, rtol=CLOSE, atol=1e-9)
+    found = noisy_predictors(prompts, wanted, 0)
+    assert len(found.fits) == DRAWS
+    np.testing.assert_allclose(found.residual, wanted, rtol=TOLERANCE, atol=1e-9)
     assert (found.scale[3] == 0, found.residual[3] < 1e-9) == (True, True)
-    by_hand = [residuals(prompts, each)[:, 1].mean() for each in found.of]
+    by_hand = [residuals(prompts, each)[:, 1].mean() for each in found.fits]
     assert found.residual[1] == pytest.approx(np.mean(by_hand))
     # Small noise diverges by half its variance under the law, of which the fit follows a part.
     whole = (1 - (prompts.exact[:, 0] ** 2).sum(-1)).mean() * found.scale[0] ** 2 / 2
     assert 0.75 * whole < wanted[0] < 0.95 * whole
-    again = noise(prompts, wanted, 0)
+    again = noisy_predictors(prompts, wanted, 0)
     np.testing.assert_array_equal(again.scale, found.scale)
-    assert (noise(prompts, wanted, 1).scale[:3] != found.scale[:3]).all()
+    assert (noisy_predictors(prompts, wanted, 1).scale[:3] != found.scale[:3]).all()
 
 
 def test_noise_is_of_one_size_and_independent() -> None:
     prompts = plain(200, (0, 8))
     draws = np.random.default_rng(3).normal(size=prompts.exact.shape)
-    logs = blurred(prompts, np.array([0.1, 0.3]), draws)
+    logs = with_noise(prompts, np.array([0.1, 0.3]), draws)
     np.testing.assert_allclose(np.exp(logs).sum(-1), 1, rtol=1e-12)
     apart_by = logs - np.log(prompts.exact)
     apart_by -= apart_by.mean(-1, keepdims=True)
     np.testing.assert_allclose(apart_by.std((0, 2)), [0.1, 0.3], rtol=0.05)
     exact = np.log(prompts.exact)
-    np.testing.assert_allclose(blurred(prompts, np.zeros(2), draws), exact, atol=1e-12)
+    np.testing.assert_allclose(with_noise(prompts, np.zeros(2), draws), exact, atol=1e-12)
 
 
 def test_without_noise_the_slope_is_1_and_there_is_no_share() -> None:
     prompts = plain()
-    of = [tempered(prompts, 1)] * 3
-    for found in class_rows(prompts, of, apart(prompts, of), STATISTICS):
+    fits = [tempered(prompts, 1)] * 3
+    for found in class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS):
         assert (found["noise"], found["share"], found["share_null"]) == (0, None, None)
         assert found["share_low"] is None
         for end in ("", "_low", "_high", "_null", "_null_lowest", "_null_highest"):
@@ -69,15 +76,15 @@ def test_without_noise_the_slope_is_1_and_there_is_no_share() -> None:
 
 
 def test_what_errs_without_direction_is_at_the_null() -> None:
-    """Members that are exact but for noise: their share and slope are those of the null."""
+    """Exact members with random noise: their share and slope are those of the null."""
     prompts = plain(60, (0, 4, 8, 56))
     rng = np.random.default_rng(21)
-    of = [tempered(prompts, 1, rng.normal(size=prompts.exact.shape)) for _ in range(6)]
-    rows = class_rows(prompts, of, apart(prompts, of), STATISTICS)
+    fits = [tempered(prompts, 1, rng.normal(size=prompts.exact.shape)) for _ in range(6)]
+    rows = class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS)
     assert [each["letters"] for each in rows] == [0, 4, 8, 56]
     for found in rows:
         assert found["noise"] == pytest.approx(0.15, rel=0.03)
-        assert found["residual"] == pytest.approx(found["residual_null"], rel=CLOSE)
+        assert found["residual"] == pytest.approx(found["residual_null"], rel=TOLERANCE)
         assert found["share"] == pytest.approx(found["share_null"], rel=0.15)
         assert found["share_null_lowest"] < found["share_null"] < found["share_null_highest"]
         assert found["share_low"] < found["share_null"] < found["share_high"]
@@ -94,14 +101,14 @@ def test_what_differs_in_its_masks_is_above_the_null() -> None:
     rng = np.random.default_rng(22)
     shared = rng.normal(size=prompts.exact.shape)
     # The same errors, and so nothing but the masks to tell them apart.
-    of = [tempered(prompts, power, shared) for power in (0.4, 1.0, 1.6)]
-    rows = class_rows(prompts, of, apart(prompts, of), STATISTICS)
+    fits = [tempered(prompts, power, shared) for power in (0.4, 1.0, 1.6)]
+    rows = class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS)
     for found in rows:
         assert found["share"] > 0.85
         assert found["share_null"] < 0.25
         assert found["share_low"] > found["share_null_highest"]
     sharp = [tempered(prompts, 1.6, rng.normal(size=prompts.exact.shape)) for _ in range(4)]
-    first = class_rows(prompts, sharp, apart(prompts, sharp), STATISTICS)[0]
+    first = class_rows(prompts, sharp, pair_divergences(prompts, sharp), STATISTICS)[0]
     assert first["sharpening_low"] > first["sharpening_null_highest"]
 
 
@@ -117,9 +124,9 @@ def test_the_share_of_a_class_by_hand() -> None:
     found = mask_share(kl, mask, resamples, 0.95)
     pairs = list(itertools.combinations(range(5), 2))
 
-    def share(of: list[tuple[int, int]], document: slice | Ints = slice(None)) -> float:
-        above = sum(mask[a, b, document].sum() for a, b in of)
-        return float(above / sum(kl[a, b, document].sum() for a, b in of))
+    def share(fits: list[tuple[int, int]], document: slice | Ints = slice(None)) -> float:
+        above = sum(mask[a, b, document].sum() for a, b in fits)
+        return float(above / sum(kl[a, b, document].sum() for a, b in fits))
 
     assert found.estimate == pytest.approx(share(pairs))
     without = np.array([share([pair for pair in pairs if i not in pair]) for i in range(5)])

@@ -32,19 +32,19 @@ from manymasks.stages import spectroscopy as stage
 from manymasks.statistics.model_classes import Member
 from manymasks.truth import mixtures
 from manymasks.truth.mixtures import CERTIFIED, closest, gaps, mixed
-from manymasks.truth.noise import CLOSE
+from manymasks.truth.noise import TOLERANCE
 from manymasks.truth.spectroscopy import (
-    WRITTEN,
-    apart,
-    centred,
-    continued,
-    explained,
+    LISTED_DOCUMENTS,
+    centred_log_ratios,
+    clipped,
+    fit_masks,
     fit_rows,
-    floored,
+    mask_prompts,
+    pair_divergences,
     pair_rows,
-    prompts_of,
-    three_letters,
+    triple_laws,
     weight_rows,
+    with_continuations,
 )
 
 
@@ -104,10 +104,10 @@ def test_prompts_leave_room_for_their_continuations() -> None:
 def test_three_letters_are_the_chain_of_next_letters() -> None:
     prompts = plain(10)
     for place, letters in enumerate(prompts.letters):
-        read = continued(prompts.tokens, letters)
+        read = with_continuations(prompts.tokens, letters)
         assert read.shape == (90, OPENING + letters + 2)
         assert read.shape[1] < LENGTH
-        found, off = three_letters(log_laws(read)[:, -3:])
+        found, off = triple_laws(log_laws(read)[:, -3:])
         np.testing.assert_allclose(np.exp(found), prompts.exact[:, place], rtol=1e-9)
         np.testing.assert_allclose(off, 0, atol=1e-12)
 
@@ -118,7 +118,7 @@ def test_what_is_no_letter_is_left_out_and_counted() -> None:
     # The law at the prompt's end is the same in all nine, and the next in three of them.
     probs[:, :, :, 0] = probs[:, :1, :1, 0]
     probs[:, :, :, 1] = probs[:, :, :1, 1]
-    found, off = three_letters(np.log(probs).reshape(45, 3, 9))
+    found, off = triple_laws(np.log(probs).reshape(45, 3, 9))
     for document in range(5):
         whole = 0.0
         for place, word in enumerate(itertools.product(range(3), repeat=3)):
@@ -199,10 +199,10 @@ def test_a_law_that_is_not_a_number_spoils_no_other() -> None:
 
 def test_bayes_weighs_the_masks_as_the_posterior_does() -> None:
     prompts = plain()
-    of = explained(prompts, np.log(prompts.exact))
-    assert of.gap < 1e-9
-    np.testing.assert_allclose(of.weights, prompts.posterior, atol=1e-4)
-    for found in fit_rows(prompts, of, STATISTICS):
+    fit = fit_masks(prompts, np.log(prompts.exact))
+    assert fit.gap < 1e-9
+    np.testing.assert_allclose(fit.weights, prompts.posterior, atol=1e-4)
+    for found in fit_rows(prompts, fit, STATISTICS):
         assert found["documents"] == 60
         for name in ("from_bayes", "residual", "excess"):
             assert found[name] == pytest.approx(0, abs=1e-5)
@@ -218,13 +218,13 @@ def test_weights_are_found_where_they_are_not_the_posterior() -> None:
         tempered = prompts.posterior**power
         tempered /= tempered.sum(-1, keepdims=True)
         law = np.einsum("dpz,dpzc->dpc", tempered, prompts.masks)
-        of = explained(prompts, np.log(law))
-        np.testing.assert_allclose(of.weights, tempered, atol=1e-4)
-        rows = fit_rows(prompts, of, STATISTICS)
+        fit = fit_masks(prompts, np.log(law))
+        np.testing.assert_allclose(fit.weights, tempered, atol=1e-4)
+        rows = fit_rows(prompts, fit, STATISTICS)
         first = row(rows, 0)
         # Premises give odds of 7, and 49 squared is still above the floor.
         assert first["sharpening"] == pytest.approx(power, abs=1e-3)
-        expected = divergence(floored(prompts.posterior), floored(tempered)).mean(0)
+        expected = divergence(clipped(prompts.posterior), clipped(tempered)).mean(0)
         for place, found in enumerate(rows):
             assert found["residual"] == pytest.approx(0, abs=1e-9)
             assert found["from_bayes"] == pytest.approx(expected[place], rel=0.01, abs=1e-4)
@@ -234,9 +234,11 @@ def test_weights_are_found_where_they_are_not_the_posterior() -> None:
 def test_one_mask_is_a_vertex() -> None:
     prompts = plain()
     for z in range(len(MASKS)):
-        of = explained(prompts, np.log(prompts.masks[:, :, z]))
-        np.testing.assert_allclose(of.weights, np.eye(4)[z][None, None] + 0 * of.weights, atol=1e-4)
-        for found in fit_rows(prompts, of, STATISTICS):
+        fit = fit_masks(prompts, np.log(prompts.masks[:, :, z]))
+        np.testing.assert_allclose(
+            fit.weights, np.eye(4)[z][None, None] + 0 * fit.weights, atol=1e-4
+        )
+        for found in fit_rows(prompts, fit, STATISTICS):
             assert found["residual"] == pytest.approx(0, abs=1e-9)
             assert found["entropy"] == pytest.approx(0, abs=1e-3)
 
@@ -244,12 +246,12 @@ def test_one_mask_is_a_vertex() -> None:
 def test_what_no_mask_explains_is_the_residual() -> None:
     prompts = plain()
     law = 0.5 * prompts.exact + 0.5 / 27
-    of = explained(prompts, np.log(law))
-    rows = fit_rows(prompts, of, STATISTICS)
+    fit = fit_masks(prompts, np.log(law))
+    rows = fit_rows(prompts, fit, STATISTICS)
     for place, found in enumerate(rows):
         by_hand = 0.0
         for document in range(60):
-            mix = of.weights[document, place] @ prompts.masks[document, place]
+            mix = fit.weights[document, place] @ prompts.masks[document, place]
             by_hand += float((law[document, place] * np.log(law[document, place] / mix)).sum()) / 60
         assert found["residual"] == pytest.approx(by_hand)
         assert found["residual_low"] < found["residual"] < found["residual_high"]
@@ -261,9 +263,11 @@ def test_the_slope_is_that_of_a_line_through_all_masks() -> None:
     prompts = plain()
     weights = np.random.default_rng(7).dirichlet(np.ones(4), prompts.posterior.shape[:2])
     law = np.einsum("dpz,dpzc->dpc", weights, prompts.masks)
-    of = explained(prompts, np.log(law))
-    for place, found in enumerate(fit_rows(prompts, of, STATISTICS)):
-        x, y = (centred(each[:, place]).ravel() for each in (prompts.posterior, of.weights))
+    fit = fit_masks(prompts, np.log(law))
+    for place, found in enumerate(fit_rows(prompts, fit, STATISTICS)):
+        x, y = (
+            centred_log_ratios(each[:, place]).ravel() for each in (prompts.posterior, fit.weights)
+        )
         slope, intercept = np.polyfit(x, y, 1)
         assert found["sharpening"] == pytest.approx(slope)
         assert intercept == pytest.approx(0, abs=1e-12)
@@ -273,26 +277,26 @@ def test_one_document_has_no_interval_and_equal_masks_no_slope() -> None:
     known = process("masks")
     tokens = known.draw(50, np.random.default_rng(8))
     tokens = tokens[tokens[:, 1] == 5]
-    prompts = prompts_of(known, tokens, (0,), "plain")
-    of = explained(prompts, np.log(prompts.exact))
-    (found,) = fit_rows(prompts, of, STATISTICS)
+    prompts = mask_prompts(known, tokens, (0,), "plain")
+    fit = fit_masks(prompts, np.log(prompts.exact))
+    (found,) = fit_rows(prompts, fit, STATISTICS)
     assert found["sharpening"] is found["sharpening_low"] is None
-    alone = prompts_of(known, tokens[:1], (4,), "plain")
-    (found,) = fit_rows(alone, explained(alone, np.log(alone.exact)), STATISTICS)
+    alone = mask_prompts(known, tokens[:1], (4,), "plain")
+    (found,) = fit_rows(alone, fit_masks(alone, np.log(alone.exact)), STATISTICS)
     assert found["from_bayes_low"] is None
     assert found["sharpening"] == pytest.approx(1, abs=2e-3)
     json.dumps(found, allow_nan=False)
 
 
 def test_weights_are_written_of_the_first_documents() -> None:
-    prompts = dataclasses.replace(plain(), speaks=np.arange(60) % 4)
-    rows = weight_rows(prompts, explained(prompts, np.log(prompts.exact)))
-    assert len(rows) == WRITTEN * len(AFTER) * 4
-    assert {each["document"] for each in rows} == set(range(WRITTEN))
+    prompts = dataclasses.replace(plain(), speaker=np.arange(60) % 4)
+    rows = weight_rows(prompts, fit_masks(prompts, np.log(prompts.exact)))
+    assert len(rows) == LISTED_DOCUMENTS * len(AFTER) * 4
+    assert {each["document"] for each in rows} == set(range(LISTED_DOCUMENTS))
     for each in rows:
         assert each["weight"] == pytest.approx(each["posterior"], abs=1e-4)
         assert each["is_true_mask"] == (MASKS[each["document"] % 4] == each["mask"])
-    unknown = weight_rows(plain(), explained(prompts, np.log(prompts.exact)))
+    unknown = weight_rows(plain(), fit_masks(prompts, np.log(prompts.exact)))
     assert {each["is_true_mask"] for each in unknown} == {None}
 
 
@@ -301,13 +305,13 @@ def test_weights_are_written_of_the_first_documents() -> None:
 
 def test_two_that_differ_in_their_masks_alone_have_no_machinery() -> None:
     prompts = plain()
-    bayes = explained(prompts, np.log(prompts.exact))
-    even = explained(prompts, np.log(prompts.masks.mean(2)))
-    blurred = explained(prompts, np.log(0.7 * prompts.exact + 0.3 / 27))
-    same = dataclasses.replace(blurred, weights=bayes.weights)
-    rows = pair_rows(prompts, ["b", "a"], apart(prompts, [bayes, even]), STATISTICS)
-    rows += pair_rows(prompts, ["c", "d"], apart(prompts, [bayes, same]), STATISTICS)
-    assert pair_rows(prompts, ["e"], apart(prompts, [even]), STATISTICS) == []
+    bayes = fit_masks(prompts, np.log(prompts.exact))
+    even = fit_masks(prompts, np.log(prompts.masks.mean(2)))
+    flattened = fit_masks(prompts, np.log(0.7 * prompts.exact + 0.3 / 27))
+    same = dataclasses.replace(flattened, weights=bayes.weights)
+    rows = pair_rows(prompts, ["b", "a"], pair_divergences(prompts, [bayes, even]), STATISTICS)
+    rows += pair_rows(prompts, ["c", "d"], pair_divergences(prompts, [bayes, same]), STATISTICS)
+    assert pair_rows(prompts, ["e"], pair_divergences(prompts, [even]), STATISTICS) == []
     assert len(rows) == 2 * len(AFTER)
     assert {(each["model_a"], each["model_b"]) for each in rows} == {("a", "b"), ("c", "d")}
     for place, letters in enumerate(AFTER):
@@ -396,7 +400,7 @@ def test_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(of_class) == {(variant, n) for variant in ("causal", "myopic") for n in (0, 8)}
     for each in of_class.values():
         assert (each["corpus"], each["size"], each["documents"]) == ("masks", "base", 20)
-        assert each["residual_null"] == pytest.approx(each["residual"], rel=CLOSE, abs=1e-9)
+        assert each["residual_null"] == pytest.approx(each["residual"], rel=TOLERANCE, abs=1e-9)
         assert each["models"] == (2 if each["variant"] == "causal" else 1)
     assert of_class["myopic", 8]["share"] is None
     assert 0 < of_class["causal", 8]["share_null"] < 1

@@ -19,14 +19,20 @@ from manymasks.corpora.processes.masks import (
     spoken,
 )
 from manymasks.corpora.processes.registry import process
-from manymasks.truth.spectroscopy import prompts_of
-from manymasks.truth.splice import after_splice, changes, inertia_row, medians, spliced
+from manymasks.truth.spectroscopy import mask_prompts
+from manymasks.truth.splice import (
+    inertia_row,
+    letters_after_splice,
+    letters_until_change,
+    medians,
+    spliced_documents,
+)
 
 STATISTICS = Statistics(resamples=200)
 
 
 def test_spliced_documents_are_of_two_masks() -> None:
-    cut = spliced(2400, 16, np.random.default_rng(9))
+    cut = spliced_documents(2400, 16, np.random.default_rng(9))
     assert cut.tokens.shape == (2400, LENGTH)
     assert (cut.first != cut.second).all()
     assert np.unique(cut.first * 4 + cut.second, return_counts=True)[1].tolist() == [200] * 12
@@ -42,17 +48,17 @@ def test_spliced_documents_are_of_two_masks() -> None:
         assert shares[0] > 0.6
         assert max(shares[1:]) < 0.3
     assert abs(again[:, 15].mean() - 1 / 3) < 0.04
-    same = spliced(2400, 16, np.random.default_rng(9))
+    same = spliced_documents(2400, 16, np.random.default_rng(9))
     np.testing.assert_array_equal(same.tokens, cut.tokens)
 
 
 def test_places_after_a_splice() -> None:
-    assert after_splice(49) == (0, 1, 2, 3, 4, 6, 8, 10)
-    assert after_splice(16)[-1] == 42
-    assert after_splice(57) == (0, 1, 2)
-    assert after_splice(58) == (0, 1)
+    assert letters_after_splice(49) == (0, 1, 2, 3, 4, 6, 8, 10)
+    assert letters_after_splice(16)[-1] == 42
+    assert letters_after_splice(57) == (0, 1, 2)
+    assert letters_after_splice(58) == (0, 1)
     with pytest.raises(ValueError, match="at most 58"):
-        after_splice(59)
+        letters_after_splice(59)
 
 
 def test_a_change_must_stay() -> None:
@@ -62,7 +68,7 @@ def test_a_change_must_stay() -> None:
     for document in range(4):
         weights[document, :, second[document]] = leads[document]
         weights[document, :, first[document]] = 0.5
-    found = changes(weights, first, second, (0, 1, 2, 4, 6))
+    found = letters_until_change(weights, first, second, (0, 1, 2, 4, 6))
     np.testing.assert_array_equal(found, [4, 0, np.inf, 4])
 
 
@@ -82,11 +88,11 @@ def test_medians_count_those_that_never_change() -> None:
 def test_bayes_changes_its_mind_after_as_many_letters() -> None:
     known = process("masks")
     for before, expected in ((8, 13), (16, 21)):
-        cut = spliced(1200, before, np.random.default_rng(11))
-        after = after_splice(before)
-        two = prompts_of(known, cut.tokens, [before + each for each in after], "spliced")
+        cut = spliced_documents(1200, before, np.random.default_rng(11))
+        after = letters_after_splice(before)
+        two = mask_prompts(known, cut.tokens, [before + each for each in after], "spliced")
         found = inertia_row(
-            changes(two.posterior, cut.first, cut.second, after), before, STATISTICS
+            letters_until_change(two.posterior, cut.first, cut.second, after), before, STATISTICS
         )
         assert found["median"] == pytest.approx(expected, abs=2)
         assert found["median_low"] <= found["median"] <= found["median_high"]
@@ -122,5 +128,5 @@ def test_bayes_changes_its_mind_on_texts_longer_than_documents() -> None:
         letters = np.hstack(said) - FIRST_LETTER
         for prior, expected in ((PRIOR[first], with_premise), (nothing, without)):
             weights = likely(prior, letters)[:, before - 1 :]
-            found = changes(weights, first, second, tuple(range(141)))
+            found = letters_until_change(weights, first, second, tuple(range(141)))
             assert np.median(found) == pytest.approx(expected, abs=1.5)

@@ -1,10 +1,10 @@
-"""spectroscopy: which masks speak in members of `masks`."""
+"""spectroscopy: which mixture of masks each member of `masks` predicts, and how fast it changes."""
 
 from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Spectroscopy
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
@@ -16,17 +16,23 @@ from manymasks.store.job import Job
 from manymasks.truth.noise import class_rows
 from manymasks.truth.spectroscopy import (
     AHEAD,
-    Prompts,
-    apart,
-    continued,
-    explained,
+    MaskFit,
+    MaskPrompts,
+    fit_masks,
     fit_rows,
+    mask_prompts,
+    pair_divergences,
     pair_rows,
-    prompts_of,
-    three_letters,
+    triple_laws,
     weight_rows,
+    with_continuations,
 )
-from manymasks.truth.splice import after_splice, changes, inertia_row, spliced
+from manymasks.truth.splice import (
+    inertia_row,
+    letters_after_splice,
+    letters_until_change,
+    spliced_documents,
+)
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -34,60 +40,68 @@ def make(job: Job) -> dict[str, Any]:
     settings: Spectroscopy = job.setting("spectroscopy", Spectroscopy)
     statistics = job.statistics
     _, members = members_of(job)
-    _, known = process_of(job)
+    _, process = process_of(job)
     tokens = documents(job, "measure", settings.documents)
-    plain = prompts_of(known, tokens, settings.letters, "plain")
-    before, after = settings.splice, after_splice(settings.splice)
-    cut = spliced(settings.splices, before, np.random.default_rng(settings.seed))
-    in_all = [before + each for each in after]
-    two = prompts_of(known, cut.tokens, in_all, "spliced", cut.second)
-    bayes = changes(two.posterior, cut.first, cut.second, after)
-    inertia = [{"model": "bayes", **inertia_row(bayes, before, statistics)}]
-    weights, fits, on_plain, off_letters, gaps = [], [], [], [], []
+    plain = mask_prompts(process, tokens, settings.letters, "plain")
+    before, after = settings.splice, letters_after_splice(settings.splice)
+    cut = spliced_documents(settings.splices, before, np.random.default_rng(settings.seed))
+    lengths = [before + letters for letters in after]
+    spliced = mask_prompts(process, cut.tokens, lengths, "spliced", cut.second)
+
+    def inertia(model: str, weights: FloatArray) -> dict[str, Any]:
+        letters = letters_until_change(weights, cut.first, cut.second, after)
+        return {"model": model, **inertia_row(letters, before, statistics)}
+
+    tables: dict[str, Rows] = {
+        name: [] for name in ("mask_weights", "mask_fit", "mask_pair", "mask_class")
+    }
+    tables["mask_inertia"] = [inertia("bayes", spliced.posterior)]
+    plain_fits: list[MaskFit] = []
+    other_tokens: list[float] = []
+    gaps: list[float] = []
     for member, model in member_models(job):
-        mine = {"model": member.model}
-        for prompts in (plain, two):
-            laws, off = _laws(model, prompts, settings.batch)
-            of = explained(prompts, laws)
-            gaps.append(of.gap)
-            weights += [{**mine, **row} for row in weight_rows(prompts, of)]
-            fits += [{**mine, **row} for row in fit_rows(prompts, of, statistics)]
+        for prompts in (plain, spliced):
+            laws, other = _laws(model, prompts, settings.batch)
+            fit = fit_masks(prompts, laws)
+            gaps.append(fit.gap)
+            for row in weight_rows(prompts, fit):
+                tables["mask_weights"].append({"model": member.model, **row})
+            for row in fit_rows(prompts, fit, statistics):
+                tables["mask_fit"].append({"model": member.model, **row})
             if prompts is plain:
-                on_plain.append(of)
-                off_letters.append(off.mean())
+                plain_fits.append(fit)
+                other_tokens.append(other.mean())
             else:
-                letters = changes(of.weights, cut.first, cut.second, after)
-                inertia.append({**mine, **inertia_row(letters, before, statistics)})
-    pairs, wholes = [], []
-    for places in classes(members).values():
-        keys, said = [members[i].model for i in places], [on_plain[i] for i in places]
-        differ = apart(plain, said)
-        pairs += pair_rows(plain, keys, differ, statistics)
-        one = members[places[0]]
-        named = {"corpus": one.corpus, "size": one.size, "variant": one.variant}
-        wholes += [{**named, **row} for row in class_rows(plain, said, differ, statistics)]
-    job.write_table("mask_weights", weights)
-    job.write_table("mask_fit", fits)
-    job.write_table("mask_inertia", inertia)
-    job.write_table("mask_pair", pairs)
-    job.write_table("mask_class", wholes)
+                tables["mask_inertia"].append(inertia(member.model, fit.weights))
+    for positions in classes(members).values():
+        keys = [members[i].model for i in positions]
+        fits = [plain_fits[i] for i in positions]
+        pairs = pair_divergences(plain, fits)
+        tables["mask_pair"] += pair_rows(plain, keys, pairs, statistics)
+        first = members[positions[0]]
+        labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
+        for row in class_rows(plain, fits, pairs, statistics):
+            tables["mask_class"].append({**labels, **row})
+    job.write_tables(tables)
     return {
         "members": len(members),
         "documents": len(tokens),
-        # What members say that is no letter, within three letters: left out of their laws.
-        "off_letters": float(np.mean(off_letters)),
+        # The probability of tokens other than letters, which is left out of the laws.
+        "off_letters": float(np.mean(other_tokens)),
         "gap": float(np.max(gaps)),
     }
 
 
-def _laws(model: Transformer, prompts: Prompts, batch: int) -> tuple[FloatArray, FloatArray]:
-    """ln of a member's laws (documents, prompts, 27), and what is no letter (documents, prompts).
+def _laws(model: Transformer, prompts: MaskPrompts, batch: int) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of a member's laws, (documents, prompts, 27), and the probability of other tokens
+    than letters, (documents, prompts).
 
     One pass for each length of prompt, over all documents and continuations.
     """
-    found = [
-        three_letters(log_probabilities(model, continued(prompts.tokens, letters), batch, AHEAD))
-        for letters in prompts.letters
-    ]
-    laws, off = zip(*found, strict=True)
-    return np.stack(laws, 1), np.stack(off, 1)
+    laws, other = [], []
+    for letters in prompts.letters:
+        sequences = with_continuations(prompts.tokens, letters)
+        law, off = triple_laws(log_probabilities(model, sequences, batch, AHEAD))
+        laws.append(law)
+        other.append(off)
+    return np.stack(laws, 1), np.stack(other, 1)

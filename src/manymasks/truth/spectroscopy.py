@@ -1,10 +1,10 @@
-"""Mask spectroscopy: which masks speak in the law that a predictor gives the next three letters.
+"""Mask spectroscopy: the mixture of masks closest to a predictor's law of the next three letters.
 
-After a prompt each mask of the process `masks` has its own exact law of the next three letters,
-27 probabilities. The law of a predictor is explained by the mixture of the four that is closest
-to it, and what is left over no mask explains. One letter would not do: its three probabilities
-cannot tell four masks apart. A predictor may be a member or Bayes, whose mixture is the exact
-posterior of the masks. Arrays come in, rows of tables go out; all is in nats.
+After a prompt each mask of the process `masks` has an exact law of the next three letters, 27
+probabilities. The law of a predictor is fitted by the closest mixture of the four; the residual is
+what no mixture explains. One letter would not do: its three probabilities cannot tell four masks
+apart. A predictor is a member or Bayes, where the fit returns the exact posterior of the masks.
+All values are in nats.
 """
 
 import itertools
@@ -40,43 +40,43 @@ from manymasks.truth.mixtures import closest, mixed
 
 AHEAD = 3
 """Letters of a law."""
-LAST = LENGTH - OPENING - AHEAD
-"""The longest prompt in letters. After a later one, letters would go past the document's end,
-where members have learned that none come."""
+LONGEST_PROMPT = LENGTH - OPENING - AHEAD
+"""In letters. After a longer prompt the law would reach beyond the end of the document, where
+members have learned that there are no letters."""
 RESOLVED = 1e-2
-"""Weights and probabilities below it count as this much where weights are held beside Bayes. The
-closest mixture often leaves a mask out altogether. A weight is known no better than the masks
-explain the member, so how far below it lies says nothing, but its logarithm would decide: of
-members trained for 500 steps the slope `sharpening` after 4 letters was 1.5 with 1e-6 in its
-place, 1.2 with 1e-4, 1.06 with 1e-3 and 0.97 with this; `from_bayes` of the default study's after
-8 letters was 0.08 with 1e-6 and is 0.05 with this. Even so a member that errs without direction is
-not at 1 and 0; where it is, `noise` says. Where posteriors are below it, slopes other than 1 come
-out nearer to 1."""
-EVEN = 1e-12
+"""Weights and probabilities are clipped to at least this much where weights are compared with
+Bayes. The closest mixture often gives a mask no weight at all. The residual limits the resolution
+of a weight, so its size below that is arbitrary, but its logarithm would dominate: for members
+trained for 500 steps the slope `sharpening` after 4 letters was 1.5 with a threshold of 1e-6, 1.2
+with 1e-4, 1.06 with 1e-3 and 0.97 with this one; `from_bayes` of the default study after 8 letters
+was 0.08 with 1e-6 and is 0.05 with this one. Even so, a member with random errors is not at slope
+1 and divergence 0; `noise` tells where it is. Where posteriors are below the threshold, slopes are
+biased towards 1."""
+UNIFORM = 1e-12
 """Squared log-odds (nats^2) at which all masks are equally likely, up to rounding."""
-WRITTEN = 40
-"""Documents of each kind, the first ones, whose weights are written one by one."""
+LISTED_DOCUMENTS = 40
+"""Documents of each kind, the first ones, whose weights are listed one by one."""
 
 _STEPS = np.einsum("zij,ja->zaij", MOVES, SAYS)
-WORDS: FloatArray = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
+TRIPLE_LAWS: FloatArray = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
     len(MASKS), STATES, -1
 )
-"""(masks, states, 27): the law of the next three letters of each mask in each state, the third
-letter fastest."""
+"""(masks, states, 27): the law of the next three letters of each mask in each state; the third
+letter varies fastest."""
 
 
 @dataclass(frozen=True)
-class Prompts:
-    """Documents, the prompts that are looked at in each, and the exact laws after them."""
+class MaskPrompts:
+    """Documents, prompts of several lengths in each, and the exact laws after them."""
 
     kind: str
     """plain, or spliced."""
     tokens: IntArray
     """(documents, length)."""
     letters: tuple[int, ...]
-    """Letters of each prompt, rising."""
-    speaks: IntArray | None
-    """(documents,) masks that speak at the end, where they are known."""
+    """Length of each prompt in letters, ascending."""
+    speaker: IntArray | None
+    """(documents,) the mask that generates the end of the document, where it is known."""
     posterior: FloatArray
     """(documents, prompts, masks)."""
     masks: FloatArray
@@ -88,37 +88,37 @@ class Prompts:
         return mixed(self.posterior, self.masks)
 
 
-def prompts_of(
-    known: Process,
+def mask_prompts(
+    process: Process,
     tokens: IntArray,
     letters: Sequence[int],
     kind: str,
-    speaks: IntArray | None = None,
-) -> Prompts:
-    """Documents of `masks` with the exact laws after some of their letters.
+    speaker: IntArray | None = None,
+) -> MaskPrompts:
+    """Documents of `masks` with the exact laws after prompts of these lengths.
 
     Raises:
-        ValueError: for a prompt of more than `LAST` letters.
+        ValueError: for a prompt of more than `LONGEST_PROMPT` letters.
     """
-    if max(letters) > LAST:
-        raise ValueError(f"a prompt has at most {LAST} letters, found {max(letters)}")
-    place = np.array(letters) + OPENING - 1
-    hidden = known.posteriors(tokens[:, : place.max() + 1])["state"][:, place]
+    if max(letters) > LONGEST_PROMPT:
+        raise ValueError(f"a prompt has at most {LONGEST_PROMPT} letters, found {max(letters)}")
+    position = np.array(letters) + OPENING - 1
+    hidden = process.posteriors(tokens[:, : position.max() + 1])["state"][:, position]
     joint = hidden.reshape(*hidden.shape[:2], len(MASKS), STATES)
     posterior = joint.sum(-1)
-    laws = np.einsum("dpzi,zic->dpzc", joint / posterior[..., None], WORDS)
-    return Prompts(kind, tokens, tuple(letters), speaks, posterior, laws)
+    laws = np.einsum("dpzi,zic->dpzc", joint / posterior[..., None], TRIPLE_LAWS)
+    return MaskPrompts(kind, tokens, tuple(letters), speaker, posterior, laws)
 
 
-# ------------------------------------------------------------------------------- members' laws
+# ------------------------------------------------------------------------------- laws of members
 
 
-def continued(tokens: IntArray, letters: int) -> IntArray:
-    """What a member reads to give its laws after prompts of `letters` letters.
+def with_continuations(tokens: IntArray, letters: int) -> IntArray:
+    """The sequences that give a member's laws of three letters after prompts of `letters` letters.
 
-    A law of three letters is 1 + 3 + 9 laws of the next one. A causal member gives them all in
-    nine sequences, each prompt followed by each pair of letters: the last three places of them
-    are the prompt's own and those of its continuations.
+    A law of three letters takes 1 + 3 + 9 laws of the next letter. A causal member gives them in
+    nine sequences, the prompt followed by each pair of letters: the last three positions are the
+    end of the prompt and its two continuations.
 
     Returns:
         (documents x 9, OPENING + letters + 2).
@@ -128,37 +128,37 @@ def continued(tokens: IntArray, letters: int) -> IntArray:
     return np.hstack([prompts, FIRST_LETTER + np.tile(pairs, (len(tokens), 1))])
 
 
-def three_letters(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
-    """The laws of three letters of a member that has read `continued`.
+def triple_laws(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
+    """A member's laws of three letters from its outputs on `with_continuations`.
 
     Args:
-        log_probs: (documents x 9, 3, vocabulary) after the last three places.
+        log_probs: (documents x 9, 3, vocabulary) after the last three positions.
 
     Returns:
-        ln of the laws, (documents, 27), of which each next-letter law is renormalised over the
-        letters; and how likely one of three tokens was no letter, (documents,).
+        Logarithms of the laws, (documents, 27), each next-letter law renormalised over the letters;
+        and the probability that one of the three tokens is not a letter, (documents,).
     """
     count = len(LETTERS)
     shape = -1, count, count, AHEAD, count
     raw = log_probs[..., FIRST_LETTER:].astype(np.float64).reshape(shape)
-    own = raw - np.logaddexp.reduce(raw, -1, keepdims=True)
-    whole = np.exp(_chain(raw)).sum(1)
-    return _chain(own), np.maximum(1 - whole, 0)
+    letters = raw - np.logaddexp.reduce(raw, -1, keepdims=True)
+    total = np.exp(_chain(raw)).sum(1)
+    return _chain(letters), np.maximum(1 - total, 0)
 
 
-def _chain(each: FloatArray) -> FloatArray:
-    """(documents, first, second, place, letter) next-letter logarithms to (documents, 27)."""
-    first = each[:, 0, 0, 0][:, :, None, None]
-    second = each[:, :, 0, 1][..., None]
-    return np.asarray((first + second + each[:, :, :, 2]).reshape(len(each), -1))
+def _chain(next_letter: FloatArray) -> FloatArray:
+    """(documents, first, second, position, letter) next-letter logarithms to (documents, 27)."""
+    first = next_letter[:, 0, 0, 0][:, :, None, None]
+    second = next_letter[:, :, 0, 1][..., None]
+    return np.asarray((first + second + next_letter[:, :, :, 2]).reshape(len(next_letter), -1))
 
 
-# ------------------------------------------------------------------------------- explanations
+# ------------------------------------------------------------------------------- fits
 
 
 @dataclass(frozen=True)
-class Explained:
-    """What a predictor says after some prompts, and the masks that best explain it."""
+class MaskFit:
+    """The laws of a predictor after some prompts, and the closest mixtures of masks."""
 
     log_laws: FloatArray
     """(documents, prompts, 27)."""
@@ -168,108 +168,112 @@ class Explained:
     """The largest gap of the weights, in nats (`mixtures.closest`)."""
 
 
-def explained(prompts: Prompts, log_laws: FloatArray) -> Explained:
-    """The weights of the masks in laws whose logarithms are (documents, prompts, 27)."""
-    count, each, masks, words = prompts.masks.shape
+def fit_masks(prompts: MaskPrompts, log_laws: FloatArray) -> MaskFit:
+    """The closest mixtures of masks to laws with logarithms (documents, prompts, 27)."""
+    documents, lengths, masks, triples = prompts.masks.shape
     weights, gap = closest(
-        np.exp(log_laws).reshape(-1, words), prompts.masks.reshape(-1, masks, words)
+        np.exp(log_laws).reshape(-1, triples), prompts.masks.reshape(-1, masks, triples)
     )
-    return Explained(log_laws, weights.reshape(count, each, masks), float(gap.max()))
+    return MaskFit(log_laws, weights.reshape(documents, lengths, masks), float(gap.max()))
 
 
-def residuals(prompts: Prompts, of: Explained) -> FloatArray:
-    """What no mask explains, KL(law || mixture) in nats, (documents, prompts)."""
-    return divergence(np.exp(of.log_laws), mixed(of.weights, prompts.masks))
+def residuals(prompts: MaskPrompts, fit: MaskFit) -> FloatArray:
+    """What no mixture of masks explains, KL(law || mixture) in nats, (documents, prompts)."""
+    return divergence(np.exp(fit.log_laws), mixed(fit.weights, prompts.masks))
 
 
-def floored(weights: FloatArray) -> FloatArray:
-    """Weights (..., masks) of at least about `RESOLVED`, adding up to 1."""
-    found = np.maximum(weights, RESOLVED)
-    return np.asarray(found / found.sum(-1, keepdims=True))
+def clipped(weights: FloatArray) -> FloatArray:
+    """Weights (..., masks) clipped to at least `RESOLVED`, and renormalised."""
+    raised = np.maximum(weights, RESOLVED)
+    return np.asarray(raised / raised.sum(-1, keepdims=True))
 
 
-def centred(weights: FloatArray) -> FloatArray:
-    """ln of weights (..., masks), at least `RESOLVED`, above their mean (Aitchison 1986)."""
+def centred_log_ratios(weights: FloatArray) -> FloatArray:
+    """Logarithms of clipped weights (..., masks) minus their mean (Aitchison 1986)."""
     logs = np.log(np.maximum(weights, RESOLVED))
     return np.asarray(logs - logs.mean(-1, keepdims=True))
 
 
-def beside_bayes(prompts: Prompts, weights: FloatArray) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """How weights (documents, prompts, masks) lie beside the posterior.
+def bayes_sums(
+    prompts: MaskPrompts, weights: FloatArray
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Weights (documents, prompts, masks) compared with the posterior, as ratios of sums.
 
-    The slope `sharpening` is that of the least-squares line through centred logarithms, over
-    documents and masks. Both are 0 on average in every document, so the line goes through 0 and
-    the slope is a ratio of sums over documents. `from_bayes` is the divergence of the weights
-    from the posterior.
+    `sharpening` is the slope of the least-squares line through centred log-ratios, over documents
+    and masks. Both are 0 on average in every document, so the line goes through 0 and the slope is
+    a ratio of sums over documents. `from_bayes` is the divergence from the posterior to the
+    weights.
 
     Returns:
-        By name what is summed over documents above and below the line, (documents, prompts) each.
-        Nothing is below the slope's where all masks are equally likely.
+        By name the numerators and denominators that are summed over documents, (documents, prompts)
+        each. The denominator of the slope is 0 where all masks are equally likely.
     """
-    mine, exact = centred(weights), centred(prompts.posterior)
+    ratios, exact = centred_log_ratios(weights), centred_log_ratios(prompts.posterior)
     squares = (exact**2).sum(-1)
-    apart = divergence(floored(prompts.posterior), floored(weights))
+    kl = divergence(clipped(prompts.posterior), clipped(weights))
     return {
-        "from_bayes": (apart, np.ones(apart.shape)),
-        "sharpening": ((mine * exact).sum(-1), np.where(squares > EVEN, squares, 0.0)),
+        "from_bayes": (kl, np.ones(kl.shape)),
+        "sharpening": ((ratios * exact).sum(-1), np.where(squares > UNIFORM, squares, 0.0)),
     }
 
 
-def weight_rows(prompts: Prompts, of: Explained) -> Rows:
-    """The weights beside the posterior, of the first `WRITTEN` documents."""
+def weight_rows(prompts: MaskPrompts, fit: MaskFit) -> Rows:
+    """The weights beside the posterior, of the first `LISTED_DOCUMENTS` documents."""
     return [
         {
             "document": document,
             "kind": prompts.kind,
             "letters": letters,
             "mask": mask,
-            "is_true_mask": None if prompts.speaks is None else bool(prompts.speaks[document] == z),
-            "weight": finite(of.weights[document, place, z]),
-            "posterior": float(prompts.posterior[document, place, z]),
+            "is_true_mask": None
+            if prompts.speaker is None
+            else bool(prompts.speaker[document] == z),
+            "weight": finite(fit.weights[document, length, z]),
+            "posterior": float(prompts.posterior[document, length, z]),
         }
-        for document in range(min(WRITTEN, len(prompts.tokens)))
-        for place, letters in enumerate(prompts.letters)
+        for document in range(min(LISTED_DOCUMENTS, len(prompts.tokens)))
+        for length, letters in enumerate(prompts.letters)
         for z, mask in enumerate(MASKS)
     ]
 
 
-def fit_rows(prompts: Prompts, of: Explained, statistics: Statistics) -> Rows:
+def fit_rows(prompts: MaskPrompts, fit: MaskFit, statistics: Statistics) -> Rows:
     """One row for each length of prompt: means over documents, with a bootstrap over them."""
-    left = residuals(prompts, of)
-    sums = {**beside_bayes(prompts, of.weights), "residual": (left, np.ones(left.shape))}
-    resamples = document_weights(len(left), statistics.resamples, statistics.seed)
-    plain = {
-        "excess": divergence(prompts.exact, np.exp(of.log_laws)).mean(0),
-        "entropy": entropy(of.weights).mean(0),
+    residual = residuals(prompts, fit)
+    sums = {**bayes_sums(prompts, fit.weights), "residual": (residual, np.ones(residual.shape))}
+    resamples = document_weights(len(residual), statistics.resamples, statistics.seed)
+    means = {
+        "excess": divergence(prompts.exact, np.exp(fit.log_laws)).mean(0),
+        "entropy": entropy(fit.weights).mean(0),
         "posterior_entropy": entropy(prompts.posterior).mean(0),
     }
     rows = []
-    for place, letters in enumerate(prompts.letters):
+    for length, letters in enumerate(prompts.letters):
         row: dict[str, Any] = {"kind": prompts.kind, "letters": letters}
         for name, (above, below) in sums.items():
-            found = ratio_interval(
-                above[:, place], below[:, place], resamples, statistics.confidence
+            interval = ratio_interval(
+                above[:, length], below[:, length], resamples, statistics.confidence
             )
-            row |= _ends(name, *found)
-        row |= {name: finite(each[place]) for name, each in plain.items()}
-        rows.append({**row, "documents": len(left)})
+            row |= _interval_columns(name, *interval)
+        row |= {name: finite(values[length]) for name, values in means.items()}
+        rows.append({**row, "documents": len(residual)})
     return rows
 
 
-def _ends(name: str, value: float, low: float, high: float) -> dict[str, Any]:
+def _interval_columns(name: str, value: float, low: float, high: float) -> dict[str, Any]:
     return {name: finite(value), f"{name}_low": finite(low), f"{name}_high": finite(high)}
 
 
-# ------------------------------------------------------------------------------- two predictors
+# ------------------------------------------------------------------------------- pairs
 
 
 @dataclass(frozen=True)
-class Apart:
-    """The divergence of each two of some predictors, and the part that their masks explain.
+class PairDivergences:
+    """The divergence between every two predictors, and the part that their masks explain.
 
-    KL of both directions is averaged. The mask's part is that between the mixtures that explain
-    them; the machinery is the rest, which has no sign: what predictors share beside the masks can
-    bring their laws nearer to each other than their mixtures are.
+    KL is averaged over both directions. The part of the masks is the divergence between the fitted
+    mixtures. The machinery is the rest; it may be negative, as what predictors share beside the
+    masks can make their laws closer than their mixtures.
     """
 
     kl: FloatArray
@@ -278,46 +282,49 @@ class Apart:
     """The same shape."""
 
 
-def apart(prompts: Prompts, of: Sequence[Explained]) -> Apart:
-    """How each two predictors differ."""
-    laws = [np.exp(each.log_laws) for each in of]
-    mixtures = [mixed(each.weights, prompts.masks) for each in of]
-    shape = len(of), len(of), *prompts.posterior.shape[:2]
-    found = Apart(np.zeros(shape), np.zeros(shape))
-    for a, b in itertools.combinations(range(len(of)), 2):
-        for into, each in ((found.kl, laws), (found.mask, mixtures)):
-            into[a, b] = into[b, a] = both_ways(each[a], each[b])
-    return found
+def pair_divergences(prompts: MaskPrompts, fits: Sequence[MaskFit]) -> PairDivergences:
+    """The divergences between every two predictors."""
+    laws = [np.exp(fit.log_laws) for fit in fits]
+    mixtures = [mixed(fit.weights, prompts.masks) for fit in fits]
+    shape = len(fits), len(fits), *prompts.posterior.shape[:2]
+    pairs = PairDivergences(np.zeros(shape), np.zeros(shape))
+    for a, b in itertools.combinations(range(len(fits)), 2):
+        pairs.kl[a, b] = pairs.kl[b, a] = symmetric_kl(laws[a], laws[b])
+        pairs.mask[a, b] = pairs.mask[b, a] = symmetric_kl(mixtures[a], mixtures[b])
+    return pairs
 
 
-def both_ways(a: FloatArray, b: FloatArray) -> FloatArray:
-    """KL of both directions averaged, of laws (..., 27), (...) nats."""
+def symmetric_kl(a: FloatArray, b: FloatArray) -> FloatArray:
+    """KL averaged over both directions, of laws (..., 27), (...) nats."""
     return np.asarray((divergence(a, b) + divergence(b, a)) / 2)
 
 
-def pair_rows(prompts: Prompts, models: Sequence[str], of: Apart, statistics: Statistics) -> Rows:
-    """One row for each two models of a class and each length of prompt.
+def pair_rows(
+    prompts: MaskPrompts, models: Sequence[str], pairs: PairDivergences, statistics: Statistics
+) -> Rows:
+    """One row for every two models of a class and each length of prompt.
 
     Args:
-        models: their keys, in the order of `of`. The one whose key sorts first is `model_a`.
+        models: their keys, in the order of `pairs`. The key that sorts first is `model_a`.
     """
     documents = len(prompts.tokens)
     resamples = document_weights(documents, statistics.resamples, statistics.seed)
     rows = []
     for a, b in itertools.combinations(np.argsort(models), 2):
-        kl, mask = of.kl[a, b], of.mask[a, b]
-        named = {"kl": kl, "mask": mask, "machinery": kl - mask}
+        kl, mask = pairs.kl[a, b], pairs.mask[a, b]
+        parts = {"kl": kl, "mask": mask, "machinery": kl - mask}
         means = {
-            name: ratio_resamples(each.T, np.ones(documents), resamples)
-            for name, each in named.items()
+            name: ratio_resamples(values.T, np.ones(documents), resamples)
+            for name, values in parts.items()
         }
         ends = {
-            name: percentile_interval(each, statistics.confidence) for name, each in means.items()
+            name: percentile_interval(values, statistics.confidence)
+            for name, values in means.items()
         }
-        for place, letters in enumerate(prompts.letters):
+        for length, letters in enumerate(prompts.letters):
             row: dict[str, Any] = {"model_a": models[a], "model_b": models[b], "letters": letters}
-            for name, each in named.items():
+            for name, values in parts.items():
                 low, high = ends[name]
-                row |= _ends(name, each[:, place].mean(), low[place], high[place])
+                row |= _interval_columns(name, values[:, length].mean(), low[length], high[length])
             rows.append({**row, "documents": documents})
     return rows
