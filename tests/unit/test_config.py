@@ -143,7 +143,7 @@ def test_broken_yaml_names_line_and_column(tmp_path: Path, text: str, where: str
         ("\x00", "config.yaml: this is not valid YAML"),
         ("name: !!int x\n", "config.yaml line 1: 'x' cannot be read as tag:yaml.org,2002:int"),
         ("name: !!python/object:os.system x\n", "config.yaml line 1: 'x' cannot be read as"),
-        ("a: &a\n  b: *a\n", "config.yaml line 1: contains itself, by its own anchor"),
+        ("a: &a\n  b: *a\n", "config.yaml line 1: contains itself, through an anchor"),
     ],
 )
 def test_files_that_hold_no_settings(tmp_path: Path, text: str, expected: str) -> None:
@@ -193,8 +193,8 @@ def test_yaml_aliases_are_resolved(tmp_path: Path) -> None:
         ),
         (
             "tokenizer: {xyzzy: 1}\n",
-            "config.yaml: tokenizer.xyzzy is not a setting. Settings here: kind, vocabulary. "
-            f"(line {NEXT})",
+            "config.yaml: tokenizer.xyzzy is not a setting. Settings of this section: "
+            f"kind, vocabulary. (line {NEXT})",
         ),
         (
             "rashomon:\n  references:\n    x: {kind: absolute, natss: 3}\n",

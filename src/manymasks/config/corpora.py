@@ -19,11 +19,11 @@ class Members(Settings):
     """
 
     sizes: Annotated[dict[Name, Size], Field(min_length=1)] | None = None
-    """Named sizes of its own; null takes those of the study."""
+    """Named sizes, each with the settings of `sizes.<name>`; null takes those of the study."""
     variants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     """Variants that are trained on it; null takes all."""
     seeds: Seeds | None = None
-    """Seeds of its members; null takes those of the study."""
+    """Seeds of its members, with the settings of `seeds`; null takes those of the study."""
     batch: Annotated[int, Field(ge=1)] | None = None
     """Windows in one step; null takes training.batch."""
     steps: Annotated[int, Field(ge=1)] | None = None

@@ -1,4 +1,4 @@
-"""Files and overrides become one study, or one message that lists everything wrong."""
+"""Load a study from files and overrides, or list all their mistakes in one message."""
 
 import difflib
 import json
@@ -21,19 +21,19 @@ COMMAND_LINE = "--config"
 def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Study:
     """Read a study from files, later ones over earlier ones, and overrides over all.
 
-    Mappings merge, lists and values replace, and `name: null` takes a named corpus, size,
-    variant, probe or reference away, `"*": null` all that earlier files name. Texts in `overrides`
-    are read as a file would have them.
+    Mappings merge; lists and values replace. `name: null` removes a named corpus, size, variant,
+    probe or reference; `"*": null` removes all that earlier files name. Texts in `overrides` are
+    parsed like scalars in a file.
 
     Raises:
-        UserError: lists every problem of every file: YAML that cannot be read, keys given
-            twice, unknown keys with a suggestion, wrong types, ranges and combinations.
+        UserError: with every mistake in every file: YAML that cannot be read, repeated keys,
+            unknown keys with a suggestion, wrong types, ranges and combinations.
     """
     documents = [read_yaml(path) for path in files]
     if overrides:
         typed = Document(Path(COMMAND_LINE))
         typed.values = _read_texts(dict(overrides), (), typed)
-        # What is typed has no lines: the command line is named instead.
+        # Overrides have no line numbers; messages name the command line instead.
         typed.lines.clear()
         documents.append(typed)
     problems = [problem for document in documents for problem in document.problems]
@@ -42,8 +42,8 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
         merged = _merge(merged, document.values)
     study, mistakes = _validate(merged)
     if any(document.problems and not document.values for document in documents):
-        # A file that cannot be read leaves settings missing that were meant to be there.
-        mistakes = [each for each in mistakes if not each[1].startswith(MISSING)]
+        # Settings may be missing only because a file cannot be read.
+        mistakes = [(where, text) for where, text in mistakes if not text.startswith(MISSING)]
     else:
         mistakes += _cross_field_mistakes(merged, {str(where[0]) for where, _ in mistakes})
     problems += [_located(where, text, documents) for where, text in mistakes]
@@ -72,9 +72,9 @@ def _read_texts(value: Any, where: Where, document: Document) -> Any:
 
 
 NAMED = (("corpora",), ("sizes",), ("variants",), ("probes",), ("rashomon", "references"))
-"""Mappings whose keys are names of a person's choice; a name set to null is taken away."""
+"""Mappings whose keys are names; a name that is set to null is removed."""
 EVERY = "*"
-"""Set to null it takes away all names of earlier files."""
+"""Set to null, it removes all names of earlier files."""
 MISSING = "is missing"
 
 
@@ -91,17 +91,17 @@ def _without_removed(value: Any, where: tuple[str, ...] = ()) -> Any:
 def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, str]]]:
     values = _without_removed(values)
     try:
-        # JSON mode: strict about types, yet a list is a tuple and a whole number a float.
+        # JSON mode is strict, but accepts a list for a tuple and a whole number for a float.
         study = Study.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        # Items that are wrong make pydantic call their list too short as well.
+        # pydantic also calls a list too short if some of its items are invalid.
         real = [e for e in error.errors() if e["type"] != "too_short" or _is_short(e)]
         return None, _without_new_names([_in_words(e, values) for e in _joined(real)])
     return study, []
 
 
 def _without_new_names(mistakes: list[tuple[Where, str]]) -> list[tuple[Where, str]]:
-    """Where an old name is refused, its new name is not reported as missing too."""
+    """Drop the message that a new name is missing, where its old name is refused."""
     new_names = {new for where, _ in mistakes if (new := _new_name(where))}
     return [
         (where, text)
@@ -111,7 +111,7 @@ def _without_new_names(mistakes: list[tuple[Where, str]]) -> list[tuple[Where, s
 
 
 def _new_name(where: Where) -> Where | None:
-    """Where a setting that was renamed stands now; None if it was not."""
+    """The path of a renamed setting; None if it was not renamed."""
     new = renamed.SETTINGS.get(".".join(_shape(where)))
     if new is None:
         return None
@@ -130,19 +130,19 @@ _NUMBER |= {"float_type": "a number"}
 
 
 def _joined(errors: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
-    """A number or a word is one setting, but pydantic complains of the number and of the word."""
+    """Merge the two errors of a setting that is a number or a word."""
     words = {e["loc"][:-1]: e for e in errors if str(e["loc"][-1]).startswith("literal[")}
     for error in errors:
         word = words.get(error["loc"][:-1])
         if word is None or (error is not word and error["type"] not in _NUMBER):
-            # A number that is out of range is not meant to be a word.
+            # A number out of range is a mistake of the number alone.
             yield error
         elif error is not word:
             expected = f"{_NUMBER[error['type']]} or {word['ctx']['expected']}"
             yield {**word, "ctx": {"expected": expected}}
 
 
-# Sections a check reads beside the one it complains about.
+# Sections that the checks of a section read in addition.
 _READ_WITH = {
     "myopia": {"variants"},
     "probes": {"training"},
@@ -158,28 +158,28 @@ _STAND_IN: dict[str, Any] = {
 
 
 def _cross_field_mistakes(values: dict[str, Any], wrong: set[str]) -> list[tuple[Where, str]]:
-    """Mistakes between sections, those that are wrong in themselves left out."""
+    """Mistakes between sections, leaving out sections with mistakes inside."""
     kept = {section: value for section, value in values.items() if section not in wrong}
     kept |= {section: _STAND_IN[section] for section in wrong & _STAND_IN.keys()}
     study, mistakes = _validate(kept)
     if study is None:
         return mistakes
-    found = [(tuple(where.split(".")), text) for where, text in cross_field_problems(study)]
+    between = [(tuple(where.split(".")), text) for where, text in cross_field_problems(study)]
     return [
         (where, text)
-        for where, text in found
+        for where, text in between
         if not wrong & {where[0], *_READ_WITH.get(where[0], ())}
     ]
 
 
 def _located(where: Where, text: str, documents: Sequence[Document]) -> str:
-    """A problem with the file and line that set the value; the last to set it decided."""
+    """A mistake with the file and line that set the value; the last file to set it counts."""
     for depth in range(len(where), 0, -1):
         for document in reversed(documents):
-            known = {tuple(map(str, key)): line for key, line in document.lines.items()}
-            place = tuple(map(str, where[:depth]))
-            if place in known:
-                suffix = f" (line {known[place]})"
+            lines = {tuple(map(str, key)): line for key, line in document.lines.items()}
+            path = tuple(map(str, where[:depth]))
+            if path in lines:
+                suffix = f" (line {lines[path]})"
                 return f"{document.path}: {_dotted(where)} {text}{suffix}"
             if str(document.path) == COMMAND_LINE and _holds(document.values, where[:depth]):
                 return f"{COMMAND_LINE}: {_dotted(where)} {text}"
@@ -200,7 +200,7 @@ def _dotted(where: Where) -> str:
 
 def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
     where = _path(error["loc"], values, absent=error["type"] == "missing")
-    kind, found = error["type"], _shown(error["input"])
+    kind, value = error["type"], _shown(error["input"])
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
         new = _new_name(where)
@@ -213,7 +213,7 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
         return where, f"{MISSING}: this setting has no default" + _expected(where)
     if kind in ("literal_error", "enum", "union_tag_invalid"):
         if kind == "union_tag_invalid":
-            where, found = (*where, "kind"), repr(context.get("tag"))
+            where, value = (*where, "kind"), repr(context.get("tag"))
         allowed = str(context.get("expected") or context.get("expected_tags"))
         given = context.get("tag", error["input"])
         new_values = renamed.VALUES.get(".".join(_shape(where)), {})
@@ -222,13 +222,13 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
         words = allowed.replace("'", " ").replace(",", " ").split()
         near = difflib.get_close_matches(given, words, 1) if isinstance(given, str) else []
         hint = f". Did you mean {near[0]}?" if near else ""
-        return where, f"must be {allowed}, found {found}{hint}"
+        return where, f"must be {allowed}, found {value}{hint}"
     if kind == "value_error":
         return where, error["msg"].removeprefix("Value error, ")
     if kind == "too_short":
-        return where, f"must have at least {context['min_length']}, found {found}"
+        return where, f"must have at least {context['min_length']}, found {value}"
     if kind == "string_pattern_mismatch":
-        return where, f"must match {context.get('pattern')}, found {found}"
+        return where, f"must match {context.get('pattern')}, found {value}"
     expected = {
         **_NUMBER,
         "bool_type": "true or false",
@@ -244,7 +244,7 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
     )
     message = message[0].lower() + message[1:]
     quotes = ": put it in quotes" if kind == "string_type" and _is_word(error["input"]) else ""
-    return where, f"must be {message}, found {found}{quotes}"
+    return where, f"must be {message}, found {value}{quotes}"
 
 
 def _is_word(value: Any) -> bool:
@@ -252,7 +252,7 @@ def _is_word(value: Any) -> bool:
 
 
 def _path(loc: Sequence[str | int], values: Any, absent: bool) -> Where:
-    """The place in the file: pydantic adds a corpus's kind and `[key]`, people do not."""
+    """The path in the file: pydantic's has also the kind of a corpus, and `[key]`."""
     where: list[str | int] = []
     for i, step in enumerate(loc):
         if i == 2 and loc[0] == "corpora":
@@ -278,7 +278,7 @@ def _shown(value: Any) -> str:
 
 
 def _suggestion(where: Where) -> str:
-    """The nearest setting beside the unknown one, or else anywhere in a study."""
+    """The most similar setting in the same section, or else anywhere in a study."""
     parent, name = where[:-1], str(where[-1])
     known = [".".join(steps) for steps, _ in settings_of(Study)]
     shape = _shape(parent)
@@ -294,9 +294,9 @@ def _suggestion(where: Where) -> str:
     near = difflib.get_close_matches(whole, others, 1, 0.7)
     if near and "<" not in near[0]:
         return f" Did you mean {near[0]}?"
-    # Corpora of several kinds have settings of one name.
-    here = dict.fromkeys(path.rpartition(".")[2] for path in beside)
-    return f" Settings here: {', '.join(here)}."
+    # Kinds of corpora share names of settings: list each once.
+    names = dict.fromkeys(path.rpartition(".")[2] for path in beside)
+    return f" Settings of this section: {', '.join(names)}."
 
 
 def _expected(where: Where) -> str:
@@ -308,7 +308,7 @@ def _expected(where: Where) -> str:
 
 
 def _shape(where: Where) -> tuple[str, ...]:
-    """`sizes.base` is `sizes.<name>`: as the settings are listed."""
+    """A path as `settings_of` lists it: `sizes.base` is `sizes.<name>`."""
     shape: list[str] = []
     for step in where:
         if isinstance(step, int):
@@ -320,7 +320,7 @@ def _shape(where: Where) -> tuple[str, ...]:
 def settings_of(
     model: type[BaseModel], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every setting of a study with its path, named entries as `<name>`, lists as `<item>`."""
+    """Path and field of every setting; a name is `<name>` and a list item `<item>`."""
     for name, field in model.model_fields.items():
         path = (*above, name)
         yield path, field

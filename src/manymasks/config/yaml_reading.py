@@ -1,8 +1,8 @@
-"""Strict YAML: what is read is what was written, with the place of every key.
+"""Strict YAML, with the line of every key.
 
-YAML 1.1 reads `1e-3` as text, `no` as false and `12:30` as 750, and lets the last of two
-equal keys win. Here scalars follow YAML 1.2's core schema, `1e-3` is a number, and a key
-given twice is a mistake that names both lines.
+YAML 1.1 reads `1e-3` as text, `no` as false and `12:30` as 750, and takes the last of two equal
+keys. Here scalars follow the core schema of YAML 1.2, `1e-3` is a number, and a repeated key is a
+mistake, reported with both lines.
 """
 
 import re
@@ -17,7 +17,7 @@ Where = tuple[str | int, ...]
 
 @dataclass
 class Document:
-    """One file as read: its values, where each key stands, and what is wrong with it."""
+    """A file: its values, the line of each key, and its mistakes."""
 
     path: Path
     values: dict[str, Any] = field(default_factory=dict)
@@ -43,7 +43,7 @@ for _tag, _pattern, _first in (
 
 
 def read_text(text: str, where: Where, document: Document) -> Any:
-    """The value of a text as a file would have it; problems are added to the document's."""
+    """Parse a text as a value in a file; mistakes are added to the document."""
     try:
         return _value(yaml.compose(text, Loader=_Core), where, document)
     except yaml.YAMLError:
@@ -51,7 +51,7 @@ def read_text(text: str, where: Where, document: Document) -> Any:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read one file. Nothing is raised: what is wrong stands in `problems`."""
+    """Read a file. It raises nothing: mistakes are in `problems`."""
     document = Document(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -65,9 +65,9 @@ def read_yaml(path: Path) -> Document:
         root = yaml.compose(text, Loader=_Core)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        document.problems.append(f"{path}{place}: this is not valid YAML: {what}")
+        position = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = " ".join(part for part in (error.context, error.problem) if part)
+        document.problems.append(f"{path}{position}: this is not valid YAML: {reason}")
         return document
     except yaml.YAMLError as error:
         document.problems.append(f"{path}: this is not valid YAML: {error}")
@@ -85,16 +85,16 @@ def read_yaml(path: Path) -> Document:
 
 
 def _value(
-    node: yaml.Node | None, where: Where, document: Document, around: tuple[yaml.Node, ...] = ()
+    node: yaml.Node | None, where: Where, document: Document, parents: tuple[yaml.Node, ...] = ()
 ) -> Any:
     if node is None:
         return None
-    if any(node is each for each in around):
+    if any(node is parent for parent in parents):
         document.problems.append(
-            f"{document.path} line {node.start_mark.line + 1}: contains itself, by its own anchor"
+            f"{document.path} line {node.start_mark.line + 1}: contains itself, through an anchor"
         )
         return None
-    around = (*around, node)
+    parents = (*parents, node)
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         first: dict[str, int] = {}
@@ -112,13 +112,13 @@ def _value(
                 continue
             first[key] = line
             document.lines[(*where, key)] = line
-            values[key] = _value(value_node, (*where, key), document, around)
+            values[key] = _value(value_node, (*where, key), document, parents)
         return values
     if isinstance(node, yaml.SequenceNode):
         items = []
         for i, item in enumerate(node.value):
             document.lines[(*where, i)] = item.start_mark.line + 1
-            items.append(_value(item, (*where, i), document, around))
+            items.append(_value(item, (*where, i), document, parents))
         return items
     try:
         return _scalar(node.tag.removeprefix("tag:yaml.org,2002:"), node.value)
@@ -131,7 +131,7 @@ def _value(
 
 
 def _scalar(tag: str, text: str) -> Any:
-    """The value of a word; ValueError for a tag that is not in the core schema or does not fit."""
+    """The value of a scalar; ValueError if its tag is not in the core schema or does not fit."""
     if tag == "null":
         return None
     if tag == "bool":
@@ -140,7 +140,7 @@ def _scalar(tag: str, text: str) -> Any:
         return int(text)
     if tag == "float":
         number = float(text)
-        # `2e6` steps is a whole number to the person who writes it.
+        # `steps: 2e6` is meant as a whole number.
         whole = number.is_integer() and "." not in text
         return int(number) if whole else number
     if tag != "str":
