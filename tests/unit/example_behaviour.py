@@ -39,26 +39,16 @@ def pools_of(models: Rows) -> list[tuple[str, str]]:
 def pair(kl: float, visible: float) -> dict[str, Any]:
     """What a pair has beside its KL."""
     return {
-        "hellinger": kl / 5,
         "js": kl / 4.5,
         "tv": (kl / 4) ** 0.5 / 2,
         "top1_agreement": float(np.exp(-kl)),
         "kappa": float(np.exp(-1.2 * kl)),
         "soft_agreement": 1 / (1 + kl),
-        "both_wrong_agreement": 0.6,
-        "flips_ab": 0.04,
-        "flips_ba": 0.05,
         "visible": visible,
         "hidden": kl * 0.8,
         "hidden_ratio": kl * 0.8 / abs(visible) if visible else None,
         "kl_sampled": kl * 1.02,
         "kl_tempered": kl * 0.95,
-        "temperature_ab": 1.05,
-        "temperature_ba": 0.96,
-        "kl_median": kl * 0.6,
-        "kl_p95": kl * 3,
-        "kl_p99": kl * 6,
-        "kl_max": kl * 11,
         "sampled": 128,
     }
 
@@ -211,8 +201,6 @@ def rollout(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
                 "item": item,
                 "step": min(step, LENGTH),
                 "is_censored": step > LENGTH,
-                "margin_a": 0.3,
-                "margin_b": 0.4,
             }
         )
     found: dict[str, Rows] = {"agreement_survival": [], "rollout_pool": []}
@@ -271,7 +259,6 @@ def representation(models: Rows) -> dict[str, Rows]:
                     "model_b": b["model"],
                     "measure": measure,
                     "value": value,
-                    "null_mean": 0.01,
                     "calibrated": (value - 0.05) / 0.95,
                     "p": 0.01,
                 }
@@ -316,7 +303,6 @@ def severity(
                 "r2": 0.95 - 0.1 * place,
                 "residual_sd": off,
                 "residual_sd_noise": 0.004,
-                "class_share": 0.3,
                 "models": len(models),
             }
         )

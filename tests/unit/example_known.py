@@ -81,7 +81,6 @@ def truth(corpus: str) -> dict[str, Rows]:
             **place,
             **interval("nats", 1.01 * nats, 0.0),
             "exact": nats,
-            "exact_error": 0.0,
         }
         for place in _places(corpus)
         for capability, nats in PRICES[corpus].items()

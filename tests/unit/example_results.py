@@ -18,6 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from example_rows import completed
 
+import kit
+from manymasks.store.manifest import InputReference, write_manifest
+
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
 PROBES = {"held-out": (0,), "shuffle": (0, 2, 4, 8, 16, 32)}
@@ -107,47 +110,36 @@ class ExampleResults:
         ).hexdigest()
         key = digest[:12]
         folder = self.root / stage / key
-        files = []
         for table, rows in tables.items():
             path = folder / "tables" / f"{table}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             whole = [completed(table, row) if fill else row for row in rows]
             pq.write_table(pa.Table.from_pylist(whole), path)
-            content = path.read_bytes()
-            files.append(
-                {
-                    "path": f"tables/{table}.parquet",
-                    "bytes": len(content),
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                }
-            )
         folder.mkdir(parents=True, exist_ok=True)
-        manifest = {
-            "format": 1,
-            "stage": stage,
-            "key": key,
-            "digest": digest,
-            "label": name,
-            "settings": {"statistics": {"confidence": self.confidence}, **(settings or {})},
-            "inputs": {
-                role: [{"stage": "any", "key": used, "digest": used * 5} for used in keys]
+        manifest = kit.manifest(
+            stage,
+            key=key,
+            digest=digest,
+            label=name,
+            settings={"statistics": {"confidence": self.confidence}, **(settings or {})},
+            inputs={
+                role: tuple(InputReference("any", used, used * 5) for used in keys)
                 for role, keys in (inputs or {}).items()
             },
-            "code": {f"manymasks.stages.{stage}": "0" * 64},
-            "files": files,
-            "figures": {},
-            "environment": {
+            code={f"manymasks.stages.{stage}": "0" * 64},
+            files=kit.payload(folder),
+            environment={
                 "python": "3.11.7",
                 "platform": "Linux x86_64",
                 "packages": {"torch": "2.13.0", "duckdb": "2.0.0"},
                 "git": {"commit": "0123456789abcdef", "dirty": False},
             },
-            "created": f"2026-11-20T13:00:{0 if is_current else 30:02d}Z",
-            "wall_seconds": seconds,
-            "cpu_seconds": seconds * 0.9,
-            "peak_memory_bytes": 400_000_000,
-        }
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+            created=f"2026-11-20T13:00:{0 if is_current else 30:02d}Z",
+            wall_seconds=seconds,
+            cpu_seconds=seconds * 0.9,
+            peak_memory_bytes=400_000_000,
+        )
+        write_manifest(folder / "manifest.json", manifest)
         if is_current:
             self.current[key] = name
         return key
@@ -180,20 +172,16 @@ class ExampleResults:
             "size": size,
             "variant": variant,
             "gradient": "myopic" if parent else variant,
-            "gamma": None,
             "seed_init": init,
             "seed_order": order,
             "method": "fine-tuned" if parent else "trained",
             "parent": parent,
-            "scale": None,
-            "draw": None,
             "status": "failed" if has_failed else "trained",
             "failed_step": 7 if has_failed else None,
             "parameters": SIZES.get(size, 500_000),
             "training_tokens": 2_048_000,
             "learning_rate": rate,
             "cost_seconds": 12.0,
-            "weights_sha256": "0" * 64,
         }
         settings: dict[str, Any] = {
             "training": {"learning_rate": rate, "steps": 1000},
@@ -215,7 +203,6 @@ class ExampleResults:
                 + (0.03 if split == "select" else float(self.random.normal(0, 0.02))),
                 "tokens": step * 2048,
                 "learning_rate": rate,
-                "gradient_norm": 1.0 if split == "train" else None,
             }
             for step in range(0, 1001, 50)
             for split in ("train", "select")
@@ -364,11 +351,8 @@ class ExampleResults:
                         "severity": severity,
                         "model_a": a["model"],
                         "model_b": b["model"],
-                        "kl_ab": kl * 0.98,
-                        "kl_ba": kl * 1.02,
                         "kl": kl,
                         **example_behaviour.pair(kl, b["final"] - a["final"]),
-                        "kl_floor": 2e-12,
                     }
                 )
                 names = [f"pydocs/{model['size']}/{model['variant']}" for model in (a, b)]
@@ -391,22 +375,9 @@ class ExampleResults:
                 ]
             for model in models:
                 row = {"model": model["model"], "probe": probe, "severity": severity}
-                probes.append(
-                    {
-                        **row,
-                        "nats": model["final"] * growth,
-                        "entropy": 3.4,
-                        "top1": 0.3,
-                    }
-                )
+                probes.append({**row, "nats": model["final"] * growth, "entropy": 3.4, "top1": 0.3})
                 floors.append(
-                    {
-                        **row,
-                        "perturbation": "batch 8 -> 3",
-                        "kl": 2e-12,
-                        "hellinger": 1e-13,
-                        "top1_agreement": 1.0,
-                    }
+                    {**row, "perturbation": "batch 8 -> 3", "kl": 2e-12, "top1_agreement": 1.0}
                 )
         contrasts = [
             _contrast(
@@ -496,12 +467,7 @@ class ExampleResults:
             for split in ("select", "measure")
         ]
         losses = [
-            {
-                **name,
-                "nats": nats,
-                "bits_per_byte": nats / np.log(2) / 3,
-            }
-            for name, nats in named
+            {**name, "nats": nats, "bits_per_byte": nats / np.log(2) / 3} for name, nats in named
         ]
         positions = [
             {**name, "position_low": low, "position_high": high - 1, "nats": nats, "tokens": 31}
@@ -664,12 +630,7 @@ def _arms() -> dict[str, Rows]:
 
 def _contrast(p: float, **claim: Any) -> dict[str, Any]:
     claim.pop("stage", None)
-    return {
-        "corpus": "pydocs",
-        **claim,
-        "estimate": 0.05,
-        "p": p,
-    }
+    return {"corpus": "pydocs", **claim, "estimate": 0.05, "p": p}
 
 
 def write_results(

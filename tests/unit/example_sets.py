@@ -46,16 +46,11 @@ def candidates(label: str, models: Rows, random: np.random.Generator) -> dict[st
                     "scale": scale,
                     "draw": draw,
                     "cost_seconds": 0.0 if method == "checkpoint" else 0.4,
-                    "weights_sha256": None,
                     "final": nats,
                 }
             )
             losses += [
-                {
-                    "model": rows[-1]["model"],
-                    "split": split,
-                    "nats": nats + above,
-                }
+                {"model": rows[-1]["model"], "split": split, "nats": nats + above}
                 for split, above in (("select", 0.0), ("measure", 0.02))
             ]
     return {"model": rows, "model_loss": losses}
@@ -212,7 +207,6 @@ def _laws(count: int, spread: float) -> dict[str, float]:
         "effective_models": float(np.exp(0.9 * apart * more)),
         "ensemble_gain": 0.3 * apart * more,
         "kl": apart,
-        "shared_capacity": 0.7 * apart * more,
         "tokens_to_tell_apart": np.log(20) / apart if apart else float("nan"),
     }
 
@@ -228,7 +222,6 @@ def _metric(name: str, metric: str, value: float, members: int) -> dict[str, Any
         "low": least + 0.85 * (value - least),
         "high": least + 1.2 * (value - least),
         "units": "models and documents",
-        "covered": None,
     }
 
 
@@ -248,13 +241,9 @@ def _positions(name: str, count: int, spread: float, random: np.random.Generator
                 "vote_disagreement": float(random.uniform(0, 1)),
                 "p_low": float(p.min()),
                 "p_high": float(p.max()),
-                "log_p_low": float(np.log(p.min())),
-                "log_p_high": float(np.log(p.max())),
-                "log_p_variance": float(np.log(p).var(ddof=1)) if count > 1 else None,
                 "pair_range": float(random.uniform(0, 0.5)),
                 "information": 0.7 * capacity,
                 "capacity": capacity,
-                "capacity_gap": 1e-4,
                 "effective_models": float(np.exp(capacity)),
                 "ensemble_gain": 0.5 * capacity,
             }
@@ -298,7 +287,6 @@ def volume(models: Rows, random: np.random.Generator) -> dict[str, Rows]:
                 "eps_nats": 0.02,
                 "log_radius": radius,
                 "log_volume": radius * model["parameters"],
-                "log_volume_per_weight": radius,
                 "log_volume_sampled": radius * model["parameters"] + 900,
                 "weights": model["parameters"],
                 "directions": 8,
@@ -324,7 +312,6 @@ def funnel(classes: Classes) -> dict[str, Rows]:
                 "pool": name,
                 "constraint_name": part,
                 "kind": kind,
-                "nats_best": None if kind == "variant" else 3.6,
                 "threshold_nats": None if kind == "variant" else 3.62,
                 "passing": count // 2,
                 "share": 0.5,
