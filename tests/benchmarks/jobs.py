@@ -12,7 +12,7 @@ from torch import Tensor
 
 from manymasks.config.training import Size, Training
 from manymasks.tokens.order import starts_of_members
-from manymasks.training.step import Text
+from manymasks.training.step import WindowSource
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def write_tokens(folder: Path, vocabulary: int, tokens: int = 2_000_000) -> tupl
     return str(paths[0]), str(paths[1])
 
 
-def text_of(job: Job, members: Sequence[Member], device: torch.device) -> Text:
+def text_of(job: Job, members: Sequence[Member], device: torch.device) -> WindowSource:
     """The windows of the members, (members, batch, context + 1) a step; tokens on the device."""
     settings = job.settings
     stream = torch.from_numpy(np.load(job.train).astype(np.int64)).to(device)
@@ -86,7 +86,7 @@ def text_of(job: Job, members: Sequence[Member], device: torch.device) -> Text:
         )
         return torch.from_numpy(starts)
 
-    return Text(starts_of, lambda starts: stream[starts.unsqueeze(-1) + along])
+    return WindowSource(starts_of, lambda starts: stream[starts.unsqueeze(-1) + along])
 
 
 def windows_of(job: Job, member: Member, device: torch.device) -> Callable[[int], Tensor]:

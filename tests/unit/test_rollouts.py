@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from manymasks.config.training import Size
 from manymasks.models.attention import Route
-from manymasks.models.kv_cache import Reader
+from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.rollouts.loops import LEAST, Loop, find_loop
-from manymasks.rollouts.sampling import MODES, Noise, Rule, Texts, chosen, rule_of, write
+from manymasks.rollouts.sampling import MODES, GumbelNoise, Rule, Texts, chosen, rule_of, write
 from manymasks.rollouts.sequences import first_differences
 
 VOCABULARY, CONTEXT, END = 11, 16, 0
@@ -51,7 +51,7 @@ def _texts(tokens: list[list[list[int]]], lengths: list[list[int]]) -> Texts:
 def test_reading_in_parts_agrees_with_reading_at_once(size: Size, cuts: list[int]) -> None:
     model, tokens = _model(size, 3), _tokens(3, CONTEXT)
     whole = model(tokens[None])[0]
-    reader = Reader(model, 3, CONTEXT)
+    reader = CachedTransformer(model, 3, CONTEXT)
     end = 0
     for part in tokens.split(cuts, dim=1):
         end += part.shape[1]
@@ -60,10 +60,10 @@ def test_reading_in_parts_agrees_with_reading_at_once(size: Size, cuts: list[int
 
 def test_a_cached_model_rejects_unsupported_routes_and_lengths() -> None:
     with pytest.raises(ValueError, match="17 tokens are more than the context of 16"):
-        Reader(_model(SIZES[0], 0), 1, 17)
+        CachedTransformer(_model(SIZES[0], 0), 1, 17)
     for routes in ([Route("bigram")], [Route(), Route()]):
-        with pytest.raises(ValueError, match="one member with a past of its own"):
-            Reader(Transformer(SIZES[0], VOCABULARY, CONTEXT, routes), 1, 4)
+        with pytest.raises(ValueError, match="one member that reads its own past"):
+            CachedTransformer(Transformer(SIZES[0], VOCABULARY, CONTEXT, routes), 1, 4)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -74,7 +74,7 @@ def test_texts_agree_with_a_loop_over_growing_windows(mode: str, temperature: fl
     rule = rule_of(mode, temperature, 8)  # type: ignore[arg-type]
     found = write(models, prompts, length, rule, batch=2, end_of_text=END)
     for m, model in enumerate(models):
-        noise = Noise(rule.seed, range(5), VOCABULARY)
+        noise = GumbelNoise(rule.seed, range(5), VOCABULARY)
         seen = prompts
         for step in range(length):
             logits = model(seen[None])[0, :, -1].double() / rule.temperature
@@ -127,7 +127,7 @@ def test_progress_is_reported_to_the_end() -> None:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_noise_draws_from_the_law_at_the_temperature(temperature: float) -> None:
     logits = torch.tensor([2.0, 0.5, -1.0, 0.0])
-    noise = Noise(0, range(20000), 4).next(torch.device("cpu"))
+    noise = GumbelNoise(0, range(20000), 4).next(torch.device("cpu"))
     drawn = np.bincount(chosen(logits, temperature, noise).numpy(), minlength=4) / 20000
     law = (logits / temperature).softmax(0).numpy()
     assert np.abs(drawn - law).max() < 4 * np.sqrt(0.25 / 20000)
@@ -135,7 +135,7 @@ def test_noise_draws_from_the_law_at_the_temperature(temperature: float) -> None
 
 @pytest.mark.parametrize("p, q", [(0.3, 0.5), (0.9, 0.2), (0.5, 0.5)])
 def test_shared_noise_reaches_the_lower_bound_of_agreement(p: float, q: float) -> None:
-    noise = Noise(1, range(20000), 2).next(torch.device("cpu"))
+    noise = GumbelNoise(1, range(20000), 2).next(torch.device("cpu"))
     one, two = (chosen(torch.tensor([1 - share, share]).log(), 1.0, noise) for share in (p, q))
     agree = float((one == two).double().mean())
     # Of two Bernoulli laws the coupling is the best there is: they differ as often as TV says.
@@ -145,7 +145,7 @@ def test_shared_noise_reaches_the_lower_bound_of_agreement(p: float, q: float) -
 
 def test_noise_has_its_range_and_an_independent_stream() -> None:
     """In float32 the small exponential numbers are multiples of 2^-24, and 0 among them."""
-    noise = Noise(3, range(4), 500_000).next(torch.device("cpu"))
+    noise = GumbelNoise(3, range(4), 500_000).next(torch.device("cpu"))
     assert noise is not None and noise.dtype == torch.float32 and bool(noise.isfinite().all())
     drawn = np.exp(-noise.double().numpy())
     # Of 2 million the least is about 1 / 2 million, and all are different from all others.

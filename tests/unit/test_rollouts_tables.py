@@ -12,8 +12,8 @@ import kit
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts.pair_intervals import intervals, pairs_of
 from manymasks.rollouts.rollout_tables import (
-    Judged,
-    Prompts,
+    RolloutPrompts,
+    TextDivergence,
     agreed,
     differences,
     quotient,
@@ -72,10 +72,10 @@ def _given(members: int) -> dict[str, Any]:
         floors[mode] = Again(kl, cross, steps, same)
     sums = generator.random((3, members, members, PROMPTS)) * (1 - np.eye(members))[..., None]
     along = Along(sums[0], sums[1] + 3, texts["shared-noise"].lengths.astype(float))
-    judged = Judged(along, sums[2], np.full((members, PROMPTS), 1e-9), LENGTH)
+    judged = TextDivergence(along, sums[2], np.full((members, PROMPTS), 1e-9), LENGTH)
     written = {mode: [["text"] * PROMPTS] * members for mode in texts}
-    prompts = Prompts(DOCUMENTS, ["prompt"] * PROMPTS, written)  # type: ignore[arg-type]
-    return {"texts": texts, "floors": floors, "judged": judged, "prompts": prompts}
+    prompts = RolloutPrompts(DOCUMENTS, ["prompt"] * PROMPTS, written)  # type: ignore[arg-type]
+    return {"texts": texts, "floors": floors, "divergence": judged, "prompts": prompts}
 
 
 def test_rows_have_the_columns_of_the_schema_and_one_grain() -> None:
@@ -266,7 +266,7 @@ def test_floors_compare_members_with_themselves_and_shares_stay_below_one() -> N
     assert rows["greedy", "agreed_tokens"]["floor"] == pytest.approx((27 * LENGTH + 1) / 28)
     assert rows["greedy", "censored"]["floor"] == pytest.approx(27 / 28)
     assert rows["greedy", "loops"]["floor"] is None
-    along, floor = given["judged"].along, given["floors"]["shared-noise"]
+    along, floor = given["divergence"].along, given["floors"]["shared-noise"]
     tokens = along.tokens.sum()
     off = ~np.eye(4, dtype=bool)
     for metric, sums, own in (
@@ -278,7 +278,7 @@ def test_floors_compare_members_with_themselves_and_shares_stay_below_one() -> N
         assert row["floor"] == pytest.approx(own.sum() / tokens)
         assert ("greedy", metric) not in rows
     text = rows["shared-noise", "text_kl"]
-    assert text["value"] == pytest.approx(given["judged"].text_kl[off].mean() / LENGTH)
+    assert text["value"] == pytest.approx(given["divergence"].text_kl[off].mean() / LENGTH)
     assert text["floor"] == pytest.approx(1e-9 / LENGTH)
     for row in found["rollout_pool"]:
         most = {"agreed_tokens": LENGTH, "censored": 1, "loops": 1}.get(row["metric"], np.inf)
@@ -305,7 +305,7 @@ def test_sequence_divergence_is_per_token_with_an_interval_over_documents() -> N
     members = _members("s", "c")
     given = _given(4)
     rows = rollout_rows(**given, members=members, statistics=STATISTICS)["sequence_divergence"]
-    along = given["judged"].along
+    along = given["divergence"].along
     weights = document_weights(4, STATISTICS.resamples, STATISTICS.seed)
     for row, (a, b) in zip(rows, product(range(4), repeat=2), strict=True):
         assert (row["model_a"], row["model_b"]) == (members[a].model, members[b].model)
@@ -314,7 +314,9 @@ def test_sequence_divergence_is_per_token_with_an_interval_over_documents() -> N
         assert row["kl"] == pytest.approx(float(ratio(kl, tokens)))
         assert (row["kl_low"], row["kl_high"]) == pytest.approx((float(low), float(high)))
         assert row["cross_nats"] == pytest.approx(along.cross[a, b].sum() / tokens.sum())
-        assert row["text_kl"] == pytest.approx(given["judged"].text_kl[a, b].sum() / PROMPTS / 6)
+        assert row["text_kl"] == pytest.approx(
+            given["divergence"].text_kl[a, b].sum() / PROMPTS / 6
+        )
         assert row["tokens"] == along.tokens[a].sum() and row["documents"] == 4
         assert a != b or row["kl"] == 0
 

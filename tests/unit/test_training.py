@@ -25,11 +25,11 @@ from manymasks.models.transformer import Transformer, initialise
 from manymasks.probes.families import Contexts, contexts
 from manymasks.tokens.order import starts_of_step
 from manymasks.training import loop
-from manymasks.training.checkpoint import Progressed, load_weights, save_weights
+from manymasks.training.checkpoint import TrainingProgress, load_weights, save_weights
 from manymasks.training.device import choose_device, with_dummies
 from manymasks.training.loop import train
 from manymasks.training.schedule import learning_rate
-from manymasks.training.step import Text
+from manymasks.training.step import WindowSource
 
 VOCABULARY, CONTEXT = 11, 8
 SIZE = Size(width=8, layers=2, heads=2)
@@ -116,11 +116,11 @@ def windows_of_step(step: int, seed_order: int = 0) -> Tensor:
     return gather(starts_of(step, seed_order))
 
 
-def text_of(*seeds_order: int) -> Text:
+def text_of(*seeds_order: int) -> WindowSource:
     def starts(steps: Sequence[int]) -> Tensor:
         return torch.stack([starts_of(*each) for each in zip(steps, seeds_order, strict=True)])
 
-    return Text(starts, gather)
+    return WindowSource(starts, gather)
 
 
 SELECT = STREAM[: 5 * (CONTEXT + 1)].view(5, CONTEXT + 1)
@@ -136,7 +136,7 @@ def trained(
     settings: Training = SETTINGS,
     every: float = math.inf,
     stop_after: int | None = None,
-) -> tuple[Transformer, Progressed]:
+) -> tuple[Transformer, TrainingProgress]:
     """Train; with `stop_after`, break off once that many steps are done."""
     model = model_of(seed_init, gradient)
 
@@ -217,7 +217,7 @@ def kept_late(
 def test_late_weights_equal_those_of_a_training_that_ends_at_that_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_a_row: int
 ) -> None:
-    monkeypatch.setitem(loop.IN_A_ROW, "cpu", in_a_row)
+    monkeypatch.setitem(loop.STEPS_AT_ONCE, "cpu", in_a_row)
     model, (late,) = kept_late(tmp_path, "a", (5, 7))
     plain, _ = trained(tmp_path)
     assert bits(model) == bits(plain)
@@ -240,7 +240,7 @@ def stopped(tmp_path: Path, at: int, seen: list[dict[str, bytes]]) -> None:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(loop.IN_A_ROW, "cpu", 1)
+        patch.setitem(loop.STEPS_AT_ONCE, "cpu", 1)
         train(
             model,
             SETTINGS,
@@ -319,7 +319,7 @@ def test_the_curve_has_its_points(tmp_path: Path) -> None:
     for row in progressed.curve:
         assert row["tokens"] == row["step"] * per_step
         assert row["learning_rate"] == learning_rate(row["step"] - 1, SETTINGS, 0.02)
-        assert ("gradient_norm" in row) == (row["split"] == "train")
+        assert (row["gradient_norm"] is None) == (row["split"] == "select")
         assert 0 < row["nats"] < 2 * math.log(VOCABULARY)
 
 
@@ -382,7 +382,9 @@ def test_mean_nats_of_a_uniform_model() -> None:
     assert mean_nats(model, SELECT).item() == pytest.approx(math.log(VOCABULARY), abs=1e-6)
 
 
-def poisoned(tmp_path: Path, poison: float, at: int) -> tuple[Transformer, Progressed, list[int]]:
+def poisoned(
+    tmp_path: Path, poison: float, at: int
+) -> tuple[Transformer, TrainingProgress, list[int]]:
     model = model_of()
     told: list[int] = []
 
@@ -396,7 +398,7 @@ def poisoned(tmp_path: Path, poison: float, at: int) -> tuple[Transformer, Progr
         model,
         SETTINGS,
         [0.02],
-        Text(starts, gather),
+        WindowSource(starts, gather),
         SELECT,
         states=[tmp_path / "state.safetensors"],
         checkpoint_seconds=math.inf,
@@ -453,7 +455,7 @@ def trained_together(
     rates: Sequence[float] | None = None,
     stop_after: int | None = None,
     poison: tuple[int, int] | None = None,
-) -> tuple[Transformer, list[Progressed]]:
+) -> tuple[Transformer, list[TrainingProgress]]:
     """Members (gradient, seed_init, seed_order) in one stack; `poison` is a member and a step."""
     routes = [Route(gradient) for gradient, _, _ in members]
     model = Transformer(SIZE, VOCABULARY, CONTEXT, routes)
@@ -478,7 +480,7 @@ def trained_together(
         model,
         settings,
         rates or [0.02] * len(members),
-        Text(starts, text.gather),
+        WindowSource(starts, text.gather),
         SELECT,
         states=[tmp_path / f"{name}-{'-'.join(map(str, each))}.safetensors" for each in members],
         checkpoint_seconds=math.inf if stop_after is None else 0,
@@ -827,7 +829,7 @@ def test_steps_in_a_row_are_steps_one_by_one(
     settings = SETTINGS.model_copy(update={"optimizer": optimizer})
     rates = [0.02, 1e30, 0.01, 0.02]
     model, progressed = trained_together(tmp_path, STACK, settings=settings, rates=rates)
-    monkeypatch.setitem(loop.IN_A_ROW, "cpu", 3)
+    monkeypatch.setitem(loop.STEPS_AT_ONCE, "cpu", 3)
     again, found = trained_together(tmp_path, STACK, settings=settings, rates=rates)
     assert [each.curve for each in found] == [each.curve for each in progressed]
     assert [each.failed_step for each in found] == [each.failed_step for each in progressed]

@@ -23,7 +23,7 @@ from manymasks.report.page import write_page
 from manymasks.stages import tuning
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest
-from manymasks.training.checkpoint import Progressed
+from manymasks.training.checkpoint import TrainingProgress
 from manymasks.training.tuning import Choice, Trial, choose
 
 # ------------------------------------------------------------------------------ the choice
@@ -265,13 +265,13 @@ def made_up(
     """Trials end with these losses at once; returns the rates of each stack that was tried."""
     stacks: list[tuple[float, ...]] = []
 
-    def train(*given: Any, **_: Any) -> list[Progressed]:
+    def train(*given: Any, **_: Any) -> list[TrainingProgress]:
         stacks.append(tuple(given[2]))
         found = []
         for rate in given[2]:
             point = {"split": "select", "nats": nats[rate]}
             failed = 5 if nats[rate] is None else None
-            found.append(Progressed(step=6, seconds=1.0, curve=[point], failed_step=failed))
+            found.append(TrainingProgress(step=6, seconds=1.0, curve=[point], failed_step=failed))
         return found
 
     monkeypatch.setattr(tuning, "train", train)

@@ -1,8 +1,8 @@
 """Members scored on whole documents, each token once.
 
-A document is cut into windows of the context's length that do not overlap; the first begins
-after an end of text. A token's position is how many tokens of its window stand before the one
-that predicts it.
+A document is cut into non-overlapping windows of the context's length; the first begins after an
+end of text. A token's position is the number of tokens in its window before the one that predicts
+it.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Scores:
     tokens: IntArray
     """(documents, buckets) tokens scored."""
     top1: IntArray
-    """(documents,) tokens that the member ranked first."""
+    """(documents,) true tokens that the member ranked first."""
 
 
 def windows_of(
@@ -36,11 +36,11 @@ def windows_of(
     Args:
         documents: token ids of each, its end of text included.
         context: tokens of a window.
-        end_of_text: what a document's first token is predicted from.
+        end_of_text: token that predicts the first one of a document.
 
     Returns:
-        Tokens (windows, context + 1), input and target overlapping, padded with the end of
-        text; the length (windows,) of each window's targets; the document (windows,) of each.
+        Tokens (windows, context + 1), inputs and targets, padded with the end of text; the number
+        of targets (windows,); the document (windows,).
     """
     rows, lengths, owners = [], [], []
     for index, document in enumerate(documents):
@@ -76,14 +76,14 @@ def score_documents(
         model: on its device.
         documents: token ids of each, its end of text included.
         context: tokens of a window.
-        end_of_text: what a document's first token is predicted from.
-        edges: where buckets of positions begin, rising from 0.
+        end_of_text: token that predicts the first one of a document.
+        edges: first positions of the buckets, rising from 0.
         batch: windows in one forward pass.
-        past: for members whose route is `local`, the stack whose earlier positions they see.
-        report: told windows done and in all.
+        past: for members that need a past, the stack that provides it.
+        report: called with the windows done and in total.
 
     Returns:
-        Sums in float64; the predictions are the model's float32.
+        Float64 sums of float32 predictions.
     """
     device = model.W_E.device
     rows, lengths, owners = windows_of(documents, context, end_of_text)
@@ -92,7 +92,7 @@ def score_documents(
     nats = np.zeros((*shape, len(edges)))
     tokens = np.zeros((len(documents), len(edges)), dtype=np.int64)
     top1 = np.zeros(shape, dtype=np.int64)
-    # Windows of like length together, so that little of a batch is padding.
+    # Sorted by length, to reduce padding.
     order = np.argsort(-lengths, kind="stable")
     with torch.no_grad():
         for begin in range(0, len(order), batch):
@@ -102,13 +102,13 @@ def score_documents(
             windows = windows.expand(model.members, -1, -1)
             seen, targets = windows[..., :-1], windows[..., 1:]
             logits = model(seen, past=past and past.inputs(seen))
-            nats_of = torch.nn.functional.cross_entropy(
+            token_nats = torch.nn.functional.cross_entropy(
                 logits.float().flatten(0, -2), targets.flatten(), reduction="none"
             )
-            losses = nats_of.view(targets.shape).double().cpu().numpy()
-            # The largest logit and not its index, which takes a CPU several times as long.
-            own = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-            hits = (own == logits.amax(-1)).cpu().numpy()
+            losses = token_nats.view(targets.shape).double().cpu().numpy()
+            # The largest logit instead of its index, which takes several times as long on a CPU.
+            target_logits = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+            hits = (target_logits == logits.amax(-1)).cpu().numpy()
             real = np.arange(longest) < lengths[chosen, None]
             window, position = np.nonzero(real)
             owner = owners[chosen][window]

@@ -1,4 +1,4 @@
-"""What was scored, summed up by split and by position: of a member or of a floor."""
+"""Losses of a member or an n-gram baseline, by split and by position."""
 
 import math
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from manymasks.statistics.intervals import finite
 def split_loss(
     nats: FloatArray, tokens: npt.NDArray[Any], text_bytes: int, statistics: Statistics
 ) -> dict[str, Any]:
-    """Loss of a split, in nats per token and bits per byte, with its bootstrap over documents.
+    """Loss of a split, in nats per token and bits per byte, with a bootstrap over documents.
 
     `nats` and `tokens` are sums (documents, buckets); `text_bytes` is the length of the text.
     """
-    own, counts = nats.sum(1), tokens.sum(1)
-    weights = document_weights(len(own), statistics.resamples, statistics.seed)
-    low, high = percentile_interval(ratio_resamples(own, counts, weights), statistics.confidence)
+    sums, counts = nats.sum(1), tokens.sum(1)
+    weights = document_weights(len(sums), statistics.resamples, statistics.seed)
+    low, high = percentile_interval(ratio_resamples(sums, counts, weights), statistics.confidence)
     return {
-        "nats": own.sum() / counts.sum(),
+        "nats": sums.sum() / counts.sum(),
         "nats_low": finite(float(low)),
         "nats_high": finite(float(high)),
-        "bits_per_byte": own.sum() / math.log(2) / text_bytes,
-        "documents": len(own),
+        "bits_per_byte": sums.sum() / math.log(2) / text_bytes,
+        "documents": len(sums),
         "tokens": int(counts.sum()),
     }
 
@@ -37,12 +37,12 @@ def position_losses(
 ) -> Rows:
     """Loss by bucket of positions; the last bucket ends with the context."""
     last = [edge - 1 for edge in edges[1:]] + [context - 1]
-    own, counts = nats.sum(0), tokens.sum(0)
+    sums, counts = nats.sum(0), tokens.sum(0)
     return [
         {
             "position_low": begin,
             "position_high": end,
-            "nats": own[k] / counts[k] if counts[k] else None,
+            "nats": sums[k] / counts[k] if counts[k] else None,
             "tokens": int(counts[k]),
         }
         for k, (begin, end) in enumerate(zip(edges, last, strict=True))

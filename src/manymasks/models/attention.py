@@ -1,32 +1,31 @@
-"""Causal attention whose gradients can be kept from earlier positions.
+"""Causal attention with control of the gradients to earlier positions.
 
-The forward pass is ordinary causal attention for every route: equal weights give equal logits,
-bit for bit. What differs is what a loss at position i may change at an earlier position j < i.
-The diagonal j = i always keeps its full gradient, in the score and in the value.
+The forward pass is ordinary causal attention for every route that reads its own past: equal weights
+give equal logits, bit for bit. Routes differ in the gradient of a loss at position i with respect
+to earlier positions j < i. The diagonal j = i always keeps its full gradient, in score and value.
 
-`myopic`: i may change how it reads the past (W_K and W_V keep the gradient of all pairs i >= j)
-but not how the past was written (h_j gets none). This is what Wu, Morris & Levine (2024) trained.
-`myopic-kv`: k_j and v_j themselves get none, so W_K and W_V learn from the diagonal alone
-(Rofin, Naghiyev & Hahn 2026). `discount`: as `myopic`, but h_j gets gamma^(i-j) of it.
-Displacements add along any path through the layers, so the discount is exact end to end:
-gamma = 1 is causal and gamma = 0 is myopic. `local`: the past j < i is another model's, given
-and fixed. `bigram`: there is no past.
+`myopic`: the reading of the past is trained (W_K and W_V keep the gradient of all pairs i >= j),
+its writing is not (h_j is detached). This is what Wu, Morris & Levine (2024) trained. `myopic-kv`:
+k_j and v_j are detached, so W_K and W_V learn from the diagonal only (Rofin, Naghiyev & Hahn 2026).
+`discount`: as `myopic`, but h_j gets gamma^(i-j) of its gradient. Displacements add along any path
+through the layers, so the discount is exact end to end: gamma = 1 is causal, gamma = 0 myopic.
+`local`: the past j < i is that of another model, given and fixed. `bigram`: no past.
 
 With s the scaled scores, a their softmax, do the gradient of the outputs and
 ds_ij = a_ij (do_i . v_j - do_i . o_i), the gradients are
 
     dq_i = sum_j ds_ij k_j      dk_j = sum_i ds_ij q_i      dv_j = sum_i a_ij do_i
 
-and the diagonal's share of the last two is ds_jj q_j and a_jj do_j. So a gradient has two parts
-that go different ways: *read*, for the weights W_K and W_V, and *own*, for the input h_j. `causal`
-needs one of them, `myopic` the other too, which costs O(T d), and `myopic-kv` the other alone,
-which spares the products for dk and dv.
+and the diagonal's share of the last two is ds_jj q_j and a_jj do_j. So keys and values have two
+gradients: *read*, for the weights W_K and W_V, and *own*, for the input h_j. `causal` needs only
+one of them, `myopic` both, which costs O(T d) more, and `myopic-kv` only *own*, which saves the
+products for dk and dv.
 
-Everything here is laid out (members, heads x batch, head dimension, positions), each matrix of
-a head and a window on its own. Scores are made in rows of `ROWS` queries against the keys that
-those see, so nothing beyond the last block of the diagonal is computed and no T x T matrix is
-kept: the backward pass makes them again. The products of one member are batched; members come
-one after another, so a member's bits do not depend on its companions.
+All tensors are (members, heads x batch, head dimension, positions), with one matrix for each head
+and window. Scores are computed in blocks of `ROWS` queries against the keys they see, so nothing
+beyond the last diagonal block is computed and no T x T matrix is kept: the backward pass recomputes
+them. The products of one member are batched; members are computed one by one, so a member's bits do
+not depend on the rest of the stack.
 """
 
 import math
@@ -41,7 +40,7 @@ from manymasks.models import cuda
 from manymasks.models.gradient_flow import GRADIENTS, GradientFlow
 
 ROWS = 64
-"""Queries whose scores are held at once, for all heads and windows of a member."""
+"""Queries in one block of scores, for all heads and windows of a member."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Route:
 
 
 def runs_of(routes: Sequence[Route]) -> Iterator[tuple[Route, slice]]:
-    """Neighbouring members of one route, as slices of the model axis."""
+    """Consecutive members with one route, as slices of the model axis."""
     begin = 0
     for route, run in groupby(routes):
         end = begin + len(list(run))
@@ -95,34 +94,34 @@ def attend(
 
     Args:
         q, k, v: (members, heads x batch, head dimension, positions); q is scaled already.
-        own: of `local`, each position's key and value as it has them itself; k and v are then
-            what later positions find of it.
+        own: for a given past, each position's own key and value; k and v are then those that later
+            positions read.
 
     Returns:
-        Outputs of the same shape; where a GPU's fused kernel made them the log-sum-exp of the
-        scores, (members, heads x batch, positions), and else nothing, (members, 0, 0).
+        Outputs of the same shape, and the log-sum-exp of the scores from a fused kernel of a GPU,
+        (members, heads x batch, positions); empty without it, (members, 0, 0).
     """
     if is_fused(q, own):
-        found = cuda.forward(*_rows(q, k, v), scale=1.0)
-        return found.out.mT, found.lse
+        attended = cuda.forward(*_rows(q, k, v), scale=1.0)
+        return attended.out.mT, attended.lse
     out = torch.empty_like(q)
     for member in range(q.shape[0]):
-        mine = None if own is None else (own[0][member], own[1][member])
+        member_own = None if own is None else (own[0][member], own[1][member])
         for rows, seen in _blocks(q.shape[-1]):
-            weights = _weights(q[member], k[member], rows, seen, mine)
+            weights = _weights(q[member], k[member], rows, seen, member_own)
             torch.bmm(v[member][..., seen], weights.mT, out=out[member][..., rows])
-            if mine is not None:
-                change = (mine[1] - v[member])[..., rows]
+            if member_own is not None:
+                change = (member_own[1] - v[member])[..., rows]
                 out[member][..., rows] += change * _diagonal(weights, rows)
     return out, q.new_empty(len(q), 0, 0)
 
 
 @dataclass
 class Gradients:
-    """Gradients of queries, and of keys and values as they are read and as positions own them.
+    """Gradients of queries, and of keys and values as read by others and as a position's own.
 
-    Each is laid out as what it is the gradient of. `read` and `own` are one and the same where
-    a route does not part them.
+    Shapes are those of the tensors. `read` and `own` are the same tensors for routes that do not
+    separate them.
     """
 
     q: Tensor
@@ -145,11 +144,11 @@ def attend_backward(
 
     Args:
         grad: of the outputs, (members, heads x batch, head dimension, positions).
-        q, k, v, own: as they were given to `attend`.
-        out, lse: what it returned.
-        into: where the gradients go.
-        keeps: 1 gives the whole gradient, 0 parts the diagonal from the rest, None leaves the
-            rest out, and gamma between 0 and 1 gives gamma^(i-j) of it to `into.own`.
+        q, k, v, own: arguments of `attend`.
+        out, lse: its results.
+        into: output.
+        keeps: 1 gives the whole gradient, 0 separates the diagonal from the rest, None leaves out
+            the rest, and gamma between 0 and 1 adds gamma^(i-j) of the rest to `into.own`.
     """
     if is_fused(q, own):
         _fused_backward((*_rows(grad, q, k, v, out), lse), into, keeps)
@@ -159,23 +158,23 @@ def attend_backward(
     if keeps is not None and 0 < keeps < 1:
         targets.append((*into.own, keeps))
     for member in range(q.shape[0]):
-        mine = None if own is None else (own[0][member], own[1][member])
-        # From the last rows, which see all keys, to the first: each adds to what is there.
+        member_own = None if own is None else (own[0][member], own[1][member])
+        # From the last rows, which see all keys, to the first, which accumulate.
         for rows, seen in reversed(list(_blocks(q.shape[-1]))):
-            asked, given = q[member][..., rows], grad[member][..., rows]
-            weights = _weights(q[member], k[member], rows, seen, mine)
-            back = torch.bmm(given.mT, v[member][..., seen])
-            if mine is not None:
-                _diagonal(back, rows).copy_((given * mine[1][..., rows]).sum(1, keepdim=True))
+            queries, d_out = q[member][..., rows], grad[member][..., rows]
+            weights = _weights(q[member], k[member], rows, seen, member_own)
+            back = torch.bmm(d_out.mT, v[member][..., seen])
+            if member_own is not None:
+                _diagonal(back, rows).copy_((d_out * member_own[1][..., rows]).sum(1, keepdim=True))
             back.sub_(through[member][:, rows]).mul_(weights)
             torch.bmm(k[member][..., seen], back.mT, out=into.q[member][..., rows])
             if not keeps:
                 scores, values = _diagonal(back, rows), _diagonal(weights, rows)
-                torch.mul(asked, scores, out=into.own[0][member][..., rows])
-                torch.mul(given, values, out=into.own[1][member][..., rows])
-                if mine is not None:
-                    # What was read of this position was another model's: its own key counts.
-                    into.q[member][..., rows] += (mine[0] - k[member])[..., rows] * scores
+                torch.mul(queries, scores, out=into.own[0][member][..., rows])
+                torch.mul(d_out, values, out=into.own[1][member][..., rows])
+                if member_own is not None:
+                    # Later positions read another model's key; the diagonal uses its own.
+                    into.q[member][..., rows] += (member_own[0] - k[member])[..., rows] * scores
                     scores.zero_()
                     values.zero_()
             for dk, dv, share in targets:
@@ -183,12 +182,12 @@ def attend_backward(
                     decay = _decay(rows, seen, share, q)
                     weights.mul_(decay)
                     back.mul_(decay)
-                for target, left, right in ((dk, asked, back), (dv, given, weights)):
-                    place = target[member][..., seen]
+                for target, left, right in ((dk, queries, back), (dv, d_out, weights)):
+                    block = target[member][..., seen]
                     if rows.stop == q.shape[-1]:
-                        torch.bmm(left, right, out=place)
+                        torch.bmm(left, right, out=block)
                     else:
-                        place += torch.bmm(left, right)
+                        block += torch.bmm(left, right)
 
 
 def is_fused(q: Tensor, own: tuple[Tensor, Tensor] | None) -> bool:
@@ -196,18 +195,18 @@ def is_fused(q: Tensor, own: tuple[Tensor, Tensor] | None) -> bool:
 
 
 def _rows(*tensors: Tensor) -> list[Tensor]:
-    """(..., positions, head dimension) each, as the fused kernels have it."""
+    """(..., positions, head dimension) each, the layout of the fused kernels."""
     return [x.mT.contiguous() for x in tensors]
 
 
-def _fused_backward(given: Sequence[Tensor], into: Gradients, keeps: float | None) -> None:
-    """`given` is grad, q, k, v, out and lse, in rows."""
-    grad, q, k, v, out, lse = given
+def _fused_backward(tensors: Sequence[Tensor], into: Gradients, keeps: float | None) -> None:
+    """`tensors` are grad, q, k, v, out and lse, in rows."""
+    grad, q, k, v, out, lse = tensors
     if keeps is None:
         into.q.copy_(cuda.backward_queries(grad, q, k, v, out, lse, scale=1.0).mT)
     else:
-        found = cuda.backward(grad, q, k, v, out, lse, scale=1.0)
-        for target, part in zip((into.q, *into.read), found, strict=True):
+        gradients = cuda.backward(grad, q, k, v, out, lse, scale=1.0)
+        for target, part in zip((into.q, *into.read), gradients, strict=True):
             target.copy_(part.mT)
     if keeps == 1:
         return
@@ -221,14 +220,14 @@ def _fused_backward(given: Sequence[Tensor], into: Gradients, keeps: float | Non
 
 
 def _blocks(positions: int) -> Iterator[tuple[slice, slice]]:
-    """Rows of queries, and the keys that they see."""
+    """Rows of queries, and the keys they see."""
     for begin in range(0, positions, ROWS):
         end = min(begin + ROWS, positions)
         yield slice(begin, end), slice(0, end)
 
 
 def _diagonal(blocks: Tensor, rows: slice) -> Tensor:
-    """(n, 1, rows) of the scores of the rows with themselves, of (n, rows, seen)."""
+    """Diagonal (n, 1, rows) of blocks (n, rows, seen)."""
     return blocks[..., rows].diagonal(dim1=-2, dim2=-1).unsqueeze(1)
 
 
@@ -244,7 +243,7 @@ def _weights(
 
 
 def _future(rows: int, like: Tensor) -> Tensor:
-    """(rows, rows): minus infinity where the key comes after the query, else 0."""
+    """(rows, rows): minus infinity for keys after the query, else 0."""
     return like.new_full((rows, rows), -math.inf).triu_(1)
 
 

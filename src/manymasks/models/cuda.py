@@ -1,24 +1,24 @@
-"""Causal attention on a GPU with its log-sum-exp, and each part of its gradient on its own.
+"""Causal attention on a GPU with its log-sum-exp, and separate parts of its gradient.
 
-The fused kernels of torch are called by name, because the public function keeps the log-sum-exp
-to itself and with it every part of the gradient is a call of its own: no tensor here has
-positions x positions but the decay of a discount, which all windows and heads share.
+The fused kernels of torch are called by name, because the public function does not return the
+log-sum-exp, from which every part of the gradient can be computed separately. The only tensor of
+positions x positions is the decay of a discount, which all windows and heads share.
 
     forward            outputs and log-sum-exp
     backward           gradients of all pairs (i, j), or each times gamma^(i-j)
-    backward_queries   the gradient of the queries alone, for `myopic-kv`: a Triton kernel
-    diagonal           the gradients of keys and values of the pairs (i, i) alone, O(T d)
+    backward_queries   the gradient of the queries only, for `myopic-kv`: a Triton kernel
+    diagonal           the gradients of keys and values of the pairs (i, i) only, O(T d)
 
-bfloat16 goes through FlashAttention, float32 and whatever has a bias through the memory-efficient
-kernels. Both take the outputs and log-sum-exp they are given: so a discount is the ordinary
-backward pass with (i - j) log gamma added to the scores and the log-sum-exp of the scores without
-it, which multiplies a_ij by gamma^(i-j) and nothing else. Under deterministic algorithms both
-repeat their bits; the Triton kernel adds nothing atomically and always does.
+bfloat16 uses FlashAttention; float32, and any bias, the memory-efficient kernels. Both take outputs
+and log-sum-exp as arguments: a discount is the ordinary backward pass with (i - j) log gamma added
+to the scores and the log-sum-exp of the scores without it, which multiplies a_ij by gamma^(i-j).
+Under deterministic algorithms both repeat their bits; the Triton kernel uses no atomics and always
+does.
 
-What has been run. On a CPU: `diagonal`, `decay`, and the Triton kernel in Triton's interpreter,
-against dense attention; it was compiled for an H200 too. The shapes and arguments of the fused
-kernels, with tensors that have no values. On a GPU: nothing yet. `tests/unit/test_cuda.py`
-compares all of it with dense attention where there is one.
+Tested on a CPU: `diagonal`, `decay`, and the Triton kernel in Triton's interpreter, against dense
+attention; the kernel compiles for an H200. The shapes and arguments of the fused kernels are tested
+with meta tensors. Not yet run on a GPU: `tests/unit/test_cuda.py` compares everything with dense
+attention if there is one.
 """
 
 import contextlib
@@ -35,13 +35,13 @@ from torch import Tensor
 aten = torch.ops.aten
 
 LSE_ALIGNED = 32
-"""The memory-efficient kernels want a log-sum-exp of a multiple of this many positions."""
+"""Positions of the log-sum-exp in the memory-efficient kernels are a multiple of this."""
 ALIGNED = 8
-"""Features of a head, and columns of a bias, come in multiples of this many (16 bytes)."""
+"""Features of a head, and columns of a bias, are a multiple of this (16 bytes)."""
 
 
 class Attended(NamedTuple):
-    """What `forward` found."""
+    """Results of `forward`."""
 
     out: Tensor
     """(batch, heads, positions, head dimension)."""
@@ -54,10 +54,10 @@ def forward(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None) -> A
 
     Args:
         q, k, v: (batch, heads, positions, head dimension), float32 or bfloat16, contiguous.
-        scale: of the scores; 1 / sqrt(head dimension) where it is not given.
+        scale: of the scores; 1 / sqrt(head dimension) by default.
     """
     scale = _scale(q, scale)
-    padded = [_whole(x) for x in (q, k, v)]
+    padded = [_padded(x) for x in (q, k, v)]
     if q.dtype == torch.bfloat16:
         out, lse, *_ = aten._scaled_dot_product_flash_attention(*padded, 0.0, True, scale=scale)
     else:
@@ -68,18 +68,18 @@ def forward(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None) -> A
 
 
 @contextlib.contextmanager
-def _strictly() -> Iterator[None]:
-    """Where bits are to be repeated: the fused kernels do so only if no warning will do instead."""
-    wanted = torch.are_deterministic_algorithms_enabled()
-    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(wanted)
+def _strictly_deterministic() -> Iterator[None]:
+    """Without `warn_only`, which would let the fused kernels be nondeterministic."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(deterministic)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(wanted, warn_only=lenient)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
-@_strictly()
+@_strictly_deterministic()
 def backward(
     grad: Tensor,
     q: Tensor,
@@ -94,17 +94,17 @@ def backward(
     """Gradients of q, k and v.
 
     Args:
-        grad: of the outputs; out, lse: what `forward` found.
-        bias: that of `decay`: each pair's gradient is then multiplied by its exponential. It is
-            rounded to the dtype of q, so that in bfloat16 a factor exp(b) is good to b / 256.
-        scale: as it was given to `forward`.
+        grad: of the outputs; out, lse: results of `forward`.
+        bias: of `decay`: the gradient of each pair is multiplied by its exponential. It is rounded
+            to the dtype of q: in bfloat16 a factor exp(b) has a relative error of b / 256.
+        scale: as in `forward`.
     """
     scale, head, positions = _scale(q, scale), q.shape[-1], q.shape[-2]
-    grad, q, k, v, out = (_whole(x) for x in (grad, q, k, v, out))
-    # Without dropout nothing is drawn, but the arguments must be there.
+    grad, q, k, v, out = (_padded(x) for x in (grad, q, k, v, out))
+    # Required arguments, unused without dropout.
     seed = q.new_zeros((), dtype=torch.int64)
     if q.dtype == torch.bfloat16 and bias is None:
-        found = aten._scaled_dot_product_flash_attention_backward(
+        gradients = aten._scaled_dot_product_flash_attention_backward(
             *(grad, q, k, v, out, lse.contiguous(), None, None, positions, positions),
             *(0.0, True, seed, seed),
             scale=scale,
@@ -112,16 +112,16 @@ def backward(
     else:
         if bias is not None:
             bias = bias.to(q.dtype).expand(*q.shape[:2], -1, -1)
-        # The kernel takes the outputs' strides for granted: heads side by side in a position.
+        # The kernel assumes the strides of the outputs: heads adjacent within a position.
         out = out.transpose(1, 2).contiguous().transpose(1, 2)
-        # A row that is not there has no weights: exp(score - infinity) is 0.
+        # Padded rows have no weights: exp(score - infinity) is 0.
         lse = F.pad(lse, (0, -positions % LSE_ALIGNED), value=math.inf)
-        found = aten._scaled_dot_product_efficient_attention_backward(
+        gradients = aten._scaled_dot_product_efficient_attention_backward(
             *(grad, q, k, v, bias, out, lse.contiguous(), seed, seed),
             *(0.0, [True, True, True, False], True),
             scale=scale,
         )[:3]
-    dq, dk, dv = (each[..., :head] for each in found)
+    dq, dk, dv = (gradient[..., :head] for gradient in gradients)
     return dq, dk, dv
 
 
@@ -135,13 +135,13 @@ def backward_queries(
     *,
     scale: float | None = None,
 ) -> Tensor:
-    """The gradient of q alone, in three matrix products where `backward` makes five.
+    """The gradient of q only, in three matrix products instead of the five of `backward`.
 
-    Arguments as those of `backward`. Without Triton it is the first that `backward` finds.
+    Arguments as in `backward`, which replaces it without Triton.
     """
     if importlib.util.find_spec("triton") is None:
         return backward(grad, q, k, v, out, lse, scale=scale)[0]
-    # Triton comes with torch for GPUs and not with torch for CPUs.
+    # Only the GPU build of torch includes Triton.
     from manymasks.models.cuda_queries import launch
 
     return launch(grad, q, k, v, out, lse, _scale(q, scale))
@@ -157,7 +157,7 @@ def diagonal(
     *,
     scale: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of k and v from the pairs (i, i) alone. Arguments as those of `backward`.
+    """Gradients of k and v from the pairs (i, i) only. Arguments as in `backward`.
 
     With a_ii = exp(s_ii - lse_i): scale a_ii ((v_i - o_i) . do_i) q_i, and a_ii do_i.
     """
@@ -170,7 +170,7 @@ def diagonal(
 @functools.cache
 def decay(positions: int, gamma: float, dtype: torch.dtype, device: torch.device | str) -> Tensor:
     """(positions, positions) of (i - j) log gamma, minus infinity for j > i; gamma above 0."""
-    # Rows are as far apart as aligned loads need.
+    # Padded columns give the row stride that aligned loads need.
     i = torch.arange(positions, device=device)
     j = torch.arange(positions + -positions % ALIGNED, device=device)
     distance = (i[:, None] - j).to(torch.float32)
@@ -182,7 +182,7 @@ def _scale(q: Tensor, scale: float | None) -> float:
     return 1 / math.sqrt(q.shape[-1]) if scale is None else scale
 
 
-def _whole(x: Tensor) -> Tensor:
-    """With as many features as the kernels take; those added are 0 and change nothing."""
+def _padded(x: Tensor) -> Tensor:
+    """Features padded with zeros to a multiple of `ALIGNED`."""
     missing = -x.shape[-1] % ALIGNED
     return F.pad(x, (0, missing)) if missing else x

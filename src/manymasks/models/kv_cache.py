@@ -1,7 +1,7 @@
-"""A model that reads its text once: keys and values of earlier tokens are kept.
+"""A transformer with a KV cache, for generation.
 
-The same computation as `Transformer.forward`, one token at a time: it writes 48 tokens after 32
-in a fifth of the time that whole windows take. Rounding differs, as matrices have other shapes.
+The same computation as `Transformer.forward`, token by token: writing 48 tokens after 32 takes a
+fifth of the time of whole windows. Rounding differs, because matrices have other shapes.
 """
 
 import torch
@@ -19,22 +19,22 @@ from manymasks.models.parts import (
 from manymasks.models.transformer import Transformer
 
 
-class Reader:
-    """One member and what it has read of a batch of texts of one length.
+class CachedTransformer:
+    """One member with the keys and values of a batch of texts of one length.
 
     Args:
         model: a stack of one member.
-        texts: how many there are.
-        longest: tokens there is room for.
+        texts: number of texts.
+        longest: capacity in tokens.
 
     Raises:
-        ValueError: for a stack of several members, for a route that sees another past or none,
+        ValueError: for a stack of several members, for a route that does not read its own past,
             and for more tokens than the model's context.
     """
 
     def __init__(self, model: Transformer, texts: int, longest: int) -> None:
         if model.members != 1 or not model.routes[0].reads_own_past:
-            raise ValueError(f"one member with a past of its own is read, found {model.routes}")
+            raise ValueError(f"expected one member that reads its own past, found {model.routes}")
         if longest > model.context:
             raise ValueError(f"{longest} tokens are more than the context of {model.context}")
         self._model, self._read = model, 0
@@ -47,7 +47,7 @@ class Reader:
             self._vkq.append(torch.cat(matrices, 1) * gain.unsqueeze(1))
 
     def read(self, tokens: Tensor) -> Tensor:
-        """Logits (texts, vocabulary) of what follows, after the next tokens (texts, n)."""
+        """Append tokens (texts, n) and return the logits (texts, vocabulary) after them."""
         model, n = self._model, tokens.shape[1]
         x = nn.functional.embedding(tokens, model.W_E[0])
         if model.W_pos is not None:
@@ -62,7 +62,7 @@ class Reader:
         return logits_of(last, model.norm, model.W_U)[0]
 
     def _attend(self, layer: int, block: nn.Module, x: Tensor, n: int) -> Tensor:
-        """The stream (1, width, texts x n) after the attention of a block."""
+        """The residual stream (1, width, texts x n) after the attention of a block."""
         model, end = self._model, self._read + n
         table, heads = model.rotary[..., self._read : end], model.size.heads
         unit, _ = normalise(x)
@@ -74,9 +74,9 @@ class Reader:
         if n > 1:
             after = torch.ones(n, end, dtype=torch.bool, device=x.device).triu(1 + self._read)
             scores.masked_fill_(after, -torch.inf)
-        found = values @ scores.softmax(-1).mT
+        attended = values @ scores.softmax(-1).mT
         (W_O,) = _weights(block, "W_O")
-        out = by_feature(found[None, None], "v", table, heads)
+        out = by_feature(attended[None, None], "v", table, heads)
         return product(W_O, out, x, bf16=model.bf16)
 
 

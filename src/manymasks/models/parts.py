@@ -1,13 +1,12 @@
 """The parts of a transformer, each one step of autograd with its gradients written out.
 
 Tensors are features first, (members, features, tokens), where tokens are the positions of all
-windows of a batch one after another. So every matrix product has the weights on its left, and
-everything else is long rows: on a CPU that, and not making what is not needed, is most of the
-difference between this and the same network written with stock layers.
+windows of a batch in sequence. Every matrix product has the weights on its left, and all other
+operations work on long rows: on a CPU this, and computing no unneeded gradient, is most of the
+speed-up over the same network of stock layers.
 
-Weights carry the model axis too. On a CPU, which gains nothing by it, a stack is taken `apart`
-and its members are computed one after another: so a member's bits do not depend on how many
-companions it has.
+Weights have a model axis too. On a CPU, which gains nothing from it, a stack is taken `apart` and
+its members are computed one by one, so a member's bits do not depend on the size of the stack.
 """
 
 import math
@@ -22,7 +21,7 @@ from manymasks.models.attention import Gradients, Route, attend, attend_backward
 
 EPSILON = 1e-6
 CHUNK = 512
-"""Tokens whose logits are held at once while the loss is made: they should stay in the cache."""
+"""Tokens whose logits are held at once in the loss, to fit the cache."""
 FUSED = {"cuda"}
 """Devices whose kernels attend in bfloat16."""
 
@@ -30,41 +29,41 @@ FUSED = {"cuda"}
 def product(
     left: Tensor, right: Tensor, onto: Tensor | None = None, *, bf16: bool = False
 ) -> Tensor:
-    """(members, a, b) @ (members, b, c), added to `onto` (members, a, c) where it is given.
+    """(members, a, b) @ (members, b, c), added to `onto` (members, a, c) if given.
 
-    With `bf16` both factors and the product are rounded to bfloat16, sums are float32, and what
-    is returned is of the type it was.
+    With `bf16` both factors and the product are rounded to bfloat16, sums are float32, and the
+    result has the type of `left`.
     """
     if bf16:
-        found = product(left.bfloat16(), right.bfloat16()).to(left.dtype)
-        return found if onto is None else found.add_(onto)
+        rounded = product(left.bfloat16(), right.bfloat16()).to(left.dtype)
+        return rounded if onto is None else rounded.add_(onto)
     if len(left) == 1:
-        one = left[0], right[0]
-        return (torch.mm(*one) if onto is None else torch.addmm(onto[0], *one)).unsqueeze(0)
+        factors = left[0], right[0]
+        return (torch.mm(*factors) if onto is None else torch.addmm(onto[0], *factors)).unsqueeze(0)
     return torch.bmm(left, right) if onto is None else torch.baddbmm(onto, left, right)
 
 
 def apart(
     part: Callable[..., Tensor],
-    own: Sequence[Tensor | Sequence[Any] | None],
+    stacked: Sequence[Tensor | Sequence[Any] | None],
     shared: Sequence[Any] = (),
 ) -> Tensor:
     """A part of the network, computed member by member on a CPU and at once elsewhere.
 
     Args:
-        part: takes `own` and then `shared`, and returns a tensor with a model axis.
-        own: tensors with a model axis, the first among them, or what has an entry a member.
-        shared: what is the same for all members.
+        part: takes `stacked` and then `shared`, and returns a tensor with a model axis.
+        stacked: a tensor with a model axis, then others, or sequences with an entry a member.
+        shared: arguments common to all members.
     """
-    first = own[0]
+    first = stacked[0]
     assert isinstance(first, Tensor)
     if len(first) == 1 or first.device.type != "cpu":
-        return part(*own, *shared)
-    alone = zip(*(_each(entries, len(first)) for entries in own), strict=True)
-    return torch.cat([part(*mine, *shared) for mine in alone])
+        return part(*stacked, *shared)
+    by_member = zip(*(_split(entries, len(first)) for entries in stacked), strict=True)
+    return torch.cat([part(*member, *shared) for member in by_member])
 
 
-def _each(entries: Tensor | Sequence[Any] | None, count: int) -> Sequence[Any]:
+def _split(entries: Tensor | Sequence[Any] | None, count: int) -> Sequence[Any]:
     if isinstance(entries, Tensor):
         return torch.split(entries, 1)
     return [entries and entries[member : member + 1] for member in range(count)]
@@ -89,7 +88,7 @@ def normalise(x: Tensor) -> tuple[Tensor, Tensor]:
 def _normalise_backward(
     grad: Tensor, unit: Tensor, scale: Tensor, gain: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of x and of the gain, from that of gain * unit; `grad` is overwritten."""
+    """Gradients of x and of the gain, from that of gain * unit; overwrites `grad`."""
     along = grad * unit
     d_gain = along.sum(2)
     mean = product(gain.unsqueeze(1), along).div_(unit.shape[1])
@@ -101,12 +100,12 @@ def _normalise_backward(
 
 
 class AttentionPart(torch.autograd.Function):
-    """x + W_O attention(norm(x)), with gradients as each member's route has them.
+    """x + W_O attention(norm(x)), with the gradients of each member's route.
 
-    Inputs: x (members, d, tokens); gain (members, d); W_Q, W_K, W_V, W_O (members, d, d); past,
-    for members whose route is `local` the normalised inputs (members, d, tokens) of another
-    model's layer; routes, one a member; the table of `rotary_table`; heads; whether the products
-    with weights are bfloat16.
+    Inputs: x (members, d, tokens); gain (members, d); W_Q, W_K, W_V, W_O (members, d, d); past, the
+    normalised inputs (members, d, tokens) of another model's layer for members that need a past;
+    routes, one a member; the table of `rotary_table`; heads; whether the products with weights are
+    bfloat16.
     """
 
     @staticmethod
@@ -132,61 +131,61 @@ class AttentionPart(torch.autograd.Function):
             read = by_head(
                 product(weights[:, : 2 * x.shape[1]], past, bf16=bf16), "vk", rotary, heads
             )
-        found = torch.empty_like(vkq[:, 0])
+        attended = torch.empty_like(vkq[:, 0])
         logs = []
         for route, run in runs_of(routes):
             v, k, q = vkq[run].to(_attended_in(route, x, bf16)).unbind(1)
             if not route.reads_past:
-                found[run], lse = v, v.new_empty(len(v), 0, 0)
+                attended[run], lse = v, v.new_empty(len(v), 0, 0)
             elif route.needs_past:
                 assert read is not None, f"a {route.gradient} member needs a past"
                 past_v, past_k = read[run].unbind(1)
-                found[run], lse = attend(q, past_k, past_v, (k, v))
+                attended[run], lse = attend(q, past_k, past_v, (k, v))
             else:
-                found[run], lse = attend(q, k, v)
+                attended[run], lse = attend(q, k, v)
             logs.append(lse)
-        out = by_feature(found.unsqueeze(1), "v", rotary, heads)
+        out = by_feature(attended.unsqueeze(1), "v", rotary, heads)
         ctx.save_for_backward(
-            unit, scale, gain, weights, W_O, rotary, vkq, found, out, past, read, *logs
+            unit, scale, gain, weights, W_O, rotary, vkq, attended, out, past, read, *logs
         )
         ctx.heads, ctx.routes, ctx.bf16 = heads, routes, bf16
         return product(W_O, out, x, bf16=bf16)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        unit, scale, gain, weights, W_O, rotary, vkq, found, out, past, read, *logs = (
+        unit, scale, gain, weights, W_O, rotary, vkq, attended, out, past, read, *logs = (
             ctx.saved_tensors
         )
         (grad,) = grads
         d, heads, bf16 = unit.shape[1], ctx.heads, ctx.bf16
         d_W_O = product(grad, out.mT, bf16=bf16)
-        d_found = by_head(product(W_O.mT, grad, bf16=bf16), "v", rotary, heads)[:, 0]
+        d_attended = by_head(product(W_O.mT, grad, bf16=bf16), "v", rotary, heads)[:, 0]
         d_unit = torch.empty_like(unit)
         d_Q, d_K, d_V = torch.split(torch.empty_like(weights), d, 1)
         for (route, run), lse in zip(runs_of(ctx.routes), logs, strict=True):
-            of_past = read[run] if route.needs_past else None
+            read_past = read[run] if route.needs_past else None
             dtype = _attended_in(route, unit, bf16)
-            given = _routed(
+            kinds = _routed(
                 route,
-                d_found[run].to(dtype),
+                d_attended[run].to(dtype),
                 vkq[run].to(dtype),
-                found[run].to(dtype),
+                attended[run].to(dtype),
                 lse,
-                of_past,
+                read_past,
             )
-            # Kinds of what positions own: values, keys, queries. Kinds of what was read: queries,
-            # keys, values. They share the queries, and where a route does not part them, all.
-            rows = by_feature(given.to(unit.dtype), "vkqkv"[: given.shape[1]], rotary, heads)
-            own, parted = rows[:, : 3 * d], rows.shape[1] > 3 * d
+            # Own gradients: values, keys, queries; read gradients: queries, keys, values. They
+            # share the queries, and all three if the route does not separate them.
+            rows = by_feature(kinds.to(unit.dtype), "vkqkv"[: kinds.shape[1]], rotary, heads)
+            own, is_separate = rows[:, : 3 * d], rows.shape[1] > 3 * d
             d_unit[run] = product(weights[run].mT, own, bf16=bf16)
-            source = rows[:, 2 * d :] if parted and of_past is None else own
+            source = rows[:, 2 * d :] if is_separate and read_past is None else own
             parts = torch.split(
                 product(source, unit[run].mT, bf16=bf16) * gain[run].unsqueeze(1), d, 1
             )
             targets = (d_V, d_K, d_Q) if source is own else (d_Q, d_K, d_V)
             for target, part in zip(targets, parts, strict=True):
                 target[run] = part
-            if of_past is not None:
+            if read_past is not None:
                 parts = torch.split(product(rows[:, 3 * d :], past[run].mT, bf16=bf16), d, 1)
                 for target, part in zip((d_K, d_V), parts, strict=True):
                     target[run] += part
@@ -195,32 +194,31 @@ class AttentionPart(torch.autograd.Function):
 
 
 def _attended_in(route: Route, x: Tensor, bf16: bool) -> torch.dtype:
-    """What attention itself is computed in: bfloat16 where a fused kernel gains by it.
+    """The dtype of attention itself: bfloat16 where a fused kernel is faster with it.
 
-    Its softmax and sums are float32 there. A discount needs more digits, and a local past has no
-    fused kernel.
+    Its softmax and sums are float32. A discount needs more digits, and there is no fused kernel for
+    a given past.
     """
-    gains = x.device.type in FUSED and not (route.flow.takes_gamma or route.needs_past)
-    return torch.bfloat16 if bf16 and gains else x.dtype
+    is_faster = x.device.type in FUSED and not (route.flow.takes_gamma or route.needs_past)
+    return torch.bfloat16 if bf16 and is_faster else x.dtype
 
 
 def _routed(
     route: Route, grad: Tensor, vkq: Tensor, out: Tensor, lse: Tensor, read: Tensor | None
 ) -> Tensor:
-    """Gradients of what attention was given, (members, kinds, heads x batch, head, positions).
+    """Gradients of the inputs of attention, (members, kinds, heads x batch, head, positions).
 
-    Values, keys and queries as positions own them; then, where the route parts them, keys and
-    values as they were read.
+    Own values, keys and queries; then keys and values as read, if the route separates them.
     """
     if not route.reads_past:
-        given = torch.zeros_like(vkq)
-        given[:, 0] = grad
-        return given
+        gradients = torch.zeros_like(vkq)
+        gradients[:, 0] = grad
+        return gradients
     keeps = route.keeps
     kinds = 5 if keeps is not None and keeps < 1 else 3
-    given = vkq.new_empty(vkq.shape[0], kinds, *vkq.shape[2:])
-    own_v, own_k, d_q = given[:, :3].unbind(1)
-    read_k, read_v = given[:, 3:].unbind(1) if kinds == 5 else (own_k, own_v)
+    gradients = vkq.new_empty(vkq.shape[0], kinds, *vkq.shape[2:])
+    own_v, own_k, d_q = gradients[:, :3].unbind(1)
+    read_k, read_v = gradients[:, 3:].unbind(1) if kinds == 5 else (own_k, own_v)
     into = Gradients(d_q, (read_k, read_v), (own_k, own_v))
     v, k, q = vkq.unbind(1)
     if read is None:
@@ -228,15 +226,15 @@ def _routed(
     else:
         past_v, past_k = read.unbind(1)
         attend_backward(grad, q, past_k, past_v, out, lse, into, keeps, (k, v))
-    return given
+    return gradients
 
 
 class MlpPart(torch.autograd.Function):
     """x + W_out f(W_in norm(x)).
 
     Inputs: x (members, d, tokens); gain (members, d); W_in (members, hidden, d); W_out (members,
-    d, hidden); whether f is GELU (its tanh form) or the squared ReLU; whether
-    products are bfloat16.
+    d, hidden); whether f is GELU (its tanh form) or the squared ReLU; whether products are
+    bfloat16.
     """
 
     @staticmethod
@@ -265,7 +263,7 @@ class MlpPart(torch.autograd.Function):
 
 
 # GELU in its tanh form (Hendrycks & Gimpel 2016), x (1 + tanh u) / 2 with u = x (A + B x^2) / 2,
-# is x sigmoid(2u), and on a CPU a sigmoid costs a tenth of a tanh.
+# is x sigmoid(2u), and a sigmoid costs a tenth of a tanh on a CPU.
 A = 2 * math.sqrt(2 / math.pi)
 B = 0.044715 * A
 
@@ -284,12 +282,12 @@ def gelu_slope(x: Tensor, share: Tensor, gelu: Tensor) -> Tensor:
 class NatsPart(torch.autograd.Function):
     """Mean next-token loss of each member, in nats, from the last residual stream.
 
-    The logits are made, turned into their own gradient and used up `CHUNK` tokens at a time:
-    they are never all there. So the gradients are made on the way forward.
+    Logits are computed, turned into their gradient and consumed `CHUNK` tokens at a time, so they
+    are never all in memory; the gradients are therefore computed in the forward pass.
 
     Inputs: x (members, d, tokens); gain (members, d); W_U (members, vocabulary, d); targets
-    (members, tokens); whether gradients will be wanted; whether
-    their products are bfloat16: logits are float32. Output: (members,).
+    (members, tokens); whether gradients are needed; whether their products are bfloat16 (logits are
+    float32). Output: (members,).
     """
 
     @staticmethod
@@ -302,18 +300,18 @@ class NatsPart(torch.autograd.Function):
         d_unit, d_weights = torch.empty_like(unit), torch.zeros_like(W_U.mT)
         nats = unit.new_zeros(members)
         for begin in range(0, tokens, CHUNK):
-            here = unit[..., begin : begin + CHUNK]
+            chunk = unit[..., begin : begin + CHUNK]
             target = targets[:, begin : begin + CHUNK].unsqueeze(2)
-            logits = product(here.mT, weights.mT)
+            logits = product(chunk.mT, weights.mT)
             highest = logits.amax(2, keepdim=True)
             scored = logits.gather(2, target)
             p = torch.softmax(logits, 2, out=logits)
-            # The most likely token's probability is 1 over the sum of exp(logit - highest).
+            # The probability of the most likely token is 1 / sum of exp(logit - highest).
             nats += (highest - scored - p.amax(2, keepdim=True).log_()).sum((1, 2))
             if learns:
                 p.scatter_add_(2, target, p.new_full((1, 1, 1), -1.0).expand(target.shape))
                 d_unit[..., begin : begin + CHUNK] = product(W_U.mT, p.mT, bf16=bf16)
-                d_weights = product(here, p, d_weights, bf16=bf16)
+                d_weights = product(chunk, p, d_weights, bf16=bf16)
         ctx.save_for_backward(unit, scale, gain, d_unit, d_weights)
         return nats / tokens
 
@@ -342,13 +340,13 @@ def rotary_table(context: int, head: int, base: float) -> Tensor:
 
 
 def by_head(x: Tensor, kinds: str, table: Tensor, heads: int) -> Tensor:
-    """From features to heads: keys and queries turned to their positions, queries scaled.
+    """From features to heads, with rotary positions of keys and queries, and scaled queries.
 
     Args:
         x: (members, kinds x d, tokens).
-        kinds: what its rows are, a letter for each d of them: v, k or q.
-        table: that of `rotary_table`, as long as a window.
-        heads: how many.
+        kinds: kind of each d rows, a letter each: v, k or q.
+        table: of `rotary_table`, as long as a window.
+        heads: number of heads.
 
     Returns:
         (members, kinds, heads x batch, head dimension, positions).
@@ -357,24 +355,24 @@ def by_head(x: Tensor, kinds: str, table: Tensor, heads: int) -> Tensor:
     _, half, positions = table.shape
     shape = members, len(kinds), heads, 2 * half, tokens // positions, positions
     source = x.view(shape).transpose(3, 4)
-    found = x.new_empty(source.shape)
-    for kind, of in enumerate(kinds):
-        _turn(source[:, kind], found[:, kind], of, table, back=False)
-    return found.flatten(2, 3)
+    target = x.new_empty(source.shape)
+    for i, kind in enumerate(kinds):
+        _rotate(source[:, i], target[:, i], kind, table, back=False)
+    return target.flatten(2, 3)
 
 
 def by_feature(x: Tensor, kinds: str, table: Tensor, heads: int) -> Tensor:
-    """What `by_head` makes, back to (members, kinds x d, tokens): its gradient."""
+    """The inverse of `by_head`, to (members, kinds x d, tokens), which is its gradient."""
     members, _, both, head, positions = x.shape
     source = x.view(members, len(kinds), heads, both // heads, head, positions)
-    found = x.new_empty(members, len(kinds), heads, head, both // heads, positions)
-    for kind, of in enumerate(kinds):
-        _turn(source[:, kind], found[:, kind].transpose(2, 3), of, table, back=True)
-    return found.view(members, len(kinds) * heads * head, -1)
+    target = x.new_empty(members, len(kinds), heads, head, both // heads, positions)
+    for i, kind in enumerate(kinds):
+        _rotate(source[:, i], target[:, i].transpose(2, 3), kind, table, back=True)
+    return target.view(members, len(kinds) * heads * head, -1)
 
 
-def _turn(source: Tensor, target: Tensor, kind: str, table: Tensor, *, back: bool) -> None:
-    """Each pair (x_n, x_{n + head/2}) of (..., head, positions), turned by its angle."""
+def _rotate(source: Tensor, target: Tensor, kind: str, table: Tensor, *, back: bool) -> None:
+    """Rotate each pair (x_n, x_{n + head/2}) of (..., head, positions) by its angle."""
     if kind == "v":
         target.copy_(source)
         return

@@ -1,8 +1,8 @@
 """A stack of small pre-norm transformers of one shape, with a leading model axis.
 
-RMSNorm before each part and at the end, rotary or learned positions, no biases, an unembedding of
-its own. The names of the weights are those of the literature: W_E, W_Q, W_K, W_V, W_O, W_in,
-W_out, W_U. Members share nothing but the time they are computed in.
+RMSNorm before each part and at the end, rotary or learned positions, no biases, an untied
+unembedding. The names of the weights are those of the literature: W_E, W_Q, W_K, W_V, W_O, W_in,
+W_out, W_U. Members share only the time they are computed in.
 """
 
 import math
@@ -31,9 +31,9 @@ class Transformer(nn.Module):
         size: width, layers, heads, mlp and activation.
         vocabulary: number of tokens.
         context: the longest window.
-        routes: how gradients flow through the attention of each member; none changes a logit
-            but `local` and `bigram`.
-        precision: of the products with weights, but for the logits, which are float32, and of
+        routes: gradient flow through the attention of each member; only routes that do not read
+            their own past change logits.
+        precision: of the products with weights, except the logits, which are float32, and of
             attention itself on a GPU.
     """
 
@@ -59,7 +59,7 @@ class Transformer(nn.Module):
         self.W_U = _weight(self.members, vocabulary, d)
         table = rotary_table(context, d // size.heads, size.rotary_base).float()
         if is_learned:
-            # Cosines and sines of no turn at all.
+            # Cosines and sines of angle 0.
             table = torch.stack((torch.ones_like(table[0]), torch.zeros_like(table[1])))
         self.register_buffer("rotary", table, persistent=False)
 
@@ -74,11 +74,11 @@ class Transformer(nn.Module):
         return x if self.W_pos is None else x + self.W_pos[:, None, : tokens.shape[2]]
 
     def residual(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
-        """The stream after the last block.
+        """The residual stream after the last block.
 
         Args:
             x: embeddings, (members, batch, positions, width).
-            past: for members whose route is `local`, what `inputs` of the past's model gives.
+            past: for members that need a past, the `inputs` of the model that provides it.
 
         Returns:
             (members, width, batch x positions).
@@ -88,7 +88,7 @@ class Transformer(nn.Module):
         return x
 
     def _through(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Iterator[Tensor]:
-        """The stream (members, width, batch x positions) before each block and after the last."""
+        """Residual streams (members, width, batch x positions) before each block and at the end."""
         table = self.rotary[..., : x.shape[2]]
         x = x.flatten(1, 2).mT.contiguous()
         yield x
@@ -107,17 +107,17 @@ class Transformer(nn.Module):
 
     def inputs(self, tokens: Tensor) -> list[Tensor]:
         """The normalised input (members, width, tokens) of each layer's attention."""
-        found = []
-        # Blocks first: then the last one is not gone through.
+        inputs = []
+        # Blocks first in zip, so that the last block is not computed.
         for block, x in zip(self.blocks, self._through(self.embed(tokens)), strict=False):
             gain: Tensor = block.norm_attention  # type: ignore[assignment]
-            found.append(apart(_normalised, (x, gain)))
-        return found
+            inputs.append(apart(_normalised, (x, gain)))
+        return inputs
 
     def from_embedding(
         self, x: Tensor, last: int | None = None, past: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Logits from embeddings (members, batch, positions, width); else as `forward`."""
+        """As `forward`, from embeddings (members, batch, positions, width)."""
         members, batch, positions, d = x.shape
         stream = self.residual(x, past).view(members, d, batch, positions)
         stream = stream[..., -(last or positions) :].flatten(2)
@@ -129,15 +129,15 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """(members, batch, positions) token ids to logits (members, batch, positions, vocabulary).
 
-        With `last`, only the logits of that many positions at the end.
+        `last`: number of positions at the end with logits; all if not given.
         """
         return self.from_embedding(self.embed(tokens), last, past)
 
     def nats(self, windows: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
         """Mean next-token loss (members,), in nats, of (members, batch, context + 1) token ids."""
         x = self.residual(self.embed(windows[..., :-1]), past)
-        own = x, self.norm, self.W_U, windows[..., 1:].flatten(1)
-        return apart(NatsPart.apply, own, (torch.is_grad_enabled(), self.bf16))
+        stacked = x, self.norm, self.W_U, windows[..., 1:].flatten(1)
+        return apart(NatsPart.apply, stacked, (torch.is_grad_enabled(), self.bf16))
 
     def weights_of(self, member: int) -> dict[str, Tensor]:
         """Views of one member's weights by name, without the model axis."""
@@ -165,8 +165,8 @@ class Block(nn.Module):
     ) -> Tensor:
         """(members, width, tokens) to the same shape."""
         matrices = self.W_Q, self.W_K, self.W_V, self.W_O
-        own = (x, self.norm_attention, *matrices, past, routes)
-        x = apart(AttentionPart.apply, own, (table, self.heads, self.bf16))
+        stacked = (x, self.norm_attention, *matrices, past, routes)
+        x = apart(AttentionPart.apply, stacked, (table, self.heads, self.bf16))
         return apart(
             MlpPart.apply, (x, self.norm_mlp, self.W_in, self.W_out), (self.gelu, self.bf16)
         )
@@ -185,8 +185,8 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
 
     Normal, with the size's standard deviation for the embeddings of tokens, 0.02 for those of
     positions, and 1/sqrt(inputs) for the matrices; those that write to the residual stream are
-    smaller by sqrt(2 layers), as in GPT-2. The unembedding starts at 0.02 too, so the first
-    predictions are close to uniform.
+    divided by sqrt(2 layers), as in GPT-2. The unembedding has 0.02 too, so initial predictions are
+    close to uniform.
     """
     writers = 1 / math.sqrt(2 * len(model.blocks))
     named = {"W_E": model.size.embedding_sd, "W_pos": 0.02, "W_U": 0.02}
@@ -201,5 +201,5 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
                 scale = named.get(leaf) or 1 / math.sqrt(weight.shape[2])
                 if leaf in ("W_O", "W_out"):
                     scale *= writers
-                drawn = torch.randn(weight.shape[1:], generator=generator) * scale
-                weight[member].copy_(drawn)
+                values = torch.randn(weight.shape[1:], generator=generator) * scale
+                weight[member].copy_(values)

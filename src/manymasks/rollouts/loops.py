@@ -1,4 +1,4 @@
-"""Loops: texts that repeat themselves to their end (Holtzman et al. 2020)."""
+"""Loops: texts that end in a repetition (Holtzman et al. 2020)."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from manymasks.arrays import IntArray
 
 TWICE = 2
 LEAST = 6
-"""Tokens that what repeats itself covers: one or two tokens come twice by chance."""
+"""Fewest tokens of a loop: one or two tokens occur twice by chance."""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """From token `entry` on, the first is 1, a text repeats its `period` tokens to its end."""
+    """From token `entry` (the first is 1) a text repeats `period` tokens to its end."""
 
     entry: int
     period: int
 
 
 def find_loop(text: IntArray) -> Loop | None:
-    """The loop a text (n,) ends in, that of the shortest period; None where there is none.
+    """The loop with the shortest period at the end of a text (n,), or None.
 
-    A loop is what is left of the text from the earliest token on from which each token is the one
-    a period before it. It has the period at least twice, and `LEAST` tokens: one token six times,
-    two three times, three or more twice. The last time may be cut short.
+    A loop starts at the earliest token from which each token equals the one a period later. It has
+    at least two periods and `LEAST` tokens: one token six times, two three times, three or more
+    twice. The last period may be incomplete.
     """
     for period in range(1, len(text) // TWICE + 1):
         differs = np.flatnonzero(text[period:] != text[:-period])

@@ -1,7 +1,7 @@
-"""Means over pairs of members of a class, or of two, with their errors over models and documents.
+"""Statistics of sums over pairs of members of one class or two, with intervals.
 
-What is averaged is a function of counts that are added up over pairs and documents (nats and
-tokens; differences and texts by step), so a jackknife takes a model's pairs out of the sums.
+A statistic is a function of counts that add up over pairs and documents (nats and tokens; first
+differences and texts by step), so the jackknife subtracts the pairs of a model from the sums.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,17 +17,17 @@ from manymasks.statistics.model_classes import Member
 from manymasks.statistics.pools import pools_of
 
 Counts = Callable[[IndexArray, IndexArray], FloatArray]
-"""Places a and b (P,) of ordered pairs to what they add up to, (documents, K)."""
+"""Positions a and b (P,) of ordered pairs to their sums, (documents, K)."""
 Statistic = Callable[[FloatArray], FloatArray]
 """Sums (..., K) over pairs and documents to values (..., Q)."""
 
 
 @dataclass(frozen=True)
-class Pairs:
+class OrderedPairs:
     """Ordered pairs (a[k], b[k]) of a pool, or of two.
 
-    `units`: groups of independent models, of each (models, P) which pairs are theirs: the
-    variances of the jackknives over them add up. `used`: places of all members in it.
+    `units`: groups of independent models, with a mask (models, P) of the pairs of each model: the
+    variances of the jackknives over the groups add up. `used`: positions of all members.
     """
 
     pool: str
@@ -38,49 +38,52 @@ class Pairs:
     used: IndexArray
 
     @property
-    def alone(self) -> "Pairs":
-        """Every member with itself: for what is a member's own, and for the noise floor."""
-        own = np.eye(self.used.size, dtype=bool)
-        return Pairs(self.pool, self.other, self.used, self.used, (own,), self.used)
+    def alone(self) -> "OrderedPairs":
+        """Every member with itself: for statistics of single members, and for the noise floor."""
+        identity = np.eye(self.used.size, dtype=bool)
+        return OrderedPairs(self.pool, self.other, self.used, self.used, (identity,), self.used)
 
     @property
     def degrees(self) -> int:
         """Degrees of freedom of the error over models."""
-        return min(len(each) for each in self.units) - 1
+        return min(len(mask) for mask in self.units) - 1
 
 
-def pairs_of(members: Sequence[Member]) -> list[Pairs]:
-    """Pairs of every pool of the members, both directions of each."""
-    found = []
+def pairs_of(members: Sequence[Member]) -> list[OrderedPairs]:
+    """Pairs of every pool of the members, in both directions."""
+    pairs = []
     for pool in pools_of(members):
         k, j = pool.directed
         a, b = _both(pool.a[k], pool.b[j])
         if pool.is_within:
             a, b = pool.a[k], pool.a[j]
-            units: tuple[BoolArray, ...] = (_of(pool.a.size, k, j),)
+            units: tuple[BoolArray, ...] = (_pairs_of_each(pool.a.size, k, j),)
         elif pool.is_matched:
-            units = (_of(pool.a.size, *_both(k, j)),)
+            units = (_pairs_of_each(pool.a.size, *_both(k, j)),)
         else:
-            units = _of(pool.a.size, *_both(k, k)), _of(pool.b.size, *_both(j, j))
-        found.append(Pairs(pool.label, pool.other, a, b, units, pool.members))
-    return found
+            units = (
+                _pairs_of_each(pool.a.size, *_both(k, k)),
+                _pairs_of_each(pool.b.size, *_both(j, j)),
+            )
+        pairs.append(OrderedPairs(pool.label, pool.other, a, b, units, pool.members))
+    return pairs
 
 
 def intervals(
-    pairs: Pairs,
+    pairs: OrderedPairs,
     counts: Counts,
     statistic: Statistic,
     weights: FloatArray,
     confidence: float,
 ) -> list[Interval]:
-    """Q intervals over models and documents, of values that are 0 at least.
+    """Q intervals over models and documents, of values that are at least 0.
 
     Args:
-        pairs: of which members.
-        counts: what pairs add up to, by document.
+        pairs: of the members.
+        counts: sums over pairs, by document.
         statistic: of sums over pairs and documents.
-        weights: (B, documents) how often a document is in each resample.
-        confidence: the coverage aimed at.
+        weights: (B, documents) document resamples.
+        confidence: nominal coverage.
     """
     by_document = counts(pairs.a, pairs.b)
     values = statistic(by_document.sum(axis=0))
@@ -92,14 +95,16 @@ def intervals(
         )
         for unit in pairs.units
     ]
-    found = []
+    result = []
     for q, value in enumerate(values):
-        model_error = float(np.hypot.reduce([jackknife_error(each[:, q]) for each in left_out]))
+        model_error = float(
+            np.hypot.reduce([jackknife_error(without[:, q]) for without in left_out])
+        )
         error = standard_error(resamples[:, q])
-        found.append(
+        result.append(
             joined(float(value), model_error, error, pairs.degrees, confidence, at_least=0)
         )
-    return found
+    return result
 
 
 def _both(a: IndexArray, b: IndexArray) -> tuple[IndexArray, IndexArray]:
@@ -107,7 +112,7 @@ def _both(a: IndexArray, b: IndexArray) -> tuple[IndexArray, IndexArray]:
     return np.concatenate([a, b]), np.concatenate([b, a])
 
 
-def _of(models: int, a: IndexArray, b: IndexArray) -> BoolArray:
-    """(models, P) which pairs have a model on either side."""
-    each = np.arange(models)[:, None]
-    return np.asarray((each == a) | (each == b))
+def _pairs_of_each(models: int, a: IndexArray, b: IndexArray) -> BoolArray:
+    """Mask (models, P) of the pairs that contain each model."""
+    model = np.arange(models)[:, None]
+    return np.asarray((model == a) | (model == b))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts.loops import find_loop
-from manymasks.rollouts.pair_intervals import Counts, Pairs, Statistic, intervals, pairs_of
+from manymasks.rollouts.pair_intervals import Counts, OrderedPairs, Statistic, intervals, pairs_of
 from manymasks.rollouts.sampling import Mode, Texts
 from manymasks.rollouts.sequences import Again, Along, first_differences
 from manymasks.statistics.bootstrap import (
@@ -26,11 +26,11 @@ from manymasks.statistics.survival import product_limit, restricted_mean
 
 
 @dataclass(frozen=True)
-class Prompts:
-    """What members went on from.
+class RolloutPrompts:
+    """Prompts and continuations as text.
 
-    `documents` (n,): where each is from. `texts` (n,): as text. `written` (m, n) for each mode:
-    what they wrote, as text.
+    `documents` (n,): document of each prompt. `texts` (n,): the prompts. `written` (m, n) for each
+    mode: the continuations.
     """
 
     documents: Sequence[str]
@@ -39,11 +39,11 @@ class Prompts:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How members judge each other's sampled texts and the real continuations.
+class TextDivergence:
+    """Divergence of members along each other's sampled texts and along real continuations.
 
-    `along`: the former. `text_kl` (m, m, n): sums of KL along the latter, `text_floor` (m, n) of
-    members against themselves in other batches, `length` tokens each.
+    `along`: the former. `text_kl` (m, m, n): sums of KL along the latter; `text_floor` (m, n): the
+    same for members and themselves in other batches; `length`: tokens of a continuation.
     """
 
     along: Along
@@ -55,19 +55,19 @@ class Judged:
 def rollout_rows(
     texts: Mapping[Mode, Texts],
     floors: Mapping[Mode, Again],
-    judged: Judged,
+    divergence: TextDivergence,
     members: Sequence[Member],
-    prompts: Prompts,
+    prompts: RolloutPrompts,
     statistics: Statistics,
 ) -> dict[str, Rows]:
     """Rows of rollout, first_divergence, agreement_survival, rollout_pool, sequence_divergence.
 
     Args:
-        texts: what the members wrote.
+        texts: of the members, by mode.
         floors: the same members in other batches.
-        judged: of the texts of the mode `shared-noise`.
+        divergence: for the mode `shared-noise`.
         members: all of one corpus.
-        prompts: where they are from, and as text.
+        prompts: with their documents, as text.
         statistics: of the intervals.
 
     Raises:
@@ -82,42 +82,49 @@ def rollout_rows(
         "first_divergence": [],
         "agreement_survival": [],
         "rollout_pool": [],
-        "sequence_divergence": _sequences(judged, members, owners, weights, statistics),
+        "sequence_divergence": _sequences(divergence, members, owners, weights, statistics),
     }
     pools = pairs_of(members)
-    for mode, own in texts.items():
-        written = _texts(own, members, prompts, mode)
+    for mode, mode_texts in texts.items():
+        written = _texts(mode_texts, members, prompts, mode)
         loops = np.array([row["loop_entry"] is not None for row in written], dtype=np.float64)
         tables["rollout"] += written
-        steps, is_censored = first_differences(own)
-        tables["first_divergence"] += _differences(own, steps, is_censored, members, mode)
-        length = own.tokens.shape[2]
-        differ = differences(steps, is_censored, owners, length)
-        own_steps, own_censored = floors[mode].steps, floors[mode].is_censored
-        floor = differences(_paired(own_steps), _paired(own_censored), owners, length)
-        shape = own.lengths.shape
+        steps, is_censored = first_differences(mode_texts)
+        tables["first_divergence"] += _differences(mode_texts, steps, is_censored, members, mode)
+        length = mode_texts.tokens.shape[2]
+        differ_counts = differences(steps, is_censored, owners, length)
+        floor_steps, floor_censored = floors[mode].steps, floors[mode].is_censored
+        floor = differences(_paired(floor_steps), _paired(floor_censored), owners, length)
+        shape = mode_texts.lengths.shape
         ends = ratios(_paired(loops.reshape(shape)), _paired(np.ones(shape)), owners)
         for pairs in pools:
-            found = intervals(pairs, differ, agreed, weights, statistics.confidence)
-            at_floor = _value(pairs, floor, agreed)
+            agreement = intervals(pairs, differ_counts, agreed, weights, statistics.confidence)
+            agreement_floor = _value(pairs, floor, agreed)
             where = _where(mode, pairs)
-            about = {"models": int(pairs.used.size), "documents": count}
+            units = {"models": int(pairs.used.size), "documents": count}
             tables["agreement_survival"] += [
-                where | {"step": step, "survival": finite(each.estimate)} | _ends(each, 1) | about
-                for step, each in enumerate(found[:-2])
+                where
+                | {"step": step, "survival": finite(interval.estimate)}
+                | _ends(interval, 1)
+                | units
+                for step, interval in enumerate(agreement[:-2])
             ]
-            for metric, position, most in (("agreed_tokens", -2, length), ("censored", -1, 1)):
+            for metric, position, largest in (("agreed_tokens", -2, length), ("censored", -1, 1)):
                 tables["rollout_pool"].append(
-                    where | _metric(metric, found[position], at_floor[position], most) | about
+                    where
+                    | _metric(metric, agreement[position], agreement_floor[position], largest)
+                    | units
                 )
             if pairs.pool == pairs.other:
                 (share,) = intervals(pairs.alone, ends, quotient, weights, statistics.confidence)
-                tables["rollout_pool"].append(where | _metric("loops", share, None, 1) | about)
+                tables["rollout_pool"].append(where | _metric("loops", share, None, 1) | units)
             if mode == "shared-noise":
-                for metric, counts, own_counts in _judged(judged, floors[mode], owners):
+                for metric, counts, floor_counts in _divergence_counts(
+                    divergence, floors[mode], owners
+                ):
                     (mean,) = intervals(pairs, counts, quotient, weights, statistics.confidence)
-                    (least,) = _value(pairs, own_counts, quotient)
-                    row = where | _metric(metric, mean, least, np.inf) | about
+                    (mean_floor,) = _value(pairs, floor_counts, quotient)
+                    row = where | _metric(metric, mean, mean_floor, np.inf) | units
                     tables["rollout_pool"].append(row)
     return tables
 
@@ -125,20 +132,19 @@ def rollout_rows(
 def differences(steps: IntArray, is_censored: BoolArray, owners: IndexArray, length: int) -> Counts:
     """Counts of first differences by step, then of all last seen, (documents, 2 x length).
 
-    Two texts that ended alike can never part: they agree to the last step, and are cut off there,
-    not where they ended, as if they might have parted later as others do.
+    Two texts with the same end cannot differ later: they agree to the last step and are censored
+    there, not at their end.
 
-    `steps`, `is_censored` (m, m, n) as of `first_differences`, `owners` (n,) document of each.
+    `steps`, `is_censored` (m, m, n) as from `first_differences`, `owners` (n,): their documents.
     """
     documents = int(owners.max()) + 1
     last = np.where(is_censored, length, steps)
 
     def counts(a: IndexArray, b: IndexArray) -> FloatArray:
-        place = owners * length + last[a, b] - 1
-        every = (place.ravel(), place[~is_censored[a, b]])
+        cell = owners * length + last[a, b] - 1
         ends, events = (
-            np.bincount(each, minlength=documents * length).reshape(documents, length)
-            for each in every
+            np.bincount(cells, minlength=documents * length).reshape(documents, length)
+            for cells in (cell.ravel(), cell[~is_censored[a, b]])
         )
         return np.concatenate([events, ends], axis=1).astype(np.float64)
 
@@ -151,26 +157,26 @@ def ratios(numerators: FloatArray, denominators: FloatArray, owners: IndexArray)
 
     def counts(a: IndexArray, b: IndexArray) -> FloatArray:
         sums = [values[a, b].sum(axis=0) for values in (numerators, denominators)]
-        return np.stack([np.bincount(owners, each, minlength=documents) for each in sums], axis=1)
+        return np.stack([np.bincount(owners, total, minlength=documents) for total in sums], axis=1)
 
     return counts
 
 
 def agreed(sums: FloatArray) -> FloatArray:
-    """Survival of agreement (..., L + 1), its restricted mean, and the share never parted."""
+    """Survival of agreement (..., L + 1), its restricted mean, and the share that never differs."""
     events, ends = np.split(sums, 2, axis=-1)
     survival = product_limit(events, ends)
-    parted = quotient(np.stack([events.sum(-1), ends.sum(-1)], axis=-1))
-    return np.concatenate([survival, restricted_mean(survival)[..., None], 1 - parted], axis=-1)
+    differing = quotient(np.stack([events.sum(-1), ends.sum(-1)], axis=-1))
+    return np.concatenate([survival, restricted_mean(survival)[..., None], 1 - differing], axis=-1)
 
 
 def quotient(sums: FloatArray) -> FloatArray:
-    """(..., 1) from sums (..., 2): the first over the second; NaN where that is 0."""
+    """(..., 1) from sums (..., 2): the first over the second; NaN if that is 0."""
     above, below = sums[..., :1], sums[..., 1:]
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
-def _texts(texts: Texts, members: Sequence[Member], prompts: Prompts, mode: Mode) -> Rows:
+def _texts(texts: Texts, members: Sequence[Member], prompts: RolloutPrompts, mode: Mode) -> Rows:
     rows = []
     for i, member in enumerate(members):
         for item, document in enumerate(prompts.documents):
@@ -207,7 +213,7 @@ def _differences(
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     for a, b in combinations(by_key, 2):
         for item in range(steps.shape[2]):
-            step, same = int(steps[a, b, item]), bool(is_censored[a, b, item])
+            step, censored = int(steps[a, b, item]), bool(is_censored[a, b, item])
             margin_a, margin_b = texts.margin[[a, b], item, step - 1]
             rows.append(
                 {
@@ -216,22 +222,22 @@ def _differences(
                     "model_b": members[b].model,
                     "item": item,
                     "step": step,
-                    "is_censored": same,
-                    "margin_a": None if same else finite(margin_a),
-                    "margin_b": None if same else finite(margin_b),
+                    "is_censored": censored,
+                    "margin_a": None if censored else finite(margin_a),
+                    "margin_b": None if censored else finite(margin_b),
                 }
             )
     return rows
 
 
 def _sequences(
-    judged: Judged,
+    divergence: TextDivergence,
     members: Sequence[Member],
     owners: IndexArray,
     weights: FloatArray,
     statistics: Statistics,
 ) -> Rows:
-    along, rows = judged.along, []
+    along, rows = divergence.along, []
     documents = weights.shape[1]
     for a, writer in enumerate(members):
         tokens, sums = np.zeros(documents), np.zeros((len(members), documents))
@@ -250,7 +256,7 @@ def _sequences(
                     "kl_low": finite(low[b]),
                     "kl_high": finite(high[b]),
                     "cross_nats": finite(along.cross[a, b].sum() / tokens.sum()),
-                    "text_kl": finite(judged.text_kl[a, b].mean() / judged.length),
+                    "text_kl": finite(divergence.text_kl[a, b].mean() / divergence.length),
                     "tokens": int(tokens.sum()),
                     "documents": documents,
                 }
@@ -258,42 +264,44 @@ def _sequences(
     return rows
 
 
-def _judged(judged: Judged, floor: Again, owners: IndexArray) -> list[tuple[str, Counts, Counts]]:
+def _divergence_counts(
+    divergence: TextDivergence, floor: Again, owners: IndexArray
+) -> list[tuple[str, Counts, Counts]]:
     """Metric, its counts, and those of its floor."""
-    along = judged.along
+    along = divergence.along
     tokens = np.broadcast_to(along.tokens[:, None], along.kl.shape)
-    of_text = np.full(along.kl.shape, float(judged.length))
-    found = (
+    lengths = np.full(along.kl.shape, float(divergence.length))
+    metrics = (
         ("sequence_kl", along.kl, tokens, floor.kl),
         ("cross_nats", along.cross, tokens, floor.cross),
-        ("text_kl", judged.text_kl, of_text, judged.text_floor),
+        ("text_kl", divergence.text_kl, lengths, divergence.text_floor),
     )
     return [
-        (name, ratios(sums, each, owners), ratios(_paired(own), each, owners))
-        for name, sums, each, own in found
+        (name, ratios(sums, counts, owners), ratios(_paired(floor_sums), counts, owners))
+        for name, sums, counts, floor_sums in metrics
     ]
 
 
-def _paired(own: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """What is a member's own (m, n) as (m, m, n), of which the diagonal is read."""
-    return np.broadcast_to(own[:, None], (len(own), *own.shape))
+def _paired(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values of members (m, n) as (m, m, n), of which only the diagonal is read."""
+    return np.broadcast_to(values[:, None], (len(values), *values.shape))
 
 
-def _value(pairs: Pairs, counts: Counts, statistic: Statistic) -> FloatArray:
-    """Of all members against themselves."""
+def _value(pairs: OrderedPairs, counts: Counts, statistic: Statistic) -> FloatArray:
+    """The statistic of all members compared with themselves."""
     alone = pairs.alone
     return statistic(counts(alone.a, alone.b).sum(axis=0))
 
 
-def _where(mode: Mode, pairs: Pairs) -> dict[str, Any]:
+def _where(mode: Mode, pairs: OrderedPairs) -> dict[str, Any]:
     return {"mode": mode, "pool": pairs.pool, "other": pairs.other}
 
 
-def _metric(metric: str, found: Interval, floor: float | None, most: float) -> dict[str, Any]:
-    own = {"metric": metric, "value": finite(found.estimate)}
-    return own | _ends(found, most) | {"floor": finite(floor)}
+def _metric(metric: str, interval: Interval, floor: float | None, largest: float) -> dict[str, Any]:
+    value = {"metric": metric, "value": finite(interval.estimate)}
+    return value | _ends(interval, largest) | {"floor": finite(floor)}
 
 
-def _ends(found: Interval, most: float) -> dict[str, Any]:
-    """The ends of an interval, cut at the largest value there can be."""
-    return {"low": finite(min(found.low, most)), "high": finite(min(found.high, most))}
+def _ends(interval: Interval, largest: float) -> dict[str, Any]:
+    """The ends of an interval, cut at the largest possible value."""
+    return {"low": finite(min(interval.low, largest)), "high": finite(min(interval.high, largest))}

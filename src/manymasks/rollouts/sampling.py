@@ -1,9 +1,9 @@
-"""Texts that members write after the same prompts: greedy, or with the noise of all.
+"""Texts that members write after the same prompts: greedy, or sampled with shared noise.
 
-A token is argmax(logits / temperature + noise), with noise of Gumbel's law a draw from the
-softmax (Gumbel 1954; Maddison, Tarlow & Minka 2014). With the same noise two members choose the
-same token with a probability of (1 - TV) / (1 + TV) at least, TV the total variation of their
-laws, where independent draws would part at once: what they still do differently is theirs.
+A token is argmax(logits / temperature + noise). With Gumbel noise it is a draw from the softmax
+(Gumbel 1954; Maddison, Tarlow & Minka 2014). With the same noise two members choose the same token
+with a probability of at least (1 - TV) / (1 + TV), TV the total variation of their laws.
+Independent draws would differ at once; with shared noise differences are due to the members.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from torch import Tensor
 
 from manymasks.arrays import FloatArray, IntArray
 from manymasks.callbacks import OnProgress, ignore_progress
-from manymasks.models.kv_cache import Reader
+from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer
 
 Mode = Literal["greedy", "shared-noise"]
 
 MODES: tuple[Mode, ...] = ("greedy", "shared-noise")
 NOISE = 1
-"""Tells the streams of noise from others of the same seed: windows are chosen with a 0."""
+"""Separates noise streams from others of the same seed: windows are chosen with a 0."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How the next token follows from logits.
+    """How the next token is chosen from logits.
 
-    `temperature` divides them; with a `seed` there is noise, without one none. Laws (losses,
-    entropies, margins) are those at this temperature.
+    `temperature` divides them; `seed` is that of the noise, None for greedy. Losses, entropies and
+    margins are those at this temperature.
     """
 
     temperature: float = 1.0
@@ -39,19 +39,19 @@ class Rule:
 
 
 def rule_of(mode: Mode, temperature: float, seed: int) -> Rule:
-    """Greedy texts are of the laws as they are; only what is sampled has a temperature."""
+    """The rule of a mode: greedy texts have a temperature of 1."""
     return Rule() if mode == "greedy" else Rule(temperature, seed)
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What m members wrote after n prompts, L tokens each, (m, n, L) but `lengths`.
+    """Texts of m members after n prompts, up to L tokens, (m, n, L) except `lengths`.
 
-    - `tokens`: from the end of a text on, 0 in what follows
-    - `lengths` (m, n): tokens of each text, its end of text the last of them where it has one
-    - `log_p`: log-probability of each token under the law it was chosen from, nats
-    - `entropy`: of that law, nats
-    - `margin`: log-probability of its first-ranked token less that of its second, nats
+    - `tokens`: token ids; all arrays are 0 after the end of a text
+    - `lengths` (m, n): tokens of each text, including its end of text if it has one
+    - `log_p`: log-probability of each token under its law, nats
+    - `entropy`: of this law, nats
+    - `margin`: log-probability of its first-ranked token minus that of the second, nats
     """
 
     tokens: IntArray
@@ -71,37 +71,42 @@ def write(
     end_of_text: int,
     report: OnProgress = ignore_progress,
 ) -> Texts:
-    """What each member writes; pure in its arguments, whatever the device.
+    """The texts of all members; a pure function of its arguments on any device.
 
     Args:
         models: stacks of one member each.
         prompts: (n, tokens) token ids.
-        length: tokens written at most: an end of text ends a text.
-        rule: how tokens are chosen; ties go to the lowest token.
+        length: maximum number of tokens; an end of text ends a text.
+        rule: how tokens are chosen; ties go to the lowest id.
         batch: prompts in one forward pass.
-        end_of_text: the token.
-        report: told tokens written of each prompt and in all.
+        end_of_text: token id.
+        report: called with the tokens written and in total.
 
     Raises:
-        ValueError: where a prompt and what follows it are longer than a context.
+        ValueError: if a prompt and its continuation are longer than the context.
     """
     parts = []
     done, total = 0, len(prompts) * length
     for begin in range(0, len(prompts), batch):
-        several = prompts[begin : begin + batch]
-        noise = Noise(rule.seed, range(begin, begin + len(several)), models[0].W_U.shape[1])
-        readers = [Reader(model, len(several), several.shape[1] + length) for model in models]
-        seen: list[Tensor] = [several] * len(models)
+        some_prompts = prompts[begin : begin + batch]
+        noise = GumbelNoise(
+            rule.seed, range(begin, begin + len(some_prompts)), models[0].W_U.shape[1]
+        )
+        readers = [
+            CachedTransformer(model, len(some_prompts), some_prompts.shape[1] + length)
+            for model in models
+        ]
+        seen: list[Tensor] = [some_prompts] * len(models)
         steps: list[Tensor] = []
         for _ in range(length):
             shared = noise.next(prompts.device)
-            found = [
+            chosen_tokens = [
                 _step(reader.read(new), rule.temperature, shared)
                 for reader, new in zip(readers, seen, strict=True)
             ]
-            seen = [token[:, None] for token, _ in found]
-            steps.append(torch.stack([_with_token(*each) for each in found]))
-            done += len(several)
+            seen = [token[:, None] for token, _ in chosen_tokens]
+            steps.append(torch.stack([_with_token(*pair) for pair in chosen_tokens]))
+            done += len(some_prompts)
             report(done, total)
         parts.append(torch.stack(steps, dim=2).cpu().numpy())
     tokens, log_p, entropy, margin = np.moveaxis(np.concatenate(parts, axis=1), -1, 0)
@@ -109,16 +114,16 @@ def write(
     is_end = ids == end_of_text
     lengths = np.where(is_end.any(2), is_end.argmax(2) + 1, length)
     inside = np.arange(length) < lengths[..., None]
-    of_laws = (np.where(inside, each, 0.0) for each in (log_p, entropy, margin))
-    return Texts(np.where(inside, ids, 0), lengths, *of_laws)
+    scores = (np.where(inside, values, 0.0) for values in (log_p, entropy, margin))
+    return Texts(np.where(inside, ids, 0), lengths, *scores)
 
 
-class Noise:
-    """Gumbel noise, a stream of its own for each prompt, so that batches change nothing.
+class GumbelNoise:
+    """Gumbel noise, with a separate stream for each prompt: independent of batches.
 
     Args:
         seed: None for no noise.
-        prompts: their places.
+        prompts: their indices.
         vocabulary: numbers for each prompt and step.
     """
 
@@ -131,25 +136,25 @@ class Noise:
     def next(self, device: torch.device) -> Tensor | None:
         """(prompts, vocabulary) of the next step, float32: -log of exponential numbers.
 
-        They are drawn in float64: the small ones, which make the large noise by which unlikely
-        tokens are chosen, are few and far apart in float32, and 0 among them.
+        These are drawn in float64: float32 has few small numbers, and 0, but they give the large
+        noise that selects unlikely tokens.
         """
         if not self._streams:
             return None
-        drawn = np.empty((len(self._streams), self._vocabulary))
-        for stream, row in zip(self._streams, drawn, strict=True):
+        numbers = np.empty((len(self._streams), self._vocabulary))
+        for stream, row in zip(self._streams, numbers, strict=True):
             stream.standard_exponential(out=row)
-        return torch.from_numpy(-np.log(drawn).astype(np.float32)).to(device)
+        return torch.from_numpy(-np.log(numbers).astype(np.float32)).to(device)
 
 
 def chosen(logits: Tensor, temperature: float, noise: Tensor | None) -> Tensor:
-    """The token that follows logits (..., vocabulary), (...)."""
+    """The token chosen from logits (..., vocabulary), (...)."""
     scores = logits.float() / temperature
     return (scores if noise is None else scores + noise).argmax(-1)
 
 
 def _step(logits: Tensor, temperature: float, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Tokens (n,), and of their laws log-probability, entropy and margin, (n, 3) float64."""
+    """Tokens (n,), and log-probability, entropy and margin of their laws, (n, 3) float64."""
     token = chosen(logits, temperature, noise)
     log = (logits.float() / temperature).log_softmax(-1)
     first, second = log.topk(2).values.double().unbind(-1)
@@ -159,5 +164,5 @@ def _step(logits: Tensor, temperature: float, noise: Tensor | None) -> tuple[Ten
 
 
 def _with_token(token: Tensor, numbers: Tensor) -> Tensor:
-    """(n, 4): tokens are whole numbers far below 2^53."""
+    """(n, 4) float64, exact for token ids."""
     return torch.cat((token[:, None].double(), numbers), dim=-1)

@@ -10,7 +10,7 @@ from manymasks.config.analyses import Rollout
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose
-from manymasks.rollouts.rollout_tables import Judged, Prompts, rollout_rows
+from manymasks.rollouts.rollout_tables import RolloutPrompts, TextDivergence, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.rollouts.sequences import (
     Again,
@@ -63,7 +63,7 @@ def make(job: Job) -> dict[str, Any]:
         floors,
         judged,
         members,
-        Prompts(
+        RolloutPrompts(
             windows.documents,
             [tokenizer.decode(prompt) for prompt in prompts.cpu().numpy()],
             {mode: _decoded(tokenizer, texts[mode]) for mode in MODES},
@@ -112,7 +112,7 @@ def _judged(
     continuation: torch.Tensor,
     texts: Texts,
     settings: Rollout,
-) -> Judged:
+) -> TextDivergence:
     """All members on what each wrote, and on the text itself."""
     temperature, batch = settings.temperature, settings.batch
     along = along_texts(
@@ -124,7 +124,7 @@ def _judged(
         report=lambda done, total: job.report(done, total, "members whose texts are judged"),
     )
     text = (models, prompts, continuation, temperature)
-    return Judged(
+    return TextDivergence(
         along,
         along_continuation(*text, batch=batch),
         continuation_again(*text, batch=batch, other=settings.floor_batch),

@@ -8,7 +8,7 @@ import torch
 
 from manymasks.config.probes import Probe
 from manymasks.errors import UserError
-from manymasks.models.kv_cache import Reader
+from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
 from manymasks.probes.self_written import Reading, Writer, self_generated
@@ -60,7 +60,7 @@ def make(job: Job) -> dict[str, Any]:
 def cached_writer(model: Transformer, device: torch.device) -> Writer:
     def begin(texts: int, longest: int) -> Reading:
         sizes = [min(BATCH, texts - first) for first in range(0, texts, BATCH)]
-        readers = [Reader(model, size, longest) for size in sizes]
+        readers = [CachedTransformer(model, size, longest) for size in sizes]
 
         def logits(new: Tokens) -> npt.NDArray[np.float32]:
             parts = torch.split(torch.from_numpy(new).to(device), sizes)

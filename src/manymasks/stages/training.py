@@ -12,7 +12,7 @@ from manymasks.stages.inputs.training_stack import prepare
 from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import sha256_of
-from manymasks.training.checkpoint import Progressed, save_weights
+from manymasks.training.checkpoint import TrainingProgress, save_weights
 from manymasks.training.loop import train
 
 
@@ -35,7 +35,7 @@ def make_many(jobs: Sequence[Job]) -> Rows:
     for job in jobs:
         if job.key not in whole:
             job.say("the member that it is built on failed in training: it fails too")
-            figures[job.key] = _written(job, None, Progressed(failed_step=0), _rate(job))
+            figures[job.key] = _written(job, None, TrainingProgress(failed_step=0), _rate(job))
     return [figures[job.key] for job in jobs]
 
 
@@ -75,7 +75,7 @@ def _trained(jobs: Sequence[Job]) -> Rows:
             job.say("goes on from its last saved state")
     per_step = settings.batch * settings.context
     total = settings.steps * per_step * len(jobs)
-    progressed = train(
+    progress = train(
         ready.model,
         settings,
         rates,
@@ -90,7 +90,7 @@ def _trained(jobs: Sequence[Job]) -> Rows:
         late=[_late(job) for job in jobs],
     )
     return [
-        _written(job, (ready.model, member), progressed[member], rates[member])
+        _written(job, (ready.model, member), progress[member], rates[member])
         for member, job in enumerate(jobs)
     ]
 
@@ -111,16 +111,16 @@ def _late(job: Job) -> dict[int, Path]:
 
 
 def _written(
-    job: Job, slot: tuple[Transformer, int] | None, progressed: Progressed, rate: float
+    job: Job, slot: tuple[Transformer, int] | None, progress: TrainingProgress, rate: float
 ) -> dict[str, Any]:
     """Write a member's weights and tables; its figures. `slot` is the member of a stack."""
-    failed = progressed.failed_step is not None
+    failed = progress.failed_step is not None
     weights_sha256 = parameters = None
     late: dict[int, Path] = {}
     if slot is not None:
         parameters = sum(weight.numel() for weight in slot[0].weights_of(slot[1]).values())
     if slot is None or failed:
-        job.say(f"failed: the loss or its gradient was not finite in step {progressed.failed_step}")
+        job.say(f"failed: the loss or its gradient was not finite in step {progress.failed_step}")
     else:
         weights = job.folder / "weights.safetensors"
         save_weights(*slot, weights)
@@ -149,25 +149,25 @@ def _written(
         "scale": None,
         "draw": None,
         "status": "failed" if failed else "trained",
-        "failed_step": progressed.failed_step,
+        "failed_step": progress.failed_step,
         "parameters": parameters,
-        "training_tokens": progressed.step * training["batch"] * training["context"],
+        "training_tokens": progress.step * training["batch"] * training["context"],
         "learning_rate": rate,
-        "cost_seconds": round(progressed.seconds, 3),
+        "cost_seconds": round(progress.seconds, 3),
         "weights_sha256": weights_sha256,
     }
     job.write_table("model", [row])
-    job.write_table("training_curve", [{"model": job.key, **point} for point in progressed.curve])
-    last = [point["nats"] for point in progressed.curve if point["split"] == "select"]
+    job.write_table("training_curve", [{"model": job.key, **point} for point in progress.curve])
+    last = [point["nats"] for point in progress.curve if point["split"] == "select"]
     return {
         "status": row["status"],
         "vocabulary": None if slot is None else slot[0].W_U.shape[1],
         "parameters": parameters,
         "select_nats": last[-1] if last else None,
         "seconds": row["cost_seconds"],
-        "tokens_per_second": round(row["training_tokens"] / max(progressed.seconds, 1e-9)),
+        "tokens_per_second": round(row["training_tokens"] / max(progress.seconds, 1e-9)),
         "device": None if slot is None else str(slot[0].W_U.device),
-        "earlier_seconds": progressed.earlier_seconds,
+        "earlier_seconds": progress.earlier_seconds,
         "late": list(late),
     }
 

@@ -1,7 +1,7 @@
-"""Weights on disk, and the state from which a killed training goes on to the same bits.
+"""Weights on disk, and the state from which a killed training resumes to the same bits.
 
-A file holds one member, without the model axis: it does not matter in which stack, or in which
-slot of it, a member was trained, nor in which it goes on.
+A file holds one member without the model axis, independent of the stack and the slot in which it
+was trained or is resumed.
 """
 
 import json
@@ -19,8 +19,8 @@ from manymasks.models.transformer import Transformer
 
 
 @dataclass
-class Progressed:
-    """How far a member's training has come, beside its weights and moments."""
+class TrainingProgress:
+    """Progress of a member's training, besides its weights and moments."""
 
     step: int = 0
     seconds: float = 0.0
@@ -33,11 +33,11 @@ class Progressed:
 
 
 Moments = Mapping[str, Mapping[str, Tensor]]
-"""What an optimiser remembers of each weight by its name, such as `exp_avg`."""
+"""Optimiser state by weight and kind, such as `exp_avg`."""
 
 
 def save_weights(model: Transformer, member: int, path: Path) -> None:
-    """Write a member's weights, float32, as safetensors, whole or not at all."""
+    """Write a member's weights, float32, as safetensors, atomically."""
     _save(model.weights_of(member), {}, path)
 
 
@@ -59,29 +59,29 @@ def set_weights(model: Transformer, member: int, weights: Mapping[str, Tensor]) 
 
 
 def save_state(
-    weights: Mapping[str, Tensor], moments: Moments, progressed: Progressed, path: Path
+    weights: Mapping[str, Tensor], moments: Moments, progress: TrainingProgress, path: Path
 ) -> None:
-    """Write a member's weights, moments and progress in one file, whole or not at all."""
+    """Write a member's weights, moments and progress in one file, atomically."""
     tensors = {f"weight/{name}": weight for name, weight in weights.items()}
-    for name, remembered in moments.items():
-        tensors |= {f"{what}/{name}": tensor for what, tensor in remembered.items()}
-    _save(tensors, {"progressed": json.dumps(asdict(progressed))}, path)
+    for name, kinds in moments.items():
+        tensors |= {f"{kind}/{name}": tensor for kind, tensor in kinds.items()}
+    _save(tensors, {"progress": json.dumps(asdict(progress))}, path)
 
 
-def load_state(weights: Mapping[str, Tensor], moments: Moments, path: Path) -> Progressed:
+def load_state(weights: Mapping[str, Tensor], moments: Moments, path: Path) -> TrainingProgress:
     """Read a state written by `save_state` into weights and moments."""
     with safe_open(path, framework="pt") as file:
         for name, weight in weights.items():
             weight.copy_(file.get_tensor(f"weight/{name}"))
-        for name, remembered in moments.items():
-            for what, tensor in remembered.items():
-                tensor.copy_(file.get_tensor(f"{what}/{name}"))
-        return Progressed(**json.loads(file.metadata()["progressed"]))
+        for name, kinds in moments.items():
+            for kind, tensor in kinds.items():
+                tensor.copy_(file.get_tensor(f"{kind}/{name}"))
+        return TrainingProgress(**json.loads(file.metadata()["progress"]))
 
 
 def _save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    # A member's weights are a slice of its stack's: a copy has a storage of its own.
+    # Weights of a member are a slice of the stack: a copy has separate storage.
     plain = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     try:
         save_file(plain, temporary, metadata)

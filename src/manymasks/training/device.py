@@ -1,4 +1,4 @@
-"""Where a stack runs, with how many threads, and how wide it is there."""
+"""Device, threads and width of a stack."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -8,29 +8,29 @@ import torch
 from manymasks.config.study import Hardware
 from manymasks.errors import UserError
 
-Of = TypeVar("Of")
+Item = TypeVar("Item")
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device for `auto`, `cpu` or `cuda`; sets what makes results repeatable.
+def choose_device(name: str) -> torch.device:
+    """The device for `auto`, `cpu` or `cuda`; makes torch deterministic.
 
-    One thread on the CPU: sums depend on how many threads share them. Numbers too small to be
-    normal are flushed to zero: a softmax that underflows would cost several times as much. On a
-    GPU, the algorithms that repeat their bits, where torch has them.
+    One thread on the CPU, because sums depend on the number of threads. Denormal numbers are
+    flushed to zero: a softmax that underflows would cost several times as much. Deterministic
+    algorithms on a GPU, where torch has them.
 
     Raises:
-        UserError: if `cuda` is asked for and there is none.
+        UserError: for `cuda` without a GPU.
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    if wanted == "cpu":
+    if name == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
         torch.use_deterministic_algorithms(True, warn_only=True)
-        # Nothing here reads what it has not written, so nothing need be written for it.
+        # No code reads uninitialised memory, so it need not be filled.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         return torch.device("cuda")
-    if wanted == "cuda":
+    if name == "cuda":
         raise UserError(
             "hardware.device is cuda, but torch sees no GPU (CUDA_VISIBLE_DEVICES hides it, or "
             "this is the CPU build of torch). Set hardware.device to auto or cpu."
@@ -38,12 +38,12 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cpu")
 
 
-def with_dummies(members: Sequence[Of], hardware: Hardware, device: torch.device) -> list[Of]:
-    """What each slot of a stack holds: the members, then dummies, which are the last one again.
+def with_dummies(members: Sequence[Item], hardware: Hardware, device: torch.device) -> list[Item]:
+    """The slots of a stack: the members, then dummies, copies of the last one.
 
-    A GPU's libraries choose how to add by how many members there are. Where `hardware.stack`
-    names a width, stacks on a GPU are of that width, whoever is missing, so bits do not depend on
-    it. A CPU needs no dummies.
+    The libraries of a GPU choose algorithms by the number of members. If `hardware.stack` names a
+    width, all stacks on a GPU have it, so bits do not depend on missing members. A CPU needs no
+    dummies.
     """
-    wanted = hardware.stack if device.type == "cuda" and hardware.stack != "auto" else 0
-    return [*members, *[members[-1]] * (wanted - len(members))] if members else []
+    width = hardware.stack if device.type == "cuda" and hardware.stack != "auto" else 0
+    return [*members, *[members[-1]] * (width - len(members))] if members else []

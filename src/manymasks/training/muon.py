@@ -1,7 +1,7 @@
 """Muon: momentum whose matrices are orthogonalised before they are applied.
 
-Jordan et al. (2024), with the scale of Liu et al. (2025, Moonlight): an update of the same root
-mean square as AdamW's, so that a learning rate found for one is of use to the other.
+Jordan et al. (2024), with the scale of Liu et al. (2025, Moonlight): updates have the root mean
+square of AdamW's, so the learning rates of both are comparable.
 """
 
 import math
@@ -11,41 +11,41 @@ import torch
 from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of a x + b x^3 + c x^5, chosen by Jordan et al. for the steepest slope at 0: five turns take
-every singular value above 0.002 or so to between 0.68 and 1.21."""
+"""Of a x + b x^3 + c x^5, chosen by Jordan et al. for the steepest slope at 0: five iterations map
+every singular value above about 0.002 to between 0.68 and 1.21."""
 ITERATIONS = 5
 EPSILON = 1e-7
-"""Least norm that a matrix is divided by: a gradient of 0 stays 0."""
+"""Smallest norm that divides a matrix: a gradient of 0 stays 0."""
 MATCHES_ADAMW = 0.2
-"""Root mean square of AdamW's updates, as Liu et al. found it."""
+"""Root mean square of AdamW's updates, measured by Liu et al."""
 
 
 def orthogonalise(x: Tensor) -> Tensor:
-    """Nearly U V^T of each matrix U S V^T, by Newton-Schulz iterations.
+    """Approximately U V^T of each matrix U S V^T, by Newton-Schulz iterations.
 
     Args:
         x: (..., rows, columns).
 
     Returns:
-        The same shape and dtype. On a CPU each matrix is worked on alone in the dtype of x,
-        elsewhere all at once in bfloat16: the iteration corrects its own rounding.
+        The same shape and dtype. On a CPU each matrix is computed alone in the dtype of x,
+        elsewhere all at once in bfloat16: the iteration corrects its rounding errors.
     """
-    # The products are as small as they can be where the shorter side comes first.
+    # The products are smallest with the shorter side first.
     tall = x.shape[-2] > x.shape[-1]
     wide = x.mT if tall else x
     matrices = wide.reshape(-1, *wide.shape[-2:])
     if x.device.type == "cpu":
-        found = torch.stack([_iterated(matrix) for matrix in matrices])
+        result = torch.stack([_iterated(matrix) for matrix in matrices])
     else:
-        found = _iterated(matrices.bfloat16()).to(x.dtype)
-    found = found.view(wide.shape)
-    return found.mT.contiguous() if tall else found
+        result = _iterated(matrices.bfloat16()).to(x.dtype)
+    result = result.view(wide.shape)
+    return result.mT.contiguous() if tall else result
 
 
 def _iterated(x: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     multiply_add = torch.addmm if x.ndim == 2 else torch.baddbmm
-    # The norm is no less than the greatest singular value, which is all that convergence needs.
+    # The norm is at least the largest singular value, as convergence requires.
     x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp_min(EPSILON)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
@@ -67,14 +67,14 @@ def muon_step(
 
     Args:
         weights: each (members, ..., rows, columns), contiguous.
-        grads: their gradients, left as they are.
+        grads: their gradients, not modified.
         momenta: their moving averages, 0 before the first step.
         rates: (members,) learning rates.
-        momentum: how much of a moving average stays; the update looks a step ahead (Nesterov).
+        momentum: decay of the moving average; updates use Nesterov momentum.
         weight_decay: decoupled, times the learning rate.
 
-    On a CPU a member's bits do not depend on its companions. Elsewhere all matrices of a shape
-    are orthogonalised at once.
+    On a CPU a member's bits do not depend on the rest of the stack. Elsewhere all matrices of one
+    shape are orthogonalised at once.
     """
     with torch.no_grad():
         if rates.device.type == "cpu":
@@ -102,18 +102,22 @@ def _apply(weight: Tensor, update: Tensor, rate: Tensor, weight_decay: float) ->
 
 
 def orthogonalise_all(updates: Sequence[Tensor]) -> list[Tensor]:
-    """Each orthogonalised, (members, ..., rows, columns), those of one shape in one batch."""
+    """Orthogonalise updates (members, ..., rows, columns), those of one shape in one batch."""
     by_shape: dict[tuple[int, int], list[int]] = {}
     for i, update in enumerate(updates):
         rows, columns = update.shape[-2:]
         by_shape.setdefault((min(rows, columns), max(rows, columns)), []).append(i)
-    found = list(updates)
-    for places in by_shape.values():
-        wide = [updates[i] for i in places]
-        wide = [each.mT if each.shape[-2] > each.shape[-1] else each for each in wide]
-        batch = orthogonalise(torch.cat([each.reshape(-1, *each.shape[-2:]) for each in wide]))
-        parts = torch.split(batch, [math.prod(each.shape[:-2]) for each in wide])
-        for i, each, part in zip(places, wide, parts, strict=True):
-            part = part.reshape(each.shape)
-            found[i] = part.mT if each.shape != updates[i].shape else part
-    return found
+    results = list(updates)
+    for indices in by_shape.values():
+        wide = [_wide(updates[i]) for i in indices]
+        batch = orthogonalise(torch.cat([x.reshape(-1, *x.shape[-2:]) for x in wide]))
+        parts = torch.split(batch, [math.prod(x.shape[:-2]) for x in wide])
+        for i, x, part in zip(indices, wide, parts, strict=True):
+            part = part.reshape(x.shape)
+            results[i] = part.mT if x.shape != updates[i].shape else part
+    return results
+
+
+def _wide(x: Tensor) -> Tensor:
+    """With the shorter side first."""
+    return x.mT if x.shape[-2] > x.shape[-1] else x

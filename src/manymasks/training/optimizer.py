@@ -1,7 +1,7 @@
-"""What the optimiser of a stack does in a step: clip, then AdamW, or Muon for the matrices.
+"""The optimiser of a stack: clipping, then AdamW, or Muon for the matrices.
 
-Members share no number: each has its own norm, moments, count of steps and learning rate. And
-no number is asked for by the host, so that on a GPU steps can follow each other unwatched.
+Each member has a separate norm, moments, step count and learning rate. The host reads no value, so
+on a GPU consecutive steps run without synchronisation.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-# The function and not the class, which imports torch's compiler: that takes longer than torch.
+# The function, because the class imports torch's compiler, which takes longer than torch.
 from torch.optim.adamw import adamw
 
 from manymasks.config.training import Training
@@ -20,11 +20,11 @@ EPSILON = 1e-8
 
 
 class Optimizer:
-    """AdamW on the weights of a stack; with `muon`, on those that are no block's matrix.
+    """AdamW on the weights of a stack; with `muon`, Muon on the matrices of the blocks.
 
     Args:
-        weights: by name, each (members, ...), contiguous; they are changed in place.
-        settings: which optimiser, its decays and the norm to clip to.
+        weights: by name, each (members, ...), contiguous; modified in place.
+        settings: optimiser, its decays and the clipping norm.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], settings: Training) -> None:
@@ -35,40 +35,40 @@ class Optimizer:
         rest = [name for name in weights if name not in self._hidden]
         self._groups = [
             ([name for name in rest if weights[name].ndim > 2], settings.weight_decay),
-            # Gains: pulling them to 0 makes no sense.
+            # Gains have no weight decay.
             ([name for name in rest if weights[name].ndim == 2], 0.0),
         ]
         self._moments = {
             name: {
-                what: torch.zeros_like(weight)
-                for what in (("momentum",) if name in self._hidden else ("exp_avg", "exp_avg_sq"))
+                kind: torch.zeros_like(weight)
+                for kind in (("momentum",) if name in self._hidden else ("exp_avg", "exp_avg_sq"))
             }
             for name, weight in self._weights.items()
         }
-        # AdamW counts for every weight by itself.
+        # AdamW counts the steps of each weight.
         self._steps = {
             name: weight.new_zeros(len(weight)) for name, weight in self._weights.items()
         }
 
     def moments_of(self, member: int) -> dict[str, dict[str, Tensor]]:
-        """Views of what is remembered of one member's weights, by their names."""
+        """Views of the moments of one member, by weight and kind."""
         return {
-            name: {what: tensor[member] for what, tensor in remembered.items()}
-            for name, remembered in self._moments.items()
+            name: {kind: tensor[member] for kind, tensor in kinds.items()}
+            for name, kinds in self._moments.items()
         }
 
-    def begin(self, member: int, step: int) -> None:
-        """Go on after `step` steps of a member, with its moments as they are."""
+    def resume(self, member: int, step: int) -> None:
+        """Continue after `step` steps of a member, with its current moments."""
         for steps in self._steps.values():
             steps[member] = step
 
-    def step(self, grads: Mapping[str, Tensor], rates: Tensor, going: Tensor) -> Tensor:
-        """Clip the gradients and apply those of the members that are going.
+    def step(self, grads: Mapping[str, Tensor], rates: Tensor, active: Tensor) -> Tensor:
+        """Clip the gradients and apply those of the active members.
 
         Args:
-            grads: of each weight, by name, contiguous; they are used up.
+            grads: of each weight, by name, contiguous; overwritten.
             rates: (members,) learning rates.
-            going: (members,), bool; a member whose norm is not finite is taken out.
+            active: (members,), bool; set to False for members whose norm is not finite.
 
         Returns:
             (members,) norms before clipping.
@@ -77,9 +77,9 @@ class Optimizer:
         norms = torch.stack(
             [get_total_norm([grad[member] for grad in grads.values()]) for member in members]
         )
-        going.logical_and_(norms.isfinite())
+        active.logical_and_(norms.isfinite())
         excess = ((norms + 1e-6) / self._settings.clip).clamp_min(1.0)
-        stays = going.logical_not().float()
+        inactive = active.logical_not().float()
         for member in members:
             for names, decay in self._groups:
                 adamw(
@@ -91,7 +91,7 @@ class Optimizer:
                     [self._steps[name][member] for name in names],
                     fused=True,
                     grad_scale=excess[member],
-                    found_inf=stays[member],
+                    found_inf=inactive[member],
                     amsgrad=False,
                     maximize=False,
                     beta1=self._settings.beta1,
@@ -101,18 +101,18 @@ class Optimizer:
                     eps=EPSILON,
                 )
         if self._hidden:
-            # A step of no length from a gradient of 0 leaves a weight as it is.
-            goes, over = going.view(-1, 1, 1), excess.view(-1, 1, 1)
+            # A learning rate of 0 and a gradient of 0 leave a weight unchanged.
+            is_active, divisor = active.view(-1, 1, 1), excess.view(-1, 1, 1)
             muon_step(
                 [self._weights[name] for name in self._hidden],
-                [torch.where(goes, grads[name] / over, 0.0) for name in self._hidden],
+                [torch.where(is_active, grads[name] / divisor, 0.0) for name in self._hidden],
                 [self._moments[name]["momentum"] for name in self._hidden],
-                torch.where(going, rates, 0.0),
+                torch.where(active, rates, 0.0),
                 weight_decay=self._settings.weight_decay,
             )
         return norms
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether it is a matrix of a block."""
+    """Whether the weight is a matrix of a block."""
     return name.startswith("blocks.") and ".W_" in name

@@ -1,4 +1,4 @@
-"""Warmup, stable, decay: the learning rate of each step."""
+"""The warmup-stable-decay schedule of the learning rate."""
 
 from manymasks.config.training import Training
 
@@ -6,7 +6,7 @@ from manymasks.config.training import Training
 def learning_rate(step: int, settings: Training, peak: float) -> float:
     """Learning rate of a step, counted from 0.
 
-    Rises linearly to the peak over the first `warmup` share of the steps, stays, and falls
+    Rises linearly to the peak over the first `warmup` share of the steps, stays constant, and falls
     linearly towards 0 over the last `decay` share (Hu et al. 2024, MiniCPM).
     """
     rising = round(settings.warmup * settings.steps)

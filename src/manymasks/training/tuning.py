@@ -1,6 +1,6 @@
-"""Which learning rate of a grid is best: one for each arm, so that none lives on another's.
+"""Choice of the best learning rate of a grid, separately for each arm.
 
-Each rate is tried with the same pairs of seeds, none of them a seed of the study, and scored on
+Every rate is tried with the same pairs of seeds, disjoint from those of the study, and scored on
 the select split.
 """
 
@@ -14,7 +14,7 @@ from manymasks.statistics.intervals import Interval
 from manymasks.statistics.paired import paired_mean
 
 CONFIDENCE = 0.95
-"""Of the interval of the difference to the runner-up."""
+"""Of the interval of the lead over the runner-up."""
 
 Edge = Literal["lowest", "highest"]
 
@@ -33,9 +33,9 @@ class Trial:
 class Choice:
     """The best rate of a grid.
 
-    `edge` says whether it is the lowest or highest of the grid: then a better one may lie
-    beyond. `lead` is the mean over seeds of the runner-up's loss less that of the best one, in
-    nats per token; it and `runner_up` are None where no other rate came through.
+    `edge`: whether it is the lowest or highest of the grid, so that a better one may lie outside.
+    `lead`: mean over seeds of the runner-up's loss minus that of the best one, nats per token; it
+    and `runner_up` are None if no other rate succeeded.
     """
 
     rate: float
@@ -46,15 +46,14 @@ class Choice:
 
 
 def choose(trials: Sequence[Trial]) -> Choice | None:
-    """The rate whose mean loss over the seeds is lowest; the lower rate where two are equal.
+    """The rate with the lowest mean loss over the seeds; of equals the lower rate.
 
-    A rate with a trial that failed loses to every rate without; where no rate is without,
-    there is nothing to choose and the answer is None. The interval of the lead is Student's t
-    over the pairs of seeds. It makes nothing good for the best having been picked by the same
-    losses, so it is too favourable to it: what it can say is that two rates are alike.
+    Rates with a failed trial are excluded; None if none is left. The interval of the lead is
+    Student's t over the pairs of seeds. The best rate is picked by the same losses, so the lead is
+    biased upwards: the interval can only show that two rates are equally good.
 
     Args:
-        trials: of each rate those of the same pairs of seeds, in any order.
+        trials: for every rate, those of the same pairs of seeds, in any order.
 
     Raises:
         ValueError: if the rates were not tried with the same seeds, each once.
@@ -63,13 +62,13 @@ def choose(trials: Sequence[Trial]) -> Choice | None:
     for trial in trials:
         losses.setdefault(trial.rate, {})[trial.seed_init, trial.seed_order] = trial.nats
     seeds = sorted(next(iter(losses.values()), {}))
-    alike = all(sorted(each) == seeds for each in losses.values())
-    if not alike or len(trials) != len(losses) * len(seeds):
+    same_seeds = all(sorted(by_seeds) == seeds for by_seeds in losses.values())
+    if not same_seeds or len(trials) != len(losses) * len(seeds):
         raise ValueError("rates must be tried with the same pairs of seeds, each once")
     whole = {
-        rate: np.array([nats for pair in seeds if (nats := each[pair]) is not None])
-        for rate, each in losses.items()
-        if None not in each.values()
+        rate: np.array([nats for pair in seeds if (nats := by_seeds[pair]) is not None])
+        for rate, by_seeds in losses.items()
+        if None not in by_seeds.values()
     }
     ranked = sorted(whole, key=lambda rate: (float(whole[rate].mean()), rate))
     if not ranked:

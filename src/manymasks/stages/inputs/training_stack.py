@@ -17,7 +17,7 @@ from manymasks.tokens.order import starts_of_members
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.checkpoint import load_weights
 from manymasks.training.device import choose_device, with_dummies
-from manymasks.training.step import Text
+from manymasks.training.step import WindowSource
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Prepared:
 
     model: Transformer
     past: Transformer | None
-    text: Text
+    text: WindowSource
     select: Tensor
     """(windows, context + 1) token ids of the select curve, the same for all members."""
 
@@ -84,7 +84,7 @@ def prepare(
         )
         return torch.from_numpy(starts)
 
-    text = Text(starts_of, _gatherer(stream, settings.context + 1, device))
+    text = WindowSource(starts_of, _gatherer(stream, settings.context + 1, device))
     evenly = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)
     return Prepared(model, past, text, evenly)
 
