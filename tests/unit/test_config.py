@@ -270,12 +270,30 @@ OLD_NAMES = [
     ("rules: {questions: 9}\n", "rules was renamed: write rule_choice"),
     ("analyses: [candidates]\n", "analyses.0 'candidates' was renamed: write derived"),
     ("analyses: [rules]\n", "analyses.0 'rules' was renamed: write rule_choice"),
+    ("truth: {floor_batch: 2}\n", "truth.floor_batch was renamed: write excess.floor_batch"),
+    (
+        "primary: [{claim: gap, corpus: c, of: myopic, baseline: causal, within: base}]\n",
+        "primary.0.of was renamed: write primary.0.subject",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), OLD_NAMES)
 def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, text: str, expected: str) -> None:
     assert problems(tmp_path, BASE + text) == [f"config.yaml: {expected} (line {NEXT})"]
+
+
+def test_old_names_under_a_name_are_refused_with_the_new_ones(tmp_path: Path) -> None:
+    drawn = {"kind": "process", "process": "fork", "eps": 0.1}
+    old = {
+        "corpora": {"drawn": {**drawn, "members": {"analyses": ["candidates"]}}},
+        "variants": {"beside": {"gradient": "local", "of": "causal"}},
+    }
+    assert problems(tmp_path, BASE, overrides=old) == [
+        "--config: corpora.drawn.members.analyses.0 'candidates' was renamed: write derived",
+        "--config: corpora.drawn.eps was renamed: write corpora.drawn.answered",
+        "--config: variants.beside.of was renamed: write variants.beside.past_from",
+    ]
 
 
 def test_reference_seeds_need_a_variant_that_is_no_control(tmp_path: Path) -> None:

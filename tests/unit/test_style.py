@@ -62,7 +62,7 @@ PARTICLES = {"of", "found", "each", "own", "said", "told", "here", "asked"}
 """No names of things: a noun is found by who searches for it."""
 WITH_PARTICLES = {
     "config", "corpora", "evaluation", "models", "probes",
-    "report", "rollouts", "stages", "store", "tokens", "training", "truth",
+    "report", "rollouts", "stages", "tokens", "training", "truth",
 }  # fmt: skip
 """Packages in which such names are left. To be empty."""
 SHARED_CLASSES = {"State"}

@@ -192,6 +192,18 @@ def test_an_up_to_date_run_needs_no_records(project: Project) -> None:
     assert NOTHING_TO_DO in done.stdout + done.stderr
 
 
+def test_jobs_say_what_they_do(checkout: Project) -> None:
+    done = checkout.snakemake("-n", "--cores", "1")
+    for message in (
+        "reading documents of pydocs\n",
+        "training pydocs/base/causal i1-o0\n",
+        "scoring pydocs/base/causal i0-o0 and 2 more\n",
+        "making the contexts of pydocs/shuffle\n",
+        "loading the database\n",
+    ):
+        assert f": {message}" in done.stdout, message
+
+
 def test_lint_is_clean(checkout: Project) -> None:
     done = checkout.snakemake("--lint", overlay=None)
     assert done.returncode == 0, done.stdout + done.stderr

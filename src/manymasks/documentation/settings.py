@@ -45,8 +45,8 @@ With `schema.json` an editor completes and checks these files.
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
 
 An **identity** setting is in the key of every artifact that depends on it: a change makes new
-artifacts and keeps the old ones. An **operational** setting changes only how the work is done and is
-in no key. `<name>` stands for a name of your choice, `<item>` for an item of a list.
+artifacts and keeps the old ones. An **operational** setting changes only how the work is done and
+is in no key. `<name>` stands for a name of your choice, `<item>` for an item of a list.
 """
 
 

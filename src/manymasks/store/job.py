@@ -37,13 +37,13 @@ class Artifact:
         Raises:
             UserError: if there is none, or one is missing or damaged.
         """
-        found = [file for file in self.manifest.files if file.path.startswith(prefix)]
+        matches = [file for file in self.manifest.files if file.path.startswith(prefix)]
         again = (
             f"Make it again with\n  manymasks run {self.manifest.stage} {self.manifest.key} --force"
         )
-        if not found:
+        if not matches:
             raise UserError(f"{self.folder}: has no file {prefix}. {again}")
-        for file in found:
+        for file in matches:
             path = self.folder / file.path
             if not path.is_file():
                 raise UserError(f"{path}: is missing. {again}")
@@ -53,7 +53,7 @@ class Artifact:
                     f"{path}: has SHA-256 {digest}, its manifest says {file.sha256}: the file was "
                     f"damaged after it was made. {again}"
                 )
-        return [self.folder / file.path for file in found]
+        return [self.folder / file.path for file in matches]
 
     def file(self, name: str) -> Path:
         """One payload file, checked against its digest."""
