@@ -23,15 +23,15 @@ from manymasks.statistics.components import components
 from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import save_weights
 from manymasks.truth.rule_choice import (
-    Asked,
-    asked,
+    ConflictQuestions,
+    agreement,
+    answered_positions,
     choice_row,
+    conflict_questions,
     preferences,
     share_intervals,
     sign_p,
     spread_row,
-    together,
-    told,
 )
 
 STATISTICS = Statistics(resamples=200)
@@ -40,35 +40,37 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Seeded = list[tuple[int, int]]
 
 
-def answering(of: Asked, probability: Array) -> Row:
+def answering(questions: ConflictQuestions, probability: Array) -> Row:
     """The row of a member that gives the rule's answer these probabilities, and the other rest."""
     with np.errstate(divide="ignore"):
         log_probs = np.log(np.stack([probability, 1 - probability], 1))
-    return chosen(of, log_probs, np.zeros(0))
+    return chosen(questions, log_probs, np.zeros(0))
 
 
-def chosen(of: Asked, log_probs: Array, right: Array) -> Row:
+def chosen(questions: ConflictQuestions, log_probs: Array, right: Array) -> Row:
     weights = document_weights(len(log_probs), STATISTICS.resamples, STATISTICS.seed)
-    return choice_row(of, log_probs, right, weights, STATISTICS.confidence)
+    return choice_row(questions, log_probs, right, weights, STATISTICS.confidence)
 
 
-def spread(of: Asked, seeds: Seeded, soft: Array, statistics: Statistics = STATISTICS) -> Row:
+def spread(
+    questions: ConflictQuestions, seeds: Seeded, soft: Array, statistics: Statistics = STATISTICS
+) -> Row:
     weights = document_weights(soft.shape[1], statistics.resamples, statistics.seed)
-    return spread_row(of, seeds, soft, weights, statistics)
+    return spread_row(questions, seeds, soft, weights, statistics)
 
 
 # ------------------------------------------------------------------------------- questions
 
 
 def test_questions_are_those_of_the_process() -> None:
-    twin, before = asked(100, 3)
+    twin, before = conflict_questions(100, 3)
     assert (twin.question, twin.rule, twin.other, twin.mark) == ("twin", "red", "blue", "?t")
     assert (before.question, before.rule, before.other) == ("before", "depth 0", "first")
-    for of in (twin, before):
+    for questions in (twin, before):
         rows = np.arange(100)
-        assert (of.tokens[rows, of.lengths - 1] == fork.PLACE[of.mark]).all()
-        after = np.arange(of.tokens.shape[1]) >= of.lengths[:, None]
-        assert ((of.tokens == fork.PLACE["EOS"]) == after).all()
+        assert (questions.tokens[rows, questions.lengths - 1] == fork.PLACE[questions.mark]).all()
+        after = np.arange(questions.tokens.shape[1]) >= questions.lengths[:, None]
+        assert ((questions.tokens == fork.PLACE["EOS"]) == after).all()
     # The rule's word is the red one, or the one outside the brackets, which comes second.
     red = np.sort(np.where(twin.tokens < fork.FIRST["B"], twin.tokens, 0), 1)[:, -1]
     np.testing.assert_array_equal(twin.answers[:, 0] - fork.FIRST["A"], red - fork.FIRST["R"])
@@ -78,9 +80,9 @@ def test_questions_are_those_of_the_process() -> None:
     for row, length in enumerate(before.lengths[before.lengths < 11]):
         short = np.flatnonzero(before.lengths < 11)[row]
         assert asked_at[short, length, before.answers[short, 0]] == pytest.approx(1)
-    again = asked(100, 3)[1]
+    again = conflict_questions(100, 3)[1]
     np.testing.assert_array_equal(again.tokens, before.tokens)
-    assert (asked(100, 4)[1].tokens[:, :5] != before.tokens[:, :5]).any()
+    assert (conflict_questions(100, 4)[1].tokens[:, :5] != before.tokens[:, :5]).any()
 
 
 def test_told_questions_and_their_right_answers() -> None:
@@ -90,20 +92,20 @@ def test_told_questions_and_their_right_answers() -> None:
     answers = strata["role"] == known.levels["role"].index("answer")
     twin = strata["kind"] == known.levels["kind"].index("TWIN")
     for mark, expected in (("?t", answers & twin), ("?h", answers & ~twin)):
-        rows, places = told(tokens, mark)
+        rows, places = answered_positions(tokens, mark)
         np.testing.assert_array_equal([rows, places], np.nonzero(expected))
         np.testing.assert_allclose(laws[rows, places, tokens[rows, places]], 1, rtol=1e-12)
     # A document that ends with its question has no answer.
     cut = np.full((1, 5), fork.PLACE["EOS"])
     cut[0, 3] = fork.PLACE["?h"]
-    assert len(told(cut, "?h")[0]) == 0
+    assert len(answered_positions(cut, "?h")[0]) == 0
 
 
 # ------------------------------------------------------------------------------- one member
 
 
 def test_who_always_answers_red() -> None:
-    twin, _ = asked(60, 0)
+    twin, _ = conflict_questions(60, 0)
     found = answering(twin, np.ones(60))
     assert found["preference"] == found["preference_low"] == found["preference_high"] == 1
     assert (found["share"], found["mass"], found["order_effect"]) == (1, 1, 0)
@@ -113,7 +115,7 @@ def test_who_always_answers_red() -> None:
 
 @pytest.mark.parametrize(("place", "effect"), [("first", 1), ("last", -1)])
 def test_who_goes_by_place(place: str, effect: int) -> None:
-    twin, before = asked(60, 0)
+    twin, before = conflict_questions(60, 0)
     takes_first = twin.is_first if place == "first" else ~twin.is_first
     found = answering(twin, takes_first.astype(float))
     assert (found["preference"], found["share"]) == (0.5, 0.5)
@@ -123,7 +125,7 @@ def test_who_goes_by_place(place: str, effect: int) -> None:
 
 
 def test_preference_mass_and_answers_by_hand() -> None:
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     log_probs = np.log(np.array([[0.3, 0.1]] * 5 + [[0.1, 0.4]] * 5))
     found = chosen(twin, log_probs, np.array([0.9, 0.7]))
     assert found["preference"] == pytest.approx((0.75 + 0.2) / 2)
@@ -139,7 +141,7 @@ def test_preference_mass_and_answers_by_hand() -> None:
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:
-    twin, _ = asked(80, 0)
+    twin, _ = conflict_questions(80, 0)
     found = answering(twin, np.where(np.arange(80) < 50, 0.9, 0.2))
     n, p, z = 80, 50 / 80, stats.norm.ppf(0.975)
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -149,7 +151,7 @@ def test_the_interval_of_a_share_is_wilsons() -> None:
 
 
 def test_the_interval_of_a_preference_is_over_questions() -> None:
-    twin, _ = asked(100, 0)
+    twin, _ = conflict_questions(100, 0)
     rng = np.random.default_rng(1)
     covered = []
     for _ in range(200):
@@ -177,7 +179,7 @@ def colour_blind(tokens: Any, answers: Any) -> Array:
 
 
 def test_who_sees_no_colours_prefers_none() -> None:
-    twin, _ = asked(2000, 5)
+    twin, _ = conflict_questions(2000, 5)
     law = colour_blind(twin.tokens, twin.answers)
     np.testing.assert_array_equal(law, colour_blind(fork.swapped(twin.tokens), twin.answers))
     soft = preferences(np.log(law))
@@ -191,7 +193,7 @@ def test_who_sees_no_colours_prefers_none() -> None:
 
 
 def test_questions_are_balanced_under_the_swap() -> None:
-    twin, _ = asked(20_000, 6)
+    twin, _ = conflict_questions(20_000, 6)
     kinds = []
     for tokens in (twin.tokens, fork.swapped(twin.tokens)):
         cues = (tokens >= fork.FIRST["R"]) & (tokens < fork.FIRST["M"])
@@ -212,7 +214,7 @@ CROSSED = list(itertools.product(range(3), range(4)))
 
 
 def test_spread_by_hand() -> None:
-    twin, _ = asked(30, 0)
+    twin, _ = conflict_questions(30, 0)
     rng = np.random.default_rng(2)
     soft = rng.beta(0.4, 0.5, (12, 30))
     found = spread(twin, CROSSED, soft)
@@ -236,7 +238,7 @@ def test_spread_by_hand() -> None:
 
 
 def test_the_interval_of_the_mean_has_seeds_of_initial_weights_as_units() -> None:
-    twin, _ = asked(40, 0)
+    twin, _ = conflict_questions(40, 0)
     rng = np.random.default_rng(6)
     init = np.repeat(rng.normal(0, 0.1, 5), 2)
     soft = (0.5 + init + rng.normal(0, 0.02, 10))[:, None] + rng.normal(0, 0.05, 40)
@@ -261,7 +263,7 @@ def test_the_interval_of_the_mean_has_seeds_of_initial_weights_as_units() -> Non
 
 
 def test_intervals_of_the_mean_cover_where_members_share_seeds() -> None:
-    twin, _ = asked(2, 0)
+    twin, _ = conflict_questions(2, 0)
     rng = np.random.default_rng(7)
     seeds = list(itertools.product(range(5), range(2)))
     covered = []
@@ -309,7 +311,7 @@ def test_without_an_effect_of_order_the_interval_is_that_of_an_f_law() -> None:
 
 def test_orders_that_differ_too_little_have_a_share_of_0() -> None:
     """The estimate is negative and put at 0, as in the default study: the interval says so."""
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     each = np.array([0.88, 0.94, 0.76, 0.77, 0.49, 0.18, 0.50, 0.58, 0.76, 0.95])
     seeds = list(itertools.product(range(5), range(2)))
     found = spread(twin, seeds, np.repeat(each[:, None], 10, 1))
@@ -322,13 +324,13 @@ def test_agreement_of_independent_and_of_equal_answers() -> None:
     rng = np.random.default_rng(3)
     shares = np.array([[0.2], [0.5], [0.9]])
     picks = (rng.random((3, 200_000)) < shares).astype(float)
-    np.testing.assert_allclose(together(picks)[0, 1:], together(shares)[0, 1:], atol=0.005)
-    assert together(np.array([[1.0, 0.0], [1.0, 0.0]]))[0, 1] == 1
+    np.testing.assert_allclose(agreement(picks)[0, 1:], agreement(shares)[0, 1:], atol=0.005)
+    assert agreement(np.array([[1.0, 0.0], [1.0, 0.0]]))[0, 1] == 1
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_few_members(members: int) -> None:
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     found = spread(twin, CROSSED[:members], np.full((members, 10), 0.4))
     assert found["mean"] == pytest.approx(0.4)
     assert (found["from_init"], found["sign_p"], found["above_half"]) == (None, 1, 0)
@@ -343,14 +345,14 @@ def test_few_members(members: int) -> None:
 
 
 def test_intervals_stay_between_0_and_1() -> None:
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     soft = np.repeat([[0.1], [0.9]], 10, 1)
     found = spread(twin, [(0, 0), (1, 0)], soft)
     assert (found["mean_low"], found["mean_high"]) == (0, 1)
 
 
 def test_two_heaps_of_members_are_seen() -> None:
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     seeds = list(itertools.product(range(10), range(2)))
     rng = np.random.default_rng(5)
     heaps = np.repeat([0.1, 0.9], 10) + 0.01 * rng.standard_normal(20)
@@ -369,14 +371,14 @@ def test_the_sign_test() -> None:
     assert sign_p(np.array([0.4, 0.5, 0.6])) == 1
     assert sign_p(np.array([0.5])) is None
     # Members that share initial weights are one unit.
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     seeds = list(itertools.product(range(2), range(8)))
     assert spread(twin, seeds, np.full((16, 10), 0.9))["sign_p"] == 0.5
 
 
 def test_under_the_null_the_sign_test_is_calibrated() -> None:
     """Members of a seed of initial weights are alike; p of 0.05 and less must be rare."""
-    twin, _ = asked(10, 0)
+    twin, _ = conflict_questions(10, 0)
     rng = np.random.default_rng(4)
     seeds = list(itertools.product(range(8), range(3)))
     found = []
@@ -459,7 +461,7 @@ def test_laws_are_read_where_the_prompt_ends() -> None:
     """What stands after a prompt changes nothing, and prompts may be read in parts."""
     model = Transformer(SIZE, len(fork.VOCABULARY), fork.LENGTH)
     initialise(model, [0])
-    _, before = asked(20, 0)
+    _, before = conflict_questions(20, 0)
     found = stage.score_answers(model, before.tokens, before.lengths, before.answers)
     for row in range(20):
         alone = replace(before, tokens=before.tokens[row : row + 1, : before.lengths[row]])

@@ -29,14 +29,14 @@ from manymasks.truth.swap import (
     OTHER,
     SAME,
     SHARES,
-    Swapped,
-    bayes,
-    pairs,
-    share,
+    SwapLaws,
+    bayes_law,
+    donor_share,
+    member_swaps,
+    recipients_and_donors,
     slopes,
     swap_rows,
-    swapped,
-    swapped_tokens,
+    token_swaps,
 )
 
 STATISTICS = Statistics(resamples=100)
@@ -63,19 +63,19 @@ def member(route: str, size: Size = SIZE, dtype: torch.dtype = torch.float64) ->
 
 def found_of(
     recipients: Any, donors: Any, size: Size = SIZE, batch: int = 64
-) -> dict[tuple[str, int], Swapped]:
+) -> dict[tuple[str, int], SwapLaws]:
     networks = member("causal", size), member("local", size)
-    several = swapped(*networks, recipients, {"theirs": donors}, batch)
+    several = member_swaps(*networks, recipients, {"theirs": donors}, batch)
     return {(each.site, each.layer): each for each in several}
 
 
 def others(documents: int, letters: int, rng: np.random.Generator) -> tuple[Any, Any]:
     """Recipients, and donors of another mask."""
-    recipients, donors = pairs(documents, letters, rng)
+    recipients, donors = recipients_and_donors(documents, letters, rng)
     return recipients, donors[OTHER]
 
 
-def swap_row(found: Swapped) -> dict[str, Any]:
+def swap_row(found: SwapLaws) -> dict[str, Any]:
     return swap_rows([found], STATISTICS)[0]
 
 
@@ -83,7 +83,7 @@ def swap_row(found: Swapped) -> dict[str, Any]:
 
 
 def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
-    recipients, both = pairs(240, 30, np.random.default_rng(0))
+    recipients, both = recipients_and_donors(240, 30, np.random.default_rng(0))
     donors, same = both[OTHER], both[SAME]
     assert recipients.shape == donors.shape == same.shape == (240, 32)
     # Another document of the same premise, and of the same mask.
@@ -99,14 +99,14 @@ def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
         masks.opened(tokens)
         *_, (_, evidence) = masks.by_mask(tokens[:, 2:] - masks.FIRST_LETTER)
         assert (evidence.argmax(1) == mask).mean() > 0.8
-    again, _ = pairs(240, 30, np.random.default_rng(0))
+    again, _ = recipients_and_donors(240, 30, np.random.default_rng(0))
     np.testing.assert_array_equal(again, recipients)
 
 
 @pytest.mark.parametrize("letters", [0, 62])
 def test_a_letter_must_follow(letters: int) -> None:
     with pytest.raises(ValueError, match="no letter follows"):
-        pairs(2, letters, np.random.default_rng(0))
+        recipients_and_donors(2, letters, np.random.default_rng(0))
 
 
 # ------------------------------------------------------------------------------------- laws
@@ -204,7 +204,7 @@ def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -
 
 
 def test_the_first_level_is_the_last_token_and_all_of_the_past_the_others() -> None:
-    recipients, donors = pairs(24, LETTERS, np.random.default_rng(3))
+    recipients, donors = recipients_and_donors(24, LETTERS, np.random.default_rng(3))
     network = member("causal")
 
     def law(tokens: Any) -> Any:
@@ -215,17 +215,17 @@ def test_the_first_level_is_the_last_token_and_all_of_the_past_the_others() -> N
     # What a member is after other tokens: so the exact law is held to the same swaps as members.
     networks = network, member("local")
     found = {
-        (each.whose, each.site, each.layer): each
-        for each in swapped(*networks, recipients, donors, 64)
+        (each.donors, each.site, each.layer): each
+        for each in member_swaps(*networks, recipients, donors, 64)
     }
-    several = list(swapped_tokens(law, recipients, donors))
-    assert {each.whose for each in several} == {OTHER, SAME} == {name for name, _, _ in found}
+    several = list(token_swaps(law, recipients, donors))
+    assert {each.donors for each in several} == {OTHER, SAME} == {name for name, _, _ in found}
     for each in several:
-        own = found[each.whose, each.site, each.layer]
+        own = found[each.donors, each.site, each.layer]
         for one, other in ((own.law, each.law), (own.recipient, each.recipient)):
             np.testing.assert_allclose(one, other, rtol=1e-9)
         np.testing.assert_allclose(own.donor, each.donor, rtol=1e-9)
-        ends = recipients[:, -1] == donors[each.whose][:, -1]
+        ends = recipients[:, -1] == donors[each.donors][:, -1]
         assert 0 < ends.sum() < 24
         expected = own.recipient if each.site == "residual" else own.donor
         np.testing.assert_array_equal(own.law[ends], expected[ends])
@@ -236,7 +236,7 @@ def test_the_first_level_is_the_last_token_and_all_of_the_past_the_others() -> N
 
 
 def test_a_document_is_no_donor_to_itself() -> None:
-    recipients, _ = pairs(12, LETTERS, np.random.default_rng(4))
+    recipients, _ = recipients_and_donors(12, LETTERS, np.random.default_rng(4))
     for each in found_of(recipients, recipients.copy()).values():
         np.testing.assert_array_equal(each.law, each.recipient)
         row = swap_row(each)
@@ -248,18 +248,18 @@ def test_a_document_is_no_donor_to_itself() -> None:
 
 
 def test_the_exact_law_is_that_of_a_filter_for_each_mask() -> None:
-    recipients, donors = pairs(60, 9, np.random.default_rng(6))
+    recipients, donors = recipients_and_donors(60, 9, np.random.default_rng(6))
     for tokens in (recipients, donors[OTHER], donors[SAME]):
         premise, letters = masks.opened(tokens)
         *_, (laws, evidence) = masks.by_mask(letters)
         weights = masks.PRIOR[premise] * np.exp(evidence)
         weights /= weights.sum(1, keepdims=True)
-        np.testing.assert_allclose(bayes(tokens), np.einsum("nm,nml->nl", weights, laws))
+        np.testing.assert_allclose(bayes_law(tokens), np.einsum("nm,nml->nl", weights, laws))
 
 
 def test_bayes_follows_donors_of_the_same_mask_too() -> None:
-    recipients, donors = pairs(1200, 31, np.random.default_rng(7))
-    rows = swap_rows(swapped_tokens(bayes, recipients, donors), STATISTICS)
+    recipients, donors = recipients_and_donors(1200, 31, np.random.default_rng(7))
+    rows = swap_rows(token_swaps(bayes_law, recipients, donors), STATISTICS)
     found = {(row["donor"], row["site"]): row["followed"] for row in rows}
     # On 2,400 other pairs .833 and .46. A last letter taken from a donor is the same swap with the
     # two exchanged, and what one follows the other does not.
@@ -270,9 +270,9 @@ def test_bayes_follows_donors_of_the_same_mask_too() -> None:
 
 
 def test_who_ignores_the_past_follows_the_last_letter_alone() -> None:
-    recipients, donors = pairs(60, 9, np.random.default_rng(8))
+    recipients, donors = recipients_and_donors(60, 9, np.random.default_rng(8))
     after = np.random.default_rng(9).dirichlet(np.ones(3), 3)
-    several = swapped_tokens(
+    several = token_swaps(
         lambda tokens: after[tokens[:, -1] - masks.FIRST_LETTER], recipients, donors
     )
     for row in swap_rows(several, STATISTICS):
@@ -282,7 +282,7 @@ def test_who_ignores_the_past_follows_the_last_letter_alone() -> None:
 
 
 def test_who_ignores_the_mask_follows_donors_of_all_masks_alike() -> None:
-    recipients, donors = pairs(4800, 31, np.random.default_rng(10))
+    recipients, donors = recipients_and_donors(4800, 31, np.random.default_rng(10))
     # The first letter and the last one are uniform and all but independent, whoever speaks.
     after = np.random.default_rng(11).dirichlet(np.ones(3), (3, 3))
 
@@ -292,7 +292,7 @@ def test_who_ignores_the_mask_follows_donors_of_all_masks_alike() -> None:
 
     rows = {
         (row["donor"], row["site"]): row
-        for row in swap_rows(swapped_tokens(law, recipients, donors), STATISTICS)
+        for row in swap_rows(token_swaps(law, recipients, donors), STATISTICS)
     }
     for site in ("past", "residual"):
         one, other = rows[OTHER, site]["followed"], rows[SAME, site]["followed"]
@@ -307,10 +307,10 @@ def laws(rows: int, seed: int) -> Array:
     return np.random.default_rng(seed).dirichlet(np.ones(3), rows)
 
 
-def mixed(share_of_donor: Any, rows: int = 40) -> Swapped:
+def mixed(share_of_donor: Any, rows: int = 40) -> SwapLaws:
     recipient, donor = laws(rows, 0), laws(rows, 1)
     law = (1 - share_of_donor) * recipient + share_of_donor * donor
-    return Swapped("theirs", "past", 0, law, recipient, donor)
+    return SwapLaws("theirs", "past", 0, law, recipient, donor)
 
 
 @pytest.mark.parametrize("known", [0.0, 0.0003, 0.003, 0.25, 0.5, 0.8125, 1.0])
@@ -324,7 +324,7 @@ def test_a_known_mixture_is_found(known: float) -> None:
 
 
 def test_the_share_is_the_minimum_of_the_pooled_divergence() -> None:
-    found = Swapped("theirs", "past", 0, laws(30, 2), laws(30, 0), laws(30, 1))
+    found = SwapLaws("theirs", "past", 0, laws(30, 2), laws(30, 0), laws(30, 1))
 
     def pooled(a: float) -> float:
         return float(divergence(found.law, (1 - a) * found.recipient + a * found.donor).mean())
@@ -346,7 +346,7 @@ def test_the_share_is_the_minimum_of_the_pooled_divergence() -> None:
 def test_what_lies_outside_is_put_at_the_ends() -> None:
     recipient, donor = np.array([[0.5, 0.3, 0.2]]), np.array([[0.4, 0.4, 0.2]])
     for law, end in (([[0.6, 0.2, 0.2]], 0), ([[0.2, 0.6, 0.2]], 1)):
-        row = swap_row(Swapped("theirs", "past", 0, np.array(law), recipient, donor))
+        row = swap_row(SwapLaws("theirs", "past", 0, np.array(law), recipient, donor))
         assert row["followed"] == end
         # One document has no interval.
         assert row["followed_low"] is None
@@ -355,7 +355,7 @@ def test_what_lies_outside_is_put_at_the_ends() -> None:
 def test_laws_that_rule_letters_out() -> None:
     recipient, donor = np.array([[1.0, 0.0, 0.0]] * 2), np.array([[0.0, 1.0, 0.0]] * 2)
     law = np.array([[0.25, 0.75, 0.0]] * 2)
-    row = swap_row(Swapped("theirs", "past", 0, law, recipient, donor))
+    row = swap_row(SwapLaws("theirs", "past", 0, law, recipient, donor))
     assert row["followed"] == pytest.approx(0.75, abs=1e-4)
     assert row["from_recipient"] is row["from_donor"] is row["apart"] is None
 
@@ -363,8 +363,8 @@ def test_laws_that_rule_letters_out() -> None:
 def test_shares_of_many_slopes() -> None:
     grid = SHARES
     several = np.stack([grid - 0.3, grid + 1, grid - 2, 0 * grid, grid, grid - 1])
-    np.testing.assert_allclose(share(several), [0.3, 0, 1, np.nan, 0, 1], atol=1e-12)
-    np.testing.assert_array_equal(share(several[0]), share(several)[0])
+    np.testing.assert_allclose(donor_share(several), [0.3, 0, 1, np.nan, 0, 1], atol=1e-12)
+    np.testing.assert_array_equal(donor_share(several[0]), donor_share(several)[0])
 
 
 def test_the_interval_is_over_documents() -> None:
@@ -375,7 +375,7 @@ def test_the_interval_is_over_documents() -> None:
         a = rng.beta(2, 3, (60, 1))
         law = (1 - a) * recipient + a * donor
         each = np.repeat(recipient, 60, 0), np.repeat(donor, 60, 0)
-        row = swap_row(Swapped("theirs", "past", 0, law, *each))
+        row = swap_row(SwapLaws("theirs", "past", 0, law, *each))
         covered.append(row["followed_low"] < 0.4 < row["followed_high"])
     # All documents have the same two laws, so the pooled share is the mean one.
     assert 0.86 < np.mean(covered) <= 1

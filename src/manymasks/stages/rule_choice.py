@@ -1,4 +1,4 @@
-"""rules: which of two rules members follow where training never told them apart."""
+"""rule_choice: which of two rules members follow where training text does not decide."""
 
 from typing import Any
 
@@ -15,10 +15,16 @@ from manymasks.stages.inputs.process_documents import documents
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
-from manymasks.truth.rule_choice import asked, choice_row, preferences, spread_row, told
+from manymasks.truth.rule_choice import (
+    answered_positions,
+    choice_row,
+    conflict_questions,
+    preferences,
+    spread_row,
+)
 
-TOLD = 1000
-"""Documents of the measure split that are searched for questions, the first ones."""
+DOCUMENTS = 1000
+"""Documents of the measure split that are searched for answered questions, the first ones."""
 BATCH = 256
 """Prompts in one forward pass."""
 
@@ -29,42 +35,37 @@ def make(job: Job) -> dict[str, Any]:
     statistics = job.statistics
     process: ProcessCorpus = job.setting("process", ProcessCorpus)
     _, members = members_of(job)
-    tokens = documents(job, "measure", TOLD)
-    questions = asked(settings.questions, settings.seed)
-    weights = {
-        of.question: document_weights(len(of.tokens), statistics.resamples, statistics.seed)
-        for of in questions
-    }
-    mine = {"corpus": members[0].corpus, "answered": process.answered}
+    tokens = documents(job, "measure", DOCUMENTS)
+    kinds = conflict_questions(settings.questions, settings.seed)
+    weights = document_weights(settings.questions, statistics.resamples, statistics.seed)
+    labels = {"corpus": members[0].corpus, "answered": process.answered}
     choices: Rows = []
-    soft: dict[str, list[FloatArray]] = {of.question: [] for of in questions}
+    soft: dict[str, list[FloatArray]] = {questions.question: [] for questions in kinds}
     for member, model in member_models(job):
-        for of in questions:
-            log_probs = score_answers(model, of.tokens, of.lengths, of.answers)
-            rows, places = told(tokens, of.mark)
+        for questions in kinds:
+            log_probs = score_answers(model, questions.tokens, questions.lengths, questions.answers)
+            rows, positions = answered_positions(tokens, questions.mark)
             right = np.exp(
-                score_answers(model, tokens[rows], places, tokens[rows, places, None])[:, 0]
+                score_answers(model, tokens[rows], positions, tokens[rows, positions, None])[:, 0]
             )
-            row = choice_row(of, log_probs, right, weights[of.question], statistics.confidence)
-            choices.append({"model": member.model, **mine, **row})
-            soft[of.question].append(preferences(log_probs))
+            row = choice_row(questions, log_probs, right, weights, statistics.confidence)
+            choices.append({"model": member.model, **labels, **row})
+            soft[questions.question].append(preferences(log_probs))
     spreads = []
     for positions in classes(members).values():
-        own = [members[position] for position in positions]
-        named = {**mine, "size": own[0].size, "variant": own[0].variant}
-        for of in questions:
-            each = np.stack([soft[of.question][position] for position in positions])
-            seeds = [member.seeds for member in own]
-            row = spread_row(of, seeds, each, weights[of.question], statistics)
-            spreads.append({**named, **row})
-    job.write_table("rule_choice", choices)
-    job.write_table("rule_spread", spreads)
+        pool = [members[i] for i in positions]
+        seeds = [member.seeds for member in pool]
+        for questions in kinds:
+            values = np.stack([soft[questions.question][i] for i in positions])
+            row = spread_row(questions, seeds, values, weights, statistics)
+            spreads.append({**labels, "size": pool[0].size, "variant": pool[0].variant, **row})
+    job.write_tables({"rule_choice": choices, "rule_spread": spreads})
     return {"members": len(members), "questions": settings.questions}
 
 
 def score_answers(
     model: Transformer, tokens: IntArray, lengths: IntArray, answers: IntArray
 ) -> FloatArray:
-    """Log-probabilities of answers (prompts, several) after so many tokens of each prompt."""
+    """Log-probabilities of answers (prompts, answers) after the first `lengths` tokens."""
     laws = log_probabilities(model, tokens, BATCH)[np.arange(len(tokens)), lengths - 1]
     return np.take_along_axis(laws, answers, 1)

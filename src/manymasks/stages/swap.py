@@ -1,9 +1,10 @@
-"""swap: what predictions follow when a part of the past is a donor's."""
+"""swap: what predictions follow when part of the past comes from a donor document."""
 
 from typing import Any
 
 import numpy as np
 
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Swap
 from manymasks.corpora.processes import masks
 from manymasks.errors import UserError
@@ -12,7 +13,14 @@ from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
-from manymasks.truth.swap import BAYES, bayes, pairs, swap_rows, swapped, swapped_tokens
+from manymasks.truth.swap import (
+    BAYES,
+    bayes_law,
+    member_swaps,
+    recipients_and_donors,
+    swap_rows,
+    token_swaps,
+)
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -28,22 +36,22 @@ def make(job: Job) -> dict[str, Any]:
     trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
     rng = np.random.default_rng(settings.seed)
-    recipients, donors = pairs(settings.documents, max(settings.letters), rng)
+    recipients, donors = recipients_and_donors(settings.documents, max(settings.letters), rng)
     prompts = {}
     for letters in sorted(set(settings.letters)):
-        seen = slice(masks.OPENING + letters)
-        of = {whose: tokens[:, seen] for whose, tokens in donors.items()}
-        prompts[letters] = recipients[:, seen], of
-    rows = []
+        length = masks.OPENING + letters
+        shorter = {kind: tokens[:, :length] for kind, tokens in donors.items()}
+        prompts[letters] = recipients[:, :length], shorter
+    rows: Rows = []
     for letters, prompt in prompts.items():
-        exact = swap_rows(swapped_tokens(bayes, *prompt), statistics)
-        rows += [{"model": BAYES, "letters": letters, **row} for row in exact]
-    for place, (training, member) in enumerate(zip(trainings, members, strict=True)):
-        job.report(place, len(members), "members")
-        own = load_members([training], device)
+        for row in swap_rows(token_swaps(bayes_law, *prompt), statistics):
+            rows.append({"model": BAYES, "letters": letters, **row})
+    for index, (training, member) in enumerate(zip(trainings, members, strict=True)):
+        job.report(index, len(members), "members")
+        model = load_members([training], device)
         local = load_members([training], device, route=Route("local"))
         for letters, prompt in prompts.items():
-            several = swap_rows(swapped(own, local, *prompt, settings.batch), statistics)
-            rows += [{"model": member.model, "letters": letters, **row} for row in several]
+            for row in swap_rows(member_swaps(model, local, *prompt, settings.batch), statistics):
+                rows.append({"model": member.model, "letters": letters, **row})
     job.write_table("mask_swap", rows)
     return {"members": len(members), "documents": settings.documents}

@@ -1,16 +1,16 @@
 """The mixture of given laws that is closest to a law: weights that minimise KL(law || mixture).
 
-The problem is convex. With g_z = sum_c q_c p_z(c) / mix(c), weights on the simplex are best where
-g_z = 1 for each z that has weight and g_z <= 1 for the others, and max_z g_z - 1 bounds by how much
-they miss the least divergence: by concavity of the logarithm, no mixture gains more. So every
-answer comes with its certificate.
+The problem is convex. With g_z = sum_c q_c p_z(c) / mix(c), weights on the simplex are optimal
+where g_z = 1 for every z with weight and g_z <= 1 for the others. The gap max_z g_z - 1 bounds the
+excess over the minimum: by concavity of the logarithm, no mixture gains more. So every answer has
+a certificate.
 
-EM multiplies each weight by g_z. It never gets worse, but where a weight goes to 0 it can take
-thousands of steps. Newton steps of a primal-dual interior-point method (Wright 1997; for mixtures
-Koenker & Mizera 2014) arrive after about twenty, each a small linear system a problem, all
-problems at once. They need not keep to the simplex: to minimise KL + sum of weights over weights
->= 0 has the same answer, since the best scale of weights is a sum of 1 (Kim et al. 2020). EM goes
-on where these steps have not arrived; on 27,000 random problems there was none.
+EM multiplies each weight by g_z. It never increases the divergence, but where a weight goes to 0 it
+can take thousands of steps. Newton steps of a primal-dual interior-point method (Wright 1997; for
+mixtures Koenker & Mizera 2014) converge in about twenty, each a small linear system per problem,
+all problems at once. They may leave the simplex: minimising KL + sum of weights over weights >= 0
+has the same solution, since the best scale of weights is a sum of 1 (Kim et al. 2020). EM continues
+where Newton steps have not converged, which was nowhere on 27,000 random problems.
 """
 
 import numpy as np
@@ -18,36 +18,37 @@ import numpy as np
 from manymasks.arrays import FloatArray
 
 TOLERANCE = 1e-11
-"""Gap in nats at which Newton steps end."""
+"""Gap in nats at which Newton steps stop."""
 CERTIFIED = 1e-6
-"""Gap in nats that EM has to reach where they end with more."""
+"""Gap in nats at which EM stops, where Newton steps left a larger one."""
 NEWTON_STEPS = 60
 EM_STEPS = 20_000
 SHARE = 0.995
-"""Of the way to the border, the longest step."""
+"""The longest step, as a share of the distance to the boundary."""
 SHRINK = 0.1
-"""What each step aims to leave of the products of weights and slacks."""
+"""Factor by which each step aims to reduce the products of weights and slacks."""
 
 
 def closest(laws: FloatArray, components: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weights on the simplex that minimise KL(law || mixture), and the gaps that are left.
+    """Weights on the simplex that minimise KL(law || mixture), and their gaps.
 
     Args:
-        laws: (problems, values), each adding up to 1.
-        components: (problems, components, values), above 0.
+        laws: (problems, values), each with sum 1.
+        components: (problems, components, values), positive.
 
     Returns:
-        Weights (problems, components), and the gaps (problems,) in nats. A gap above
-        `CERTIFIED` remains only after `EM_STEPS`; a law that is NaN has NaN.
+        Weights (problems, components), and the gaps (problems,) in nats. A gap above `CERTIFIED`
+        remains only after `EM_STEPS`; a law with NaN has NaN.
     """
     weights = _newton(laws, components)
     gap = gaps(laws, components, weights)
     for _ in range(EM_STEPS):
-        left = np.flatnonzero(gap > CERTIFIED)
-        if not left.size:
+        open_problems = np.flatnonzero(gap > CERTIFIED)
+        if not open_problems.size:
             break
-        weights[left] *= gains(laws[left], components[left], weights[left])
-        gap[left] = gaps(laws[left], components[left], weights[left])
+        law, parts = laws[open_problems], components[open_problems]
+        weights[open_problems] *= gains(law, parts, weights[open_problems])
+        gap[open_problems] = gaps(law, parts, weights[open_problems])
     return weights, gap
 
 
@@ -57,24 +58,24 @@ def mixed(weights: FloatArray, components: FloatArray) -> FloatArray:
 
 
 def gains(laws: FloatArray, components: FloatArray, weights: FloatArray) -> FloatArray:
-    """g_z, (problems, components): what EM multiplies weights by."""
+    """g_z, (problems, components): the factors of an EM step."""
     return np.asarray((components @ (laws / mixed(weights, components))[..., None])[..., 0])
 
 
 def gaps(laws: FloatArray, components: FloatArray, weights: FloatArray) -> FloatArray:
-    """By how much, at most, the weights miss the least divergence, (problems,) nats."""
+    """Upper bound on the divergence of the weights minus the minimum, (problems,) nats."""
     return np.asarray(gains(laws, components, weights).max(-1) - 1)
 
 
 def _newton(laws: FloatArray, components: FloatArray) -> FloatArray:
-    """Weights on the simplex after Newton steps; those that do not arrive stay as they got."""
+    """Weights on the simplex after Newton steps, converged or not."""
     count = components.shape[1]
-    found = np.full((len(laws), count), 1 / count)
-    at = np.flatnonzero(np.isfinite(laws).all(1))
-    found[np.isnan(laws).any(1)] = np.nan
-    weights, slack = found[at], np.ones((len(at), count))
+    normalised = np.full((len(laws), count), 1 / count)
+    running = np.flatnonzero(np.isfinite(laws).all(1))
+    normalised[np.isnan(laws).any(1)] = np.nan
+    weights, slack = normalised[running], np.ones((len(running), count))
     for _ in range(NEWTON_STEPS):
-        law, parts = laws[at], components[at]
+        law, parts = laws[running], components[running]
         mix = mixed(weights, parts)
         gain = (parts @ (law / mix)[..., None])[..., 0]
         curvature = (parts * (law / mix**2)[:, None]) @ parts.mT
@@ -84,15 +85,15 @@ def _newton(laws: FloatArray, components: FloatArray) -> FloatArray:
         change = (aim - slack * step) / weights - slack
         weights = weights + _longest(weights, step) * step
         slack = slack + _longest(slack, change) * change
-        found[at] = weights / weights.sum(1, keepdims=True)
-        going = gaps(law, parts, found[at]) > TOLERANCE
-        if not going.any():
+        normalised[running] = weights / weights.sum(1, keepdims=True)
+        continues = gaps(law, parts, normalised[running]) > TOLERANCE
+        if not continues.any():
             break
-        at, weights, slack = at[going], weights[going], slack[going]
-    return found
+        running, weights, slack = running[continues], weights[continues], slack[continues]
+    return normalised
 
 
-def _longest(of: FloatArray, step: FloatArray) -> FloatArray:
-    """How much of each step, (problems, 1), keeps what is above 0 there."""
-    shares = np.where(step < 0, -SHARE * of / np.where(step < 0, step, -1.0), 1.0)
+def _longest(values: FloatArray, step: FloatArray) -> FloatArray:
+    """The share of each step, (problems, 1), that keeps positive values positive."""
+    shares = np.where(step < 0, -SHARE * values / np.where(step < 0, step, -1.0), 1.0)
     return np.asarray(np.minimum(shares.min(1, keepdims=True), 1.0))
