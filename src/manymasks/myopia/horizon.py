@@ -17,10 +17,10 @@ def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistic
     """Rows of myopia_horizon, one for each size of a study with discounts.
 
     The gap to the causal baseline is measured at the trained gammas, including myopic (0) and
-    causal (1, where it is 0). `half_gamma` is where the linear interpolation first reaches half of the gap
-    at 0, and the effective planning horizon is 1 / (1 - half_gamma). Its interval is a joint
-    bootstrap over paired seeds and documents; with few seeds it is too narrow. All values are None
-    without myopic or causal members, or if the gap at 0 is not positive.
+    causal (1, where it is 0). `half_gamma` is where the linear interpolation first reaches half of
+    the gap at 0, and the effective planning horizon is 1 / (1 - half_gamma). Its interval is a
+    joint bootstrap over paired seeds and documents; with few seeds it is too narrow. All values are
+    None without myopic or causal members, or if the gap at 0 is not positive.
     """
     discounts = [arm for arm in scored.arms.values() if arm.is_discount]
     if not any(arm.gamma is not None and 0 < arm.gamma < 1 for arm in discounts):

@@ -47,8 +47,9 @@ class Counts:
     def bigram(self, previous: IntArray, targets: IntArray) -> FloatArray:
         """Probability of each target after the token before it, Witten-Bell interpolated.
 
-        p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, used
-        alone if h was never seen. Witten & Bell (1991), method C, in the interpolated form of Chen & Goodman (1998, section 2.5). Arrays of one shape (n,).
+        p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, used alone
+        if h was never seen. Witten & Bell (1991), method C, in the interpolated form of Chen &
+        Goodman (1998, section 2.5). Arrays of one shape (n,).
         """
         codes = previous * self.vocabulary + targets
         seen = np.zeros(codes.shape, dtype=np.int64)

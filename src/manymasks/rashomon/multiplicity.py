@@ -134,28 +134,14 @@ def position_metrics(
     tv_threshold: float,
     tolerance: float,
 ) -> PositionMetrics:
-    """Metrics of a set of members at each position, (n,) each, in nats; all >= 0 but log_p_*.
+    """Metrics of a set of members at each position, (n,) each; `rashomon.metrics` explains them.
 
     `subset` (k,): positions of its members in the pool of the facts and of `logp` (m, n, V);
-    `reference`: index in the subset of the member that others are compared with.
+    `reference`: index in the subset of the member that others are compared with. `ambiguity_*` and
+    `pair_ambiguity` are 0 or 1; `capacity` is at least `information`, see `capacities`.
 
-    - ambiguity: 1 if a member ranks another token first than the reference, else 0;
-      ambiguity_top_k: if its set of first-ranked tokens differs; ambiguity_tv: if its total
-      variation from the reference reaches the threshold (Marx, Calmon & Ustun 2020)
-    - pair_ambiguity: 1 if any two rank different tokens first; pair_range: the largest total
-      variation of two, with mean nu (Albini et al.)
-    - vote_disagreement: k / (k - 1) (1 - sum_v f_v^2) with f_v the share of members that rank v
-      first, which is the share of pairs that differ; distinct_top1: number of first-ranked tokens
-    - p_low, p_high, p_range, log_p_low, log_p_high, log_p_range: the viable prediction range of
-      the true token (Watson-Daniels, Parkes & Ustun 2023); p_variance, log_p_variance: over
-      members, divisor k - 1
-    - information: H(mean p) - mean H(p), with equal weights; capacity, at least the information,
-      and capacity_gap: see `capacities`; effective_models: exp(capacity) (Hsu & Calmon 2022)
-    - ensemble_gain: log of the mean p of the true token minus the mean log p
-
-    All but vote_disagreement and the variances grow with the number of members: they are lower
-    bounds. For a single member they are 0, and the variances NaN. Raises ValueError for an empty
-    subset or a reference outside it.
+    For a single member differences are 0 and variances NaN. Raises ValueError for an empty subset or
+    a reference outside it.
     """
     k = subset.size
     if not 0 <= reference < k:
