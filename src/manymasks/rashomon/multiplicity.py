@@ -140,8 +140,8 @@ def position_metrics(
     `reference`: index in the subset of the member that others are compared with. `ambiguity_*` and
     `pair_ambiguity` are 0 or 1; `capacity` is at least `information`, see `capacities`.
 
-    For a single member differences are 0 and variances NaN. Raises ValueError for an empty subset or
-    a reference outside it.
+    For a single member differences are 0 and variances NaN. Raises ValueError for an empty subset
+    or a reference outside it.
     """
     k = subset.size
     if not 0 <= reference < k:
