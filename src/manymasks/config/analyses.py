@@ -19,15 +19,8 @@ class Evaluation(Settings):
     batch: Annotated[int, Field(ge=1)] = 64
     """Windows in one forward pass (in the key, because it changes last bits)."""
     position_edges: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
-        0,
-        1,
-        2,
-        4,
-        8,
-        16,
-        32,
-        64,
-    )
+        0, 1, 2, 4, 8, 16, 32, 64,
+    )  # fmt: skip
     """First positions of the buckets; the last bucket ends with the context."""
 
     @model_validator(mode="after")

@@ -219,11 +219,8 @@ class Tune(Settings):
     """
 
     rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)] = (
-        3e-3,
-        6e-3,
-        1.2e-2,
-        2.4e-2,
-    )
+        3e-3, 6e-3, 1.2e-2, 2.4e-2,
+    )  # fmt: skip
     """Peak learning rates to try, rising."""
     seeds: TrialSeeds = TrialSeeds()
     """Seeds of the trials."""
