@@ -9,7 +9,8 @@ OUTPUTS
     results/<stage>/<key>/manifest.json, with the payload beside it (docs/reference/stages.md)
 """
 
-# Every directive is evaluated while the loop runs: `made_from` and `activity` keep their argument.
+# Directives are evaluated while the loop runs, and `made_from` and `activity` keep their argument.
+# A job evaluates the shell line after the loop has ended, so the line may not name `stage`.
 for stage in STAGES.values():
     if stage.name != "report":
 

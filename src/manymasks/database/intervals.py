@@ -17,8 +17,7 @@ def fill_mean_intervals(connection: duckdb.DuckDBPyConnection) -> None:
     if confidence is None:
         return
     n = np.arange(2, LARGEST + 1)
-    # Three decimals, as in printed tables of t.
-    half_width = stdtrit(n - 1, (1 + confidence) / 2).round(3) / np.sqrt(n)
+    half_width = stdtrit(n - 1, (1 + confidence) / 2) / np.sqrt(n)
     rows = {"n": n, "confidence": np.full(len(n), confidence), "half_width": half_width}
     connection.register("half_widths", pa.table(rows))
     connection.execute("INSERT INTO mean_interval BY NAME SELECT * FROM half_widths")
