@@ -540,6 +540,8 @@ def _contexts(stage: str, probe: str, severities: Sequence[int], models: Rows) -
                 "severity": place,
                 "corpus": "pydocs",
                 "family": stage if stage == "search" else probe,
+                "split": "measure",
+                "is_synthetic": probe in ("copy", "recall", "brackets"),
                 "description": f"blocks of {block}" if block else "text as it is",
                 "scored": 32,
                 "changed": 1 - 1 / block if block else 0.0,

@@ -300,8 +300,8 @@ def test_reference_seeds_need_a_variant_that_is_no_control(tmp_path: Path) -> No
     text = BASE + "  echo: {gradient: bigram}\nreference_seeds: {variant: echo}\n"
     (found,) = problems(tmp_path, text)
     assert "reference_seeds.variant 'echo' is a control or fine-tuned: name another" in found
-    # A myopic one does, and writes what a self probe needs where no variant is causal.
-    probe = "probes: {p: {family: self, scored: 3}}\nmyopia: {contrasts: []}\n"
+    # A myopic one does, and writes what a self-written probe needs where no variant is causal.
+    probe = "probes: {p: {family: self-written, scored: 3}}\nmyopia: {contrasts: []}\n"
     text = BASE.replace("  causal: {gradient: causal}\n", "") + probe
     study = study_of(tmp_path, text + "reference_seeds: {variant: myopic}\n")
     assert study.reference_arm("pydocs") == ("base", "myopic")
@@ -435,27 +435,27 @@ def test_unknown_names_are_refused_at_every_level(tmp_path: Path) -> None:
         ),
         (
             "probes: {p: {family: other-corpus, scored: 3}}\n",
-            "probes.p corpus names the other corpus of an other-corpus probe: name it",
+            "probes.p a probe of family other-corpus needs corpus, the name of the other corpus",
         ),
         (
             "probes: {p: {family: shuffle, scored: 3, corpus: c}}\n",
-            "probes.p corpus names the other corpus of an other-corpus probe; take it from this",
+            "probes.p corpus is for other-corpus probes; take it from this shuffle probe",
         ),
         (
             "probes: {p: {family: other-corpus, scored: 3, corpus: none}}\n",
             "probes.p.corpus 'none' is not a corpus. Corpora: ",
         ),
         (
-            "probes: {p: {family: self, scored: 3, plausible: 1}}\n",
-            "probes.p plausible is for search probes; take it from this self probe",
+            "probes: {p: {family: self-written, scored: 3, plausible: 1}}\n",
+            "probes.p plausible is for search probes; take it from this self-written probe",
         ),
         (
-            "probes: {p: {family: splice, scored: 3, candidates: 4}}\n",
-            "probes.p candidates is for search probes; take it from this splice probe",
+            "probes: {p: {family: splice, scored: 3, population: 4}}\n",
+            "probes.p population is for search probes; take it from this splice probe",
         ),
         (
-            "probes: {p: {family: self, scored: 3}}\n",
-            "probes.p reference seeds of a causal variant write the contexts of a self probe, and ",
+            "probes: {p: {family: self-written, scored: 3}}\n",
+            "probes.p reference seeds of a causal variant write the contexts of a self-written ",
         ),
         (
             "probes: {p: {family: search, scored: 3}}\nseeds: {init: [0], order: [0, 1]}\n",
@@ -508,7 +508,8 @@ def test_unknown_names_are_refused_at_every_level(tmp_path: Path) -> None:
         ),
         (
             "probes: {p: {family: shuffle, scored: 100, severities: [2, 32]}}\n",
-            "probes.p.severities a block of 32 tokens is longer than the context before",
+            "probes.p.severities 32 does not fit the context (128 tokens, 100 of them scored): a "
+            "shuffle probe has room for 28",
         ),
         ("probes: {p: {family: held-out, severities: [2]}}\n", "probes.p a held-out probe has"),
         ("probes: {p: {}}\n", "probes.p.family is missing: this setting has no default"),

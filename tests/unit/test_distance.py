@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manymasks.config.analyses import Statistics
+from manymasks.probes.contexts import Contexts
 from manymasks.probes.distance import (
     STRENGTH,
     distance_rows,
@@ -18,7 +19,6 @@ from manymasks.probes.distance import (
     train_counts,
     unigram_kl,
 )
-from manymasks.probes.families import Contexts
 from manymasks.probes.windows import Tokens
 
 V = 7

@@ -70,7 +70,7 @@ probes:
   held-out: {{family: held-out}}
   shuffle: {{family: shuffle, scored: 32, severities: [2, 4]}}
   other: {{family: other-corpus, scored: 32, corpus: link}}
-  self: {{family: self, scored: 32}}
+  self: {{family: self-written, scored: 32}}
   search: {{family: search, scored: 32}}
 myopia:
   contrasts: [{{baseline: causal, variant: myopic}}, {{baseline: causal, variant: half}}]

@@ -300,6 +300,8 @@ EDITS = [
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n", USE_MODELS),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
+    ("probes/families.py", "return context // 2", "return context // 3",
+     {"probe", "self_written", "search"}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
     ("engine/jobs.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
@@ -504,10 +506,10 @@ def test_reference_seeds_take_part_in_no_analysis(tmp_path: Path) -> None:
 
 
 def test_contexts_of_models_are_tried_on_other_seeds(tmp_path: Path) -> None:
-    probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
+    probes = {name: {"family": name, "scored": 32} for name in ("self-written", "search")}
     plan = plan_of(tmp_path, probes=probes, reference_seeds={})
     nodes = {node.label: node for node in plan.nodes}
-    (writer,) = nodes["self_written/pydocs/self"].inputs["training"]
+    (writer,) = nodes["self_written/pydocs/self-written"].inputs["training"]
     assert writer.label == "training/pydocs/small/causal/i900-o900"
     searched = {each["seed_init"] for each in nodes["search/pydocs/search"].settings["members"]}
     tried = nodes["divergence/pydocs/search"]
@@ -523,7 +525,7 @@ def test_contexts_of_models_are_tried_on_other_seeds(tmp_path: Path) -> None:
 
 
 def test_stages_that_read_the_tokenizer_have_it_as_input(tmp_path: Path) -> None:
-    probes = {name: {"family": name, "scored": 32} for name in ("self", "search")}
+    probes = {name: {"family": name, "scored": 32} for name in ("self-written", "search")}
     plan = plan_of(tmp_path, probes=probes, reference_seeds={})
     given = {node.stage for node in plan.nodes if "tokenizer" in node.inputs} - ENDS
     reads = {

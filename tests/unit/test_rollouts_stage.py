@@ -132,5 +132,5 @@ def test_noise_depends_on_the_seed_not_on_the_batch(
 
 
 def test_rejects_prompts_longer_than_documents(made: Callable[..., Job], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"have 1100 tokens: lower rollout\.prompt"):
+    with pytest.raises(UserError, match=r"1099 tokens or more: lower rollout\.prompt"):
         rollout.make(made(tmp_path, prompt=900, length=200))

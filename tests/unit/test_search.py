@@ -42,7 +42,7 @@ WIDTH = CONTEXT + 1 - SCORED
 MARKER = 7
 CPU = torch.device("cpu")
 COUNTS = np.arange(V)[::-1] + 1
-PROBE = Probe(family="search", windows=5, scored=SCORED, severities=(1, 3, 6), candidates=4, seed=2)
+PROBE = Probe(family="search", windows=5, scored=SCORED, severities=(1, 3, 6), population=4, seed=2)
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,8 +107,8 @@ def test_more_generations_begin_with_the_same_ones() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**31), st.integers(2, 6))
-def test_the_best_never_falls_and_is_what_it_is_said_to_be(seed: int, candidates: int) -> None:
-    tokens, steps = found(with_settings(seed=seed, candidates=candidates))
+def test_the_best_never_falls_and_is_what_it_is_said_to_be(seed: int, population: int) -> None:
+    tokens, steps = found(with_settings(seed=seed, population=population))
     for level, step in zip(tokens, steps, strict=True):
         assert step.searched == pytest.approx(hashed(level), abs=1e-12)
     for before, after in pairwise(steps):
@@ -175,7 +175,7 @@ def test_it_finds_what_sets_two_models_apart() -> None:
         logp = torch.log_softmax(torch.from_numpy(logits), -1)
         return np.asarray(information(logp).double().mean(1, keepdim=True).numpy())
 
-    tokens, steps = found(with_settings(severities=(1, 12), candidates=8), pair)
+    tokens, steps = found(with_settings(severities=(1, 12), population=8), pair)
     assert (steps[0].searched == 0).all()
     assert not (tokens[0] == MARKER).any()
     assert (tokens[-1, :, :WIDTH] == MARKER).any(1).all()
@@ -307,7 +307,7 @@ def test_disagreement_is_the_information_in_each_class(tmp_path: Path) -> None:
 
 
 def make(folder: Path, statuses: list[str], **changed: Any) -> tuple[Any, dict[str, Any]]:
-    probe = Probe(family="search", windows=6, scored=5, severities=(1, 4), candidates=3, **changed)
+    probe = Probe(family="search", windows=6, scored=5, severities=(1, 4), population=3, **changed)
     names, trained = [], []
     for size in ("tiny", "wide"):
         for seed, status in enumerate(statuses):

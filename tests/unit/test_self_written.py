@@ -26,7 +26,7 @@ from manymasks.stages.inputs.weights import load_members
 
 V = 6
 CONTEXT = 12
-PROBE = Probe(family="self", windows=7, scored=4, severities=(0.5, 1.0, 2.0), seed=3)
+PROBE = Probe(family="self-written", windows=7, scored=4, severities=(0.5, 1.0, 2.0), seed=3)
 
 
 def documents(count: int = 4, length: int = 30) -> list[tuple[str, Tokens]]:
@@ -165,7 +165,7 @@ def test_without_writers_or_scored_tokens_it_refuses() -> None:
     held_out = Probe(family="held-out", windows=7)
     with pytest.raises(ValueError, match="scored"):
         made([chain(0)], held_out)
-    with pytest.raises(UserError, match=r"self probe .* with 12 tokens"):
+    with pytest.raises(UserError, match=r"self-written probe .* with 12 tokens"):
         self_generated(PROBE, documents(1), [chain(0)], context=CONTEXT, end_of_text=0)
 
 
@@ -201,7 +201,7 @@ def test_members_write_what_a_loop_over_whole_windows_does(
 
 
 def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
-    probe = identity(Probe(family="self", windows=6, scored=5, severities=(0.5, 1.5)))
+    probe = identity(Probe(family="self-written", windows=6, scored=5, severities=(0.5, 1.5)))
     del probe["corpus"]
     job = kit.job(
         "self_written",
@@ -233,7 +233,7 @@ def test_the_stage_writes_contexts_and_how_far_they_are(tmp_path: Path) -> None:
     assert nats[0] < nats[1]
     rows = pq.read_table(job.folder / "tables/probe.parquet").to_pylist()
     assert [row["severity"] for row in rows] == [0, 1, 2]
-    assert {row["family"] for row in rows} == {"self"}
+    assert {row["family"] for row in rows} == {"self-written"}
     measures = pq.read_table(job.folder / "tables/probe_distance.parquet").to_pylist()
     assert {row["measure"] for row in measures} >= {"ngram_nats", "unigram_kl"}
 

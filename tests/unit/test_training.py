@@ -22,7 +22,7 @@ from manymasks.errors import UserError
 from manymasks.evaluation.document_losses import score_documents, windows_of
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer, initialise
-from manymasks.probes.families import Contexts, contexts
+from manymasks.probes.contexts import Contexts, contexts
 from manymasks.tokens.order import starts_of_step
 from manymasks.training import loop
 from manymasks.training.checkpoint import TrainingProgress, load_weights, save_weights

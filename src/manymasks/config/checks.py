@@ -7,6 +7,7 @@ from manymasks.config.claims import TESTED_BY, Primary
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import too_large
 from manymasks.config.study import Study
+from manymasks.probes.families import FAMILIES
 
 
 def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
@@ -43,7 +44,7 @@ def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
     """Probes that do not fit the context, or lack what they are made from."""
     context = study.training.context
     for name, probe in study.probes.items():
-        where = f"probes.{name}"
+        where, family = f"probes.{name}", FAMILIES[probe.family]
         if probe.scored is not None and probe.scored >= context:
             yield (
                 f"{where}.scored",
@@ -57,25 +58,25 @@ def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
         if probe.corpus is not None and probe.corpus not in study.corpora:
             corpora = ", ".join(study.corpora)
             yield f"{where}.corpus", f"'{probe.corpus}' is not a corpus. Corpora: {corpora}"
-        if probe.family == "self":
+        if family.stage == "self_written":
             for corpus in study.texts_with_divergence():
                 if study.reference_arm(corpus) is None:
                     yield (
                         where,
-                        f"reference seeds of a causal variant write the contexts of a self "
-                        f"probe, and {corpus} has none: name them, such as "
+                        f"reference seeds of a causal variant write the contexts of a "
+                        f"{probe.family} probe, and {corpus} has none: name them, such as "
                         "`reference_seeds: {init: [900], order: [900]}`",
                     )
-        if probe.family == "search":
+        if family.stage == "search":
             yield from _search_problems(study, where)
-        if probe.family == "long":
+        if family.lengthens:
             for corpus in study.texts_with_divergence():
                 for size_name, size in study.sizes_of(corpus).items():
                     if size.positions == "learned":
                         yield (
                             where,
-                            f"a long probe needs rotary positions; size {size_name} learns "
-                            "its positions",
+                            f"a {probe.family} probe needs rotary positions; size {size_name} "
+                            "learns its positions",
                         )
 
 

@@ -1,156 +1,99 @@
-"""Probes: families of contexts with a severity, and which severities a family can have."""
+"""Probes: families of contexts with a severity, and the severities that a family can have."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from manymasks.config.settings import Name, Settings
+from manymasks.probes.families import FAMILIES, FAMILY_SETTINGS
 
-FamilyName = Literal[
-    "held-out", "train-replay", "shuffle", "unigram-noise", "uniform-noise", "character-noise",
-    "case", "deletion", "repetition", "reversal", "splice", "offset", "rare", "copy", "recall",
-    "brackets", "long", "other-corpus", "self", "search",
-]  # fmt: skip
+if TYPE_CHECKING:
+    FamilyName = str
+else:
+    FamilyName = Literal[tuple(FAMILIES)]
 
-ZERO_ONLY = ("held-out", "train-replay")
-"""Families of text as it is."""
-SHARES = (
-    "unigram-noise", "uniform-noise", "character-noise", "case", "deletion", "splice", "offset",
-    "rare", "other-corpus",
-)  # fmt: skip
-"""Families whose severities are shares, in (0, 1]."""
-LEAST = {
-    "shuffle": 2, "reversal": 2, "repetition": 2, "copy": 1, "recall": 2, "brackets": 2,
-    "search": 1,
-}  # fmt: skip
-"""Families whose severities are whole numbers, with the smallest. What is in none of the three
-may have any severity above 0."""
-BY_MODELS = ("self", "search")
-"""Families whose contexts models make."""
+_TEXTS = "; ".join(f"`{name}`: {family.text}" for name, family in FAMILIES.items())
 
 
 class Probe(Settings):
-    """A family of contexts with a severity; severity 0 is text as it is, or the easiest of windows
-    that are made."""
+    """A family of contexts with a severity; severity 0 is text as it is, or the easiest of
+    synthetic windows."""
 
-    family: FamilyName
-    """Text as it is: `held-out`, and `train-replay`, of the train split. A share of the context
-    changed: tokens drawn by how often they are in train (`unigram-noise`), all alike
-    (`uniform-noise`) or from the rarest (`rare`); characters (`character-noise`); words in the
-    other case or without the space before them (`case`); tokens dropped (`deletion`); taken from
-    another document (`splice`), or from its end, so that the document itself begins later
-    (`offset`). By a length: tokens permuted (`shuffle`) or reversed (`reversal`) within blocks. By
-    a number: the end of the context repeated (`repetition`). Made, the scored tokens too: a segment
-    again after a gap (`copy`), the value of a key in a list of pairs (`recall`), the last of nested
-    brackets (`brackets`). Longer than trained, by how many times (`long`). From elsewhere: a share
-    of another corpus (`other-corpus`); written by the reference seeds, by temperature (`self`);
-    evolved to set one half of the seeds apart and tried on the other half, by generations
-    (`search`)."""
+    family: FamilyName = Field(description=f"How contexts are made. {_TEXTS}.")
     windows: Annotated[int, Field(ge=2)] = 256
-    """Windows of the measure split that are tried; of the train split for `train-replay`."""
+    """Windows of the measure split, or of the train split for `train-replay`."""
     scored: Annotated[int, Field(ge=1)] | None = None
-    """Tokens scored at the end of each window, the same at every severity; null scores them all,
-    which only text as it is can do."""
+    """Tokens scored at the end of each window, the same at every severity; null scores all of them,
+    which only families of unchanged text allow."""
     severities: tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    """Severity 1, 2, ... in what the family counts: shares, lengths, numbers, gaps, pairs or
-    depths, rising; null takes the family's own that fit the context."""
+    """Severity 1, 2, ... in the unit of the family, rising; null takes its default severities that
+    fit the context."""
     corpus: Name | None = None
     """The other corpus, of `other-corpus`."""
-    candidates: Annotated[int, Field(ge=2)] = 8
-    """Contexts of each window that live in a generation, of `search`."""
+    population: Annotated[int, Field(ge=2)] = 8
+    """Contexts of each window that are alive in a generation, of `search`."""
     plausible: Annotated[float, Field(ge=0)] | None = None
-    """How many nats a token a context may be less likely than the text it comes from, by counts of
-    up to three tokens of the train split, of `search`; null lets it be anything."""
+    """How many nats per token less likely a context may be than its text, under trigram counts of
+    the train split, of `search`; null sets no limit."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the choice of windows and of the changes to them."""
 
     @model_validator(mode="after")
-    def _severities_fit_the_family(self) -> Self:
-        name, found = self.family, list(self.severities or ())
-        if name in ZERO_ONLY:
-            if found:
+    def _settings_fit_the_family(self) -> Self:
+        name, family, severities = self.family, FAMILIES[self.family], list(self.severities or ())
+        for setting in FAMILY_SETTINGS:
+            if setting in family.settings:
+                continue
+            if getattr(self, setting) != type(self).model_fields[setting].default:
+                takers = [other for other in FAMILIES if setting in FAMILIES[other].settings]
+                raise ValueError(
+                    f"{setting} is for {' and '.join(takers)} probes; take it from this {name} "
+                    "probe"
+                )
+        if "corpus" in family.settings and self.corpus is None:
+            raise ValueError(f"a probe of family {name} needs corpus, the name of the other corpus")
+        if family.unit is None:
+            if severities:
                 raise ValueError(f"a {name} probe has severity 0 only: take severities away")
             return self
         if self.severities == ():
             raise ValueError(
-                f"a {name} probe needs severities: leave the setting out to have its own"
+                f"a {name} probe needs severities: leave the setting out to take the defaults"
             )
-        if found != sorted(set(found)):
-            raise ValueError(f"severities must rise, found [{', '.join(f'{s:g}' for s in found)}]")
-        for severity in found:
-            if name in SHARES and severity > 1:
+        if severities != sorted(set(severities)):
+            listed = ", ".join(f"{severity:g}" for severity in severities)
+            raise ValueError(f"severities must rise, found [{listed}]")
+        for severity in severities:
+            if not family.unit.allows(severity):
                 raise ValueError(
-                    f"severities of a {name} probe are shares of the context, above 0 and at most "
-                    f"1, found {severity:g}"
-                )
-            if name == "long" and severity <= 1:
-                raise ValueError(
-                    f"severities of a long probe are times the context trained on, above 1, found "
-                    f"{severity:g}"
-                )
-            if name in LEAST and (severity < LEAST[name] or severity != int(severity)):
-                raise ValueError(
-                    f"severities of a {name} probe are whole numbers from {LEAST[name]} on, found "
-                    f"{severity:g}"
+                    f"severities of a {name} probe are {family.unit.text}, found {severity:g}"
                 )
         if self.scored is None:
             raise ValueError(
                 f"a {name} probe needs scored: the tokens at the end of each window that are "
                 "scored and stay the same"
             )
-        if (name == "other-corpus") != (self.corpus is not None):
+        if family.scored is not None and self.scored != family.scored:
             raise ValueError(
-                "corpus names the other corpus of an other-corpus probe"
-                + (": name it" if name == "other-corpus" else f"; take it from this {name} probe")
-            )
-        for setting in ("candidates", "plausible"):
-            default = type(self).model_fields[setting].default
-            if name != "search" and getattr(self, setting) != default:
-                raise ValueError(f"{setting} is for search probes; take it from this {name} probe")
-        if name == "brackets" and self.scored != 1:
-            raise ValueError(
-                f"a brackets probe scores one token, the last bracket, found scored: {self.scored}"
+                f"a {name} probe needs scored: {family.scored}, found scored: {self.scored}"
             )
         return self
 
 
-def most(family: str, context: int, scored: int) -> float:
-    """The largest severity that a context of this many tokens has room for.
-
-    For `copy` and `recall` that is below 0 and below 1 where even severity 0 has none.
-    """
-    match family:
-        case "shuffle" | "reversal" | "repetition":
-            return context - scored
-        case "copy":
-            return context - 2 * scored
-        case "recall":
-            return context // (1 + scored) - 1
-        case "brackets":
-            return context // 2
-    return float("inf")
-
-
 def too_large(probe: Probe, context: int) -> str | None:
-    """What is wrong with a probe for a context of this many tokens, and what to do."""
+    """Why a probe does not fit a context of this many tokens and what to do, or None."""
     scored = probe.scored or context
-    largest = most(probe.family, context, scored)
-    needed = {"copy": 0, "recall": 1}.get(probe.family, -1)
-    if largest < needed:
+    family = FAMILIES[probe.family]
+    largest = family.room(context, scored)
+    if family.easiest is not None and largest < family.easiest:
         return (
             f"training.context ({context}) has no room for a {probe.family} probe with scored: "
             f"{scored}: lower scored"
         )
     for severity in probe.severities or ():
-        if severity <= largest:
-            continue
-        if probe.family in ("shuffle", "reversal"):
+        if severity > largest:
             return (
-                f"a block of {severity:g} tokens is longer than the context before the scored "
-                f"tokens ({context} - {scored})"
+                f"{severity:g} does not fit the context ({context} tokens, {scored} of them "
+                f"scored): a {probe.family} probe has room for {largest:g}"
             )
-        return (
-            f"{severity:g} does not fit the context ({context} tokens, {scored} of them scored): "
-            f"a {probe.family} probe has room for {largest:g}"
-        )
     return None

@@ -17,6 +17,7 @@ from manymasks.plan.trainings import (
     reference_seeds,
     trainings,
 )
+from manymasks.probes.families import FAMILIES, FAMILY_SETTINGS
 
 
 def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
@@ -78,7 +79,8 @@ def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterato
     for name, probe in sorted(corpus.study.probes.items()):
         if corpus.is_process and probe.family != "held-out":
             continue
-        searched, compared = _halves(members) if probe.family == "search" else ((), members)
+        is_search = FAMILIES[probe.family].stage == "search"
+        searched, compared = _halves(members) if is_search else ((), members)
         contexts.append(_probe_node(corpus, name, probe, documents, references, searched))
         inputs = {
             "probe": (contexts[-1],),
@@ -112,11 +114,11 @@ def _probe_node(
     searched: tuple[PlannedMember, ...],
 ) -> Node:
     """The contexts of a probe: made from text, written by reference seeds, or searched for."""
-    section = identity(probe)
+    family, section = FAMILIES[probe.family], identity(probe)
     # The other corpus is an input, so its name is in no key; nor are settings of another family.
-    del section["corpus"]
-    if probe.family != "search":
-        del section["candidates"], section["plausible"]
+    for setting in FAMILY_SETTINGS:
+        if setting == "corpus" or setting not in family.settings:
+            del section[setting]
     settings: dict[str, Any] = {
         "name": name,
         "corpus": corpus.name,
@@ -125,17 +127,16 @@ def _probe_node(
         "statistics": corpus.statistics,
     }
     inputs: dict[str, tuple[Node, ...]] = {"tokens": (corpus.tokens,)}
-    stage = {"self": "self_written", "search": "search"}.get(probe.family, "probe")
-    if stage == "self_written":
+    if family.stage == "self_written":
         inputs["training"] = references
-    elif stage == "search":
+    elif family.stage == "search":
         inputs["training"] = trainings(searched)
         settings["members"] = names(searched)
     else:
         inputs["tokenizer"] = (corpus.tokenizer,)
         if probe.corpus is not None:
             inputs["other"] = (documents[probe.corpus],)
-    return Node(stage, f"{stage}/{corpus.name}/{name}", settings, inputs)
+    return Node(family.stage, f"{family.stage}/{corpus.name}/{name}", settings, inputs)
 
 
 def _halves(

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from manymasks.arrays import FloatArray
 from manymasks.config.analyses import Statistics
-from manymasks.probes.families import Contexts
+from manymasks.probes.contexts import Contexts
 from manymasks.probes.windows import Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval, standard_error
 from manymasks.statistics.intervals import finite

@@ -1,186 +1,254 @@
-"""The families of probes, and a probe at all its severities.
+"""Families of probes, a row each: what a severity is, in numbers and in words.
 
-A family of your own is a function like those in `changes`, a line in `FAMILIES`, and its name in
-`FamilyName` of config/probes.py.
+Settings and plans read this table, so it needs the standard library alone. To add a family, write
+a function like those in `changes` and a row.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 
-from manymasks.config.probes import BY_MODELS, Probe, most
-from manymasks.probes import changes, spelling, synthetic
-from manymasks.probes.windows import Source, Tokens, choose
-from manymasks.tokens.tokenizer import Tokenizer
+@dataclass(frozen=True)
+class Unit:
+    """What the severities of a family count."""
 
-Change = Callable[[Source, float, np.random.Generator], Tokens]
-SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
-LENGTHS = (2, 4, 8, 16, 32)
+    text: str
+    allows: Callable[[float], bool]
+
+
+SHARE = Unit("shares of the context, above 0 and at most 1", lambda value: 0 < value <= 1)
+FACTOR = Unit("times the context trained on, above 1", lambda value: value > 1)
+TEMPERATURE = Unit("temperatures above 0", lambda value: value > 0)
+
+
+def whole_numbers(least: int) -> Unit:
+    """Whole numbers from `least` on."""
+    return Unit(
+        f"whole numbers from {least} on", lambda value: value >= least and value == int(value)
+    )
 
 
 @dataclass(frozen=True)
 class Family:
-    """What makes the contexts of a family."""
+    """How the contexts of a family are made."""
 
-    change: Change | None = None
-    """Contexts (windows, context + 1 - scored) at a severity; none where text stays as it is, is
-    longer than elsewhere, or where models write it."""
+    text: str
+    """What they are, for the documentation of the settings."""
+    unit: Unit | None = None
+    """None where there is severity 0 only."""
     severities: tuple[float, ...] = ()
-    """The family's own."""
+    """Default severities."""
     meaning: str = ""
-    """What a severity does: {} is its number, {:%} its share."""
+    """Description of a severity: {} is its number, {:%} its share."""
+    change: str | None = None
+    """`module:function` in this folder, imported on first use. The function makes contexts
+    (windows, context + 1 - scored) at a severity. None if the family leaves text unchanged, only
+    lengthens it, or is written by models."""
+    stage: Literal["probe", "self_written", "search"] = "probe"
+    """The stage that makes them."""
     split: Literal["measure", "train"] = "measure"
-    """Where its windows come from."""
+    """Where the windows come from."""
     draws_anew: bool = False
-    """Whether each severity draws other numbers, so that what one changes is not in the next."""
+    """Whether each severity draws other random numbers, so that changes are not nested."""
     easiest: float | None = None
-    """Where `change` makes whole windows, scored tokens too: its severity 0."""
+    """Severity 0 of a family that generates whole windows, scored tokens included."""
+    lengthens: bool = False
+    """Whether the contexts are longer than in training."""
+    scored: int | None = None
+    """The only possible number of scored tokens, if there is one."""
+    settings: tuple[str, ...] = ()
+    """Settings of a probe that only this family has."""
+    room: Callable[[int, int], float] = lambda context, scored: math.inf
+    """Tokens of a context, of them scored -> the largest severity that fits. Where that is below
+    `easiest`, not even severity 0 does."""
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether whole windows are generated."""
+        return self.easiest is not None
 
 
-FAMILIES: dict[str, Family] = {
-    "held-out": Family(),
-    "train-replay": Family(split="train"),
+def before_scored(context: int, scored: int) -> float:
+    """Tokens before the scored ones."""
+    return context - scored
+
+
+def between_copies(context: int, scored: int) -> float:
+    """Tokens between two segments as long as the scored one."""
+    return context - 2 * scored
+
+
+def pairs_before_question(context: int, scored: int) -> float:
+    """Pairs of a key and a value of `scored` tokens before one of them is asked again."""
+    return context // (1 + scored) - 1
+
+
+def nested_pairs(context: int, scored: int) -> float:
+    """Brackets that can be opened and closed."""
+    return context // 2
+
+
+SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
+LENGTHS = (2, 4, 8, 16, 32)
+
+FAMILIES: Mapping[str, Family] = {
+    "held-out": Family("unchanged text of the measure split"),
+    "train-replay": Family("unchanged text of the train split", split="train"),
     "shuffle": Family(
-        changes.shuffle, LENGTHS, "context tokens permuted within blocks of {}", draws_anew=True
+        "tokens permuted within blocks, by their length",
+        whole_numbers(2),
+        LENGTHS,
+        "context tokens permuted within blocks of {}",
+        "changes:shuffle",
+        draws_anew=True,
+        room=before_scored,
     ),
-    "reversal": Family(changes.reversal, LENGTHS, "spans of {} context tokens reversed"),
-    "repetition": Family(changes.repetition, LENGTHS, "the end of the context {} times"),
     "unigram-noise": Family(
-        changes.unigram_noise, SHARES, "{:%} of context tokens drawn as often as in train"
+        "a share of the tokens replaced by draws from the token frequencies of train",
+        SHARE,
+        SHARES,
+        "{:%} of context tokens drawn as often as in train",
+        "changes:unigram_noise",
     ),
     "uniform-noise": Family(
-        changes.uniform_noise, SHARES, "{:%} of context tokens drawn, all as likely"
+        "a share of the tokens replaced by uniform draws",
+        SHARE,
+        SHARES,
+        "{:%} of context tokens drawn, all as likely",
+        "changes:uniform_noise",
     ),
-    "rare": Family(changes.rare, SHARES, "{:%} of context tokens among the rarest in train"),
-    "deletion": Family(changes.deletion, (0.05, 0.1, 0.25, 0.5, 0.75), "{:%} of tokens dropped"),
-    "splice": Family(changes.splice, SHARES, "first {:%} of the context of another document"),
-    "offset": Family(changes.offset, SHARES, "text begins after {:%} of the context"),
     "character-noise": Family(
-        spelling.character_noise, (0.01, 0.03, 0.1, 0.2, 0.4), "{:%} of characters misspelt"
+        "a share of the characters misspelt",
+        SHARE,
+        (0.01, 0.03, 0.1, 0.2, 0.4),
+        "{:%} of characters misspelt",
+        "spelling:character_noise",
     ),
-    "case": Family(spelling.case, SHARES, "{:%} of words in other case or without their space"),
+    "case": Family(
+        "a share of the words in the other case or without the space before them",
+        SHARE,
+        SHARES,
+        "{:%} of words in other case or without their space",
+        "spelling:case",
+    ),
+    "deletion": Family(
+        "a share of the tokens dropped",
+        SHARE,
+        (0.05, 0.1, 0.25, 0.5, 0.75),
+        "{:%} of tokens dropped",
+        "changes:deletion",
+    ),
+    "repetition": Family(
+        "the end of the context repeated, by the number of times",
+        whole_numbers(2),
+        LENGTHS,
+        "the end of the context {} times",
+        "changes:repetition",
+        room=before_scored,
+    ),
+    "reversal": Family(
+        "tokens reversed within blocks, by their length",
+        whole_numbers(2),
+        LENGTHS,
+        "spans of {} context tokens reversed",
+        "changes:reversal",
+        room=before_scored,
+    ),
+    "splice": Family(
+        "a first share of the context from another document",
+        SHARE,
+        SHARES,
+        "first {:%} of the context of another document",
+        "changes:splice",
+    ),
+    "offset": Family(
+        "a first share of the context from the end of another document, so the text begins later",
+        SHARE,
+        SHARES,
+        "text begins after {:%} of the context",
+        "changes:offset",
+    ),
+    "rare": Family(
+        "a share of the tokens replaced by some of the rarest",
+        SHARE,
+        SHARES,
+        "{:%} of context tokens among the rarest in train",
+        "changes:rare",
+    ),
     "copy": Family(
-        synthetic.copy, (2, 4, 8, 16, 32), "a segment again after a gap of {}", easiest=0
+        "synthetic windows: a random segment again after a gap, by its length",
+        whole_numbers(1),
+        LENGTHS,
+        "a segment again after a gap of {}",
+        "synthetic:copy",
+        easiest=0,
+        room=between_copies,
     ),
-    "recall": Family(synthetic.recall, LENGTHS, "the value of one of {} keys", easiest=1),
-    "brackets": Family(synthetic.brackets, (2, 3, 4, 6, 8), "brackets nested {} deep", easiest=1),
-    "long": Family(severities=(1.25, 1.5, 2, 3, 4), meaning="{} times the context trained on"),
+    "recall": Family(
+        "synthetic windows: the value of a key in a list of pairs, by their number",
+        whole_numbers(2),
+        LENGTHS,
+        "the value of one of {} keys",
+        "synthetic:recall",
+        easiest=1,
+        room=pairs_before_question,
+    ),
+    "brackets": Family(
+        "synthetic windows: the last of nested brackets, by their depth",
+        whole_numbers(2),
+        (2, 3, 4, 6, 8),
+        "brackets nested {} deep",
+        "synthetic:brackets",
+        easiest=1,
+        scored=1,
+        room=nested_pairs,
+    ),
+    "long": Family(
+        "contexts longer than in training, by the factor",
+        FACTOR,
+        (1.25, 1.5, 2, 3, 4),
+        "{} times the context trained on",
+        lengthens=True,
+    ),
     "other-corpus": Family(
-        changes.other_corpus, SHARES, "first {:%} of the context of another corpus"
+        "a first share of the context from another corpus",
+        SHARE,
+        SHARES,
+        "first {:%} of the context of another corpus",
+        "changes:other_corpus",
+        settings=("corpus",),
     ),
-    "self": Family(
-        severities=(0.5, 0.7, 1.0, 1.3, 2.0),
-        meaning="context written by a reference member at temperature {}",
+    "self-written": Family(
+        "contexts that the reference seeds write, by temperature",
+        TEMPERATURE,
+        (0.5, 0.7, 1.0, 1.3, 2.0),
+        "context written by a reference member at temperature {}",
+        stage="self_written",
     ),
-    "search": Family(severities=(1, 2, 4, 8, 16), meaning="the best of generation {}"),
+    "search": Family(
+        "contexts evolved to make one half of the seeds diverge and tried on the other half, by "
+        "generations",
+        whole_numbers(1),
+        (1, 2, 4, 8, 16),
+        "the best of generation {}",
+        stage="search",
+        settings=("population", "plausible"),
+    ),
 }
+"""By name."""
+
+FAMILY_SETTINGS = tuple(name for family in FAMILIES.values() for name in family.settings)
+"""Settings of a probe that one family alone has."""
+
 UNCHANGED = "text as it is"
 """What severity 0 does where windows are of text."""
 
 
-def description(family: str, severity: float) -> str:
-    """What a severity of a family does; 0 is the text, or the easiest of windows that are made."""
-    found = FAMILIES[family]
-    if not severity and found.easiest is None:
+def description(name: str, severity: float) -> str:
+    """What a severity of a family does; 0 is the text, or the easiest of synthetic windows."""
+    family = FAMILIES[name]
+    if not severity and not family.is_synthetic:
         return UNCHANGED
-    return found.meaning.replace("{:%}", f"{100 * severity:g}%").format(f"{severity:g}")
-
-
-@dataclass(frozen=True)
-class Contexts:
-    """One probe at all its severities."""
-
-    tokens: Tokens
-    """(severities, windows, longest context + 1) token ids; severity 0 is the text itself, where
-    the family does not make its windows."""
-    documents: tuple[str, ...]
-    """(windows,) the document of each window; of one that is made, that of the text it stands for.
-    """
-    scored: int
-    """Tokens scored at the end of each window."""
-    descriptions: tuple[str, ...]
-    """(severities,) what each severity does."""
-    lengths: tuple[int, ...] | None = None
-    """(severities,) tokens that are seen: of a severity the last `length + 1` columns count, of
-    which the last is seen by none. None where all are of one length."""
-
-    def windows(self, severity: int) -> Tokens:
-        """(windows, seen + 1) token ids at a severity."""
-        seen = self.tokens.shape[2] - 1 if self.lengths is None else self.lengths[severity]
-        found: Tokens = self.tokens[severity][:, -(seen + 1) :]
-        return found
-
-    def changed(self) -> npt.NDArray[np.float64]:
-        """(severities,) share of context tokens that differ from severity 0, or that it has not."""
-        shares = []
-        clean = self.windows(0)
-        for severity in range(len(self.tokens)):
-            found = self.windows(severity)
-            width = min(found.shape[1], clean.shape[1])
-            same = found[:, -width : -self.scored] == clean[:, -width : -self.scored]
-            shares.append(1 - same.sum() / found[:, : -self.scored].size)
-        return np.array(shares, dtype=np.float64)
-
-
-def contexts(
-    settings: Probe,
-    documents: Sequence[tuple[str, Tokens]],
-    *,
-    context: int,
-    end_of_text: int,
-    counts: Tokens | None = None,
-    tokenizer: Tokenizer | None = None,
-    other: npt.NDArray[np.integer] | None = None,
-) -> Contexts:
-    """Choose windows and change their contexts; a pure function of its arguments.
-
-    Args:
-        settings: family, severities, numbers and seed.
-        documents: (id, token ids) of the family's split.
-        context: tokens of a window before its last target, as trained.
-        end_of_text: what stands before a document's first token.
-        counts: (vocabulary,) of the train split, where the family draws tokens.
-        tokenizer: where it changes characters, or asks for some.
-        other: (tokens,) text of another corpus, where it takes some.
-
-    Raises:
-        UserError: if the windows chosen are of fewer than two documents, or the tokenizer or the
-            other corpus lacks what the family needs.
-        ValueError: if models make the contexts of the family.
-    """
-    family = FAMILIES[settings.family]
-    if settings.family in BY_MODELS:
-        raise ValueError(f"models make the contexts of a {settings.family} probe")
-    scored = settings.scored or context
-    own = [each for each in family.severities if each <= most(settings.family, context, scored)]
-    severities = settings.severities or tuple(own)
-    lengths = longest = None
-    if settings.family == "long":
-        lengths = (context, *(max(round(each * context), context + 1) for each in severities))
-        longest = lengths[-1]
-    windows = choose(
-        documents,
-        settings.windows,
-        context=longest or context,
-        end_of_text=end_of_text,
-        seed=settings.seed,
-        family=settings.family,
-    )
-    source = Source(windows, scored, end_of_text, counts, tokenizer, other)
-    suffix = windows.tokens[:, -scored:]
-
-    def level(place: int, severity: float) -> Tokens:
-        if family.change is None:
-            return windows.tokens
-        numbers = place if family.draws_anew else 1
-        found = family.change(source, severity, np.random.default_rng([settings.seed, numbers]))
-        return found if family.easiest is not None else np.concatenate([found, suffix], axis=1)
-
-    easiest = family.easiest or 0
-    levels = [windows.tokens if family.easiest is None else level(0, easiest)]
-    levels += [level(place, severity) for place, severity in enumerate(severities, 1)]
-    said = [description(settings.family, each) for each in (easiest, *severities)]
-    return Contexts(np.stack(levels), windows.documents, scored, tuple(said), lengths)
+    return family.meaning.replace("{:%}", f"{100 * severity:g}%").format(f"{severity:g}")

@@ -22,10 +22,11 @@ from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.models.transformer import Transformer
+from manymasks.probes.contexts import Contexts, probe_windows
 from manymasks.probes.distance import ngrams
 from manymasks.probes.distance import surprise as surprise_of
-from manymasks.probes.families import FAMILIES, Contexts, description
-from manymasks.probes.windows import Source, Tokens, choose
+from manymasks.probes.families import FAMILIES, description
+from manymasks.probes.windows import Source, Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
@@ -56,13 +57,13 @@ class _Population:
     """The contexts that live, the best first."""
 
     contexts: Tokens
-    """(windows, candidates, width)."""
+    """(windows, population, width)."""
     found: FloatArray
-    """(windows, candidates, classes) disagreement, -inf where fewer live."""
+    """(windows, population, classes) disagreement, -inf where fewer live."""
 
     @property
     def scores(self) -> FloatArray:
-        """(windows, candidates) what is searched for: the mean over classes, falling."""
+        """(windows, population) what is searched for: the mean over classes, falling."""
         return np.asarray(self.found.mean(2))
 
 
@@ -83,7 +84,7 @@ def search(
     over classes, and never falls.
 
     Args:
-        settings: generations, candidates, how plausible, numbers and seed.
+        settings: generations, population, how plausible, numbers and seed.
         documents: (id, token ids) of the measure split.
         disagreement: of windows (n, context + 1).
         context: tokens of a window before its last target.
@@ -98,17 +99,11 @@ def search(
     """
     if settings.scored is None:
         raise ValueError("a search needs scored tokens after the contexts")
-    windows = choose(
-        documents,
-        settings.windows,
-        context=context,
-        end_of_text=end_of_text,
-        seed=settings.seed,
-        family=settings.family,
-    )
+    windows = probe_windows(settings, documents, context=context, end_of_text=end_of_text)
     source = Source(windows, settings.scored, end_of_text, counts)
     suffix = windows.tokens[:, -settings.scored :]
-    severities = tuple(int(each) for each in settings.severities or FAMILIES["search"].severities)
+    generations = settings.severities or FAMILIES[settings.family].severities
+    severities = tuple(int(severity) for severity in generations)
     levels: list[Tokens] = []
     steps: list[Step] = []
     for step, best in evolution(settings, source, disagreement, surprise, severities[-1]):
@@ -116,7 +111,7 @@ def search(
             levels.append(np.concatenate([best, suffix], axis=1))
             steps.append(step)
         report(step.generations, severities[-1])
-    said = tuple(description("search", each) for each in (0, *severities))
+    said = tuple(description(settings.family, each) for each in (0, *severities))
     return Contexts(np.stack(levels), windows.documents, settings.scored, said), steps
 
 
@@ -128,7 +123,7 @@ def evolution(
     generations: int,
 ) -> Iterator[tuple[Step, Tokens]]:
     """Each generation, from the texts on, with the best context of each window (windows, width)."""
-    texts, candidates = source.context, settings.candidates
+    texts, population = source.context, settings.population
     suffix = source.windows.tokens[:, -source.scored :]
     upto = np.cumsum(source.train_counts)
     limit = None
@@ -154,16 +149,16 @@ def evolution(
     for generation in range(1, generations + 1):
         generator = np.random.default_rng([settings.seed, generation])
         tries = 1 if limit is None else TRIES
-        born = _children(living, texts, candidates * tries, upto, generator)
+        born = _children(living, texts, population * tries, upto, generator)
         alive = _fresh(born, living)
         if limit is not None and surprise is not None:
             nats = surprise(born.reshape(-1, born.shape[2])).reshape(born.shape[:2])
-            fits = (alive & (nats <= limit[:, None])).reshape(len(texts), candidates, tries)
-            chosen = fits.argmax(2) + tries * np.arange(candidates)
+            fits = (alive & (nats <= limit[:, None])).reshape(len(texts), population, tries)
+            chosen = fits.argmax(2) + tries * np.arange(population)
             born = np.take_along_axis(born, chosen[..., None], axis=1)
             alive = np.asarray(fits.any(2))
         evaluations += int(alive.sum())
-        living = _survivors(living, scored(born, alive), candidates)
+        living = _survivors(living, scored(born, alive), population)
         yield Step(generation, evaluations, living.found[:, 0].copy()), living.contexts[:, 0]
 
 
@@ -320,17 +315,17 @@ def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
     return fresh
 
 
-def _survivors(living: _Population, born: _Population, candidates: int) -> _Population:
+def _survivors(living: _Population, born: _Population, population: int) -> _Population:
     """The best of both, each context once; the older first where they are as good."""
     contexts = np.concatenate([living.contexts, born.contexts], axis=1)
     found = np.concatenate([living.found, born.found], axis=1)
-    kept = np.empty((len(found), candidates), dtype=np.int64)
+    kept = np.empty((len(found), population), dtype=np.int64)
     best = np.full((*kept.shape, found.shape[2]), -np.inf)
     for row, (tokens, of_row) in enumerate(zip(contexts, found, strict=True)):
         order = np.argsort(-of_row.mean(1), kind="stable")
         _, first = np.unique(tokens[order], axis=0, return_index=True)
         # A copy has the same score but for rounding: the better one counts.
-        places = order[np.sort(first)][:candidates]
+        places = order[np.sort(first)][:population]
         kept[row] = places[0]
         kept[row, : len(places)] = places
         best[row, : len(places)] = of_row[places]

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.probes import Probe
-from manymasks.probes.families import FAMILIES, Contexts, description
-from manymasks.probes.windows import Tokens, choose
+from manymasks.probes.contexts import Contexts, probe_windows
+from manymasks.probes.families import FAMILIES, description
+from manymasks.probes.windows import Tokens
 
 Reading = Callable[[Tokens], npt.NDArray[np.floating]]
 """The next tokens (n, positions) of n texts to the logits (n, vocabulary) of what comes after."""
@@ -50,15 +51,8 @@ def self_generated(
     """
     if settings.scored is None or not writers:
         raise ValueError("contexts need a writer and scored tokens after them")
-    windows = choose(
-        documents,
-        settings.windows,
-        context=context,
-        end_of_text=end_of_text,
-        seed=settings.seed,
-        family=settings.family,
-    )
-    temperatures = settings.severities or FAMILIES["self"].severities
+    windows = probe_windows(settings, documents, context=context, end_of_text=end_of_text)
+    temperatures = settings.severities or FAMILIES[settings.family].severities
     levels = written(
         windows.tokens[:, :1],
         context - settings.scored,
@@ -70,7 +64,7 @@ def self_generated(
     )
     suffix = windows.tokens[:, -settings.scored :]
     tokens = [windows.tokens, *(np.concatenate([each, suffix], axis=1) for each in levels)]
-    said = tuple(description("self", each) for each in (0, *temperatures))
+    said = tuple(description(settings.family, each) for each in (0, *temperatures))
     return Contexts(np.stack(tokens), windows.documents, settings.scored, said)
 
 

@@ -105,31 +105,31 @@ class Source:
         return out
 
 
-def choose(
+def choose_windows(
     documents: Sequence[tuple[str, Tokens]],
     count: int,
     *,
     context: int,
     end_of_text: int,
     seed: int,
-    family: str = "held-out",
-    purpose: str | None = None,
+    purpose: str,
+    windows_setting: str,
+    length_setting: str = "training.context",
 ) -> Windows:
-    """Windows that do not overlap in what they predict, `count` at most, drawn at random.
+    """At most `count` random windows that share no target.
 
     Args:
-        documents: (id, token ids); they are read twice and never held together, so that a large
-            split may come as a sequence that reads each when asked.
+        documents: (id, token ids). They are read one at a time, twice, so a large split can be a
+            sequence that reads documents from disk.
         count: windows wanted.
         context: tokens of a window before its last target.
-        end_of_text: what stands before a document's first token.
+        end_of_text: the token before the first token of a document.
         seed: of the choice.
-        family: of the probe, for what is said where there are too few.
-        purpose: what the windows are for, where that is no probe: a section of the configuration
-            that has a setting `windows`.
+        purpose: what the windows are for, in error messages.
+        windows_setting, length_setting: what sets their number and their length, in error messages.
 
     Raises:
-        UserError: if the windows chosen are of fewer than two documents.
+        UserError: if the windows come from fewer than two documents.
     """
     # A document of n tokens has n + 1 with the end of text before it.
     whole = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)
@@ -138,16 +138,10 @@ def choose(
     chosen = np.sort(generator.permutation(int(first[-1]))[:count])
     owners = np.searchsorted(first, chosen, side="right") - 1
     if len(set(owners.tolist())) < 2:
-        lower = "the probe's severities" if family == "long" else "training.context"
-        what, more = (
-            (purpose, f"{purpose}.windows")
-            if purpose
-            else (f"the {family} probe", "the probe's windows")
-        )
         raise UserError(
-            f"the {len(chosen)} windows of {what} come from {len(set(owners.tolist()))} documents "
-            f"of their split, and at least 2 are needed with {context} tokens or more: lower "
-            f"{lower}, raise {more}, or give the split more documents"
+            f"the {len(chosen)} windows of {purpose} come from {len(set(owners.tolist()))} "
+            f"documents of their split, and at least 2 are needed with {context} tokens or more: "
+            f"lower {length_setting}, raise {windows_setting}, or give the split more documents"
         )
     rows, names, before, ends = [], [], [], []
     for owner in np.unique(owners):

@@ -13,7 +13,7 @@ from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
-from manymasks.probes.windows import Windows, choose
+from manymasks.probes.windows import Windows, choose_windows
 from manymasks.rashomon.headroom import headroom_rows, loss_sums
 from manymasks.rashomon.measurement import MeasuredSets, PositionBlock, Subset, measure_pool
 from manymasks.rashomon.set_tables import (
@@ -111,13 +111,14 @@ def make(job: Job) -> dict[str, Any]:
 def _text(job: Job, settings: Multiplicity) -> Windows:
     """Windows of the measure split as it is, all of whose tokens are scored."""
     stream = TokenStream.open(job.input("tokens").files("measure/"))
-    return choose(
+    return choose_windows(
         [(name, stream.document(i)) for i, name in enumerate(stream.documents)],
         settings.windows,
         context=job.inputs["training"][0].manifest.settings["training"]["context"],
         end_of_text=stream.end_of_text,
         seed=settings.seed,
         purpose="multiplicity",
+        windows_setting="multiplicity.windows",
     )
 
 

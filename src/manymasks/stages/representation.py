@@ -6,7 +6,7 @@ from manymasks.config.analyses import Representation
 from manymasks.divergence.representations import Streams, matched_tokens, representation_rows
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
-from manymasks.probes.windows import choose
+from manymasks.probes.windows import choose_windows
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.store.job import Job
@@ -24,13 +24,14 @@ def make(job: Job) -> dict[str, Any]:
     _, members = members_of(job)
     context = job.settings["context"]
     measure = TokenStream.open(job.input("tokens").files("measure/"))
-    windows = choose(
+    windows = choose_windows(
         Documents(measure),
         settings.windows,
         context=context,
         end_of_text=measure.end_of_text,
         seed=settings.seed,
         purpose="representation",
+        windows_setting="representation.windows",
     )
     count = len(windows.tokens)
     if settings.tokens > count * context:

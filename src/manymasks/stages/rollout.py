@@ -7,9 +7,8 @@ import torch
 
 from manymasks.callbacks import OnProgress
 from manymasks.config.analyses import Rollout
-from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
-from manymasks.probes.windows import Windows, choose
+from manymasks.probes.windows import Windows, choose_windows
 from manymasks.rollouts.rollout_tables import RolloutPrompts, TextDivergence, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.rollouts.sequences import (
@@ -85,20 +84,16 @@ def _windows(stream: TokenStream, settings: Rollout) -> Windows:
         UserError: if too few documents are long enough.
     """
     length = settings.prompt + settings.length
-    try:
-        return choose(
-            Documents(stream),
-            settings.prompts,
-            context=length - 1,
-            end_of_text=stream.end_of_text,
-            seed=settings.seed,
-        )
-    except UserError as error:
-        raise UserError(
-            f"the {settings.prompts} prompts of rollout come from fewer than 2 documents of the "
-            f"measure split that have {length} tokens: lower rollout.prompt or rollout.length, "
-            "raise rollout.prompts, or give the split more documents"
-        ) from error
+    return choose_windows(
+        Documents(stream),
+        settings.prompts,
+        context=length - 1,
+        end_of_text=stream.end_of_text,
+        seed=settings.seed,
+        purpose="rollout",
+        windows_setting="rollout.prompts",
+        length_setting="rollout.prompt or rollout.length",
+    )
 
 
 def _reporter(job: Job, mode: Mode) -> OnProgress:

@@ -4,6 +4,8 @@ CREATE TABLE probe (
     severity INTEGER NOT NULL,
     corpus VARCHAR NOT NULL,
     family VARCHAR NOT NULL,
+    split VARCHAR,
+    is_synthetic BOOLEAN,
     description VARCHAR,
     windows INTEGER,
     scored INTEGER,
@@ -12,6 +14,8 @@ CREATE TABLE probe (
 );
 COMMENT ON TABLE probe IS 'Probes: named families of contexts with a severity knob; severity 0 is the clean text. Grain: artifact, severity.';
 COMMENT ON COLUMN probe.artifact IS 'Probe artifact';
+COMMENT ON COLUMN probe.split IS 'Split that the windows come from';
+COMMENT ON COLUMN probe.is_synthetic IS 'Whether whole windows are generated, scored tokens included';
 COMMENT ON COLUMN probe.description IS 'Change of the contexts at this severity';
 COMMENT ON COLUMN probe.windows IS 'Number of windows';
 COMMENT ON COLUMN probe.scored IS 'Tokens scored at the end of each window';
@@ -29,7 +33,7 @@ CREATE TABLE probe_distance (
 );
 COMMENT ON TABLE probe_distance IS 'Distance of the contexts of a probe from the train split, by n-gram counts and by the loss of reference seeds, which take part in no analysis. Grain: artifact, severity, measure.';
 COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, of its divergence';
-COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams absent from train), unigram_kl (KL of the token frequencies from those of train, nats), all three on whole windows if all tokens are scored; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; they also write the contexts of family self)';
+COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams absent from train), unigram_kl (KL of the token frequencies from those of train, nats), all three on whole windows if all tokens are scored; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; they also write the contexts of family self-written)';
 COMMENT ON COLUMN probe_distance.value IS 'Value of the measure';
 COMMENT ON COLUMN probe_distance.low IS 'Lower end of its interval: bootstrap over documents, the train split fixed';
 COMMENT ON COLUMN probe_distance.documents IS 'Documents of the windows: the units of the interval';

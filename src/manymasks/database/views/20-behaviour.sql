@@ -6,12 +6,13 @@ WITH distant AS (
         p.*,
         d.value AS ngram_nats,
         r.value AS reference_nats,
+        a.stage = 'search' AS is_search,
         p.severity = 0
         AND p.probe = first_value(p.probe) OVER (
             PARTITION BY p.corpus
             ORDER BY
                 p.family <> 'held-out',
-                p.family IN ('train-replay', 'copy', 'recall', 'brackets', 'search'),
+                p.is_synthetic OR p.split = 'train' OR a.stage = 'search',
                 p.probe
         ) AS is_text
     FROM probe AS p
@@ -43,7 +44,7 @@ SELECT
         PARTITION BY p.corpus
         ORDER BY
             p.severity = 0,
-            p.family IN ('search', 'copy', 'recall', 'brackets'),
+            p.is_search OR p.is_synthetic,
             p.ngram_nats DESC NULLS LAST,
             p.severity DESC,
             p.probe
@@ -57,7 +58,7 @@ COMMENT ON COLUMN current_probe.windows IS 'Number of windows';
 COMMENT ON COLUMN current_probe.documents IS 'Documents of the windows';
 COMMENT ON COLUMN current_probe.is_text IS 'Whether it represents ordinary held-out text: the first held-out probe, otherwise severity 0 of the first probe of measured text';
 COMMENT ON COLUMN current_probe.is_furthest IS 'Whether it is the severity above 0 with the least likely contexts under train-split counts; searches (run on half of the members) and families that also make the scored tokens come last';
-COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members outside all analyses, except that they write the contexts of family self; NULL if the study has none';
+COMMENT ON COLUMN current_probe.reference_nats IS 'Loss of the reference seeds on the scored tokens: the distance from training by members outside all analyses, except that they write the contexts of family self-written; NULL if the study has none';
 
 CREATE VIEW current_pair AS
 SELECT
@@ -143,7 +144,7 @@ LEFT JOIN (
 WHERE d.metric = 'kl'
 ORDER BY d.probe, d.severity, c.parameters, d.pool;
 COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class against severity: do equally good models diverge away from text? Grain: label, probe, severity.';
-COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; they also write the contexts of family self';
+COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; they also write the contexts of family self-written';
 COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
 COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN severity_curve.floor IS 'Noise floor: mean KL of a member from itself at another batch size';

@@ -6,8 +6,9 @@ import numpy as np
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
+from manymasks.probes.contexts import Contexts
 from manymasks.probes.distance import distance_rows
-from manymasks.probes.families import Contexts
+from manymasks.probes.families import FAMILIES
 from manymasks.probes.windows import Tokens
 from manymasks.store.job import Job
 from manymasks.tokens.documents import pieces
@@ -40,6 +41,7 @@ def write_probe(
     np.savez(job.folder / "contexts.npz", **arrays)  # type: ignore[arg-type]
     severities, windows = contexts.tokens.shape[:2]
     changed = contexts.changed()
+    family = FAMILIES[settings.family]
     job.write_table(
         "probe",
         [
@@ -48,6 +50,8 @@ def write_probe(
                 "severity": severity,
                 "corpus": job.settings["corpus"],
                 "family": settings.family,
+                "split": family.split,
+                "is_synthetic": family.is_synthetic,
                 "description": contexts.descriptions[severity],
                 "windows": windows,
                 "scored": contexts.scored,
