@@ -22,7 +22,7 @@ from manymasks.plan.graph import plan_study
 from manymasks.rashomon.derived import derived_weights
 from manymasks.stages import derived as stage
 from manymasks.stages import volume
-from manymasks.stages.inputs.derived_members import load_candidates
+from manymasks.stages.inputs.derived_members import load_derived
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
@@ -228,7 +228,7 @@ def test_every_member_is_a_model_with_its_parent(derived: Derived) -> None:
 
 def test_members_are_reproduced_bit_for_bit(derived: Derived) -> None:
     members = derived.artifact.figures["members"]
-    model = load_candidates(derived.artifact, derived.parents, CPU)
+    model = load_derived(derived.artifact, derived.parents, CPU)
     assert model.members == len(members)
     by_key = {parent.key: parent for parent in derived.parents}
     for slot, member in enumerate(members):
@@ -241,14 +241,14 @@ def test_members_are_reproduced_bit_for_bit(derived: Derived) -> None:
             expected = derived_weights(own, model.size, *how)
         for name, weight in model.weights_of(slot).items():
             assert torch.equal(weight, expected[name]), (member, name)
-    some = load_candidates(derived.artifact, derived.parents, CPU, [5])
+    some = load_derived(derived.artifact, derived.parents, CPU, [5])
     assert torch.equal(some.W_U[0], model.W_U[5])
     assert some.members == 1
 
 
 @pytest.mark.parametrize("split", ["select", "measure"])
 def test_sums_are_those_of_the_reproduced_members(derived: Derived, made: Made, split: str) -> None:
-    model = load_candidates(derived.artifact, derived.parents, CPU)
+    model = load_derived(derived.artifact, derived.parents, CPU)
     stream = TokenStream.open(made.tokens.files(f"{split}/"))
     settings = derived.parents[0].manifest.settings["training"]
     scores = score_documents(
@@ -276,7 +276,7 @@ def test_they_lose_eps_on_average(derived: Derived, made: Made) -> None:
     context = derived.parents[0].manifest.settings["training"]["context"]
     windows = torch.from_numpy(stream.spread(8, context))
     own = load_members(derived.parents, CPU).nats(windows.expand(2, -1, -1)).detach()
-    model = load_candidates(derived.artifact, derived.parents, CPU)
+    model = load_derived(derived.artifact, derived.parents, CPU)
     nats = model.nats(windows.expand(model.members, -1, -1))
     for parent in (0, 1):
         noise = nats[8 * parent : 8 * parent + 3]
@@ -304,7 +304,7 @@ def test_only_the_requested_methods(made: Made, tmp_path: Path) -> None:
     assert [each["step"] for each in figures["members"]] == [10, 17]
     other = load_members([made.trainings["training/two/tiny/causal/i0-o0"]], CPU)
     load_weights(other, 0, only.inputs["training"][0].file("weights-17.safetensors"))
-    again = load_candidates(as_artifact(only, figures), only.inputs["training"], CPU, [1])
+    again = load_derived(as_artifact(only, figures), only.inputs["training"], CPU, [1])
     assert torch.equal(again.W_U, other.W_U)
 
 

@@ -7,18 +7,21 @@ the gain cannot exceed the headroom: relevant disagreement requires loss that ca
 This is the anchoring argument of Eaton et al. (2026) for the logarithmic loss.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error
+from manymasks.statistics.model_classes import Member
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,38 @@ def headroom_rows(
         ],
         "contrast": [contrast_row(comparison, negated, models + 1, documents)],
     }
+
+
+def headroom_between_sizes(
+    classes: Sequence[tuple[Sequence[Member], FloatArray]],
+    select: Mapping[str, float],
+    owners: IndexArray,
+    documents: int,
+    statistics: Statistics,
+) -> dict[str, Rows]:
+    """Rows of headroom and contrast for each class and that of the next size, within a variant.
+
+    Args:
+        classes: from small to large: members and log-probabilities of the true tokens,
+            (members, positions).
+        select: mean loss of each member on select, by model.
+        owners: document of each position, from 0.
+        documents: number of documents.
+    """
+    tables: dict[str, Rows] = {"headroom": [], "contrast": []}
+    by_variant: dict[str, list[tuple[Sequence[Member], FloatArray]]] = {}
+    for members, log_p in classes:
+        by_variant.setdefault(members[0].variant, []).append((members, log_p))
+    for variant, sizes in by_variant.items():
+        for (members, log_p), (larger, next_log_p) in pairwise(sizes):
+            best = min(range(len(larger)), key=lambda i: select[larger[i].model])
+            sums = loss_sums(log_p, next_log_p[best], owners, documents)
+            rows = headroom_rows(
+                sums, members[0].corpus, variant, members[0].size, larger[0].size, statistics
+            )
+            for name, table in tables.items():
+                table += rows[name]
+    return tables
 
 
 def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Interval, Interval]:

@@ -4,7 +4,7 @@ A pool holds the members of one class and method. Its sets overlap, and many are
 distinct set is measured once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray
+from manymasks.arrays import FloatArray, IndexArray, IntArray
 from manymasks.config.rashomon import Multiplicity
+from manymasks.models.transformer import Transformer
 from manymasks.rashomon.capacity import Capacities, information_at, shared_capacity
 from manymasks.rashomon.multiplicity import (
     Facts,
@@ -49,6 +50,28 @@ class PositionBlock:
             (positions >= self.begin) & (positions < self.begin + len(self.documents))
         ]
         return inside - self.begin
+
+
+def position_blocks(
+    models: Sequence[Transformer], tokens: IntArray, owners: IndexArray, batch: int
+) -> Iterator[PositionBlock]:
+    """Predictions of models at all positions of windows, some windows at a time.
+
+    Args:
+        models: each a stack of one.
+        tokens: (windows, length + 1).
+        owners: (windows x length,) document of each position, from 0.
+        batch: windows in one forward pass.
+    """
+    begin = 0
+    for windows in torch.split(torch.from_numpy(tokens).to(models[0].W_E.device), batch):
+        prefixes = windows[:, :-1].unsqueeze(0)
+        with torch.no_grad():
+            logits = torch.stack([model(prefixes, prefixes.shape[-1])[0] for model in models])
+        logp = torch.log_softmax(logits.float(), -1).flatten(1, 2)
+        end = begin + logp.shape[1]
+        yield PositionBlock(logp, windows[:, 1:].flatten(), owners[begin:end], begin)
+        begin = end
 
 
 @dataclass(frozen=True)

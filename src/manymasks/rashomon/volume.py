@@ -42,11 +42,13 @@ import torch
 from scipy.special import logsumexp
 from torch import Tensor
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import FloatArray, Rows
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
+from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import welch_degrees
+from manymasks.statistics.model_classes import Member, arm_positions
 
 FIRST = 0.05
 """Initial radius of the search: trained members lose some hundredths of a nat there."""
@@ -161,6 +163,28 @@ def stacked_excess(
         return losses() - loss
 
     return excess
+
+
+def size_contrasts(
+    members: Sequence[Member], weights: Sequence[int], log_radii: FloatArray, confidence: float
+) -> Rows:
+    """Rows of contrast for every two sizes of a variant, the larger minus the smaller.
+
+    Args:
+        members: of one corpus.
+        weights: number of weights of each.
+        log_radii: (members,).
+    """
+    rows = []
+    sizes = [(count, member.size) for count, member in zip(weights, members, strict=True)]
+    for larger, smaller in pairs_of_sizes(sizes):
+        for variant in dict.fromkeys(member.variant for member in members):
+            first, second = (arm_positions(members, size, variant) for size in (larger, smaller))
+            if first and second:
+                difference = size_difference(log_radii[first], log_radii[second], confidence)
+                comparison = Comparison("volume", members[0].corpus, larger, smaller, variant)
+                rows.append(contrast_row(comparison, difference, len(first) + len(second)))
+    return rows
 
 
 def pairs_of_sizes(sizes: Sequence[tuple[int, str]]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from manymasks.config.rashomon import Rashomon
 from manymasks.rashomon.curve import curve_rows
 from manymasks.rashomon.losses import loss_rows
 from manymasks.rashomon.membership import Losses, rashomon_sets, set_rows
-from manymasks.stages.inputs.members import derived_of, members_of
+from manymasks.stages.inputs.members import derived_members, members_of
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.store.job import Job
 
@@ -21,7 +21,7 @@ def make(job: Job) -> dict[str, Any]:
     """Write sets.json, and rashomon_set, _member, _metric, _curve_point and contrast."""
     statistics = job.statistics
     evaluations, trained = members_of(job, "evaluation")
-    derived = derived_of(job.inputs.get("derived", ()), trained)
+    derived = derived_members(job.inputs.get("derived", ()), trained)
     members = trained + [member for _, _, member in derived]
     sums = [np.load(each.file("sums.npz")) for each in evaluations]
     candidates = {each.key: np.load(each.file("sums.npz")) for each, _, _ in derived}

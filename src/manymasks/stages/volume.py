@@ -1,5 +1,6 @@
-"""volume: how far the weights of each member of a corpus can be moved before eps is lost."""
+"""volume: how far the weights of each member can be moved before the loss rises by eps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,13 @@ from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import (
     direction,
     local_volume,
-    pairs_of_sizes,
     radii,
-    size_difference,
+    size_contrasts,
     stacked_excess,
 )
 from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.claims import Comparison, contrast_row
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.model_classes import Member, arm_positions
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.checkpoint import read_weights, set_weights
@@ -30,18 +28,17 @@ from manymasks.training.device import choose_device
 def make(job: Job) -> dict[str, Any]:
     """Write the tables `local_volume` and `contrast`."""
     settings: Volume = job.setting("volume", Volume)
-    statistics = job.statistics
+    confidence = job.statistics.confidence
     trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
     stream = TokenStream.open(job.input("tokens").files("select/"))
     context = trainings[0].manifest.settings["training"]["context"]
     windows = torch.from_numpy(stream.spread(settings.windows, context)).to(device)
-    rows = []
-    for place, (training, member) in enumerate(zip(trainings, members, strict=True)):
-        job.report(place, len(members), "members")
+    rows: Rows = []
+    for index, (training, member) in enumerate(zip(trainings, members, strict=True)):
+        job.report(index, len(members), "members")
         weights = int(training.figures["parameters"])
-        of_member = _radii(training, windows, settings)
-        volume = local_volume(of_member, weights, statistics.confidence)
+        volume = local_volume(_radii(training, windows, settings), weights, confidence)
         radius = volume.log_radius
         rows.append(
             {
@@ -58,43 +55,28 @@ def make(job: Job) -> dict[str, Any]:
                 "windows": len(windows),
             }
         )
-    job.write_table("local_volume", rows)
-    job.write_table("contrast", _contrasts(members, rows, statistics.confidence))
+    log_radii = np.array([row["log_radius"] for row in rows])
+    contrasts = size_contrasts(members, [row["weights"] for row in rows], log_radii, confidence)
+    job.write_tables({"local_volume": rows, "contrast": contrasts})
     return {"members": len(members), "windows": len(windows)}
 
 
 def _radii(training: Artifact, windows: Tensor, settings: Volume) -> FloatArray:
-    """Radii of one member, (directions,): all directions are one stack."""
+    """Radii of one member, (directions,); all directions are one stack."""
     weights = read_weights(training.file("weights.safetensors"))
     seeds = range(settings.seed, settings.seed + settings.directions)
     directions = [direction(weights, seed) for seed in seeds]
     single = empty_stack(training, 1).to(windows.device)
     set_weights(single, 0, weights)
-    own = single.nats(windows.unsqueeze(0)).double().item()
+    loss = single.nats(windows.unsqueeze(0)).double().item()
     stack = empty_stack(training, settings.directions).to(windows.device)
-    several = windows.expand(settings.directions, -1, -1)
+    stacked_windows = windows.expand(settings.directions, -1, -1)
 
     def losses() -> FloatArray:
-        return np.asarray(stack.nats(several).double().cpu().numpy())
+        return np.asarray(stack.nats(stacked_windows).double().cpu().numpy())
 
-    def put(slot: int, moved: Any) -> None:
+    def set_slot(slot: int, moved: Mapping[str, Tensor]) -> None:
         set_weights(stack, slot, moved)
 
-    excess = stacked_excess(put, losses, weights, directions, own)
+    excess = stacked_excess(set_slot, losses, weights, directions, loss)
     return radii(excess, settings.eps, settings.directions)
-
-
-def _contrasts(members: list[Member], rows: Rows, confidence: float) -> Rows:
-    """Every two sizes of a variant, the larger first."""
-    radius = np.array([row["log_radius"] for row in rows])
-    sized = [(row["weights"], member.size) for row, member in zip(rows, members, strict=True)]
-    found = []
-    for larger, smaller in pairs_of_sizes(sized):
-        for variant in dict.fromkeys(member.variant for member in members):
-            arms = [arm_positions(members, size, variant) for size in (larger, smaller)]
-            if not all(arms):
-                continue
-            difference = size_difference(radius[arms[0]], radius[arms[1]], confidence)
-            comparison = Comparison("volume", members[0].corpus, larger, smaller, variant)
-            found.append(contrast_row(comparison, difference, sum(map(len, arms))))
-    return found

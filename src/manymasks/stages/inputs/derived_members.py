@@ -1,4 +1,4 @@
-"""Derived members made again from their parents: they have no file of their own."""
+"""Derived members, computed again from their parents: they have no weights file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manymasks.arrays import Rows
 from manymasks.config.training import Size, Training
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
@@ -15,41 +14,41 @@ from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import read_weights, set_weights
 
 
-def load_candidates(
-    candidates: Artifact,
+def load_derived(
+    derived: Artifact,
     trainings: Sequence[Artifact],
     device: torch.device,
-    places: Sequence[int] | None = None,
+    indices: Sequence[int] | None = None,
 ) -> Transformer:
-    """The derived members of a `candidates` artifact as one stack on a device, bit for bit.
+    """The members of a `derived` artifact as one stack on a device, bit for bit.
 
     Args:
-        candidates: its figure `members` lists them.
-        trainings: their parents, and maybe others.
-        device: where the stack is to be.
-        places: which of the list, in this order; all where not given.
+        derived: its figure `members` lists them.
+        trainings: their parents, possibly among others.
+        device: where the stack is placed.
+        indices: which of the list, in this order; all by default.
     """
-    listed: Rows = candidates.figures["members"]
-    chosen = listed if places is None else [listed[place] for place in places]
-    return stack_of(chosen, {each.key: each for each in trainings}, device)
+    members: list[dict[str, Any]] = derived.figures["members"]
+    chosen = members if indices is None else [members[index] for index in indices]
+    return stack_of(chosen, {training.key: training for training in trainings}, device)
 
 
 def stack_of(
     members: Sequence[Mapping[str, Any]], parents: Mapping[str, Artifact], device: torch.device
 ) -> Transformer:
-    """A stack of derived members, each with its parent, method, scale, draw and step."""
+    """A stack of derived members, each given by its parent, method, scale, draw and step."""
     model = empty_stack(parents[members[0]["parent"]], len(members))
-    read: dict[str, dict[str, Tensor]] = {}
+    cache: dict[str, dict[str, Tensor]] = {}
     for slot, member in enumerate(members):
-        parent = parents[member["parent"]]
-        set_weights(model, slot, _weights_of(member, parent, read))
+        set_weights(model, slot, _weights_of(member, parents[member["parent"]], cache))
     return model.to(device).eval()
 
 
 def empty_stack(parent: Artifact, count: int) -> Transformer:
-    """Slots for members of a trained member's shape, on the CPU, still without weights.
+    """Slots for members of a trained member's shape, on the CPU, without weights.
 
-    Gradients play no part, and those whose forward differs, `local` and `bigram`, are in no set.
+    Gradients play no part here, and control variants, which have another forward pass, are in no
+    set.
     """
     settings = parent.manifest.settings
     model = Transformer(
@@ -62,12 +61,13 @@ def empty_stack(parent: Artifact, count: int) -> Transformer:
 
 
 def _weights_of(
-    member: Mapping[str, Any], parent: Artifact, read: dict[str, dict[str, Tensor]]
+    member: Mapping[str, Any], parent: Artifact, cache: dict[str, dict[str, Tensor]]
 ) -> dict[str, Tensor]:
     if member["method"] == "checkpoint":
         return read_weights(parent.file(f"weights-{member['step']}.safetensors"))
-    if parent.key not in read:
-        read[parent.key] = read_weights(parent.file("weights.safetensors"))
+    if parent.key not in cache:
+        cache[parent.key] = read_weights(parent.file("weights.safetensors"))
     size = Size.model_validate(parent.manifest.settings["size"])
-    how = member["method"], member["scale"], member["draw"]
-    return derived_weights(read[parent.key], size, *how)
+    return derived_weights(
+        cache[parent.key], size, member["method"], member["scale"], member["draw"]
+    )

@@ -39,7 +39,7 @@ def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[M
     return artifacts, members
 
 
-def derived_of(
+def derived_members(
     derived: Sequence[Artifact], trained: Sequence[Member]
 ) -> list[tuple[Artifact, int, Member]]:
     """Members derived from trained ones: the artifact, the member's index in it, and the member.
