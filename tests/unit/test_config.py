@@ -8,9 +8,10 @@ import jsonschema
 import pydantic
 import pytest
 
+from manymasks.config import renamed
 from manymasks.config.analyses import Contrast
 from manymasks.config.checks import cross_field_problems
-from manymasks.config.loading import load_study
+from manymasks.config.loading import load_study, settings_of
 from manymasks.config.probes import Probe
 from manymasks.config.study import Study
 from manymasks.config.training import Training
@@ -288,12 +289,21 @@ def test_old_names_under_a_name_are_refused_with_the_new_ones(tmp_path: Path) ->
     old = {
         "corpora": {"drawn": {**drawn, "members": {"analyses": ["candidates"]}}},
         "variants": {"beside": {"gradient": "local", "of": "causal"}},
+        "probes": {"p": {"family": "self"}, "q": {"family": "search", "candidates": 4}},
     }
     assert problems(tmp_path, BASE, overrides=old) == [
         "--config: corpora.drawn.members.analyses.0 'candidates' was renamed: write derived",
         "--config: corpora.drawn.eps was renamed: write corpora.drawn.answered",
         "--config: variants.beside.of was renamed: write variants.beside.past_from",
+        "--config: probes.p.family 'self' was renamed: write self-written",
+        "--config: probes.q.candidates was renamed: write probes.q.population",
     ]
+
+
+def test_every_new_name_is_a_setting_and_no_old_name_is() -> None:
+    known = {".".join(steps) for steps, _ in settings_of(Study)}
+    assert set(renamed.SETTINGS.values()) <= known
+    assert not renamed.SETTINGS.keys() & known
 
 
 def test_reference_seeds_need_a_variant_that_is_no_control(tmp_path: Path) -> None:
