@@ -300,7 +300,7 @@ EDITS = [
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n", USE_MODELS),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
-    ("probes/families.py", "return context // 2", "return context // 3",
+    ("kinds/families.py", "return context // 2", "return context // 3",
      {"probe", "self_written", "search"}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),

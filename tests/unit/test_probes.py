@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from manymasks.config import training
 from manymasks.config.probes import FamilyName, Probe
 from manymasks.errors import UserError
+from manymasks.kinds.families import FAMILIES, SHARE, Family, description
 from manymasks.probes import changes
 from manymasks.probes.contexts import Contexts, contexts
-from manymasks.probes.families import FAMILIES, SHARE, Family, description
 from manymasks.probes.windows import Tokens, choose_windows
 from manymasks.tokens.tokenizer import Tokenizer, of_words, train
 

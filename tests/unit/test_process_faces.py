@@ -20,7 +20,7 @@ from manymasks.corpora.processes.machine import (
 )
 from manymasks.corpora.processes.process import ALL, Process
 from manymasks.corpora.processes.registry import process
-from manymasks.corpora.processes.specs import PROCESSES, ProcessSpec
+from manymasks.kinds.processes import PROCESSES, ProcessSpec
 from manymasks.truth.prices import exact_prices, price_rows
 
 pytestmark = pytest.mark.unit
@@ -276,7 +276,10 @@ def echoes() -> Machine:
 
 @pytest.mark.parametrize(
     ("maker", "spec"),
-    [readme_recipe(), (echoes, ProcessSpec(("BOS", "EOS", "a", "b", ">"), 6, "chains:echoes"))],
+    [
+        readme_recipe(),
+        (echoes, ProcessSpec(("BOS", "EOS", "a", "b", ">"), 6, "corpora.processes.chains:echoes")),
+    ],
     ids=["matrices", "layouts"],
 )
 def test_a_function_and_a_row_make_a_process(

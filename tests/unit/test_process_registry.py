@@ -12,7 +12,7 @@ from manymasks.corpora.processes import chains, fork, masks, recall, tally
 from manymasks.corpora.processes.machine import ENDED, Floats, Ints, divergence, entropy, losses
 from manymasks.corpora.processes.process import COUNTED, Process, with_bos
 from manymasks.corpora.processes.registry import process
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 
 EVERY = pytest.mark.parametrize(
     "known",

@@ -13,8 +13,8 @@ from manymasks.corpora.documents import Raw, write_documents
 from manymasks.corpora.processes import fork, text
 from manymasks.corpora.processes.machine import Ints
 from manymasks.corpora.processes.registry import process
-from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.corpora.processes.text import SHARD, read_process
+from manymasks.kinds.processes import PROCESSES
 from manymasks.tokens.tokenizer import of_words
 
 LENGTH = 5

@@ -9,9 +9,9 @@ import torch
 
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
+from manymasks.kinds.set_metrics import METRICS
 from manymasks.rashomon import losses
 from manymasks.rashomon.capacity import information_at, shared_capacity
-from manymasks.rashomon.metrics import METRICS
 from manymasks.rashomon.multiplicity import (
     Facts,
     PairSums,

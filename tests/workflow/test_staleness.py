@@ -157,7 +157,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         {"rashomon/pydocs", *MULTIPLICITY, *PUBLISHED},
     ),
     "logic in the probes": (
-        before("src/manymasks/probes/families.py", "NEW = 1\n"),
+        before("src/manymasks/kinds/families.py", "NEW = 1\n"),
         {*PROBES, *SAMPLED, *DIVERGENCES, *SEVERITY, *FUNNEL, *PUBLISHED},
     ),
     "logic in what plans and stores": (

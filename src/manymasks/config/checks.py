@@ -7,7 +7,7 @@ from manymasks.config.claims import TESTED_BY, Primary
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import too_large
 from manymasks.config.study import Study
-from manymasks.probes.families import FAMILIES
+from manymasks.kinds.families import FAMILIES
 
 
 def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:

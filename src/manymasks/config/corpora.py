@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from manymasks.config.analyses import Analysis
 from manymasks.config.settings import Name, Settings, Share, operational
 from manymasks.config.training import Rate, Seeds, Size
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

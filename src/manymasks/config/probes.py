@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.config.settings import Name, Settings
-from manymasks.probes.families import FAMILIES, FAMILY_SETTINGS
+from manymasks.kinds.families import FAMILIES, FAMILY_SETTINGS
 
 if TYPE_CHECKING:
     FamilyName = str

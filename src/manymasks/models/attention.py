@@ -36,8 +36,8 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from manymasks.kinds.gradients import GRADIENTS, GradientFlow
 from manymasks.models import cuda
-from manymasks.models.gradient_flow import GRADIENTS, GradientFlow
 
 ROWS = 64
 """Queries in one block of scores, for all heads and windows of a member."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.models.gradient_flow import GRADIENTS
+from manymasks.kinds.gradients import GRADIENTS
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,

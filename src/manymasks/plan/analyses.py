@@ -6,7 +6,8 @@ from typing import Any
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.families import FAMILIES, FAMILY_SETTINGS
+from manymasks.kinds.processes import PROCESSES
 from manymasks.plan.node import Node, member_label
 from manymasks.plan.trainings import (
     PlannedCorpus,
@@ -17,7 +18,6 @@ from manymasks.plan.trainings import (
     reference_seeds,
     trainings,
 )
-from manymasks.probes.families import FAMILIES, FAMILY_SETTINGS
 
 
 def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:

@@ -4,7 +4,7 @@ Snakemake does not track the code of a package, and a commit id tracks too much.
 that a stage can reach by import statements is hashed by its syntax tree without docstrings, which
 no comment, blank line or formatter changes. The tree is written out field by field, without empty
 fields, because `ast.dump` differs between versions of Python. A string "module:function", the
-target of a lazy import, counts as an import of that module of the same package.
+target of a lazy import, counts as an import of that module below the package.
 
 Modules that plan, store and read settings are left out: their settings and inputs are in the key
 by value. So no logic that shapes a result may live in them.
@@ -21,7 +21,7 @@ PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
 MACHINERY = tuple(f"{PACKAGE}.{name}" for name in ("config", "plan", "store", "errors", "cli"))
 DATA_SUFFIXES = {".sql", ".j2", ".css"}
-LAZY_TARGET = re.compile(r"\w+:\w+")
+LAZY_TARGET = re.compile(r"[\w.]+:\w+")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -81,7 +81,7 @@ def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, 
     imports: list[str] = []
     for node in statements:
         if isinstance(node, str):
-            imports.append(f"{package}.{node.partition(':')[0]}")
+            imports.append(f"{PACKAGE}.{node.partition(':')[0]}")
         elif isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         else:

@@ -6,8 +6,8 @@ from typing import Any
 from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, PydocsCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
-from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.corpora.versions import versions
+from manymasks.kinds.processes import PROCESSES
 from manymasks.store.manifest import sha256_of
 
 

@@ -10,7 +10,7 @@ from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.config.training import Training, Variant
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 from manymasks.plan.node import Node, member_label
 
 

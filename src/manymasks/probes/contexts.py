@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.probes import Probe
-from manymasks.probes.families import FAMILIES, description
+from manymasks.kinds.families import FAMILIES, description
 from manymasks.probes.windows import Source, Tokens, Windows, choose_windows
 from manymasks.tokens.tokenizer import Tokenizer
 
@@ -92,7 +92,7 @@ def contexts(
     )
     source = Source(windows, scored, end_of_text, counts, tokenizer, other)
     suffix = windows.tokens[:, -scored:]
-    change = pkgutil.resolve_name(f"{__package__}.{family.change}") if family.change else None
+    change = pkgutil.resolve_name(f"manymasks.{family.change}") if family.change else None
 
     def level(index: int, severity: float) -> Tokens:
         if change is None:

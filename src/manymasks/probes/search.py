@@ -21,11 +21,11 @@ from manymasks.arrays import FloatArray
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
+from manymasks.kinds.families import FAMILIES, description
 from manymasks.models.transformer import Transformer
 from manymasks.probes.contexts import Contexts, probe_windows
 from manymasks.probes.distance import ngrams
 from manymasks.probes.distance import surprise as surprise_of
-from manymasks.probes.families import FAMILIES, description
 from manymasks.probes.windows import Source, Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.probes import Probe
+from manymasks.kinds.families import FAMILIES, description
 from manymasks.probes.contexts import Contexts, probe_windows
-from manymasks.probes.families import FAMILIES, description
 from manymasks.probes.windows import Tokens
 
 Reading = Callable[[Tokens], npt.NDArray[np.floating]]

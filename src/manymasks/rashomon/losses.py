@@ -137,4 +137,4 @@ METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray | None], FloatAr
     "sd_nats": _sd,
     "document_sd_nats": _document_sd,
 }
-"""Metric -> its computation; see `rashomon.metrics` for what each means."""
+"""Metric -> its computation; see `kinds.set_metrics` for what each means."""

@@ -134,7 +134,7 @@ def position_metrics(
     tv_threshold: float,
     tolerance: float,
 ) -> PositionMetrics:
-    """Metrics of a set of members at each position, (n,) each; `rashomon.metrics` explains them.
+    """Metrics of a set of members at each position, (n,) each; `kinds.set_metrics` explains them.
 
     `subset` (k,): positions of its members in the pool of the facts and of `logp` (m, n, V);
     `reference`: index in the subset of the member that others are compared with. `ambiguity_*` and

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Contrast, Excess
 from manymasks.corpora.processes.process import Process, Strata
-from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.evaluation.forward import log_probabilities
+from manymasks.kinds.processes import PROCESSES
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from manymasks.config.probes import Probe
 from manymasks.corpora.reading import documents_of
+from manymasks.kinds.families import FAMILIES
 from manymasks.probes.contexts import contexts
 from manymasks.probes.distance import train_counts
-from manymasks.probes.families import FAMILIES
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.store.job import Job
 from manymasks.tokens.documents import Documents, pieces

@@ -4,8 +4,8 @@ from typing import Any
 
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.documents import write_documents
-from manymasks.corpora.processes.specs import PROCESSES
 from manymasks.corpora.processes.text import read_process
+from manymasks.kinds.processes import PROCESSES
 from manymasks.store.job import Job
 
 

@@ -40,7 +40,7 @@ from manymasks.corpora.processes.machine import (
     path_entropy,
 )
 from manymasks.corpora.processes.process import ALL, Process, Strata, process_from_machine
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 
 FILLERS = 4
 WORDS = 6

@@ -31,7 +31,7 @@ from manymasks.corpora.processes.process import (
     by_position,
     process_from_machine,
 )
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 
 MASKS = ("sticky", "clockwise", "anticlockwise", "jitter")
 """The latent `mask` counts in this order."""

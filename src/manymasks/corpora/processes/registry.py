@@ -5,7 +5,7 @@ import pkgutil
 
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.process import BOS, Process, process_from_machine, with_bos
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def process(name: str, **parameters: float) -> Process:
     for parameter in parameters:
         if parameter not in spec.parameters:
             raise ValueError(f"{parameter} is not a parameter of the process {name}")
-    made = pkgutil.resolve_name(f"{__package__}.{spec.maker}")(**parameters)
+    made = pkgutil.resolve_name(f"manymasks.{spec.maker}")(**parameters)
     if isinstance(made, Process):
         return made
     return process_from_machine(made if made.vocabulary[0] == BOS else with_bos(made), spec.length)

@@ -37,7 +37,7 @@ from manymasks.corpora.processes.process import (
     Strata,
     process_from_machine,
 )
-from manymasks.corpora.processes.specs import PROCESSES
+from manymasks.kinds.processes import PROCESSES
 
 DIGITS = 4
 LONGEST = 6

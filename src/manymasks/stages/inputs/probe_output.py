@@ -6,9 +6,9 @@ import numpy as np
 
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
+from manymasks.kinds.families import FAMILIES
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.distance import distance_rows
-from manymasks.probes.families import FAMILIES
 from manymasks.probes.windows import Tokens
 from manymasks.store.job import Job
 from manymasks.tokens.documents import pieces

@@ -17,8 +17,8 @@ class ProcessSpec:
     length: int
     """Tokens of every document, BOS included."""
     maker: str
-    """`module:function` in this folder, imported on first use. The function returns a `Process` or
-    a `Machine`."""
+    """`module:function` below the package, imported on first use. The function returns a `Process`
+    or a `Machine`."""
     analyses: tuple[str, ...] = ()
     """Analyses of models trained on the process, beside `truth`, `excess` and those of any text."""
     parameters: tuple[str, ...] = ()
@@ -44,31 +44,31 @@ FORK_VOCABULARY = (
 
 PROCESSES: Mapping[str, ProcessSpec] = {
     "masks": ProcessSpec(
-        ("BOS", *numbered("P", 5), "a", "b", "c"),
-        64,
-        "masks:masks_process",
+        ("BOS", *numbered("P", 5), "a", "b", "c"), 64, "corpora.processes.masks:masks_process",
         analyses=("spectroscopy", "belief", "swap"),
     ),
-    "tally": ProcessSpec(TALLY_VOCABULARY, 64, "tally:tally_process", analyses=("belief",)),
+    "tally": ProcessSpec(
+        TALLY_VOCABULARY, 64, "corpora.processes.tally:tally_process", analyses=("belief",)
+    ),
     "tally1": ProcessSpec(
-        TALLY_VOCABULARY,
-        64,
-        "tally:tally1_process",
-        analyses=("belief",),
+        TALLY_VOCABULARY, 64, "corpora.processes.tally:tally1_process", analyses=("belief",),
         control_of="tally",
     ),
     "fork": ProcessSpec(
-        FORK_VOCABULARY,
-        13,
-        "fork:fork_process",
-        analyses=("rule_choice",),
+        FORK_VOCABULARY, 13, "corpora.processes.fork:fork_process", analyses=("rule_choice",),
         parameters=("answered",),
     ),
     "recall": ProcessSpec(
-        ("BOS", *numbered("K", 8), *numbered("V", 8)), 17, "recall:recall_process"
+        ("BOS", *numbered("K", 8), *numbered("V", 8)), 17, "corpora.processes.recall:recall_process"
     ),
-    "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "chains:markov_process"),
-    "mess3": ProcessSpec(("BOS", "a", "b", "c"), 64, "chains:mess3_process", analyses=("belief",)),
-    "rrxor": ProcessSpec(("BOS", "0", "1"), 64, "chains:rrxor_process", analyses=("belief",)),
-    "hierarchy": ProcessSpec(("BOS", *numbered("s", 8)), 17, "hierarchy:hierarchy_process"),
-}
+    "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "corpora.processes.chains:markov_process"),
+    "mess3": ProcessSpec(
+        ("BOS", "a", "b", "c"), 64, "corpora.processes.chains:mess3_process", analyses=("belief",)
+    ),
+    "rrxor": ProcessSpec(
+        ("BOS", "0", "1"), 64, "corpora.processes.chains:rrxor_process", analyses=("belief",)
+    ),
+    "hierarchy": ProcessSpec(
+        ("BOS", *numbered("s", 8)), 17, "corpora.processes.hierarchy:hierarchy_process"
+    ),
+}  # fmt: skip

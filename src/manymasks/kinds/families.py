@@ -43,7 +43,7 @@ class Family:
     meaning: str = ""
     """Description of a severity: {} is its number, {:%} its share."""
     change: str | None = None
-    """`module:function` in this folder, imported on first use. The function makes contexts
+    """`module:function` below the package, imported on first use. The function makes contexts
     (windows, context + 1 - scored) at a severity. None if the family leaves text unchanged, only
     lengthens it, or is written by models."""
     stage: Literal["probe", "self_written", "search"] = "probe"
@@ -101,7 +101,7 @@ FAMILIES: Mapping[str, Family] = {
         whole_numbers(2),
         LENGTHS,
         "context tokens permuted within blocks of {}",
-        "changes:shuffle",
+        "probes.changes:shuffle",
         draws_anew=True,
         room=before_scored,
     ),
@@ -110,42 +110,42 @@ FAMILIES: Mapping[str, Family] = {
         SHARE,
         SHARES,
         "{:%} of context tokens drawn as often as in train",
-        "changes:unigram_noise",
+        "probes.changes:unigram_noise",
     ),
     "uniform-noise": Family(
         "a share of the tokens replaced by uniform draws",
         SHARE,
         SHARES,
         "{:%} of context tokens drawn, all as likely",
-        "changes:uniform_noise",
+        "probes.changes:uniform_noise",
     ),
     "character-noise": Family(
         "a share of the characters misspelt",
         SHARE,
         (0.01, 0.03, 0.1, 0.2, 0.4),
         "{:%} of characters misspelt",
-        "spelling:character_noise",
+        "probes.spelling:character_noise",
     ),
     "case": Family(
         "a share of the words in the other case or without the space before them",
         SHARE,
         SHARES,
         "{:%} of words in other case or without their space",
-        "spelling:case",
+        "probes.spelling:case",
     ),
     "deletion": Family(
         "a share of the tokens dropped",
         SHARE,
         (0.05, 0.1, 0.25, 0.5, 0.75),
         "{:%} of tokens dropped",
-        "changes:deletion",
+        "probes.changes:deletion",
     ),
     "repetition": Family(
         "the end of the context repeated, by the number of times",
         whole_numbers(2),
         LENGTHS,
         "the end of the context {} times",
-        "changes:repetition",
+        "probes.changes:repetition",
         room=before_scored,
     ),
     "reversal": Family(
@@ -153,7 +153,7 @@ FAMILIES: Mapping[str, Family] = {
         whole_numbers(2),
         LENGTHS,
         "spans of {} context tokens reversed",
-        "changes:reversal",
+        "probes.changes:reversal",
         room=before_scored,
     ),
     "splice": Family(
@@ -161,28 +161,28 @@ FAMILIES: Mapping[str, Family] = {
         SHARE,
         SHARES,
         "first {:%} of the context of another document",
-        "changes:splice",
+        "probes.changes:splice",
     ),
     "offset": Family(
         "a first share of the context from the end of another document, so the text begins later",
         SHARE,
         SHARES,
         "text begins after {:%} of the context",
-        "changes:offset",
+        "probes.changes:offset",
     ),
     "rare": Family(
         "a share of the tokens replaced by some of the rarest",
         SHARE,
         SHARES,
         "{:%} of context tokens among the rarest in train",
-        "changes:rare",
+        "probes.changes:rare",
     ),
     "copy": Family(
         "synthetic windows: a random segment again after a gap, by its length",
         whole_numbers(1),
         LENGTHS,
         "a segment again after a gap of {}",
-        "synthetic:copy",
+        "probes.synthetic:copy",
         easiest=0,
         room=between_copies,
     ),
@@ -191,7 +191,7 @@ FAMILIES: Mapping[str, Family] = {
         whole_numbers(2),
         LENGTHS,
         "the value of one of {} keys",
-        "synthetic:recall",
+        "probes.synthetic:recall",
         easiest=1,
         room=pairs_before_question,
     ),
@@ -200,7 +200,7 @@ FAMILIES: Mapping[str, Family] = {
         whole_numbers(2),
         (2, 3, 4, 6, 8),
         "brackets nested {} deep",
-        "synthetic:brackets",
+        "probes.synthetic:brackets",
         easiest=1,
         scored=1,
         room=nested_pairs,
@@ -217,7 +217,7 @@ FAMILIES: Mapping[str, Family] = {
         SHARE,
         SHARES,
         "first {:%} of the context of another corpus",
-        "changes:other_corpus",
+        "probes.changes:other_corpus",
         settings=("corpus",),
     ),
     "self-written": Family(
