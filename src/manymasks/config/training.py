@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.config.settings import Name, Settings
-from manymasks.kinds.gradients import GRADIENTS, GradientFlow
+from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Precision = Literal["float32", "bf16"]

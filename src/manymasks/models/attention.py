@@ -36,7 +36,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from manymasks.kinds.gradients import GRADIENTS, GradientFlow
+from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
 from manymasks.models import cuda
 
 ROWS = 64

@@ -8,7 +8,7 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.kinds.gradients import GRADIENTS
+from manymasks.kinds.gradient_flows import GRADIENTS
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
