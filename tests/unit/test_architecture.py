@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import source
+from manymasks.catalogue import STAGES
+from manymasks.kinds.families import FAMILIES
+from manymasks.kinds.processes import PROCESSES
 
 ROOT = Path(__file__).parents[2]
 ANALYSES = {"divergence", "myopia", "rashomon", "rollouts", "truth"}
@@ -193,3 +196,21 @@ def test_results_depend_on_values_of_the_settings_alone(module: str) -> None:
         node.attr for node in ast.walk(source.modules()[module]) if isinstance(node, ast.Attribute)
     }
     assert not members & read, f"logic of settings: {members & read}"
+
+
+def compared_strings(module: str) -> set[str]:
+    """Strings that a module compares with something or matches on."""
+    return {
+        constant.value
+        for node in ast.walk(source.modules()[module])
+        if isinstance(node, ast.Compare | ast.MatchValue)
+        for constant in ast.walk(node)
+        if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
+    }
+
+
+@pytest.mark.parametrize("module", [name for name in source.modules() if name != "__main__"])
+def test_no_module_asks_which_process_or_family_it_has(module: str) -> None:
+    """Their rows say what is special about them. Only unchanged text has a special place."""
+    names = (PROCESSES.keys() | FAMILIES.keys()) - {"held-out"} - STAGES.keys()
+    assert not compared_strings(module) & names

@@ -17,7 +17,7 @@ from manymasks.divergence import probe_pass
 from manymasks.stages import divergence
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Artifact, Job
-from manymasks.tokens.tokenizer import of_words
+from manymasks.tokens.tokenizer import word_tokenizer
 
 CPU = torch.device("cpu")
 WINDOWS, SCORED, SEVERITIES, LENGTH = 7, 5, 2, example.CONTEXT
@@ -50,7 +50,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Artifact
     ]
     words = folder / "tokenizer"
     words.mkdir()
-    of_words([f"w{i}" for i in range(example.VOCABULARY)]).save(words / "tokenizer.json")
+    word_tokenizer([f"w{i}" for i in range(example.VOCABULARY)]).save(words / "tokenizer.json")
     probe = folder / "probe"
     probe.mkdir()
     tokens = np.random.default_rng(0).integers(

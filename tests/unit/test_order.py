@@ -170,7 +170,7 @@ def test_offsets_of_epochs_are_spread() -> None:
 
 def test_a_stream_too_short_is_refused() -> None:
     assert windows_of_stream(15, 8) == 1
-    with pytest.raises(ValueError, match="14 tokens are too few for windows of 8: it takes 15"):
+    with pytest.raises(ValueError, match="14 tokens are too few for windows of 8: 15 are needed"):
         starts_of_step(0, batch=1, context=8, tokens=14, seed_order=0)
     with pytest.raises(ValueError, match="0 windows"):
         windows_of_step(0, batch=1, windows=0, seed_order=0)
@@ -181,7 +181,7 @@ def test_without_a_shift_windows_are_documents_of_one_length() -> None:
     length, documents = 8, 6
     tokens = length * documents
     assert windows_of_stream(tokens, length, shift=False) == documents
-    with pytest.raises(ValueError, match="takes 8"):
+    with pytest.raises(ValueError, match="8 are needed"):
         windows_of_stream(length - 1, length, shift=False)
     for epoch in range(3):
         starts = [

@@ -18,7 +18,7 @@ from manymasks.kinds.families import FAMILIES, SHARE, Family, description
 from manymasks.probes import changes
 from manymasks.probes.contexts import Contexts, contexts
 from manymasks.probes.windows import Tokens, choose_windows
-from manymasks.tokens.tokenizer import Tokenizer, of_words, train
+from manymasks.tokens.tokenizer import Tokenizer, train, word_tokenizer
 
 README = Path(__file__).parents[2] / "README.md"
 CONTEXT, END = 24, 0
@@ -332,7 +332,7 @@ def test_brackets_close_what_they_open() -> None:
                 open_ones.append(character)
             for character in text[depth:]:
                 assert open_ones.pop() == partner[character]
-    for kind in (Tokenizer("characters", 5, "()a"), of_words(["END", "a", "(", ")"])):
+    for kind in (Tokenizer("characters", 5, "()a"), word_tokenizer(["END", "a", "(", ")"])):
         with pytest.raises((UserError, ValueError), match=r"brackets|is not a word"):
             tried(probe("brackets"), tokenizer=kind)
 

@@ -15,7 +15,7 @@ from manymasks.corpora.processes.machine import Ints
 from manymasks.corpora.processes.registry import process
 from manymasks.corpora.processes.text import SHARD, read_process
 from manymasks.kinds.processes import PROCESSES
-from manymasks.tokens.tokenizer import of_words
+from manymasks.tokens.tokenizer import word_tokenizer
 
 LENGTH = 5
 
@@ -114,7 +114,7 @@ def test_text_gives_the_drawn_tokens_again(name: str) -> None:
     found = list(read_process(settings(name, documents=50, seed=3)))
     assert [raw.id for raw in found] == [f"{name}-{index:08d}" for index in range(50)]
     assert {raw.source for raw in found} == {name}
-    tokenizer = of_words(chosen.vocabulary)
+    tokenizer = word_tokenizer(chosen.vocabulary)
     assert tokenizer.vocabulary == len(chosen.vocabulary)
     tokens = tokenizer.encode([str(raw.text) for raw in found])
     np.testing.assert_array_equal(np.stack(tokens), expected)

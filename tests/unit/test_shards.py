@@ -151,10 +151,10 @@ def test_damaged_shards_are_named(tmp_path: Path) -> None:
     whole = paths[1].read_bytes()
     for damaged in (whole[:-1], whole[: len(whole) // 2], b"", b"no shard at all" * 100):
         paths[1].write_bytes(damaged)
-        with pytest.raises(UserError, match=r"tokens-00001\.arrow: is no readable shard"):
+        with pytest.raises(UserError, match=r"tokens-00001\.arrow: is not a readable shard"):
             TokenStream.open(paths)
     paths[1].unlink()
-    with pytest.raises(UserError, match=r"tokens-00001\.arrow: is no readable shard"):
+    with pytest.raises(UserError, match=r"tokens-00001\.arrow: is not a readable shard"):
         TokenStream.open(paths)
     table = pa.table({"tokens": [1]})
     with pa.OSFile(str(paths[1]), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:

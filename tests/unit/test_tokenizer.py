@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manymasks.config import study
 from manymasks.errors import UserError
-from manymasks.tokens.tokenizer import Tokenizer, load, of_words, train
+from manymasks.tokens.tokenizer import Tokenizer, load, train, word_tokenizer
 
 WORDS = ["the", "model", "reads", "text", "naïve", "été", "42", "(x)", "😀", "\n\n", "\t", "mask's"]
 
@@ -22,13 +22,14 @@ def corpus(seed: int = 0) -> list[str]:
 
 
 def made(kind: str, vocabulary: int = 300) -> Tokenizer:
-    return train(study.Tokenizer.model_validate({"kind": kind, "vocabulary": vocabulary}), corpus())
+    settings = study.TokenizerSettings.model_validate({"kind": kind, "vocabulary": vocabulary})
+    return train(settings, corpus())
 
 
 BPE, BYTES, CHARACTERS = made("bpe"), made("bytes"), made("characters")
 ALL = pytest.mark.parametrize("tokenizer", [BPE, BYTES, CHARACTERS], ids=lambda t: t.kind)
 NAMES = ("BOS", "P0", "?t", "(", "a", "é", "n10", "n1")
-LISTED = of_words(NAMES)
+LISTED = word_tokenizer(NAMES)
 EVERY = pytest.mark.parametrize("tokenizer", [BPE, BYTES, CHARACTERS, LISTED], ids=lambda t: t.kind)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -74,7 +75,7 @@ def test_text_that_spells_the_end_of_text_is_text(tokenizer: Tokenizer, tmp_path
 
 
 def test_text_of_the_end_of_text_in_training_is_text_too() -> None:
-    settings = study.Tokenizer(kind="bpe", vocabulary=260)
+    settings = study.TokenizerSettings(kind="bpe", vocabulary=260)
     tokenizer = train(settings, ["<|endoftext|>" * 50 + "aaaa" * 50])
     assert tokenizer.encode(["<|endoftext|>"])[0].size > 1
     assert tokenizer.end_of_text not in tokenizer.encode(["<|endoftext|>"])[0]
@@ -92,7 +93,7 @@ def test_bytes_and_characters_by_hand() -> None:
     assert BYTES.vocabulary == 257
     assert BYTES.encode(["aé\0ÿ"])[0].tolist() == [98, 0xC3 + 1, 0xA9 + 1, 1, 0xC3 + 1, 0xBF + 1]
     assert BYTES.decode([256, 98]) == "\ufffda"
-    tokenizer = train(study.Tokenizer(kind="characters"), ["ba", "c😀a"])
+    tokenizer = train(study.TokenizerSettings(kind="characters"), ["ba", "c😀a"])
     assert tokenizer.definition == "abc😀"
     assert tokenizer.vocabulary == 6
     assert tokenizer.encode(["abd😀\U0001f601"])[0].tolist() == [2, 3, 1, 5, 1]
@@ -110,7 +111,7 @@ def test_bpe_merges_what_is_frequent_and_keeps_all_bytes() -> None:
 def test_files_are_the_same_for_any_order_and_load_again(
     tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    settings = study.Tokenizer(kind=tokenizer.kind, vocabulary=300)
+    settings = study.TokenizerSettings(kind=tokenizer.kind, vocabulary=300)
     again = train(settings, iter(corpus()[::-1]))
     first, second = tmp_path / "a.json", tmp_path / "b.json"
     tokenizer.save(first)
@@ -134,7 +135,7 @@ def test_a_vocabulary_the_text_does_not_hold_is_refused() -> None:
     reached = int(str(caught.value).split("at most ")[1].split(",")[0])
     assert made("bpe", reached).vocabulary == reached
     with pytest.raises(UserError, match="no characters"):
-        train(study.Tokenizer(kind="characters"), [])
+        train(study.TokenizerSettings(kind="characters"), [])
 
 
 @EVERY
@@ -194,12 +195,12 @@ def test_a_word_that_is_not_listed_is_refused(word: str) -> None:
 
 @pytest.mark.parametrize("names", [[], ["a", "b", "a"], ["a", ""], ["a", "b c"], ["a", "b\n"]])
 def test_lists_that_text_cannot_be_split_by_are_refused(names: list[str]) -> None:
-    with pytest.raises(ValueError, match="different words without white space"):
-        of_words(names)
+    with pytest.raises(ValueError, match="distinct words without white space"):
+        word_tokenizer(names)
 
 
 def test_a_file_whose_words_come_twice_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     Tokenizer("words", 3, "a b b").save(path)
-    with pytest.raises(UserError, match=r"not a tokenizer of format 1 .*different words"):
+    with pytest.raises(UserError, match=r"not a tokenizer of format 1 .*distinct words"):
         load(path)

@@ -135,6 +135,16 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
     return summary
 
 
+def read_split(path: Path, split: str) -> Iterator[tuple[str, str]]:
+    """Id and text of each document of a split, in the order of the file."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=256, columns=["id", "split", "text"]):
+            columns = (column.to_pylist() for column in batch)
+            for document_id, document_split, text in zip(*columns, strict=True):
+                if document_split == split:
+                    yield document_id, text
+
+
 def _hash64(text: str, salt: str = "") -> int:
     return int.from_bytes(hashlib.sha256((salt + text).encode()).digest()[:8], "big")
 

@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from manymasks.config.probes import Probe
-from manymasks.corpora.reading import documents_of
+from manymasks.corpora.documents import read_split
 from manymasks.kinds.families import FAMILIES
 from manymasks.probes.contexts import contexts
 from manymasks.probes.distance import train_counts
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.store.job import Job
-from manymasks.tokens.documents import Documents, pieces
-from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
 
 ENCODED_AT_ONCE = 256
@@ -29,11 +28,11 @@ def make(job: Job) -> dict[str, Any]:
     tokens = job.input("tokens")
     streams = {split: TokenStream.open(tokens.files(f"{split}/")) for split in ("train", "measure")}
     train = streams["train"]
-    unigrams = train_counts(pieces(train), train.vocabulary)
+    unigrams = train_counts(train.pieces(), train.vocabulary)
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     found = contexts(
         settings,
-        Documents(streams[FAMILIES[settings.family].split]),
+        StreamDocuments(streams[FAMILIES[settings.family].split]),
         context=job.settings["context"],
         end_of_text=train.end_of_text,
         counts=unigrams,
@@ -49,7 +48,7 @@ def _other(job: Job, tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
 
     Any split would do: nothing was trained on it.
     """
-    texts = documents_of(job.input("other").file("documents.parquet"), "measure")
+    texts = read_split(job.input("other").file("documents.parquet"), "measure")
     end = np.array([tokenizer.end_of_text], dtype=np.uint32)
     parts = [end[:0]]
     while several := [text for _, text in islice(texts, ENCODED_AT_ONCE)]:

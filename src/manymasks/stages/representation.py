@@ -10,8 +10,7 @@ from manymasks.probes.windows import choose_windows
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.store.job import Job
-from manymasks.tokens.documents import Documents
-from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.shards import StreamDocuments, TokenStream
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def make(job: Job) -> dict[str, Any]:
     context = job.settings["context"]
     measure = TokenStream.open(job.input("tokens").files("measure/"))
     windows = choose_windows(
-        Documents(measure),
+        StreamDocuments(measure),
         settings.windows,
         context=context,
         end_of_text=measure.end_of_text,

@@ -21,8 +21,7 @@ from manymasks.rollouts.sequences import (
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
-from manymasks.tokens.documents import Documents
-from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
 from manymasks.training.device import choose_device
 
@@ -85,7 +84,7 @@ def _windows(stream: TokenStream, settings: Rollout) -> Windows:
     """
     length = settings.prompt + settings.length
     return choose_windows(
-        Documents(stream),
+        StreamDocuments(stream),
         settings.prompts,
         context=length - 1,
         end_of_text=stream.end_of_text,

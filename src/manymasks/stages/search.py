@@ -13,8 +13,7 @@ from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
-from manymasks.tokens.documents import Documents, pieces
-from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.training.device import choose_device
 
 
@@ -37,7 +36,7 @@ def make(job: Job) -> dict[str, Any]:
         )
     tokens = job.input("tokens")
     train = TokenStream.open(tokens.files("train/"))
-    unigrams = train_counts(pieces(train), train.vocabulary)
+    unigrams = train_counts(train.pieces(), train.vocabulary)
     device = choose_device(job.hardware.device)
     stacks = [load_members([trainings[i] for i in pool], device) for pool in pools.values()]
     searched = {label: pool.size for label, pool in pools.items()}
@@ -45,12 +44,12 @@ def make(job: Job) -> dict[str, Any]:
     with torch.no_grad():
         contexts, steps = search(
             settings,
-            Documents(TokenStream.open(tokens.files("measure/"))),
+            StreamDocuments(TokenStream.open(tokens.files("measure/"))),
             disagreement_of(stacks, settings.scored or 1, device),
             context=job.settings["context"],
             end_of_text=train.end_of_text,
             counts=unigrams,
-            surprise=plausibility(lambda: pieces(train), unigrams),
+            surprise=plausibility(train.pieces, unigrams),
             report=lambda done, total: job.report(done, total, f"generations, {models} members"),
         )
     figures = write_probe(job, name, settings, contexts, train, unigrams, statistics)

@@ -16,8 +16,7 @@ from manymasks.probes.windows import Tokens
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
-from manymasks.tokens.documents import Documents, pieces
-from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.training.device import choose_device
 
 BATCH = 64
@@ -45,13 +44,13 @@ def make(job: Job) -> dict[str, Any]:
     with torch.no_grad():
         found = self_generated(
             settings,
-            Documents(TokenStream.open(tokens.files("measure/"))),
+            StreamDocuments(TokenStream.open(tokens.files("measure/"))),
             [cached_writer(load_members([each], device), device) for each in trained],
             context=job.settings["context"],
             end_of_text=train.end_of_text,
             report=lambda done, total: job.report(done, total, "tokens of each context"),
         )
-    unigrams = train_counts(pieces(train), train.vocabulary)
+    unigrams = train_counts(train.pieces(), train.vocabulary)
     name = job.settings["name"]
     figures = write_probe(job, name, settings, found, train, unigrams, statistics)
     return {**figures, "writers": len(trained)}

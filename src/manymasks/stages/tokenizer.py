@@ -3,10 +3,10 @@
 from typing import Any
 
 from manymasks.config.training import TokenizerSettings
-from manymasks.corpora.reading import documents_of
+from manymasks.corpora.documents import read_split
 from manymasks.store.job import Job
 from manymasks.store.manifest import sha256_of
-from manymasks.tokens.tokenizer import of_words, train
+from manymasks.tokens.tokenizer import train, word_tokenizer
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -14,14 +14,14 @@ def make(job: Job) -> dict[str, Any]:
     documents = job.input("corpus").file("documents.parquet")
     if "words" in job.settings:
         # A process brings its vocabulary.
-        tokenizer = of_words(job.settings["words"])
+        tokenizer = word_tokenizer(job.settings["words"])
     else:
         settings: TokenizerSettings = job.setting("tokenizer", TokenizerSettings)
-        tokenizer = train(settings, (text for _, text in documents_of(documents, "train")))
+        tokenizer = train(settings, (text for _, text in read_split(documents, "train")))
     path = job.folder / "tokenizer.json"
     tokenizer.save(path)
     tokens = text_bytes = 0
-    for _, text in documents_of(documents, "select"):
+    for _, text in read_split(documents, "select"):
         tokens += len(tokenizer.encode([text])[0])
         text_bytes += len(text.encode())
     figures = {

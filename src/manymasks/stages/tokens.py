@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.corpora.reading import documents_of
+from manymasks.corpora.documents import read_split
 from manymasks.store.job import Job
 from manymasks.tokens.shards import write_shards
 from manymasks.tokens.tokenizer import Tokenizer, load
@@ -67,7 +67,7 @@ def _encoded(
             yield name, ids, len(text.encode())
         waiting.clear()
 
-    for document in documents_of(path, split):
+    for document in read_split(path, split):
         waiting.append(document)
         if len(waiting) == ENCODED_AT_ONCE:
             yield from flush()

@@ -1,7 +1,7 @@
 """The order of the data: a pure function of the seed and the step, in O(1) memory.
 
-An epoch visits every window once, in an order of its own; epochs follow each other without
-a gap. A training that resumes at a step needs nothing but the step.
+An epoch visits every window once, in its own order; epochs follow each other without a gap. To
+resume, a training needs only the number of its step.
 """
 
 import functools
@@ -15,15 +15,15 @@ Int64 = npt.NDArray[np.int64]
 Seed = int | tuple[int | str, ...]
 
 ROUNDS = 6
-"""Four make a Feistel network of good rounds pseudorandom (Luby & Rackoff 1988); two more
-because the halves are small here."""
+"""Four good rounds make a Feistel network pseudorandom (Luby & Rackoff 1988); two more because the
+halves are small."""
 
 
 def permute(positions: Int64, n: int, seed: Seed) -> Int64:
-    """Where a permutation of range(n) sends each position, same shape; another for each seed.
+    """Images of positions under a permutation of range(n) that the seed selects, same shape.
 
-    A balanced Feistel network on the least even number of bits that hold n, followed through
-    its cycle until it is back below n (Black & Rogaway 2002). Raises ValueError for positions
+    A balanced Feistel network on the smallest even number of bits that hold n, walked along its
+    cycle until the value is below n (Black & Rogaway 2002). Raises ValueError for positions
     outside range(n).
     """
     positions = np.asarray(positions, dtype=np.int64)
@@ -40,34 +40,35 @@ def permute(positions: Int64, n: int, seed: Seed) -> Int64:
 
 
 def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> tuple[Int64, Int64]:
-    """Epoch and window, (batch,) each, of the batch that a step is trained on.
+    """Epoch and window, (batch,) each, of the training batch of a step.
 
     It is the slice [step * batch, (step + 1) * batch) of the endless sequence of epochs of
-    `windows` windows; a batch may reach into the next epoch. Raises ValueError for no windows.
+    `windows` windows; a batch may reach into the next epoch. Raises ValueError without windows.
     """
     if windows < 1:
         raise ValueError(f"there are {windows} windows")
-    places = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
-    epochs, places = np.divmod(places, windows)
+    positions = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
+    epochs, positions = np.divmod(positions, windows)
     out = np.empty(batch, dtype=np.int64)
     for epoch in np.unique(epochs):
-        of_epoch = epochs == epoch
-        out[of_epoch] = permute(places[of_epoch], windows, (seed_order, int(epoch)))
+        rows = epochs == epoch
+        out[rows] = permute(positions[rows], windows, (seed_order, int(epoch)))
     return epochs, out
 
 
 def windows_of_stream(tokens: int, context: int, *, shift: bool = True) -> int:
     """Windows in an epoch over a stream of `tokens` tokens.
 
-    A window takes context + 1 of the tokens + 1 positions (an end of text comes first), each
-    a context further on. An epoch shifts them all by up to context - 1, if windows are shifted,
-    and none may reach beyond the stream. Raises ValueError where there is no room for one.
+    A window takes context + 1 of the tokens + 1 positions (an end of text comes first) and begins
+    a context after the previous one. With `shift` an epoch moves all windows by up to context - 1,
+    and none may reach beyond the stream. Raises ValueError if not one window fits.
     """
-    most = context - 1 if shift else 0
-    windows = (tokens - most) // context
+    longest_shift = context - 1 if shift else 0
+    windows = (tokens - longest_shift) // context
     if windows < 1:
         raise ValueError(
-            f"{tokens} tokens are too few for windows of {context}: it takes {context + most}"
+            f"{tokens} tokens are too few for windows of {context}: {context + longest_shift} are "
+            "needed"
         )
     return windows
 
@@ -78,9 +79,9 @@ def starts_of_step(
     """First positions, (batch,), of the windows of context + 1 positions of a step.
 
     Positions are those of `TokenStream.gather`: the end of text and then the `tokens` tokens.
-    Window w of epoch e starts at w * context + offset(e), with offset(e) in [0, context) a
-    pure function of (seed_order, e), so that no two epochs cut the text alike; without `shift`
-    it is 0, for documents that are all a context long.
+    Window w of epoch e starts at w * context + offset(e). With `shift`, offset(e) in [0, context)
+    is a pure function of (seed_order, e), so epochs cut the text at different points; without it
+    the offset is 0, for documents that are all one context long.
     Raises ValueError for a stream too short for one window.
     """
     windows = windows_of_stream(tokens, context, shift=shift)
@@ -102,7 +103,7 @@ def starts_of_members(
     tokens: int,
     shift: bool = True,
 ) -> Int64:
-    """`starts_of_step` of several members, each at a step of its own: (members, batch)."""
+    """`starts_of_step` of several members, each at its own step: (members, batch)."""
     budget = {"batch": batch, "context": context, "tokens": tokens}
     return np.stack(
         [
@@ -119,7 +120,7 @@ def _offset(seed_order: int, epoch: int, context: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _keys(seed: Seed) -> tuple[np.uint64, ...]:
-    """One 64-bit key a round, from SHA-256."""
+    """One 64-bit key per round, from SHA-256."""
     return tuple(
         np.uint64(int.from_bytes(hashlib.sha256(f"{seed!r}/{i}".encode()).digest()[:8], "big"))
         for i in range(ROUNDS)
@@ -129,7 +130,7 @@ def _keys(seed: Seed) -> tuple[np.uint64, ...]:
 def _network(
     x: npt.NDArray[np.uint64], half: int, keys: tuple[np.uint64, ...]
 ) -> npt.NDArray[np.uint64]:
-    """A bijection of range(4^half): in each round one half is changed by a hash of the other."""
+    """A bijection of range(4^half): each round changes one half by a hash of the other."""
     bits, mask = np.uint64(half), np.uint64(2**half - 1)
     left, right = x >> bits, x & mask
     for key in keys:
@@ -138,7 +139,7 @@ def _network(
 
 
 def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea & Flood 2014); products wrap, as meant."""
+    """The finaliser of SplitMix64 (Steele, Lea & Flood 2014); products wrap on purpose."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

@@ -1,9 +1,9 @@
-"""Tokens on disk: Arrow shards of whole documents, mapped into memory, read as one stream."""
+"""Tokens on disk: memory-mapped Arrow shards of whole documents, read as one stream."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ Int64 = npt.NDArray[np.int64]
 FORMAT = b"manymasks.tokens/1"
 UINT16_VOCABULARY = 2**16
 """The largest vocabulary whose tokens fit 16 bits."""
+PIECE = 2**20
+"""Tokens that `TokenStream.pieces` reads at once."""
 
 
 def write_shards(
@@ -29,12 +31,12 @@ def write_shards(
 ) -> list[Path]:
     """Write documents (id, tokens, UTF-8 bytes) as Arrow IPC files; the paths, in order.
 
-    The end of text is appended to each document. A shard holds whole documents, `shard_tokens`
-    at most (more where one document has more), as one uncompressed record batch with the
+    The end of text is appended to each document. A shard holds whole documents, at most
+    `shard_tokens` tokens unless one document is longer, as one uncompressed record batch with the
     columns `document`, `bytes` and `tokens`, a list of uint16 (uint32 for a vocabulary beyond
-    65,536). Files are renamed into place when whole; bytes are the same for the same input.
+    65,536). Files are renamed into place when complete. The same input gives the same bytes.
 
-    Raises ValueError for a token outside the vocabulary and where there is no document.
+    Raises ValueError for a token outside the vocabulary, and without documents.
     """
     if not 0 <= end_of_text < vocabulary:
         raise ValueError(f"end of text {end_of_text} is outside the vocabulary of {vocabulary}")
@@ -100,13 +102,12 @@ def _write(
 class TokenStream:
     """Shards as one stream, without a copy in memory.
 
-    Two ways to count. *Tokens* run from 0 to `tokens` - 1 through all documents, each ended
-    by the end of text; `offsets` counts so: document d is tokens `offsets[d]` to
-    `offsets[d + 1]`. *Positions* have one end of text before them, so that the first token
-    has a context too: position 0 is the end of text, position i is token i - 1, and there
-    are `positions` = `tokens` + 1. `gather` counts so. Position `offsets[d]` is therefore
-    the end of text before document d, and the n + 1 positions from there are what it takes
-    to score its n tokens.
+    There are two ways to count. *Tokens* run from 0 to `tokens` - 1 through all documents, each
+    closed by the end of text. `offsets` counts tokens: document d is tokens `offsets[d]` to
+    `offsets[d + 1]`. *Positions* begin with one more end of text, which gives the first token a
+    context: position 0 is the end of text, position i is token i - 1, and there are `positions` =
+    `tokens` + 1. `gather` counts positions. Position `offsets[d]` is therefore the end of text
+    before document d, and the n + 1 positions from there score its n tokens.
     """
 
     def __init__(self, batches: list[pa.RecordBatch], end_of_text: int, vocabulary: int) -> None:
@@ -120,30 +121,30 @@ class TokenStream:
             for batch, start in zip(batches, self._starts[:-1], strict=True)
         ]
         self.offsets: Int64 = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
-        """Where each document begins, and at last where the stream ends, (documents + 1,)."""
+        """Start of each document, then the end of the stream, (documents + 1,)."""
         self.bytes: Int64 = np.concatenate([batch.column(1).to_numpy() for batch in batches])
         """UTF-8 bytes of each document, (documents,)."""
 
     @classmethod
     def open(cls, paths: Sequence[Path]) -> "TokenStream":
-        """Map shards into memory; raises UserError where one is truncated or is no shard."""
+        """Map shards into memory; raises UserError if one is truncated or not a shard."""
         if not paths:
-            raise ValueError("a stream needs one shard at least")
+            raise ValueError("a stream needs at least one shard")
         batches = []
-        found: dict[tuple[int, int], Path] = {}
+        kinds: dict[tuple[int, int], Path] = {}
         for path in paths:
             batch, end_of_text, vocabulary = _open(path)
             batches.append(batch)
-            found.setdefault((end_of_text, vocabulary), path)
-        if len(found) > 1:
-            one, other = list(found.values())[:2]
+            kinds.setdefault((end_of_text, vocabulary), path)
+        if len(kinds) > 1:
+            one, other = list(kinds.values())[:2]
             raise UserError(f"{one} and {other} are shards of different tokenizers.")
-        ((end_of_text, vocabulary),) = found
+        ((end_of_text, vocabulary),) = kinds
         return cls(batches, end_of_text, vocabulary)
 
     @property
     def tokens(self) -> int:
-        """Number of tokens, ends of text among them."""
+        """Number of tokens, ends of text included."""
         return int(self._starts[-1])
 
     @property
@@ -161,9 +162,9 @@ class TokenStream:
         return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]))
 
     def spread(self, count: int, length: int) -> Int64:
-        """Windows of `length` + 1 positions evenly over the stream, (n, length + 1).
+        """At most `count` evenly spread windows of `length` + 1 positions, (n, length + 1).
 
-        As many as asked for, or as many as do not share a target.
+        No two windows share a target.
         """
         possible = (self.positions - 1) // length
         count = min(count, possible)
@@ -172,7 +173,7 @@ class TokenStream:
     def gather(self, starts: Int64, length: int) -> Int64:
         """Tokens of the `length` positions from each start, (n, length).
 
-        Raises ValueError where a window reaches beyond the stream.
+        Raises ValueError if a window reaches beyond the stream.
         """
         starts = np.asarray(starts, dtype=np.int64)
         if starts.size and not 0 <= starts.min() <= starts.max() <= self.positions - length:
@@ -183,7 +184,7 @@ class TokenStream:
         out = np.empty((starts.size, length), dtype=np.int64)
         first = np.searchsorted(self._starts, starts - 1, side="right") - 1
         last = np.searchsorted(self._starts, starts + length - 2, side="right") - 1
-        # -1 where a window holds the end of text before the stream: it is no shard's.
+        # -1 for the end of text before the stream, which no shard holds.
         inside = first == last
         for shard in np.unique(first[inside]):
             rows = np.flatnonzero(inside & (first == shard))
@@ -196,8 +197,14 @@ class TokenStream:
             out[row] = self._slice(int(starts[row]) - 1, int(starts[row]) - 1 + length)
         return out
 
+    def pieces(self) -> Iterator[Int64]:
+        """All positions in order, in consecutive pieces."""
+        for begin in range(0, self.positions, PIECE):
+            length = min(PIECE, self.positions - begin)
+            yield self.gather(np.array([begin]), length)[0]
+
     def _slice(self, begin: int, end: int) -> Int64:
-        """Tokens from `begin` to `end` over borders of shards; token -1 is the end of text."""
+        """Tokens from `begin` to `end` across shards; token -1 is the end of text."""
         parts: list[npt.NDArray[Any]] = []
         if begin < 0:
             parts.append(np.full(min(0, end) - begin, self.end_of_text))
@@ -205,6 +212,27 @@ class TokenStream:
             if start < end and begin < start + values.size:
                 parts.append(values[max(0, begin - int(start)) : end - int(start)])
         return np.concatenate(parts).astype(np.int64)
+
+
+class StreamDocuments(Sequence[tuple[str, Int64]]):
+    """(id, tokens) of the documents of a stream, each read on access."""
+
+    def __init__(self, stream: TokenStream) -> None:
+        self._stream = stream
+
+    def __len__(self) -> int:
+        return len(self._stream.documents)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, Int64]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[str, Int64]]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._stream.documents[index], self._stream.document(index)
 
 
 def _open(path: Path) -> tuple[pa.RecordBatch, int, int]:
@@ -225,8 +253,8 @@ def _open(path: Path) -> tuple[pa.RecordBatch, int, int]:
         return batch, int(metadata[b"end_of_text"]), int(metadata[b"vocabulary"])
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise UserError(
-            f"{path}: is no readable shard of tokens, or is cut short ({error}). Delete its "
-            "artifact to have it made again."
+            f"{path}: is not a readable shard of tokens, or is truncated ({error}). Delete its "
+            "artifact and run again."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Text to tokens and back: byte-level BPE, raw bytes, characters, or words of a fixed list.
 
-Token 0 is the end of text for all kinds. Text that spells it is text like any other; a list of
-words does not have it.
+Token 0 is the end of text for all kinds. Text that spells it is ordinary text, except that a list
+of words cannot encode it.
 """
 
 import json
@@ -25,16 +25,16 @@ Kind = Literal["bpe", "bytes", "characters", "words"]
 END_OF_TEXT = "<|endoftext|>"
 FORMAT = 1
 UNKNOWN = 1
-"""`characters` only: the token of every character that was not in the train split."""
+"""`characters` only: the token of all characters that are not in the train split."""
 
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A tokenizer and all it needs.
+    """A tokenizer.
 
-    `definition` is the BPE as JSON, the characters, sorted, or the words with spaces between.
-    Vocabulary: `bpe` what it was trained to; `bytes` 257, byte b is token b + 1; `characters`
-    the characters from token 2 on; `words` the words, of which the first is the end of text.
+    `definition` is the BPE as JSON, the sorted characters, or the words separated by spaces.
+    Vocabulary: `bpe` the size it was trained to; `bytes` 257, byte b is token b + 1;
+    `characters` the characters from token 2 on; `words` the words, the first being the end of text.
     """
 
     kind: Kind
@@ -47,22 +47,21 @@ class Tokenizer:
         return 0
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """Tokens of each text; the end of text is not appended.
+        """Tokens of each text, without the end of text.
 
-        Raises TypeError or UnicodeEncodeError for a lone surrogate: it is not text. `words`
-        raises ValueError for a word that it does not have, and for the one that is no text
-        but its end.
+        Raises TypeError or UnicodeEncodeError for a lone surrogate, which is not text. `words`
+        raises ValueError for an unknown word and for the name of the end of text.
         """
         if self.kind == "bpe":
-            found = self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [np.array(encoding.ids, dtype=np.uint32) for encoding in found]
+            encodings = self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
         if self.kind == "bytes":
             return [np.frombuffer(t.encode(), dtype=np.uint8).astype(np.uint32) + 1 for t in texts]
         one = self._encode_words if self.kind == "words" else self._encode_characters
         return [one(text) for text in texts]
 
     def decode(self, ids: Iterable[int] | npt.NDArray[Any]) -> str:
-        """Text of tokens. The end of text is spelled out, what is not UTF-8 becomes U+FFFD."""
+        """Text of tokens. The end of text is spelled out; invalid UTF-8 becomes U+FFFD."""
         array = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), dtype=np.int64)
         if array.size and not 0 <= array.min() <= array.max() < self.vocabulary:
             raise ValueError(
@@ -85,7 +84,7 @@ class Tokenizer:
         return END_OF_TEXT.join(text.decode(errors="replace") for text in texts)
 
     def unknown(self, ids: npt.NDArray[Any]) -> int:
-        """How many of the tokens stand for characters the tokenizer does not know."""
+        """Number of tokens that stand for unknown characters."""
         return int(np.count_nonzero(ids == UNKNOWN)) if self.kind == "characters" else 0
 
     def save(self, path: Path) -> None:
@@ -105,7 +104,7 @@ class Tokenizer:
     @cached_property
     def _bpe(self) -> tokenizers.Tokenizer:
         bpe = tokenizers.Tokenizer.from_str(self.definition)
-        # Not part of the file: without it text that spells the end of text becomes it.
+        # Not saved in the file. Without it, text that spells the end of text is encoded as such.
         bpe.encode_special_tokens = True
         return bpe
 
@@ -129,37 +128,37 @@ class Tokenizer:
         return np.array(numbers, dtype=np.uint32)
 
     def _size(self) -> int:
-        """How many tokens the definition has; ValueError where its words are none."""
+        """Number of tokens of the definition; ValueError if its words are not valid."""
         if self.kind == "bytes":
             return 257
         if self.kind == "characters":
             return len(self.definition) + 2
         if self.kind == "words":
-            return of_words(self._words).vocabulary
+            return word_tokenizer(self._words).vocabulary
         return self._bpe.get_vocab_size()
 
     def _encode_characters(self, text: str) -> Ids:
         points = _points(text)
-        place = np.searchsorted(self._points, points)
-        known = self._points[np.minimum(place, self._points.size - 1)] == points
-        return np.where(known, place + 2, UNKNOWN).astype(np.uint32)
+        index = np.searchsorted(self._points, points)
+        is_known = self._points[np.minimum(index, self._points.size - 1)] == points
+        return np.where(is_known, index + 2, UNKNOWN).astype(np.uint32)
 
 
 def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer of the kind asked for, from the texts of the train split (read once).
+    """Train a tokenizer on the texts of the train split, which are read once.
 
-    The same for any order of the texts and any number of threads. Raises UserError where
-    the texts do not hold the vocabulary asked for.
+    The result depends neither on the order of the texts nor on the number of threads. Raises
+    UserError if the texts are too few for the vocabulary of the settings.
     """
     if settings.kind == "bytes":
         return Tokenizer("bytes", 257, "")
     if settings.kind == "characters":
-        found: set[str] = set()
+        characters: set[str] = set()
         for text in texts:
-            found.update(text)
-        if not found:
+            characters.update(text)
+        if not characters:
             raise UserError("tokenizer: the train split has no characters to make a vocabulary of.")
-        return Tokenizer("characters", len(found) + 2, "".join(sorted(found)))
+        return Tokenizer("characters", len(characters) + 2, "".join(sorted(characters)))
     bpe = tokenizers.Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -167,7 +166,7 @@ def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=settings.vocabulary,
         special_tokens=[END_OF_TEXT],
-        # All 256 bytes, seen or not: bytes without a token would vanish from the text.
+        # All 256 bytes, seen or not: bytes without a token would be dropped from the text.
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -182,31 +181,31 @@ def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
     return Tokenizer("bpe", reached, json.dumps(json.loads(bpe.to_str()), ensure_ascii=False))
 
 
-def of_words(names: Sequence[str]) -> Tokenizer:
-    """A tokenizer of words with single spaces between them; token i is names[i].
+def word_tokenizer(names: Sequence[str]) -> Tokenizer:
+    """A tokenizer of words separated by single spaces; token i is names[i].
 
-    The first name stands for the end of text. A text cannot say it.
+    The first name is the end of text, which no text contains.
 
     Raises:
-        ValueError: where there is no name, or where one is empty, has white space or comes twice.
+        ValueError: without names, or if one is empty, has white space or occurs twice.
     """
     if not names or len(set(names)) < len(names) or any(name.split() != [name] for name in names):
-        raise ValueError(f"these are not different words without white space: {list(names)}")
+        raise ValueError(f"names must be distinct words without white space, found {list(names)}")
     return Tokenizer("words", len(names), " ".join(names))
 
 
 def load(path: Path) -> Tokenizer:
-    """A tokenizer as `save` wrote it; raises UserError where the file is no such thing."""
+    """Load a tokenizer that `save` wrote; raises UserError for any other file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT or content["kind"] not in get_args(Kind):
             raise ValueError(f"format {content['format']}, kind {content['kind']}")
-        bpe = content["kind"] == "bpe"
+        is_bpe = content["kind"] == "bpe"
         definition = content["definition"]
         loaded = Tokenizer(
             content["kind"],
             int(content["vocabulary"]),
-            json.dumps(definition, ensure_ascii=False) if bpe else definition,
+            json.dumps(definition, ensure_ascii=False) if is_bpe else definition,
         )
         size = loaded._size()
         if size != loaded.vocabulary:
@@ -216,8 +215,8 @@ def load(path: Path) -> Tokenizer:
     except Exception as error:
         # The tokenizers library raises plain Exception for a definition it cannot read.
         raise UserError(
-            f"{path}: is not a tokenizer of format {FORMAT} ({error}). Delete its artifact to "
-            "have it made again."
+            f"{path}: is not a tokenizer of format {FORMAT} ({error}). Delete its artifact and "
+            "run again."
         ) from error
     return loaded
 

@@ -11,7 +11,6 @@ from manymasks.probes.contexts import Contexts
 from manymasks.probes.distance import distance_rows
 from manymasks.probes.windows import Tokens
 from manymasks.store.job import Job
-from manymasks.tokens.documents import pieces
 from manymasks.tokens.shards import TokenStream
 
 
@@ -61,6 +60,6 @@ def write_probe(
             for severity in range(severities)
         ],
     )
-    rows = distance_rows(name, contexts, pieces(train), unigrams, statistics)
+    rows = distance_rows(name, contexts, train.pieces(), unigrams, statistics)
     job.write_table("probe_distance", rows)
     return {"severities": severities, "windows": windows, "scored": contexts.scored}
