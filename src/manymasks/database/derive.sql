@@ -31,7 +31,7 @@ SELECT
     arg_max(m.size, (a.is_current, a.created)) AS size,
     arg_max(m.variant, (a.is_current, a.created)) AS variant,
     any_value(m.parameters) AS parameters,
-    any_value(m.training_tokens) AS training_tokens,
+    max(m.training_tokens) AS training_tokens,
     (count(*) FILTER (WHERE m.method IN ('trained', 'fine-tuned')))::INTEGER AS models,
     bool_or(a.is_current) AS is_current
 FROM model AS m
