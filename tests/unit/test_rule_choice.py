@@ -412,7 +412,7 @@ def artifact(folder: Path, seed: int, status: str = "trained") -> Artifact:
 
 def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = process("fork", answered=0.02).draw(300, np.random.default_rng(0))
-    monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
+    monkeypatch.setattr(stage, "process_documents", lambda job, split, most: tokens[:most])
     seeds = [(0, 0), (1, 0), (2, 0)]
     job = kit.job(
         "rule_choice",

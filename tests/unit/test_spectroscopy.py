@@ -363,7 +363,7 @@ def test_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = [(member, models[member.model]) for member in members]
     monkeypatch.setattr(stage, "member_models", lambda job: loaded)
     monkeypatch.setattr(stage, "process_of", lambda _: ("masks", known))
-    monkeypatch.setattr(stage, "documents", lambda job, split, most: tokens[:most])
+    monkeypatch.setattr(stage, "process_documents", lambda job, split, most: tokens[:most])
     settings = Spectroscopy(documents=20, letters=(0, 8), splice=8, splices=12)
     job = kit.job(
         "spectroscopy",

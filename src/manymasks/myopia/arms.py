@@ -235,6 +235,17 @@ def _parts(
         yield "gap", myopic - past
 
 
+def curve_contrasts(
+    arms: Mapping[str, Arm], baseline: str | None, contrasts: Sequence[Contrast]
+) -> list[Contrast]:
+    """The contrasts of a study, then every other arm against the baseline."""
+    pairs = {(contrast.baseline, contrast.variant) for contrast in contrasts}
+    others = [name for name in arms if name != baseline and (baseline, name) not in pairs]
+    if baseline is None:
+        return list(contrasts)
+    return [*contrasts, *(Contrast(baseline=baseline, variant=name) for name in others)]
+
+
 def curve_rows(
     curves: Sequence[Curve],
     members: Sequence[Member],

@@ -10,7 +10,7 @@ from manymasks.evaluation.forward import streams
 from manymasks.models.transformer import initialise
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.store.job import Job
 from manymasks.truth.belief import (
     first_of_each_class,
@@ -41,7 +41,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Belief = job.setting("belief", Belief)
     _, members = members_of(job)
     _, process = process_of(job)
-    tokens = documents(job, "measure", settings.documents)
+    tokens = process_documents(job, "measure", settings.documents)
     if len(tokens) < LEAST_DOCUMENTS:
         raise UserError(
             f"the measure split has {len(tokens)} documents: a fit uses one half of them and is "

@@ -16,9 +16,9 @@ from manymasks.store.job import Job
 
 def make(job: Job) -> dict[str, Any]:
     """Write documents.parquet and the table `corpus`; the figures are its counts."""
-    given = {**job.settings["corpus"], **job.operational}
+    values = {**job.settings["corpus"], **job.operational}
     kinds = Annotated[TextCorpus, Field(discriminator="kind")]
-    settings: TextCorpus = TypeAdapter(kinds).validate_python(given)
+    settings: TextCorpus = TypeAdapter(kinds).validate_python(values)
     base = Path()
     if isinstance(settings, FilesCorpus):
         _refuse_changed(settings, base, job.settings["sha256"])
@@ -26,7 +26,7 @@ def make(job: Job) -> dict[str, Any]:
         settings,
         downloads=job.layout.downloads,
         base=base,
-        report=lambda done, total: job.report(done, total, "bytes downloaded"),
+        report=job.progress("bytes downloaded"),
     )
     summary = write_documents(documents, job.folder / "documents.parquet", settings)
     if dropped := summary.dropped():
@@ -44,10 +44,14 @@ def make(job: Job) -> dict[str, Any]:
 
 def _refuse_changed(settings: FilesCorpus, base: Path, planned: dict[str, str]) -> None:
     paths = expand(settings.paths, base)
-    found = {name: file_sha256(path) for name, path in zip(names(paths, base), paths, strict=True)}
-    if found != planned:
+    digests = {
+        name: file_sha256(path) for name, path in zip(names(paths, base), paths, strict=True)
+    }
+    if digests != planned:
         changed = sorted(
-            name for name in found.keys() | planned.keys() if found.get(name) != planned.get(name)
+            name
+            for name in digests.keys() | planned.keys()
+            if digests.get(name) != planned.get(name)
         )
         raise UserError(
             f"{', '.join(changed)}: changed after the run was planned. Start the run again."

@@ -8,7 +8,7 @@ import numpy as np
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.document_losses import Scores, score_documents
-from manymasks.evaluation.loss_summary import position_losses, split_loss
+from manymasks.evaluation.loss_summary import document_rows, loss_columns, position_losses
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
@@ -22,95 +22,77 @@ def make(job: Job) -> dict[str, Any]:
     return make_many([job])[0]
 
 
-def make_many(jobs: Sequence[Job]) -> Rows:
+def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """As `make`, for members of one shape that are scored in one stack."""
+    trained = [job for job in jobs if job.input("training").is_trained]
     for job in jobs:
-        if job.input("training").figures["status"] != "trained":
+        if job not in trained:
             job.say("its training failed: there is nothing to score")
-    scored = [job for job in jobs if job.input("training").figures["status"] == "trained"]
     scores: dict[str, dict[str, Scores]] = {}
-    for together in _together(scored):
-        scores |= _scores(together)
-    return [_written(job, scores.get(job.key, {})) for job in jobs]
+    for stack in _stacks(trained):
+        scores |= _score(stack)
+    return [_write(job, scores.get(job.key, {})) for job in jobs]
 
 
-def _together(jobs: Sequence[Job]) -> list[Sequence[Job]]:
-    """Those whose members are computed at once: a CPU gains nothing, and would hold all logits."""
+def _stacks(jobs: Sequence[Job]) -> list[Sequence[Job]]:
+    """One stack on a GPU. On a CPU one member at a time: stacks are no faster, and hold more."""
     if jobs and choose_device(jobs[0].hardware.device).type == "cuda":
         return [jobs]
     return [[job] for job in jobs]
 
 
-def _scores(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
+def _score(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
     """Scores by key and split."""
     first = jobs[0]
     settings: Evaluation = first.setting("evaluation", Evaluation)
     device = choose_device(first.hardware.device)
     trainings = [job.input("training") for job in jobs]
     pasts = [job.input("past") for job in jobs if "past" in job.inputs]
-    trainings, pasts = (with_dummies(each, first.hardware, device) for each in (trainings, pasts))
-    model = load_members(trainings, device)
-    past = load_members(pasts, device) if pasts else None
-    context = first.input("training").manifest.settings["training"]["context"]
-    found: dict[str, dict[str, Scores]] = {job.key: {} for job in jobs}
+    model = load_members(with_dummies(trainings, first.hardware, device), device)
+    past = load_members(with_dummies(pasts, first.hardware, device), device) if pasts else None
+    scores: dict[str, dict[str, Scores]] = {job.key: {} for job in jobs}
     for split in SPLITS:
         stream = TokenStream.open(first.input("tokens").files(f"{split}/"))
-        scores = score_documents(
+        of_stack = score_documents(
             model,
             [stream.document(i) for i in range(len(stream.documents))],
-            context=context,
+            context=trainings[0].manifest.settings["training"]["context"],
             end_of_text=stream.end_of_text,
             edges=settings.position_edges,
             batch=settings.batch,
             past=past,
-            report=lambda done, total, split=split: first.report(  # type: ignore[misc]
-                done, total, f"windows of {split}"
-            ),
+            report=first.progress(f"windows of {split}"),
         )
-        for job, each in zip(jobs, scores[: len(jobs)], strict=True):
-            found[job.key][split] = each
-    return found
+        # Scores of dummies follow those of the jobs.
+        for job, member_scores in zip(jobs, of_stack[: len(jobs)], strict=True):
+            scores[job.key][split] = member_scores
+    return scores
 
 
-def _written(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
+def _write(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
     """Write a member's sums and tables; its figures."""
     settings: Evaluation = job.setting("evaluation", Evaluation)
-    statistics = job.statistics
-    training, tokens = job.input("training"), job.input("tokens")
+    training = job.input("training")
     figures: dict[str, Any] = {"status": training.figures["status"], "model": training.key}
     if not scores:
         return figures
-    context = training.manifest.settings["training"]["context"]
+    figures["context"] = context = training.manifest.settings["training"]["context"]
     edges = settings.position_edges
-    sums: dict[str, Any] = {}
-    model_rows, document_rows, position_rows = [], [], []
-    for split, found in scores.items():
-        stream = TokenStream.open(tokens.files(f"{split}/"))
-        documents = stream.documents
-        sums[f"{split}_nats"], sums[f"{split}_tokens"] = found.nats, found.tokens
-        mine = {"model": training.key, "split": split}
-        text_bytes = int(stream.bytes.sum())
-        loss = split_loss(found.nats, found.tokens, text_bytes, statistics)
-        top1 = found.top1.sum() / loss["tokens"]
-        model_rows.append({**mine, **loss, "top1": top1, "bytes": text_bytes})
-        nats, counts = found.nats.sum(1), found.tokens.sum(1)
-        document_rows += [
-            {
-                **mine,
-                "document": name,
-                "nats": nats[i],
-                "tokens": int(counts[i]),
-                "bytes": int(stream.bytes[i]),
-                "top1": int(found.top1[i]),
-            }
-            for i, name in enumerate(documents)
-        ]
-        by_position = position_losses(found.nats, found.tokens, edges, context)
-        position_rows += [{**mine, **row} for row in by_position]
+    sums: dict[str, Any] = {"edges": np.array(edges)}
+    tables: dict[str, Rows] = {"model_loss": [], "document_loss": [], "position_loss": []}
+    for split, split_scores in scores.items():
+        stream = TokenStream.open(job.input("tokens").files(f"{split}/"))
+        nats, tokens = split_scores.nats, split_scores.tokens
+        sums |= {f"{split}_nats": nats, f"{split}_tokens": tokens}
+        loss = loss_columns(split_scores, int(stream.bytes.sum()), job.statistics)
         figures[f"{split}_nats"] = float(loss["nats"])
-    np.savez(job.folder / "sums.npz", edges=np.array(edges), **sums)
-    figures["context"] = context
-    job.write_table("model_loss", model_rows)
-    job.write_table("document_loss", document_rows)
-    job.write_table("position_loss", position_rows)
+        rows = {
+            "model_loss": [loss],
+            "document_loss": document_rows(split_scores, stream.documents, stream.bytes),
+            "position_loss": position_losses(nats, tokens, edges, context),
+        }
+        for name, table in tables.items():
+            table += [{"model": training.key, "split": split, **row} for row in rows[name]]
+    np.savez(job.folder / "sums.npz", **sums)
+    job.write_tables(tables)
     return figures

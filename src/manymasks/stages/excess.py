@@ -15,7 +15,7 @@ from manymasks.kinds.processes import PROCESSES
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Artifact, Job
 from manymasks.truth.excess import counted_tokens, divergences, document_sums, excess_rows
@@ -66,7 +66,7 @@ def make(job: Job) -> dict[str, Any]:
     prices = prices_from(json.loads(truth.file("prices.json").read_text(encoding="utf-8")))
     count = truth.manifest.settings["truth"]["documents"]
     select, measure = (
-        _exact(documents(job, split, count), process) for split in ("select", "measure")
+        _exact(process_documents(job, split, count), process) for split in ("select", "measure")
     )
     scored = _scored(job, len(members), select, measure, settings)
     tables: dict[str, Rows] = {

@@ -1,4 +1,4 @@
-"""funnel: how many members of a corpus are left as constraints are added, and how far apart."""
+"""funnel: how many members remain as constraints are added, and how diverse they are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,40 +14,40 @@ from manymasks.stages.inputs.members import members_of
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import read_manifest
 
+PAIRS = "tables/pair_divergence.parquet"
+
 
 def make(job: Job) -> dict[str, Any]:
     """Write the tables `funnel_constraint`, `funnel_step` and `pattern`."""
     settings: Funnel = job.setting("funnel", Funnel)
-    statistics = job.statistics
     evaluations, members = members_of(job, "evaluation")
     models = [member.model for member in members]
-
-    sums = [np.load(each.file("sums.npz")) for each in evaluations]
-    nats = np.stack([each["measure_nats"].sum(1) for each in sums])
+    sums = [np.load(evaluation.file("sums.npz")) for evaluation in evaluations]
+    nats = np.stack([arrays["measure_nats"].sum(1) for arrays in sums])
     tokens = sums[0]["measure_tokens"].sum(1).astype(float)
     constraints = split_constraints(nats, tokens, settings.splits)
     kl = None
     for divergence in job.inputs["divergence"]:
-        constraints += _probes(divergence, models)
+        constraints += _probe_constraints(divergence, models)
         if kl is None and _is_held_out(job, divergence):
-            kl = _divergences(divergence, models)
+            kl = _text_divergences(divergence, models)
     tables = funnel_rows(
         constraints,
         kl,
         members,
         job.setting("contrasts", tuple[Contrast, ...]),
         settings,
-        statistics.confidence,
+        job.statistics.confidence,
     )
     job.write_tables(tables)
     return {"members": len(members), "constraints": len(constraints)}
 
 
-def _probes(divergence: Artifact, models: Sequence[str]) -> list[Constraint]:
-    """A constraint for each severity of a probe but 0.
+def _probe_constraints(divergence: Artifact, models: Sequence[str]) -> list[Constraint]:
+    """A constraint for each severity of a probe from 1 on.
 
-    That one is text of the measure split as it is, whose parts are constraints already: once
-    more, it would show agreement of constraints that is none.
+    Severity 0 is unchanged text of the measure split. Parts of that split are constraints already,
+    so it would agree with them by construction.
     """
     rows = pq.read_table(divergence.file("tables/model_probe.parquet")).to_pylist()
     nats = {(row["severity"], row["model"]): row["nats"] for row in rows}
@@ -63,21 +63,20 @@ def _probes(divergence: Artifact, models: Sequence[str]) -> list[Constraint]:
 
 
 def _is_held_out(job: Job, divergence: Artifact) -> bool:
-    """Whether the probe of a divergence is text as it is."""
+    """Whether the probe of a divergence is unchanged text."""
     (probe,) = divergence.manifest.inputs["probe"]
     settings = read_manifest(job.layout.manifest(probe.stage, probe.key)).settings
     return bool(settings["probe"]["family"] == "held-out")
 
 
-def _divergences(divergence: Artifact, models: Sequence[str]) -> FloatArray:
-    """Symmetric mean kl of every two models at severity 0, (m, m); NaN where it is not known."""
-    place = {model: i for i, model in enumerate(models)}
+def _text_divergences(divergence: Artifact, models: Sequence[str]) -> FloatArray:
+    """Symmetric mean KL of every two models at severity 0, (m, m); NaN where it is unknown."""
+    index = {model: i for i, model in enumerate(models)}
     kl = np.full((len(models), len(models)), np.nan)
-    name = "tables/pair_divergence.parquet"
-    if not any(file.path == name for file in divergence.manifest.files):
+    if not any(file.path == PAIRS for file in divergence.manifest.files):
         return kl  # One member has no pair.
-    for row in pq.read_table(divergence.file(name)).to_pylist():
-        a, b = place.get(row["model_a"]), place.get(row["model_b"])
+    for row in pq.read_table(divergence.file(PAIRS)).to_pylist():
+        a, b = index.get(row["model_a"]), index.get(row["model_b"])
         if row["severity"] == 0 and row["kl"] is not None and a is not None and b is not None:
             kl[a, b] = kl[b, a] = row["kl"]
     return kl

@@ -1,4 +1,4 @@
-"""probe: contexts of one family at all its severities, and how far they are from training."""
+"""probe: contexts of one family at all its severities, and their distance from training text."""
 
 from itertools import islice
 from typing import Any
@@ -22,7 +22,7 @@ ENCODED_AT_ONCE = 256
 
 def make(job: Job) -> dict[str, Any]:
     """Write contexts.npz and the tables `probe` and `probe_distance`."""
-    # What the other corpus is called is in no key: it is an input, in that role.
+    # The name of another corpus is in no key: the corpus is an input.
     other = {"corpus": "other"} if "other" in job.inputs else {}
     settings = Probe.model_validate({**job.settings["probe"], **other})
     tokens = job.input("tokens")
@@ -30,32 +30,31 @@ def make(job: Job) -> dict[str, Any]:
     train = streams["train"]
     unigrams = train_counts(train.pieces(), train.vocabulary)
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
-    found = contexts(
+    made = contexts(
         settings,
         StreamDocuments(streams[FAMILIES[settings.family].split]),
         context=job.settings["context"],
         end_of_text=train.end_of_text,
         counts=unigrams,
         tokenizer=tokenizer,
-        other=_other(job, tokenizer) if other else None,
+        other=_other_tokens(job, tokenizer) if other else None,
     )
-    statistics = job.statistics
-    return write_probe(job, job.settings["name"], settings, found, train, unigrams, statistics)
+    return write_probe(job, settings, made, train, unigrams)
 
 
-def _other(job: Job, tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
-    """The measure split of the other corpus in this one's tokens, ends of text between documents.
+def _other_tokens(job: Job, tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
+    """The measure split of the other corpus in this one's tokens, each document with an end.
 
     Any split would do: nothing was trained on it.
     """
     texts = read_split(job.input("other").file("documents.parquet"), "measure")
     end = np.array([tokenizer.end_of_text], dtype=np.uint32)
     parts = [end[:0]]
-    while several := [text for _, text in islice(texts, ENCODED_AT_ONCE)]:
-        for ids in tokenizer.encode(several):
+    while batch := [text for _, text in islice(texts, ENCODED_AT_ONCE)]:
+        for ids in tokenizer.encode(batch):
             parts += [ids, end]
-    found = np.concatenate(parts)
-    unknown = tokenizer.unknown(found)
+    tokens = np.concatenate(parts)
+    unknown = tokenizer.unknown(tokens)
     if unknown:
-        job.say(f"{unknown} of {len(found)} tokens of the other corpus are unknown")
-    return found
+        job.say(f"{unknown} of {len(tokens)} tokens of the other corpus are unknown")
+    return tokens

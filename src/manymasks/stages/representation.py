@@ -1,4 +1,4 @@
-"""representation: how alike members represent the same tokens at each layer."""
+"""representation: how similarly members represent the same tokens, layer by layer."""
 
 from typing import Any
 
@@ -38,14 +38,14 @@ def make(job: Job) -> dict[str, Any]:
             f"representation.tokens is {settings.tokens}, and {count} windows of {context} have "
             f"fewer: lower it to {count * context} at most, or raise representation.windows"
         )
-    places = matched_tokens(count, context, settings.tokens, settings.seed)
-    documents = len({windows.documents[row] for row in places[0]})
-    seen = windows.tokens[:, :-1]
+    positions = matched_tokens(count, context, settings.tokens, settings.seed)
+    documents = len({windows.documents[row] for row in positions[0]})
+    tokens = windows.tokens[:, :-1]
     once: list[Streams] = []
     again: list[Streams] = []
     for _, model in member_models(job):
-        once.append(streams(model, seen, settings.batch, places))
-        again.append(streams(model, seen, settings.floor_batch, places))
+        once.append(streams(model, tokens, settings.batch, positions))
+        again.append(streams(model, tokens, settings.floor_batch, positions))
     tables = representation_rows(
         once,
         again,
@@ -53,7 +53,7 @@ def make(job: Job) -> dict[str, Any]:
         documents,
         settings,
         job.statistics,
-        lambda done, total: job.report(done, total, "layers compared"),
+        job.progress("layers compared"),
     )
     job.write_tables(tables)
     return {"members": len(members), "tokens": settings.tokens, "documents": documents}

@@ -1,11 +1,10 @@
-"""rollout: what the members of a corpus write after the same prompts, and where they part."""
+"""rollout: what members write after the same prompts, and where two of them first differ."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from manymasks.callbacks import OnProgress
 from manymasks.config.analyses import Rollout
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose_windows
@@ -32,7 +31,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Rollout = job.setting("rollout", Rollout)
     trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
-    models = [load_members([artifact], device) for artifact in trainings]
+    models = [load_members([training], device) for training in trainings]
     stream = TokenStream.open(job.input("tokens").files("measure/"))
     windows = _windows(stream, settings)
     tokens = torch.from_numpy(windows.tokens).to(device)
@@ -43,23 +42,26 @@ def make(job: Job) -> dict[str, Any]:
     with torch.no_grad():
         for mode in MODES:
             rule = rule_of(mode, settings.temperature, settings.seed)
-            own = write(
+            texts[mode] = write(
                 models,
                 prompts,
                 settings.length,
                 rule,
                 batch=batch,
                 end_of_text=stream.end_of_text,
-                report=_reporter(job, mode),
+                report=job.progress(f"tokens of each member, {mode}"),
             )
-            floor = again(models, prompts, own, rule, batch=batch, other=settings.floor_batch)
-            texts[mode], floors[mode] = own, floor
-        judged = _judged(job, models, prompts, continuation, texts["shared-noise"], settings)
+            floors[mode] = again(
+                models, prompts, texts[mode], rule, batch=batch, other=settings.floor_batch
+            )
+        divergence = _text_divergence(
+            job, models, prompts, continuation, texts["shared-noise"], settings
+        )
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     tables = rollout_rows(
         texts,
         floors,
-        judged,
+        divergence,
         members,
         RolloutPrompts(
             windows.documents,
@@ -72,12 +74,12 @@ def make(job: Job) -> dict[str, Any]:
     return {
         "members": len(models),
         "prompts": len(prompts),
-        "tokens": int(sum(each.lengths.sum() for each in texts.values())),
+        "tokens": int(sum(written.lengths.sum() for written in texts.values())),
     }
 
 
 def _windows(stream: TokenStream, settings: Rollout) -> Windows:
-    """Each a prompt and what follows it in the text.
+    """Prompts, each with its continuation in the text.
 
     Raises:
         UserError: if too few documents are long enough.
@@ -95,11 +97,7 @@ def _windows(stream: TokenStream, settings: Rollout) -> Windows:
     )
 
 
-def _reporter(job: Job, mode: Mode) -> OnProgress:
-    return lambda done, total: job.report(done, total, f"tokens of each member, {mode}")
-
-
-def _judged(
+def _text_divergence(
     job: Job,
     models: Sequence[Transformer],
     prompts: torch.Tensor,
@@ -107,7 +105,7 @@ def _judged(
     texts: Texts,
     settings: Rollout,
 ) -> TextDivergence:
-    """All members on what each wrote, and on the text itself."""
+    """Divergence of all members along what each wrote, and along the text itself."""
     temperature, batch = settings.temperature, settings.batch
     along = along_texts(
         models,
@@ -115,7 +113,7 @@ def _judged(
         texts,
         temperature,
         batch=batch,
-        report=lambda done, total: job.report(done, total, "members whose texts are judged"),
+        report=job.progress("members with judged texts"),
     )
     text = (models, prompts, continuation, temperature)
     return TextDivergence(
@@ -128,6 +126,6 @@ def _judged(
 
 def _decoded(tokenizer: Tokenizer, texts: Texts) -> list[list[str]]:
     return [
-        [tokenizer.decode(text[:n]) for text, n in zip(of_member, lengths, strict=True)]
-        for of_member, lengths in zip(texts.tokens, texts.lengths, strict=True)
+        [tokenizer.decode(text[:n]) for text, n in zip(member_texts, lengths, strict=True)]
+        for member_texts, lengths in zip(texts.tokens, texts.lengths, strict=True)
     ]

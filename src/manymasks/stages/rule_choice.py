@@ -11,7 +11,7 @@ from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.process_documents import documents
+from manymasks.stages.inputs.process_documents import process_documents
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
@@ -35,7 +35,7 @@ def make(job: Job) -> dict[str, Any]:
     statistics = job.statistics
     process: ProcessCorpus = job.setting("process", ProcessCorpus)
     _, members = members_of(job)
-    tokens = documents(job, "measure", DOCUMENTS)
+    tokens = process_documents(job, "measure", DOCUMENTS)
     kinds = conflict_questions(settings.questions, settings.seed)
     weights = document_weights(settings.questions, statistics.resamples, statistics.seed)
     labels = {"corpus": members[0].corpus, "answered": process.answered}

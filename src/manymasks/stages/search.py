@@ -1,4 +1,4 @@
-"""search: contexts evolved to set one half of the seeds apart, to be tried on the other half."""
+"""search: contexts evolved to make one half of the seeds disagree, for testing on the other."""
 
 from typing import Any
 
@@ -24,15 +24,13 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if no class has two members in this half that did not fail.
     """
     settings: Probe = job.setting("probe", Probe)
-    statistics = job.statistics
     trainings, members = members_of(job)
-    of_all = classes(members)
-    pools = {label: pool for label, pool in of_all.items() if pool.size > 1}
+    pools = {label: pool for label, pool in classes(members).items() if pool.size > 1}
     name = job.settings["name"]
     if not pools:
         raise UserError(
             f"the search {name} needs a class with two members in the half of the seeds that it "
-            "looks at, and too many failed in training: add initial seeds, or take it away"
+            "queries, and too many failed in training: add initial seeds, or remove the probe"
         )
     tokens = job.input("tokens")
     train = TokenStream.open(tokens.files("train/"))
@@ -50,9 +48,9 @@ def make(job: Job) -> dict[str, Any]:
             end_of_text=train.end_of_text,
             counts=unigrams,
             surprise=plausibility(train.pieces, unigrams),
-            report=lambda done, total: job.report(done, total, f"generations, {models} members"),
+            report=job.progress(f"generations, {models} members"),
         )
-    figures = write_probe(job, name, settings, contexts, train, unigrams, statistics)
-    rows = step_rows(name, steps, contexts.documents, searched, statistics)
+    figures = write_probe(job, settings, contexts, train, unigrams)
+    rows = step_rows(name, steps, contexts.documents, searched, job.statistics)
     job.write_table("search_step", rows)
     return {**figures, "members": models, "evaluations": steps[-1].evaluations}

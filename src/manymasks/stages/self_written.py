@@ -1,4 +1,4 @@
-"""sampled: contexts that reference members write, by temperature."""
+"""self_written: contexts that reference seeds write, by temperature."""
 
 from typing import Any
 
@@ -30,8 +30,7 @@ def make(job: Job) -> dict[str, Any]:
         UserError: if all reference members failed in training.
     """
     settings: Probe = job.setting("probe", Probe)
-    statistics = job.statistics
-    trained = [each for each in job.inputs["training"] if each.figures["status"] == "trained"]
+    trained = [training for training in job.inputs["training"] if training.is_trained]
     if not trained:
         raise UserError(
             "all reference seeds failed in training: their losses became infinite or not a "
@@ -42,29 +41,30 @@ def make(job: Job) -> dict[str, Any]:
     train = TokenStream.open(tokens.files("train/"))
     device = choose_device(job.hardware.device)
     with torch.no_grad():
-        found = self_generated(
+        contexts = self_generated(
             settings,
             StreamDocuments(TokenStream.open(tokens.files("measure/"))),
-            [cached_writer(load_members([each], device), device) for each in trained],
+            [cached_writer(load_members([training], device), device) for training in trained],
             context=job.settings["context"],
             end_of_text=train.end_of_text,
-            report=lambda done, total: job.report(done, total, "tokens of each context"),
+            report=job.progress("tokens of each context"),
         )
     unigrams = train_counts(train.pieces(), train.vocabulary)
-    name = job.settings["name"]
-    figures = write_probe(job, name, settings, found, train, unigrams, statistics)
+    figures = write_probe(job, settings, contexts, train, unigrams)
     return {**figures, "writers": len(trained)}
 
 
 def cached_writer(model: Transformer, device: torch.device) -> Writer:
+    """A model as a writer of texts, with the keys and values of each cached."""
+
     def begin(texts: int, longest: int) -> Reading:
         sizes = [min(BATCH, texts - first) for first in range(0, texts, BATCH)]
         readers = [CachedTransformer(model, size, longest) for size in sizes]
 
         def logits(new: Tokens) -> npt.NDArray[np.float32]:
             parts = torch.split(torch.from_numpy(new).to(device), sizes)
-            found = [reader.read(part) for reader, part in zip(readers, parts, strict=True)]
-            return np.asarray(torch.cat(found).float().cpu().numpy())
+            outputs = [reader.read(part) for reader, part in zip(readers, parts, strict=True)]
+            return np.asarray(torch.cat(outputs).float().cpu().numpy())
 
         return logits
 

@@ -1,4 +1,4 @@
-"""severity: what turning probes from text away does to divergence, and to loss beside text's."""
+"""severity: how divergence changes with severity, and loss on probes compared with text."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ DISTANCES = "tables/probe_distance.parquet"
 def make(job: Job) -> dict[str, Any]:
     """Write the tables `severity_trend`, `line_fit`, `line_residual` and `contrast`.
 
-    Members on a probe are those its divergence has: of a search, half of them.
+    The members on a probe are those of its divergence, which for a search are half of all.
     """
     statistics = job.statistics
     probes = {probe.key: probe for probe in job.inputs["probe"]}
     tables: dict[str, Rows] = {
         name: [] for name in ("severity_trend", "line_fit", "line_residual", "contrast")
     }
-    tried: list[tuple[str, int, OnProbe]] = []
+    probe_losses: list[tuple[str, int, OnProbe]] = []
     text: OnProbe | None = None
     total = len(job.inputs["divergence"])
     for done, divergence in enumerate(job.inputs["divergence"]):
@@ -37,7 +37,7 @@ def make(job: Job) -> dict[str, Any]:
             members = _members(divergence, sums["models"].tolist())
             tokens = sums["tokens"].astype(np.float64)
             if len(tokens) > 1:
-                turned = ProbeSeverities(
+                severities = ProbeSeverities(
                     name,
                     members,
                     tokens,
@@ -45,20 +45,20 @@ def make(job: Job) -> dict[str, Any]:
                     sums["entropy"],
                     _ngram_nats(probe, len(tokens)),
                 )
-                for table, rows in trend_rows(turned, statistics).items():
+                for table, rows in trend_rows(severities, statistics).items():
                     tables[table] += rows
-            scored = [
+            losses = [
                 OnProbe(members, sums["documents"], tokens[severity], -log_p)
                 for severity, log_p in enumerate(sums["log_p"])
             ]
         if text is None and probe.manifest.settings["probe"]["family"] == "held-out":
-            text, *scored = scored
-            tried += [(name, severity, each) for severity, each in enumerate(scored, 1)]
+            text = losses[0]
+            probe_losses += [(name, i, loss) for i, loss in enumerate(losses) if i > 0]
         else:
-            tried += [(name, severity, each) for severity, each in enumerate(scored)]
+            probe_losses += [(name, i, loss) for i, loss in enumerate(losses)]
     if text is not None:
-        for name, severity, each in tried:
-            for table, rows in line_rows(name, severity, each, text, statistics).items():
+        for name, severity, loss in probe_losses:
+            for table, rows in line_rows(name, severity, loss, text, statistics).items():
                 tables[table] += rows
     job.write_tables(tables)
     return {
@@ -69,19 +69,19 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _members(divergence: Artifact, models: list[str]) -> list[Member]:
-    """The members of a divergence, in the order of its sums, as the study calls them."""
+    """The members of a divergence, in the order of its sums, with their names in the study."""
     references = divergence.manifest.inputs["training"]
     names = divergence.manifest.settings["members"]
-    name_of = {each.key: name for each, name in zip(references, names, strict=True)}
-    return [named(key, name_of[key]) for key in models]
+    by_key = {reference.key: name for reference, name in zip(references, names, strict=True)}
+    return [named(key, by_key[key]) for key in models]
 
 
 def _ngram_nats(probe: Artifact, severities: int) -> FloatArray | None:
-    """Mean n-gram surprise of each severity, (S,); None where there is one that has none."""
+    """Mean n-gram surprise of each severity, (S,); None if a severity has none."""
     if not any(file.path == DISTANCES for file in probe.manifest.files):
         return None
     rows = pq.read_table(probe.file(DISTANCES)).to_pylist()
-    found = {row["severity"]: row["value"] for row in rows if row["measure"] == "ngram_nats"}
-    if any(found.get(severity) is None for severity in range(severities)):
+    values = {row["severity"]: row["value"] for row in rows if row["measure"] == "ngram_nats"}
+    if any(values.get(severity) is None for severity in range(severities)):
         return None
-    return np.array([found[severity] for severity in range(severities)])
+    return np.array([values[severity] for severity in range(severities)])

@@ -10,7 +10,7 @@ from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
 from manymasks.truth.noise import class_rows
@@ -41,7 +41,7 @@ def make(job: Job) -> dict[str, Any]:
     statistics = job.statistics
     _, members = members_of(job)
     _, process = process_of(job)
-    tokens = documents(job, "measure", settings.documents)
+    tokens = process_documents(job, "measure", settings.documents)
     plain = mask_prompts(process, tokens, settings.letters, "plain")
     before, after = settings.splice, letters_after_splice(settings.splice)
     cut = spliced_documents(settings.splices, before, np.random.default_rng(settings.seed))

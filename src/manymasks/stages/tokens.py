@@ -1,4 +1,4 @@
-"""tokens: the documents of each split as Arrow shards."""
+"""tokens: the documents of each split as token ids, in Arrow shards."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +14,10 @@ from manymasks.tokens.tokenizer import Tokenizer, load
 
 SPLITS = ("train", "select", "measure")
 ENCODED_AT_ONCE = 256
+"""Documents that are encoded at once."""
+
+Encoded = tuple[str, npt.NDArray[np.uint32], int]
+"""Name of a document, its token ids, its size in bytes."""
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -21,26 +25,24 @@ def make(job: Job) -> dict[str, Any]:
     documents = job.input("corpus").file("documents.parquet")
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     total = job.input("corpus").figures["documents"]
-    tokens: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    unknown = done = 0
+    tokens = dict.fromkeys(SPLITS, 0)
+    counts = dict.fromkeys(SPLITS, 0)
+    unknown = 0
+
+    def encoded(split: str) -> Iterator[Encoded]:
+        """The documents of a split, counted on their way."""
+        nonlocal unknown
+        for document in _encoded(documents, split, tokenizer):
+            _, ids, _ = document
+            tokens[split] += len(ids) + 1
+            counts[split] += 1
+            unknown += tokenizer.unknown(ids)
+            job.report(sum(counts.values()), total, "documents")
+            yield document
+
     for split in SPLITS:
-        tokens[split] = counts[split] = 0
-
-        def counted(
-            encoded: Iterator[tuple[str, npt.NDArray[np.uint32], int]], split: str = split
-        ) -> Iterator[tuple[str, npt.NDArray[np.uint32], int]]:
-            nonlocal unknown, done
-            for name, ids, size in encoded:
-                tokens[split] += len(ids) + 1
-                counts[split] += 1
-                unknown += tokenizer.unknown(ids)
-                done += 1
-                job.report(done, total, "documents")
-                yield name, ids, size
-
         write_shards(
-            counted(_encoded(documents, split, tokenizer)),
+            encoded(split),
             job.folder / split,
             vocabulary=tokenizer.vocabulary,
             end_of_text=tokenizer.end_of_text,
@@ -56,19 +58,17 @@ def make(job: Job) -> dict[str, Any]:
     }
 
 
-def _encoded(
-    path: Path, split: str, tokenizer: Tokenizer
-) -> Iterator[tuple[str, npt.NDArray[np.uint32], int]]:
-    waiting: list[tuple[str, str]] = []
+def _encoded(path: Path, split: str, tokenizer: Tokenizer) -> Iterator[Encoded]:
+    batch: list[tuple[str, str]] = []
 
-    def flush() -> Iterator[tuple[str, npt.NDArray[np.uint32], int]]:
-        encoded = tokenizer.encode([text for _, text in waiting])
-        for (name, text), ids in zip(waiting, encoded, strict=True):
+    def flush() -> Iterator[Encoded]:
+        encoded = tokenizer.encode([text for _, text in batch])
+        for (name, text), ids in zip(batch, encoded, strict=True):
             yield name, ids, len(text.encode())
-        waiting.clear()
+        batch.clear()
 
     for document in read_split(path, split):
-        waiting.append(document)
-        if len(waiting) == ENCODED_AT_ONCE:
+        batch.append(document)
+        if len(batch) == ENCODED_AT_ONCE:
             yield from flush()
     yield from flush()

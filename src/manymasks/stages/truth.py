@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from manymasks.config.analyses import Truth
-from manymasks.stages.inputs.process_documents import documents, process_of
+from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.store.job import Job
 from manymasks.truth.excess import truth_rows
 from manymasks.truth.prices import exact_prices, price_records, price_rows
@@ -15,7 +15,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Truth = job.setting("truth", Truth)
     statistics = job.statistics
     name, process = process_of(job)
-    tokens = documents(job, "measure", settings.documents)
+    tokens = process_documents(job, "measure", settings.documents)
     laws, strata = process.laws(tokens), process.strata(tokens)
     latent = next(iter(process.posteriors(tokens).items()), None)
     entropies = process.entropy_given_latent and process.entropy_given_latent(tokens)

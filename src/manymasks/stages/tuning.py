@@ -1,15 +1,14 @@
-"""tuning: the peak learning rate of an arm, found on a grid.
+"""tuning: the peak learning rate of an arm, from a grid.
 
-A trial is a training like any other, with seeds of its own. It is scored by the last point of
-its select curve: the mean loss over the `training.curve_windows` windows of the select split
-that all trials share. So the rate is chosen on the text that decides membership, and on the
-measure split nothing is.
+A trial is a training with seeds that no member of the study has. Its score is the last point of its
+select curve: the mean loss over the `training.curve_windows` windows of the select split, the same
+for all trials. So the rate is chosen on the split that decides membership; the measure split plays
+no part.
 """
 
 import gc
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import product
 from typing import Any
 
@@ -25,85 +24,78 @@ from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.training.loop import train
 from manymasks.training.memory import is_out_of_memory
-from manymasks.training.tuning import Choice, Trial, choose
+from manymasks.training.tuning import Trial, choose, messages, trial_rows
 
-ON_A_GPU = 32
-"""Trials at once where `hardware.stack` leaves it open; on a CPU one after another is faster."""
+GPU_STACK = 32
+"""Trials in a stack where `hardware.stack` is `auto`; on a CPU one at a time is faster."""
 Slot = tuple[float, int, int]
-"""A trial before it is made: rate, seed_init, seed_order."""
+"""A trial before it runs: rate, seed_init, seed_order."""
+Results = dict[Slot, dict[str, Any]]
+"""The loss of each trial, None if it failed, and its seconds."""
 
 
 def make(job: Job) -> dict[str, Any]:
     """Write the table `tuning`, one row a trial; the figure `learning_rate` is the choice.
 
     Raises:
-        UserError: if no rate came through with all its seeds.
+        UserError: if every rate has a trial that failed.
     """
     tune: Tune = job.setting("tune", Tune)
-    _check_past(job)
+    for past in job.inputs.get("past", ()):
+        if not past.is_trained:
+            raise UserError(
+                f"{job.label}: {past.manifest.label}, whose earlier positions its trials keep, "
+                "failed in training. Lower that member's learning rate."
+            )
     device = choose_device(job.hardware.device)
-    done, earlier = _all_done(job, tune, device)
-    trials = [Trial(*slot, nats=known["nats"]) for slot, known in done.items()]
+    results, earlier = _run_trials(job, tune, device)
+    trials = [Trial(*slot, nats=result["nats"]) for slot, result in results.items()]
     choice = choose(trials)
-    rates = ", ".join(f"{rate:g}" for rate in tune.rates)
     if choice is None:
+        rates = ", ".join(f"{rate:g}" for rate in tune.rates)
         raise UserError(
             f"{job.label}: each learning rate of tune.rates ({rates}) had a trial that failed: "
             "the loss became infinite or not a number. Add lower ones to tune.rates."
         )
-    _say(job, choice, rates)
-    corpus, size_name, variant_name = (*job.label.split("/"), "", "", "", "")[1:4]
-    arm = {"corpus": corpus, "size": size_name, "variant": variant_name}
-    rows = [
-        {
-            **arm,
-            "learning_rate": trial.rate,
-            "seed_init": trial.seed_init,
-            "seed_order": trial.seed_order,
-            "select_nats": trial.nats,
-            "status": "failed" if trial.nats is None else "trained",
-            "is_chosen": trial.rate == choice.rate,
-        }
-        for trial in trials
-    ]
-    job.write_table("tuning", rows)
-    lead = asdict(choice.lead) if choice.lead else {}
+    for message in messages(choice, tune.rates):
+        job.say(message)
+    job.write_table("tuning", [{**job.arm, **row} for row in trial_rows(trials, choice)])
+    lead = choice.lead
     return {
         "learning_rate": choice.rate,
         "select_nats": choice.nats,
         "on_edge": choice.edge is not None,
         "edge": choice.edge,
         "runner_up": choice.runner_up,
-        "lead_nats": finite(lead.get("estimate")),
-        "lead_low": finite(lead.get("low")),
-        "lead_high": finite(lead.get("high")),
+        "lead_nats": None if lead is None else finite(lead.estimate),
+        "lead_low": None if lead is None else finite(lead.low),
+        "lead_high": None if lead is None else finite(lead.high),
         "trials": len(trials),
         "failed": sum(trial.nats is None for trial in trials),
-        "seconds": round(sum(known["seconds"] for known in done.values()), 3),
+        "seconds": round(sum(result["seconds"] for result in results.values()), 3),
         "device": str(device),
         "earlier_seconds": earlier,
     }
 
 
-Done = dict[Slot, dict[str, Any]]
-"""Loss, None if it failed, and seconds of trials."""
-
-
-def _all_done(job: Job, tune: Tune, device: torch.device) -> tuple[Done, float]:
+def _run_trials(job: Job, tune: Tune, device: torch.device) -> tuple[Results, float]:
     """All trials, in the order of the grid, and the seconds that earlier runs spent on them."""
-    settings: Training = job.setting("training", Training)
     seeds = list(product(tune.seeds.init, tune.seeds.order))
     slots = [(rate, *pair) for rate in tune.rates for pair in seeds]
-    done = {slot: known for slot in slots if (known := _known(job, slot)) is not None}
-    if done:
-        job.say(f"{len(done)} of {len(slots)} trials are done already")
-    earlier = sum(known["seconds"] for known in done.values())
-    left, width = [slot for slot in slots if slot not in done], _width(job.hardware, device)
-    hardware = job.hardware
-    while left:
-        stack = left[:width]
+    results: Results = {}
+    for slot in slots:
+        path = job.state / f"{_name(slot)}.json"
+        if path.exists():
+            results[slot] = json.loads(path.read_text(encoding="utf-8"))
+    if results:
+        job.say(f"{len(results)} of {len(slots)} trials are done already")
+    earlier = sum(result["seconds"] for result in results.values())
+    remaining = [slot for slot in slots if slot not in results]
+    hardware, width = job.hardware, _stack_width(job.hardware, device)
+    while remaining:
+        stack = remaining[:width]
         try:
-            found, before = _trained(job, settings, stack, len(done), len(slots), hardware)
+            found, seconds = _run_stack(job, stack, len(results), len(slots), hardware)
         except Exception as error:
             if len(stack) == 1 or not is_out_of_memory(error):
                 raise
@@ -112,27 +104,23 @@ def _all_done(job: Job, tune: Tune, device: torch.device) -> tuple[Done, float]:
             job.say(f"out of memory with {len(stack)} trials at once; goes on with {width}")
             continue
         finally:
-            # What an attempt held is given back before the next.
+            # Free the memory of an attempt before the next one.
             gc.collect()
-        done |= found
-        earlier += before
-        left = left[len(stack) :]
-    return {slot: done[slot] for slot in slots}, earlier
+        results |= found
+        earlier += seconds
+        remaining = remaining[len(stack) :]
+    return {slot: results[slot] for slot in slots}, earlier
 
 
-def _trained(
-    job: Job,
-    settings: Training,
-    stack: Sequence[Slot],
-    done: int,
-    trials: int,
-    hardware: Hardware,
-) -> tuple[Done, float]:
-    """What became of some trials, trained at once, and the seconds earlier runs had spent on them.
+def _run_stack(
+    job: Job, stack: Sequence[Slot], done: int, trials: int, hardware: Hardware
+) -> tuple[Results, float]:
+    """The results of some trials, trained at once, and the seconds that earlier runs spent on them.
 
-    Each is kept beside the artifact, so that a killed tuning goes on with the next trial.
+    Each result is saved beside the artifact, so that a killed tuning resumes at the next trial.
     """
-    ready = prepare(
+    settings: Training = job.setting("training", Training)
+    prepared = prepare(
         job.setting("size", Size),
         [job.setting("variant", Variant)] * len(stack),
         settings,
@@ -144,76 +132,48 @@ def _trained(
         hardware,
         job.label,
     )
-    per_step = settings.batch * settings.context
-    at_work = f"trials {done + 1} to {done + len(stack)}" if stack[1:] else f"trial {done + 1}"
-    progressed = train(
-        ready.model,
+    step_tokens = settings.batch * settings.context
+    names = f"trials {done + 1} to {done + len(stack)}" if stack[1:] else f"trial {done + 1}"
+
+    def on_step(step: int, note: str) -> None:
+        job.report(
+            (done * settings.steps + step) * step_tokens,
+            trials * settings.steps * step_tokens,
+            f"tokens, {names} of {trials}, {note}",
+        )
+
+    progress = train(
+        prepared.model,
         settings,
         [rate for rate, _, _ in stack],
-        ready.text,
-        ready.select,
+        prepared.windows,
+        prepared.select,
         states=[job.state / f"{_name(slot)}.safetensors" for slot in stack],
         checkpoint_seconds=job.hardware.checkpoint_seconds,
-        on_step=lambda step, note: job.report(
-            (done * settings.steps + step) * per_step,
-            trials * settings.steps * per_step,
-            f"tokens, {at_work} of {trials}, {note}",
-        ),
-        past=ready.past,
+        on_step=on_step,
+        past=prepared.past,
     )
-    found: Done = {}
-    for slot, each in zip(stack, progressed, strict=True):
-        last = [point["nats"] for point in each.curve if point["split"] == "select"]
-        nats = last[-1] if last and each.failed_step is None else None
-        found[slot] = {"nats": nats, "seconds": each.seconds}
-        write_json(job.state / f"{_name(slot)}.json", found[slot])
+    results: Results = {}
+    for slot, trial in zip(stack, progress, strict=True):
+        nats = None if trial.failed_step is not None else trial.select_nats
+        results[slot] = {"nats": nats, "seconds": trial.seconds}
+        write_json(job.state / f"{_name(slot)}.json", results[slot])
         (job.state / f"{_name(slot)}.safetensors").unlink(missing_ok=True)
         if nats is None:
             rate, seed_init, seed_order = slot
             job.say(
                 f"the trial of {rate:g} with seeds {seed_init} and {seed_order} failed: the loss "
-                f"or its gradient was not finite in step {each.failed_step}"
+                f"or its gradient was not finite in step {trial.failed_step}"
             )
-    return found, sum(each.earlier_seconds for each in progressed)
-
-
-def _known(job: Job, slot: Slot) -> dict[str, Any] | None:
-    """What became of a trial in an earlier run."""
-    path = job.state / f"{_name(slot)}.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    return results, sum(trial.earlier_seconds for trial in progress)
 
 
 def _name(slot: Slot) -> str:
     return "{!r}-{}-{}".format(*slot)
 
 
-def _width(hardware: Hardware, device: torch.device) -> int:
+def _stack_width(hardware: Hardware, device: torch.device) -> int:
     """Trials trained at once; it changes no result."""
     if hardware.stack != "auto":
         return hardware.stack
-    return ON_A_GPU if device.type == "cuda" else 1
-
-
-def _check_past(job: Job) -> None:
-    for past in job.inputs.get("past", ()):
-        if past.figures["status"] != "trained":
-            raise UserError(
-                f"{job.label}: {past.manifest.label}, whose earlier positions its trials keep, "
-                "failed in training. Lower that member's learning rate."
-            )
-
-
-def _say(job: Job, choice: Choice, rates: str) -> None:
-    text = f"the best learning rate of {rates} is {choice.rate:g}, {choice.nats:.4f} nats a token"
-    if choice.lead is not None:
-        text += f", {choice.lead.estimate:.4f}"
-        if choice.lead.p is not None:
-            text += f" ({choice.lead.low:.4f} to {choice.lead.high:.4f})"
-        text += f" less than {choice.runner_up:g}"
-    job.say(text)
-    if choice.edge is not None:
-        beyond = "lower" if choice.edge == "lowest" else "higher"
-        job.say(
-            f"warning: the best learning rate, {choice.rate:g}, is the {choice.edge} of the grid: "
-            f"add {beyond} ones to tune.rates"
-        )
+    return GPU_STACK if device.type == "cuda" else 1

@@ -31,6 +31,11 @@ class Artifact:
     def figures(self) -> dict[str, Any]:
         return self.manifest.figures
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether a training, or what was made from one, has weights: its loss stayed finite."""
+        return bool(self.figures["status"] == "trained")
+
     def files(self, prefix: str) -> list[Path]:
         """Payload files whose path begins with `prefix`, each checked against its digest.
 
@@ -90,6 +95,20 @@ class Job:
         """The one input of a role."""
         (artifact,) = self.inputs[role]
         return artifact
+
+    @property
+    def arm(self) -> dict[str, str]:
+        """Corpus, size and variant, as the label of a training or a tuning has them."""
+        names = [*self.label.split("/")[1:4], "", "", ""]
+        return dict(zip(("corpus", "size", "variant"), names, strict=False))
+
+    def progress(self, what: str) -> Callable[[int, int | None], None]:
+        """A callback that reports progress in some units, such as "windows"."""
+
+        def report(done: int, total: int | None) -> None:
+            self.report(done, total, what)
+
+        return report
 
     @property
     def statistics(self) -> Statistics:

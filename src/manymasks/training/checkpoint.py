@@ -31,6 +31,12 @@ class TrainingProgress:
     curve: Rows = field(default_factory=list)
     failed_step: int | None = None
 
+    @property
+    def select_nats(self) -> float | None:
+        """The last point of the select curve, nats per token."""
+        points = [point["nats"] for point in self.curve if point["split"] == "select"]
+        return points[-1] if points else None
+
 
 Moments = Mapping[str, Mapping[str, Tensor]]
 """Optimiser state by weight and kind, such as `exp_avg`."""

@@ -4,12 +4,13 @@ Every rate is tried with the same pairs of seeds, disjoint from those of the stu
 the select split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from manymasks.arrays import Rows
 from manymasks.statistics.intervals import Interval
 from manymasks.statistics.paired import paired_mean
 
@@ -83,3 +84,36 @@ def choose(trials: Sequence[Trial]) -> Choice | None:
         runner_up=others[0] if others else None,
         lead=lead,
     )
+
+
+def trial_rows(trials: Sequence[Trial], choice: Choice) -> Rows:
+    """A row of the table `tuning` for each trial, without its arm."""
+    return [
+        {
+            "learning_rate": trial.rate,
+            "seed_init": trial.seed_init,
+            "seed_order": trial.seed_order,
+            "select_nats": trial.nats,
+            "status": "failed" if trial.nats is None else "trained",
+            "is_chosen": trial.rate == choice.rate,
+        }
+        for trial in trials
+    ]
+
+
+def messages(choice: Choice, rates: Sequence[float]) -> Iterator[str]:
+    """What a user is told of a choice, with a warning where it is at the edge of the grid."""
+    grid = ", ".join(f"{rate:g}" for rate in rates)
+    text = f"the best learning rate of {grid} is {choice.rate:g}, {choice.nats:.4f} nats a token"
+    if choice.lead is not None:
+        text += f", {choice.lead.estimate:.4f}"
+        if choice.lead.p is not None:
+            text += f" ({choice.lead.low:.4f} to {choice.lead.high:.4f})"
+        text += f" less than {choice.runner_up:g}"
+    yield text
+    if choice.edge is not None:
+        beyond = "lower" if choice.edge == "lowest" else "higher"
+        yield (
+            f"warning: the best learning rate, {choice.rate:g}, is the {choice.edge} of the grid: "
+            f"add {beyond} ones to tune.rates"
+        )

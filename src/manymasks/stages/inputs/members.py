@@ -1,4 +1,4 @@
-"""Members as the stages hand them to the science: named, and without those that failed."""
+"""The members of a job: named, and without those that failed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,9 +16,9 @@ def named(key: str, name: dict[str, Any]) -> Member:
 
 
 def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[Member]]:
-    """The members of a job that did not fail, and before them, one by one, their inputs in a role.
+    """The members of a job that did not fail, preceded by their inputs in a role, in one order.
 
-    An input other than the training names it as the figure `model`.
+    An input other than a training has the figure `model`, the key of the training.
 
     Raises:
         UserError: if all of them failed.
@@ -27,10 +27,9 @@ def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[M
     artifacts: list[Artifact] = []
     members: list[Member] = []
     for artifact, name in zip(job.inputs[role], names, strict=True):
-        figures = artifact.figures
-        if figures["status"] == "trained":
+        if artifact.is_trained:
             artifacts.append(artifact)
-            members.append(named(figures.get("model", artifact.key), name))
+            members.append(named(artifact.figures.get("model", artifact.key), name))
     if not members:
         raise UserError(
             f"all {len(names)} members failed in training: their losses became infinite or not a "

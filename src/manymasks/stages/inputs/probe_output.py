@@ -1,10 +1,9 @@
-"""Probes as the stages that make contexts write them."""
+"""What the stages that make contexts write."""
 
 from typing import Any
 
 import numpy as np
 
-from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.kinds.families import FAMILIES
 from manymasks.probes.contexts import Contexts
@@ -15,25 +14,18 @@ from manymasks.tokens.shards import TokenStream
 
 
 def write_probe(
-    job: Job,
-    name: str,
-    settings: Probe,
-    contexts: Contexts,
-    train: TokenStream,
-    unigrams: Tokens,
-    statistics: Statistics,
+    job: Job, settings: Probe, contexts: Contexts, train: TokenStream, unigrams: Tokens
 ) -> dict[str, Any]:
     """Write contexts.npz and the tables `probe` and `probe_distance`; return the figures.
 
     Args:
-        job: of a stage that makes contexts, with the name of a corpus among its settings.
-        name: of the probe in the study.
+        job: its settings have the name of the probe, and that of the corpus.
         settings: of the probe.
         contexts: its windows at all severities.
         train: the train split.
         unigrams: (vocabulary,) counts of its tokens.
-        statistics: of the bootstrap over documents.
     """
+    name = job.settings["name"]
     arrays = {"tokens": contexts.tokens, "documents": np.array(contexts.documents)}
     if contexts.lengths is not None:
         arrays["lengths"] = np.array(contexts.lengths)
@@ -41,25 +33,22 @@ def write_probe(
     severities, windows = contexts.tokens.shape[:2]
     changed = contexts.changed()
     family = FAMILIES[settings.family]
-    job.write_table(
-        "probe",
-        [
-            {
-                "probe": name,
-                "severity": severity,
-                "corpus": job.settings["corpus"],
-                "family": settings.family,
-                "split": family.split,
-                "is_synthetic": family.is_synthetic,
-                "description": contexts.descriptions[severity],
-                "windows": windows,
-                "scored": contexts.scored,
-                "documents": len(set(contexts.documents)),
-                "changed": changed[severity],
-            }
-            for severity in range(severities)
-        ],
-    )
-    rows = distance_rows(name, contexts, train.pieces(), unigrams, statistics)
-    job.write_table("probe_distance", rows)
+    rows = [
+        {
+            "probe": name,
+            "severity": severity,
+            "corpus": job.settings["corpus"],
+            "family": settings.family,
+            "split": family.split,
+            "is_synthetic": family.is_synthetic,
+            "description": contexts.descriptions[severity],
+            "windows": windows,
+            "scored": contexts.scored,
+            "documents": len(set(contexts.documents)),
+            "changed": changed[severity],
+        }
+        for severity in range(severities)
+    ]
+    distances = distance_rows(name, contexts, train.pieces(), unigrams, job.statistics)
+    job.write_tables({"probe": rows, "probe_distance": distances})
     return {"severities": severities, "windows": windows, "scored": contexts.scored}

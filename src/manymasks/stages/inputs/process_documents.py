@@ -1,4 +1,4 @@
-"""Documents of a known process as the stages read them."""
+"""The process of a corpus, and its documents as rectangular arrays."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from manymasks.tokens.shards import TokenStream
 
 
 def process_of(job: Job) -> tuple[str, Process]:
-    """The process that a job's text was drawn from, with its name."""
+    """The name of the process that a job's text was drawn from, and the process."""
     settings: ProcessCorpus = job.setting("process", ProcessCorpus)
     return settings.process, process_of_corpus(settings)
 
 
-def documents(job: Job, split: str, most: int) -> IntArray:
-    """The first documents of a split, (documents, length), each behind its end of text."""
+def process_documents(job: Job, split: str, most: int) -> IntArray:
+    """The first documents of a split, (documents, length): BOS, which is the end of text, first."""
     stream = TokenStream.open(job.input("tokens").files(f"{split}/"))
-    several = [stream.document(i)[:-1] for i in range(min(most, len(stream.documents)))]
-    return np.insert(np.stack(several), 0, stream.end_of_text, axis=1)
+    documents = [stream.document(i)[:-1] for i in range(min(most, len(stream.documents)))]
+    return np.insert(np.stack(documents), 0, stream.end_of_text, axis=1)

@@ -1,4 +1,4 @@
-"""A stack of members made ready to be trained: by the study, or on trial."""
+"""A stack of members, ready to be trained: members of the study, or trials of a tuning."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from manymasks.training.step import WindowSource
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedStack:
     """A stack that is ready to be trained."""
 
     model: Transformer
     past: Transformer | None
-    text: WindowSource
+    windows: WindowSource
     select: Tensor
     """(windows, context + 1) token ids of the select curve, the same for all members."""
 
@@ -41,22 +41,24 @@ def prepare(
     seeds: Sequence[tuple[int, int]],
     hardware: Hardware,
     label: str,
-) -> Prepared:
+) -> PreparedStack:
     """The stack of members with these variants and seeds (initial weights, data order).
 
-    `pasts` has the trained member of each one's past, for stacks of variants with one, and
-    `starts` the one whose weights each starts from, where they are not drawn. Dummies may follow
-    the members.
+    Dummies may follow the members.
+
+    Args:
+        pasts: for variants that read the past of another member, that member of each; else empty.
+        starts: for fine-tuned variants, the member that each starts from; else empty.
 
     Raises:
         UserError: if a split is too short for the context.
     """
-    stream = TokenStream.open(tokens.files("train/"))
+    train = TokenStream.open(tokens.files("train/"))
     select = TokenStream.open(tokens.files("select/"))
-    for split, each in (("train", stream), ("select", select)):
-        if each.tokens < 2 * settings.context:
+    for split, stream in (("train", train), ("select", select)):
+        if stream.tokens < 2 * settings.context:
             raise UserError(
-                f"{label}: the {split} split has {each.tokens} tokens, too short for "
+                f"{label}: the {split} split has {stream.tokens} tokens, too short for "
                 f"training.context ({settings.context}), which needs {2 * settings.context}: "
                 f"lower the context or give {split} more text"
             )
@@ -66,7 +68,7 @@ def prepare(
     pasts = with_dummies(pasts, hardware, device)
     starts = with_dummies(starts, hardware, device)
     routes = [route_of(variant) for variant in variants]
-    model = Transformer(size, stream.vocabulary, settings.context, routes, settings.precision)
+    model = Transformer(size, train.vocabulary, settings.context, routes, settings.precision)
     initialise(model, [seed_init for seed_init, _ in seeds])
     for slot, start in enumerate(starts):
         load_weights(model, slot, start.file("weights.safetensors"))
@@ -79,23 +81,31 @@ def prepare(
             [seed_order for _, seed_order in seeds],
             batch=settings.batch,
             context=settings.context,
-            tokens=stream.tokens,
+            tokens=train.tokens,
             shift=settings.shift,
         )
         return torch.from_numpy(starts)
 
-    text = WindowSource(starts_of, _gatherer(stream, settings.context + 1, device))
-    evenly = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)
-    return Prepared(model, past, text, evenly)
+    windows = WindowSource(starts_of, _gather(train, settings.context + 1, device))
+    curve = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)
+    return PreparedStack(model, past, windows, curve)
 
 
-def _gatherer(stream: TokenStream, length: int, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Starts (...) to windows (..., length): from the disk's cache, or from a GPU's memory."""
+def _gather(stream: TokenStream, length: int, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """A function from starts (...) to windows (..., length): from the page cache on a CPU, from
+    device memory on a GPU."""
     if device.type == "cpu":
-        return lambda starts: torch.from_numpy(
-            stream.gather(starts.flatten().numpy(), length).reshape(*starts.shape, length)
-        )
+
+        def from_disk(starts: Tensor) -> Tensor:
+            windows = stream.gather(starts.flatten().numpy(), length)
+            return torch.from_numpy(windows.reshape(*starts.shape, length))
+
+        return from_disk
     (whole,) = stream.gather(np.zeros(1, np.int64), stream.positions)
     tokens = torch.from_numpy(whole.astype(np.int32)).to(device)
-    along = torch.arange(length, device=device)
-    return lambda starts: tokens[starts.unsqueeze(-1) + along].long()
+    offsets = torch.arange(length, device=device)
+
+    def from_memory(starts: Tensor) -> Tensor:
+        return tokens[starts.unsqueeze(-1) + offsets].long()
+
+    return from_memory

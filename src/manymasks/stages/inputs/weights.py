@@ -1,4 +1,4 @@
-"""Trained members with their weights."""
+"""Models of trained members."""
 
 from collections.abc import Sequence
 
@@ -18,10 +18,14 @@ def load_members(
     route: Route | None = None,
     context: int | None = None,
 ) -> Transformer:
-    """The trained models of training artifacts of one shape, as one stack on a device.
+    """The models of training artifacts of one shape, as one stack on a device.
 
-    With a route they all have it, and else that of their variant. `context` is the longest window,
-    that of the training where it is not given: rotary positions go on beyond it.
+    Args:
+        trainings: of members that did not fail.
+        device: where the stack is placed.
+        route: of all of them; by default the forward pass of each variant.
+        context: the longest window; by default that of the training, which rotary positions may
+            exceed.
 
     Raises:
         UserError: if the context is longer than that of the training and positions are learned.
@@ -32,17 +36,17 @@ def load_members(
     if size.positions == "learned" and (context or trained) > trained:
         raise UserError(
             f"{trainings[0].folder}: learned {trained} positions, and windows of {context} tokens "
-            "need more: take the long probe away, or train with positions: rotary"
+            "need more: remove the long probe, or train with positions: rotary"
         )
     model = Transformer(
         size,
         trainings[0].figures["vocabulary"],
-        # Learned positions are weights, as many as were trained.
+        # Learned positions are weights: their number is fixed by the training.
         trained if size.positions == "learned" else context or trained,
-        [route or _forward_route(each) for each in trainings],
+        [route or _forward_route(training) for training in trainings],
     )
-    for member, training in enumerate(trainings):
-        load_weights(model, member, training.file("weights.safetensors"))
+    for slot, training in enumerate(trainings):
+        load_weights(model, slot, training.file("weights.safetensors"))
     return model.to(device).eval()
 
 

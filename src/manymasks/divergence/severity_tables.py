@@ -1,0 +1,50 @@
+"""Rows of one severity that do not come from sums over pairs of members."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from manymasks.arrays import FloatArray, Rows
+from manymasks.config.analyses import Statistics
+from manymasks.divergence.anova import Crossing, component_rows
+from manymasks.divergence.calibration import calibration_rows, item_rows
+from manymasks.divergence.pair_tables import floor_means
+from manymasks.divergence.probe_pass import AtSeverity, ProbeWindows
+from manymasks.statistics.bootstrap import document_weights, ratio_interval
+from manymasks.statistics.intervals import finite
+from manymasks.statistics.model_classes import Member
+
+
+def severity_rows(
+    measured: AtSeverity,
+    members: Sequence[Member],
+    crossed: Crossing | None,
+    windows: ProbeWindows,
+    statistics: Statistics,
+) -> dict[str, Rows]:
+    """Rows of probe_item, calibration_bin, position_divergence, behaviour_component (with a
+    crossing) and probe_distance (with reference seeds), without probe and severity."""
+    tables = {
+        "probe_item": item_rows(measured.items, members, windows.documents),
+        "calibration_bin": calibration_rows(measured.items, members, windows.owners, statistics),
+        "position_divergence": measured.shown,
+    }
+    if crossed is not None and measured.anova is not None:
+        floor = float(floor_means(measured.floor)["kl"][crossed.members.ravel()].mean())
+        tables["behaviour_component"] = component_rows(measured.anova, crossed, floor, statistics)
+    if measured.reference is not None:
+        row = reference_row(measured.reference, measured.sums.tokens, statistics)
+        tables["probe_distance"] = [row]
+    return tables
+
+
+def reference_row(nats: FloatArray, tokens: FloatArray, statistics: Statistics) -> dict[str, Any]:
+    """Loss of the reference seeds, (D,) each. They are fixed: the interval is over documents."""
+    weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
+    value, low, high = ratio_interval(nats, tokens, weights, statistics.confidence)
+    return {
+        "measure": "reference_nats",
+        "value": finite(value),
+        "low": finite(low),
+        "high": finite(high),
+        "documents": int(tokens.size),
+    }
