@@ -7,12 +7,16 @@ it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from manymasks.arrays import FloatArray, IntArray
+from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
+from manymasks.config.analyses import Statistics
+from manymasks.evaluation.loss_summary import split_loss
 from manymasks.models.transformer import Transformer
 
 
@@ -26,6 +30,27 @@ class Scores:
     """(documents, buckets) tokens scored."""
     top1: IntArray
     """(documents,) true tokens that the member ranked first."""
+
+
+def loss_columns(scores: Scores, text_bytes: int, statistics: Statistics) -> dict[str, Any]:
+    """`split_loss` of a member, with the share of tokens that it ranked first."""
+    loss = split_loss(scores.nats, scores.tokens, text_bytes, statistics)
+    return {**loss, "top1": scores.top1.sum() / loss["tokens"], "bytes": text_bytes}
+
+
+def document_rows(scores: Scores, names: Sequence[str], sizes: npt.NDArray[Any]) -> Rows:
+    """Sums of each document, with its name and its size in bytes."""
+    nats, tokens = scores.nats.sum(1), scores.tokens.sum(1)
+    return [
+        {
+            "document": name,
+            "nats": nats[i],
+            "tokens": int(tokens[i]),
+            "bytes": int(sizes[i]),
+            "top1": int(scores.top1[i]),
+        }
+        for i, name in enumerate(names)
+    ]
 
 
 def windows_of(

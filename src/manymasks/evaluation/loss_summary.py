@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.evaluation.document_losses import Scores
 from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 
@@ -31,27 +30,6 @@ def split_loss(
         "documents": len(sums),
         "tokens": int(counts.sum()),
     }
-
-
-def loss_columns(scores: Scores, text_bytes: int, statistics: Statistics) -> dict[str, Any]:
-    """`split_loss` of a member, with the share of tokens that it ranked first."""
-    loss = split_loss(scores.nats, scores.tokens, text_bytes, statistics)
-    return {**loss, "top1": scores.top1.sum() / loss["tokens"], "bytes": text_bytes}
-
-
-def document_rows(scores: Scores, names: Sequence[str], sizes: npt.NDArray[Any]) -> Rows:
-    """Sums of each document, with its name and its size in bytes."""
-    nats, tokens = scores.nats.sum(1), scores.tokens.sum(1)
-    return [
-        {
-            "document": name,
-            "nats": nats[i],
-            "tokens": int(tokens[i]),
-            "bytes": int(sizes[i]),
-            "top1": int(scores.top1[i]),
-        }
-        for i, name in enumerate(names)
-    ]
 
 
 def position_losses(

@@ -13,8 +13,7 @@ from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.config.rashomon import Derived
 from manymasks.config.training import Size
-from manymasks.evaluation.document_losses import Scores, score_documents
-from manymasks.evaluation.loss_summary import loss_columns
+from manymasks.evaluation.document_losses import Scores, loss_columns, score_documents
 from manymasks.rashomon.derived import derived_weights, scale_reaching
 from manymasks.stages.inputs.derived_members import empty_stack, stack_of
 from manymasks.store.canonical import digest

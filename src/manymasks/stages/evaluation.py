@@ -7,8 +7,13 @@ import numpy as np
 
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
-from manymasks.evaluation.document_losses import Scores, score_documents
-from manymasks.evaluation.loss_summary import document_rows, loss_columns, position_losses
+from manymasks.evaluation.document_losses import (
+    Scores,
+    document_rows,
+    loss_columns,
+    score_documents,
+)
+from manymasks.evaluation.loss_summary import position_losses
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
