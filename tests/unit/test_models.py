@@ -297,7 +297,7 @@ def backward_of(route, q, k, v, grad):
     same = route.keeps in (1, None)
     into = Gradients(found[0], (found[3], found[4]), (found[1], found[2]))
     if same:
-        into.read = into.own
+        into.read = into.diagonal
     attend_backward(grad, q, k, v, *attend(q, k, v), into, route.keeps)
     return into
 
@@ -332,8 +332,8 @@ def test_attention_and_its_gradients_against_loops_over_pairs(positions, dtype, 
             "q": (found.q, dq),
             "read k": (found.read[0], q[0] @ (back * read)),
             "read v": (found.read[1], grad[0] @ (weights * read)),
-            "own k": (found.own[0], q[0] @ (back * pairs)),
-            "own v": (found.own[1], grad[0] @ (weights * pairs)),
+            "diagonal k": (found.diagonal[0], q[0] @ (back * pairs)),
+            "diagonal v": (found.diagonal[1], grad[0] @ (weights * pairs)),
         }
         for name, (one, exact) in wanted.items():
             torch.testing.assert_close(
@@ -372,7 +372,7 @@ def test_each_route_calls_the_fused_kernels_it_needs(monkeypatch):
         found = backward_of(route, q, k, v, grad)
         torch.testing.assert_close(found.q, exact.q)
         torch.testing.assert_close(found.read, exact.read)
-        torch.testing.assert_close(found.own, exact.own)
+        torch.testing.assert_close(found.diagonal, exact.diagonal)
 
 
 def test_a_key_bias_tells_myopic_from_myopic_kv():

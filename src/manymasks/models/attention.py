@@ -17,9 +17,9 @@ ds_ij = a_ij (do_i . v_j - do_i . o_i), the gradients are
     dq_i = sum_j ds_ij k_j      dk_j = sum_i ds_ij q_i      dv_j = sum_i a_ij do_i
 
 and the diagonal's share of the last two is ds_jj q_j and a_jj do_j. So keys and values have two
-gradients: *read*, for the weights W_K and W_V, and *own*, for the input h_j. `causal` needs only
-one of them, `myopic` both, which costs O(T d) more, and `myopic-kv` only *own*, which saves the
-products for dk and dv.
+gradients: *read*, for the weights W_K and W_V, and *diagonal*, for the input h_j. `causal` needs
+only one of them, `myopic` both, which costs O(T d) more, and `myopic-kv` only *diagonal*, which
+saves the products for dk and dv.
 
 All tensors are (members, heads x batch, head dimension, positions), with one matrix for each head
 and window. Scores are computed in blocks of `ROWS` queries against the keys they see, so nothing
@@ -88,30 +88,30 @@ def runs_of(routes: Sequence[Route]) -> Iterator[tuple[Route, slice]]:
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, own: tuple[Tensor, Tensor] | None = None
+    q: Tensor, k: Tensor, v: Tensor, diagonal: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Softmax attention of each position over itself and all earlier ones.
 
     Args:
         q, k, v: (members, heads x batch, head dimension, positions); q is scaled already.
-        own: for a given past, each position's own key and value; k and v are then those that later
-            positions read.
+        diagonal: for a given past, each position's key and value; k and v are then those that
+            later positions read.
 
     Returns:
         Outputs of the same shape, and the log-sum-exp of the scores from a fused kernel of a GPU,
         (members, heads x batch, positions); empty without it, (members, 0, 0).
     """
-    if is_fused(q, own):
+    if is_fused(q, diagonal):
         attended = cuda.forward(*_rows(q, k, v), scale=1.0)
         return attended.out.mT, attended.lse
     out = torch.empty_like(q)
     for member in range(q.shape[0]):
-        member_own = None if own is None else (own[0][member], own[1][member])
+        on_diagonal = None if diagonal is None else (diagonal[0][member], diagonal[1][member])
         for rows, seen in _blocks(q.shape[-1]):
-            weights = _weights(q[member], k[member], rows, seen, member_own)
+            weights = _weights(q[member], k[member], rows, seen, on_diagonal)
             torch.bmm(v[member][..., seen], weights.mT, out=out[member][..., rows])
-            if member_own is not None:
-                change = (member_own[1] - v[member])[..., rows]
+            if on_diagonal is not None:
+                change = (on_diagonal[1] - v[member])[..., rows]
                 out[member][..., rows] += change * _diagonal(weights, rows)
     return out, q.new_empty(len(q), 0, 0)
 
@@ -120,13 +120,13 @@ def attend(
 class Gradients:
     """Gradients of queries, and of keys and values as read by others and as a position's own.
 
-    Shapes are those of the tensors. `read` and `own` are the same tensors for routes that do not
-    separate them.
+    Shapes are those of the tensors. `read` and `diagonal` are the same tensors for routes that do
+    not separate them.
     """
 
     q: Tensor
     read: tuple[Tensor, Tensor]
-    own: tuple[Tensor, Tensor]
+    diagonal: tuple[Tensor, Tensor]
 
 
 def attend_backward(
@@ -138,43 +138,45 @@ def attend_backward(
     lse: Tensor,
     into: Gradients,
     keeps: float | None,
-    own: tuple[Tensor, Tensor] | None = None,
+    diagonal: tuple[Tensor, Tensor] | None = None,
 ) -> None:
     """Gradients of `attend`, written into `into`.
 
     Args:
         grad: of the outputs, (members, heads x batch, head dimension, positions).
-        q, k, v, own: arguments of `attend`.
+        q, k, v, diagonal: arguments of `attend`.
         out, lse: its results.
         into: output.
         keeps: 1 gives the whole gradient, 0 separates the diagonal from the rest, None leaves out
-            the rest, and gamma between 0 and 1 adds gamma^(i-j) of the rest to `into.own`.
+            the rest, and gamma between 0 and 1 adds gamma^(i-j) of the rest to `into.diagonal`.
     """
-    if is_fused(q, own):
+    if is_fused(q, diagonal):
         _fused_backward((*_rows(grad, q, k, v, out), lse), into, keeps)
         return
     through = (grad * out).sum(2).unsqueeze(3)
     targets = [] if keeps is None else [(*into.read, 1.0)]
     if keeps is not None and 0 < keeps < 1:
-        targets.append((*into.own, keeps))
+        targets.append((*into.diagonal, keeps))
     for member in range(q.shape[0]):
-        member_own = None if own is None else (own[0][member], own[1][member])
+        on_diagonal = None if diagonal is None else (diagonal[0][member], diagonal[1][member])
         # From the last rows, which see all keys, to the first, which accumulate.
         for rows, seen in reversed(list(_blocks(q.shape[-1]))):
             queries, d_out = q[member][..., rows], grad[member][..., rows]
-            weights = _weights(q[member], k[member], rows, seen, member_own)
+            weights = _weights(q[member], k[member], rows, seen, on_diagonal)
             back = torch.bmm(d_out.mT, v[member][..., seen])
-            if member_own is not None:
-                _diagonal(back, rows).copy_((d_out * member_own[1][..., rows]).sum(1, keepdim=True))
+            if on_diagonal is not None:
+                _diagonal(back, rows).copy_(
+                    (d_out * on_diagonal[1][..., rows]).sum(1, keepdim=True)
+                )
             back.sub_(through[member][:, rows]).mul_(weights)
             torch.bmm(k[member][..., seen], back.mT, out=into.q[member][..., rows])
             if not keeps:
                 scores, values = _diagonal(back, rows), _diagonal(weights, rows)
-                torch.mul(queries, scores, out=into.own[0][member][..., rows])
-                torch.mul(d_out, values, out=into.own[1][member][..., rows])
-                if member_own is not None:
+                torch.mul(queries, scores, out=into.diagonal[0][member][..., rows])
+                torch.mul(d_out, values, out=into.diagonal[1][member][..., rows])
+                if on_diagonal is not None:
                     # Later positions read another model's key; the diagonal uses its own.
-                    into.q[member][..., rows] += (member_own[0] - k[member])[..., rows] * scores
+                    into.q[member][..., rows] += (on_diagonal[0] - k[member])[..., rows] * scores
                     scores.zero_()
                     values.zero_()
             for dk, dv, share in targets:
@@ -190,8 +192,8 @@ def attend_backward(
                         block += torch.bmm(left, right)
 
 
-def is_fused(q: Tensor, own: tuple[Tensor, Tensor] | None) -> bool:
-    return q.device.type == "cuda" and own is None
+def is_fused(q: Tensor, diagonal: tuple[Tensor, Tensor] | None) -> bool:
+    return q.device.type == "cuda" and diagonal is None
 
 
 def _rows(*tensors: Tensor) -> list[Tensor]:
@@ -215,7 +217,7 @@ def _fused_backward(tensors: Sequence[Tensor], into: Gradients, keeps: float | N
         _, *parts = cuda.backward(grad, q, k, v, out, lse, bias, scale=1.0)
     else:
         parts = list(cuda.diagonal(grad, q, k, v, out, lse, scale=1.0))
-    for target, part in zip(into.own, parts, strict=True):
+    for target, part in zip(into.diagonal, parts, strict=True):
         target.copy_(part.mT)
 
 
@@ -232,12 +234,12 @@ def _diagonal(blocks: Tensor, rows: slice) -> Tensor:
 
 
 def _weights(
-    q: Tensor, k: Tensor, rows: slice, seen: slice, own: tuple[Tensor, Tensor] | None
+    q: Tensor, k: Tensor, rows: slice, seen: slice, diagonal: tuple[Tensor, Tensor] | None
 ) -> Tensor:
     """(n, rows, seen) attention weights of one member."""
     scores = torch.bmm(q[..., rows].mT, k[..., seen])
-    if own is not None:
-        _diagonal(scores, rows).copy_((q * own[0])[..., rows].sum(1, keepdim=True))
+    if diagonal is not None:
+        _diagonal(scores, rows).copy_((q * diagonal[0])[..., rows].sum(1, keepdim=True))
     scores[..., rows] += _future(rows.stop - rows.start, q)
     return torch.softmax(scores, -1, out=scores)
 

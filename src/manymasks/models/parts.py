@@ -173,16 +173,16 @@ class AttentionPart(torch.autograd.Function):
                 lse,
                 read_past,
             )
-            # Own gradients: values, keys, queries; read gradients: queries, keys, values. They
+            # Diagonal gradients: values, keys, queries; read gradients: queries, keys, values. They
             # share the queries, and all three if the route does not separate them.
             rows = by_feature(kinds.to(unit.dtype), "vkqkv"[: kinds.shape[1]], rotary, heads)
-            own, is_separate = rows[:, : 3 * d], rows.shape[1] > 3 * d
-            d_unit[run] = product(weights[run].mT, own, bf16=bf16)
-            source = rows[:, 2 * d :] if is_separate and read_past is None else own
+            diagonal, is_separate = rows[:, : 3 * d], rows.shape[1] > 3 * d
+            d_unit[run] = product(weights[run].mT, diagonal, bf16=bf16)
+            source = rows[:, 2 * d :] if is_separate and read_past is None else diagonal
             parts = torch.split(
                 product(source, unit[run].mT, bf16=bf16) * gain[run].unsqueeze(1), d, 1
             )
-            targets = (d_V, d_K, d_Q) if source is own else (d_Q, d_K, d_V)
+            targets = (d_V, d_K, d_Q) if source is diagonal else (d_Q, d_K, d_V)
             for target, part in zip(targets, parts, strict=True):
                 target[run] = part
             if read_past is not None:

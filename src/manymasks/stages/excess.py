@@ -98,7 +98,9 @@ def make(job: Job) -> dict[str, Any]:
         "position_spread": [],
     }
     # A fine-tuned member inherits its parent's loss, so it says nothing about equal training.
-    trained = np.array([i for i, each in enumerate(trainings) if not _is_fine_tuned(each)], np.intp)
+    trained = np.array(
+        [i for i, training in enumerate(trainings) if not _is_fine_tuned(training)], np.intp
+    )
     pool = [members[i] for i in trained]
     tables |= priced_rows(
         document_sums(scored.select[trained], select.counted),

@@ -95,7 +95,7 @@ def _run_trials(job: Job, tune: Tune, device: torch.device) -> tuple[Results, fl
     while remaining:
         stack = remaining[:width]
         try:
-            found, seconds = _run_stack(job, stack, len(results), len(slots), hardware)
+            finished, seconds = _run_stack(job, stack, len(results), len(slots), hardware)
         except Exception as error:
             if len(stack) == 1 or not is_out_of_memory(error):
                 raise
@@ -106,7 +106,7 @@ def _run_trials(job: Job, tune: Tune, device: torch.device) -> tuple[Results, fl
         finally:
             # Free the memory of an attempt before the next one.
             gc.collect()
-        results |= found
+        results |= finished
         earlier += seconds
         remaining = remaining[len(stack) :]
     return {slot: results[slot] for slot in slots}, earlier
