@@ -3,7 +3,6 @@
 import itertools
 import re
 import shutil
-from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +20,15 @@ from scipy import stats
 
 from manymasks.catalogue import STAGES
 from manymasks.database.load import load
-from manymasks.report import beliefs, drawing, figures, known, page, probes, sets
-from manymasks.report.section import pivot, section, units
+from manymasks.report import drawing, page, panels, pictures, processes_beliefs
+from manymasks.report.section import PageTable, Section, pivot, units
+from manymasks.report.sections import FIGURES, SECTIONS
 from manymasks.stages import report
 
-FIGURES = (*figures.FIGURES, *known.FIGURES, *sets.FIGURES, *probes.FIGURES)
-QUERIES = sorted((Path(figures.__file__).parent / "queries").glob("*.sql"))
+QUERIES = sorted(drawing.QUERIES.glob("*.sql"))
+TEMPLATES = drawing.QUERIES.parent / "tables"
+SECTION = {section.name: section for section in SECTIONS}
+PICTURE = {picture.name: picture for picture in pictures.PICTURES}
 KNOWN = {stage for stage in STAGES if STAGES[stage].needs_process}
 """Stages that need a process with a known law."""
 CLASS = ("corpus", "size", "variant")
@@ -50,15 +52,43 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> ExampleResults:
     return results
 
 
-@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.query)
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
 def test_figures_are_the_same_every_time(figure: drawing.Figure, database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
-        found = drawing.drawn(connection, figure)
-        assert drawing.drawn(connection, figure).svg == found.svg
-        assert len(connection.execute(found.sql).fetchall()) == len(found.rows) > 0
-    root = ElementTree.fromstring(found.svg)
+        rows = drawing.records(connection, drawing.query(figure.query))
+        svg = drawing.draw(figure, rows)
+        again = drawing.records(connection, drawing.query(figure.query))
+        assert drawing.draw(figure, again) == svg
+    root = ElementTree.fromstring(svg)
     assert root.tag.endswith("svg")
-    assert "<dc:date>" not in found.svg
+    assert "<dc:date>" not in svg
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_figures_have_texts(figure: drawing.Figure) -> None:
+    assert figure.alt
+    for text in (figure.caption, figure.note):
+        if callable(text):
+            text = text([])
+        assert text == figure.note == "" or text.endswith(".")
+        assert "%" not in text, "an interval has the confidence of the study"
+        assert set(re.findall(r"{.*?}", text)) <= {"{confidence}"}
+        reader = Reader()
+        reader.feed(text)
+        assert reader.open == []
+
+
+def test_queries_and_templates_are_all_used() -> None:
+    shown = [item for section in SECTIONS for item in section.items]
+    tables = {item.query for item in shown if isinstance(item, PageTable)}
+    assert {path.name for path in TEMPLATES.iterdir()} == {
+        f"{name}.html.j2" for name in tables | {"cost"}
+    }
+    used = tables | set(FIGURES) | {"headline", "corpora", "environments", "cost"}
+    assert used == {path.stem for path in QUERIES}
+    assert len(FIGURES) == sum(isinstance(item, drawing.Figure) for item in shown)
+    parts = [part.query for picture in pictures.PICTURES for part in picture.parts]
+    assert set(parts) <= set(FIGURES)
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
@@ -70,16 +100,28 @@ def test_queries_open_with_what_they_answer(path: Path, database: Path) -> None:
 
 
 def test_png(database: Path, tmp_path: Path) -> None:
-    assert drawing.save_picture(database, tmp_path / "x.png", figures.PARTS, (4, 3), dpi=60)
+    assert pictures.save_picture(database, tmp_path / "x.png", PICTURE["headline.png"], dpi=60)
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
-def picture(database: Path, parts: Sequence[drawing.Part]) -> bool:
-    """Whether there is any of these parts to draw, and whether a file says so too."""
+def has_picture(database: Path, name: str) -> bool:
+    """Whether a picture is written, when it does not have to be."""
     path = database.with_suffix(".png")
-    found = drawing.save_picture(database, path, parts, (4, 3), dpi=40)
-    assert path.exists() == found
-    return found
+    picture = PICTURE[name]._replace(is_required=False)
+    is_drawn = pictures.save_picture(database, path, picture, dpi=40)
+    assert path.exists() == is_drawn
+    return is_drawn
+
+
+def drawn_figures(database: Path, section: str) -> set[str]:
+    """The figures of a section that a database has rows for."""
+    return {item["name"] for item in items(database, SECTION[section]) if "src" in item}
+
+
+def items(database: Path, section: Section) -> list[dict[str, Any]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        shown: list[dict[str, Any]] = section.content(connection, "90%", page.data_address)["items"]
+    return shown
 
 
 class Reader(HTMLParser):
@@ -125,7 +167,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert "a <study> & more" in reader.text
     assert "90% interval" in reader.text
     for name in (path.stem for path in QUERIES):
-        if name in ("headline", "environments", "corpora", "truth_corpora"):
+        if name in ("headline", "environments", "corpora"):
             continue
         assert drawing.query(name).strip() in reader.text, name
     assert "torch 2.13.0" in reader.text
@@ -162,7 +204,7 @@ def test_absent_analyses_are_named(
     results = write_results(tmp_path / "results", analyses=analyses)
     load(results.root, results.current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", {}, tmp_path / "x.html")
-    assert picture(tmp_path / "x.duckdb", figures.PARTS)
+    assert has_picture(tmp_path / "x.duckdb", "headline.png")
     text = read(tmp_path / "x.html").text
     found = set(re.findall(r"This study has no (\w+) analysis", text))
     assert found == set(absent)
@@ -172,9 +214,9 @@ def test_a_database_without_anything(tmp_path: Path) -> None:
     load(tmp_path / "results", {}, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", {"name": "empty"}, tmp_path / "x.html")
     path = tmp_path / "x.png"
-    assert not picture(tmp_path / "x.duckdb", figures.PARTS)
+    assert not has_picture(tmp_path / "x.duckdb", "headline.png")
     assert not path.exists()
-    drawing.save_picture(tmp_path / "x.duckdb", path, figures.PARTS, (4, 3), is_needed=True, dpi=40)
+    assert not pictures.save_picture(tmp_path / "x.duckdb", path, PICTURE["headline.png"], dpi=40)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert "empty" in read(tmp_path / "x.html").text
 
@@ -192,13 +234,10 @@ def test_figures_of_arms_need_arms(tmp_path: Path) -> None:
     gaps = folder / "tables" / "myopia_gap.parquet"
     replace_table(gaps, [row for row in pq.read_table(gaps).to_pylist() if row["size"] == "w32"])
     load(results.root, results.current, tmp_path / "x.duckdb")
-    with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
-        # No discount, and one size: nothing to draw against them.
-        found = {each.query: drawing.drawn(connection, each).svg for each in figures.FIGURES}
-    assert found["gap_by_gamma"] == found["gap_by_size"] == ""
-    assert found["positions"]
+    # No discount, and one size: nothing to draw against them.
+    assert drawn_figures(tmp_path / "x.duckdb", "myopia") == {"gap", "positions", "gradient"}
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
-    assert "How far ahead" not in read(tmp_path / "x.html").text
+    assert "Loss above causal training against the discount" not in read(tmp_path / "x.html").text
 
 
 def test_failed_members_are_counted_apart(tmp_path: Path) -> None:
@@ -219,14 +258,14 @@ def copied(results: ExampleResults, folder: Path) -> Path:
     return folder / "results"
 
 
-def test_a_study_without_a_process_says_nothing_of_truth(tmp_path: Path) -> None:
+def test_a_study_without_a_process_has_no_section_on_processes(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", analyses=())
     load(results.root, results.current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text()
-    assert "Where the truth is known" not in text
-    assert '"#truth"' not in text
-    assert not picture(tmp_path / "x.duckdb", known.PARTS)
+    assert SECTION["processes"].title not in text
+    assert '"#processes"' not in text
+    assert not has_picture(tmp_path / "x.duckdb", "processes.png")
 
 
 @pytest.mark.parametrize(
@@ -248,12 +287,10 @@ def test_each_analysis_brings_its_own_figures(
     load(root, processes.current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
     text = (tmp_path / "x.html").read_text()
-    assert text.count('<section id="truth">') == text.count('href="#truth"') == 1
-    with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
-        found = {each.query: drawing.drawn(connection, each) for each in known.FIGURES}
-    assert {name for name, each in found.items() if each.svg} == drawn
-    asked = {name for _, name, _ in known.PARTS}
-    assert picture(tmp_path / "x.duckdb", known.PARTS) == bool(asked & drawn)
+    assert text.count('<section id="processes">') == text.count('href="#processes"') == 1
+    assert drawn_figures(tmp_path / "x.duckdb", "processes") == drawn
+    parts = {part.query for part in PICTURE["processes.png"].parts}
+    assert has_picture(tmp_path / "x.duckdb", "processes.png") == bool(parts & drawn)
 
 
 def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_path: Path) -> None:
@@ -293,8 +330,10 @@ def test_sizes_corpora_and_shares_beside_each_other(tmp_path: Path) -> None:
             results.add(stage, f"{name}-2", tables)
     load(results.root, results.current, tmp_path / "x.duckdb")
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
-        for figure in known.FIGURES:
-            ElementTree.fromstring(drawing.drawn(connection, figure).svg)
+        for figure in SECTION["processes"].items:
+            if isinstance(figure, drawing.Figure):
+                rows = drawing.records(connection, drawing.query(figure.query))
+                ElementTree.fromstring(drawing.draw(figure, rows))
         rows = drawing.records(connection, drawing.query("belief_simplices"))
     assert {(row["corpus"], row["size"]) for row in rows} == {("masks", "w32"), ("masks-2", "w64")}
 
@@ -330,46 +369,48 @@ def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
     assert (row["high"] - row["weight"]) / error == pytest.approx(stats.t.ppf(0.975, 7), rel=1e-3)
 
 
-def test_the_section_of_the_truth(database: Path) -> None:
-    with duckdb.connect(str(database), read_only=True) as connection:
-        found = section(connection, known.FIGURES, known.TABLES, page.data_address)
-    assert found["any"]
-    assert [row["corpus"] for row in found["truth_corpora"]] == sorted(example_known.CORPORA)
-    assert found["figures"]["splice"]["units"] == "4 models a class, 8 documents"
-    assert found["figures"]["belief_simplices"]["units"] == ""
-    prices = pivot(found["capabilities"], (*CLASS, "capability"), "share")
+def test_the_section_on_processes(database: Path) -> None:
+    shown = {
+        ("figure " if "src" in item else "table ") + item["name"]: item
+        for item in items(database, SECTION["processes"])
+    }
+    corpora = [row["corpus"] for row in shown["table process_corpora"]["rows"]]
+    assert corpora == sorted(example_known.CORPORA)
+    assert shown["figure splice"]["units"] == "4 models per class, 8 documents"
+    assert shown["figure belief_simplices"]["units"] == ""
+    assert "90% intervals over documents" in shown["figure splice"]["caption"]
+    assert shown["figure belief_layers"]["sql"] and not shown["table belief_layers"]["sql"]
+    prices = pivot(shown["table capabilities"]["rows"], (*CLASS, "capability"), "share")
     assert prices["across"] == list(example_known.SHARES)
     masks = [line for line in prices["lines"] if line["corpus"] == "masks"]
     # The cheapest capability comes first, and a threshold of its whole price lets it go.
     assert masks[0]["capability"] == "ignore-premise"
     assert [masks[0]["cells"][share]["may_lack"] for share in prices["across"]] == [0, 1, 1]
-    layers = pivot(found["belief_layers"], (*CLASS, "latent", "control"), "layer")
+    layers = pivot(shown["table belief_layers"]["rows"], (*CLASS, "latent", "control"), "layer")
     assert layers["across"] == [0, 1, 2]
     assert {line["control"] for line in layers["lines"]} >= {"none", "last-letters"}
-    machinery = pivot(found["machinery"], CLASS, "letters")
+    machinery = pivot(shown["table machinery"]["rows"], CLASS, "letters")
     assert [line["models"] for line in machinery["lines"]] == [4, 4]
-    assert len(found["rule_seeds"]) == 4
+    assert len(shown["table rule_seeds"]["rows"]) == 4
 
 
 def test_each_posterior_has_a_panel(database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
-        found = drawing.drawn(
-            connection, next(f for f in known.FIGURES if f.query == "belief_layers")
-        )
-    panels = beliefs.posterior_panels(found.rows)
-    assert {corpus for corpus, _, _ in panels} == {row["corpus"] for row in found.rows}
-    assert all(rows for _, _, rows in panels)
+        rows = drawing.records(connection, drawing.query("belief_layers"))
+    drawn = processes_beliefs.posterior_panels(rows)
+    assert {corpus for corpus, _, _ in drawn} == {row["corpus"] for row in rows}
+    assert all(lines for _, _, lines in drawn)
     whole = [{"corpus": "chain", "latent": "state"}, {"corpus": "own", "latent": "of one's own"}]
-    assert [latent for _, latent, _ in beliefs.posterior_panels(whole)] == ["state", "of one's own"]
+    drawn = processes_beliefs.posterior_panels(whole)
+    assert [latent for _, latent, _ in drawn] == ["state", "of one's own"]
 
 
-def test_nothing_found_is_no_section(database: Path) -> None:
-    erosion = [figure for figure in known.FIGURES if figure.query == "erosion"]
+def test_a_section_without_rows_has_no_items(database: Path) -> None:
+    section = Section("erosion", "Erosion", "Erosion", (FIGURES["erosion"],))
+    assert len(items(database, section)) == 1
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("CREATE TEMP VIEW erosion AS SELECT * FROM x.erosion WHERE FALSE")
-        found = section(connection, erosion, [], page.data_address)
-    assert not found["any"]
-    assert (found["figures"]["erosion"]["src"], found["figures"]["erosion"]["units"]) == ("", "")
+        assert section.content(connection, "90%", page.data_address)["items"] == []
 
 
 def test_lines_and_cells() -> None:
@@ -385,15 +426,15 @@ def test_lines_and_cells() -> None:
 
 def test_units_of_a_figure() -> None:
     rows = [{"models": 1, "documents": 1200}, {"models": 1, "documents": None}]
-    assert units(rows) == "1 model a class, 1,200 documents"
-    assert units([{"models": 2}, {"models": 4}]) == "2 to 4 models a class"
+    assert units(rows) == "1 model per class, 1,200 documents"
+    assert units([{"models": 2}, {"models": 4}]) == "2 to 4 models per class"
     assert units([{"point": 1}]) == ""
 
 
 def test_what_goes_beyond_the_edge_is_cut_and_said_so() -> None:
     axis = Sheet().subplots()
     x, low, high = np.array([1.0, 2, 3]), np.array([0.2, -5, 0.1]), np.array([0.4, 0.5, 9])
-    drawing.cut_bars(axis, x, low, high, "black", (0, 1))
+    panels.clipped_bars(axis, x, low, high, "black", (0, 1))
     (bars,) = axis.collections
     ends = [segment[:, 1].tolist() for segment in bars.get_segments()]
     assert ends == [[0.2, 0.4], [0, 0.5], [0.1, 1]]
@@ -442,8 +483,8 @@ def test_the_stage_writes_the_page_and_its_pictures(database: Path, tmp_path: Pa
         input=lambda role: SimpleNamespace(file=lambda name: tmp_path / role / name),
     )
     assert report.make(job)["bytes"] == (tmp_path / "report.html").stat().st_size
-    for picture in ("headline.png", "sets.png", "probes.png", "known.png"):
-        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    for name in PICTURE:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 from scipy.spatial.distance import pdist, squareform
 
 from manymasks.database.load import load
-from manymasks.report import drawing, maps, page, probes, sets
-from manymasks.report.section import section
+from manymasks.kinds.set_metrics import METRICS
+from manymasks.report import drawing, page, pair_maps, pictures
+from manymasks.report.sections import SECTIONS
 
 NEEDED = {
     "rashomon": {"rashomon_curve"},
@@ -73,46 +74,59 @@ def probes_database(of_probes: ExampleResults) -> Path:
     return loaded(of_probes, of_probes.root)
 
 
-def section_of(database: Path, subject: Any) -> dict[str, Any]:
+def shown(database: Path, name: str) -> dict[str, dict[str, Any]]:
+    """The items of a section, by the name of their query."""
+    (section,) = (section for section in SECTIONS if section.name == name)
     with duckdb.connect(str(database), read_only=True) as connection:
-        return section(
-            connection, subject.FIGURES, subject.TABLES, lambda found: {"src": found.svg}
-        )
+        content = section.content(connection, "95%", lambda svg: {"src": svg})
+    return {item["name"]: item for item in content["items"]}
 
 
 def drawn(database: Path) -> set[str]:
-    """Figures whose queries have rows: those without draw nothing."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        return {
-            figure.query
-            for figure in (*sets.FIGURES, *probes.FIGURES)
-            if drawing.records(connection, drawing.query(figure.query))
-        }
+    """The figures on sets and probes that the database has rows for."""
+    items = shown(database, "sets") | shown(database, "probes")
+    return {name for name, item in items.items() if "src" in item}
+
+
+def save(database: Path, name: str, path: Path) -> bool:
+    (picture,) = (picture for picture in pictures.PICTURES if picture.name == name)
+    return pictures.save_picture(database, path, picture, dpi=40)
 
 
 def test_the_section_on_sets(sets_database: Path) -> None:
-    found = section_of(sets_database, sets)
-    assert found["any"]
-    assert found["figures"]["rashomon_curve"]["units"] == "4 models a class"
-    assert found["figures"]["set_metrics"]["units"].endswith("20 documents")
-    assert [row["label"] for row in found["headroom"]] == [
+    items = shown(sets_database, "sets")
+    assert items["rashomon_curve"]["units"] == "4 models per class"
+    assert items["set_metrics"]["units"].endswith("20 documents")
+    assert [row["label"] for row in items["headroom"]["rows"]] == [
         "pydocs/w32/causal",
         "pydocs/w32/myopic",
     ]
     # Four classes by four methods, each class against a single threshold.
-    assert len(found["method_yield"]) == 16
-    assert len({(row["label"], row["eps"]) for row in found["method_yield"]}) == 4
+    rows = items["method_yield"]["rows"]
+    assert len(rows) == 16
+    assert len({(row["label"], row["eps"]) for row in rows}) == 4
+
+
+def test_the_caption_explains_the_metrics_that_are_drawn(sets_database: Path) -> None:
+    item = shown(sets_database, "sets")["set_metrics"]
+    with duckdb.connect(str(sets_database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query("set_metrics"))
+    for name in {row["metric"] for row in rows}:
+        assert METRICS[name].meaning.split(" (")[0] in item["caption"]
+        # Labels of axes are drawn as paths, with their text as a comment.
+        assert f"<!-- {METRICS[name].label}," in item["src"]
+    assert "grow with members: ambiguity, discrepancy, effective models." in item["note"]
 
 
 def test_the_section_on_probes(probes_database: Path) -> None:
-    found = section_of(probes_database, probes)
-    assert found["any"]
-    assert all(each["src"] for each in found["figures"].values())
-    assert found["figures"]["probe_curves"]["units"] == "2 to 4 models a class, 20 documents"
-    assert [row["probe"] for row in found["trends"]] == ["shuffle"] * 4
-    assert found["trends"][0]["rise_low"] < found["trends"][0]["rise"]
+    items = shown(probes_database, "probes")
+    assert items["probe_curves"]["units"] == "2 to 4 models per class, 20 documents"
+    trends = items["trends"]["rows"]
+    assert [row["probe"] for row in trends] == ["shuffle"] * 4
+    assert trends[0]["rise_low"] < trends[0]["rise"]
     # Six of text and six of what is furthest from it.
-    assert [row["probe"] for row in found["contested"]] == ["held-out"] * 6 + ["shuffle"] * 6
+    contested = [row["probe"] for row in items["contested"]["rows"]]
+    assert contested == ["held-out"] * 6 + ["shuffle"] * 6
 
 
 @pytest.mark.parametrize("stage", NEEDED)
@@ -134,8 +148,8 @@ def test_without_an_analysis_there_is_no_section(tmp_path: Path) -> None:
     text = (tmp_path / "x.html").read_text()
     assert '"#sets"' not in text and '"#probes"' not in text
     assert drawn(database) == set()
-    for parts in (sets.PARTS, probes.PARTS):
-        assert drawing.save_picture(database, tmp_path / "x.png", parts, (4, 3)) is False
+    for name in ("sets.png", "probes.png"):
+        assert save(database, name, tmp_path / "x.png") is False
         assert not (tmp_path / "x.png").exists()
 
 
@@ -160,9 +174,11 @@ def test_sets_without_intervals_can_be_drawn(of_sets: ExampleResults, tmp_path: 
                     row["kl"] = float("nan")
             replace_table(path, rows)
     database = loaded(of_sets, tmp_path / "results")
-    for each in section_of(database, sets)["figures"].values():
-        ElementTree.fromstring(each["src"])
-    assert drawing.save_picture(database, tmp_path / "x.png", sets.PARTS, (4, 3), dpi=40)
+    items = shown(database, "sets")
+    assert len(drawn(database)) == 7
+    for name in drawn(database):
+        ElementTree.fromstring(items[name]["src"])
+    assert save(database, "sets.png", tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -179,11 +195,11 @@ def test_probes_without_intervals_can_be_drawn(of_probes: ExampleResults, tmp_pa
                 rows[0]["kl"] = None
             replace_table(path, rows)
     database = loaded(of_probes, tmp_path / "results")
-    for name, each in section_of(database, probes)["figures"].items():
-        assert each["src"] or name == "behaviour_map", name
-        if each["src"]:
-            ElementTree.fromstring(each["src"])
-    assert drawing.save_picture(database, tmp_path / "x.png", probes.PARTS, (4, 3), dpi=40)
+    items = shown(database, "probes")
+    assert NEEDED["divergence"] - {"behaviour_map"} <= drawn(database)
+    for name in drawn(database):
+        ElementTree.fromstring(items[name]["src"])
+    assert save(database, "probes.png", tmp_path / "x.png")
     page.write_page(database, {}, tmp_path / "x.html")
 
 
@@ -208,47 +224,50 @@ def test_effective_models_are_those_of_the_largest_sets(sets_database: Path) -> 
 
 def test_the_picture_shows_what_goes_furthest() -> None:
     rows = [
-        {"probe": f"p{i}", "severity": severity, "ngram_nats": i * severity}
+        {"corpus": "c", "probe": f"p{i}", "severity": severity, "ngram_nats": i * severity}
         for i in range(6)
         for severity in range(2)
     ]
-    found = {row["probe"] for row in probes.main_probes(rows)}
-    assert found == {"p2", "p3", "p4", "p5"}
+    kept = {row["probe"] for row in pictures.furthest_probes(rows)}
+    assert kept == {"p2", "p3", "p4", "p5"}
     flat = [row for row in rows if row["severity"] == 0]
-    assert probes.main_probes(flat) == flat
-    assert probes.main_probes([{"step": 1}]) == [{"step": 1}]
+    assert pictures.furthest_probes(flat) == flat
+    without = [{"corpus": "c", "step": 1}]
+    assert pictures.furthest_probes(without) == without
 
 
 def test_scaling_gives_back_points_of_a_plane() -> None:
     points = np.random.default_rng(3).normal(size=(9, 2)) * [3, 1]
-    found, held = maps.classical_scaling(squareform(pdist(points)))
+    found, held = pair_maps.classical_scaling(squareform(pdist(points)))
     assert held == pytest.approx(1)
     assert pdist(found) == pytest.approx(pdist(points))
     assert found.mean(0) == pytest.approx([0, 0])
     assert found[:, 0].var() > found[:, 1].var()
-    assert maps.turned_to(found, points - points.mean(0)) == pytest.approx(points - points.mean(0))
+    assert pair_maps.rotated_to(found, points - points.mean(0)) == pytest.approx(
+        points - points.mean(0)
+    )
 
 
 def test_scaling_of_equals_and_of_few() -> None:
     for members in (1, 2, 3):
-        points, held = maps.classical_scaling(np.zeros((members, members)))
+        points, held = pair_maps.classical_scaling(np.zeros((members, members)))
         assert (points == 0).all() and held == 1
-    points, held = maps.classical_scaling(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    points, held = pair_maps.classical_scaling(np.array([[0.0, 2.0], [2.0, 0.0]]))
     assert sorted(points[:, 0]) == pytest.approx([-1, 1])
     assert held == pytest.approx(1)
     # Three at equal distances lie in a plane, four do not: a third of their spread is left out.
-    assert maps.classical_scaling(1 - np.eye(3))[1] == pytest.approx(1)
-    assert maps.classical_scaling(1 - np.eye(4))[1] == pytest.approx(2 / 3)
+    assert pair_maps.classical_scaling(1 - np.eye(3))[1] == pytest.approx(1)
+    assert pair_maps.classical_scaling(1 - np.eye(4))[1] == pytest.approx(2 / 3)
 
 
 @given(seed=st.integers(0, 999), members=st.integers(2, 12), dimensions=st.integers(1, 5))
 def test_a_plane_never_holds_more_than_there_is(seed: int, members: int, dimensions: int) -> None:
     points = np.random.default_rng(seed).normal(size=(members, dimensions))
     apart = squareform(pdist(points))
-    found, held = maps.classical_scaling(apart)
+    found, held = pair_maps.classical_scaling(apart)
     assert 0 <= held <= 1 + 1e-12
     assert (pdist(found) <= pdist(points) + 1e-9).all()
-    turned = maps.turned_to(found, np.random.default_rng(seed + 1).normal(size=found.shape))
+    turned = pair_maps.rotated_to(found, np.random.default_rng(seed + 1).normal(size=found.shape))
     assert pdist(turned) == pytest.approx(pdist(found))
 
 
@@ -256,10 +275,10 @@ def test_clusters_put_alike_members_together(probes_database: Path) -> None:
     with duckdb.connect(str(probes_database), read_only=True) as connection:
         rows = drawing.records(connection, drawing.query("clusters"))
     held = [row for row in rows if row["is_text"]]
-    names, kl = maps.pair_matrix(held, ("name_a", "name_b"), "kl")
+    names, kl = pair_maps.pair_matrix(held, "name", "kl")
     assert len(names) == 16 and len(held) == 120 and len(rows) == 240
     assert (kl == kl.T).all() and (np.diag(kl) == 0).all()
-    order = maps.draw_tree(Figure().subplots(), names, kl, [])
+    order = pair_maps.draw_tree(Figure().subplots(), names, kl)
     # Sizes are furthest apart in the example: no member of one lies among those of the other.
     sizes = [name.split()[0] for name in order]
     assert sorted(order) == names

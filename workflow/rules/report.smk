@@ -10,7 +10,7 @@ OUTPUTS
         headline.png
         sets.png      (if the study has multiplicity)
         probes.png    (if a probe has a severity above 0)
-        known.png     (if a corpus is drawn from a process)
+        processes.png (if a corpus is drawn from a process)
     `snakemake --report` shows the page and the headline. They are declared outputs only then: a
     run relies on the manifest alone.
 """

@@ -11,43 +11,41 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from manymasks.report import drawing, figures, known, probes, sets
-from manymasks.report.section import pivot, section
-
-_HERE = Path(__file__).parent
+from manymasks.report.drawing import WIDTH, Row, query, records
+from manymasks.report.section import pivot
+from manymasks.report.sections import SECTIONS
 
 
 def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
-    """Write the report of `database` to `out`, whole or not at all.
+    """Write the report of `database` to `out`, atomically.
 
-    `study` holds the study's settings as plain JSON values. What the study does not analyse is
-    named as such; a figure stands beside the query whose answer it draws.
+    `study` holds the study's settings as plain JSON values. The page says which analyses the study
+    does not have; a figure or table has its query below it.
     """
     page = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     page.filters.update(
-        number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format, pivot=pivot
-    )
+        number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format, pivot=pivot,
+        by_reference=by_reference,
+    )  # fmt: skip
+    confidence = _confidence(study)
     with duckdb.connect(str(database), read_only=True) as connection:
-        main = section(connection, figures.FIGURES, figures.TABLES, data_address)
+        contents = [section.content(connection, confidence, data_address) for section in SECTIONS]
         html = page.get_template("page.html.j2").render(
             study=study,
             settings=json.dumps(study, indent=2, ensure_ascii=False, default=str),
-            confidence=_confidence(study),
-            headline=drawing.records(connection, drawing.query("headline"))[0],
-            rates=pivot(main["learning_rates"], ("corpus", "size", "variant"), "learning_rate"),
-            by_reference=_by_reference(main["rashomon"]),
+            confidence=confidence,
+            headline=records(connection, query("headline"))[0],
+            sections=[content for content in contents if content["items"] or content["absent"]],
+            corpora=records(connection, query("corpora")),
             environments=_environments(connection),
-            queries={path.stem: drawing.query(path.stem) for path in _HERE.glob("queries/*.sql")},
-            known=section(connection, known.FIGURES, known.TABLES, data_address),
-            sets=section(connection, sets.FIGURES, sets.TABLES, data_address),
-            probes=section(connection, probes.FIGURES, probes.TABLES, data_address),
-            **main,
+            cost=records(connection, query("cost")),
+            cost_query=query("cost"),
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -59,7 +57,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed decimals, or a dash where there is none; tiny ones in powers of ten."""
+    """A number with fixed decimals, tiny ones as a power of ten, a dash for None or NaN."""
     if value is None or value != value:
         return "–"  # noqa: RUF001
     if value and abs(value) < 0.5 * 10**-digits:
@@ -95,39 +93,35 @@ def _confidence(study: Mapping[str, Any]) -> str:
     return f"{100 * float(share):g}%"
 
 
-def data_address(figure: drawing.Picture) -> dict[str, str]:
-    """An SVG as a data address: its identifiers cannot clash with another figure's."""
-    sql = figure.sql
-    if not figure.svg:
-        return {"src": "", "sql": sql, "width": "0"}
-    points = re.search(r'<svg [^>]*?width="([\d.]+)pt"', figure.svg)
-    share = float(points[1]) / 72 / drawing.WIDTH if points else 1.0
-    encoded = base64.b64encode(figure.svg.encode()).decode()
-    src = f"data:image/svg+xml;base64,{encoded}"
-    return {"src": src, "sql": sql, "width": f"{100 * share:.0f}"}
+def data_address(svg: str) -> dict[str, str]:
+    """An SVG as a data address, whose identifiers cannot clash with another figure's."""
+    points = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg)
+    share = float(points[1]) / 72 / WIDTH if points else 1.0
+    encoded = base64.b64encode(svg.encode()).decode()
+    return {"src": f"data:image/svg+xml;base64,{encoded}", "width": f"{100 * share:.0f}"}
 
 
-def _by_reference(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def by_reference(rows: list[Row]) -> list[dict[str, Any]]:
     """Sets by reference: a line for each class, a column for each threshold."""
-    found: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, Any]] = {}
     for row in rows:
         unit = {"percent": "%", "seed_sd": "seed sd"}.get(row["eps_unit"], row["eps_unit"])
         threshold = f"{row['eps']:g} {unit}"
-        table = found.setdefault(
+        table = tables.setdefault(
             row["reference"], {"reference": row["reference"], "thresholds": [], "lines": {}}
         )
         if threshold not in table["thresholds"]:
             table["thresholds"].append(threshold)
         table["lines"].setdefault(row["label"], {})[threshold] = row
-    return list(found.values())
+    return list(tables.values())
 
 
 def _environments(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Distinct environments of the current artifacts, the latest first."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in drawing.records(connection, drawing.query("environments")):
+    environments: dict[str, dict[str, Any]] = {}
+    for row in records(connection, query("environments")):
         content = json.loads(row["environment"] or "null") or {}
-        known = {name: content.get(name) for name in ("python", "platform", "packages", "git")}
-        same = found.setdefault(json.dumps(known, sort_keys=True), {**known, "artifacts": 0})
+        shown = {name: content.get(name) for name in ("python", "platform", "packages", "git")}
+        same = environments.setdefault(json.dumps(shown, sort_keys=True), {**shown, "artifacts": 0})
         same["artifacts"] += row["artifacts"]
-    return list(found.values())
+    return list(environments.values())

@@ -1,98 +1,61 @@
-"""Figures of probes and of behaviour on them: each draws the answer of one query.
-
-Lines have the colour of their variant, lighter for smaller models; bands and bars are intervals.
-"""
+"""Figures and tables of probes: divergence by severity and distance, and what it goes with."""
 
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
-from manymasks.report import behaviour, maps
-from manymasks.report.drawing import (
-    COLOURS,
-    INK,
-    MARKERS,
-    MUTED,
-    WIDTH,
-    Draw,
-    Figure,
-    Row,
-    across_of,
-    class_name,
-    colour_of,
+from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
+from manymasks.report.panels import (
+    centred,
+    class_label,
+    class_lines,
     columns,
+    columns_across,
     finite,
     grouped,
+    label_left,
     legend_below,
-    mark_floor,
+    mark_noise_floor,
+    marker_at,
     ordered,
-    panels_of,
-    place_of,
-    prefix,
-    sizes_of,
-    tall,
-    tint,
+    panel_title,
+    panels_by,
+    sizes_by_weights,
+    stacked,
 )
+from manymasks.report.section import Item, PageTable
+from manymasks.report.style import COLOURS, DOTTED, INIT_COLOUR, INK, MUTED, ORDER_COLOUR
 
 FACTORS = {
     "size": ("size", COLOURS[0]),
     "variant": ("variant", COLOURS[1]),
-    "seed_init": ("initial weights", COLOURS[4]),
-    "seed_order": ("data order", COLOURS[5]),
+    "seed_init": ("initial weights", INIT_COLOUR),
+    "seed_order": ("data order", ORDER_COLOUR),
 }
-"""Components of the behaviour ANOVA, the first at the bottom."""
-RELATIONS = {
-    "seed": "seeds of a class",
-    "variant": "two variants",
-    "size": "two sizes",
-    "size and variant": "both differ",
-}
-IN_PICTURE = 4
-"""Probes that the picture of the README shows: those that go furthest from training."""
+"""Label and colour of each component of the behaviour ANOVA, the first at the bottom."""
 
 
-def main_probes(rows: list[Row]) -> list[Row]:
-    """Rows of the probes that go furthest from training, where rows know their distance."""
-    if "ngram_nats" not in rows[0]:
-        return rows
-    reach: dict[str, float] = {}
-    for row in rows:
-        if row["severity"] > 0:
-            reach[row["probe"]] = max(reach.get(row["probe"], 0.0), row["ngram_nats"] or 0.0)
-    kept = sorted(reach, key=lambda probe: (-reach[probe], probe))[:IN_PICTURE]
-    # Where no probe has severities, what there is of them is shown.
-    return [row for row in rows if row["probe"] in kept or not kept]
-
-
-def draw_curves(figure: FigureBase, rows: list[Row]) -> None:
-    """A panel a probe with a line a class: KL by severity, the noise floor as a band."""
-    panels = grouped(rows, "corpus", "probe")
-    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    across = across_of(len(panels))
-    axes = panels_of(figure, len(panels), across=across)
-    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
-        lines = grouped(panel, "size", "variant")
-        for place, ((size, variant), line) in enumerate(lines):
-            x, y, low, high = columns(line, "severity", "kl", "low", "high")
-            colour = tint(colour_of(variant, variants), size, sizes)
-            # Side by side, or the intervals hide each other.
-            x = x + 0.07 * (place - (len(lines) - 1) / 2)
-            axis.fill_between(x, low, high, color=colour, alpha=0.08, linewidth=0)
-            axis.vlines(x, low, high, color=colour, linewidth=1)
-            marker = MARKERS[sizes.index(size) % len(MARKERS)]
-            label = class_name(size, variant, sizes)
-            axis.plot(x, y, color=colour, marker=marker, markersize=3.5, label=label)
+def _draw_curves(figure: Canvas, rows: list[Row]) -> None:
+    """A panel per probe with a line per class, and the noise floor as a band."""
+    across = columns_across(len(grouped(rows, "corpus", "probe")))
+    for axis, (corpus, probe), panel in panels_by(figure, rows, "corpus", "probe", across=across):
+        lines = class_lines(panel, rows)
+        for index, line in enumerate(lines):
+            x, y, low, high = columns(line.rows, "severity", "kl", "low", "high")
+            x = x + 0.07 * centred(index, len(lines))
+            axis.fill_between(x, low, high, color=line.colour, alpha=0.08, linewidth=0)
+            axis.vlines(x, low, high, color=line.colour, linewidth=1)
+            axis.plot(x, y, markersize=3.5, **line.style)
         _scale(axis, panel)
         floors = finite(panel, "floor")
         if floors.size:
             bottom = axis.get_ylim()[0]
             if floors.max() > bottom:
                 axis.axhspan(bottom, float(floors.max()), color=MUTED, alpha=0.12, linewidth=0)
-            mark_floor(axis, float(floors.max()))
+            mark_noise_floor(axis, float(floors.max()))
         changed = {row["severity"]: row["changed"] for row in panel}
         axis.set_xticks(
             list(changed),
@@ -103,19 +66,14 @@ def draw_curves(figure: FigureBase, rows: list[Row]) -> None:
         )
         axis.tick_params(labelsize=7.5)
         axis.grid(axis="x", visible=False)
-        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{probe}")
-    for axis in axes[::across]:
-        axis.set_ylabel("KL, nats per token")
-    axes[-1].set_xlabel("severity, and share of context changed")
-    legend_below(figure, axes)
-
-
-def draw_furthest(figure: FigureBase, rows: list[Row]) -> None:
-    """The same of the probe alone that goes furthest from training."""
-    draw_curves(figure, [row for row in rows if row["is_furthest"]] or rows)
+        axis.set_title(panel_title(rows, corpus, probe))
+    label_left(figure, "KL, nats per token")
+    figure.axes[-1].set_xlabel("severity, and share of context changed")
+    legend_below(figure)
 
 
 def _scale(axis: Axes, panel: list[Row]) -> None:
+    """A logarithmic axis where values span a factor of more than 8."""
     values = finite(panel, "low", "kl", "high")
     values = values[values > 0]
     if values.size and values.max() > 8 * values.min():
@@ -125,60 +83,54 @@ def _scale(axis: Axes, panel: list[Row]) -> None:
         axis.set_ylim(bottom=0)
 
 
-def _draw_distance(figure: FigureBase, rows: list[Row]) -> None:
-    panels = grouped(rows, "corpus", "size", "variant")
+def _draw_distance(figure: Canvas, rows: list[Row]) -> None:
     probes = [probe for (probe,), _ in grouped(rows, "probe")]
-    sizes = sizes_of(rows)
-    axes = panels_of(figure, len(panels), across=2, sharey=True)
-    for place, (axis, ((corpus, size, variant), panel)) in enumerate(
-        zip(axes, panels, strict=True)
-    ):
+    sizes = sizes_by_weights(rows)
+    panels = panels_by(figure, rows, "corpus", "size", "variant", across=2, sharey=True)
+    for axis, (corpus, size, variant), panel in panels:
         for (probe,), line in grouped(panel, "probe"):
             x, y = columns(line, "ngram_nats", "entropy_share")
-            at = probes.index(probe)
-            colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at // len(COLOURS) % len(MARKERS)]
+            index = probes.index(probe)
+            colour, marker = COLOURS[index % len(COLOURS)], marker_at(index // len(COLOURS))
             axis.plot(
                 x, 100 * y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=probe
             )
-            # Where it begins, so that a line has a direction.
+            # A white dot on the first point gives the line a direction.
             axis.plot(x[:1], 100 * y[:1], color="white", marker=marker, markersize=1.6)
-        name = class_name(size, variant, sizes)
-        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{name}")
-        if place % 2 == 0:
-            axis.set_ylabel("KL of a pair,\n% of predictive entropy")
-        if place >= len(panels) - 2:
-            axis.set_xlabel("distance: n-gram surprise of the context, nats")
-    axes[0].set_ylim(bottom=0)
-    legend_below(figure, axes)
+        axis.set_title(panel_title(rows, corpus, class_label(size, variant, sizes)))
+    label_left(figure, "KL of a pair,\n% of predictive entropy")
+    for axis in figure.axes[-2:]:
+        axis.set_xlabel("distance: n-gram surprise of the context, nats")
+    figure.axes[0].set_ylim(bottom=0)
+    legend_below(figure)
 
 
-def _draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
-    """A panel a probe: bits per token that go with each factor, one above the other.
+def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
+    """A panel per probe: bits per token by factor, stacked.
 
-    Dotted lines: where their borders would be if members differed by independent noise alone.
+    Dotted lines: the expected borders if members differed by independent noise alone.
     """
-    panels = grouped(rows, "corpus", "probe")
-    across = across_of(len(panels), most=4)
-    axes = panels_of(figure, len(panels), across=across, sharey=True)
-    dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
-    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
-        by_factor = {name: of for (name,), of in grouped(panel, "component")}
+    across = columns_across(len(grouped(rows, "corpus", "probe")), most=4)
+    panels = panels_by(figure, rows, "corpus", "probe", across=across, sharey=True)
+    dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": DOTTED}
+    for axis, (corpus, probe), panel in panels:
+        by_factor = {name: line for (name,), line in grouped(panel, "component")}
         x = np.array(sorted({row["severity"] for row in panel}), dtype=float)
         base, chance = np.zeros((2, len(x)))
-        by_chance = []
+        borders = []
         for factor, (label, colour) in FACTORS.items():
             if factor not in by_factor:
                 continue
             bits, share = columns(by_factor[factor], "bits", "chance_share")
             chance = chance + share
-            by_chance.append(chance)
+            borders.append(chance)
             if len(x) == 1:
                 axis.bar(x, bits, bottom=base, width=0.5, color=colour, label=label)
             else:
                 axis.fill_between(x, base, base + bits, color=colour, label=label, linewidth=0)
             base = base + bits
-        # The last border is the total, by chance or not.
-        for border in by_chance[:-1]:
+        # The last border is the total, which chance does not move.
+        for border in borders[:-1]:
             if len(x) == 1:
                 axis.hlines(base * border, x - 0.35, x + 0.35, **dotted)
             else:
@@ -186,110 +138,48 @@ def _draw_ribbon(figure: FigureBase, rows: list[Row]) -> None:
         if "total" in by_factor:
             low, high = columns(by_factor["total"], "low", "high")
             axis.vlines(x, low, high, color=INK, linewidth=1)
-        axis.set_xticks(x, [f"{each:.0f}" for each in x])
+        axis.set_xticks(x, [f"{severity:.0f}" for severity in x])
         if len(x) == 1:
             axis.set_xlim(x[0] - 1, x[0] + 1)
         axis.grid(axis="x", visible=False)
-        axis.set_title(f"{prefix(rows, 'corpus', corpus)}{probe}")
-    for axis in axes[::across]:
-        axis.set_ylabel("bits per token")
-    axes[0].set_ylim(bottom=0)
-    axes[-1].set_xlabel("severity")
-    borders = [Line2D([], [], label="borders by chance", **dotted)]
-    legend_below(figure, axes, *(borders if len(ordered(rows, "component")) > 2 else []))
+        axis.set_title(panel_title(rows, corpus, probe))
+    label_left(figure, "bits per token")
+    figure.axes[0].set_ylim(bottom=0)
+    figure.axes[-1].set_xlabel("severity")
+    by_chance = [Line2D([], [], label="borders by chance", **dotted)]
+    legend_below(figure, *(by_chance if len(ordered(rows, "component")) > 2 else []))
 
 
-def _draw_hidden(figure: FigureBase, rows: list[Row]) -> None:
-    grid: Any = figure.subplots(
-        len(grouped(rows, "corpus")), 2, sharex=True, sharey=True, squeeze=False
-    )
-    axes = []
-    for line, ((corpus,), of) in zip(grid, grouped(rows, "corpus"), strict=True):
-        places = grouped(of, "is_text", "probe", "severity")
-        for unused in line[len(places) :]:
-            unused.remove()
-        for axis, (_, panel) in zip(line, places, strict=False):
-            axes.append(axis)
-            for place, ((relation,), points) in enumerate(grouped(panel, "relation")):
-                x, y = columns(points, "visible", "hidden")
-                colour = COLOURS[list(RELATIONS).index(relation)]
-                # The pairs that one asks about, the first, lie on top.
-                axis.scatter(
-                    x, y, s=14, color=colour, alpha=0.75, linewidth=0, zorder=3 - 0.1 * place,
-                    label=RELATIONS[relation],
-                )  # fmt: skip
-            axis.set_xscale("log")
-            axis.set_yscale("log")
-            ends = finite(rows, "hidden")
-            ends = ends[ends > 0]
-            if ends.size:
-                low, high = float(ends.min()), float(ends.max()) * 1.01
-                equal = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 2))}
-                axis.axline((low, low), (high, high), **equal)
-            axis.set_title(f"{prefix(rows, 'corpus', corpus)}{place_of(panel[0])}")
-            axis.set_xlabel("visible: difference of loss, nats")
-        line[0].set_ylabel("hidden: half the variance\nof the log ratio, nats")
-    legend_below(figure, axes)
-
-
-def _draw_residuals(figure: FigureBase, rows: list[Row]) -> None:
-    panels = grouped(rows, "corpus", "probe")
-    variants, sizes = ordered(rows, "variant"), sizes_of(rows)
-    across = across_of(len(panels))
-    axes = panels_of(figure, len(panels), across=across)
-    for axis, ((corpus, probe), panel) in zip(axes, panels, strict=True):
-        first = panel[0]
-        axis.axhline(0, color=INK, linewidth=0.9)
-        if first["residual_sd_noise"] is not None:
-            noise = float(first["residual_sd_noise"])
-            axis.axhspan(-noise, noise, color=MUTED, alpha=0.14, linewidth=0)
-        for (size, variant), of in grouped(panel, "size", "variant"):
-            x, y, low, high = columns(of, "text_nats", "residual", "low", "high")
-            colour = tint(colour_of(variant, variants), size, sizes)
-            marker = MARKERS[sizes.index(size) % len(MARKERS)]
-            axis.vlines(x, low, high, color=colour, linewidth=1)
-            label = class_name(size, variant, sizes)
-            axis.plot(
-                x, y, linestyle="none", color=colour, marker=marker, markersize=4, label=label
-            )
-        r2 = "" if first["r2"] is None else f", R² {first['r2']:.2f}"
-        name = f"{prefix(rows, 'corpus', corpus)}{probe}"
-        axis.set_title(f"{name} {first['severity']}{r2}")
-        axis.xaxis.set_major_locator(MaxNLocator(4))
-    for axis in axes[::across]:
-        axis.set_ylabel("off the line, nats")
-    axes[-1].set_xlabel("loss on held-out text, nats")
-    legend_below(figure, axes)
-
-
-def _inches_of_ribbon(rows: list[Row]) -> tuple[float, float]:
+def _ribbon_inches(rows: list[Row]) -> tuple[float, float]:
     panels = len(grouped(rows, "corpus", "probe"))
-    return WIDTH, 0.5 + 1.9 * -(-panels // across_of(panels, most=4))
+    return WIDTH, 0.5 + 1.9 * -(-panels // columns_across(panels, most=4))
 
 
-FIGURES = (
-    Figure("probe_curves", draw_curves, tall(0.5, 2.2, "corpus", "probe", across=3)),
-    Figure("distance", _draw_distance, tall(0.9, 2.6, "corpus", "size", "variant", across=2)),
-    Figure("behaviour_ribbon", _draw_ribbon, _inches_of_ribbon),
-    Figure("hidden", _draw_hidden, tall(0.5, 3.0, "corpus")),
-    Figure("line_residuals", _draw_residuals, tall(0.5, 2.1, "corpus", "probe", across=3)),
-    *maps.FIGURES,
-    *behaviour.FIGURES,
-)
-TABLES = ("trends", "contested")
-
-
-def _main(draw: Draw) -> Draw:
-    """The same of the first corpus, and of the probes that go furthest."""
-    return lambda figure, rows: draw(figure, main_probes(grouped(rows, "corpus")[0][1]))
-
-
-PARTS = (
-    ("Seeds of one class, further and further from text", "probe_curves", _main(draw_curves)),
-    ("What sets members apart, in bits a token", "behaviour_ribbon", _main(_draw_ribbon)),
-    ("Members by how differently they behave", "behaviour_map", _main(maps.draw_map)),
-    ("How long two members write the same", "survival", _main(behaviour.draw_survival)),
-    ("What a search finds, and what of it holds", "search", _main(behaviour.draw_search)),
-    ("How sure and how right", "reliability", _main(behaviour.draw_reliability)),
-)
-"""Of the picture of probes, which shows the first four that there is data for."""
+ITEMS: tuple[Item, ...] = (
+    Figure("probe_curves", _draw_curves, stacked(0.5, 2.2, "corpus", "probe", across=3),
+        title="How differently seeds behave",
+        alt="Mean KL divergence between seeds of a class against the severity of each probe",
+        caption="Mean KL between two seeds of a class against severity; 0 is unchanged text, or "
+        "the easiest of the synthetic windows. Bars and bands: {confidence} intervals over models "
+        "and documents. Noise floor: a model against itself at another batch size and, on a CPU, "
+        "with two threads.",
+    ),
+    Figure("distance", _draw_distance, stacked(0.9, 2.6, "corpus", "size", "variant", across=2),
+        alt="KL between seeds as a share of predictive entropy against the distance from "
+        "training, by class and probe",
+        caption="The same as a share of predictive entropy, against the n-gram surprise of the "
+        "context under counts of the train split. White dots: start of a probe. KL in nats can "
+        "rise merely because predictions become less certain; this share cannot.",
+    ),
+    PageTable("trends"),
+    Figure("behaviour_ribbon", _draw_ribbon, _ribbon_inches, title="What sets members apart",
+        alt="Bits per token that go with size, variant, initial weights and data order, by "
+        "severity of each probe",
+        caption="Information that a prediction carries about which member made it, "
+        "I(Y; model | x), against severity. The chain rule splits it exactly into size, then "
+        "variant, then seeds; joint effects go to the later factor. Dotted: expected borders if "
+        "members differed by independent noise alone; only the excess counts for a factor. "
+        "Lines: {confidence} intervals of the total over documents, for these members.",
+    ),
+    PageTable("contested"),
+)  # fmt: skip

@@ -1,39 +1,87 @@
-"""A section of the page: its figures with their units, and the tables beside them."""
+"""A section of the page: figures and tables in order, with the units that they rest on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-from manymasks.report.drawing import Figure, Picture, Row, drawn, query, records
-
-Table = dict[str, Any]
+from manymasks.report.drawing import Figure, Row, Text, draw, query, records
 
 
-def section(
-    connection: duckdb.DuckDBPyConnection,
-    figures: Iterable[Figure],
-    tables: Iterable[str],
-    picture: Callable[[Picture], dict[str, str]],
-) -> dict[str, Any]:
-    """What the page shows of a subject.
+@dataclass(frozen=True)
+class PageTable:
+    """A table of the page: the rows of a query, as tables/<query>.html.j2 lays them out."""
 
-    Returns `figures` by their names, as `picture` makes them of what was drawn, each with its
-    `units`; the answer of each query in `tables` under its name, a dictionary a row; and `any`,
-    which is false where there is neither a figure nor a row.
-    """
-    made = {}
-    for figure in figures:
-        found = drawn(connection, figure)
-        made[figure.query] = {**picture(found), "units": units(found.rows)}
-    rows = {name: records(connection, query(name)) for name in tables}
-    shown = any(each["src"] for each in made.values())
-    return {"figures": made, **rows, "any": shown or any(rows.values())}
+    query: str
 
 
-def pivot(rows: list[Row], names: tuple[str, ...], across: str) -> Table:
+Item = Figure | PageTable
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page, with its items in order. Texts are HTML, as in `Figure`."""
+
+    name: str
+    """Of its address in the page."""
+    link: str
+    """In the navigation."""
+    title: str
+    items: tuple[Item, ...]
+    intro: str = ""
+    absent: str = ""
+    """What stands there without any rows; without it, the section is then left out."""
+
+    def content(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        confidence: str,
+        picture: Callable[[str], dict[str, str]],
+    ) -> dict[str, Any]:
+        """The section as the page's template takes it, with the items that have rows.
+
+        A figure has its texts, its units and what `picture` makes of its SVG; a table has its
+        `rows`. The `sql` of a query is with its first item only.
+        """
+        items: list[dict[str, Any]] = []
+        for item in self.items:
+            sql = query(item.query)
+            rows = records(connection, sql)
+            if not rows:
+                continue
+            is_shown = any(before["name"] == item.query for before in items)
+            content: dict[str, Any] = {"name": item.query, "sql": "" if is_shown else sql}
+            if isinstance(item, PageTable):
+                content["rows"] = rows
+            else:
+                content |= {
+                    "title": item.title,
+                    "alt": item.alt,
+                    "caption": _html(item.caption, rows, confidence),
+                    "note": _html(item.note, rows, confidence),
+                    "units": units(rows),
+                    **picture(draw(item, rows)),
+                }
+            items.append(content)
+        return {
+            "name": self.name,
+            "link": self.link,
+            "title": self.title,
+            "intro": self.intro.format(confidence=confidence),
+            "absent": self.absent,
+            "items": items,
+        }
+
+
+def _html(text: Text, rows: list[Row], confidence: str) -> str:
+    html = text if isinstance(text, str) else text(rows)
+    return html.format(confidence=confidence)
+
+
+def pivot(rows: list[Row], names: tuple[str, ...], across: str) -> dict[str, Any]:
     """A line for each value of `names`, in the order in which they come, and cells `across`."""
-    lines: dict[tuple[Any, ...], Table] = {}
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         line = lines.setdefault(tuple(row[name] for name in names), {**row, "cells": {}})
         line["cells"][row[across]] = row
@@ -41,12 +89,12 @@ def pivot(rows: list[Row], names: tuple[str, ...], across: str) -> Table:
 
 
 def units(rows: list[Row]) -> str:
-    """How many models and documents a figure rests on, such as `4 models a class`."""
-    said = []
-    for name, after in (("models", " a class"), ("documents", "")):
+    """The numbers of models and documents that a figure rests on, such as `4 models a class`."""
+    parts = []
+    for name, suffix in (("models", " per class"), ("documents", "")):
         counts = [row[name] for row in rows if row.get(name) is not None]
         if counts:
             low, high = min(counts), max(counts)
             span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-            said.append(f"{span} {name if high > 1 else name[:-1]}{after}")
-    return ", ".join(said)
+            parts.append(f"{span} {name if high > 1 else name[:-1]}{suffix}")
+    return ", ".join(parts)

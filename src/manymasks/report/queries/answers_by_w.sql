@@ -1,4 +1,4 @@
--- What an answer misses of the truth by the number of pairs it asks for, and without binding
+-- Loss of answers above the exact law by the number of pairs they count, and without binding
 SELECT
     d.corpus,
     d.control_of,

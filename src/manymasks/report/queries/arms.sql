@@ -1,4 +1,4 @@
--- All arms and the floors of counts on the measure split, and what they lose against causal
+-- All arms and n-gram baselines on the measure split, and their loss above causal
 SELECT
     corpus,
     size,

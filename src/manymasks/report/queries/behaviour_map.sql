@@ -1,4 +1,4 @@
--- Jensen-Shannon divergence of all pairs of members, from held-out text to what is furthest from it
+-- Jensen-Shannon divergence of all pairs of members, from held-out text to the furthest probe
 WITH shown AS (
     SELECT
         p.corpus,
@@ -7,7 +7,7 @@ WITH shown AS (
         p.is_text,
         row_number() OVER (
             PARTITION BY p.corpus ORDER BY NOT p.is_text, p.severity
-        ) AS place
+        ) AS panel
     FROM current_probe AS p
     JOIN current_probe AS f ON f.corpus = p.corpus AND f.is_furthest
     WHERE p.is_text
@@ -15,7 +15,7 @@ WITH shown AS (
 )
 SELECT
     d.corpus,
-    s.place,
+    s.panel,
     d.probe,
     d.severity,
     d.is_text,
@@ -33,4 +33,4 @@ JOIN shown AS s ON s.corpus = d.corpus AND s.probe = d.probe AND s.severity = d.
 JOIN current_model AS a ON a.model = d.model_a
 JOIN current_model AS b ON b.model = d.model_b
 WHERE d.corpus IN (FROM text_corpus) AND d.js IS NOT NULL
-ORDER BY d.corpus, s.place, d.model_a, d.model_b;
+ORDER BY d.corpus, s.panel, d.model_a, d.model_b;

@@ -1,4 +1,4 @@
--- The behaviour ANOVA by severity, size first: bits per token that go with each factor
+-- The behaviour ANOVA by severity, size first: bits per token by factor
 SELECT
     corpus,
     family,

@@ -1,4 +1,4 @@
--- How well exact posteriors are read off the residual stream, by layer, beside controls
+-- Linear fits of exact posteriors to the residual stream, by layer, beside controls
 SELECT
     b.corpus,
     b.size,

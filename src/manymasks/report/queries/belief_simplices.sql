@@ -1,4 +1,4 @@
--- Beliefs about the state that said the last letter: exact, and read off one member of a class
+-- Beliefs about the state that emitted the last letter: exact, and fitted to one member per class
 WITH chosen AS (
     SELECT m.model, m.corpus, m.size, m.variant, b.layer, p.r2
     FROM (SELECT DISTINCT artifact, model, layer FROM belief_point) AS b
@@ -10,7 +10,7 @@ WITH chosen AS (
         AND p.layer = b.layer
         AND p.latent IN ('letter_state', 'state')
         AND p.control = 'none'
-    -- The first seeds of the largest size, at the level from which most can be read.
+    -- The first seeds of the largest size, at the level with the best fit.
     QUALIFY row_number() OVER (
         PARTITION BY m.corpus, m.variant
         ORDER BY m.parameters DESC, m.size, m.seed_init, m.seed_order, p.latent, p.r2 DESC
@@ -33,4 +33,4 @@ SELECT
 FROM chosen AS c
 JOIN belief_point AS b ON b.model = c.model AND b.layer = c.layer
 JOIN artifact AS e ON e.artifact = b.artifact AND e.is_current
-ORDER BY c.corpus, c.variant NOT IN ('causal', 'myopic'), c.variant, b.mask, b.point;
+ORDER BY c.corpus, c.variant, b.mask, b.point;

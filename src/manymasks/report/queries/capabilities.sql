@@ -1,4 +1,4 @@
--- What a capability costs, and how many members of a set lack it
+-- Price of a capability, and how many members of a set lack it
 SELECT
     corpus,
     size,

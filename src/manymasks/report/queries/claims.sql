@@ -1,4 +1,4 @@
--- Every claim that was tested, null results too
+-- All tested claims, null results included
 SELECT contrast, kind, estimate, low, high, p, q, models, documents
 FROM tested_claims
 ORDER BY rank NULLS LAST, p, contrast;

@@ -1,4 +1,4 @@
--- KL between all pairs of members on held-out text and on what is furthest from it
+-- KL between all pairs of members, on held-out text and on the furthest probe
 WITH member AS (
     SELECT
         m.model,

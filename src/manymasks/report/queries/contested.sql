@@ -1,4 +1,4 @@
--- Where members say most different things: first of text, then of what is furthest from it
+-- The positions that members disagree on most: of text, then of the furthest probe
 SELECT
     c.corpus,
     c.probe,

@@ -1,4 +1,4 @@
--- The text
+-- Corpora
 SELECT c.corpus, c.kind, c.documents, c.train_documents, c.select_documents, c.measure_documents,
     c.bytes, c.empty_documents, c.duplicate_documents, c.undecodable_documents, t.kind AS tokenizer, t.vocabulary, t.bytes_per_token, c.source, c.licence, c.sha256
 FROM corpus AS c

@@ -1,4 +1,4 @@
--- Effective models by position, of the largest set of trained members of each class that has any
+-- Effective models by position, for the largest set of trained members of each class
 SELECT
     c.corpus,
     c.size,

@@ -1,4 +1,4 @@
--- What the current artifacts were made with
+-- Environments of the current artifacts
 SELECT environment::VARCHAR AS environment, count(*) AS artifacts, max(created) AS latest
 FROM artifact
 WHERE is_current

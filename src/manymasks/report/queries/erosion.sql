@@ -1,6 +1,6 @@
--- What training on takes from answers that count most pairs, by its peak learning rate
--- Sums have an order, so that their last digits are the same every time.
-WITH asked AS (
+-- Loss of the answers that count most pairs after fine-tuning, by its peak learning rate
+-- Ordered sums give the same last digits every time.
+WITH answers AS (
     SELECT *, try_cast(level AS INTEGER) AS pairs
     FROM erosion
     WHERE stratum = 'answers by W'
@@ -18,7 +18,7 @@ class AS (
         stddev_samp(nats ORDER BY nats) AS sd,
         max(ceiling) AS ceiling,
         count(nats) AS models
-    FROM asked
+    FROM answers
     GROUP BY corpus, size, gradient, learning_rate, pairs
 )
 SELECT

@@ -1,4 +1,4 @@
--- Members left as constraints are added in random orders, and how differently they behave
+-- Members left as constraints are added in random orders, and their divergence
 SELECT
     f.corpus,
     f.size,

@@ -1,4 +1,4 @@
--- Loss of a variant less that of its baseline, paired over seeds, by position and over all
+-- Loss of a variant minus that of its baseline, paired over seeds, by position and over all
 SELECT
     g.corpus,
     g.baseline,

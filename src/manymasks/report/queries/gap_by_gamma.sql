@@ -1,4 +1,4 @@
--- The gap against the discount of gradients, and where half of it is gone
+-- The myopia gap against the discount of gradients, and the discount that halves it
 SELECT
     a.corpus,
     a.size,

@@ -1,4 +1,4 @@
--- The myopia gap against size, where there are several
+-- The myopia gap against size, if the study has several
 SELECT
     g.corpus,
     g.baseline,

@@ -1,4 +1,4 @@
--- The share of a causal gradient that comes from losses up to a distance, by group of weights
+-- Share of a causal gradient that comes from losses up to a distance, by group of weights
 SELECT
     g.corpus,
     g.size,

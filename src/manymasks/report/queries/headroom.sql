@@ -1,4 +1,4 @@
--- What averaging the members of a class gains, beside what the next size has to offer
+-- Gain by averaging the members of a class, beside the headroom to the next size
 SELECT h.*, c.parameters
 FROM headroom_test AS h
 LEFT JOIN model_class AS c ON c.label = h.label AND c.is_current

@@ -1,4 +1,4 @@
--- What the loss difference of two members shows and what it hides, on text and furthest from it
+-- Visible and hidden difference of each pair of members, on text and on the furthest probe
 SELECT
     d.corpus,
     d.probe,

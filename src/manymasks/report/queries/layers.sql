@@ -1,4 +1,4 @@
--- How alike seeds of a class represent the same tokens, layer by layer
+-- Similarity of representations between seeds of a class, by layer
 SELECT
     r.corpus,
     r.measure,

@@ -1,4 +1,4 @@
--- Learning rates that were tried, where they were to be found
+-- Learning rates that were tried, where the study tunes them
 SELECT
     corpus,
     size,

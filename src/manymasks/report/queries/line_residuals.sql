@@ -1,4 +1,4 @@
--- How far members are off the line of loss on a probe, at its most severe, against loss on text
+-- Residuals of members from the line of loss on a probe against loss on text
 SELECT
     r.corpus,
     r.probe,

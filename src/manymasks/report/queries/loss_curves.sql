@@ -1,4 +1,4 @@
--- Loss while training: mean and range over the seeds of a class
+-- Loss during training: mean and range over the seeds of a class
 SELECT
     m.corpus,
     m.size,

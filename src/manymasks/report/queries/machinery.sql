@@ -1,4 +1,4 @@
--- The divergence of members of a class by length of prompt: how they weigh the masks, and the rest
+-- Divergence between members of a class by prompt length: weights of masks, and the remainder
 SELECT
     corpus,
     size,

@@ -1,4 +1,4 @@
--- What each way of making members yields, under the reference of most members
+-- Yield of each way of making members, under the reference with most members
 SELECT
     y.label,
     y.corpus,
@@ -23,8 +23,8 @@ SELECT
     y.parent_seconds
 FROM method_yield AS y
 JOIN widest_set AS w ON w.label = y.label AND w.method = 'trained' AND w.reference = y.reference
--- The thresholds of the widest sets of trained members: all methods are held against the same one.
+-- All methods are compared at the threshold of the widest set of trained members.
 WHERE y.eps = w.eps AND y.eps_unit = w.eps_unit AND y.corpus IN (FROM text_corpus)
--- Where all members were trained there is nothing to choose between.
+-- Nothing to compare if all members were trained.
 QUALIFY bool_or(y.method <> 'trained') OVER ()
 ORDER BY y.corpus, w.parameters, y.size, y.variant, y.method <> 'trained', y.method;

@@ -1,4 +1,4 @@
--- The myopia gap as local malus less local bonus
+-- The myopia gap as local malus minus local bonus
 SELECT p.corpus, p.size, p.local, p.past, p.myopic, p.part, p.nats, p.low, p.high, p.seeds
 FROM myopia_parts AS p
 LEFT JOIN model_class AS c

@@ -1,4 +1,4 @@
--- Loss on the measure split by position in the window: all arms, and the floors of counts
+-- Loss on the measure split by position in the window: all arms, and n-gram baselines
 SELECT
     m.corpus,
     m.size,

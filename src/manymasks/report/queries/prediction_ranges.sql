@@ -1,4 +1,4 @@
--- Lowest and highest probability of the true token over the largest set of each class, by position
+-- Lowest and highest probability of the true token in the largest set of each class, by position
 SELECT
     c.corpus,
     c.size,

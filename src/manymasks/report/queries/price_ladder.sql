@@ -1,4 +1,4 @@
--- Members and capabilities by what they miss of the truth, and thresholds of sets
+-- Members and capabilities by loss above the exact law, and thresholds of sets
 SELECT
     p.corpus,
     p.kind,
@@ -6,7 +6,7 @@ SELECT
     c.size,
     c.variant,
     c.parameters,
-    -- What is exact has no interval.
+    -- An exact price has no interval.
     coalesce(p.exact, p.nats) AS nats,
     CASE WHEN p.exact IS NULL THEN p.nats_low END AS low,
     CASE WHEN p.exact IS NULL THEN p.nats_high END AS high,

@@ -1,4 +1,4 @@
--- Mean KL between seeds of one class by severity of each probe that has any
+-- Mean KL between seeds of one class by severity of each probe
 SELECT
     s.corpus,
     s.family,

@@ -1,4 +1,4 @@
--- What metrics would be with fewer members of the widest sets, and patterns of passing probes
+-- Metrics at fewer members of the widest sets, and patterns of passing probes
 SELECT
     r.corpus,
     r.size,

@@ -1,4 +1,4 @@
--- Size of a class against how many models are under one loss, their room, and their differences
+-- Share of models under one loss, log-volume and divergence against size
 SELECT
     corpus,
     size,

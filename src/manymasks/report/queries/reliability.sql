@@ -1,4 +1,4 @@
--- How often members are right where they are so sure, on text and furthest from it
+-- Accuracy of members against their confidence, on text and on the furthest probe
 WITH bin AS (
     SELECT
         m.corpus,

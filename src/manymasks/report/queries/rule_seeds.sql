@@ -1,4 +1,4 @@
--- The law over seeds of which rule a class follows
+-- Preference between two rules over the seeds of a class
 SELECT
     corpus,
     size,

@@ -1,5 +1,5 @@
--- Which of two rules each member follows, and where the mean over seeds would lie by symmetry
--- Sums have an order, so that their last digits are the same every time.
+-- Preference of each member between two rules, and the range of the mean under symmetry
+-- Ordered sums give the same last digits every time.
 WITH seed AS (
     SELECT
         corpus,

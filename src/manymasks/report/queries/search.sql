@@ -1,4 +1,4 @@
--- What a search for disagreement finds in the members it looks at and in those it does not
+-- Information found by a search for disagreement, in the members searched and in the others
 SELECT
     g.corpus,
     g.probe,

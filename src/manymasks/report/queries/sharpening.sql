@@ -1,4 +1,4 @@
--- How far members of a class are apart by the length of the prompt, and what it leaves open
+-- Divergence between members of a class by prompt length, and the entropy of the mask given it
 SELECT
     s.corpus,
     s.size,

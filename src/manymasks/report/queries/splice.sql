@@ -1,5 +1,5 @@
--- The weight of the second mask by letters after a splice: members of a class, and Bayes
--- Sums have an order, so that their last digits are the same every time.
+-- Weight of the second mask by letters after a splice: members of a class, and Bayes
+-- Ordered sums give the same last digits every time.
 WITH document AS (
     SELECT
         m.corpus,
@@ -18,7 +18,7 @@ WITH document AS (
     WHERE w.kind = 'spliced' AND w.is_true_mask
     GROUP BY m.corpus, m.size, m.variant, w.letters - i.before, w.document
 ),
-found AS (
+class AS (
     SELECT
         corpus,
         size,
@@ -46,6 +46,6 @@ SELECT
     models,
     documents,
     parameters
-FROM found
+FROM class
 LEFT JOIN mean_interval USING (n)
 ORDER BY corpus, parameters, size, variant, letters;

@@ -1,4 +1,4 @@
--- Share of pairs that still agree after so many written tokens: seeds, and variants of one size
+-- Share of pairs that still agree, by tokens written: seeds, and variants of one size
 SELECT
     r.corpus,
     r.mode,

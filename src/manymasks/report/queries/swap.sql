@@ -1,4 +1,4 @@
--- How far a prediction follows a donor that a part of the past was taken from, by layer
+-- How far a prediction follows the donor of a part of the past, by layer
 SELECT
     s.corpus,
     s.size,
@@ -7,7 +7,7 @@ SELECT
     s.layer,
     s.donor,
     s.letters,
-    -- The last digits of a mean may differ from one time to the next.
+    -- The last digits of a mean can differ between runs.
     round(s.followed, 9) AS followed,
     s.low,
     s.high,

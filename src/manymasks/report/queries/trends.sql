@@ -1,4 +1,4 @@
--- KL as a share of predictive entropy: from text to the most severe, and from its height to there
+-- KL as a share of predictive entropy: rise and fall over severities, and rank correlation
 SELECT
     t.corpus,
     t.probe,

@@ -1,4 +1,4 @@
--- Shares of the differences within a class that go with each seed
+-- Shares of the variance within a class due to each seed
 SELECT corpus, size, variant, parameters, measure, component, share, low, high, p, models
 FROM variance_components
 WHERE corpus IN (FROM text_corpus) AND share IS NOT NULL AND NOT isnan(share)

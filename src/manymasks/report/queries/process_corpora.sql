@@ -1,4 +1,4 @@
--- Corpora that were drawn from a known process
+-- Corpora drawn from a known process
 SELECT DISTINCT t.corpus
 FROM process_truth AS t
 JOIN artifact AS e ON e.artifact = t.artifact AND e.is_current
