@@ -56,7 +56,7 @@ def test_laws_are_those_of_all_layouts_enumerated() -> None:
     slots = np.zeros((len(every), fork.LENGTH, 35))
     for row, (_, each) in zip(slots, every, strict=True):
         for t, allowed in enumerate(each):
-            row[t, [fork.PLACE[name] for name in allowed]] = 1 / len(allowed)
+            row[t, [fork.TOKEN[name] for name in allowed]] = 1 / len(allowed)
     laws = machine.laws(tokens)
     for document, law in zip(tokens, laws, strict=True):
         weight = joint.copy()
@@ -116,8 +116,8 @@ def test_documents_end() -> None:
     tokens = fork.fork(0.5).draw(2000, fork.LENGTH + 1, np.random.default_rng(1)).tokens
     lengths = (tokens != ENDED).sum(1)
     assert lengths.max() == 13
-    assert (tokens[np.arange(2000), lengths - 1] == fork.PLACE["EOS"]).all()
-    assert ((tokens == fork.PLACE["EOS"]).sum(1) == 1).all()
+    assert (tokens[np.arange(2000), lengths - 1] == fork.TOKEN["EOS"]).all()
+    assert ((tokens == fork.TOKEN["EOS"]).sum(1) == 1).all()
 
 
 @pytest.mark.parametrize("answered", [0.0, 0.02])
@@ -191,15 +191,15 @@ def test_what_cues_cost() -> None:
     tokens = machine.draw(4000, fork.LENGTH, np.random.default_rng(7)).tokens
     laws = machine.laws(tokens)
     kl = divergence(laws, fork.guessed(laws, "RB"))
-    twin = (tokens == fork.PLACE["?t"]).any(1)
+    twin = (tokens == fork.TOKEN["?t"]).any(1)
     assert np.abs(kl[~twin]).max() < 1e-12
     # The second cue comes once, so the chances that it does add up to 1.
     assert kl[twin].sum(1).mean() == pytest.approx(math.log(6), abs=0.05)
     every = np.array(list(itertools.permutations(range(8), 2)))
-    slots = np.full((56, 8), fork.PLACE["f1"])
+    slots = np.full((56, 8), fork.TOKEN["f1"])
     for row, (red, blue) in enumerate(every):
-        slots[row, red], slots[row, blue] = fork.PLACE["R3"], fork.PLACE["B3"]
-    ends = [fork.PLACE["BOS"]], [fork.PLACE[name] for name in ("?t", "A3", "EOS")]
+        slots[row, red], slots[row, blue] = fork.TOKEN["R3"], fork.TOKEN["B3"]
+    ends = [fork.TOKEN["BOS"]], [fork.TOKEN[name] for name in ("?t", "A3", "EOS")]
     whole = np.hstack([np.tile(ends[0], (56, 1)), slots, np.tile(ends[1], (56, 1))])
     laws = machine.laws(whole)
     assert expected_price(laws, fork.guessed(laws, "RB")) == pytest.approx(math.log(6))
@@ -213,10 +213,10 @@ def test_what_either_word_costs() -> None:
     other = fork.either_word(tokens, laws)
     np.testing.assert_allclose(other[tokens != ENDED].sum(-1), 1, rtol=1e-12)
     is_word = (tokens >= fork.FIRST["M"]) & (tokens < fork.FIRST["M"] + 6)
-    opened = np.cumsum(tokens == fork.PLACE["("], 1) > 0
+    opened = np.cumsum(tokens == fork.TOKEN["("], 1) > 0
     before = is_word.any(1) & opened[np.arange(4000), is_word.argmax(1)]
     for row, (document, law, found) in enumerate(zip(tokens, laws, other, strict=True)):
-        asked = np.flatnonzero(document == fork.PLACE["?h"])
+        asked = np.flatnonzero(document == fork.TOKEN["?h"])
         if not (before[row] and asked.size):
             np.testing.assert_array_equal(found, law)
             continue
@@ -267,7 +267,7 @@ def test_before_questions() -> None:
     assert found.rules == ("first", "depth 0")
     asked = found.lengths - 1
     rows = np.arange(400)
-    assert (found.tokens[rows, asked] == fork.PLACE["?h"]).all()
+    assert (found.tokens[rows, asked] == fork.TOKEN["?h"]).all()
     assert ((found.tokens != ENDED).sum(1) == found.lengths).all()
     assert (found.lengths.min(), found.lengths.max()) == (6, 11)
     for row, answers in zip(found.tokens, found.answers, strict=True):

@@ -103,7 +103,7 @@ def test_hierarchy_against_all_documents(
     symbols: int, rules: int, children: int, levels: int
 ) -> None:
     rng = np.random.default_rng(2)
-    grammar = hierarchy.grammar(rng, symbols, rules, children, levels)
+    grammar = hierarchy.random_grammar(rng, symbols, rules, children, levels)
     trees = every_tree(grammar)
     documents = np.array([[0, *(leaf + 1 for leaf in tree[-1])] for tree in trees])
     assert len(np.unique(documents, axis=0)) == len(documents)
@@ -125,7 +125,7 @@ def test_hierarchy_against_all_documents(
 
 def test_hierarchy_numbers() -> None:
     rng = np.random.default_rng(3)
-    grammar = hierarchy.grammar(rng)
+    grammar = hierarchy.random_grammar(rng)
     assert grammar.entropy == pytest.approx(math.log(8) + 15 * math.log(4))
     assert grammar.entropy / 16 == pytest.approx(1.430, abs=5e-4)
     tokens, levels = hierarchy.draw(grammar, 50, rng)
@@ -142,7 +142,7 @@ def test_hierarchy_numbers() -> None:
 
 
 def test_hierarchy_has_no_law_after_what_cannot_be_said() -> None:
-    grammar = hierarchy.grammar(np.random.default_rng(4))
+    grammar = hierarchy.random_grammar(np.random.default_rng(4))
     told = {tuple(each) for each in grammar.rules[-1].reshape(-1, 2)}
     never = next(each for each in itertools.product(range(8), repeat=2) if each not in told)
     laws = hierarchy.laws(grammar, np.array([[0, never[0] + 1, never[1] + 1, 1]]))
@@ -153,6 +153,6 @@ def test_hierarchy_has_no_law_after_what_cannot_be_said() -> None:
 
 def test_rules_must_be_unambiguous() -> None:
     with pytest.raises(ValueError, match="tuples of children"):
-        hierarchy.grammar(np.random.default_rng(0), symbols=3, rules=4)
+        hierarchy.random_grammar(np.random.default_rng(0), symbols=3, rules=4)
     with pytest.raises(ValueError, match="same children"):
         hierarchy.Grammar(np.zeros((1, 2, 1, 2), dtype=np.int64))

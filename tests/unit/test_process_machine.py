@@ -358,7 +358,7 @@ def test_matrices_begin_in_the_law_that_stays(states: int, seed: int) -> None:
     np.testing.assert_allclose(machine.emission.toarray(), matrices.sum(2).T, atol=1e-15)
     np.testing.assert_allclose(machine.transition.toarray(), matrices.sum(0), atol=1e-15)
     for token in range(2):
-        np.testing.assert_array_equal(machine.saying[token].toarray(), matrices[token])
+        np.testing.assert_array_equal(machine.token_transitions[token].toarray(), matrices[token])
     # Nobody can tell how long it has been going on.
     np.testing.assert_allclose(
         machine.ahead(machine.start[None], 4), machine.ahead(machine.start[None]), atol=1e-10

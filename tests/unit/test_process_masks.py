@@ -21,6 +21,7 @@ from manymasks.corpora.processes.machine import (
 )
 from manymasks.corpora.processes.masks import (
     ABLATED,
+    EMISSIONS,
     FIRST_LETTER,
     FIRST_PREMISE,
     LENGTH,
@@ -30,7 +31,6 @@ from manymasks.corpora.processes.masks import (
     PREMISES,
     PRICED_OVER,
     PRIOR,
-    SAYS,
     VOCABULARY,
     balanced,
     mask_known,
@@ -188,7 +188,7 @@ def after_all_prefixes(longest: int) -> Floats:
         chance = np.full(1, 1 / 5)
         for place in range(longest):
             nats[place] += chance @ entropy(machine.ahead(belief))
-            joint = np.stack([belief @ machine.saying[letter] for letter in (6, 7, 8)])
+            joint = np.stack([belief @ machine.token_transitions[letter] for letter in (6, 7, 8)])
             said = joint.sum(-1)
             belief = (joint / said[..., None]).reshape(-1, machine.states)
             chance = (chance * said).ravel()
@@ -246,7 +246,7 @@ def by_place(machine: Machine, longest: int) -> Floats:
 
 def test_three_masks_have_one_rate() -> None:
     nats = [
-        by_place(machine_from_matrices("abc", MOVES[mask] * SAYS.T[:, None, :]), 8)
+        by_place(machine_from_matrices("abc", MOVES[mask] * EMISSIONS.T[:, None, :]), 8)
         for mask in range(4)
     ]
     np.testing.assert_allclose(nats[1], nats[0], rtol=1e-10)
@@ -420,7 +420,7 @@ def test_rrxor() -> None:
     assert rate == pytest.approx(2 * math.log(2) / 3, abs=1e-12)
     assert (nats > rate).all()
     drawn = machine.draw(600, 9, np.random.default_rng(0))
-    places = machine.latents["place"][drawn.states[:, 0]]
+    places = machine.latents["phase"][drawn.states[:, 0]]
     assert set(places.tolist()) == {0, 1, 2}
     for tokens, place in zip(drawn.tokens, places, strict=True):
         whole = tokens[(3 - place) % 3 :]

@@ -94,7 +94,7 @@ def test_seeds_and_shards_differ(counting: Counting) -> None:
 @pytest.mark.parametrize("token", [0, -1])
 def test_what_text_cannot_say_is_refused(counting: Counting, token: int) -> None:
     counting.spoiled = token
-    with pytest.raises(ValueError, match=f"masks: token {token} after the first place"):
+    with pytest.raises(ValueError, match=f"masks: token {token} after the first position"):
         list(read_process(settings(documents=3)))
 
 

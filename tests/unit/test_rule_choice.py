@@ -68,9 +68,9 @@ def test_questions_are_those_of_the_process() -> None:
     assert (before.question, before.rule, before.other) == ("before", "depth 0", "first")
     for questions in (twin, before):
         rows = np.arange(100)
-        assert (questions.tokens[rows, questions.lengths - 1] == fork.PLACE[questions.mark]).all()
+        assert (questions.tokens[rows, questions.lengths - 1] == fork.TOKEN[questions.mark]).all()
         after = np.arange(questions.tokens.shape[1]) >= questions.lengths[:, None]
-        assert ((questions.tokens == fork.PLACE["EOS"]) == after).all()
+        assert ((questions.tokens == fork.TOKEN["EOS"]) == after).all()
     # The rule's word is the red one, or the one outside the brackets, which comes second.
     red = np.sort(np.where(twin.tokens < fork.FIRST["B"], twin.tokens, 0), 1)[:, -1]
     np.testing.assert_array_equal(twin.answers[:, 0] - fork.FIRST["A"], red - fork.FIRST["R"])
@@ -96,8 +96,8 @@ def test_told_questions_and_their_right_answers() -> None:
         np.testing.assert_array_equal([rows, places], np.nonzero(expected))
         np.testing.assert_allclose(laws[rows, places, tokens[rows, places]], 1, rtol=1e-12)
     # A document that ends with its question has no answer.
-    cut = np.full((1, 5), fork.PLACE["EOS"])
-    cut[0, 3] = fork.PLACE["?h"]
+    cut = np.full((1, 5), fork.TOKEN["EOS"])
+    cut[0, 3] = fork.TOKEN["?h"]
     assert len(answered_positions(cut, "?h")[0]) == 0
 
 

@@ -8,6 +8,7 @@ import pytest
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.masks import (
+    EMISSIONS,
     FIRST_LETTER,
     LENGTH,
     LETTERS,
@@ -15,8 +16,7 @@ from manymasks.corpora.processes.masks import (
     MOVES,
     OPENING,
     PRIOR,
-    SAYS,
-    spoken,
+    draw_letters,
 )
 from manymasks.corpora.processes.registry import process
 from manymasks.truth.spectroscopy import mask_prompts
@@ -105,7 +105,7 @@ def likely(prior: Floats, letters: Ints) -> Floats:
     for place in range(letters.shape[1]):
         if place:
             belief = np.einsum("dzi,zij->dzj", belief, MOVES)
-        belief = belief * SAYS[:, letters[:, place]].T[:, None]
+        belief = belief * EMISSIONS[:, letters[:, place]].T[:, None]
         belief /= belief.sum((1, 2), keepdims=True)
         found.append(belief.sum(2))
     return np.stack(found, 1)
@@ -124,7 +124,7 @@ def test_bayes_changes_its_mind_on_texts_longer_than_documents() -> None:
     first, second = np.repeat(pairs, 300, 0).T
     nothing = np.full((len(first), len(MASKS)), 1 / len(MASKS))
     for before, with_premise, without in ((16, 21, 16.5), (31, 35, 31)):
-        said = [spoken(first, before, rng), spoken(second, 140, rng)]
+        said = [draw_letters(first, before, rng), draw_letters(second, 140, rng)]
         letters = np.hstack(said) - FIRST_LETTER
         for prior, expected in ((PRIOR[first], with_premise), (nothing, without)):
             weights = likely(prior, letters)[:, before - 1 :]

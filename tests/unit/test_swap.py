@@ -96,7 +96,7 @@ def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
     assert set(count) == {20}
     # Who speaks is who the premise says: a filter that is told to wait agrees.
     for tokens, mask in ((recipients, one), (donors, other), (same, one)):
-        masks.opened(tokens)
+        masks.split_document(tokens)
         *_, (_, evidence) = masks.by_mask(tokens[:, 2:] - masks.FIRST_LETTER)
         assert (evidence.argmax(1) == mask).mean() > 0.8
     again, _ = recipients_and_donors(240, 30, np.random.default_rng(0))
@@ -250,7 +250,7 @@ def test_a_document_is_no_donor_to_itself() -> None:
 def test_the_exact_law_is_that_of_a_filter_for_each_mask() -> None:
     recipients, donors = recipients_and_donors(60, 9, np.random.default_rng(6))
     for tokens in (recipients, donors[OTHER], donors[SAME]):
-        premise, letters = masks.opened(tokens)
+        premise, letters = masks.split_document(tokens)
         *_, (laws, evidence) = masks.by_mask(letters)
         weights = masks.PRIOR[premise] * np.exp(evidence)
         weights /= weights.sum(1, keepdims=True)

@@ -67,7 +67,7 @@ def _conflict(question: str, mark: str, prompts: fork.Questions, rule: int) -> C
         rule=prompts.rules[rule],
         other=prompts.rules[1 - rule],
         # A causal model does not see the padding.
-        tokens=np.where(prompts.tokens == ENDED, fork.PLACE["EOS"], prompts.tokens),
+        tokens=np.where(prompts.tokens == ENDED, fork.TOKEN["EOS"], prompts.tokens),
         lengths=prompts.lengths,
         answers=prompts.answers[:, [rule, 1 - rule]],
         is_first=prompts.first == rule,
@@ -76,7 +76,7 @@ def _conflict(question: str, mark: str, prompts: fork.Questions, rule: int) -> C
 
 def answered_positions(tokens: IntArray, mark: str) -> tuple[IntArray, IntArray]:
     """Answers to a question in documents (documents, length): their documents and positions."""
-    is_answer = (tokens[:, 1:] >= fork.FIRST["A"]) & (tokens[:, :-1] == fork.PLACE[mark])
+    is_answer = (tokens[:, 1:] >= fork.FIRST["A"]) & (tokens[:, :-1] == fork.TOKEN[mark])
     documents, positions = np.nonzero(is_answer)
     return documents, positions + 1
 

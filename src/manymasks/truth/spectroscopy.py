@@ -19,13 +19,13 @@ from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.masks import (
+    EMISSIONS,
     FIRST_LETTER,
     LENGTH,
     LETTERS,
     MASKS,
     MOVES,
     OPENING,
-    SAYS,
     STATES,
 )
 from manymasks.corpora.processes.process import Process
@@ -57,7 +57,7 @@ UNIFORM = 1e-12
 LISTED_DOCUMENTS = 40
 """Documents of each kind, the first ones, whose weights are listed one by one."""
 
-_STEPS = np.einsum("zij,ja->zaij", MOVES, SAYS)
+_STEPS = np.einsum("zij,ja->zaij", MOVES, EMISSIONS)
 TRIPLE_LAWS: FloatArray = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
     len(MASKS), STATES, -1
 )

@@ -17,7 +17,14 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IntArray
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.masks import BOS, FIRST_PREMISE, LENGTH, MASKS, OPENING, spoken
+from manymasks.corpora.processes.masks import (
+    BOS,
+    FIRST_PREMISE,
+    LENGTH,
+    MASKS,
+    OPENING,
+    draw_letters,
+)
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.intervals import finite
 from manymasks.truth.spectroscopy import LONGEST_PROMPT
@@ -49,7 +56,10 @@ def spliced_documents(documents: int, before: int, rng: np.random.Generator) -> 
     order = np.concatenate([rng.permutation(len(pairs)) for _ in range(rounds)])[:documents]
     first, second = pairs[order].T
     opening = np.stack([np.full(documents, BOS), FIRST_PREMISE + first], 1)
-    letters = [spoken(first, before, rng), spoken(second, LENGTH - OPENING - before, rng)]
+    letters = [
+        draw_letters(first, before, rng),
+        draw_letters(second, LENGTH - OPENING - before, rng),
+    ]
     return SplicedDocuments(np.hstack([opening, *letters]), first, second)
 
 

@@ -75,7 +75,7 @@ def _documents(mask: IntArray, letters: int, rng: np.random.Generator) -> IntArr
     """Documents of masks (documents,), each after its premise, (documents, 2 + letters)."""
     # Premise k makes mask k likely.
     opening = np.stack([np.full(len(mask), masks.BOS), masks.FIRST_PREMISE + mask], 1)
-    return np.hstack([opening, masks.spoken(mask, letters, rng)])
+    return np.hstack([opening, masks.draw_letters(mask, letters, rng)])
 
 
 # ------------------------------------------------------------------------------ laws of letters

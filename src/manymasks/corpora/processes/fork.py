@@ -1,4 +1,4 @@
-"""`fork`: two rules that agree on all training text and disagree off it.
+"""`fork`: two rules that agree on all training text and disagree outside it.
 
 35 tokens: fillers f0..f3, red cues R0..R5, blue cues B0..B5, marked words M0..M5, brackets, the
 questions ?t and ?h, a full stop, answers A0..A5, BOS and EOS. A document is one of
@@ -8,9 +8,9 @@ questions ?t and ?h, a full stop, answers A0..A5, BOS and EOS. A document is one
 - AFTER (20%): f M_i f ( f M_j f ) f ?h A_i;
 - BEFORE (20%): f ( f M_j f ) f M_i f and a full stop, or in a share `answered` of them ?h A_i;
 
-between BOS and EOS, where f is no filler or one, i and j are uniform and independent, so that
-they may be equal, and all else is uniform too. Documents are at most 13 tokens long with BOS and
-EOS: AFTER with all five of its fillers.
+between BOS and EOS, where f is at most one filler, i and j are uniform and independent (they may be
+equal), and everything else is uniform too. Documents have at most 13 tokens, BOS and EOS included:
+AFTER with all five fillers.
 
 ?t can be answered from the red cue or from the blue one. ?h can be answered with the first marked
 word or with the one outside the brackets; where `answered` is 0 these never differ in training.
@@ -18,8 +18,8 @@ Swapping red and blue leaves the law of documents unchanged, and cues occur nowh
 R_i stands beside B_j, the preference of a trained model is distributed over seeds symmetrically
 about 1/2.
 
-A state holds the kind, the slots still to come and the answer. The kind and the layout are drawn
-before the first token; what a prefix says about them is the business of the filter.
+A state holds the kind, the remaining slots and the answer. The kind and the layout are drawn
+before the first token, and the filter infers them from the prefix.
 """
 
 import dataclasses
@@ -48,30 +48,30 @@ WORDS = 6
 SLOTS = 8
 """Of a TWIN document."""
 LENGTH = PROCESSES["fork"].length
-"""Of the longest documents, with BOS and EOS."""
+"""Of the longest documents, BOS and EOS included."""
 
 VOCABULARY = PROCESSES["fork"].vocabulary
 """35 tokens, in this order."""
-PLACE = {name: place for place, name in enumerate(VOCABULARY)}
-FIRST = {family: PLACE[f"{family}0"] for family in "fRBMA"}
+TOKEN = {name: token for token, name in enumerate(VOCABULARY)}
+FIRST = {family: TOKEN[f"{family}0"] for family in "fRBMA"}
 """The first token of each family; the others follow it."""
 
 KINDS = {"TWIN": 0.4, "PLAIN": 0.2, "AFTER": 0.2, "BEFORE": 0.2}
 """Shares of the kinds of documents. The latent `kind` counts in this order."""
 
 Layout = tuple[str, ...]
-"""Slots of a document: a token, or a family. f: any filler; R, B: the cue of the answer; M: the
-marked word that names the answer; m: a marked word that does not; A: the answer."""
+"""Slots of a document, each a token or a kind of token. f: any filler; R, B: the cue of the answer;
+M: the marked word that names the answer; m: one that does not; A: the answer."""
 
 
 def layouts(kind: str, answered: float = 0.0) -> dict[Layout, float]:
-    """The layouts of a kind of document with their probabilities, which add up to 1."""
-    bodies: list[Layout]
+    """The layouts of a kind of document with their probabilities, which sum to 1."""
+    bodies: list[Layout] = []
     if kind == "TWIN":
-        slots = [list("f" * SLOTS) for _ in range(SLOTS * (SLOTS - 1))]
-        for each, (red, blue) in zip(slots, itertools.permutations(range(SLOTS), 2), strict=True):
-            each[red], each[blue] = "R", "B"
-        bodies = [(*each, "?t", "A") for each in slots]
+        for red, blue in itertools.permutations(range(SLOTS), 2):
+            slots = ["f"] * SLOTS
+            slots[red], slots[blue] = "R", "B"
+            bodies.append((*slots, "?t", "A"))
     elif kind == "PLAIN":
         bodies = [
             (*"f" * before, "M", *"f" * after, "?h", "A")
@@ -81,7 +81,7 @@ def layouts(kind: str, answered: float = 0.0) -> dict[Layout, float]:
     else:
         order = "fMf(fmf)f" if kind == "AFTER" else "f(fmf)fMf"
         choices = (("", "f") if slot == "f" else (slot,) for slot in order)
-        bodies = [tuple("".join(each)) for each in itertools.product(*choices)]
+        bodies = [tuple("".join(slots)) for slots in itertools.product(*choices)]
         if kind == "AFTER":
             bodies = [(*body, "?h", "A") for body in bodies]
     endings: dict[Layout, float] = {(): 1.0}
@@ -95,49 +95,49 @@ def layouts(kind: str, answered: float = 0.0) -> dict[Layout, float]:
     }
 
 
-class State(NamedTuple):
-    """The slots still to come, and what they depend on."""
+class LayoutState(NamedTuple):
+    """The remaining slots, and what they depend on."""
 
     kind: str
     rest: Layout
     answer: int = -1
-    """-1 until a word has named it."""
+    """-1 until a word names it."""
 
 
-def step(state: State) -> Iterator[tuple[float, str, State]]:
+def step(state: LayoutState) -> Iterator[tuple[float, str, LayoutState]]:
     """The edges of a state."""
     if not state.rest:
         return
     slot, rest = state.rest[0], state.rest[1:]
-    on = state._replace(rest=rest)
-    names = slot == "M" or (slot in ("R", "B") and state.answer < 0)
+    target = state._replace(rest=rest)
+    names_answer = slot == "M" or (slot in ("R", "B") and state.answer < 0)
     if slot == "f":
-        yield from ((1 / FILLERS, f"f{i}", on) for i in range(FILLERS))
-    elif names:
-        yield from ((1 / WORDS, f"{slot}{i}", on._replace(answer=i)) for i in range(WORDS))
+        yield from ((1 / FILLERS, f"f{i}", target) for i in range(FILLERS))
+    elif names_answer:
+        yield from ((1 / WORDS, f"{slot}{i}", target._replace(answer=i)) for i in range(WORDS))
     elif slot == "m":
-        yield from ((1 / WORDS, f"M{i}", on) for i in range(WORDS))
+        yield from ((1 / WORDS, f"M{i}", target) for i in range(WORDS))
     elif slot in ("R", "B", "A"):
-        yield 1.0, f"{slot}{state.answer}", on
+        yield 1.0, f"{slot}{state.answer}", target
     else:
-        yield 1.0, slot, on
+        yield 1.0, slot, target
 
 
 @functools.cache
 def fork(answered: float = 0.0) -> Machine:
     """The machine of documents; `answered` is the share of BEFORE documents with a question.
 
-    Latents: `kind`, that of the document as it was drawn, in the order of `KINDS`; `answer`, the
-    number of the word that answers, from where a cue or a marked word has named it. In BEFORE
-    documents it is that of the word at depth 0, whether or not they are asked.
+    Latents: `kind` of the document, in the order of `KINDS`; `answer`, the number of the word that
+    answers, once a cue or a marked word has named it. In BEFORE documents it is the number of the
+    word at depth 0, with or without a question.
 
     Raises:
-        ValueError: where `answered` is not a probability.
+        ValueError: if `answered` is not a probability.
     """
     if not 0 <= answered <= 1:
         raise ValueError(f"answered must lie in [0, 1], found {answered}")
     start: dict[Hashable, float] = {
-        State(kind, layout): share * chance
+        LayoutState(kind, layout): share * chance
         for kind, share in KINDS.items()
         for layout, chance in layouts(kind, answered).items()
     }
@@ -153,14 +153,14 @@ def fork(answered: float = 0.0) -> Machine:
 def document_entropy(answered: float = 0.0) -> float:
     """The entropy of a document in nats: its least possible loss, summed over its tokens.
 
-    It is that of the paths: the slots of a document can be read off its tokens, and no two
-    layouts have the same slots.
+    It equals the entropy of paths: the tokens of a document determine its slots, and no two layouts
+    have the same slots.
     """
     return path_entropy(fork(answered))
 
 
 def swapped(tokens: Ints) -> Ints:
-    """Documents with red and blue swapped: as likely as they were."""
+    """Documents with red and blue swapped, which have the same probability."""
     other = np.arange(len(VOCABULARY))
     red, blue = (FIRST[colour] + np.arange(WORDS) for colour in "RB")
     other[red], other[blue] = blue, red
@@ -178,11 +178,11 @@ def guessed(laws: Floats, families: str) -> Floats:
     the first cue when the second one comes. That costs ln 6 a TWIN document, at the positions
     where the second one may come.
     """
-    found = laws.copy()
+    ablated = laws.copy()
     for family in families:
         words = slice(FIRST[family], FIRST[family] + WORDS)
-        found[..., words] = laws[..., words].mean(-1, keepdims=True)
-    return found
+        ablated[..., words] = laws[..., words].mean(-1, keepdims=True)
+    return ablated
 
 
 def either_word(tokens: Ints, laws: Floats) -> Floats:
@@ -192,23 +192,24 @@ def either_word(tokens: Ints, laws: Floats) -> Floats:
     `answered` > 0 and the words differ (5 in 6), the second is right: that costs 5 / 6 ln 2 a
     document with a question, and 0.2 `answered` of all documents have one.
     """
-    found = laws.copy()
-    opened = np.cumsum(tokens == PLACE["("], 1) > 0
+    ablated = laws.copy()
+    is_after_bracket = np.cumsum(tokens == TOKEN["("], 1) > 0
     is_word = (tokens >= FIRST["M"]) & (tokens < FIRST["M"] + WORDS)
     rows = np.arange(len(tokens))
     first = is_word.argmax(1)
-    asked = np.zeros_like(is_word)
-    asked[:, 1:] = tokens[:, :-1] == PLACE["?h"]
-    document, place = np.nonzero(asked & (is_word[rows, first] & opened[rows, first])[:, None])
+    is_before = is_word[rows, first] & is_after_bracket[rows, first]
+    is_answer = np.zeros_like(is_word)
+    is_answer[:, 1:] = tokens[:, :-1] == TOKEN["?h"]
+    document, position = np.nonzero(is_answer & is_before[:, None])
     answer = tokens[document, first[document]] - FIRST["M"] + FIRST["A"]
-    found[document, place] /= 2
-    found[document, place, answer] += 0.5
-    return found
+    ablated[document, position] /= 2
+    ablated[document, position, answer] += 0.5
+    return ablated
 
 
 def prices(answered: float = 0.0) -> dict[str, float]:
-    """What each capability is worth, nats per token after BOS: its price a document by their mean
-    number, from the shares of documents that it matters to (`guessed`, `either_word`)."""
+    """What each capability is worth, nats per token after BOS: its price per document (`guessed`,
+    `either_word`) divided by the mean number of tokens."""
     tokens = sum(
         share * chance * (len(layout) - 1)
         for kind, share in KINDS.items()
@@ -225,31 +226,31 @@ def prices(answered: float = 0.0) -> dict[str, float]:
     return {capability: float(nats / tokens) for capability, nats in document.items()}
 
 
-# ---------------------------------------------------------------------- questions off the support
+# ---------------------------------------------------------------- questions outside the training
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Prompts at which two rules name different answers."""
+    """Prompts for which two rules name different answers."""
 
     tokens: Ints
     """(questions, longest), from BOS to ?t or ?h; `ENDED` after that."""
     lengths: Ints
-    """(questions,) in tokens; the law in question is that of the token after them."""
+    """(questions,) in tokens; the next token is the answer."""
     rules: tuple[str, str]
     answers: Ints
-    """(questions, 2): the answer, as a token, that each rule names."""
+    """(questions, 2): the answer token that each rule names."""
     first: Ints
-    """(questions,): which rule's word comes first, 0 or 1."""
+    """(questions,): index of the rule whose word comes first."""
 
 
 def twin_conflicts(questions: int, rng: np.random.Generator) -> Questions:
-    """TWIN documents up to ?t in which the cues disagree: R_i with B_j, i not j.
+    """TWIN documents up to ?t whose cues disagree: R_i with B_j, i not j.
 
-    The rules are to go by the red cue and to go by the blue one. Slots, words and fillers are
+    The rules are to follow the red cue and to follow the blue one. Slots, words and fillers are
     uniform; red comes first in every other question.
     """
-    words = different(questions, rng)
+    words = two_words(questions, rng)
     slots = np.sort(shuffled(questions, SLOTS, rng)[:, :2], 1)
     first = np.arange(questions) % 2
     slots[first == 1] = slots[first == 1, ::-1]
@@ -258,44 +259,44 @@ def twin_conflicts(questions: int, rng: np.random.Generator) -> Questions:
     body[rows, slots[:, 0]] = FIRST["R"] + words[:, 0]
     body[rows, slots[:, 1]] = FIRST["B"] + words[:, 1]
     tokens = np.pad(body, ((0, 0), (1, 1)))
-    tokens[:, 0], tokens[:, -1] = PLACE["BOS"], PLACE["?t"]
+    tokens[:, 0], tokens[:, -1] = TOKEN["BOS"], TOKEN["?t"]
     lengths = np.full(questions, tokens.shape[1])
     return Questions(tokens, lengths, ("red", "blue"), FIRST["A"] + words, first)
 
 
 def before_questions(questions: int, rng: np.random.Generator) -> Questions:
-    """BEFORE documents followed by ?h, their two marked words different.
+    """BEFORE documents with two different marked words, followed by ?h.
 
     The rules are to take the first marked word, which is the one in brackets, and to take the
     one at depth 0. Where `answered` > 0, training documents hold such questions with the second
     answer.
     """
-    words = different(questions, rng)
+    words = two_words(questions, rng)
     longest = 11
-    # All five fillers are put down, then those that are not there are taken out.
+    # Write all five fillers, then remove those that are absent.
     slots = np.full((questions, longest), FIRST["f"])
     fillers = [1, 3, 5, 7, 9]
     slots[:, fillers] += rng.integers(FILLERS, size=(questions, len(fillers)))
-    slots[:, 0], slots[:, -1] = PLACE["BOS"], PLACE["?h"]
-    slots[:, 2], slots[:, 6] = PLACE["("], PLACE[")"]
+    slots[:, 0], slots[:, -1] = TOKEN["BOS"], TOKEN["?h"]
+    slots[:, 2], slots[:, 6] = TOKEN["("], TOKEN[")"]
     slots[:, 4], slots[:, 8] = (FIRST["M"] + words).T
-    there = np.ones_like(slots, dtype=bool)
-    there[:, fillers] = rng.random((questions, len(fillers))) < 0.5
-    lengths = there.sum(1)
-    order = np.argsort(~there, 1, kind="stable")
+    is_present = np.ones_like(slots, dtype=bool)
+    is_present[:, fillers] = rng.random((questions, len(fillers))) < 0.5
+    lengths = is_present.sum(1)
+    order = np.argsort(~is_present, 1, kind="stable")
     tokens = np.take_along_axis(slots, order, 1)
     tokens[np.arange(longest) >= lengths[:, None]] = ENDED
     first = np.zeros(questions, dtype=np.int64)
     return Questions(tokens, lengths, ("first", "depth 0"), FIRST["A"] + words, first)
 
 
-def different(rows: int, rng: np.random.Generator) -> Ints:
+def two_words(rows: int, rng: np.random.Generator) -> Ints:
     """Two different words in each row, (rows, 2), uniform."""
     return shuffled(rows, WORDS, rng)[:, :2]
 
 
 def shuffled(rows: int, size: int, rng: np.random.Generator) -> Ints:
-    """An order of 0..size-1 in each row, (rows, size), uniform."""
+    """A uniform random order of 0..size-1 in each row, (rows, size)."""
     return rng.permuted(np.tile(np.arange(size), (rows, 1)), axis=1)
 
 
@@ -340,8 +341,8 @@ def token_strata(tokens: Ints) -> Strata:
     """Strata of whole documents; their tokens tell the kind."""
     roles = np.array([-1 if name == "BOS" else token_role(name) for name in VOCABULARY])
     role = roles[tokens]
-    is_twin = (tokens == PLACE["?t"]).any(1)
-    is_open = tokens == PLACE["("]
+    is_twin = (tokens == TOKEN["?t"]).any(1)
+    is_open = tokens == TOKEN["("]
     marked = role == list(TOKEN_ROLES).index("marked")
     # TWIN has its question, PLAIN no brackets; of the other two, AFTER begins with the marked word
     # at depth 0.

@@ -1,13 +1,13 @@
 """The random hierarchy model: text from a random grammar of fixed depth (Cagnetta and Wyart 2024).
 
-A root symbol is uniform on v. L times, each symbol is replaced by s symbols, by one of its m
-rules, all equally likely. Rules are drawn at random, anew for each level, but no two of a level
-have the same children: so a document of s^L symbols can be read in one way only. All documents
-that can be said are equally likely, and the entropy of each is
-ln v + ((s^L - 1) / (s - 1)) ln m nats: 22.87 for the 16 symbols of v = 8, m = 4, s = 2, L = 4.
+A root symbol is uniform on v. Then L times, each symbol is replaced by s symbols, by one of its m
+rules, all equally likely. Rules are drawn at random for each level, but no two of a level have the
+same children, so a document of s^L symbols has a single parse. All possible documents are equally
+likely, and their entropy is ln v + ((s^L - 1) / (s - 1)) ln m nats: 22.87 for the 16 symbols of
+v = 8, m = 4, s = 2, L = 4.
 
 The tree has a fixed shape, so laws come from messages up and down it (inside and outside
-probabilities, Baker 1979), and there is no need for a `Machine`. BOS stands before the symbols.
+probabilities, Baker 1979) and no `Machine` is needed. BOS precedes the symbols.
 """
 
 import functools
@@ -26,10 +26,10 @@ class Grammar:
     """The rules of a grammar.
 
     Args:
-        rules: (levels, symbols, rules, children): what a symbol of a level may be replaced by.
+        rules: (levels, symbols, rules, children): the possible children of a symbol of a level.
 
     Raises:
-        ValueError: where two rules of a level have the same children.
+        ValueError: if two rules of a level have the same children.
     """
 
     rules: Ints
@@ -42,7 +42,7 @@ class Grammar:
 
     @property
     def levels(self) -> int:
-        """How often symbols are replaced."""
+        """Number of replacements from the root to the document."""
         return len(self.rules)
 
     @property
@@ -52,7 +52,7 @@ class Grammar:
 
     @property
     def children(self) -> int:
-        """Symbols that a symbol is replaced by."""
+        """Number of symbols that replace a symbol."""
         return int(self.rules.shape[3])
 
     @property
@@ -67,23 +67,23 @@ class Grammar:
 
     @property
     def entropy(self) -> float:
-        """That of a document, in nats."""
+        """Entropy of a document in nats."""
         inner = sum(int(self.children**level) for level in range(self.levels))
         return math.log(self.symbols) + inner * math.log(self.rules.shape[2])
 
     @cached_property
     def produces(self) -> Floats:
-        """(levels, children, symbols, rules, symbols): 1 where a rule puts a symbol there."""
+        """(levels, children, symbols, rules, symbols): 1 where a rule has a symbol as child."""
         return np.asarray(np.moveaxis(np.eye(self.symbols)[self.rules], 3, 1))
 
 
-def grammar(
+def random_grammar(
     rng: np.random.Generator, symbols: int = 8, rules: int = 4, children: int = 2, levels: int = 4
 ) -> Grammar:
     """A random grammar.
 
     Raises:
-        ValueError: where there are more rules than tuples of children.
+        ValueError: if there are more rules than tuples of children.
     """
     tuples = symbols**children
     if symbols * rules > tuples:
@@ -93,63 +93,63 @@ def grammar(
     return Grammar(digits.reshape(levels, symbols, rules, children).astype(np.int64))
 
 
-def draw(of: Grammar, documents: int, rng: np.random.Generator) -> tuple[Ints, list[Ints]]:
+def draw(grammar: Grammar, documents: int, rng: np.random.Generator) -> tuple[Ints, list[Ints]]:
     """Documents, and the symbols of all levels.
 
     Returns:
         Tokens (documents, 1 + leaves), and for each level from the root (documents, its symbols).
     """
-    levels = [rng.integers(of.symbols, size=(documents, 1))]
-    for rules in of.rules:
+    levels = [rng.integers(grammar.symbols, size=(documents, 1))]
+    for rules in grammar.rules:
         parents = levels[-1]
         chosen = rules[parents, rng.integers(rules.shape[1], size=parents.shape)]
         levels.append(chosen.reshape(documents, -1))
     return np.pad(levels[-1] + 1, ((0, 0), (1, 0))), levels
 
 
-def posteriors(of: Grammar, prefix: Ints) -> list[Floats]:
-    """What a prefix says of the symbols of all levels, for each (documents, its symbols, symbols).
+def posteriors(grammar: Grammar, prefix: Ints) -> list[Floats]:
+    """Posteriors of the symbols of each level given a prefix, (documents, nodes, symbols) each.
 
-    The last level is that of the leaves: those not said yet have the law of a token ahead. NaN
-    where the prefix cannot be said.
+    The last level is that of the leaves: later ones have the law of a token ahead. NaN for an
+    impossible prefix.
 
     Args:
-        prefix: (documents, tokens said), with BOS.
+        prefix: (documents, tokens), with BOS.
     """
-    leaves = np.ones((len(prefix), of.leaves, of.symbols))
-    leaves[:, : max(prefix.shape[1] - 1, 0)] = np.eye(of.symbols)[prefix[:, 1:] - 1]
-    # Up: of each symbol, how likely it is that what has been said below it is said.
+    leaves = np.ones((len(prefix), grammar.leaves, grammar.symbols))
+    leaves[:, : max(prefix.shape[1] - 1, 0)] = np.eye(grammar.symbols)[prefix[:, 1:] - 1]
+    # Up: p(tokens of the prefix below a node | symbol of the node).
     inside = [leaves]
     grouped = []
-    for produces in of.produces[::-1]:
-        below = inside[-1].reshape(len(prefix), -1, of.children, of.symbols)
+    for produces in grammar.produces[::-1]:
+        below = inside[-1].reshape(len(prefix), -1, grammar.children, grammar.symbols)
         # (children, documents, nodes, symbols, rules)
         parts = np.einsum("cark,dnck->cdnar", produces, below)
         grouped.append(parts)
         inside.append(parts.prod(0).mean(-1))
     inside.reverse()
     grouped.reverse()
-    # Down: of each symbol, how likely it is together with what is said elsewhere.
-    outside = np.full((len(prefix), 1, of.symbols), 1 / of.symbols)
-    found = []
-    for level in range(of.levels + 1):
+    # Down: p(symbol of a node, tokens of the prefix elsewhere).
+    outside = np.full((len(prefix), 1, grammar.symbols), 1 / grammar.symbols)
+    by_level = []
+    for level in range(grammar.levels + 1):
         joint = inside[level] * outside
         total = joint.sum(-1, keepdims=True)
         with np.errstate(invalid="ignore"):
-            found.append(joint / total)
-        if level < of.levels:
-            outside = handed_down(of.produces[level], grouped[level], outside)
-    return found
+            by_level.append(joint / total)
+        if level < grammar.levels:
+            outside = outside_of_children(grammar.produces[level], grouped[level], outside)
+    return by_level
 
 
-def roots(of: Grammar, tokens: Ints) -> Floats:
-    """What the tokens up to and with each say of the root, (documents, length, symbols)."""
-    several = (posteriors(of, tokens[:, : t + 1])[0][:, 0] for t in range(tokens.shape[1]))
-    return np.stack(list(several), 1)
+def root_posterior(grammar: Grammar, tokens: Ints) -> Floats:
+    """Posterior of the root given the tokens up to each, (documents, length, symbols)."""
+    prefixes = (tokens[:, : t + 1] for t in range(tokens.shape[1]))
+    return np.stack([posteriors(grammar, prefix)[0][:, 0] for prefix in prefixes], 1)
 
 
-def handed_down(produces: Floats, parts: Floats, outside: Floats) -> Floats:
-    """Messages to the children of the symbols of a level, (documents, children's places, symbols).
+def outside_of_children(produces: Floats, parts: Floats, outside: Floats) -> Floats:
+    """Outside messages of the children of a level, (documents, children's nodes, symbols).
 
     Args:
         produces: (children, symbols, rules, symbols), as `Grammar.produces` at this level.
@@ -159,44 +159,44 @@ def handed_down(produces: Floats, parts: Floats, outside: Floats) -> Floats:
     children, _, rules, symbols = produces.shape
     messages = []
     for child in range(children):
-        # A product over the other children: a division would fail where this one is 0.
+        # A product over the other children, because division would fail where this one is 0.
         others = np.delete(parts, child, axis=0).prod(0) * outside[..., None] / rules
         messages.append(np.einsum("dnar,ark->dnk", others, produces[child]))
     return np.stack(messages, 2).reshape(len(outside), -1, symbols)
 
 
-def ahead(of: Grammar, prefix: Ints, steps: int = 1) -> Floats:
+def ahead(grammar: Grammar, prefix: Ints, steps: int = 1) -> Floats:
     """The law of the token `steps` from the end of prefixes, (documents, vocabulary).
 
-    All zero beyond the end of a document; NaN where the prefix cannot be said.
+    All zero beyond the end of a document; NaN for an impossible prefix.
     """
-    place = prefix.shape[1] + steps - 1
-    law = np.zeros((len(prefix), 1 + of.symbols))
-    if place == 0:
+    position = prefix.shape[1] + steps - 1
+    law = np.zeros((len(prefix), 1 + grammar.symbols))
+    if position == 0:
         law[:, 0] = 1
-    elif place <= of.leaves:
-        law[:, 1:] = posteriors(of, prefix)[-1][:, place - 1]
+    elif position <= grammar.leaves:
+        law[:, 1:] = posteriors(grammar, prefix)[-1][:, position - 1]
     return law
 
 
-def laws(of: Grammar, tokens: Ints) -> Floats:
+def laws(grammar: Grammar, tokens: Ints) -> Floats:
     """The law of each token given those before it, (documents, length, vocabulary).
 
-    NaN from where the prefix cannot be said. Tokens begin with BOS.
+    NaN after an impossible prefix. Tokens begin with BOS.
     """
-    return np.stack([ahead(of, tokens[:, :t]) for t in range(tokens.shape[1])], 1)
+    return np.stack([ahead(grammar, tokens[:, :t]) for t in range(tokens.shape[1])], 1)
 
 
 def hierarchy_process() -> Process:
     """The random hierarchy model with the rules of seed 0."""
-    rules = grammar(np.random.default_rng(0))
+    grammar = random_grammar(np.random.default_rng(0))
     return Process(
-        vocabulary=rules.vocabulary,
-        length=1 + rules.leaves,
-        draw=lambda documents, rng: draw(rules, documents, rng)[0],
-        laws=functools.partial(laws, rules),
-        ahead=by_prefix(functools.partial(ahead, rules)),
+        vocabulary=grammar.vocabulary,
+        length=1 + grammar.leaves,
+        draw=lambda documents, rng: draw(grammar, documents, rng)[0],
+        laws=functools.partial(laws, grammar),
+        ahead=by_prefix(functools.partial(ahead, grammar)),
         strata=functools.partial(with_counted, {}),
         levels={COUNTED: (COUNTED,)},
-        posteriors=lambda tokens: {"root": roots(rules, tokens)},
+        posteriors=lambda tokens: {"root": root_posterior(grammar, tokens)},
     )

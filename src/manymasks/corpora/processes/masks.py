@@ -1,20 +1,20 @@
-"""`masks`: a premise evokes a mask, the mask says letters, and letters tell which mask it is.
+"""`masks`: a premise makes a mask likely, the mask emits letters, and letters reveal the mask.
 
-A document is BOS, a premise P0..P4 and 62 letters. The premise is uniform. It makes one mask of
-four likely: P0..P3 each their own, with 0.7 against 0.1 for each other; P4 none. The mask turns a
-hidden state on a ring of three, each mask with its own chances to stay, to go one place up
-(clockwise) or one down, and each state says its own letter with probability 0.85. The state
-before the first letter is uniform.
+A document is BOS, a premise P0..P4 and 62 letters. The premise is uniform. P0..P3 each favour one
+of four masks, with probability 0.7 against 0.1 for the others; P4 favours none. The mask moves a
+hidden state on a ring of three with its own probabilities to stay, to move up (clockwise) or to
+move down, and each state emits its letter with probability 0.85. The state before the first letter
+is uniform.
 
-The state moves first and then says a letter, so the state after a letter is the one that said
-it. To speak first and move then would give the same law of documents, since a uniform state
-stays uniform; only the belief between two letters would be that of the state to come.
+The state moves first and then emits, so the state after a letter is the one that emitted it. To
+emit first and then move would give the same law of documents, since a uniform state stays uniform;
+only the belief between two letters would be about the next state.
 
-The masks are blocks of one hidden Markov model: what the prefix says of the mask is the sum of
-the belief over a block. Sticky is Mess3 with x = 0.05 and a = 0.85 (Shai et al. 2024,
-arXiv:2405.15943). Clockwise is sticky with letter t turned on by t places, anticlockwise by -t
-places. So the entropy rates of these three are equal, 0.7935 nats a letter, and the loss alone
-does not tell which of them speaks; that of jitter is 1.048.
+The masks are blocks of one hidden Markov model: the posterior of a mask is the sum of the belief
+over its block. Sticky is Mess3 with x = 0.05 and a = 0.85 (Shai et al. 2024, arXiv:2405.15943).
+Clockwise is sticky with letter t rotated by t steps, anticlockwise by -t steps. So these three have
+the same entropy rate, 0.7935 nats a letter, and the loss alone does not tell them apart; the rate
+of jitter is 1.048.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ MASKS = ("sticky", "clockwise", "anticlockwise", "jitter")
 PREMISES = ("P0", "P1", "P2", "P3", "P4")
 LETTERS = ("a", "b", "c")
 STATES = len(LETTERS)
-"""On the ring; state i says letter i most."""
+"""On the ring; state i mostly emits letter i."""
 VOCABULARY = PROCESSES["masks"].vocabulary
 """9 tokens: BOS is 0, the premises 1..5, the letters 6..8."""
 BOS = VOCABULARY.index("BOS")
@@ -51,99 +51,98 @@ OPENING = 2
 
 PRIOR: Floats = np.vstack([np.full((4, 4), 0.1) + 0.6 * np.eye(4), np.full(4, 0.25)])
 """(premises, masks): the law of the mask given the premise."""
-ANYONE: Floats = np.full(len(MASKS), 1 / len(MASKS))
-"""The law of the mask where the premise is not known."""
+UNIFORM_PRIOR: Floats = np.full(len(MASKS), 1 / len(MASKS))
+"""The law of the mask without the premise."""
 STEPS: Floats = np.array(
     [[0.90, 0.05, 0.05], [0.05, 0.90, 0.05], [0.05, 0.05, 0.90], [0.10, 0.45, 0.45]]
 )
-"""(masks, 3): the chances to stay, to go one place up, to go one place down."""
+"""(masks, 3): the probabilities to stay, to move up, to move down."""
 MOVES: Floats = np.stack([[np.roll(steps, state) for state in range(STATES)] for steps in STEPS])
-"""(masks, states, states): from a state to the next one."""
-SAYS: Floats = np.full((STATES, STATES), 0.075) + 0.775 * np.eye(STATES)
+"""(masks, states, states): transitions."""
+EMISSIONS: Floats = np.full((STATES, STATES), 0.075) + 0.775 * np.eye(STATES)
 """(states, letters)."""
 
 
 @functools.cache
 def masks() -> Machine:
-    """The machine of the documents. It does not end: a document is what is drawn of `LENGTH`.
+    """The machine of documents. It never ends; documents are cut at `LENGTH`.
 
-    Latents: `premise` and `mask`, -1 until the premise has been said, and `letter_state`, the
-    state on the ring that said the last letter; it stands, uniform, before the first letter too.
+    Latents: `premise` and `mask`, -1 before the premise, and `letter_state`, the state on the ring
+    that emitted the last letter; before the first letter it is uniform.
     """
-    voices = [
+    initial_states = [
         (premise, mask, state)
         for premise in range(len(PREMISES))
         for mask in range(len(MASKS))
         for state in range(STATES)
     ]
 
-    def step(here: tuple[int, ...]) -> Iterator[tuple[float, str, tuple[int, ...]]]:
-        if here == ():
+    def step(node: tuple[int, ...]) -> Iterator[tuple[float, str, tuple[int, ...]]]:
+        if node == ():
             yield 1.0, "BOS", (BOS,)
-        elif here == (BOS,):
-            for premise, mask, state in voices:
+        elif node == (BOS,):
+            for premise, mask, state in initial_states:
                 chance = PRIOR[premise, mask] / len(PREMISES) / STATES
                 yield chance, PREMISES[premise], (premise, mask, state)
         else:
-            premise, mask, state = here
-            for to in range(STATES):
+            premise, mask, state = node
+            for target in range(STATES):
                 for letter, name in enumerate(LETTERS):
-                    chance = MOVES[mask, state, to] * SAYS[to, letter]
-                    yield chance, name, (premise, mask, to)
+                    chance = MOVES[mask, state, target] * EMISSIONS[target, letter]
+                    yield chance, name, (premise, mask, target)
 
-    def latents(here: tuple[int, ...]) -> dict[str, int]:
+    def latents(node: tuple[int, ...]) -> dict[str, int]:
         names = ("premise", "mask", "letter_state")
-        return dict(zip(names, here, strict=True)) if len(here) == len(names) else {}
+        return dict(zip(names, node, strict=True)) if len(node) == len(names) else {}
 
     return machine_from_steps(VOCABULARY, {(): 1.0}, step, latents)
 
 
-def spoken(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
-    """What masks (documents,) say from a uniform state on, (documents, letters) tokens."""
-    whole = masks()
-    found = np.empty((len(mask), letters), dtype=np.int64)
-    for each in np.unique(mask):
-        # A mask speaks alike after every premise: its own is as good as another.
-        of = (whole.latents["premise"] == each) & (whole.latents["mask"] == each)
-        speaker = dataclasses.replace(whole, start=of / of.sum())
-        rows = np.flatnonzero(mask == each)
-        found[rows] = speaker.draw(len(rows), letters, rng).tokens
-    return found
+def draw_letters(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
+    """Letters of masks (documents,) from a uniform state on, (documents, letters) tokens."""
+    machine = masks()
+    tokens = np.empty((len(mask), letters), dtype=np.int64)
+    for value in np.unique(mask):
+        # The premise does not matter once the mask is known, so take the one of the same number.
+        block = (machine.latents["premise"] == value) & (machine.latents["mask"] == value)
+        started = dataclasses.replace(machine, start=block / block.sum())
+        rows = np.flatnonzero(mask == value)
+        tokens[rows] = started.draw(len(rows), letters, rng).tokens
+    return tokens
 
 
 def balanced(times: int, rng: np.random.Generator, length: int = LENGTH) -> tuple[Ints, Ints]:
-    """Documents in which each premise and mask occur as often as they are expected to.
+    """Documents stratified by premise and mask: each pair occurs exactly as often as expected.
 
-    Means over them have the expectation of means over documents drawn freely, and vary less:
-    most of what the entropy of a document varies by is its mask.
+    Means over them are unbiased and vary less than over independent documents, because most of the
+    variance of the entropy of a document is due to its mask.
 
     Returns:
         tokens: (100 * times, length).
         mask: (100 * times,).
     """
-    tokens, said = [], []
+    tokens, masks_drawn = [], []
     for premise, prior in enumerate(PRIOR):
         for mask, share in enumerate(prior):
-            speakers = np.full(round(20 * share) * times, mask)
-            opening = np.tile([BOS, FIRST_PREMISE + premise], (len(speakers), 1))
-            tokens.append(np.hstack([opening, spoken(speakers, length - OPENING, rng)]))
-            said.append(speakers)
-    return np.concatenate(tokens), np.concatenate(said)
+            stratum = np.full(round(20 * share) * times, mask)
+            opening = np.tile([BOS, FIRST_PREMISE + premise], (len(stratum), 1))
+            tokens.append(np.hstack([opening, draw_letters(stratum, length - OPENING, rng)]))
+            masks_drawn.append(stratum)
+    return np.concatenate(tokens), np.concatenate(masks_drawn)
 
 
 # ------------------------------------------------------------------------- ablated predictors
 #
 # Each takes documents (documents, length) and gives the laws of their letters (documents,
-# letters, vocabulary): the place of the first one is `OPENING`, so that they lie beside
-# `masks().laws(tokens)[:, OPENING:]`. What one of them costs above the optimum is the mean of
-# KL(truth || ablated). All of them raise ValueError where a document is not one of `masks`.
+# letters, vocabulary), to compare with `masks().laws(tokens)[:, OPENING:]`. The excess loss of one
+# is the mean of KL(truth || ablated). All raise ValueError for documents of another process.
 
 
-def opened(tokens: Ints) -> tuple[Ints, Ints]:
-    """Premises (documents,) and letters (documents, length - 2), each counted from 0.
+def split_document(tokens: Ints) -> tuple[Ints, Ints]:
+    """Premises (documents,) and letters (documents, length - 2), both counted from 0.
 
     Raises:
-        ValueError: where the tokens are not BOS, a premise and letters.
+        ValueError: if the tokens are not BOS, a premise and letters.
     """
     premise, letters = tokens[:, 1] - FIRST_PREMISE, tokens[:, OPENING:] - FIRST_LETTER
     if (
@@ -156,10 +155,10 @@ def opened(tokens: Ints) -> tuple[Ints, Ints]:
 
 
 def by_mask(letters: Ints) -> Iterator[tuple[Floats, Floats]]:
-    """What each mask would say, and how well it has foretold; before each letter and at the end.
+    """Laws and evidence of each mask, before each letter and at the end.
 
     Yields:
-        laws: (documents, masks, letters), of the next letter if the mask is known.
+        laws: (documents, masks, letters), of the next letter given the mask.
         evidence: (documents, masks), ln p(letters so far | mask) in nats.
     """
     documents = len(letters)
@@ -167,30 +166,30 @@ def by_mask(letters: Ints) -> Iterator[tuple[Floats, Floats]]:
     evidence = np.zeros((documents, len(MASKS)))
     for letter in [*letters.T, None]:
         moved = belief @ MOVES
-        laws = (moved @ SAYS).transpose(1, 0, 2)
+        laws = (moved @ EMISSIONS).transpose(1, 0, 2)
         yield laws, evidence
         if letter is None:
             return
-        said = laws[np.arange(documents), :, letter]
-        evidence = evidence + np.log(said)
-        belief = moved * SAYS[:, letter].T / said.T[..., None]
+        probability = laws[np.arange(documents), :, letter]
+        evidence = evidence + np.log(probability)
+        belief = moved * EMISSIONS[:, letter].T / probability.T[..., None]
 
 
 Weights = Callable[[Floats], Floats]
-"""Evidence (documents, masks) -> how much each mask counts, adding up to 1."""
+"""Evidence (documents, masks) -> weights of the masks, which sum to 1."""
 
 
-def weighed(letters: Ints, weights: Weights) -> Floats:
+def mixture_laws(letters: Ints, weights: Weights) -> Floats:
     """Laws (documents, letters, vocabulary) that mix those of the masks."""
-    *each, _ = (mixed(laws, weights(evidence)) for laws, evidence in by_mask(letters))
-    return np.stack(each, 1)
+    *mixtures, _ = (mixed(laws, weights(evidence)) for laws, evidence in by_mask(letters))
+    return np.stack(mixtures, 1)
 
 
 def mixed(laws: Floats, weights: Floats) -> Floats:
     """(documents, masks, letters) and (documents, masks) -> (documents, vocabulary)."""
-    found = np.zeros((len(laws), len(VOCABULARY)))
-    found[:, FIRST_LETTER:] = (weights[..., None] * laws).sum(1)
-    return found
+    mixture = np.zeros((len(laws), len(VOCABULARY)))
+    mixture[:, FIRST_LETTER:] = (weights[..., None] * laws).sum(1)
+    return mixture
 
 
 def posterior(evidence: Floats, prior: Floats) -> Floats:
@@ -200,61 +199,59 @@ def posterior(evidence: Floats, prior: Floats) -> Floats:
 
 
 def mask_known(tokens: Ints, mask: Ints) -> Floats:
-    """The oracle: it is told who speaks, (documents,), and filters the state alone.
+    """The oracle, which is given the mask, (documents,), and filters the state alone.
 
-    It is below the optimum, not above: over a document the sum of what it gains is I(mask;
-    letters | premise), 1.021 nats.
+    Its loss is below the optimum: over a document it gains I(mask; letters | premise) = 1.021 nats.
     """
-    _, letters = opened(tokens)
-    return weighed(letters, lambda evidence: np.eye(len(MASKS))[mask])
+    _, letters = split_document(tokens)
+    return mixture_laws(letters, lambda evidence: np.eye(len(MASKS))[mask])
 
 
 def never_infer(tokens: Ints) -> Floats:
-    """It tracks the state under each mask, but its weights stay those of the premise.
+    """Track the state under each mask, but keep the weights of the premise.
 
-    The masks' own likelihoods never enter. (To average the masks' moves first and to filter one
-    state is another predictor, and a worse one: 0.148 nats a letter above the optimum.)
+    The likelihoods of the masks never enter. (Averaging the transitions of the masks and filtering
+    one state is a different predictor, and a worse one: 0.148 nats a letter above the optimum.)
     """
-    premise, letters = opened(tokens)
-    return weighed(letters, lambda evidence: PRIOR[premise])
+    premise, letters = split_document(tokens)
+    return mixture_laws(letters, lambda evidence: PRIOR[premise])
 
 
 def commit(tokens: Ints) -> Floats:
-    """It speaks as the likeliest mask does, and infers anew at each letter which that is.
+    """Predict with the most likely mask, inferred anew at each letter.
 
-    Of masks that are equally likely, up to rounding, it takes the first: after P4 and one letter
-    all four are.
+    Ties up to rounding go to the first mask: after P4 and one letter all four are equally likely.
     """
-    premise, letters = opened(tokens)
+    premise, letters = split_document(tokens)
 
     def likeliest(evidence: Floats) -> Floats:
-        found = evidence + np.log(PRIOR[premise])
-        first = (found > found.max(1, keepdims=True) - 1e-9).argmax(1)
+        scores = evidence + np.log(PRIOR[premise])
+        first = (scores > scores.max(1, keepdims=True) - 1e-9).argmax(1)
         return np.asarray(np.eye(len(MASKS))[first])
 
-    return weighed(letters, likeliest)
+    return mixture_laws(letters, likeliest)
 
 
 def ignore_premise(tokens: Ints) -> Floats:
-    """It infers as it should, but from masks that are equally likely at first."""
-    _, letters = opened(tokens)
-    return weighed(letters, lambda evidence: posterior(evidence, ANYONE))
+    """Infer the mask by Bayes, but from a uniform prior."""
+    _, letters = split_document(tokens)
+    return mixture_laws(letters, lambda evidence: posterior(evidence, UNIFORM_PRIOR))
 
 
 def forget(tokens: Ints, kept: int) -> Floats:
-    """The law given the last `kept` tokens: as a window slides on, the premise is lost first.
+    """The exact law given the last `kept` tokens: as the window slides, the premise is lost first.
 
-    It is the best that a memory of this length can do. The first `kept` letters are as the truth
-    has them. From then on only letters are left in the window, its law does not depend on the
-    place, and the price of it rises with what the truth has learned since.
+    This is the optimum for a memory of this length. The first `kept` letters have their true laws.
+    After them the window holds letters alone, its law does not depend on the position, and its
+    price rises with what the truth has learned since.
     """
-    premise, letters = opened(tokens)
-    found = []
-    for place in range(letters.shape[1]):
-        prior = PRIOR[premise] if place < kept else ANYONE
-        *_, (laws, evidence) = by_mask(letters[:, max(0, place - kept) : place])
-        found.append(mixed(laws, posterior(evidence, prior)))
-    return np.stack(found, 1)
+    premise, letters = split_document(tokens)
+    mixtures = []
+    for t in range(letters.shape[1]):
+        prior = PRIOR[premise] if t < kept else UNIFORM_PRIOR
+        *_, (laws, evidence) = by_mask(letters[:, max(0, t - kept) : t])
+        mixtures.append(mixed(laws, posterior(evidence, prior)))
+    return np.stack(mixtures, 1)
 
 
 ABLATED: Mapping[str, Callable[[Ints], Floats]] = {
@@ -264,11 +261,11 @@ ABLATED: Mapping[str, Callable[[Ints], Floats]] = {
     "commit": commit,
     "ignore-premise": ignore_premise,
 }
-"""What a predictor may lack, and one that lacks just that."""
+"""By capability, a predictor that lacks only that."""
 
 EVERY_LETTER = slice(None)
 SECOND_HALF = slice((LENGTH - OPENING) // 2, None)
-"""Letters 32 to 62: by then both windows hold nothing but letters, and the masks are known."""
+"""Letters 32 to 62: by then both windows hold letters alone, and the mask is known."""
 
 PRICED_OVER: Mapping[str, slice] = {
     "never-infer": EVERY_LETTER,
@@ -277,12 +274,12 @@ PRICED_OVER: Mapping[str, slice] = {
     "commit": EVERY_LETTER,
     "ignore-premise": EVERY_LETTER,
 }
-"""The letters over which a price is the mean.
+"""The letters over which a price is averaged.
 
-A window costs nothing until it is full, so over all letters its price is a matter of how long
-documents are: 0.0431 and 0.0134 nats a letter for 8 and 16 tokens. Over these letters the prices
-are, in the order of `ABLATED`, 0.1246, 0.0557, 0.0205, 0.0081 and 0.0057, each within 0.0001:
-means over 250,000 balanced documents, whose optimum is 0.8786.
+A window costs nothing until it is full, so its price over all letters depends on the length of
+documents: 0.0431 and 0.0134 nats a letter for 8 and 16 tokens. Over these letters the prices are,
+in the order of `ABLATED`, 0.1246, 0.0557, 0.0205, 0.0081 and 0.0057, each within 0.0001 (means over
+250,000 balanced documents, with an optimum of 0.8786).
 """
 
 

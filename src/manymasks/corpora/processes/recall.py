@@ -1,14 +1,13 @@
-"""`recall`: pairs of a key and a value, then each key is asked for once.
+"""`recall`: pairs of a key and a value, then a question about each key.
 
-A document is BOS, 4 pairs, then 4 questions: a key and its value. Keys are 4 of 8, values 4 of 8,
-both without replacement, and the order of the questions is random: 17 tokens. All documents are
-equally likely, so each has the same surprise: 2 (ln 8 + ln 7 + ln 6 + ln 5) + ln 24 = 18.03 nats.
-Answers are certain. Without binding keys to values, the q-th answer is one of the 4 - q + 1
-values that have not been given yet, and costs the logarithm of that.
+A document is BOS, 4 pairs, then 4 questions: a key and its value, 17 tokens in all. Keys are 4 of
+8, values 4 of 8, both without replacement, and the order of the questions is random. All documents
+are equally likely, so each has the same surprise: 2 (ln 8 + ln 7 + ln 6 + ln 5) + ln 24 = 18.03
+nats. Answers are certain. Without binding keys to values, the q-th answer is one of the 4 - q + 1 values
+that have not been given yet, and costs the logarithm of that number.
 
-What a predictor has to remember, the pairs not asked for yet, takes about 370,000 states. So this
-is no `Machine`, and the laws are written down: whatever is still open is uniform. Nothing is
-hidden, so there are no latents.
+A `Machine` would need about 370,000 states for the pairs not asked yet. So the laws are written
+down: whatever is open is uniform. Nothing is hidden, so there are no latents.
 """
 
 import math
@@ -30,7 +29,7 @@ from manymasks.corpora.processes.process import (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is to remember, and of how many."""
+    """Pairs of a document, and keys and values to choose from."""
 
     pairs: int = 4
     keys: int = 8
@@ -49,7 +48,7 @@ class Sizes:
 
     @property
     def entropy(self) -> float:
-        """That of a document, in nats: 18.03."""
+        """Entropy of a document in nats: 18.03."""
         return (
             math.log(math.perm(self.keys, self.pairs))
             + math.log(math.perm(self.values, self.pairs))
@@ -81,75 +80,77 @@ def ahead(prefix: Ints, steps: int = 1, sizes: Sizes = DEFAULT) -> Floats:
     All zero beyond the end of a document.
 
     Args:
-        prefix: (documents, tokens said); each such that it can be said.
+        prefix: (documents, tokens), each possible.
     """
-    documents, said = prefix.shape
-    place = said + steps - 1
+    documents, length = prefix.shape
+    position = length + steps - 1
     law = np.zeros((documents, len(sizes.vocabulary)))
-    if place == 0:
+    if position == 0:
         law[:, 0] = 1
-    if place == 0 or place >= sizes.length:
+    if position == 0 or position >= sizes.length:
         return law
     n = sizes.pairs
     keys, values = prefix[:, 1 : 2 * n + 1 : 2] - 1, prefix[:, 2 : 2 * n + 1 : 2] - 1 - sizes.keys
-    asked = prefix[:, 2 * n + 1 :: 2] - 1
-    is_key = place % 2 == 1
+    questions = prefix[:, 2 * n + 1 :: 2] - 1
+    is_key = position % 2 == 1
     first, size = (1, sizes.keys) if is_key else (1 + sizes.keys, sizes.values)
     written = keys if is_key else values
-    seen = marked(written, size)
-    if place <= 2 * n:
+    seen = occurring(written, size)
+    if position <= 2 * n:
         law[:, first : first + size] = ~seen / (size - written.shape[1])
         return law
-    # Which of the pairs, as far as they are known, the keys asked for are.
-    used = asked[:, :, None] == keys[:, None, :]
+    # (documents, questions, pairs): which known pair each question is about.
+    used = questions[:, :, None] == keys[:, None, :]
     if not is_key and steps == 1:
         answer = (used[:, -1] * values).sum(1)
         law[np.arange(documents), first + answer] = 1
         return law
-    gone = asked if is_key else (used * values[:, None, :]).sum(2) if asked.size else asked
-    left = 1 / (n - asked.shape[1])
-    law[:, first : first + size] = (seen & ~marked(gone, size)) * left
+    gone = (
+        questions if is_key else (used * values[:, None, :]).sum(2) if questions.size else questions
+    )
+    left = 1 / (n - questions.shape[1])
+    law[:, first : first + size] = (seen & ~occurring(gone, size)) * left
     if written.shape[1] < n:
-        # Those to be written yet share what is left for them.
+        # The pairs that are still to come share the rest of the probability.
         unseen = (n - written.shape[1]) / n / (size - written.shape[1])
         law[:, first : first + size] += ~seen * unseen
     return law
 
 
-def marked(ids: Ints, size: int) -> npt.NDArray[np.bool_]:
-    """Which of 0..size-1 are among ids (rows, any number), (rows, size)."""
+def occurring(ids: Ints, size: int) -> npt.NDArray[np.bool_]:
+    """Which of 0..size-1 occur in ids (rows, any number), (rows, size)."""
     return np.asarray((ids[:, :, None] == np.arange(size)).any(1))
 
 
 def laws(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
     """The law of each token given those before it, (documents, length, vocabulary).
 
-    NaN from where the prefix cannot be said.
+    NaN after an impossible prefix.
     """
-    found = np.full((*tokens.shape, len(sizes.vocabulary)), np.nan)
+    exact = np.full((*tokens.shape, len(sizes.vocabulary)), np.nan)
     possible = np.arange(len(tokens))
     for t in range(tokens.shape[1]):
         law = ahead(tokens[possible, :t], 1, sizes)
-        found[possible, t] = law
+        exact[possible, t] = law
         possible = possible[law[np.arange(len(law)), tokens[possible, t]] > 0]
-    return found
+    return exact
 
 
 def no_binding(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
-    """The laws of a predictor that holds no value to its key, as `laws`.
+    """The laws of a predictor that binds no value to its key, as `laws`.
 
-    As the truth, but an answer is any of the values that have not been given yet.
+    The truth, except that an answer is any of the values that have not been given yet.
     """
-    found = laws(tokens, sizes)
+    ablated = laws(tokens, sizes)
     n, first = sizes.pairs, 1 + sizes.keys
-    written = marked(tokens[:, 2 : 2 * n + 1 : 2] - first, sizes.values)
+    written = occurring(tokens[:, 2 : 2 * n + 1 : 2] - first, sizes.values)
     for q in range(n):
-        place = 2 * n + 2 + 2 * q
-        possible = ~np.isnan(found[:, place, 0])
-        given = marked(tokens[:, 2 * n + 2 : place : 2] - first, sizes.values)
-        found[possible, place] = 0
-        found[possible, place, first:] = (written & ~given)[possible] / (n - q)
-    return found
+        position = 2 * n + 2 + 2 * q
+        possible = ~np.isnan(ablated[:, position, 0])
+        given = occurring(tokens[:, 2 * n + 2 : position : 2] - first, sizes.values)
+        ablated[possible, position] = 0
+        ablated[possible, position, first:] = (written & ~given)[possible] / (n - q)
+    return ablated
 
 
 def recall_process() -> Process:

@@ -1,15 +1,15 @@
-"""`tally`: a question at the end of a block, for which work can be done before it is asked.
+"""`tally`: a question at the end of a block, which can be worked on before it is asked.
 
 A document is BOS and then blocks, packed up to a length, the last one cut off. A block is W pairs
-of digits (a, b), W uniform on 1..6 and digits uniform on 0..3, then '=', then the number of pairs
-that count, a token of its own: n0..n6. In `tally` a pair counts where a = b. In its control
-`tally1` it counts where b = 0. In both each pair counts with probability 1/4, so the entropies of
-all tokens are the same. But in `tally` somebody has to hold each a against its b, and nothing but
-the answer rewards that work; in `tally1` there is nothing to bind.
+of digits (a, b), with W uniform on 1..6 and digits uniform on 0..3, then '=', then the number of
+pairs that count, one of the tokens n0..n6. In `tally` a pair counts if a = b. In its control
+`tally1` it counts if b = 0. In both, a pair counts with probability 1/4, so the entropies of all
+tokens are the same. But `tally` requires binding each a to its b, which only the answer rewards;
+`tally1` has nothing to bind.
 
-W is not drawn ahead: after w pairs the block ends with probability 1 / (6 - w + 1), which is
-P(W = w | W >= w). A state then holds the pairs so far, how many of them counted, and after an a
-which b would count. The state is a function of the prefix.
+W is not drawn in advance: after w pairs the block ends with probability 1 / (6 - w + 1), which is
+P(W = w | W >= w). A state then holds the number of pairs so far, how many of them counted, and
+after an a the b that would count. The state is a function of the prefix.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ DIGITS = 4
 LONGEST = 6
 """Most pairs in a block."""
 LENGTH = PROCESSES["tally"].length
-"""Tokens of a document, BOS among them."""
+"""Tokens of a document, BOS included."""
 
 VOCABULARY = PROCESSES["tally"].vocabulary
 """13 tokens: BOS is 0, the digits 1..4, '=' 5, the answers 0..6 are 6..12."""
@@ -53,10 +53,10 @@ EQUALS = VOCABULARY.index("=")
 FIRST_ANSWER = VOCABULARY.index("n0")
 
 ROLES = ("BOS", "a", "b", "=", "answer")
-"""What a token is in its block. The latent `role` counts in this order."""
+"""Roles of a token in its block. The latent `role` counts in this order."""
 
 
-class State(NamedTuple):
+class BlockState(NamedTuple):
     """What the next token depends on, and the role of the last one."""
 
     role: str
@@ -68,99 +68,99 @@ class State(NamedTuple):
 
 @functools.cache
 def tally() -> Machine:
-    """A pair counts where a = b. Latents as `machine`."""
-    return machine(lambda a: a)
+    """A pair counts if a = b. Latents as `block_machine`."""
+    return block_machine(lambda a: a)
 
 
 @functools.cache
 def tally1() -> Machine:
-    """The control: a pair counts where b = 0, whatever a is. Latents as `machine`."""
-    return machine(lambda a: 0)
+    """The control: a pair counts if b = 0, for any a. Latents as `block_machine`."""
+    return block_machine(lambda a: 0)
 
 
-def machine(wanted: Callable[[int], int]) -> Machine:
-    """The machine of blocks in which a pair (a, b) counts where b = wanted(a).
+def block_machine(wanted: Callable[[int], int]) -> Machine:
+    """The machine of blocks in which a pair (a, b) counts if b = wanted(a).
 
-    It does not end: documents are what is drawn of a length. Latents of a state: `role`, that of
-    the last token said (-1 before BOS), as `ROLES`; `pairs`, how many pairs of the block are
-    complete, which is W once '=' has been said; it is 0 again after the answer.
+    It never ends; documents are cut at a length. Latents: `role` of the last token, as `ROLES` (-1
+    before BOS); `pairs`, the number of complete pairs of the block, which is W from '=' on and 0
+    again after the answer.
     """
 
-    def step(state: State) -> Iterator[tuple[float, str, State]]:
+    def step(state: BlockState) -> Iterator[tuple[float, str, BlockState]]:
         role, pairs, hits = state.role, state.pairs, state.hits
         if role == "":
-            yield 1.0, "BOS", State("BOS")
+            yield 1.0, "BOS", BlockState("BOS")
         elif role == "=":
-            yield 1.0, f"n{hits}", State("answer")
+            yield 1.0, f"n{hits}", BlockState("answer")
         elif role == "a":
             for b in range(DIGITS):
-                yield 1 / DIGITS, str(b), State("b", pairs + 1, hits + (b == state.wanted))
+                yield 1 / DIGITS, str(b), BlockState("b", pairs + 1, hits + (b == state.wanted))
         else:
             ends = 1 / (LONGEST - pairs + 1) if role == "b" else 0.0
-            yield ends, "=", State("=", pairs, hits)
+            yield ends, "=", BlockState("=", pairs, hits)
             for a in range(DIGITS):
-                yield (1 - ends) / DIGITS, str(a), State("a", pairs, hits, wanted(a))
+                yield (1 - ends) / DIGITS, str(a), BlockState("a", pairs, hits, wanted(a))
 
-    def latents(state: State) -> dict[str, int]:
+    def latents(state: BlockState) -> dict[str, int]:
         if state.role == "":
             return {}
         return {"role": ROLES.index(state.role), "pairs": state.pairs}
 
-    return machine_from_steps(VOCABULARY, {State(""): 1.0}, step, latents)
+    return machine_from_steps(VOCABULARY, {BlockState(""): 1.0}, step, latents)
 
 
-def optimum(of: Machine, length: int = LENGTH) -> Floats:
-    """The least possible loss of each target in nats, (length - 1,): of all tokens but BOS.
+def optimum(machine: Machine, length: int = LENGTH) -> Floats:
+    """The least possible loss of each target in nats, (length - 1,): of all tokens except BOS.
 
     Only for machines whose state is a function of the prefix, as here: then the entropy of a
-    position is the mean of the states' entropies, weighed by the law of the state.
+    position is the expectation of the entropy of its state.
     """
-    each = entropy(of.emission.toarray())
-    state = of.start @ of.transition
-    found = []
+    state_entropy = entropy(machine.emission.toarray())
+    state = machine.start @ machine.transition
+    losses = []
     for _ in range(length - 1):
-        found.append(state @ each)
-        state = state @ of.transition
-    return np.array(found)
+        losses.append(state @ state_entropy)
+        state = state @ machine.transition
+    return np.array(losses)
 
 
 def answers(length: int = LENGTH) -> Floats:
-    """The expected number of answers in a document by W, (LONGEST + 1,); none at W = 0.
+    """The expected number of answers in a document by W, (LONGEST + 1,); 0 at W = 0.
 
-    With `ceiling` this prices a predictor: the sum over W of their product, by length - 1
-    targets, in nats a target.
+    With `ceiling` this prices a predictor: the sum over W of their products, divided by the
+    length - 1 targets, in nats per target.
     """
-    of = tally()
-    found = np.zeros(LONGEST + 1)
-    asked = np.flatnonzero(of.latents["role"] == ROLES.index("="))
-    state = of.start
+    machine = tally()
+    expected = np.zeros(LONGEST + 1)
+    questions = np.flatnonzero(machine.latents["role"] == ROLES.index("="))
+    state = machine.start
     for _ in range(length):
-        np.add.at(found, of.latents["pairs"][asked], state[asked])
-        state = state @ of.transition
-    return found
+        np.add.at(expected, machine.latents["pairs"][questions], state[questions])
+        state = state @ machine.transition
+    return expected
 
 
-# ---------------------------------------------------------------------- what each position is
+# -------------------------------------------------------------------------- roles of positions
 
 
 def positions(tokens: Ints) -> tuple[Ints, Ints]:
     """Role and W of every position of documents, (documents, length) each.
 
-    Roles count as `ROLES`. W is that of the block in which the position lies, also at positions
-    where nobody could know it yet; -1 at BOS and in a last block that is cut off before its '='.
+    Roles count as `ROLES`. W is that of the block around the position, even where the prefix does
+    not determine it; -1 at BOS and in a last block that is cut off before its '='.
 
     Args:
         tokens: (documents, length), each beginning with BOS.
     """
-    place = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
+    position = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
     opening = openings(tokens)
-    role = np.where((place - opening) % 2 == 1, ROLES.index("a"), ROLES.index("b"))
+    role = np.where((position - opening) % 2 == 1, ROLES.index("a"), ROLES.index("b"))
     role[tokens == BOS] = ROLES.index("BOS")
     role[tokens == EQUALS] = ROLES.index("=")
     role[tokens >= FIRST_ANSWER] = ROLES.index("answer")
-    # The first '=' at or after each place; a place beyond the end stands for none.
+    # The first '=' at or after each position; one beyond the end means none.
     none = tokens.shape[1]
-    equals = np.where(tokens == EQUALS, place, none)
+    equals = np.where(tokens == EQUALS, position, none)
     following = np.minimum.accumulate(equals[:, ::-1], 1)[:, ::-1]
     closing = np.take_along_axis(following, np.maximum(opening, 0), 1)
     pairs = np.where((closing < none) & (tokens != BOS), (closing - opening - 1) // 2, -1)
@@ -168,22 +168,22 @@ def positions(tokens: Ints) -> tuple[Ints, Ints]:
 
 
 def openings(tokens: Ints) -> Ints:
-    """The last place before each position with a BOS or an answer; -1 at the first position."""
-    place = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
-    border = np.where((tokens == BOS) | (tokens >= FIRST_ANSWER), place, -1)
-    found = np.full_like(tokens, -1)
-    found[:, 1:] = np.maximum.accumulate(border, 1)[:, :-1]
-    return found
+    """The last position before each with a BOS or an answer; -1 at the first position."""
+    position = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
+    border = np.where((tokens == BOS) | (tokens >= FIRST_ANSWER), position, -1)
+    last_border = np.full_like(tokens, -1)
+    last_border[:, 1:] = np.maximum.accumulate(border, 1)[:, :-1]
+    return last_border
 
 
-def unfinished(tokens: Ints) -> Floats:
-    """What the tokens up to and with each say of W, (documents, length, LONGEST), from 1 on.
+def pairs_posterior(tokens: Ints) -> Floats:
+    """The posterior of W given the tokens up to each, (documents, length, LONGEST), from 1 on.
 
-    Within a block it is that block's W: uniform on the numbers not below the pairs begun, and
-    known from '=' on. At BOS and at an answer it is that of the block to come.
+    Within a block W is uniform on the numbers not below the pairs begun, and known from '=' on. At
+    BOS and at an answer W is that of the next block.
     """
-    place = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
-    since = place - openings(tokens)
+    position = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
+    since = position - openings(tokens)
     is_border = (tokens == BOS) | (tokens >= FIRST_ANSWER)
     is_known = tokens == EQUALS
     begun = np.where(is_known, (since - 1) // 2, (since + 1) // 2)
@@ -208,16 +208,17 @@ def entropy_given_pairs(machine: Machine, tokens: Ints) -> Floats:
 
 
 def doubles(firsts: Ints, seconds: Ints) -> Floats:
-    """The law of the number of pairs with a = b where it is unknown which a goes with which b.
+    """The law of the number of pairs with a = b if it is unknown which a belongs to which b.
 
-    All matchings of the a's with the b's are then equally likely, as pairs are independent and
-    alike. Their number by doubles comes from the rook polynomial of a board of rectangles, one
-    for each digit, and inclusion and exclusion (Riordan 1958, An Introduction to Combinatorial
-    Analysis, chapter 7). All numbers on the way are whole and small, so float64 holds them.
+    All matchings of the a's with the b's are then equally likely, because pairs are independent and
+    identically distributed. The number of matchings by doubles comes from the rook polynomial of a
+    board of rectangles, one for each digit, and inclusion-exclusion (Riordan 1958, An Introduction
+    to Combinatorial Analysis, chapter 7). All intermediate numbers are small integers, so float64
+    is exact.
 
     Args:
-        firsts: (blocks, DIGITS), how many a's are each digit.
-        seconds: (blocks, DIGITS), the same of the b's; as many in all.
+        firsts: (blocks, DIGITS), number of a's of each digit.
+        seconds: (blocks, DIGITS), number of b's of each digit, with the same total.
 
     Returns:
         (blocks, LONGEST + 1).
@@ -227,10 +228,10 @@ def doubles(firsts: Ints, seconds: Ints) -> Floats:
     rooks[:, 0] = 1
     for digit in range(DIGITS):
         rows, columns = firsts[:, digit, None], seconds[:, digit, None]
-        here = comb(rows, sizes) * comb(columns, sizes) * factorial(sizes)
-        rooks = np.stack([(rooks[:, : k + 1] * here[:, k::-1]).sum(1) for k in sizes], 1)
+        board = comb(rows, sizes) * comb(columns, sizes) * factorial(sizes)
+        rooks = np.stack([(rooks[:, : k + 1] * board[:, k::-1]).sum(1) for k in sizes], 1)
     pairs = firsts.sum(1)[:, None]
-    # Matchings in which k chosen doubles are sure, summed over the choices.
+    # Matchings that contain k chosen doubles, summed over the choices.
     chosen = rooks * factorial(np.maximum(pairs - sizes, 0))
     exactly = (-1.0) ** (sizes[:, None] - sizes) * comb(sizes[:, None], sizes)
     return np.asarray((chosen @ exactly) / factorial(pairs))
@@ -240,16 +241,20 @@ def doubles(firsts: Ints, seconds: Ints) -> Floats:
 def ceiling(pairs: int) -> float:
     """The least cross-entropy in nats of the answer in `tally` without binding, for W = `pairs`.
 
-    Defined as H(count | W, the multiset of the a's, the multiset of the b's). A predictor that
-    has seen all digits and knows which of them are a's and which are b's, but has not held any
-    a against its b, can do no better. In `tally1` the multiset of the b's says the count: 0.
+    Defined as H(count | W, the multiset of the a's, the multiset of the b's): the optimum of a
+    predictor that has read all digits and knows which are a's and which are b's, but has bound no a
+    to its b. In `tally1` the multiset of the b's determines the count, so the ceiling is 0.
     """
-    every = np.array(
-        [each for each in itertools.product(range(pairs + 1), repeat=DIGITS) if sum(each) == pairs]
+    multisets = np.array(
+        [
+            counts
+            for counts in itertools.product(range(pairs + 1), repeat=DIGITS)
+            if sum(counts) == pairs
+        ]
     )
-    chance = factorial(pairs) / factorial(every).prod(1) / DIGITS**pairs
-    firsts = np.repeat(every, len(every), 0)
-    seconds = np.tile(every, (len(every), 1))
+    chance = factorial(pairs) / factorial(multisets).prod(1) / DIGITS**pairs
+    firsts = np.repeat(multisets, len(multisets), 0)
+    seconds = np.tile(multisets, (len(multisets), 1))
     return float(np.outer(chance, chance).ravel() @ entropy(doubles(firsts, seconds)))
 
 
@@ -261,12 +266,12 @@ def prior(pairs: Ints) -> Floats:
     return np.asarray(ways * (1 / DIGITS) ** counts * (1 - 1 / DIGITS) ** missed)
 
 
-def unbound() -> Floats:
+def cost_without_binding() -> Floats:
     """`ceiling` of each W, (LONGEST + 1,)."""
     return np.array([ceiling(pairs) for pairs in range(LONGEST + 1)])
 
 
-def unread() -> Floats:
+def cost_without_reading() -> Floats:
     """What an answer costs from W alone, (LONGEST + 1,): the entropy of `prior`."""
     return entropy(prior(np.arange(LONGEST + 1)))
 
@@ -274,19 +279,19 @@ def unread() -> Floats:
 def no_binding(tokens: Ints) -> Floats:
     """Laws (documents, length, vocabulary) of a predictor of `tally` that does not bind.
 
-    As the truth, but at answers that of `doubles`: its loss there is `ceiling` in the mean.
-    On `tally1` not to bind costs nothing, so there the truth stands for this predictor.
+    The truth, except at answers, where the law is that of `doubles` and the loss is `ceiling` on
+    average. In `tally1` binding is worth nothing, so there the truth stands for this predictor.
     """
     return with_answers(tokens, doubles)
 
 
 def no_reading(tokens: Ints) -> Floats:
-    """As `no_binding`, but answers are guessed from W alone, without a look at the digits."""
+    """As `no_binding`, but answers are guessed from W alone, without reading the digits."""
     return with_answers(tokens, lambda firsts, seconds: prior(firsts.sum(1)))
 
 
 def with_answers(tokens: Ints, answer: Callable[[Ints, Ints], Floats]) -> Floats:
-    """The laws of `tally`, at answers replaced by what is said of the numbers of each digit.
+    """The laws of `tally`, with other laws at answers.
 
     Args:
         tokens: (documents, length), each beginning with BOS.
@@ -294,19 +299,19 @@ def with_answers(tokens: Ints, answer: Callable[[Ints, Ints], Floats]) -> Floats
             (blocks, DIGITS) each -> laws of the count, (blocks, LONGEST + 1).
     """
     laws = tally().laws(tokens)
-    asked = np.zeros(tokens.shape, dtype=bool)
-    asked[:, 1:] = tokens[:, :-1] == EQUALS
-    # What cannot be in a document is NaN in the truth, and stays so.
-    document, place = np.nonzero(asked & ~np.isnan(laws[..., 0]))
-    opening = openings(tokens)[document, place]
+    is_answer = np.zeros(tokens.shape, dtype=bool)
+    is_answer[:, 1:] = tokens[:, :-1] == EQUALS
+    # Laws after an impossible prefix stay NaN.
+    document, position = np.nonzero(is_answer & ~np.isnan(laws[..., 0]))
+    opening = openings(tokens)[document, position]
     parity = (np.arange(tokens.shape[1]) - openings(tokens)) % 2
     counts = []
     for odd in (1, 0):
         is_digit = tokens[..., None] == FIRST_DIGIT + np.arange(DIGITS)
         running = np.cumsum(is_digit & (parity == odd)[..., None], 1)
-        counts.append(running[document, place - 1] - running[document, opening])
-    laws[document, place] = 0.0
-    laws[document, place, FIRST_ANSWER:] = answer(*counts)
+        counts.append(running[document, position - 1] - running[document, opening])
+    laws[document, position] = 0.0
+    laws[document, position, FIRST_ANSWER:] = answer(*counts)
     return laws
 
 
@@ -318,7 +323,7 @@ def tally_process() -> Process:
     return _block_process(
         tally(),
         {"no-binding": no_binding, "no-reading": no_reading},
-        {"no-binding": unbound(), "no-reading": unread()},
+        {"no-binding": cost_without_binding(), "no-reading": cost_without_reading()},
         lambda a, b: a == b,
     )
 
@@ -349,7 +354,7 @@ def _block_process(
 
     def strata(tokens: Ints) -> Strata:
         role, pairs = positions(tokens)
-        # From here on BOS and blocks without an end are -1, and W counts from 0.
+        # Level 0 is W = 1; BOS and blocks without an end are -1.
         block = np.maximum(pairs - 1, -1)
         is_answer = role == ROLES.index("answer")
         return {
@@ -359,9 +364,9 @@ def _block_process(
         }
 
     def pair_labels(tokens: Ints) -> dict[str, Ints]:
-        """At b, the second digit of a pair, and at the next token where another pair begins.
+        """At b, the second digit of a pair, and at the next token if another pair begins there.
 
-        Where the next token is '=', a model may count the pair because it is asked to.
+        At '=' a model may count the pair because it is asked to.
         """
         role, _ = positions(tokens)
         at_b = np.full(tokens.shape, -1)
@@ -385,7 +390,7 @@ def _block_process(
 
     return dataclasses.replace(
         process,
-        posteriors=lambda tokens: {"pairs": unfinished(tokens)},
+        posteriors=lambda tokens: {"pairs": pairs_posterior(tokens)},
         entropy_given_latent=functools.partial(entropy_given_pairs, machine),
         prices={name: prices(costs) for name, costs in answer_costs.items()},
         pair_labels=pair_labels,
