@@ -98,8 +98,8 @@ def _measure(job: Job, probe_pass: ProbePass) -> list[AtSeverity]:
     windows, severities = probe_pass.windows.owners.size, len(probe_pass.windows.levels)
 
     def report(severity: int, done: int) -> None:
-        what = f"windows, severity {severity}, {len(probe_pass.models)} members"
-        job.report(severity * windows + done, severities * windows, what)
+        note = f"windows, severity {severity}, {len(probe_pass.models)} members"
+        job.report(severity * windows + done, severities * windows, note)
 
     with torch.no_grad():
         return [

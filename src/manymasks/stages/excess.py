@@ -1,14 +1,15 @@
 """excess: members compared with the exact next-token law of the process behind their text."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
-from manymasks.config.analyses import Contrast, Excess
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Rows
+from manymasks.config.analyses import Contrast, Excess, Statistics
 from manymasks.corpora.processes.process import Process, Strata
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.kinds.processes import PROCESSES
@@ -16,8 +17,8 @@ from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
-from manymasks.statistics.model_classes import classes
-from manymasks.store.job import Artifact, Job
+from manymasks.statistics.model_classes import Member, classes
+from manymasks.store.job import Job
 from manymasks.truth.excess import counted_tokens, divergences, document_sums, excess_rows
 from manymasks.truth.gap_by_question import demand_rows
 from manymasks.truth.price_sets import kept_rows, priced_rows
@@ -53,6 +54,9 @@ class Scored:
     again: Logs
     """The same of the first documents at the other batch size."""
 
+    def of_members(self, rows: IndexArray) -> "Scored":
+        return Scored(self.select[rows], self.measure[rows], self.logs[rows], self.again[rows])
+
 
 def make(job: Job) -> dict[str, Any]:
     """Write excess_loss, capability_kept, demand_gap, priced_set, priced_member and
@@ -60,7 +64,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Excess = job.setting("excess", Excess)
     contrasts: tuple[Contrast, ...] = job.setting("contrasts", tuple[Contrast, ...])
     statistics = job.statistics
-    trainings, members = members_of(job)
+    _, members = members_of(job)
     name, process = process_of(job)
     truth = job.input("truth")
     prices = prices_from(json.loads(truth.file("prices.json").read_text(encoding="utf-8")))
@@ -68,58 +72,34 @@ def make(job: Job) -> dict[str, Any]:
     select, measure = (
         _exact(process_documents(job, split, count), process) for split in ("select", "measure")
     )
-    scored = _scored(job, len(members), select, measure, settings)
-    tables: dict[str, Rows] = {
-        "excess_loss": [
-            {"model": member.model, "process": name, **row}
-            for member, kl in zip(members, scored.measure, strict=True)
-            for row in excess_rows(kl, measure.strata, process.levels, statistics)
-        ],
-        "capability_kept": kept_rows(
-            measure.laws,
-            {capability: ablate(measure.tokens) for capability, ablate in process.ablated.items()},
-            scored.logs,
-            measure.counted,
-            members,
-            statistics,
-        ),
-        "demand_gap": [
-            {**row, "process": name, "control_of": PROCESSES[name].control_of}
-            for row in demand_rows(
-                scored.measure,
-                measure.strata,
-                process.levels,
-                members,
-                contrasts,
-                prices,
+    scored = _score(job, len(members), select, measure, settings)
+    strata, levels = measure.strata, process.levels
+    excess = [
+        {"model": member.model, "process": name, **row}
+        for member, kl in zip(members, scored.measure, strict=True)
+        for row in excess_rows(kl, strata, levels, statistics)
+    ]
+    ablated = {capability: ablate(measure.tokens) for capability, ablate in process.ablated.items()}
+    kept = kept_rows(measure.laws, ablated, scored.logs, measure.counted, members, statistics)
+    labels = {"process": name, "control_of": PROCESSES[name].control_of}
+    gaps = demand_rows(scored.measure, strata, levels, members, contrasts, prices, statistics)
+    pool, pool_scores = _trained(job, members, scored)
+    job.write_tables(
+        {
+            "excess_loss": excess,
+            "capability_kept": kept,
+            "demand_gap": [{**row, **labels} for row in gaps],
+            **priced_rows(
+                document_sums(pool_scores.select, select.counted),
+                document_sums(pool_scores.measure, measure.counted),
+                pool,
+                cheapest(prices),
+                settings.shares,
                 statistics,
-            )
-        ],
-        "position_spread": [],
-    }
-    # A fine-tuned member inherits its parent's loss, so it says nothing about equal training.
-    trained = np.array(
-        [i for i, training in enumerate(trainings) if not _is_fine_tuned(training)], np.intp
+            ),
+            "position_spread": _spread(pool, pool_scores, measure, statistics),
+        }
     )
-    pool = [members[i] for i in trained]
-    tables |= priced_rows(
-        document_sums(scored.select[trained], select.counted),
-        document_sums(scored.measure[trained], measure.counted),
-        pool,
-        cheapest(prices),
-        settings.shares,
-        statistics,
-    )
-    for positions in classes(pool).values():
-        first, rows = pool[positions[0]], trained[positions]
-        labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
-        tables["position_spread"] += [
-            {**labels, **row}
-            for row in spread_rows(
-                scored.logs[rows], scored.again[rows], measure.counted, statistics
-            )
-        ]
-    job.write_tables(tables)
     return {"members": len(members), "documents": len(measure.tokens)}
 
 
@@ -128,7 +108,7 @@ def _exact(tokens: IntArray, process: Process) -> Exact:
     return Exact(tokens, laws, strata, counted_tokens(strata) & ~np.isnan(laws).any(-1))
 
 
-def _scored(job: Job, members: int, select: Exact, measure: Exact, settings: Excess) -> Scored:
+def _score(job: Job, members: int, select: Exact, measure: Exact, settings: Excess) -> Scored:
     """Every member on both splits."""
     shape = members, *measure.laws.shape
     first = measure.tokens[:FLOOR_DOCUMENTS]
@@ -144,9 +124,28 @@ def _scored(job: Job, members: int, select: Exact, measure: Exact, settings: Exc
     return Scored(on_select, on_measure, logs, again)
 
 
-def _is_fine_tuned(training: Artifact) -> bool:
-    """Whether a member started from the weights of another."""
-    return training.manifest.settings["variant"].get("starts_from") is not None
+def _trained(job: Job, members: Sequence[Member], scored: Scored) -> tuple[list[Member], Scored]:
+    """The members that were trained from drawn weights.
+
+    A fine-tuned member inherits the loss of its parent, so it says nothing about equal training.
+    """
+    trainings, _ = members_of(job)
+    variants = [training.manifest.settings["variant"] for training in trainings]
+    rows = [i for i, variant in enumerate(variants) if variant.get("starts_from") is None]
+    return [members[i] for i in rows], scored.of_members(np.array(rows, np.intp))
+
+
+def _spread(
+    members: Sequence[Member], scored: Scored, measure: Exact, statistics: Statistics
+) -> Rows:
+    """Rows of position_spread of each class."""
+    rows: Rows = []
+    for positions in classes(members).values():
+        first, pool = members[positions[0]], scored.of_members(positions)
+        labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
+        for row in spread_rows(pool.logs, pool.again, measure.counted, statistics):
+            rows.append({**labels, **row})
+    return rows
 
 
 def _log_probabilities(model: Transformer, tokens: IntArray, batch: int) -> Logs:

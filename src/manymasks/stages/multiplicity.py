@@ -84,8 +84,8 @@ def make(job: Job) -> dict[str, Any]:
     trained: list[tuple[list[Member], MeasuredSets]] = []
     pools = _pools(job, content["sets"])
     for number, pool in enumerate(pools):
-        what = f"pools, {pool.model_class} {pool.method}, {len(pool.members)} members"
-        job.report(number, len(pools), what)
+        note = f"pools, {pool.model_class} {pool.method}, {len(pool.members)} members"
+        job.report(number, len(pools), note)
         measured = _measure(pool, positions, settings)
         parts = _set_tables(pool, measured, positions, settings, job.statistics)
         if pool.method == "trained":

@@ -32,7 +32,7 @@ Stream = npt.NDArray[np.floating[Any]]
 """(documents, length, width): the residual stream of a member at one level."""
 
 TRIANGLE_LATENTS = ("letter_state", "state")
-"""Latents whose beliefs are drawn as points of a triangle: the first that has three values."""
+"""Latents for the triangles of beliefs: the first of them that has three values is drawn."""
 CORNERS = "abc"
 
 
@@ -282,7 +282,7 @@ def group_fit_rows(
 
 
 def triangle_latent(posteriors: Mapping[str, FloatArray]) -> str | None:
-    """The latent whose beliefs are points of a triangle, or None."""
+    """The latent with beliefs that are points of a triangle, or None."""
     for latent in TRIANGLE_LATENTS:
         if latent in posteriors and posteriors[latent].shape[-1] == len(CORNERS):
             return latent

@@ -157,7 +157,7 @@ def truth_rows(
 ) -> Rows:
     """The exact law by position: its entropy, its loss, and the entropy of the first latent.
 
-    Entropy and loss are means over the documents whose token at the position counts; their
+    Entropy and loss are means over the documents with a counted token at the position; their
     expectations are equal, and the interval is that of the entropy over documents. A position
     without such a document has no row. The posterior of the latent is given the tokens before the
     position; its entropy is None where the latent is not decided yet.

@@ -19,7 +19,7 @@ from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_leve
 from manymasks.truth.prices import Prices
 
 CEILING = "no-binding"
-"""The capability whose price is the ceiling."""
+"""The capability with the price that is the ceiling."""
 
 
 def demand_rows(
@@ -51,11 +51,11 @@ def demand_rows(
     corpus = one_corpus(members)
     counted = counted_tokens(strata) & ~np.isnan(kl).any(0)
     sums = {
-        place: document_sums(kl, selected)
-        for place, selected in tokens_by_level(counted, strata, levels).items()
+        key: document_sums(kl, selected)
+        for key, selected in tokens_by_level(counted, strata, levels).items()
         if selected.any()
     }
-    ceilings = {place: price.nats for place, price in prices.get(CEILING, {}).items()}
+    ceilings = {key: price.nats for key, price in prices.get(CEILING, {}).items()}
     weights = document_weights(kl.shape[1], statistics.resamples, statistics.seed)
     rows = []
     for contrast in contrasts:
@@ -73,18 +73,18 @@ def demand_rows(
                 "baseline": contrast.baseline,
                 "variant": contrast.variant,
             }
-            for (stratum, level), (nats, tokens) in sums.items():
-                rows.append(
-                    {
-                        **labels,
-                        "stratum": stratum,
-                        "level": level,
-                        **gap_columns(nats, tokens, baseline, variant, weights, statistics),
-                        "ceiling": ceilings.get((stratum, level)),
-                        "models": int(baseline.size),
-                        "documents": int((tokens > 0).sum()),
-                    }
-                )
+            rows += [
+                {
+                    **labels,
+                    "stratum": stratum,
+                    "level": level,
+                    **gap_columns(nats, tokens, baseline, variant, weights, statistics),
+                    "ceiling": ceilings.get((stratum, level)),
+                    "models": int(baseline.size),
+                    "documents": int((tokens > 0).sum()),
+                }
+                for (stratum, level), (nats, tokens) in sums.items()
+            ]
     return rows
 
 

@@ -66,7 +66,7 @@ class NoisyPredictors:
 
 
 def noisy_predictors(prompts: MaskPrompts, residual: FloatArray, seed: int) -> NoisyPredictors:
-    """Predictors whose noise gives these mean residuals, (prompts,) nats.
+    """Predictors with noise that gives these mean residuals, (prompts,) nats.
 
     To leading order a residual is proportional to the squared scale, so each step multiplies the
     scale by the square root of the missing factor; the draws stay the same. Two or three steps are

@@ -1,7 +1,7 @@
 """Sets of members by a price, and how much of each capability a member has.
 
 A threshold in nats is hard to interpret. As a share of the price of the cheapest capability it
-tells which capabilities a member of the set may lack: those whose price is at most the threshold.
+tells which capabilities a member of the set may lack: those with a price of at most the threshold.
 Which capabilities a member does have is measured on its laws, one by one.
 """
 
@@ -139,7 +139,7 @@ def kept_rows(
 def kept_sums(
     truth: FloatArray, without: FloatArray, member: FloatArray, selected: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """By document, (documents,), the two sums whose ratio is how much of a capability is kept.
+    """By document, (documents,), the numerator and denominator of how much of a capability is kept.
 
     With p the truth, a the truth without the capability and q the member, they are the sums over
     the selected tokens and the vocabulary of (p - a)(q - a) / (p + a) and of (p - a)^2 / (p + a).

@@ -24,7 +24,7 @@ from manymasks.truth.excess import (
 )
 
 DRAWN_AT_ONCE = 2048
-"""Documents whose laws are in memory at a time."""
+"""Documents with laws in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def exact_prices(process: Process, documents: int, seed: int) -> dict[str, dict[
         seed: of those documents, which are in no corpus.
     """
     prices: dict[str, dict[Any, Price]] = {
-        name: {place: Price(nats) for place, nats in closed.items()}
+        name: {key: Price(nats) for key, nats in closed.items()}
         for name, closed in process.prices.items()
     }
     ablated = {name: laws for name, laws in process.ablated.items() if name not in prices}
@@ -70,16 +70,16 @@ def _drawn_prices(
     for begin in range(0, documents, DRAWN_AT_ONCE):
         tokens = process.draw(min(DRAWN_AT_ONCE, documents - begin), rng)
         laws, strata = process.laws(tokens), process.strata(tokens)
-        places = tokens_by_level(counted_tokens(strata), strata, process.levels)
+        by_level = tokens_by_level(counted_tokens(strata), strata, process.levels)
         for name, without in ablated.items():
             with np.errstate(divide="ignore"):
                 kl = divergences(laws, np.log(without(tokens)))
-            for place, selected in places.items():
-                sums[name].setdefault(place, []).append(document_sums(kl, selected))
+            for key, selected in by_level.items():
+                sums[name].setdefault(key, []).append(document_sums(kl, selected))
     return {
         name: {
-            place: _mean(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-            for place, parts in by_level.items()
+            key: _mean(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+            for key, parts in by_level.items()
             if any(tokens.any() for _, tokens in parts)
         }
         for name, by_level in sums.items()
@@ -122,8 +122,7 @@ def prices_from(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Pri
 def cheapest(prices: Prices) -> tuple[str, float] | None:
     """The capability with the lowest price over all counted tokens, and that price.
 
-    Capabilities that are worth nothing, up to rounding, and those whose price is not finite are
-    left out. None where no other is left.
+    Prices of 0, up to rounding, and infinite ones are left out; None where no other is left.
     """
     candidates = [
         (by_level[ALL].nats, name)

@@ -41,7 +41,7 @@ class ConflictQuestions:
     mark: str
     """The question token."""
     rule: str
-    """The rule whose share is given."""
+    """The rule that the share refers to."""
     other: str
     tokens: IntArray
     """(questions, longest): prompts, padded with EOS."""

@@ -55,7 +55,7 @@ biased towards 1."""
 UNIFORM = 1e-12
 """Squared log-odds (nats^2) at which all masks are equally likely, up to rounding."""
 LISTED_DOCUMENTS = 40
-"""Documents of each kind, the first ones, whose weights are listed one by one."""
+"""Documents of each kind, the first ones, for which weights are listed one by one."""
 
 _STEPS = np.einsum("zij,ja->zaij", MOVES, EMISSIONS)
 TRIPLE_LAWS: FloatArray = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(

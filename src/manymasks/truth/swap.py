@@ -9,7 +9,7 @@ activations of the donor in place of the recipient's:
 - `past` at a layer: the keys and values of all earlier positions, in one layer or in all layers.
 
 A position reads earlier ones only through the normalised inputs of each layer's attention. So a
-swap is a choice, for each layer, of the document whose earlier inputs are read, and of the document
+swap is a choice, for each layer, of the document that provides earlier inputs, and of the document
 with the last token: the donor's stream at a level is computed from its token and its past in the
 layers below.
 
@@ -65,7 +65,7 @@ def recipients_and_donors(
     if not 0 < letters < masks.LENGTH - masks.OPENING:
         raise ValueError(f"no letter follows {letters} letters")
     indices = range(len(masks.MASKS))
-    kinds = np.array([(one, other) for one in indices for other in indices if one != other])
+    kinds = np.array([(a, b) for a in indices for b in indices if a != b])
     pairs = kinds[np.arange(documents) % len(kinds)]
     recipients, other, same = (_documents(pairs[:, i], letters, rng) for i in (0, 1, 0))
     return recipients, {OTHER: other, SAME: same}
