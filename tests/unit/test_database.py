@@ -31,7 +31,7 @@ from manymasks.database import load as loading
 from manymasks.database import schema
 from manymasks.database.load import load
 from manymasks.errors import UserError
-from manymasks.statistics.claims import Comparison, TestedClaim, contrast_row
+from manymasks.statistics.comparisons import Comparison, TestedClaim, contrast_row
 from manymasks.statistics.intervals import Interval
 
 

@@ -23,7 +23,7 @@ from manymasks.divergence.pairs import (
     pair_sums,
 )
 from manymasks.divergence.position_sample import Sampled, at_positions, sampled, sampled_positions
-from manymasks.statistics.claims import Comparison
+from manymasks.statistics.comparisons import Comparison
 from manymasks.statistics.model_classes import Member, classes
 
 STATISTICS = Statistics(resamples=200)

@@ -60,15 +60,8 @@ def test_source_files_have_at_most_500_lines() -> None:
 
 PARTICLES = {"of", "found", "each", "own", "said", "told", "here", "asked"}
 """No names of things: a noun is found by who searches for it."""
-WITH_PARTICLES = {
-    "corpora", "probes",
-    "report",
-}  # fmt: skip
+WITH_PARTICLES = {"corpora", "probes"}
 """Packages in which such names are left. To be empty."""
-SHARED_CLASSES = {"State"}
-"""Names of two classes. To be empty."""
-SHARED_FILES = {"claims", "documents", "intervals"}
-"""Names of two modules. To be empty."""
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -103,7 +96,7 @@ def test_names_of_classes_are_unique() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     )
-    assert {name for name, count in names.items() if count > 1} <= SHARED_CLASSES
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 def test_names_of_modules_are_unique() -> None:
@@ -115,7 +108,7 @@ def test_names_of_modules_are_unique() -> None:
         for name in source.modules().keys() - packages - stages
         if not name.startswith("config.") and not name.endswith("__main__")
     )
-    assert {name for name, count in names.items() if count > 1} <= SHARED_FILES
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 # ---------------------------------------------------------------------------------- the tests

@@ -20,7 +20,7 @@ import pyarrow as pa
 from manymasks.database.artifacts import Payloads, StoredArtifact, read_artifacts, table_files
 from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
-from manymasks.database.intervals import fill_mean_intervals
+from manymasks.database.mean_intervals import fill_mean_intervals
 from manymasks.errors import UserError
 
 FOLDER = Path(__file__).parent

@@ -11,7 +11,7 @@ from manymasks.arrays import IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.pair_metrics import Measured
 from manymasks.statistics.bootstrap import standard_error
-from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member, classes, paired_by_seeds

@@ -21,7 +21,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error, pair_mean, pair_means_without

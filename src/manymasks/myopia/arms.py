@@ -15,7 +15,7 @@ from manymasks.statistics.bootstrap import (
     ratio,
     ratio_resamples,
 )
-from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from manymasks.arrays import FloatArray, Rows
-from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite
 from manymasks.statistics.model_classes import Member, arm_positions, classes, one_corpus
 from manymasks.statistics.proportions import wilson

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
-from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Member

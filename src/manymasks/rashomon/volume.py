@@ -45,7 +45,7 @@ from torch import Tensor
 from manymasks.arrays import FloatArray, Rows
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
-from manymasks.statistics.claims import Comparison, contrast_row
+from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import welch_degrees
 from manymasks.statistics.model_classes import Member, arm_positions

@@ -3,8 +3,8 @@
 A document is BOS, 4 pairs, then 4 questions: a key and its value, 17 tokens in all. Keys are 4 of
 8, values 4 of 8, both without replacement, and the order of the questions is random. All documents
 are equally likely, so each has the same surprise: 2 (ln 8 + ln 7 + ln 6 + ln 5) + ln 24 = 18.03
-nats. Answers are certain. Without binding keys to values, the q-th answer is one of the 4 - q + 1 values
-that have not been given yet, and costs the logarithm of that number.
+nats. Answers are certain. Without binding keys to values, the q-th answer is one of the 4 - q + 1
+values that have not been given yet, and costs the logarithm of that number.
 
 A `Machine` would need about 370,000 states for the pairs not asked yet. So the laws are written
 down: whatever is open is uniform. Nothing is hidden, so there are no latents.
