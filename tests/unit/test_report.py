@@ -206,8 +206,7 @@ def test_absent_analyses_are_named(
     page.write_page(tmp_path / "x.duckdb", {}, tmp_path / "x.html")
     assert has_picture(tmp_path / "x.duckdb", "headline.png")
     text = read(tmp_path / "x.html").text
-    found = set(re.findall(r"This study has no (\w+) analysis", text))
-    assert found == set(absent)
+    assert set(re.findall(r"This study has no (\w+) analysis", text)) == set(absent)
 
 
 def test_a_database_without_anything(tmp_path: Path) -> None:
@@ -342,15 +341,15 @@ def test_the_band_of_symmetry_by_hand(database: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
         rows = drawing.records(connection, drawing.query("rule_strip"))
     assert {row["half_band"] for row in rows if row["question"] == "before"} == {None}
-    of = [row for row in rows if (row["question"], row["variant"]) == ("twin", "causal")]
-    assert len(of) == 4
+    twins = [row for row in rows if (row["question"], row["variant"]) == ("twin", "causal")]
+    assert len(twins) == 4
     # Members with the same initial weights are one seed.
     seeds = [
-        np.mean([row["preference"] for row in of if row["seed_init"] == init]) for init in (0, 1)
+        np.mean([row["preference"] for row in twins if row["seed_init"] == init]) for init in (0, 1)
     ]
     error = np.std(seeds, ddof=1) / np.sqrt(2)
-    assert of[0]["mean"] == pytest.approx(np.mean(seeds))
-    assert of[0]["half_band"] == pytest.approx(stats.t.ppf(0.975, 1) * error, rel=1e-4)
+    assert twins[0]["mean"] == pytest.approx(np.mean(seeds))
+    assert twins[0]["half_band"] == pytest.approx(stats.t.ppf(0.975, 1) * error, rel=1e-4)
 
 
 def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
@@ -361,11 +360,11 @@ def test_the_splice_by_hand(database: Path, processes: ExampleResults) -> None:
             "JOIN current_model AS m ON m.model = w.model WHERE kind = 'spliced' AND is_true_mask "
             "AND letters = 62 AND variant = 'myopic' GROUP BY document"
         )
-        found = np.array(connection.execute(sql).fetchall())
+        documents = np.array(connection.execute(sql).fetchall())
     assert (row["variant"], row["letters"]) == ("myopic", 62 - example_known.BEFORE)
-    assert (row["models"], row["documents"]) == (4, len(found)) == (4, 8)
-    assert (row["weight"], row["posterior"]) == pytest.approx(found[:, 1:].mean(0))
-    error = found[:, 1].std(ddof=1) / np.sqrt(8)
+    assert (row["models"], row["documents"]) == (4, len(documents)) == (4, 8)
+    assert (row["weight"], row["posterior"]) == pytest.approx(documents[:, 1:].mean(0))
+    error = documents[:, 1].std(ddof=1) / np.sqrt(8)
     assert (row["high"] - row["weight"]) / error == pytest.approx(stats.t.ppf(0.975, 7), rel=1e-3)
 
 
@@ -415,9 +414,9 @@ def test_a_section_without_rows_has_no_items(database: Path) -> None:
 
 def test_lines_and_cells() -> None:
     rows = [{"name": name, "at": at, "value": at} for name in "ba" for at in (2, 1)]
-    found = pivot(rows[:3], ("name",), "at")
-    assert found["across"] == [1, 2]
-    assert [(line["name"], set(line["cells"])) for line in found["lines"]] == [
+    table = pivot(rows[:3], ("name",), "at")
+    assert table["across"] == [1, 2]
+    assert [(line["name"], set(line["cells"])) for line in table["lines"]] == [
         ("b", {1, 2}),
         ("a", {2}),
     ]
@@ -465,11 +464,11 @@ def test_erosion_by_hand(database: Path) -> None:
             "AND corpus = ? AND learning_rate = ? ORDER BY nats"
         )
         for row in rows:
-            found = connection.execute(sql, [row["corpus"], row["learning_rate"]]).fetchall()
-            assert (row["pairs"], row["models"]) == (6, len(found))
-            assert row["nats"] == pytest.approx(np.mean(found))
+            nats = connection.execute(sql, [row["corpus"], row["learning_rate"]]).fetchall()
+            assert (row["pairs"], row["models"]) == (6, len(nats))
+            assert row["nats"] == pytest.approx(np.mean(nats))
             if row["low"] is not None:
-                half = stats.t.ppf(0.975, len(found) - 1) * stats.sem(np.ravel(found))
+                half = stats.t.ppf(0.975, len(nats) - 1) * stats.sem(np.ravel(nats))
                 assert row["high"] - row["nats"] == pytest.approx(half, rel=1e-3)
     assert rows
 

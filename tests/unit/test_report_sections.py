@@ -210,15 +210,16 @@ def test_effective_models_are_those_of_the_largest_sets(sets_database: Path) -> 
             "SELECT model_class, max(members) FROM rashomon_set WHERE method = 'trained' "
             "GROUP BY model_class HAVING max(members) > 1"
         ).fetchall()
-        found = connection.execute(
+        positions = connection.execute(
             "SELECT s.model_class, p.effective_models FROM position_multiplicity AS p "
             "JOIN rashomon_set AS s USING (rashomon_set) WHERE s.method = 'trained' "
             "ORDER BY p.effective_models"
         ).fetchall()
     for label, members in largest:
-        of = [row for row in rows if "{corpus}/{size}/{variant}".format(**row) == label]
-        assert {row["models"] for row in of} == {members}
-        assert [row["effective_models"] for row in of] == [x for name, x in found if name == label]
+        shown_rows = [row for row in rows if "{corpus}/{size}/{variant}".format(**row) == label]
+        assert {row["models"] for row in shown_rows} == {members}
+        effective = [value for name, value in positions if name == label]
+        assert [row["effective_models"] for row in shown_rows] == effective
     assert len(rows) == example_sets.POSITIONS * len(largest)
 
 
@@ -238,12 +239,12 @@ def test_the_picture_shows_what_goes_furthest() -> None:
 
 def test_scaling_gives_back_points_of_a_plane() -> None:
     points = np.random.default_rng(3).normal(size=(9, 2)) * [3, 1]
-    found, held = pair_maps.classical_scaling(squareform(pdist(points)))
+    scaled, held = pair_maps.classical_scaling(squareform(pdist(points)))
     assert held == pytest.approx(1)
-    assert pdist(found) == pytest.approx(pdist(points))
-    assert found.mean(0) == pytest.approx([0, 0])
-    assert found[:, 0].var() > found[:, 1].var()
-    assert pair_maps.rotated_to(found, points - points.mean(0)) == pytest.approx(
+    assert pdist(scaled) == pytest.approx(pdist(points))
+    assert scaled.mean(0) == pytest.approx([0, 0])
+    assert scaled[:, 0].var() > scaled[:, 1].var()
+    assert pair_maps.rotated_to(scaled, points - points.mean(0)) == pytest.approx(
         points - points.mean(0)
     )
 
@@ -264,11 +265,11 @@ def test_scaling_of_equals_and_of_few() -> None:
 def test_a_plane_never_holds_more_than_there_is(seed: int, members: int, dimensions: int) -> None:
     points = np.random.default_rng(seed).normal(size=(members, dimensions))
     apart = squareform(pdist(points))
-    found, held = pair_maps.classical_scaling(apart)
+    scaled, held = pair_maps.classical_scaling(apart)
     assert 0 <= held <= 1 + 1e-12
-    assert (pdist(found) <= pdist(points) + 1e-9).all()
-    turned = pair_maps.rotated_to(found, np.random.default_rng(seed + 1).normal(size=found.shape))
-    assert pdist(turned) == pytest.approx(pdist(found))
+    assert (pdist(scaled) <= pdist(points) + 1e-9).all()
+    turned = pair_maps.rotated_to(scaled, np.random.default_rng(seed + 1).normal(size=scaled.shape))
+    assert pdist(turned) == pytest.approx(pdist(scaled))
 
 
 def test_clusters_put_alike_members_together(probes_database: Path) -> None:
