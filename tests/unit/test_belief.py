@@ -42,7 +42,7 @@ RNG = np.random.default_rng
 # ------------------------------------------------------------------------------ ridge maps
 
 
-def test_a_ridge_is_least_squares_with_added_rows() -> None:
+def test_ridge_is_least_squares_with_added_rows() -> None:
     rng = RNG(0)
     x, y = rng.normal(size=(60, 7)) * np.arange(1, 8) + 5, rng.normal(size=(60, 3)) - 2
     fitted = fit_ridge(x, y, 0.1)
@@ -62,13 +62,13 @@ def test_the_unit_of_the_features_does_not_matter() -> None:
     np.testing.assert_allclose(one(x), other(1e6 * x + 7e6), rtol=1e-8, atol=1e-10)
 
 
-def test_features_that_never_vary_give_the_mean() -> None:
+def test_constant_features_predict_the_mean() -> None:
     y = RNG(2).normal(size=(20, 3))
     fitted = fit_ridge(np.full((20, 5), 3.0), y, 1e-3)
     np.testing.assert_allclose(fitted(np.full((2, 5), 3.0)), [y.mean(0)] * 2)
 
 
-def test_a_ridge_of_groups_is_a_ridge_of_one_hot_features() -> None:
+def test_ridge_of_groups_equals_ridge_of_one_hot_features() -> None:
     rng = RNG(3)
     groups, y = rng.integers(0, 6, 80), rng.normal(size=(80, 2))
     x = np.eye(6)[groups]
@@ -103,7 +103,7 @@ def naive(stream: Any, posterior: Any, ridge: float) -> tuple[float, float]:
     return 1 - error / spread, (error / count) ** 0.5
 
 
-def test_r2_is_that_of_loops() -> None:
+def test_r2_matches_loops() -> None:
     rng = RNG(4)
     stream = rng.normal(size=(11, 6, 5))
     posterior = 0.4 * stream[..., :3] + rng.normal(size=(11, 6, 3))
@@ -126,7 +126,7 @@ def drawn(name: str, documents: int = 300) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("name", ["masks", "mess3", "rrxor"])
-def test_a_stream_that_holds_the_belief_gives_one_and_noise_none(name: str) -> None:
+def test_r2_is_one_for_a_linear_stream_and_zero_for_noise(name: str) -> None:
     _, posteriors = drawn(name)
     rng = RNG(6)
     for latent, posterior in posteriors.items():
@@ -146,13 +146,13 @@ def test_a_stream_that_holds_the_belief_gives_one_and_noise_none(name: str) -> N
         assert other[0]["control"] == "x"
 
 
-def test_what_never_varies_has_no_r2() -> None:
+def test_constant_posterior_has_no_r2() -> None:
     rows = fit_rows([RNG(0).normal(size=(4, 3, 2))], {"x": np.ones((4, 3, 1))}, "", 1, STATISTICS)
     assert rows[0]["r2"] is rows[0]["r2_low"] is None
     assert rows[0]["rmse"] == 0
 
 
-def test_a_single_document_of_the_test_has_no_interval() -> None:
+def test_one_held_out_document_has_no_interval() -> None:
     rng = RNG(7)
     (found,) = fit_rows(
         [rng.normal(size=(2, 9, 2))], {"x": rng.random((2, 9, 2))}, "", 0.1, STATISTICS
@@ -177,7 +177,7 @@ def test_intervals_are_over_documents() -> None:
 # --------------------------------------------------------------------------------- controls
 
 
-def test_shuffled_documents_stay_in_their_half_and_latents_together() -> None:
+def test_shuffling_stays_within_halves_and_is_equal_for_latents() -> None:
     one = np.arange(9.0)[:, None, None] * np.ones((9, 4, 2))
     found = shuffled({"one": one, "two": 10 * one}, 3)
     np.testing.assert_array_equal(found["two"], 10 * found["one"])
@@ -190,7 +190,7 @@ def test_shuffled_documents_stay_in_their_half_and_latents_together() -> None:
     np.testing.assert_array_equal(shuffled({"one": one[:2]}, 0)["one"], one[:2])
 
 
-def test_last_tokens_are_told_apart_by_what_they_are_and_in_which_order() -> None:
+def test_groups_of_last_tokens_depend_on_tokens_and_order() -> None:
     tokens = RNG(9).integers(0, 3, (20, 12))
     for count in (1, 3, 20):
         found = last_tokens(tokens, count)
@@ -202,7 +202,7 @@ def test_last_tokens_are_told_apart_by_what_they_are_and_in_which_order() -> Non
         assert len(set(seen.values())) == len(seen)
 
 
-def test_last_tokens_read_what_depends_on_them_alone() -> None:
+def test_last_tokens_predict_a_function_of_them() -> None:
     tokens = RNG(10).integers(0, 3, (60, 20))
     # Whether the last two are alike is no sum over them.
     alike = np.zeros((60, 20, 2))
@@ -217,7 +217,7 @@ def test_last_tokens_read_what_depends_on_them_alone() -> None:
     assert (one["layer"], one["control"]) == (0, "told")
 
 
-def test_more_letters_tell_more_of_the_masks() -> None:
+def test_more_letters_predict_masks_better() -> None:
     tokens, posteriors = drawn("masks")
     one, three = (
         {
@@ -230,7 +230,7 @@ def test_more_letters_tell_more_of_the_masks() -> None:
     assert one["letter_state"] < three["letter_state"] < 0.95
 
 
-def test_the_premise_is_told_apart_from_the_first_letter_on() -> None:
+def test_groups_with_premise_differ_from_the_first_letter_on() -> None:
     tokens = process("masks").draw(40, RNG(12))
     last = last_tokens(tokens, 2)
     found = with_premise(tokens[:, 1], last)
@@ -241,7 +241,7 @@ def test_the_premise_is_told_apart_from_the_first_letter_on() -> None:
         assert len(set(zip(one.ravel(), other.ravel(), strict=True))) == one.max() + 1
 
 
-def test_with_the_premise_the_last_letters_tell_more_of_the_mask() -> None:
+def test_premise_adds_to_the_last_letters() -> None:
     tokens, posteriors = drawn("masks", 1000)
     last, none = last_tokens(tokens, 3), np.zeros_like(tokens)
     groups = {"letters": last, "premise": with_premise(tokens[:, 1], none)}
@@ -257,7 +257,7 @@ def test_with_the_premise_the_last_letters_tell_more_of_the_mask() -> None:
     assert found["both", "letter_state"] == pytest.approx(0.916, abs=0.02)
 
 
-def test_combinations_that_the_fit_has_not_seen_give_the_mean() -> None:
+def test_unseen_groups_predict_the_mean() -> None:
     tokens = np.array([[0, 1], [0, 2]])
     truth = np.array([[[0.2], [0.6]], [[0.5], [0.5]]])
     (found,) = group_fit_rows(last_tokens(tokens, 1), {"x": truth}, "", 1e-9, STATISTICS)
@@ -269,7 +269,7 @@ def test_combinations_that_the_fit_has_not_seen_give_the_mean() -> None:
 # ------------------------------------------------------------------------------- the picture
 
 
-def test_points_are_the_truth_and_what_is_read() -> None:
+def test_points_have_exact_and_fitted_beliefs() -> None:
     _, posteriors = drawn("masks", 60)
     stream = np.nan_to_num(posteriors["letter_state"])
     rows = point_rows(stream, 2, posteriors, 50, 1e-9, seed=1)
@@ -297,7 +297,7 @@ def test_points_of_a_chain_have_no_mask() -> None:
     assert [row["letters"] for row in rows] == place.tolist()
 
 
-def test_only_what_has_three_values_is_drawn() -> None:
+def test_only_latents_with_three_values_have_points() -> None:
     assert triangle_latent(drawn("masks", 4)[1]) == "letter_state"
     assert triangle_latent(drawn("mess3", 4)[1]) == "state"
     assert triangle_latent(drawn("rrxor", 4)[1]) is None
@@ -386,7 +386,7 @@ def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
     assert not (folder / "speculation_auc.parquet").exists()
 
 
-def test_tally_has_pairs_but_no_picture(tmp_path: Path) -> None:
+def test_tally_has_pairs_but_no_points(tmp_path: Path) -> None:
     folder = made(tmp_path, "tally1", 60)
     probes = table(folder, "belief_fit")
     assert {row["latent"] for row in probes} == {"pairs"}
@@ -403,6 +403,6 @@ def test_tally_has_pairs_but_no_picture(tmp_path: Path) -> None:
     assert max(of_place["next"]) < 0.7
 
 
-def test_too_few_documents_are_said_to_be_so(tmp_path: Path) -> None:
+def test_rejects_too_few_documents(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="measure split has 2 documents"):
         made(tmp_path, "mess3", 40, measure=0.05)

@@ -732,6 +732,25 @@ def test_the_default_contrast_needs_its_variants(tmp_path: Path) -> None:
     assert study_of(tmp_path, text + "analyses: [rashomon]\n").analyses == ("rashomon",)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("analyses: [excess]\n", "analyses has excess without truth"),
+        (
+            "corpora: {drawn: {members: {analyses: [excess]}}}\n",
+            "corpora.drawn.members.analyses has excess without truth",
+        ),
+    ],
+)
+def test_excess_needs_truth(tmp_path: Path, chosen: str, expected: str) -> None:
+    drawn = "corpora: {drawn: {kind: process, process: tally}}\n"
+    (found,) = problems(tmp_path, BASE, drawn, chosen)
+    assert expected in found
+    assert "add truth" in found
+    # Text without a known process has neither.
+    assert study_of(tmp_path, BASE, "analyses: [excess]\n").analyses == ("excess",)
+
+
 CLAIMS = """\
 corpora: {drawn: {kind: process, process: tally}}
 sizes: {wide: {width: 128}, wider: {width: 256}}

@@ -271,7 +271,7 @@ def test_sums_are_those_of_the_reproduced_members(derived: Derived, made: Made, 
     assert all(0 <= row["top1"] <= 1 for row in rows)
 
 
-def test_they_lose_eps_on_average(derived: Derived, made: Made) -> None:
+def test_derived_members_lose_eps_on_average(derived: Derived, made: Made) -> None:
     stream = TokenStream.open(made.tokens.files("select/"))
     context = derived.parents[0].manifest.settings["training"]["context"]
     windows = torch.from_numpy(stream.spread(8, context))

@@ -34,7 +34,7 @@ def tempered(prompts: MaskPrompts, power: float, draws: Floats | None = None) ->
     return fit_masks(prompts, raw - np.logaddexp.reduce(raw, -1, keepdims=True))
 
 
-def test_noise_leaves_the_residual_that_it_should() -> None:
+def test_noise_reaches_the_wanted_residual() -> None:
     prompts = plain()
     wanted = np.array([1e-4, 0.003, 0.009, 0.0, 0.05, 0.4])
     found = noisy_predictors(prompts, wanted, 0)
@@ -51,7 +51,7 @@ def test_noise_leaves_the_residual_that_it_should() -> None:
     assert (noisy_predictors(prompts, wanted, 1).scale[:3] != found.scale[:3]).all()
 
 
-def test_noise_is_of_one_size_and_independent() -> None:
+def test_noise_has_one_scale_and_is_independent() -> None:
     prompts = plain(200, (0, 8))
     draws = np.random.default_rng(3).normal(size=prompts.exact.shape)
     logs = with_noise(prompts, np.array([0.1, 0.3]), draws)
@@ -63,7 +63,7 @@ def test_noise_is_of_one_size_and_independent() -> None:
     np.testing.assert_allclose(with_noise(prompts, np.zeros(2), draws), exact, atol=1e-12)
 
 
-def test_without_noise_the_slope_is_1_and_there_is_no_share() -> None:
+def test_without_noise_slope_is_1_and_share_is_none() -> None:
     prompts = plain()
     fits = [tempered(prompts, 1)] * 3
     for found in class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS):
@@ -75,7 +75,7 @@ def test_without_noise_the_slope_is_1_and_there_is_no_share() -> None:
         json.dumps(found, allow_nan=False)
 
 
-def test_what_errs_without_direction_is_at_the_null() -> None:
+def test_random_errors_are_at_the_null() -> None:
     """Exact members with random noise: their share and slope are those of the null."""
     prompts = plain(60, (0, 4, 8, 56))
     rng = np.random.default_rng(21)
@@ -96,7 +96,7 @@ def test_what_errs_without_direction_is_at_the_null() -> None:
     assert rows[-1]["sharpening_null"] < 0.985
 
 
-def test_what_differs_in_its_masks_is_above_the_null() -> None:
+def test_different_weights_of_masks_exceed_the_null() -> None:
     prompts = plain(60, (0, 4, 8))
     rng = np.random.default_rng(22)
     shared = rng.normal(size=prompts.exact.shape)

@@ -62,7 +62,7 @@ def spread(
 # ------------------------------------------------------------------------------- questions
 
 
-def test_questions_are_those_of_the_process() -> None:
+def test_questions_match_the_process() -> None:
     twin, before = conflict_questions(100, 3)
     assert (twin.question, twin.rule, twin.other, twin.mark) == ("twin", "red", "blue", "?t")
     assert (before.question, before.rule, before.other) == ("before", "depth 0", "first")
@@ -85,7 +85,7 @@ def test_questions_are_those_of_the_process() -> None:
     assert (conflict_questions(100, 4)[1].tokens[:, :5] != before.tokens[:, :5]).any()
 
 
-def test_told_questions_and_their_right_answers() -> None:
+def test_answered_questions_and_their_right_answers() -> None:
     known = process("fork", answered=0.5)
     tokens = known.draw(2000, np.random.default_rng(0))
     laws, strata = known.laws(tokens), known.strata(tokens)
@@ -104,7 +104,7 @@ def test_told_questions_and_their_right_answers() -> None:
 # ------------------------------------------------------------------------------- one member
 
 
-def test_who_always_answers_red() -> None:
+def test_predictor_that_always_answers_red() -> None:
     twin, _ = conflict_questions(60, 0)
     found = answering(twin, np.ones(60))
     assert found["preference"] == found["preference_low"] == found["preference_high"] == 1
@@ -114,7 +114,7 @@ def test_who_always_answers_red() -> None:
 
 
 @pytest.mark.parametrize(("place", "effect"), [("first", 1), ("last", -1)])
-def test_who_goes_by_place(place: str, effect: int) -> None:
+def test_predictor_that_depends_on_order(place: str, effect: int) -> None:
     twin, before = conflict_questions(60, 0)
     takes_first = twin.is_first if place == "first" else ~twin.is_first
     found = answering(twin, takes_first.astype(float))
@@ -178,7 +178,7 @@ def colour_blind(tokens: Any, answers: Any) -> Array:
     return np.array(found)
 
 
-def test_who_sees_no_colours_prefers_none() -> None:
+def test_colour_blind_predictor_has_no_preference() -> None:
     twin, _ = conflict_questions(2000, 5)
     law = colour_blind(twin.tokens, twin.answers)
     np.testing.assert_array_equal(law, colour_blind(fork.swapped(twin.tokens), twin.answers))
@@ -292,7 +292,7 @@ def test_intervals_of_shares_cover(shape: tuple[int, int], shares: tuple[float, 
     assert (np.mean(covered, 0) > 0.89).all()
 
 
-def test_without_an_effect_of_order_the_interval_is_that_of_an_f_law() -> None:
+def test_without_an_order_effect_the_interval_matches_an_f_law() -> None:
     """Where orders are alike but for the rest, the exact interval of one way is known."""
     rows = np.array([0.0, 1.0, 2.0, 4.0, 8.0, 3.0])
     rest = np.array([0.5, -0.4, 0.3, -0.6, 0.1, 0.1])
@@ -309,7 +309,7 @@ def test_without_an_effect_of_order_the_interval_is_that_of_an_f_law() -> None:
     np.testing.assert_allclose(again, (low, high), atol=1e-12)
 
 
-def test_orders_that_differ_too_little_have_a_share_of_0() -> None:
+def test_negative_components_have_share_0() -> None:
     """The estimate is negative and put at 0, as in the default study: the interval says so."""
     twin, _ = conflict_questions(10, 0)
     each = np.array([0.88, 0.94, 0.76, 0.77, 0.49, 0.18, 0.50, 0.58, 0.76, 0.95])
@@ -351,7 +351,7 @@ def test_intervals_stay_between_0_and_1() -> None:
     assert (found["mean_low"], found["mean_high"]) == (0, 1)
 
 
-def test_two_heaps_of_members_are_seen() -> None:
+def test_two_modes_of_members_are_detected() -> None:
     twin, _ = conflict_questions(10, 0)
     seeds = list(itertools.product(range(10), range(2)))
     rng = np.random.default_rng(5)
@@ -457,7 +457,7 @@ def test_the_stage_writes_both_tables(tmp_path: Path, monkeypatch: pytest.Monkey
     }
 
 
-def test_laws_are_read_where_the_prompt_ends() -> None:
+def test_answers_are_scored_at_the_end_of_the_prompt() -> None:
     """What stands after a prompt changes nothing, and prompts may be read in parts."""
     model = Transformer(SIZE, len(fork.VOCABULARY), fork.LENGTH)
     initialise(model, [0])

@@ -63,7 +63,7 @@ def row(rows: list[dict[str, Any]], letters: int) -> dict[str, Any]:
 # -------------------------------------------------------------------------------- exact laws
 
 
-def test_laws_of_masks_are_those_of_their_machines() -> None:
+def test_laws_of_masks_match_their_machines() -> None:
     prompts = plain(12)
     whole = masks()
     premise = prompts.tokens[:, 1] - 1
@@ -82,7 +82,7 @@ def test_laws_of_masks_are_those_of_their_machines() -> None:
                 np.testing.assert_allclose(prompts.masks[document, place, z], law, rtol=1e-9)
 
 
-def test_the_exact_law_and_posterior_are_those_of_the_process() -> None:
+def test_exact_law_and_posterior_match_the_process() -> None:
     prompts = plain(20)
     posterior = process("masks").posteriors(prompts.tokens)["mask"]
     whole = masks()
@@ -101,7 +101,7 @@ def test_prompts_leave_room_for_their_continuations() -> None:
         plain(4, (0, 60))
 
 
-def test_three_letters_are_the_chain_of_next_letters() -> None:
+def test_law_of_three_letters_chains_next_letters() -> None:
     prompts = plain(10)
     for place, letters in enumerate(prompts.letters):
         read = with_continuations(prompts.tokens, letters)
@@ -112,7 +112,7 @@ def test_three_letters_are_the_chain_of_next_letters() -> None:
         np.testing.assert_allclose(off, 0, atol=1e-12)
 
 
-def test_what_is_no_letter_is_left_out_and_counted() -> None:
+def test_other_tokens_are_left_out_and_reported() -> None:
     rng = np.random.default_rng(1)
     probs = rng.dirichlet(np.ones(9), (5, 3, 3, 3))
     # The law at the prompt's end is the same in all nine, and the next in three of them.
@@ -141,7 +141,7 @@ def problems(count: int, seed: int, words: int = 27) -> tuple[Floats, Floats]:
     return laws, rng.dirichlet(np.full(words, 0.7), (3 * count, 4)) + 1e-9
 
 
-def test_weights_are_those_of_scipy() -> None:
+def test_weights_match_scipy() -> None:
     laws, parts = problems(12, 2)
     parts = parts / parts.sum(-1, keepdims=True)
     weights, gap = closest(laws, parts)
@@ -166,7 +166,7 @@ def test_weights_are_those_of_scipy() -> None:
         np.testing.assert_allclose(found, best.x, atol=2e-4)
 
 
-def test_the_gap_bounds_what_is_missed() -> None:
+def test_gap_bounds_the_excess_over_the_minimum() -> None:
     laws, parts = problems(30, 3)
     best, _ = closest(laws, parts)
     some = np.random.default_rng(4).dirichlet(np.ones(4), len(laws))
@@ -175,7 +175,7 @@ def test_the_gap_bounds_what_is_missed() -> None:
     assert (missed <= gaps(laws, parts, some)).all()
 
 
-def test_em_goes_on_where_newton_has_not_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_em_continues_where_newton_has_not_converged(monkeypatch: pytest.MonkeyPatch) -> None:
     laws, parts = problems(5, 5)
     weights, _ = closest(laws, parts)
     monkeypatch.setattr(mixtures, "NEWTON_STEPS", 0)
@@ -184,7 +184,7 @@ def test_em_goes_on_where_newton_has_not_arrived(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(by_em, weights, atol=2e-3)
 
 
-def test_a_law_that_is_not_a_number_spoils_no_other() -> None:
+def test_nan_law_leaves_other_problems_alone() -> None:
     laws, parts = problems(2, 6)
     alone, _ = closest(laws[1:], parts[1:])
     laws[0] = np.nan
@@ -197,7 +197,7 @@ def test_a_law_that_is_not_a_number_spoils_no_other() -> None:
 # --------------------------------------------------------------------- known predictors
 
 
-def test_bayes_weighs_the_masks_as_the_posterior_does() -> None:
+def test_weights_of_bayes_are_the_posterior() -> None:
     prompts = plain()
     fit = fit_masks(prompts, np.log(prompts.exact))
     assert fit.gap < 1e-9
@@ -211,7 +211,7 @@ def test_bayes_weighs_the_masks_as_the_posterior_does() -> None:
         assert found["sharpening_low"] == pytest.approx(found["sharpening_high"], abs=5e-3)
 
 
-def test_weights_are_found_where_they_are_not_the_posterior() -> None:
+def test_recovers_weights_other_than_the_posterior() -> None:
     prompts = plain()
     for power in (0.5, 2.0):
         # Of P4 and no letter all masks are equally likely, whatever the power.
@@ -231,7 +231,7 @@ def test_weights_are_found_where_they_are_not_the_posterior() -> None:
             assert found["from_bayes_low"] <= found["from_bayes"] <= found["from_bayes_high"]
 
 
-def test_one_mask_is_a_vertex() -> None:
+def test_law_of_one_mask_has_weight_one() -> None:
     prompts = plain()
     for z in range(len(MASKS)):
         fit = fit_masks(prompts, np.log(prompts.masks[:, :, z]))
@@ -243,7 +243,7 @@ def test_one_mask_is_a_vertex() -> None:
             assert found["entropy"] == pytest.approx(0, abs=1e-3)
 
 
-def test_what_no_mask_explains_is_the_residual() -> None:
+def test_residual_is_what_no_mixture_explains() -> None:
     prompts = plain()
     law = 0.5 * prompts.exact + 0.5 / 27
     fit = fit_masks(prompts, np.log(law))
@@ -259,7 +259,7 @@ def test_what_no_mask_explains_is_the_residual() -> None:
         assert found["excess"] == pytest.approx(excess)
 
 
-def test_the_slope_is_that_of_a_line_through_all_masks() -> None:
+def test_slope_matches_a_line_through_all_masks() -> None:
     prompts = plain()
     weights = np.random.default_rng(7).dirichlet(np.ones(4), prompts.posterior.shape[:2])
     law = np.einsum("dpz,dpzc->dpc", weights, prompts.masks)
@@ -288,7 +288,7 @@ def test_one_document_has_no_interval_and_equal_masks_no_slope() -> None:
     json.dumps(found, allow_nan=False)
 
 
-def test_weights_are_written_of_the_first_documents() -> None:
+def test_weights_are_listed_for_the_first_documents() -> None:
     prompts = dataclasses.replace(plain(), speaker=np.arange(60) % 4)
     rows = weight_rows(prompts, fit_masks(prompts, np.log(prompts.exact)))
     assert len(rows) == LISTED_DOCUMENTS * len(AFTER) * 4
@@ -303,7 +303,7 @@ def test_weights_are_written_of_the_first_documents() -> None:
 # ------------------------------------------------------------------------------------ pairs
 
 
-def test_two_that_differ_in_their_masks_alone_have_no_machinery() -> None:
+def test_predictors_that_differ_only_in_masks_have_no_machinery() -> None:
     prompts = plain()
     bayes = fit_masks(prompts, np.log(prompts.exact))
     even = fit_masks(prompts, np.log(prompts.masks.mean(2)))

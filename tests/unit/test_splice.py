@@ -31,7 +31,7 @@ from manymasks.truth.splice import (
 STATISTICS = Statistics(resamples=200)
 
 
-def test_spliced_documents_are_of_two_masks() -> None:
+def test_spliced_documents_have_two_masks() -> None:
     cut = spliced_documents(2400, 16, np.random.default_rng(9))
     assert cut.tokens.shape == (2400, LENGTH)
     assert (cut.first != cut.second).all()
@@ -52,7 +52,7 @@ def test_spliced_documents_are_of_two_masks() -> None:
     np.testing.assert_array_equal(same.tokens, cut.tokens)
 
 
-def test_places_after_a_splice() -> None:
+def test_prompt_lengths_after_a_splice() -> None:
     assert letters_after_splice(49) == (0, 1, 2, 3, 4, 6, 8, 10)
     assert letters_after_splice(16)[-1] == 42
     assert letters_after_splice(57) == (0, 1, 2)
@@ -61,7 +61,7 @@ def test_places_after_a_splice() -> None:
         letters_after_splice(59)
 
 
-def test_a_change_must_stay() -> None:
+def test_a_change_must_persist() -> None:
     leads = np.array([[0, 1, 0, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 1, 1]])
     weights = np.zeros((4, 5, 4))
     first, second = np.array([0, 1, 2, 3]), np.array([1, 2, 3, 0])
@@ -72,7 +72,7 @@ def test_a_change_must_stay() -> None:
     np.testing.assert_array_equal(found, [4, 0, np.inf, 4])
 
 
-def test_medians_count_those_that_never_change() -> None:
+def test_medians_include_documents_without_a_change() -> None:
     rng = np.random.default_rng(10)
     values = rng.integers(0, 20, 15).astype(np.float64)
     counts = rng.multinomial(15, np.full(15, 1 / 15), size=30).astype(np.float64)
@@ -85,7 +85,7 @@ def test_medians_count_those_that_never_change() -> None:
     assert inertia_row(np.array([2.0, np.inf]), 16, STATISTICS)["median"] is None
 
 
-def test_bayes_changes_its_mind_after_as_many_letters() -> None:
+def test_bayes_changes_after_as_many_letters() -> None:
     known = process("masks")
     for before, expected in ((8, 13), (16, 21)):
         cut = spliced_documents(1200, before, np.random.default_rng(11))
@@ -111,7 +111,7 @@ def likely(prior: Floats, letters: Ints) -> Floats:
     return np.stack(found, 1)
 
 
-def test_bayes_changes_its_mind_on_texts_longer_than_documents() -> None:
+def test_bayes_changes_in_texts_longer_than_documents() -> None:
     known = process("masks")
     tokens = known.draw(20, np.random.default_rng(1))
     premise = PRIOR[tokens[:, 1] - 1]

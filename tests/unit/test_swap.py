@@ -82,7 +82,7 @@ def swap_row(found: SwapLaws) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------ pairs
 
 
-def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
+def test_pairs_have_different_masks_and_equal_lengths() -> None:
     recipients, both = recipients_and_donors(240, 30, np.random.default_rng(0))
     donors, same = both[OTHER], both[SAME]
     assert recipients.shape == donors.shape == same.shape == (240, 32)
@@ -104,7 +104,7 @@ def test_pairs_are_of_different_masks_and_of_equal_length() -> None:
 
 
 @pytest.mark.parametrize("letters", [0, 62])
-def test_a_letter_must_follow(letters: int) -> None:
+def test_rejects_prompts_without_a_following_letter(letters: int) -> None:
     with pytest.raises(ValueError, match="no letter follows"):
         recipients_and_donors(2, letters, np.random.default_rng(0))
 
@@ -148,7 +148,7 @@ def naive(network: Transformer, tokens: Any, pasts: Sequence[Any]) -> tuple[Arra
     return law, [torch.stack(each)[:-1] for each in left]
 
 
-def test_swaps_are_those_of_a_naive_network() -> None:
+def test_swaps_match_a_naive_network() -> None:
     recipients, donors = others(3, LETTERS, np.random.default_rng(1))
     found = found_of(recipients, donors, batch=2)
     network = member("causal")
@@ -175,7 +175,7 @@ def test_swaps_are_those_of_a_naive_network() -> None:
 
 
 @pytest.mark.parametrize("positions", ["rotary", "learned"])
-def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -> None:
+def test_residual_swap_matches_its_token_and_lower_layers(positions: Any) -> None:
     """The donor's stream, put in its place, goes through the blocks that are left."""
     size = SIZE.model_copy(update={"positions": positions})
     recipients, donors = others(5, LETTERS, np.random.default_rng(2))
@@ -203,7 +203,7 @@ def test_a_swap_of_streams_is_that_of_what_they_were_made_from(positions: Any) -
     assert ("residual", SIZE.layers) not in found
 
 
-def test_the_first_level_is_the_last_token_and_all_of_the_past_the_others() -> None:
+def test_level_0_swaps_the_last_token_and_all_layers_the_past() -> None:
     recipients, donors = recipients_and_donors(24, LETTERS, np.random.default_rng(3))
     network = member("causal")
 
@@ -235,7 +235,7 @@ def test_the_first_level_is_the_last_token_and_all_of_the_past_the_others() -> N
         assert of_member == pytest.approx(of_tokens, rel=1e-9)
 
 
-def test_a_document_is_no_donor_to_itself() -> None:
+def test_donor_equal_to_recipient_changes_nothing() -> None:
     recipients, _ = recipients_and_donors(12, LETTERS, np.random.default_rng(4))
     for each in found_of(recipients, recipients.copy()).values():
         np.testing.assert_array_equal(each.law, each.recipient)
@@ -247,7 +247,7 @@ def test_a_document_is_no_donor_to_itself() -> None:
 # ------------------------------------------------------------------------------ who is known
 
 
-def test_the_exact_law_is_that_of_a_filter_for_each_mask() -> None:
+def test_exact_law_matches_a_filter_per_mask() -> None:
     recipients, donors = recipients_and_donors(60, 9, np.random.default_rng(6))
     for tokens in (recipients, donors[OTHER], donors[SAME]):
         premise, letters = masks.split_document(tokens)
@@ -269,7 +269,7 @@ def test_bayes_follows_donors_of_the_same_mask_too() -> None:
         assert found[whose, "past"] + found[whose, "residual"] == pytest.approx(1, abs=0.05)
 
 
-def test_who_ignores_the_past_follows_the_last_letter_alone() -> None:
+def test_predictor_without_past_follows_the_last_letter() -> None:
     recipients, donors = recipients_and_donors(60, 9, np.random.default_rng(8))
     after = np.random.default_rng(9).dirichlet(np.ones(3), 3)
     several = token_swaps(
@@ -281,7 +281,7 @@ def test_who_ignores_the_past_follows_the_last_letter_alone() -> None:
             assert row[name] == pytest.approx(expected, abs=1e-12)
 
 
-def test_who_ignores_the_mask_follows_donors_of_all_masks_alike() -> None:
+def test_predictor_without_masks_follows_all_donors_equally() -> None:
     recipients, donors = recipients_and_donors(4800, 31, np.random.default_rng(10))
     # The first letter and the last one are uniform and all but independent, whoever speaks.
     after = np.random.default_rng(11).dirichlet(np.ones(3), (3, 3))
@@ -314,7 +314,7 @@ def mixed(share_of_donor: Any, rows: int = 40) -> SwapLaws:
 
 
 @pytest.mark.parametrize("known", [0.0, 0.0003, 0.003, 0.25, 0.5, 0.8125, 1.0])
-def test_a_known_mixture_is_found(known: float) -> None:
+def test_recovers_a_given_mixture(known: float) -> None:
     row = swap_row(mixed(known))
     assert row["followed"] == pytest.approx(known, abs=1e-4)
     # Each document is mixed alike, so there is nothing to be unsure of.
@@ -343,7 +343,7 @@ def test_the_share_is_the_minimum_of_the_pooled_divergence() -> None:
     assert (np.diff(each, axis=1) > 0).all()
 
 
-def test_what_lies_outside_is_put_at_the_ends() -> None:
+def test_shares_outside_are_clipped_to_the_ends() -> None:
     recipient, donor = np.array([[0.5, 0.3, 0.2]]), np.array([[0.4, 0.4, 0.2]])
     for law, end in (([[0.6, 0.2, 0.2]], 0), ([[0.2, 0.6, 0.2]], 1)):
         row = swap_row(SwapLaws("theirs", "past", 0, np.array(law), recipient, donor))
@@ -352,7 +352,7 @@ def test_what_lies_outside_is_put_at_the_ends() -> None:
         assert row["followed_low"] is None
 
 
-def test_laws_that_rule_letters_out() -> None:
+def test_laws_that_exclude_letters() -> None:
     recipient, donor = np.array([[1.0, 0.0, 0.0]] * 2), np.array([[0.0, 1.0, 0.0]] * 2)
     law = np.array([[0.25, 0.75, 0.0]] * 2)
     row = swap_row(SwapLaws("theirs", "past", 0, law, recipient, donor))
@@ -442,6 +442,6 @@ def test_the_stage_writes_its_table(tmp_path: Path) -> None:
         assert by_name["member0", donor, "past", 0, 5] == by_name["member0", donor, "past", -1, 5]
 
 
-def test_prompts_that_are_too_long_are_refused(tmp_path: Path) -> None:
+def test_rejects_prompts_that_are_too_long(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at most 61"):
         stage.make(job_of(tmp_path, {"letters": [8, 62]}))

@@ -40,7 +40,7 @@ def laws(*shape: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.random.default_rng(seed).dirichlet(np.ones(shape[-1]), shape[:-1])
 
 
-def test_divergences_are_the_sums_by_hand() -> None:
+def test_divergences_match_sums_by_hand() -> None:
     truth = np.array([[[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]])
     other = np.array([[[0.25, 0.25, 0.5], [0.8, 0.1, 0.1]]])
     expected = [[np.log(2), -np.log(0.8)]]
@@ -50,7 +50,7 @@ def test_divergences_are_the_sums_by_hand() -> None:
     np.testing.assert_allclose(found, divergence(many, others), rtol=1e-12)
 
 
-def test_what_cannot_be_said_adds_nothing() -> None:
+def test_impossible_tokens_add_nothing() -> None:
     truth = np.array([[[0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [np.nan] * 3]])
     with np.errstate(divide="ignore"):
         log_probs = np.log(np.array([[[0.5, 0.5, 0.0]] * 3]))
@@ -70,7 +70,7 @@ def test_only_rounding_is_clipped() -> None:
     np.testing.assert_array_equal(found, [[0, -1e-3, 1e-12]])
 
 
-def test_shapes_must_agree() -> None:
+def test_rejects_different_shapes() -> None:
     with pytest.raises(ValueError, match="laws"):
         divergences(laws(2, 3, 4), laws(2, 1, 4))
 
@@ -78,7 +78,7 @@ def test_shapes_must_agree() -> None:
 # ------------------------------------------------------------------------------------- rows
 
 
-def test_rows_are_means_over_tokens_that_count() -> None:
+def test_rows_are_means_over_counted_tokens() -> None:
     kl = np.array([[9.0, 1.0, 2.0], [9.0, 3.0, np.nan], [9.0, 5.0, 7.0]])
     strata = {
         COUNTED: np.array([[-1, 0, 0], [-1, 0, 0], [-1, 0, -1]]),
@@ -145,7 +145,7 @@ def test_the_truth_by_position() -> None:
         assert each["nats"] == pytest.approx(each["entropy"], abs=0.06)
 
 
-def test_the_truth_of_documents_that_end() -> None:
+def test_law_of_documents_that_end_early() -> None:
     known = process("fork")
     tokens = known.draw(2000, np.random.default_rng(2))
     exact, strata = known.laws(tokens), known.strata(tokens)
@@ -158,7 +158,7 @@ def test_the_truth_of_documents_that_end() -> None:
     assert total == pytest.approx(13.295, abs=3 * each.std() / np.sqrt(len(each)))
 
 
-def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
+def test_posterior_entropy_is_given_the_tokens_before() -> None:
     known = process("masks")
     # Balanced documents: the entropies depend on the mask that speaks.
     tokens = masks.balanced(10, np.random.default_rng(5))[0]
@@ -191,7 +191,7 @@ def test_who_may_speak_is_as_open_as_what_was_said_leaves_it() -> None:
     assert found[63] < 0.02
 
 
-def test_where_nothing_is_hidden_nothing_is_told() -> None:
+def test_process_without_latents_has_none_for_them() -> None:
     known = process("recall")
     tokens = known.draw(5, np.random.default_rng(0))
     assert known.entropy_given_latent is None and not known.posteriors(tokens)
@@ -242,7 +242,7 @@ def test_prices_of_masks(capability: str, stratum: str, level: str, price: float
     assert found["documents"] == 2000
 
 
-def test_the_premise_itself_costs_nothing() -> None:
+def test_premise_has_no_price() -> None:
     for capability in masks.ABLATED:
         assert row(prices("masks"), "role", "premise", capability)["nats"] == 0
         every = row(prices("masks"), "all", "all", capability)["nats"]
@@ -262,7 +262,7 @@ def test_prices_of_tally() -> None:
         assert row(prices("tally"), "role", role, "no-binding")["nats"] == 0
 
 
-def test_the_control_costs_nothing() -> None:
+def test_control_has_no_price() -> None:
     assert {each["nats"] for each in prices("tally1")} == {0}
 
 
@@ -283,7 +283,7 @@ def test_prices_have_no_rows_by_position() -> None:
     assert no_one == []
 
 
-def test_every_price_is_that_of_its_sample() -> None:
+def test_exact_prices_agree_with_measured_ones() -> None:
     """The exact price, closed or of documents of its own, lies beside that on other documents."""
     for name in ("masks", "tally", "tally1", "fork", "recall", "mess3", "rrxor"):
         for found in prices(name):
@@ -296,7 +296,7 @@ def test_every_price_is_that_of_its_sample() -> None:
             assert apart < 2 * half + 4 * found["exact_error"] + 1e-12, found
 
 
-def test_the_error_of_a_drawn_price_is_that_of_repetitions() -> None:
+def test_error_of_a_drawn_price_matches_repetitions() -> None:
     known = process("masks")
     several = [exact_prices(known, 300, seed)["ignore-premise"] for seed in range(40)]
     for place in (("all", "all"), ("letters", "32-62")):
@@ -308,7 +308,7 @@ def test_the_error_of_a_drawn_price_is_that_of_repetitions() -> None:
     assert closed.error == 0
 
 
-def test_the_truth_itself_lies_at_zero() -> None:
+def test_excess_loss_of_the_exact_law_is_zero() -> None:
     for name in ("masks", "tally", "fork", "recall", "rrxor"):
         known = process(name)
         tokens = known.draw(100, np.random.default_rng(4))

@@ -100,7 +100,7 @@ def test_one_document_has_no_interval() -> None:
     assert row["gap_low"] is row["variant_high"] is None
 
 
-def test_there_may_be_no_contrast_and_no_pair() -> None:
+def test_without_contrasts_or_pairs_there_are_no_rows() -> None:
     kl = np.ones((2, 4, 3))
     members = [member("causal", 0), member("myopic", 1)]
     assert rows_of(kl, members, ()) == {}
@@ -108,7 +108,7 @@ def test_there_may_be_no_contrast_and_no_pair() -> None:
     assert rows_of(kl[:0], [], ()) == {}
 
 
-def test_who_does_not_bind_pays_the_ceiling() -> None:
+def test_predictor_without_binding_is_at_the_ceiling() -> None:
     known = process("tally")
     tokens = known.draw(300, np.random.default_rng(3))
     laws, strata = known.laws(tokens), known.strata(tokens)

@@ -32,7 +32,7 @@ def price(nats: float, elsewhere: float = 0.0) -> dict[tuple[str, str], Price]:
 # ------------------------------------------------------------------------------------- sets
 
 
-def test_the_cheapest_capability_is_one_that_costs_something() -> None:
+def test_cheapest_capability_has_a_positive_finite_price() -> None:
     prices = {
         "dear": price(0.5),
         "rounding": price(1e-12),
@@ -136,7 +136,7 @@ def dirichlet(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).dirichlet(np.ones(shape[-1]), shape[:-1])
 
 
-def test_sums_are_those_of_a_loop() -> None:
+def test_kept_sums_match_a_loop() -> None:
     truth, without, law = (dirichlet(4, 5, 6, seed=seed) for seed in range(3))
     of = np.random.default_rng(3).random((4, 5)) < 0.7
     above, below = np.zeros(4), np.zeros(4)
@@ -150,7 +150,7 @@ def test_sums_are_those_of_a_loop() -> None:
     np.testing.assert_allclose(found, (above, below), rtol=1e-12)
 
 
-def test_a_mixture_has_its_share() -> None:
+def test_kept_of_a_mixture_is_its_share() -> None:
     truth, without = dirichlet(4, 5, 6), dirichlet(4, 5, 6, seed=1)
     for share in (0.0, 0.3, 1.0):
         mixture = share * truth + (1 - share) * without
@@ -181,7 +181,7 @@ def test_nothing_is_skipped_where_a_law_is_zero() -> None:
             assert kept(truth, without, mixture) == pytest.approx(share)
 
 
-def test_what_is_wrong_in_another_way_adds_nothing() -> None:
+def test_orthogonal_errors_add_nothing() -> None:
     truth, without = np.array([[[0.6, 0.2, 0.2]]]), np.array([[[0.2, 0.4, 0.4]]])
     # The gap does not tell the last two apart, so a member that does has as much of it.
     member = np.array([[[0.4, 0.1, 0.5]]])
@@ -189,7 +189,7 @@ def test_what_is_wrong_in_another_way_adds_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["masks", "tally", "recall", "fork", "rrxor"])
-def test_predictors_have_what_they_do_not_lack(name: str) -> None:
+def test_ablated_predictors_keep_the_other_capabilities(name: str) -> None:
     known = process(name)
     tokens = known.draw(60, np.random.default_rng(2))
     laws, counted = known.laws(tokens), counted_tokens(known.strata(tokens))
@@ -221,7 +221,7 @@ def test_predictors_have_what_they_do_not_lack(name: str) -> None:
         assert 0 < found["no-reading", "causal1"]["kept"] < 1
 
 
-def test_of_predictors_that_are_alike_nothing_is_known() -> None:
+def test_kept_is_none_where_the_capability_never_matters() -> None:
     known = process("tally1")
     tokens = known.draw(10, np.random.default_rng(0))
     laws, counted = known.laws(tokens), counted_tokens(known.strata(tokens))
@@ -231,7 +231,7 @@ def test_of_predictors_that_are_alike_nothing_is_known() -> None:
     assert row["tokens"] == row["documents"] == 0
 
 
-def test_intervals_of_what_is_kept_are_over_documents() -> None:
+def test_intervals_of_kept_are_over_documents() -> None:
     rng = np.random.default_rng(0)
     truth, without = np.array([0.7, 0.3]), np.array([0.3, 0.7])
     laws, other = (np.tile(each, (100, 4, 1)) for each in (truth, without))

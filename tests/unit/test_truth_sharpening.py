@@ -27,7 +27,7 @@ def kl(p: Any, q: Any) -> float:
     return float(sum(x * (math.log(x) - math.log(y)) for x, y in zip(p, q, strict=True)))
 
 
-def test_pairs_are_those_of_a_loop() -> None:
+def test_pair_divergences_match_a_loop() -> None:
     law = normalised(logs(4, 5, 6))
     p = np.exp(law)
     np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-14)
@@ -61,7 +61,7 @@ def test_rows_by_position() -> None:
         assert row["floor"] == 0
 
 
-def test_members_that_agree_are_at_zero() -> None:
+def test_equal_members_have_zero_divergence() -> None:
     given = np.repeat(logs(1, 5, 3, 6), 4, 0)
     for row in spread_rows(given, given[:, :2], EVERY, STATISTICS):
         assert row["kl"] == pytest.approx(0, abs=1e-15)
@@ -69,7 +69,7 @@ def test_members_that_agree_are_at_zero() -> None:
         assert (row["kl_low"], row["kl_high"]) == pytest.approx((0, 0), abs=1e-14)
 
 
-def test_opposite_members_are_at_ln_2() -> None:
+def test_opposite_members_have_divergence_ln_2() -> None:
     # JS is bounded by ln 2, and two laws with nothing in common reach it.
     laws = np.log(np.array([[1 - 1e-12, 1e-12], [1e-12, 1 - 1e-12]]))
     given = np.repeat(laws[:, None, None], 5, 1).astype(np.float32)
@@ -95,7 +95,7 @@ def test_one_document_has_no_interval() -> None:
     assert all(row["kl"] > 0 and row["kl_low"] is None for row in rows)
 
 
-def test_the_floor_is_the_largest_of_the_members() -> None:
+def test_noise_floor_is_the_largest_of_the_members() -> None:
     given = logs(3, 5, 3, 6)
     again = given[:, :2].copy()
     again[1, 0, 1, 0] += 0.1
@@ -116,7 +116,7 @@ def test_the_floor_is_the_largest_of_the_members() -> None:
     assert spread_rows(given, again, counted, STATISTICS)[1]["floor"] is None
 
 
-def test_noise_of_single_precision_is_no_divergence() -> None:
+def test_rounding_of_single_precision_is_normalised_away() -> None:
     given = logs(1, 200, 1, 30)
     noisy = given + np.random.default_rng(1).normal(0, 1e-7, given.shape).astype(np.float32)
     (row,) = spread_rows(given, noisy, np.ones((200, 1), dtype=bool), STATISTICS)

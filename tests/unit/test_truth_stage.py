@@ -85,7 +85,7 @@ def test_every_table_has_rows_of_its_grain(database: Path) -> None:
     ]
 
 
-def test_sets_and_spread_leave_out_what_started_elsewhere(database: Path) -> None:
+def test_sets_and_spread_leave_out_fine_tuned_members(database: Path) -> None:
     for table in ("priced_set", "position_spread"):
         found = ask(database, f"SELECT DISTINCT variant FROM {table} ORDER BY ALL")
         assert found == [("causal",), ("myopic",)], table

@@ -278,7 +278,7 @@ def made_up(
     return stacks
 
 
-def test_a_rate_whose_trials_failed_is_kept_and_not_chosen(
+def test_a_rate_with_failed_trials_is_listed_and_not_chosen(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made_up(monkeypatch, {0.001: 3.0, 0.01: 2.0, 0.02: None})
