@@ -105,9 +105,9 @@ def ahead(prefix: Ints, steps: int = 1, sizes: Sizes = DEFAULT) -> Floats:
         answer = (used[:, -1] * values).sum(1)
         law[np.arange(documents), first + answer] = 1
         return law
-    gone = (
-        questions if is_key else (used * values[:, None, :]).sum(2) if questions.size else questions
-    )
+    gone = questions
+    if not is_key and questions.size:
+        gone = (used * values[:, None, :]).sum(2)
     left = 1 / (n - questions.shape[1])
     law[:, first : first + size] = (seen & ~occurring(gone, size)) * left
     if written.shape[1] < n:
