@@ -1,1 +1,1 @@
-"""Documents in: where text comes from and how it is split."""
+"""Documents: sources of text and its split."""

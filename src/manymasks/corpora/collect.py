@@ -1,4 +1,4 @@
-"""One door to every kind of corpus: settings in, documents out."""
+"""Documents of every kind of corpus, from its settings."""
 
 import os
 from collections.abc import Iterator
@@ -16,11 +16,15 @@ from manymasks.corpora.versions import versions
 def collect(
     settings: TextCorpus, *, downloads: Path, base: Path, report: OnDownload = quiet
 ) -> Iterator[Raw]:
-    """Documents of a corpus, in an order that is the same every time.
+    """Documents of a corpus, in a fixed order.
 
-    `downloads` keeps downloaded files by digest; relative paths start at `base`; `report`
-    hears of bytes done and in total while a file is downloaded. Raises UserError for
-    everything that is missing, damaged or unreadable.
+    Args:
+        settings: of the corpus.
+        downloads: folder that keeps downloaded files by digest.
+        base: folder that relative paths start at.
+        report: takes bytes done and in total during a download.
+
+    Raises UserError if a source is missing, damaged or unreadable.
     """
     if isinstance(settings, PydocsCorpus):
         return read_pydocs(settings)
@@ -32,27 +36,27 @@ def collect(
             path = verify_local(base / Path(settings.local).expanduser(), settings.sha256)
         else:
             path = fetch(settings.url, settings.sha256, downloads, report=report)
-        # Named by the digest, not by the address: where a file came from moves no split.
+        # Named by the digest, not by the URL: the source of a file must not change the split.
         return read_files([path], settings, [settings.sha256[:12]])
     fetched = fetch_hub(settings, downloads)
     return read_files(fetched, settings, [file.path for file in settings.files])
 
 
 def names(paths: list[Path], base: Path) -> list[str]:
-    """Names of local files: relative to `base`, or to their own common folder outside it."""
-    full = [path.absolute() for path in paths]
+    """Names of local files: relative to `base`, or to their common folder outside it."""
+    absolute = [path.absolute() for path in paths]
     root = base.absolute()
-    if not all(path.is_relative_to(root) for path in full):
-        root = Path(os.path.commonpath([path.parent for path in full]))
-    return [path.relative_to(root).as_posix() for path in full]
+    if not all(path.is_relative_to(root) for path in absolute):
+        root = Path(os.path.commonpath([path.parent for path in absolute]))
+    return [path.relative_to(root).as_posix() for path in absolute]
 
 
 def describe(settings: TextCorpus) -> str:
-    """Where the text comes from, with versions, in one line."""
+    """The source of the text, with versions, in one line."""
     if isinstance(settings, PydocsCorpus):
-        found = versions(settings)
-        python = f"Python {found.pop('python')}: topics and standard library"
-        return "; ".join([python, *(f"{name} {version}" for name, version in found.items())])
+        packages = versions(settings)
+        python = f"Python {packages.pop('python')}: topics and standard library"
+        return "; ".join([python, *(f"{name} {version}" for name, version in packages.items())])
     if isinstance(settings, FilesCorpus):
         return "files: " + ", ".join(settings.paths)
     if isinstance(settings, UrlCorpus):

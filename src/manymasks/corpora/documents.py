@@ -1,4 +1,4 @@
-"""Documents, their split, and the one Parquet file a corpus becomes."""
+"""Documents, their split, and the Parquet file of a corpus."""
 
 import hashlib
 import heapq
@@ -29,7 +29,7 @@ GROUP_CHARACTERS = 8 * 2**20
 
 @dataclass(frozen=True)
 class Raw:
-    """A document as it was read; `text` is None where its bytes are not UTF-8."""
+    """A document as it was read; `text` is None if its bytes are not UTF-8."""
 
     id: str
     source: str
@@ -38,10 +38,10 @@ class Raw:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written and what was left out.
+    """Counts of written and dropped documents.
 
-    `sha256` is over id, NUL, text, NUL (UTF-8) of every document kept, in order.
-    `beyond_maximum` counts good documents that `max_documents` left out.
+    `sha256` is over id, NUL, text, NUL (UTF-8) of all written documents, in order.
+    `beyond_maximum` counts the good documents that `max_documents` dropped.
     """
 
     documents: int
@@ -57,7 +57,7 @@ class Summary:
     sha256: str
 
     def figures(self) -> dict[str, int | str]:
-        """What the table `corpus` says of it."""
+        """Columns of the table `corpus`."""
         return {
             "documents": self.documents,
             "train_documents": self.train_documents,
@@ -72,7 +72,7 @@ class Summary:
         }
 
     def dropped(self) -> str:
-        """What was left out, in words; empty when nothing was."""
+        """Counts of dropped documents in words; empty if there are none."""
         counts = (
             (self.empty, "empty"),
             (self.duplicates, "the same as an earlier one"),
@@ -86,8 +86,8 @@ def split_of(document_id: str, select: float, measure: float) -> Split:
     """The split of a document: a pure function of its id.
 
     The first 53 bits of the SHA-256 of the id are a number u, uniform in [0, 1): `select`
-    where u < select, `measure` where u < select + measure, else `train`. More documents
-    never move those already there, and a larger share only moves documents across its edge.
+    if u < select, `measure` if u < select + measure, else `train`. More documents never move
+    earlier ones, and a larger share only moves documents across its edge.
     """
     u = (_hash64(document_id) >> 11) / 2**53
     if u < select:
@@ -99,15 +99,13 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
     """Write documents to one zstd Parquet file (columns of SCHEMA), in the order given.
 
     Documents that are only white space, repeat the text of an earlier one or are not UTF-8
-    (a lone surrogate cannot be written as UTF-8) are counted and left out; text is otherwise
-    kept as it is. Repeats stay where the settings say so, as for documents drawn from a known
-    law: without them the law would be another one. Memory holds hashes and one row group. With
-    `max_documents` the documents whose ids have the smallest hash are kept: a heap keeps the
-    threshold known so far, what is under it goes to a spool file, and a second pass over that
-    drops what came too early.
+    (a lone surrogate cannot be encoded) are counted and dropped; other text is kept unchanged.
+    Settings may keep repeats: documents drawn from a process need them, because dropping them would
+    change its law. Memory holds hashes and one row group. `max_documents` keeps the documents whose
+    ids have the smallest hashes: a heap holds the current threshold, documents below it go to a
+    spool file, and a second pass drops those above the final threshold.
 
-    Raises UserError when an id comes twice, and when no document is left for a split; `path`
-    is then not written.
+    Raises UserError if an id occurs twice or a split has no document; `path` is then not written.
     """
     counts = {"read": 0, "empty": 0, "duplicates": 0, "undecodable": 0, "good": 0}
     good = _good(raws, counts, settings.keeps_repeats)
@@ -150,7 +148,7 @@ def _hash64(text: str, salt: str = "") -> int:
 
 
 def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterator[Raw]:
-    """Documents that are worth keeping; counts those that are not, by reason."""
+    """Documents to keep; counts the others by reason."""
     ids: set[bytes] = set()
     texts: set[bytes] = set()
     for raw in raws:
@@ -158,8 +156,8 @@ def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterato
         name = hashlib.sha256(raw.id.encode()).digest()[:16]
         if name in ids:
             raise UserError(
-                f"two documents have the id '{raw.id}' (source: {raw.source}): the split is made "
-                "by id, so each needs its own. Is a file given twice?"
+                f"two documents have the id '{raw.id}' (source: {raw.source}): the split "
+                "depends on the id, so ids must be unique. Is a file given twice?"
             )
         ids.add(name)
         if raw.text is None:
@@ -186,7 +184,7 @@ def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterato
 class _Smallest:
     """The `size` smallest hashes of ids seen so far.
 
-    The hash is salted: with that of `split_of` the smallest would all be in one split.
+    The hash is salted: the smallest hashes of `split_of` would all be in one split.
     """
 
     def __init__(self, size: int) -> None:
@@ -194,7 +192,7 @@ class _Smallest:
         self.negated: list[int] = []
 
     def offer(self, document_id: str) -> bool:
-        """Take an id; whether it is among the smallest so far."""
+        """Add an id; whether it is among the smallest so far."""
         value = -_hash64(document_id, "max_documents\0")
         if len(self.negated) < self.size:
             heapq.heappush(self.negated, value)
@@ -202,12 +200,12 @@ class _Smallest:
         return heapq.heappushpop(self.negated, value) != value
 
     def holds(self, document_id: str) -> bool:
-        """Whether an id is among the smallest of all that were offered."""
+        """Whether an id is among the smallest of all offered ids."""
         return -_hash64(document_id, "max_documents\0") >= self.negated[0]
 
 
 def _write(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> dict[str, Any]:
-    """Stream documents to Parquet in row groups of bounded size; totals of what was written."""
+    """Stream documents to Parquet in row groups of bounded size; returns totals."""
     splits = {"train": 0, "select": 0, "measure": 0}
     characters = size = waiting = 0
     digest = hashlib.sha256()
@@ -257,7 +255,7 @@ def _complain_about_splits(summary: Summary, read: int, settings: CorpusSettings
     if not summary.documents:
         raise UserError(
             f"no document is left: {read} were read{dropped}. "
-            "Check what the corpus points at and how it is read (format, field, separator)."
+            "Check the source of the corpus and how it is read (format, field, separator)."
         )
     splits = {
         "train": summary.train_documents,

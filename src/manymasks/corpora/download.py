@@ -1,4 +1,4 @@
-"""Downloads: resumed, retried, and never taken for whole before their digest is right."""
+"""Downloads: resumed, retried, and accepted only with the right digest."""
 
 import contextlib
 import email.utils
@@ -17,17 +17,17 @@ from typing import IO, Any
 from manymasks.errors import UserError
 
 OnDownload = Callable[[int, int | None], None]
-"""Hears of bytes done and of bytes in total, where the server tells."""
+"""Takes the bytes done and the bytes in total, None if the server does not give them."""
 
 BLOCK = 2**20
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
 LONGEST_WAIT = 300.0
-"""Seconds: a server that asks for more (Retry-After) is asked again after this long."""
+"""Seconds: the longest wait, even if a server asks for more (Retry-After)."""
 
 
 class _Interrupted(Exception):
-    """A failure that may pass; `wait` is what the server asked for, in seconds."""
+    """A temporary failure; `wait` is the time in seconds that the server asks for."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -47,20 +47,20 @@ def fetch(
     attempts: int = 5,
     wait: float = 1.0,
 ) -> Path:
-    """The file of a digest, as `folder/<sha256>`; downloaded from `url` unless it is there.
+    """The file of a digest, as `folder/<sha256>`; downloaded from `url` unless it exists.
 
-    A file that is there is verified, and replaced if it is damaged. Bytes go to
-    `<sha256>.part`, which a later call resumes (HTTP Range), and are renamed once their
-    digest is right. Lost connections, short bodies, 408, 429 and 5xx are tried again,
-    `attempts` times without a new byte in between, after `wait`, 2 `wait`, 4 `wait`, ...
-    seconds or what the server asks for. A lock file keeps two processes apart.
+    An existing file is verified, and replaced if damaged. Bytes go to `<sha256>.part`, which a
+    later call resumes (HTTP Range), and which is renamed once its digest is right. Lost
+    connections, short bodies, 408, 429 and 5xx are retried, up to `attempts` times without a new
+    byte in between, after `wait`, 2 `wait`, 4 `wait`, ... seconds or the time that the server asks
+    for. A lock file prevents concurrent downloads.
 
-    Raises UserError at once for any other answer, after the last attempt with what was
-    tried, and where the whole file has another digest (it is then kept as `.mismatch`).
+    Raises UserError at once for any other status, after the last attempt, and if the complete file
+    has another digest (it is then kept as `.mismatch`).
     """
     if not url.startswith(("http://", "https://")):
         raise UserError(
-            f"url: '{url}' is no web address (http or https). For a file on this machine set local."
+            f"url: '{url}' is not a web address (http or https). For a local file set local."
         )
     target = folder / sha256
     part = folder / f"{sha256}.part"
@@ -69,20 +69,20 @@ def fetch(
             return target
         resumed = part.exists()
         _download(url, part, report, attempts, wait)
-        found = file_sha256(part)
-        if found != sha256 and resumed:
-            # The first half may be of an earlier file at this address: once more, from nothing.
+        digest = file_sha256(part)
+        if digest != sha256 and resumed:
+            # The resumed part may stem from an earlier file at this address: start over.
             part.unlink()
             _download(url, part, report, attempts, wait)
-            found = file_sha256(part)
-        if found != sha256:
+            digest = file_sha256(part)
+        if digest != sha256:
             kept = folder / f"{sha256}.mismatch"
             size = part.stat().st_size
             part.replace(kept)
             raise UserError(
                 f"{url}: the download has another digest than the study expects.\n"
                 f"  expected sha256 {sha256}\n"
-                f"  found    sha256 {found} ({size} bytes, kept as {kept})\n"
+                f"  found    sha256 {digest} ({size} bytes, kept as {kept})\n"
                 "If the file was changed on purpose, read it, then set sha256 to what was found. "
                 "If not, look for another source (url) or a copy (local)."
             )
@@ -91,19 +91,19 @@ def fetch(
 
 
 def verify_local(path: Path, sha256: str) -> Path:
-    """A copy on this machine, after its digest was compared; raises UserError."""
+    """A local copy, once its digest is verified; raises UserError."""
     try:
-        found = file_sha256(path)
+        digest = file_sha256(path)
     except OSError as error:
         raise UserError(
             f"local: {path} cannot be read ({error.strerror}). Correct the path, or set local to "
             "null to download the file."
         ) from error
-    if found != sha256:
+    if digest != sha256:
         raise UserError(
             f"local: {path} is not the file the study expects.\n"
             f"  expected sha256 {sha256}\n"
-            f"  found    sha256 {found} ({path.stat().st_size} bytes)\n"
+            f"  found    sha256 {digest} ({path.stat().st_size} bytes)\n"
             "Give the right copy, or set local to null to download it."
         )
     return path
@@ -117,9 +117,9 @@ def file_sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of a file to be (`<target>.lock`), waiting for who holds it now.
+    """Hold the lock of a future file (`<target>.lock`), waiting until it is free.
 
-    The lock file stays: to remove it would let two in that opened different ones.
+    The lock file is never removed: two processes could then lock different files of that name.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(target.name + ".lock").open("w") as file:
@@ -128,7 +128,7 @@ def locked(target: Path) -> Iterator[None]:
 
 
 def _download(url: str, part: Path, report: OnDownload, attempts: int, wait: float) -> None:
-    """Fill `part` until the server has no more to give, over as many requests as it takes."""
+    """Fill `part` to the end of the file, over as many requests as needed."""
     failures: list[str] = []
     farthest = part.stat().st_size if part.exists() else 0
     while True:
@@ -152,19 +152,19 @@ def _download(url: str, part: Path, report: OnDownload, attempts: int, wait: flo
 
 
 def _request(url: str, part: Path, report: OnDownload) -> None:
-    """One request for what `part` lacks; raises _Interrupted where another one may help."""
-    have = part.stat().st_size if part.exists() else 0
+    """Request the missing rest of `part`; raises _Interrupted if a retry may help."""
+    size = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "manymasks", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    if size:
+        headers["Range"] = f"bytes={size}-"
     try:
         response = urllib.request.urlopen(
             urllib.request.Request(url, headers=headers), timeout=TIMEOUT
         )
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and have:
-            return _past_the_end(part, have, error.headers.get("Content-Range"))
+        if error.code == 416 and size:
+            return _past_the_end(part, size, error.headers.get("Content-Range"))
         if error.code in (408, 429) or error.code >= 500:
             seconds = seconds_to_wait(error.headers.get("Retry-After"))
             raise _Interrupted(f"HTTP {error.code} {error.reason}", seconds) from error
@@ -176,12 +176,12 @@ def _request(url: str, part: Path, report: OnDownload) -> None:
         raise _Interrupted(_reason(error)) from error
     with response:
         resumed = response.status == 206
-        if resumed and not str(response.headers["Content-Range"]).startswith(f"bytes {have}-"):
-            # Not the range that was asked for: without a part the next request asks for all.
+        if resumed and not str(response.headers["Content-Range"]).startswith(f"bytes {size}-"):
+            # Not the requested range: without a part, the next request is for the whole file.
             part.unlink(missing_ok=True)
             raise _Interrupted("the server sent another range than was asked for")
         length = response.headers.get("Content-Length")
-        done = have if resumed else 0
+        done = size if resumed else 0
         total = done + int(length) if length is not None else None
         try:
             with part.open("ab" if resumed else "wb") as file:
@@ -214,12 +214,12 @@ def _blocks(response: IO[Any]) -> Iterator[bytes]:
         yield block
 
 
-def _past_the_end(part: Path, have: int, content_range: str | None) -> None:
-    """No byte is left after those we have: done, unless the file is now a shorter one."""
+def _past_the_end(part: Path, size: int, content_range: str | None) -> None:
+    """The part is complete, unless the file has become shorter."""
     total = (content_range or "").rpartition("/")[2]
-    if total.isdigit() and int(total) != have:
+    if total.isdigit() and int(total) != size:
         part.unlink()
-        raise _Interrupted(f"the file has {total} bytes now, and {have} were here")
+        raise _Interrupted(f"the file now has {total} bytes, and the part has {size}")
 
 
 def seconds_to_wait(value: str | None) -> float:

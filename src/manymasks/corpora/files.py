@@ -18,15 +18,15 @@ BLOCK = 2**20
 def expand(patterns: Sequence[str], base: Path) -> list[Path]:
     """Files that patterns (`texts/**/*.txt`) match, sorted, each once.
 
-    Patterns are relative to `base`; absolute ones and `~` work too. Raises UserError where
-    a pattern matches no file.
+    Patterns are relative to `base`; absolute ones and `~` work too. Raises UserError if a pattern
+    matches no file.
     """
-    found: set[Path] = set()
+    matches: set[Path] = set()
     for pattern in patterns:
         expanded = Path(pattern).expanduser()
-        where = expanded if expanded.is_absolute() else Path(glob.escape(str(base)), expanded)
-        # Not Path.glob, which takes hidden files too and no absolute patterns.
-        matched = {Path(name) for name in glob.glob(str(where), recursive=True)}  # noqa: PTH207
+        absolute = expanded if expanded.is_absolute() else Path(glob.escape(str(base)), expanded)
+        # Path.glob would match hidden files and take no absolute patterns.
+        matched = {Path(name) for name in glob.glob(str(absolute), recursive=True)}  # noqa: PTH207
         files = {path for path in matched if path.is_file()}
         if not files:
             folders = sorted(str(path) for path in matched)
@@ -39,24 +39,22 @@ def expand(patterns: Sequence[str], base: Path) -> list[Path]:
             raise UserError(
                 f"paths: '{pattern}' matches no file below {base}. {hint[0].upper()}{hint[1:]}."
             )
-        found |= files
-    return sorted(found)
+        matches |= files
+    return sorted(matches)
 
 
 def read_files(
     paths: Sequence[Path], settings: TextCorpusSettings, names: Sequence[str]
 ) -> Iterator[Raw]:
-    """Documents of files, in order; ids are `NAME#000012` with the name and place in its file.
+    """Documents of files, in order; ids are `NAME#000012`: the name and the index in its file.
 
-    Text files are cut at `separator` (the empty piece after a last separator is none).
-    Consecutive pieces are joined, with what stood between them, until they have `join_to`
-    characters; rows of JSONL and Parquet are joined with `separator` or else a line end. A
-    piece that is not UTF-8 is a document without text and is joined to none. Raises
-    UserError where a file cannot be read as its format says.
+    Text files are cut at `separator`; an empty piece after the last separator is dropped.
+    Consecutive pieces are joined by the separator until they have `join_to` characters; rows of
+    JSONL and Parquet are joined by `separator` or else a line end. A piece that is not UTF-8 is a
+    document without text and is never joined. Raises UserError if a file cannot be read in its
+    format.
     """
-    between = settings.separator
-    if between is None:
-        between = "\n"
+    between = "\n" if settings.separator is None else settings.separator
     for path, name in zip(paths, names, strict=True):
         try:
             pieces = _pieces(path, settings)
@@ -77,7 +75,7 @@ def _pieces(path: Path, settings: TextCorpusSettings) -> Iterator[str | None]:
 def _joined(
     pieces: Iterator[str | None], between: str, join_to: int | None
 ) -> Iterator[str | None]:
-    """Pieces joined until a document has at least `join_to` characters; the last may have less."""
+    """Pieces joined until a document has `join_to` characters; the last may have fewer."""
     if join_to is None:
         yield from pieces
         return
@@ -107,8 +105,8 @@ def _text(path: Path, separator: str | None) -> Iterator[str | None]:
     """Pieces of a text file; memory holds the longest piece and one block."""
     if separator == "":
         raise UserError(
-            "separator: is empty, which stands between all characters. Give the text that stands "
-            "between documents, or null to make a file one document."
+            "separator: is empty, which would cut between all characters. Give the text between "
+            "documents, or null to make each file one document."
         )
     with path.open("rb") as file:
         if file.read(3) != b"\xef\xbb\xbf":
@@ -119,7 +117,7 @@ def _text(path: Path, separator: str | None) -> Iterator[str | None]:
         mark = separator.encode()
         waiting = bytearray()
         while block := file.read(BLOCK):
-            # A separator may lie across the border, but not wholly before its last bytes.
+            # A separator may cross the border of blocks.
             start = max(0, len(waiting) - len(mark) + 1)
             waiting += block
             done = 0
@@ -182,11 +180,11 @@ def _parquet(path: Path, column: str) -> Iterator[str | None]:
             if kind not in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
                 raise UserError(f"{path}: the column '{column}' holds {kind}, expected text.")
             for batch in file.iter_batches(batch_size=1024, columns=[column]):
-                # Text is decoded here, value by value: pyarrow would fail the whole batch.
+                # Decoded value by value: pyarrow would fail the whole batch.
                 for value in batch.column(0).cast(pa.large_binary()).to_pylist():
                     yield "" if value is None else _decoded(value)
     except pa.ArrowInvalid as error:
         raise UserError(
             f"{path}: is not a readable Parquet file ({error}). Is format right, "
-            "and the file whole?"
+            "and the file complete?"
         ) from error

@@ -1,7 +1,7 @@
 """Files of a Hugging Face dataset, pinned by revision and digest.
 
-The Hub's own client compares sizes only: a damaged file of the right size passes. Digests
-are compared here.
+The Hub's client compares sizes only, so a damaged file of the right size passes. This module
+compares digests.
 """
 
 import os
@@ -16,25 +16,25 @@ from manymasks.errors import UserError
 def fetch_hub(settings: HubCorpus, folder: Path) -> list[Path]:
     """Files of a dataset repository, in order, each as `folder/<sha256>`.
 
-    A file that is there and has its digest needs no network. Others come through the
-    client's own cache (a link where the file system allows, else a copy); one with a wrong
-    digest is downloaded once more. Raises UserError where a repository, revision or file is
-    missing, the Hub cannot be reached, or the digest is wrong twice.
+    An existing file with its digest needs no network. Others come through the cache of the client
+    (as a link if the file system allows, else a copy); a file with a wrong digest is downloaded
+    once more. Raises UserError if a repository, revision or file is missing, the Hub cannot be
+    reached, or the digest is wrong twice.
     """
     return [_fetch(settings, file, folder) for file in settings.files]
 
 
 def _fetch(settings: HubCorpus, file: HubFile, folder: Path) -> Path:
     target = folder / file.sha256
-    # Not `.part`, which a download by address would append to: this one may be a link.
+    # Not `.part`, which a download by URL would append to: this one may be a link.
     copy = folder / f"{file.sha256}.copy"
     with locked(target):
         if target.is_file() and file_sha256(target) == file.sha256:
             return target
         for again in (False, True):
             _copy(_download(settings, file, force=again), copy)
-            found = file_sha256(copy)
-            if found == file.sha256:
+            digest = file_sha256(copy)
+            if digest == file.sha256:
                 copy.replace(target)
                 return target
         kept = folder / f"{file.sha256}.mismatch"
@@ -42,14 +42,14 @@ def _fetch(settings: HubCorpus, file: HubFile, folder: Path) -> Path:
     raise UserError(
         f"{_named(settings, file)}: the download has another digest than the study expects, twice."
         f"\n  expected sha256 {file.sha256}\n"
-        f"  found    sha256 {found} ({kept.stat().st_size} bytes, kept as {kept})\n"
+        f"  found    sha256 {digest} ({kept.stat().st_size} bytes, kept as {kept})\n"
         "Check revision and sha256 of this file in the study; the Hub's page of a file shows both."
     )
 
 
 def _download(settings: HubCorpus, file: HubFile, *, force: bool) -> Path:
     """Path of a file in the cache of the Hub's client."""
-    # Inside, because the client takes long to import and a verified file needs none.
+    # Imported late: the client is slow to import, and a verified file does not need it.
     from huggingface_hub import errors, hf_hub_download
 
     name = _named(settings, file)
@@ -82,13 +82,13 @@ def _download(settings: HubCorpus, file: HubFile, *, force: bool) -> Path:
             "or take another revision."
         ) from error
     except Exception as error:
-        # What the client raises for a broken network depends on the library under it.
+        # The exception for a broken network depends on the HTTP library of the client.
         status = getattr(getattr(error, "response", None), "status_code", None)
         limit = " The Hub limits anonymous requests: set HF_TOKEN." if status == 429 else ""
         cause = str(error.__cause__ or error).strip().split("\n")[0]
         raise UserError(
             f"{name}: could not be downloaded from the Hub ({type(error).__name__}: {cause})."
-            f"{limit}\nRun again when the network is there (what was downloaded is kept). Without "
+            f"{limit}\nRun again when the network is back (downloaded bytes are kept). Without "
             "one, copy the file here by other means and use a corpus of kind files; HF_ENDPOINT "
             "names a mirror."
         ) from error

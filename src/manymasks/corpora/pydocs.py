@@ -1,7 +1,7 @@
 """The embedded corpus: language topics and docstrings that every Python has.
 
-Modules are parsed, never imported. Text differs between patch versions of Python
-(`corpora.versions` says which one it is).
+Modules are parsed, never imported. The text differs between patch versions of Python, which
+`corpora.versions` gives.
 """
 
 import ast
@@ -17,7 +17,7 @@ from manymasks.corpora.documents import Raw
 from manymasks.corpora.versions import locate
 from manymasks.errors import UserError
 
-# Tests hold no prose; the others are installed packages, binaries, games and vendored wheels.
+# Tests, which hold no prose, installed packages, binaries, games and vendored wheels.
 _LEFT_OUT = {
     *("test", "tests", "_tests", "idle_test", "__pycache__"),
     *("site-packages", "dist-packages", "lib-dynload", "turtledemo", "ensurepip", "pydoc_data"),
@@ -27,10 +27,10 @@ _LEFT_OUT = {
 def read_pydocs(settings: PydocsCorpus) -> Iterator[Raw]:
     """Topics, then modules of the standard library, then those of each package, in sorted order.
 
-    One document a topic (`topics/assert`) and one a module (`stdlib/json.decoder`,
-    `numpy/numpy.linalg`): its docstrings of at least `min_characters`, with a blank line
-    between. A docstring that an earlier module has too is skipped, so that no text is in two
-    splits. Raises UserError where topics or a package are missing.
+    One document per topic (`topics/assert`) and one per module (`stdlib/json.decoder`,
+    `numpy/numpy.linalg`): its docstrings of at least `min_characters`, separated by blank lines. A
+    docstring that occurs in an earlier module is skipped, so no text is in two splits. Raises
+    UserError if topics or a package are missing.
     """
     stdlib = Path(sysconfig.get_path("stdlib"))
     for name, text in sorted(_topics(stdlib / "pydoc_data" / "topics.py").items()):
@@ -73,7 +73,7 @@ def _modules(root: Path, package: str) -> list[tuple[str, Path]]:
     """Dotted name and file of every module below a folder, sorted by name."""
     if root.is_file():
         return [(package, root)]
-    found = []
+    modules = []
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name.isidentifier() and name not in _LEFT_OUT]
         parents = Path(folder).relative_to(root).parts
@@ -83,8 +83,8 @@ def _modules(root: Path, package: str) -> list[tuple[str, Path]]:
                 continue
             parts = ((package,) if package else ()) + parents
             parts += () if stem == "__init__" else (stem,)
-            found.append((".".join(parts), Path(folder, file)))
-    return sorted(found)
+            modules.append((".".join(parts), Path(folder, file)))
+    return sorted(modules)
 
 
 def _is_test(stem: str) -> bool:
@@ -92,7 +92,7 @@ def _is_test(stem: str) -> bool:
 
 
 def _docstrings(path: Path) -> Iterator[str]:
-    """Docstrings of a module, its classes and functions, in the order they are written."""
+    """Docstrings of a module, its classes and functions, in the order of the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -106,7 +106,7 @@ def _docstrings(path: Path) -> Iterator[str]:
             docstring = ast.get_docstring(node)
             if docstring is not None:
                 yield docstring
-        # Docstrings stand in statements only: leaving expressions out halves the time.
+        # Only statements hold docstrings: skipping expressions halves the time.
         below = [n for n in ast.iter_child_nodes(node) if isinstance(n, _HOLDS_STATEMENTS)]
         waiting.extend(reversed(below))
 

@@ -1,4 +1,4 @@
-"""Which Python and which packages the embedded corpus is read from: cheap, nothing is parsed."""
+"""Versions of Python and of the packages that the embedded corpus is read from."""
 
 import importlib.metadata
 import importlib.util
@@ -10,21 +10,21 @@ from manymasks.errors import UserError
 
 
 def versions(settings: PydocsCorpus) -> dict[str, str]:
-    """Version of Python and of each package, by name; the text differs between any two.
+    """Version of Python and of each package, by name; the text differs between versions.
 
-    Raises UserError where a package is not installed.
+    Raises UserError if a package is not installed.
     """
-    found = {"python": platform.python_version()}
+    by_name = {"python": platform.python_version()}
     for package in settings.packages:
         locate(package)
-        found[package] = _version(package)
-    return found
+        by_name[package] = _version(package)
+    return by_name
 
 
 def locate(package: str) -> Path:
     """The folder (or the single file) of an installed package, without importing it.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     spec = None
     if package.isidentifier():
@@ -37,8 +37,8 @@ def locate(package: str) -> Path:
     if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
         return Path(spec.origin)
     raise UserError(
-        f"packages: '{package}' is not an installed package of Python text. Give the name that is "
-        "imported (such as numpy), install it, or take it out of packages."
+        f"packages: '{package}' is not an installed package with Python source. Give the import "
+        "name (such as numpy), install it, or remove it from packages."
     )
 
 
@@ -49,7 +49,7 @@ def _version(package: str) -> str:
         distributions = importlib.metadata.packages_distributions().get(package)
     if not distributions:
         raise UserError(
-            f"packages: '{package}' is installed without a version, so the text it holds cannot be "
-            "named. Install it as a package, or take it out of packages."
+            f"packages: '{package}' is installed without a version, so its text cannot be "
+            "identified. Install it as a package, or remove it from packages."
         )
     return importlib.metadata.version(sorted(distributions)[0])

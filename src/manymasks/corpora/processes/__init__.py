@@ -1,1 +1,1 @@
-"""Text from known processes: what there is to know about the next token is known exactly."""
+"""Text from known processes: the law of every next token is known exactly."""
