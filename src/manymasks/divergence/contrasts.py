@@ -19,11 +19,7 @@ from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
 def contrast_rows(
-    measured: Measured,
-    members: Sequence[Member],
-    probe: str,
-    severity: int,
-    statistics: Statistics,
+    measured: Measured, members: Sequence[Member], probe: str, severity: int, statistics: Statistics
 ) -> Rows:
     """Rows of `contrast` for every two classes that differ only in variant or only in size.
 

@@ -107,12 +107,7 @@ def myopia_rows(
                 differences = large_gap - (sums[small_variant] - sums[small_baseline])
                 gap = mean_over_seeds(differences, total.tokens, weights, statistics.confidence)
                 comparison = Comparison(
-                    "gap_by_size",
-                    corpus,
-                    largest,
-                    smallest,
-                    contrast.variant,
-                    contrast.baseline,
+                    "gap_by_size", corpus, largest, smallest, contrast.variant, contrast.baseline
                 )
                 models = 4 * large_baseline.size
                 tables["contrast"].append(contrast_row(comparison, gap, models, total.documents))

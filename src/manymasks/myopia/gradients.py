@@ -29,9 +29,7 @@ Products = dict[str, FloatArray]
 
 
 def products(
-    model: Transformer,
-    windows: Tensor,
-    report: OnProgress = ignore_progress,
+    model: Transformer, windows: Tensor, report: OnProgress = ignore_progress
 ) -> tuple[Products, Products]:
     """Inner products of the gradients of one member at several discounts.
 

@@ -51,11 +51,7 @@ the mean of half their squared differences."""
 SHARES = ("tv", "top1", "top_k", "tv_above")
 """Sums that cannot exceed the number of tokens: intervals over models are cut at 1."""
 
-MAXIMA = {
-    "discrepancy": "top1",
-    "discrepancy_top_k": "top_k",
-    "discrepancy_tv": "tv_above",
-}
+MAXIMA = {"discrepancy": "top1", "discrepancy_top_k": "top_k", "discrepancy_tv": "tv_above"}
 """Metric that is the largest mean over members, compared with the reference."""
 
 PAIR_MAXIMA = {"pair_discrepancy": "top1", "pair_diameter": "tv"}

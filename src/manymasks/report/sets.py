@@ -34,11 +34,7 @@ from manymasks.report.panels import (
 from manymasks.report.section import Item, PageTable
 from manymasks.report.style import DASHED, DOTTED, FRAME, INIT_COLOUR, INK, MUTED, ORDER_COLOUR
 
-MEASURES = {
-    "nats": "loss",
-    "kl": "KL of pairs",
-    "top1_disagreement": "top-1 disagreement of pairs",
-}
+MEASURES = {"nats": "loss", "kl": "KL of pairs", "top1_disagreement": "top-1 disagreement of pairs"}
 COMPONENTS = {
     "init": ("initial weights", INIT_COLOUR),
     "order": ("data order", ORDER_COLOUR),

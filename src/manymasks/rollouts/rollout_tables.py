@@ -203,11 +203,7 @@ def _texts(texts: Texts, members: Sequence[Member], prompts: RolloutPrompts, mod
 
 
 def _differences(
-    texts: Texts,
-    steps: IntArray,
-    is_censored: BoolArray,
-    members: Sequence[Member],
-    mode: Mode,
+    texts: Texts, steps: IntArray, is_censored: BoolArray, members: Sequence[Member], mode: Mode
 ) -> Rows:
     rows = []
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)

@@ -21,12 +21,7 @@ from manymasks.truth.belief import (
     shuffled,
     with_premise,
 )
-from manymasks.truth.future_tokens import (
-    auc_rows,
-    future_tokens,
-    labelled_pairs,
-    speculation_rows,
-)
+from manymasks.truth.future_tokens import auc_rows, future_tokens, labelled_pairs, speculation_rows
 
 LEAST_DOCUMENTS = 4
 """With fewer, a half has a single document, and a fit no interval."""

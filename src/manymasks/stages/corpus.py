@@ -23,10 +23,7 @@ def make(job: Job) -> dict[str, Any]:
     if isinstance(settings, FilesCorpus):
         _refuse_changed(settings, base, job.settings["sha256"])
     documents = collect(
-        settings,
-        downloads=job.layout.downloads,
-        base=base,
-        report=job.progress("bytes downloaded"),
+        settings, downloads=job.layout.downloads, base=base, report=job.progress("bytes downloaded")
     )
     summary = write_documents(documents, job.folder / "documents.parquet", settings)
     if dropped := summary.dropped():

@@ -120,10 +120,7 @@ def _model_row(parent: Artifact, member: dict[str, Any], seconds: float) -> dict
 
 
 def _score(
-    job: Job,
-    members: Sequence[dict[str, Any]],
-    parents: dict[str, Artifact],
-    device: torch.device,
+    job: Job, members: Sequence[dict[str, Any]], parents: dict[str, Artifact], device: torch.device
 ) -> None:
     """Write the sums and losses of all members on the documents of select and measure."""
     settings: Evaluation = job.setting("evaluation", Evaluation)

@@ -15,12 +15,7 @@ from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose_windows
 from manymasks.rashomon.headroom import headroom_between_sizes
 from manymasks.rashomon.measurement import MeasuredSets, Subset, measure_pool, position_blocks
-from manymasks.rashomon.set_tables import (
-    component_rows,
-    metric_rows,
-    position_rows,
-    weight_rows,
-)
+from manymasks.rashomon.set_tables import component_rows, metric_rows, position_rows, weight_rows
 from manymasks.stages.inputs.derived_members import load_derived
 from manymasks.stages.inputs.members import derived_members, members_of
 from manymasks.stages.inputs.weights import load_members

@@ -47,13 +47,7 @@ def make(job: Job) -> dict[str, Any]:
         once.append(streams(model, tokens, settings.batch, positions))
         again.append(streams(model, tokens, settings.floor_batch, positions))
     tables = representation_rows(
-        once,
-        again,
-        members,
-        documents,
-        settings,
-        job.statistics,
-        job.progress("layers compared"),
+        once, again, members, documents, settings, job.statistics, job.progress("layers compared")
     )
     job.write_tables(tables)
     return {"members": len(members), "tokens": settings.tokens, "documents": documents}

@@ -9,13 +9,7 @@ from torch import Tensor
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.rashomon import Volume
-from manymasks.rashomon.volume import (
-    direction,
-    local_volume,
-    radii,
-    size_contrasts,
-    stacked_excess,
-)
+from manymasks.rashomon.volume import direction, local_volume, radii, size_contrasts, stacked_excess
 from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.intervals import finite

@@ -20,11 +20,7 @@ from scipy import linalg
 from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.masks import MASKS, OPENING
-from manymasks.statistics.bootstrap import (
-    document_weights,
-    percentile_interval,
-    ratio_resamples,
-)
+from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import Member
 

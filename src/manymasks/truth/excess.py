@@ -15,11 +15,7 @@ from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy, losses
 from manymasks.corpora.processes.process import ALL, COUNTED
-from manymasks.statistics.bootstrap import (
-    document_weights,
-    percentile_interval,
-    ratio_resamples,
-)
+from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 
 ROUNDING = 1e-9

@@ -20,10 +20,7 @@ import numpy as np
 from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import Process
-from manymasks.statistics.bootstrap import (
-    percentile_interval,
-    ratio_resamples,
-)
+from manymasks.statistics.bootstrap import percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 from manymasks.truth.belief import Stream, first_half, held_out_weights
 from manymasks.truth.logistic import fit_logistic, frequencies
@@ -191,10 +188,7 @@ def efficiency_columns(
         )
         resamples = ratio_resamples(gain_sums, possible_sums, weights)
         low, high = percentile_interval(resamples, confidence)
-        row |= {
-            "efficiency_low": finite(float(low)),
-            "efficiency_high": finite(float(high)),
-        }
+        row |= {"efficiency_low": finite(float(low)), "efficiency_high": finite(float(high))}
     return row
 
 

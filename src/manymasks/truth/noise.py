@@ -23,12 +23,7 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.bootstrap import (
-    document_weights,
-    ratio,
-    ratio_resamples,
-    standard_error,
-)
+from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, finite, joined
 from manymasks.statistics.jackknife import jackknife_error, pair_means_without
 from manymasks.statistics.paired import mean_over_seeds

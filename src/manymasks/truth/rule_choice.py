@@ -223,11 +223,7 @@ def share_intervals(table: FloatArray, statistics: Statistics) -> tuple[list[flo
     expected = np.array(squares) / rng.chisquare(degrees, (statistics.resamples, 3))
     row_square, column_square, rest_square = expected.T
     parts = np.stack(
-        [
-            (row_square - rest_square) / columns,
-            (column_square - rest_square) / rows,
-            rest_square,
-        ]
+        [(row_square - rest_square) / columns, (column_square - rest_square) / rows, rest_square]
     )
     parts = np.maximum(parts, 0.0)
     with np.errstate(invalid="ignore"):

@@ -315,10 +315,6 @@ def masks_process() -> Process:
         strata,
         {"role": ("premise", "letter"), "letters": (f"1-{half}", f"{half + 1}-{letters}")},
         {name: functools.partial(ablated, laws) for name, laws in ABLATED.items()},
-        {
-            "mask": ("mask",),
-            "letter_state": ("letter_state",),
-            "state": ("mask", "letter_state"),
-        },
+        {"mask": ("mask",), "letter_state": ("letter_state",), "state": ("mask", "letter_state")},
     )
     return dataclasses.replace(process, predictable="letters", premise=OPENING - 1)

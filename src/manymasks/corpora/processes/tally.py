@@ -22,13 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import comb, factorial
 
-from manymasks.corpora.processes.machine import (
-    Floats,
-    Ints,
-    Machine,
-    entropy,
-    machine_from_steps,
-)
+from manymasks.corpora.processes.machine import Floats, Ints, Machine, entropy, machine_from_steps
 from manymasks.corpora.processes.process import (
     ALL,
     Laws,
@@ -357,11 +351,7 @@ def _block_process(
         # Level 0 is W = 1; BOS and blocks without an end are -1.
         block = np.maximum(pairs - 1, -1)
         is_answer = role == ROLES.index("answer")
-        return {
-            "role": role - 1,
-            "pairs": block,
-            "answers by W": np.where(is_answer, block, -1),
-        }
+        return {"role": role - 1, "pairs": block, "answers by W": np.where(is_answer, block, -1)}
 
     def pair_labels(tokens: Ints) -> dict[str, Ints]:
         """At b, the second digit of a pair, and at the next token if another pair begins there.
