@@ -161,4 +161,4 @@ def test_pieces_are_read_one_after_the_other() -> None:
             np.testing.assert_array_equal(a.counts, b.counts)
             np.testing.assert_array_equal(a.begun, b.begun)
     pairs = Counter(pairwise(stream.tolist()))
-    assert whole[0].counts.tolist() == [pairs[divmod(int(k), V)] for k in whole[0].asked]
+    assert whole[0].counts.tolist() == [pairs[divmod(int(k), V)] for k in whole[0].queried]

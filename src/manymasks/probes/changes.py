@@ -124,7 +124,7 @@ def _others(source: Source, generator: np.random.Generator) -> Tokens:
     _, owners = np.unique(source.windows.documents, return_inverse=True)
     order = np.argsort(owners, kind="stable")
     first = np.searchsorted(owners[order], owners, side="left")
-    own = np.bincount(owners)[owners]
-    # A place among the windows in that order, with those of the own document left out.
-    place = generator.integers(len(owners) - own)
-    return np.asarray(order[np.where(place >= first, place + own, place)])
+    same = np.bincount(owners)[owners]
+    # A place among the windows in that order, with those of its document left out.
+    place = generator.integers(len(owners) - same)
+    return np.asarray(order[np.where(place >= first, place + same, place)])

@@ -3,7 +3,7 @@
 The count model interpolates orders 1 to 3 with Dirichlet priors, each the law of the order below
 (MacKay & Peto 1995): p(w | u v) = (c(u v w) + STRENGTH p(w | v)) / (c(u v) + STRENGTH), and
 p(w) = (c(w) + 1) / (N + V). It is a law for any counts, and needs no count but those of the n-grams
-that are asked for: memory does not grow with the train split, which is read in pieces.
+that are queried for: memory does not grow with the train split, which is read in pieces.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,9 +35,9 @@ def train_counts(pieces: Iterable[Tokens], vocabulary: int) -> Tokens:
 
 @dataclass(frozen=True)
 class Ngrams:
-    """Counts of the n-grams of one order that were asked for, and of what they begin with."""
+    """Counts of the n-grams of one order that were queried, and of what they begin with."""
 
-    asked: Tokens
+    queried: Tokens
     """Numbers of n-grams, rising: their tokens as digits to the base of the vocabulary."""
     counts: Tokens
     begun: Tokens
@@ -58,40 +58,42 @@ def ngrams(
     if vocabulary**order >= 2**63:
         raise ValueError(f"{order}-grams of {vocabulary} tokens have no 64-bit numbers")
     orders = range(2, order + 1)
-    asked = {k: np.unique(_numbers(windows, k, vocabulary)) for k in orders}
-    begins = {k: np.unique(asked[k] // vocabulary) for k in orders}
-    counts = {k: np.zeros(asked[k].size, dtype=np.int64) for k in orders}
+    queried = {k: np.unique(_numbers(windows, k, vocabulary)) for k in orders}
+    begins = {k: np.unique(queried[k] // vocabulary) for k in orders}
+    counts = {k: np.zeros(queried[k].size, dtype=np.int64) for k in orders}
     begun = {k: np.zeros(begins[k].size, dtype=np.int64) for k in orders}
     last = np.zeros(0, dtype=np.int64)
     for piece in pieces:
         joined = np.concatenate([last, piece])
         for k in orders:
             # Those that end in this piece.
-            found = _numbers(joined[max(last.size - k + 1, 0) :], k, vocabulary)
-            _add(counts[k], asked[k], found)
-            _add(begun[k], begins[k], found // vocabulary)
+            ending = _numbers(joined[max(last.size - k + 1, 0) :], k, vocabulary)
+            _add(counts[k], queried[k], ending)
+            _add(begun[k], begins[k], ending // vocabulary)
         last = joined[max(joined.size - order + 1, 0) :]
     return [
-        Ngrams(asked[k], counts[k], begun[k][np.searchsorted(begins[k], asked[k] // vocabulary)])
+        Ngrams(
+            queried[k], counts[k], begun[k][np.searchsorted(begins[k], queried[k] // vocabulary)]
+        )
         for k in orders
     ]
 
 
-def surprise(tokens: Tokens, unigrams: Tokens, found: list[Ngrams]) -> FloatArray:
+def surprise(tokens: Tokens, unigrams: Tokens, ngram_counts: list[Ngrams]) -> FloatArray:
     """Nats of each token but the first under the count model, (..., tokens - 1).
 
     The first n - 2 of them have fewer tokens before them than the longest n-grams, and are
-    foretold from those. `found` must hold all n-grams of `tokens`.
+    foretold from those. `ngram_counts` must hold all n-grams of `tokens`.
     """
     vocabulary = len(unigrams)
     law = (unigrams[tokens] + 1) / (unigrams.sum() + vocabulary)
-    for k, each in enumerate(found, 2):
-        place = np.searchsorted(each.asked, _numbers(tokens, k, vocabulary))
+    for k, ngram in enumerate(ngram_counts, 2):
+        place = np.searchsorted(ngram.queried, _numbers(tokens, k, vocabulary))
         below = law[..., k - 1 :]
         law = np.concatenate(
             [
                 law[..., : k - 1],
-                (each.counts[place] + STRENGTH * below) / (each.begun[place] + STRENGTH),
+                (ngram.counts[place] + STRENGTH * below) / (ngram.begun[place] + STRENGTH),
             ],
             axis=-1,
         )
@@ -133,7 +135,7 @@ def distance_rows(
     # Those seen at a severity are among those of the longest windows.
     whole = contexts.tokens.shape[2] - contexts.scored <= 1
     end = None if whole else -contexts.scored
-    found = ngrams(pieces, contexts.tokens[:, :, :end], len(unigrams))
+    ngram_counts = ngrams(pieces, contexts.tokens[:, :, :end], len(unigrams))
     names, owners = np.unique(contexts.documents, return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
 
@@ -143,9 +145,9 @@ def distance_rows(
 
     for severity in range(len(contexts.tokens)):
         level = contexts.windows(severity)[:, :end]
-        nats = surprise(level, unigrams, found)
-        trigrams = found[-1]
-        place = np.searchsorted(trigrams.asked, _numbers(level, ORDER, len(unigrams)))
+        nats = surprise(level, unigrams, ngram_counts)
+        trigrams = ngram_counts[-1]
+        place = np.searchsorted(trigrams.queried, _numbers(level, ORDER, len(unigrams)))
         unseen = trigrams.counts[place] == 0
         for measure, values in (("ngram_nats", nats), ("unseen_share", unseen)):
             if not values.shape[1]:
@@ -194,15 +196,15 @@ def _row(
 def _numbers(tokens: Tokens, order: int, vocabulary: int) -> Tokens:
     """The number of the n-gram that begins at each token, (..., tokens - order + 1)."""
     count = max(tokens.shape[-1] - order + 1, 0)
-    found = np.zeros((*tokens.shape[:-1], count), dtype=np.int64)
+    numbers = np.zeros((*tokens.shape[:-1], count), dtype=np.int64)
     for i in range(order):
-        found = found * vocabulary + tokens[..., i : i + count]
-    return found
+        numbers = numbers * vocabulary + tokens[..., i : i + count]
+    return numbers
 
 
-def _add(totals: Tokens, asked: Tokens, found: Tokens) -> None:
-    """Add to `totals` how often each of `asked` is among `found`."""
-    if not asked.size:
+def _add(totals: Tokens, queried: Tokens, numbers: Tokens) -> None:
+    """Add to `totals` how often each of `queried` is among `numbers`."""
+    if not queried.size:
         return
-    place = np.minimum(np.searchsorted(asked, found), asked.size - 1)
-    totals += np.bincount(place[asked[place] == found], minlength=asked.size)
+    place = np.minimum(np.searchsorted(queried, numbers), queried.size - 1)
+    totals += np.bincount(place[queried[place] == numbers], minlength=queried.size)

@@ -58,13 +58,13 @@ class _Population:
 
     contexts: Tokens
     """(windows, population, width)."""
-    found: FloatArray
+    by_class: FloatArray
     """(windows, population, classes) disagreement, -inf where fewer live."""
 
     @property
     def scores(self) -> FloatArray:
         """(windows, population) what is searched for: the mean over classes, falling."""
-        return np.asarray(self.found.mean(2))
+        return np.asarray(self.by_class.mean(2))
 
 
 def search(
@@ -111,8 +111,8 @@ def search(
             levels.append(np.concatenate([best, suffix], axis=1))
             steps.append(step)
         report(step.generations, severities[-1])
-    said = tuple(description(settings.family, each) for each in (0, *severities))
-    return Contexts(np.stack(levels), windows.documents, settings.scored, said), steps
+    descriptions = tuple(description(settings.family, severity) for severity in (0, *severities))
+    return Contexts(np.stack(levels), windows.documents, settings.scored, descriptions), steps
 
 
 def evolution(
@@ -137,11 +137,11 @@ def evolution(
 
     def scored(contexts: Tokens, alive: npt.NDArray[np.bool_]) -> _Population:
         """Contexts (windows, k, width), of which those alive are tried."""
-        found = np.full((*alive.shape, classes), -np.inf)
+        by_class = np.full((*alive.shape, classes), -np.inf)
         rows = np.nonzero(alive)[0]
         if rows.size:
-            found[alive] = disagreement(np.concatenate([contexts[alive], suffix[rows]], axis=1))
-        return _Population(contexts, found)
+            by_class[alive] = disagreement(np.concatenate([contexts[alive], suffix[rows]], axis=1))
+        return _Population(contexts, by_class)
 
     living = _Population(texts[:, None], first[:, None])
     evaluations = len(texts)
@@ -159,7 +159,7 @@ def evolution(
             alive = np.asarray(fits.any(2))
         evaluations += int(alive.sum())
         living = _survivors(living, scored(born, alive), population)
-        yield Step(generation, evaluations, living.found[:, 0].copy()), living.contexts[:, 0]
+        yield Step(generation, evaluations, living.by_class[:, 0].copy()), living.contexts[:, 0]
 
 
 def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Surprise:
@@ -173,8 +173,8 @@ def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Su
     """
 
     def mean(contexts: Tokens) -> FloatArray:
-        found = ngrams(pieces(), contexts, len(unigrams))
-        return np.asarray(surprise_of(contexts, unigrams, found).mean(-1), dtype=np.float64)
+        counts = ngrams(pieces(), contexts, len(unigrams))
+        return np.asarray(surprise_of(contexts, unigrams, counts).mean(-1), dtype=np.float64)
 
     return mean
 
@@ -190,7 +190,7 @@ def disagreement_of(
         device: of the stacks.
     """
 
-    def of(stack: Transformer, windows: Tensor) -> Tensor:
+    def mean_information(stack: Transformer, windows: Tensor) -> Tensor:
         size = stack.members * scored * stack.W_U.shape[1]
         batch = max(AT_ONCE[device.type] // size, 1)
         parts = [
@@ -199,12 +199,12 @@ def disagreement_of(
         ]
         return torch.cat(parts).double().mean(1)
 
-    def of_classes(windows: Tokens) -> FloatArray:
+    def by_class(windows: Tokens) -> FloatArray:
         on_device = torch.from_numpy(windows).to(device)
-        found = torch.stack([of(stack, on_device) for stack in stacks], dim=1)
-        return np.asarray(found.cpu().numpy(), dtype=np.float64)
+        values = torch.stack([mean_information(stack, on_device) for stack in stacks], dim=1)
+        return np.asarray(values.cpu().numpy(), dtype=np.float64)
 
-    return of_classes
+    return by_class
 
 
 def information(logp: Tensor) -> Tensor:
@@ -216,10 +216,10 @@ def information(logp: Tensor) -> Tensor:
     centre = logp.mean(0)
     laws = logp.exp()
     mean = laws.mean(0)
-    own = (laws * (logp - centre)).sum(-1).mean(0)
+    negative = (laws * (logp - centre)).sum(-1).mean(0)
     # What rounds to nothing has p log p = 0.
     tiny = torch.finfo(mean.dtype).tiny
-    return own - (mean * (mean.clamp_min(tiny).log() - centre)).sum(-1)
+    return negative - (mean * (mean.clamp_min(tiny).log() - centre)).sum(-1)
 
 
 def step_rows(
@@ -295,13 +295,13 @@ def _mutate(child: Tokens, texts: Tokens, upto: Tokens, generator: np.random.Gen
         drawn = generator.integers(upto[-1], size=size)
         child[places] = np.searchsorted(upto, drawn, side="right")
         return
-    there, here = 1 + generator.integers(room - size + 1, size=2)
+    origin, target = 1 + generator.integers(room - size + 1, size=2)
     if kind == 1:
-        there, here = 1 + generator.integers(room, size=2)
-        child[[there, here]] = child[[here, there]]
+        origin, target = 1 + generator.integers(room, size=2)
+        child[[origin, target]] = child[[target, origin]]
         return
     giver = child if kind == 2 else texts[generator.integers(len(texts))]
-    child[here : here + size] = giver[there : there + size].copy()
+    child[target : target + size] = giver[origin : origin + size].copy()
 
 
 def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
@@ -318,15 +318,15 @@ def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
 def _survivors(living: _Population, born: _Population, population: int) -> _Population:
     """The best of both, each context once; the older first where they are as good."""
     contexts = np.concatenate([living.contexts, born.contexts], axis=1)
-    found = np.concatenate([living.found, born.found], axis=1)
-    kept = np.empty((len(found), population), dtype=np.int64)
-    best = np.full((*kept.shape, found.shape[2]), -np.inf)
-    for row, (tokens, of_row) in enumerate(zip(contexts, found, strict=True)):
-        order = np.argsort(-of_row.mean(1), kind="stable")
+    by_class = np.concatenate([living.by_class, born.by_class], axis=1)
+    kept = np.empty((len(by_class), population), dtype=np.int64)
+    best = np.full((*kept.shape, by_class.shape[2]), -np.inf)
+    for row, (tokens, scores) in enumerate(zip(contexts, by_class, strict=True)):
+        order = np.argsort(-scores.mean(1), kind="stable")
         _, first = np.unique(tokens[order], axis=0, return_index=True)
         # A copy has the same score but for rounding: the better one counts.
         places = order[np.sort(first)][:population]
         kept[row] = places[0]
         kept[row, : len(places)] = places
-        best[row, : len(places)] = of_row[places]
+        best[row, : len(places)] = scores[places]
     return _Population(np.take_along_axis(contexts, kept[..., None], axis=1), best)

@@ -63,9 +63,9 @@ def self_generated(
         report=report,
     )
     suffix = windows.tokens[:, -settings.scored :]
-    tokens = [windows.tokens, *(np.concatenate([each, suffix], axis=1) for each in levels)]
-    said = tuple(description(settings.family, each) for each in (0, *temperatures))
-    return Contexts(np.stack(tokens), windows.documents, settings.scored, said)
+    tokens = [windows.tokens, *(np.concatenate([level, suffix], axis=1) for level in levels)]
+    descriptions = tuple(description(settings.family, severity) for severity in (0, *temperatures))
+    return Contexts(np.stack(tokens), windows.documents, settings.scored, descriptions)
 
 
 def written(
@@ -93,16 +93,16 @@ def written(
     tokens = np.empty((len(temperatures), count, begin + length), dtype=np.int64)
     tokens[..., :begin] = beginnings
     # Writers beyond the windows have nothing to write.
-    own = [slice(first, None, len(writers)) for first in range(min(len(writers), count))]
+    shares = [slice(first, None, len(writers)) for first in range(min(len(writers), count))]
     readings = [
         writer(tokens[:, rows, 0].size, begin + length)
-        for writer, rows in zip(writers, own, strict=False)
+        for writer, rows in zip(writers, shares, strict=False)
     ]
     read = 0
     for place in range(begin, begin + length):
         generator = np.random.default_rng([seed, place])
         noise = None
-        for reading, rows in zip(readings, own, strict=True):
+        for reading, rows in zip(readings, shares, strict=True):
             new = tokens[:, rows, read:place]
             logits = np.array(reading(new.reshape(-1, place - read)), dtype=np.float64)
             logits[:, never] = -np.inf

@@ -38,16 +38,16 @@ def _misspelt(text: str, rate: float, generator: np.random.Generator) -> str:
     out: list[str] = []
     i = 0
     while i < len(text):
-        here, following = text[i], text[i + 1 : i + 2]
+        character, following = text[i], text[i + 1 : i + 2]
         if not hit[i]:
-            out.append(here)
+            out.append(character)
         elif kinds[i] == 0:
-            out.append(following + here)
+            out.append(following + character)
             i += 1
         elif kinds[i] == 1:
-            out.append(text[others[i]] + here)
+            out.append(text[others[i]] + character)
         elif kinds[i] == 2:
-            out.append(here + here)
+            out.append(character + character)
         i += 1
     return "".join(out)
 

@@ -50,11 +50,11 @@ def recall(source: Source, pairs: float, generator: np.random.Generator) -> Toke
         row[:] = generator.choice(order[keys:], size=width)
         row[0] = source.end_of_text
         values = generator.choice(order[keys:], size=(keys, scored))
-        asked = int(generator.random() * pairs)
-        # The pair asked for is the first drawn, wherever it stands, so that it is always the same.
+        queried = int(generator.random() * pairs)
+        # The queried pair is the first drawn, wherever it stands, so that it is always the same.
         listed = np.column_stack([order[:keys], values])[:pairs]
-        listed[[0, asked]] = listed[[asked, 0]]
-        tail = np.concatenate([listed.ravel(), listed[asked]])
+        listed[[0, queried]] = listed[[queried, 0]]
+        tail = np.concatenate([listed.ravel(), listed[queried]])
         row[width - len(tail) :] = tail
     return made
 
