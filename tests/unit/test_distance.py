@@ -14,8 +14,8 @@ from manymasks.probes.contexts import Contexts
 from manymasks.probes.distance import (
     STRENGTH,
     distance_rows,
+    ngram_surprise,
     ngrams,
-    surprise,
     train_counts,
     unigram_kl,
 )
@@ -56,7 +56,7 @@ def test_surprise_is_that_of_a_dictionary(
 ) -> None:
     pieces, tokens = cut(np.array(stream), piece), np.array(windows)
     unigrams = train_counts(pieces, V)
-    found = surprise(tokens, unigrams, ngrams(pieces, tokens, V))
+    found = ngram_surprise(tokens, unigrams, ngrams(pieces, tokens, V))
     expected = [naive(stream, window, V) for window in windows]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -65,19 +65,19 @@ def test_the_count_model_is_a_law() -> None:
     stream = np.random.default_rng(0).integers(V, size=200)
     for past in ((1, 2), (6, 6)):
         tokens = np.array([[*past, token] for token in range(V)])
-        nats = surprise(tokens, train_counts([stream], V), ngrams([stream], tokens, V))
+        nats = ngram_surprise(tokens, train_counts([stream], V), ngrams([stream], tokens, V))
         assert np.exp(-nats[:, -1]).sum() == pytest.approx(1, rel=1e-12)
 
 
 def test_closed_forms_of_the_surprise() -> None:
     # Nothing was trained on: all tokens are as likely.
     nothing, tokens = np.zeros(0, dtype=np.int64), np.array([[1, 2, 3, 4]])
-    nats = surprise(tokens, np.zeros(V, dtype=np.int64), ngrams([nothing], tokens, V))
+    nats = ngram_surprise(tokens, np.zeros(V, dtype=np.int64), ngrams([nothing], tokens, V))
     np.testing.assert_allclose(nats, math.log(V))
     # One token alone, n times: each order adds its count.
     n, same = 100, np.zeros((1, 3), dtype=np.int64)
     stream = np.zeros(n, dtype=np.int64)
-    nats = surprise(same, train_counts([stream], V), ngrams([stream], same, V))
+    nats = ngram_surprise(same, train_counts([stream], V), ngrams([stream], same, V))
     one = (n + 1) / (n + V)
     two = (n - 1 + STRENGTH * one) / (n - 1 + STRENGTH)
     three = (n - 2 + STRENGTH * two) / (n - 2 + STRENGTH)
@@ -159,6 +159,6 @@ def test_pieces_are_read_one_after_the_other() -> None:
     for piece in (1, 2, 3, 50):
         for a, b in zip(whole, ngrams(iter(cut(stream, piece)), tokens, V), strict=True):
             np.testing.assert_array_equal(a.counts, b.counts)
-            np.testing.assert_array_equal(a.begun, b.begun)
+            np.testing.assert_array_equal(a.prefix_counts, b.prefix_counts)
     pairs = Counter(pairwise(stream.tolist()))
-    assert whole[0].counts.tolist() == [pairs[divmod(int(k), V)] for k in whole[0].queried]
+    assert whole[0].counts.tolist() == [pairs[divmod(int(k), V)] for k in whole[0].queries]

@@ -19,13 +19,13 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
 from manymasks.errors import UserError
-from manymasks.probes.distance import ngrams, surprise, train_counts
+from manymasks.probes.distance import ngram_surprise, ngrams, train_counts
 from manymasks.probes.search import (
     Disagreement,
     Step,
     Surprise,
-    disagreement_of,
     information,
+    member_information,
     plausibility,
     search,
     step_rows,
@@ -152,14 +152,14 @@ def test_children_that_are_not_plausible_are_refused(plausible: float) -> None:
     asked = plausibility(lambda: [train[:200], train[200:]], unigrams)
     tokens, steps = found(with_settings(plausible=plausible), one_class, asked)
     contexts = tokens[:, :, :WIDTH]
-    nats = surprise(contexts, unigrams, ngrams([train], contexts, V)).mean(-1)
+    nats = ngram_surprise(contexts, unigrams, ngrams([train], contexts, V)).mean(-1)
     assert (nats <= nats[0] + plausible + 1e-12).all()
     for level, expected in zip(contexts, nats, strict=True):
         assert asked(level) == pytest.approx(expected, abs=1e-12)
     assert steps[-1].evaluations <= 5 + 6 * 20
     # Without the bound it goes further.
     far = found(disagreement=one_class)[0][:, :, :WIDTH]
-    free = surprise(far, unigrams, ngrams([train], far, V)).mean(-1)
+    free = ngram_surprise(far, unigrams, ngrams([train], far, V)).mean(-1)
     assert (free > nats[0] + plausible).any()
 
 
@@ -288,9 +288,9 @@ def test_disagreement_is_the_information_in_each_class(tmp_path: Path) -> None:
     windows = generator.integers(1, example_members.VOCABULARY, size=(5, CONTEXT + 1))
     with torch.no_grad():
         stacks = [load_members(each, CPU) for each in trained.values()]
-        quick = disagreement_of(stacks, SCORED, CPU)(windows)
+        quick = member_information(stacks, SCORED, CPU)(windows)
         one_by_one = np.concatenate(
-            [disagreement_of(stacks, SCORED, CPU)(windows[i : i + 1]) for i in range(5)]
+            [member_information(stacks, SCORED, CPU)(windows[i : i + 1]) for i in range(5)]
         )
         naive = np.zeros((5, 2))
         for of_class, each in enumerate(trained.values()):

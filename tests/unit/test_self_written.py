@@ -19,7 +19,7 @@ from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
 from manymasks.errors import UserError
 from manymasks.models.transformer import Transformer
-from manymasks.probes.self_written import Reading, Writer, self_generated, written
+from manymasks.probes.self_written import Reading, Writer, self_written_contexts, written
 from manymasks.probes.windows import Tokens
 from manymasks.stages import self_written
 from manymasks.stages.inputs.weights import load_members
@@ -50,12 +50,12 @@ def chain(seed: int) -> Writer:
 
 
 def made(writers: list[Writer], probe: Probe = PROBE) -> npt.NDArray[np.int64]:
-    found = self_generated(probe, documents(), writers, context=CONTEXT, end_of_text=0)
+    found = self_written_contexts(probe, documents(), writers, context=CONTEXT, end_of_text=0)
     return found.tokens
 
 
 def test_contexts_are_of_the_model_and_all_else_is_of_the_text() -> None:
-    found = self_generated(PROBE, documents(), [chain(0)], context=CONTEXT, end_of_text=0)
+    found = self_written_contexts(PROBE, documents(), [chain(0)], context=CONTEXT, end_of_text=0)
     assert found.tokens.shape == (4, 7, CONTEXT + 1)
     assert (found.tokens[:, :, -4:] == found.tokens[0, :, -4:]).all()
     assert (found.tokens[:, :, 0] == found.tokens[0, :, 0]).all()
@@ -63,7 +63,7 @@ def test_contexts_are_of_the_model_and_all_else_is_of_the_text() -> None:
     assert found.descriptions[0] == "text as it is"
     assert "temperature 0.5" in found.descriptions[1]
     assert (found.changed()[1:] > 0.2).all()
-    whole = self_generated(
+    whole = self_written_contexts(
         PROBE.model_copy(update={"severities": None}),
         documents(), [chain(0)], context=CONTEXT, end_of_text=0,
     )  # fmt: skip
@@ -166,7 +166,7 @@ def test_without_writers_or_scored_tokens_it_refuses() -> None:
     with pytest.raises(ValueError, match="scored"):
         made([chain(0)], held_out)
     with pytest.raises(UserError, match=r"self-written probe .* with 12 tokens"):
-        self_generated(PROBE, documents(1), [chain(0)], context=CONTEXT, end_of_text=0)
+        self_written_contexts(PROBE, documents(1), [chain(0)], context=CONTEXT, end_of_text=0)
 
 
 def test_members_write_what_a_loop_over_whole_windows_does(

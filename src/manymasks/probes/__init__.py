@@ -1,1 +1,1 @@
-"""Contexts to try, by family and severity."""
+"""Contexts on which members are compared, by family and severity."""

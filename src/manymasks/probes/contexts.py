@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from manymasks.config.probes import Probe
 from manymasks.kinds.families import FAMILIES, description
-from manymasks.probes.windows import Source, Tokens, Windows, choose_windows
+from manymasks.probes.windows import ProbeSource, Tokens, Windows, choose_windows
 from manymasks.tokens.tokenizer import Tokenizer
 
 
@@ -90,7 +90,7 @@ def contexts(
     windows = probe_windows(
         settings, documents, context=lengths[-1] if lengths else context, end_of_text=end_of_text
     )
-    source = Source(windows, scored, end_of_text, counts, tokenizer, other)
+    source = ProbeSource(windows, scored, end_of_text, counts, tokenizer, other)
     suffix = windows.tokens[:, -scored:]
     change = pkgutil.resolve_name(f"manymasks.{family.change}") if family.change else None
 

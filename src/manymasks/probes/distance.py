@@ -1,9 +1,9 @@
-"""How far contexts are from the train split, by counts: no model takes part.
+"""Distance of contexts from the train split, by n-gram counts.
 
-The count model interpolates orders 1 to 3 with Dirichlet priors, each the law of the order below
+The trigram model interpolates orders 1 to 3 with Dirichlet priors, each the law of the lower order
 (MacKay & Peto 1995): p(w | u v) = (c(u v w) + STRENGTH p(w | v)) / (c(u v) + STRENGTH), and
-p(w) = (c(w) + 1) / (N + V). It is a law for any counts, and needs no count but those of the n-grams
-that are queried for: memory does not grow with the train split, which is read in pieces.
+p(w) = (c(w) + 1) / (N + V). It is normalised for any counts, and needs the counts of the queried
+n-grams alone: memory does not grow with the train split, which is read in pieces.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,12 +21,12 @@ from manymasks.statistics.bootstrap import document_weights, ratio_interval, sta
 from manymasks.statistics.intervals import finite
 
 STRENGTH = 20.0
-"""How many observations the order below weighs: the best of 1 to 100 for held-out pydocs."""
+"""Observations that the lower order is worth: the best of 1 to 100 for held-out pydocs."""
 ORDER = 3
 
 
 def train_counts(pieces: Iterable[Tokens], vocabulary: int) -> Tokens:
-    """(vocabulary,) how often each token occurs in consecutive pieces of a split."""
+    """(vocabulary,) counts of the tokens of a split in consecutive pieces."""
     counts = np.zeros(vocabulary, dtype=np.int64)
     for piece in pieces:
         counts += np.bincount(piece, minlength=vocabulary)
@@ -35,13 +35,13 @@ def train_counts(pieces: Iterable[Tokens], vocabulary: int) -> Tokens:
 
 @dataclass(frozen=True)
 class Ngrams:
-    """Counts of the n-grams of one order that were queried, and of what they begin with."""
+    """Counts of queried n-grams of one order and of their prefixes."""
 
-    queried: Tokens
+    queries: Tokens
     """Numbers of n-grams, rising: their tokens as digits to the base of the vocabulary."""
     counts: Tokens
-    begun: Tokens
-    """How often an n-gram begins with the same tokens up to its last, whatever that is."""
+    prefix_counts: Tokens
+    """Count of the n-gram without its last token, followed by any token."""
 
 
 def ngrams(
@@ -50,7 +50,7 @@ def ngrams(
     """Counts of the n-grams of windows in a split, for the orders 2 to `order`.
 
     Args:
-        pieces: the split in consecutive pieces; n-grams reach over their borders.
+        pieces: the split in consecutive pieces; n-grams cross their borders.
         windows: (..., tokens).
         vocabulary: number of tokens; its power `order` must fit 63 bits.
         order: the longest n-grams.
@@ -58,42 +58,43 @@ def ngrams(
     if vocabulary**order >= 2**63:
         raise ValueError(f"{order}-grams of {vocabulary} tokens have no 64-bit numbers")
     orders = range(2, order + 1)
-    queried = {k: np.unique(_numbers(windows, k, vocabulary)) for k in orders}
-    begins = {k: np.unique(queried[k] // vocabulary) for k in orders}
-    counts = {k: np.zeros(queried[k].size, dtype=np.int64) for k in orders}
-    begun = {k: np.zeros(begins[k].size, dtype=np.int64) for k in orders}
+    queries = {k: np.unique(_numbers(windows, k, vocabulary)) for k in orders}
+    prefixes = {k: np.unique(queries[k] // vocabulary) for k in orders}
+    counts = {k: np.zeros(queries[k].size, dtype=np.int64) for k in orders}
+    prefix_counts = {k: np.zeros(prefixes[k].size, dtype=np.int64) for k in orders}
     last = np.zeros(0, dtype=np.int64)
     for piece in pieces:
         joined = np.concatenate([last, piece])
         for k in orders:
-            # Those that end in this piece.
-            ending = _numbers(joined[max(last.size - k + 1, 0) :], k, vocabulary)
-            _add(counts[k], queried[k], ending)
-            _add(begun[k], begins[k], ending // vocabulary)
+            # The n-grams that end in this piece.
+            numbers = _numbers(joined[max(last.size - k + 1, 0) :], k, vocabulary)
+            _add_counts(counts[k], queries[k], numbers)
+            _add_counts(prefix_counts[k], prefixes[k], numbers // vocabulary)
         last = joined[max(joined.size - order + 1, 0) :]
     return [
         Ngrams(
-            queried[k], counts[k], begun[k][np.searchsorted(begins[k], queried[k] // vocabulary)]
+            queries[k],
+            counts[k],
+            prefix_counts[k][np.searchsorted(prefixes[k], queries[k] // vocabulary)],
         )
         for k in orders
     ]
 
 
-def surprise(tokens: Tokens, unigrams: Tokens, ngram_counts: list[Ngrams]) -> FloatArray:
-    """Nats of each token but the first under the count model, (..., tokens - 1).
+def ngram_surprise(tokens: Tokens, unigrams: Tokens, higher: list[Ngrams]) -> FloatArray:
+    """Nats of each token except the first under the trigram model, (..., tokens - 1).
 
-    The first n - 2 of them have fewer tokens before them than the longest n-grams, and are
-    foretold from those. `ngram_counts` must hold all n-grams of `tokens`.
+    The second token has the bigram law. `higher` must hold all n-grams of `tokens`.
     """
     vocabulary = len(unigrams)
     law = (unigrams[tokens] + 1) / (unigrams.sum() + vocabulary)
-    for k, ngram in enumerate(ngram_counts, 2):
-        place = np.searchsorted(ngram.queried, _numbers(tokens, k, vocabulary))
-        below = law[..., k - 1 :]
+    for k, order in enumerate(higher, 2):
+        index = np.searchsorted(order.queries, _numbers(tokens, k, vocabulary))
+        lower = law[..., k - 1 :]
         law = np.concatenate(
             [
                 law[..., : k - 1],
-                (ngram.counts[place] + STRENGTH * below) / (ngram.begun[place] + STRENGTH),
+                (order.counts[index] + STRENGTH * lower) / (order.prefix_counts[index] + STRENGTH),
             ],
             axis=-1,
         )
@@ -101,9 +102,9 @@ def surprise(tokens: Tokens, unigrams: Tokens, ngram_counts: list[Ngrams]) -> Fl
 
 
 def unigram_kl(counts: FloatArray, law: FloatArray) -> FloatArray:
-    """KL in nats of the shares of counts (..., tokens) from a law (tokens,), (...).
+    """KL in nats of the frequencies of counts (..., tokens) from a law (tokens,), (...).
 
-    The law may leave out tokens that are never counted. NaN where nothing is counted.
+    The law may omit tokens whose count is 0. NaN if all counts are 0.
     """
     total = counts.sum(axis=-1, keepdims=True)
     shares = counts / np.where(total > 0, total, np.nan)
@@ -120,10 +121,10 @@ def distance_rows(
 ) -> Iterator[dict[str, Any]]:
     """Rows of the table `probe_distance`.
 
-    What is scored does not count, but where no two tokens stand before it: then whole windows do.
-    A share of trigrams needs three tokens, and is left out where there are none.
-    Where severities see windows of other lengths, `unigram_kl` is larger for shorter ones: shares
-    of few tokens are further from any law.
+    Scored tokens do not count, unless fewer than two tokens precede them: then whole windows count.
+    The share of unseen trigrams is left out if there is no trigram. If severities have windows of
+    different lengths, `unigram_kl` is larger for shorter ones: frequencies of few tokens are
+    further from any law.
 
     Args:
         probe: name of the probe.
@@ -132,23 +133,23 @@ def distance_rows(
         unigrams: (vocabulary,) counts of its tokens.
         statistics: of the bootstrap over documents.
     """
-    # Those seen at a severity are among those of the longest windows.
+    # The n-grams of the longest windows include those of all severities.
     whole = contexts.tokens.shape[2] - contexts.scored <= 1
     end = None if whole else -contexts.scored
-    ngram_counts = ngrams(pieces, contexts.tokens[:, :, :end], len(unigrams))
+    higher = ngrams(pieces, contexts.tokens[:, :, :end], len(unigrams))
     names, owners = np.unique(contexts.documents, return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
 
     def summed(values: FloatArray) -> FloatArray:
-        """Values (windows,) over the windows of each document."""
+        """Sums of values (windows,) over the windows of each document."""
         return np.asarray(np.bincount(owners, values, len(names)), dtype=np.float64)
 
     for severity in range(len(contexts.tokens)):
         level = contexts.windows(severity)[:, :end]
-        nats = surprise(level, unigrams, ngram_counts)
-        trigrams = ngram_counts[-1]
-        place = np.searchsorted(trigrams.queried, _numbers(level, ORDER, len(unigrams)))
-        unseen = trigrams.counts[place] == 0
+        nats = ngram_surprise(level, unigrams, higher)
+        trigrams = higher[-1]
+        index = np.searchsorted(trigrams.queries, _numbers(level, ORDER, len(unigrams)))
+        unseen = trigrams.counts[index] == 0
         for measure, values in (("ngram_nats", nats), ("unseen_share", unseen)):
             if not values.shape[1]:
                 continue
@@ -166,9 +167,10 @@ def _unigram_kl(
 ) -> tuple[float, float]:
     """The KL over all windows, and its standard error over documents.
 
-    Percentiles would not do: a resample holds fewer different tokens, and is always further off.
+    A percentile interval would be biased: a resample has fewer distinct tokens, which makes its KL
+    larger.
     """
-    # Columns for the tokens that occur, so that a large vocabulary costs nothing.
+    # Columns only for tokens that occur, because the vocabulary may be large.
     occurring, column = np.unique(tokens, return_inverse=True)
     shape = (weights.shape[1], occurring.size)
     cell = owners[:, None] * occurring.size + column.reshape(tokens.shape)
@@ -202,9 +204,9 @@ def _numbers(tokens: Tokens, order: int, vocabulary: int) -> Tokens:
     return numbers
 
 
-def _add(totals: Tokens, queried: Tokens, numbers: Tokens) -> None:
-    """Add to `totals` how often each of `queried` is among `numbers`."""
-    if not queried.size:
+def _add_counts(totals: Tokens, queries: Tokens, numbers: Tokens) -> None:
+    """Add to `totals` how often each of `queries` occurs in `numbers`."""
+    if not queries.size:
         return
-    place = np.minimum(np.searchsorted(queried, numbers), queried.size - 1)
-    totals += np.bincount(place[queried[place] == numbers], minlength=queried.size)
+    index = np.minimum(np.searchsorted(queries, numbers), queries.size - 1)
+    totals += np.bincount(index[queries[index] == numbers], minlength=queries.size)

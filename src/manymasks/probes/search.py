@@ -1,11 +1,11 @@
-"""Contexts evolved to set models apart: how far does who looks for disagreement get?
+"""Contexts evolved to make models disagree.
 
 A plain genetic algorithm over tokens, with truncation selection and elitism (Holland 1975): each
-window has its own population, which begins with its text; children are crossed and mutated; the
-best live on. What is searched for is selected for, so its value on the models that were searched
-is too high: the probe is tried on others.
+window has its own population, which starts from its text; children are crossed and mutated, and the
+best survive. Disagreement of the searched models is biased upwards by selection, so the probe is
+tried on held-out models.
 
-Windows share no token but those of the texts they come from, so that they vary as documents do.
+Windows share only the tokens of the texts they come from, so they vary as documents do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,47 +24,46 @@ from manymasks.config.probes import Probe
 from manymasks.kinds.families import FAMILIES, description
 from manymasks.models.transformer import Transformer
 from manymasks.probes.contexts import Contexts, probe_windows
-from manymasks.probes.distance import ngrams
-from manymasks.probes.distance import surprise as surprise_of
-from manymasks.probes.windows import Source, Tokens
+from manymasks.probes.distance import ngram_surprise, ngrams
+from manymasks.probes.windows import ProbeSource, Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
 Disagreement = Callable[[Tokens], FloatArray]
-"""Windows (n, context + 1) to nats a token (n, classes): information in each class."""
+"""Windows (n, context + 1) to nats per token (n, classes): information in each class."""
 Surprise = Callable[[Tokens], FloatArray]
-"""Contexts (n, tokens) to nats a token (n,)."""
+"""Contexts (n, tokens) to nats per token (n,)."""
 
 TRIES = 8
-"""Children that are drawn for a place where some may not be plausible; the first that is counts."""
+"""Children drawn for each slot if they must be plausible; the first plausible one is taken."""
 AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 26}
-"""Log-probabilities of a class that are held at once: 16 MiB on a CPU."""
+"""Log-probabilities of a class in memory at once: 16 MiB on a CPU."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What the search has found after some generations."""
+    """State of the search after some generations."""
 
     generations: int
     evaluations: int
-    """Contexts tried so far, the texts among them, over all windows."""
+    """Contexts evaluated so far over all windows, texts included."""
     searched: FloatArray
-    """(windows, classes) disagreement of each one's best, nats a token."""
+    """(windows, classes) disagreement of the best context of each window, nats per token."""
 
 
 @dataclass(frozen=True)
 class _Population:
-    """The contexts that live, the best first."""
+    """Contexts that are alive, the best first."""
 
     contexts: Tokens
     """(windows, population, width)."""
-    by_class: FloatArray
-    """(windows, population, classes) disagreement, -inf where fewer live."""
+    disagreement: FloatArray
+    """(windows, population, classes), -inf where fewer are alive."""
 
     @property
     def scores(self) -> FloatArray:
-        """(windows, population) what is searched for: the mean over classes, falling."""
-        return np.asarray(self.by_class.mean(2))
+        """(windows, population) the objective: the mean over classes, falling."""
+        return np.asarray(self.disagreement.mean(2))
 
 
 def search(
@@ -78,29 +77,29 @@ def search(
     surprise: Surprise | None = None,
     report: OnProgress = ignore_progress,
 ) -> tuple[Contexts, list[Step]]:
-    """The best context of each window after as many generations as a severity says.
+    """The best context of each window; a severity is a number of generations.
 
-    A pure function of its arguments. Scored tokens and column 0 stay. The best is that of the mean
-    over classes, and never falls.
+    A pure function of its arguments. Scored tokens and column 0 stay. The best is by the mean over
+    classes, and never falls.
 
     Args:
-        settings: generations, population, how plausible, numbers and seed.
+        settings: generations, population, plausibility, numbers and seed.
         documents: (id, token ids) of the measure split.
         disagreement: of windows (n, context + 1).
         context: tokens of a window before its last target.
-        end_of_text: what stands before a document's first token.
+        end_of_text: the token before the first token of a document.
         counts: (vocabulary,) of the train split, which new tokens are drawn from.
-        surprise: of contexts (n, context + 1 - scored), where the settings ask how plausible.
-        report: told how many generations are done.
+        surprise: of contexts (n, context + 1 - scored), if the settings limit plausibility.
+        report: takes the number of generations done.
 
     Raises:
-        UserError: if the windows chosen are of fewer than two documents.
+        UserError: if the windows come from fewer than two documents.
         ValueError: if the settings lack `scored`, or a surprise is missing.
     """
     if settings.scored is None:
         raise ValueError("a search needs scored tokens after the contexts")
     windows = probe_windows(settings, documents, context=context, end_of_text=end_of_text)
-    source = Source(windows, settings.scored, end_of_text, counts)
+    source = ProbeSource(windows, settings.scored, end_of_text, counts)
     suffix = windows.tokens[:, -settings.scored :]
     generations = settings.severities or FAMILIES[settings.family].severities
     severities = tuple(int(severity) for severity in generations)
@@ -117,15 +116,15 @@ def search(
 
 def evolution(
     settings: Probe,
-    source: Source,
+    source: ProbeSource,
     disagreement: Disagreement,
     surprise: Surprise | None,
     generations: int,
 ) -> Iterator[tuple[Step, Tokens]]:
-    """Each generation, from the texts on, with the best context of each window (windows, width)."""
+    """Steps of the search, texts first, with the best context of each window (windows, width)."""
     texts, population = source.context, settings.population
     suffix = source.windows.tokens[:, -source.scored :]
-    upto = np.cumsum(source.train_counts)
+    cumulative_counts = np.cumsum(source.train_counts)
     limit = None
     if settings.plausible is not None:
         if surprise is None:
@@ -136,12 +135,12 @@ def evolution(
     classes = first.shape[1]
 
     def scored(contexts: Tokens, alive: npt.NDArray[np.bool_]) -> _Population:
-        """Contexts (windows, k, width), of which those alive are tried."""
-        by_class = np.full((*alive.shape, classes), -np.inf)
+        """Evaluate the contexts (windows, k, width) that are alive."""
+        scores = np.full((*alive.shape, classes), -np.inf)
         rows = np.nonzero(alive)[0]
         if rows.size:
-            by_class[alive] = disagreement(np.concatenate([contexts[alive], suffix[rows]], axis=1))
-        return _Population(contexts, by_class)
+            scores[alive] = disagreement(np.concatenate([contexts[alive], suffix[rows]], axis=1))
+        return _Population(contexts, scores)
 
     living = _Population(texts[:, None], first[:, None])
     evaluations = len(texts)
@@ -149,7 +148,7 @@ def evolution(
     for generation in range(1, generations + 1):
         generator = np.random.default_rng([settings.seed, generation])
         tries = 1 if limit is None else TRIES
-        born = _children(living, texts, population * tries, upto, generator)
+        born = _children(living, texts, population * tries, cumulative_counts, generator)
         alive = _fresh(born, living)
         if limit is not None and surprise is not None:
             nats = surprise(born.reshape(-1, born.shape[2])).reshape(born.shape[:2])
@@ -159,30 +158,30 @@ def evolution(
             alive = np.asarray(fits.any(2))
         evaluations += int(alive.sum())
         living = _survivors(living, scored(born, alive), population)
-        yield Step(generation, evaluations, living.by_class[:, 0].copy()), living.contexts[:, 0]
+        yield Step(generation, evaluations, living.disagreement[:, 0].copy()), living.contexts[:, 0]
 
 
 def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Surprise:
-    """The mean surprise of contexts, nats a token, as in the table `probe_distance`.
+    """The mean surprise of contexts, nats per token, as in the table `probe_distance`.
 
-    Each call reads the train split once, so that memory does not grow with it.
+    Each call reads the train split once, so memory does not grow with it.
 
     Args:
-        pieces: gives the train split in consecutive pieces.
+        pieces: returns the train split in consecutive pieces.
         unigrams: (vocabulary,) counts of its tokens.
     """
 
     def mean(contexts: Tokens) -> FloatArray:
         counts = ngrams(pieces(), contexts, len(unigrams))
-        return np.asarray(surprise_of(contexts, unigrams, counts).mean(-1), dtype=np.float64)
+        return np.asarray(ngram_surprise(contexts, unigrams, counts).mean(-1), dtype=np.float64)
 
     return mean
 
 
-def disagreement_of(
+def member_information(
     stacks: Sequence[Transformer], scored: int, device: torch.device
 ) -> Disagreement:
-    """Information of the law about which member of a class it is, mean over the scored tokens.
+    """Information of the next token about the member of a class, mean over the scored tokens.
 
     Args:
         stacks: the members of each class.
@@ -190,7 +189,7 @@ def disagreement_of(
         device: of the stacks.
     """
 
-    def mean_information(stack: Transformer, windows: Tensor) -> Tensor:
+    def of_class(stack: Transformer, windows: Tensor) -> Tensor:
         size = stack.members * scored * stack.W_U.shape[1]
         batch = max(AT_ONCE[device.type] // size, 1)
         parts = [
@@ -199,27 +198,27 @@ def disagreement_of(
         ]
         return torch.cat(parts).double().mean(1)
 
-    def by_class(windows: Tokens) -> FloatArray:
+    def of_classes(windows: Tokens) -> FloatArray:
         on_device = torch.from_numpy(windows).to(device)
-        values = torch.stack([mean_information(stack, on_device) for stack in stacks], dim=1)
-        return np.asarray(values.cpu().numpy(), dtype=np.float64)
+        nats = torch.stack([of_class(stack, on_device) for stack in stacks], dim=1)
+        return np.asarray(nats.cpu().numpy(), dtype=np.float64)
 
-    return by_class
+    return of_classes
 
 
 def information(logp: Tensor) -> Tensor:
     """I(Y; model) = H(mean law) - mean H(law), in nats, at each position, (...).
 
-    `logp` (m, ..., V): log-probabilities of m models. Their mean is subtracted first: what is
-    found is the same, its rounding is not.
+    `logp` (m, ..., V): log-probabilities of m models. Their mean is subtracted first, which changes
+    rounding errors only.
     """
     centre = logp.mean(0)
     laws = logp.exp()
     mean = laws.mean(0)
-    negative = (laws * (logp - centre)).sum(-1).mean(0)
-    # What rounds to nothing has p log p = 0.
+    negative_entropy = (laws * (logp - centre)).sum(-1).mean(0)
+    # p log p = 0 where p underflows.
     tiny = torch.finfo(mean.dtype).tiny
-    return negative - (mean * (mean.clamp_min(tiny).log() - centre)).sum(-1)
+    return negative_entropy - (mean * (mean.clamp_min(tiny).log() - centre)).sum(-1)
 
 
 def step_rows(
@@ -229,13 +228,13 @@ def step_rows(
     models: Mapping[str, int],
     statistics: Statistics,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the table `search_step`; intervals over documents, of the members searched.
+    """Rows of the table `search_step`: the searched members, with intervals over documents.
 
     Args:
         probe: name of the probe.
         steps: one for each severity.
         documents: (windows,) the document of each window.
-        models: label of each class, in their order, and its members that were searched.
+        models: number of searched members by label of the class, in the order of classes.
         statistics: of the bootstrap over documents.
     """
     names, owners = np.unique(np.array(documents), return_inverse=True)
@@ -260,11 +259,15 @@ def step_rows(
 
 
 def _children(
-    living: _Population, texts: Tokens, count: int, upto: Tokens, generator: np.random.Generator
+    living: _Population,
+    texts: Tokens,
+    count: int,
+    cumulative_counts: Tokens,
+    generator: np.random.Generator,
 ) -> Tokens:
     """`count` children in each window, (windows, count, width).
 
-    A child is its first parent up to a cut and its second from there; then one mutation.
+    A child is its first parent up to a cut and its second parent after it, with one mutation.
     """
     windows, _, width = living.contexts.shape
     alive = np.isfinite(living.scores).sum(1)[:, None, None]
@@ -274,40 +277,41 @@ def _children(
     )
     cuts = generator.integers(1, width + 1, size=(windows, count, 1))
     born = np.where(np.arange(width) < cuts, left, right)
-    for of_window in born:
-        for child in of_window:
-            _mutate(child, texts, upto, generator)
+    for child in born.reshape(-1, width):
+        _mutate(child, texts, cumulative_counts, generator)
     return born
 
 
-def _mutate(child: Tokens, texts: Tokens, upto: Tokens, generator: np.random.Generator) -> None:
-    """Change a context (width,) in place, but for its column 0.
+def _mutate(
+    child: Tokens, texts: Tokens, cumulative_counts: Tokens, generator: np.random.Generator
+) -> None:
+    """Change a context (width,) in place, except column 0.
 
-    One of four: tokens drawn as often as they are in train, two tokens swapped, a span copied from
-    elsewhere in it, or from the text of any window. How many tokens: 1 to all, each doubling as
-    likely, for small changes are kept late in a search and large ones early.
+    One of four: tokens drawn with their frequency in train, two tokens swapped, a span copied from
+    elsewhere in the context, or one from the text of any window. The number of tokens is
+    log-uniform from 1 to all: large changes succeed early in a search and small ones late.
     """
     room = len(child) - 1
     kind = generator.integers(4)
     size = int(2 ** (generator.random() * np.log2(room))) if room > 1 else 1
     if kind == 0:
-        places = 1 + generator.choice(room, size=size, replace=False)
-        drawn = generator.integers(upto[-1], size=size)
-        child[places] = np.searchsorted(upto, drawn, side="right")
+        columns = 1 + generator.choice(room, size=size, replace=False)
+        drawn = generator.integers(cumulative_counts[-1], size=size)
+        child[columns] = np.searchsorted(cumulative_counts, drawn, side="right")
         return
-    origin, target = 1 + generator.integers(room - size + 1, size=2)
+    source, target = 1 + generator.integers(room - size + 1, size=2)
     if kind == 1:
-        origin, target = 1 + generator.integers(room, size=2)
-        child[[origin, target]] = child[[target, origin]]
+        source, target = 1 + generator.integers(room, size=2)
+        child[[source, target]] = child[[target, source]]
         return
-    giver = child if kind == 2 else texts[generator.integers(len(texts))]
-    child[target : target + size] = giver[origin : origin + size].copy()
+    donor = child if kind == 2 else texts[generator.integers(len(texts))]
+    child[target : target + size] = donor[source : source + size].copy()
 
 
 def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
-    """Which children (windows, k, width) are no copy of what lives in their window, (windows, k).
+    """Which children (windows, k, width) are not alive in their window already, (windows, k).
 
-    Some mutations change nothing, and the budget is for what is new.
+    Some mutations change nothing, and only new contexts should cost evaluations.
     """
     fresh = np.ones(born.shape[:2], dtype=bool)
     for i in range(living.contexts.shape[1]):
@@ -316,17 +320,17 @@ def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
 
 
 def _survivors(living: _Population, born: _Population, population: int) -> _Population:
-    """The best of both, each context once; the older first where they are as good."""
+    """The best of both, without duplicates; ties go to the older context."""
     contexts = np.concatenate([living.contexts, born.contexts], axis=1)
-    by_class = np.concatenate([living.by_class, born.by_class], axis=1)
-    kept = np.empty((len(by_class), population), dtype=np.int64)
-    best = np.full((*kept.shape, by_class.shape[2]), -np.inf)
-    for row, (tokens, scores) in enumerate(zip(contexts, by_class, strict=True)):
-        order = np.argsort(-scores.mean(1), kind="stable")
+    disagreement = np.concatenate([living.disagreement, born.disagreement], axis=1)
+    kept = np.empty((len(contexts), population), dtype=np.int64)
+    best = np.full((*kept.shape, disagreement.shape[2]), -np.inf)
+    for row, (tokens, nats) in enumerate(zip(contexts, disagreement, strict=True)):
+        order = np.argsort(-nats.mean(1), kind="stable")
         _, first = np.unique(tokens[order], axis=0, return_index=True)
-        # A copy has the same score but for rounding: the better one counts.
-        places = order[np.sort(first)][:population]
-        kept[row] = places[0]
-        kept[row, : len(places)] = places
-        best[row, : len(places)] = scores[places]
+        # Scores of duplicates differ by rounding: keep the better one.
+        chosen = order[np.sort(first)][:population]
+        kept[row] = chosen[0]
+        kept[row, : len(chosen)] = chosen
+        best[row, : len(chosen)] = nats[chosen]
     return _Population(np.take_along_axis(contexts, kept[..., None], axis=1), best)

@@ -1,8 +1,8 @@
 """Contexts that models write themselves, by temperature.
 
-What a model writes is likely to it and yet drifts from text: at a low temperature into loops, at
-a high one into noise. Members that are compared must not be those that write, or they would read
-their own text beside that of others: reference seeds write.
+Text sampled from a model is likely under it, yet drifts from real text: into loops at low
+temperatures, into noise at high ones. Reference seeds write, because a compared member would read
+its own samples beside those of others.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ from manymasks.probes.contexts import Contexts, probe_windows
 from manymasks.probes.windows import Tokens
 
 Reading = Callable[[Tokens], npt.NDArray[np.floating]]
-"""The next tokens (n, positions) of n texts to the logits (n, vocabulary) of what comes after."""
+"""New tokens (n, positions) of n texts to the logits (n, vocabulary) of the token after them."""
 Writer = Callable[[int, int], Reading]
-"""Begins to read so many texts, of so many tokens at most."""
+"""Begins to read a number of texts with a maximum number of tokens."""
 
 
-def self_generated(
+def self_written_contexts(
     settings: Probe,
     documents: Sequence[tuple[str, Tokens]],
     writers: Sequence[Writer],
@@ -31,23 +31,23 @@ def self_generated(
     end_of_text: int,
     report: OnProgress = ignore_progress,
 ) -> Contexts:
-    """Windows of text whose contexts models have written; pure in its arguments.
+    """Windows of text with contexts that models write; a pure function of its arguments.
 
     Column 0 stays, as in all families: it is the end of text or a token of the document, and
-    training begins windows with either. The windows are dealt to the writers, so that those of one
-    document have several.
+    training windows begin with either. Windows are dealt to the writers in turn, so the windows of
+    one document have several writers.
 
     Args:
         settings: temperatures, numbers and seed.
         documents: (id, token ids) of the measure split.
         writers: one for each reference member.
         context: tokens of a window before its last target.
-        end_of_text: what stands before a document's first token.
-        report: told how many tokens of a context are written.
+        end_of_text: the token before the first token of a document.
+        report: takes the number of tokens written of each context.
 
     Raises:
-        UserError: if the windows chosen are of fewer than two documents.
-        ValueError: if there is no writer, or the settings lack `scored`.
+        UserError: if the windows come from fewer than two documents.
+        ValueError: without a writer, or if the settings lack `scored`.
     """
     if settings.scored is None or not writers:
         raise ValueError("contexts need a writer and scored tokens after them")
@@ -64,7 +64,7 @@ def self_generated(
     )
     suffix = windows.tokens[:, -settings.scored :]
     tokens = [windows.tokens, *(np.concatenate([level, suffix], axis=1) for level in levels)]
-    descriptions = tuple(description(settings.family, severity) for severity in (0, *temperatures))
+    descriptions = tuple(description(settings.family, value) for value in (0, *temperatures))
     return Contexts(np.stack(tokens), windows.documents, settings.scored, descriptions)
 
 
@@ -78,38 +78,38 @@ def written(
     seed: int,
     report: OnProgress = ignore_progress,
 ) -> Tokens:
-    """Beginnings (n, b) with `length` tokens written after them, (temperatures, n, b + length).
+    """Beginnings (n, b) with `length` sampled tokens after them, (temperatures, n, b + length).
 
-    Beginning i is of writer i mod writers. Tokens are drawn by the Gumbel-max trick: the largest of
-    logits / temperature + noise, with the same noise at each temperature, so that temperatures
-    differ in what they do and not in their luck. Ties go to the lowest id. `never` is not written:
-    an end of text would say that all before it is another document.
+    Beginning i belongs to writer i mod writers. Tokens are sampled by the Gumbel-max trick: the
+    largest of logits / temperature + noise, with the same noise at each temperature, which makes
+    temperatures comparable. Ties go to the lowest id. `never` is not written: an end of text would
+    declare everything before it another document.
 
-    The noise is drawn anew from the seed at each step: none is kept. A writer reads each token
-    once, and keeps what it has read of all its texts.
+    The noise of a step is drawn from the seed and the step, so none is stored. A writer reads each
+    token once, and caches its texts.
     """
     count, begin = beginnings.shape
     scale = np.array(temperatures, dtype=np.float64)[:, None, None]
     tokens = np.empty((len(temperatures), count, begin + length), dtype=np.int64)
     tokens[..., :begin] = beginnings
-    # Writers beyond the windows have nothing to write.
-    shares = [slice(first, None, len(writers)) for first in range(min(len(writers), count))]
+    # There may be more writers than windows.
+    rows_of_writers = [slice(i, None, len(writers)) for i in range(min(len(writers), count))]
     readings = [
         writer(tokens[:, rows, 0].size, begin + length)
-        for writer, rows in zip(writers, shares, strict=False)
+        for writer, rows in zip(writers, rows_of_writers, strict=False)
     ]
     read = 0
-    for place in range(begin, begin + length):
-        generator = np.random.default_rng([seed, place])
+    for position in range(begin, begin + length):
+        generator = np.random.default_rng([seed, position])
         noise = None
-        for reading, rows in zip(readings, shares, strict=True):
-            new = tokens[:, rows, read:place]
-            logits = np.array(reading(new.reshape(-1, place - read)), dtype=np.float64)
+        for reading, rows in zip(readings, rows_of_writers, strict=True):
+            new = tokens[:, rows, read:position]
+            logits = np.array(reading(new.reshape(-1, position - read)), dtype=np.float64)
             logits[:, never] = -np.inf
             if noise is None:
                 noise = generator.gumbel(size=(count, logits.shape[1]))
             scores = logits.reshape(*new.shape[:2], -1) / scale + noise[rows]
-            tokens[:, rows, place] = scores.argmax(-1)
-        read = place
-        report(place - begin + 1, length)
+            tokens[:, rows, position] = scores.argmax(-1)
+        read = position
+        report(position - begin + 1, length)
     return tokens

@@ -1,8 +1,8 @@
 """Families that change the text of a context and encode it again.
 
-The tokens of a window's context are decoded from column 1 on, so a token that is cut in the middle
-of a character becomes U+FFFD, at the left end of the context at most. The text may be encoded in
-other tokens than it was even where it is as before: BPE does not know what follows.
+Contexts are decoded from column 1 on, so a token that is cut in the middle of a character becomes
+U+FFFD, only at the left end. Unchanged text may be encoded in different tokens, because BPE merges
+depend on the text around them.
 """
 
 import re
@@ -10,23 +10,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manymasks.probes.windows import Source, Tokens
+from manymasks.probes.windows import ProbeSource, Tokens
 
 
-def character_noise(source: Source, rate: float, generator: np.random.Generator) -> Tokens:
-    """Swap (with the next), delete, insert or double characters, each as likely, at a rate.
+def character_noise(source: ProbeSource, rate: float, generator: np.random.Generator) -> Tokens:
+    """Swap (with the next), delete, insert or double characters, with equal probability, at a rate.
 
-    An inserted character is one of the same context.
+    An inserted character comes from the same context.
     """
     return _edited(source, lambda text: _misspelt(text, rate, generator))
 
 
-def case(source: Source, share: float, generator: np.random.Generator) -> Tokens:
+def case(source: ProbeSource, share: float, generator: np.random.Generator) -> Tokens:
     """Write a share of words in the other case or without the space before them."""
     return _edited(source, lambda text: _recased(text, share, generator))
 
 
-def _edited(source: Source, edit: Callable[[str], str]) -> Tokens:
+def _edited(source: ProbeSource, edit: Callable[[str], str]) -> Tokens:
     texts = [edit(source.text.decode(tokens)) for tokens in source.context[:, 1:]]
     return source.from_the_right([ids.astype(np.int64) for ids in source.text.encode(texts)])
 

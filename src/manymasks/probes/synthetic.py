@@ -1,21 +1,21 @@
-"""Families whose windows are made, what is scored too, so severity 0 is the easiest of its kind.
+"""Families that generate whole windows, scored tokens included; severity 0 is the easiest window.
 
-Each returns whole windows (windows, context + 1). The same numbers are drawn at each severity: a
-window asks the same question, further away or among more.
+Each returns windows (windows, context + 1). The random numbers are the same at each severity: a
+window has the same question, further away or among more alternatives.
 """
 
 import numpy as np
 
 from manymasks.errors import UserError
-from manymasks.probes.windows import Source, Tokens
+from manymasks.probes.windows import ProbeSource, Tokens
 
 PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"))
 
 
-def copy(source: Source, gap: float, generator: np.random.Generator) -> Tokens:
+def copy(source: ProbeSource, gap: float, generator: np.random.Generator) -> Tokens:
     """A random segment, a gap of random tokens, and the segment again, which is scored.
 
-    Before it, random tokens after an end of text. All tokens are as likely.
+    An end of text and random tokens precede it. All tokens are uniform.
     """
     shape = source.windows.tokens.shape
     made = generator.choice(source.words, size=shape)
@@ -27,11 +27,11 @@ def copy(source: Source, gap: float, generator: np.random.Generator) -> Tokens:
     return made
 
 
-def recall(source: Source, pairs: float, generator: np.random.Generator) -> Tokens:
+def recall(source: ProbeSource, pairs: float, generator: np.random.Generator) -> Tokens:
     """Pairs of a key and a value, one of the keys again, and its value, which is scored.
 
-    A key is a token that occurs nowhere else, a value as many tokens as are scored. Before the
-    list, random tokens that are no keys.
+    A key is a token that occurs nowhere else; a value has as many tokens as are scored. Random
+    tokens that are not keys precede the list.
 
     Raises:
         UserError: if the vocabulary is too small for so many keys.
@@ -50,31 +50,31 @@ def recall(source: Source, pairs: float, generator: np.random.Generator) -> Toke
         row[:] = generator.choice(order[keys:], size=width)
         row[0] = source.end_of_text
         values = generator.choice(order[keys:], size=(keys, scored))
-        queried = int(generator.random() * pairs)
-        # The queried pair is the first drawn, wherever it stands, so that it is always the same.
+        question = int(generator.random() * pairs)
+        # The queried pair is the first one drawn, so it is the same at every severity.
         listed = np.column_stack([order[:keys], values])[:pairs]
-        listed[[0, queried]] = listed[[queried, 0]]
-        tail = np.concatenate([listed.ravel(), listed[queried]])
+        listed[[0, question]] = listed[[question, 0]]
+        tail = np.concatenate([listed.ravel(), listed[question]])
         row[width - len(tail) :] = tail
     return made
 
 
-def brackets(source: Source, depth: float, generator: np.random.Generator) -> Tokens:
-    """Brackets nested this deep where a window of text ends; scored is the last, which closes the
-    first.
+def brackets(source: ProbeSource, depth: float, generator: np.random.Generator) -> Tokens:
+    """Brackets nested this deep at the end of a window of text; the last one, which closes the
+    first, is scored.
 
     Raises:
-        UserError: if the tokenizer has fewer than two kinds that are one token each way.
+        UserError: if the tokenizer has fewer than two kinds of brackets that are single tokens.
     """
     encoded = [np.concatenate(source.text.encode(pair)) for pair in PAIRS]
-    known = [ids for ids in encoded if len(ids) == 2 and not source.text.unknown(ids)]
-    if len(known) < 2:
+    single = [ids for ids in encoded if len(ids) == 2 and not source.text.unknown(ids)]
+    if len(single) < 2:
         raise UserError(
             f"a brackets probe needs two kinds of {' '.join(a + b for a, b in PAIRS)} that are a "
-            f"token each way, and the {source.text.kind} tokenizer has {len(known)}: take "
-            "the probe away, or use a tokenizer of kind bpe or bytes"
+            f"token each way, and the {source.text.kind} tokenizer has {len(single)}: remove "
+            "the probe, or use a tokenizer of kind bpe or bytes"
         )
-    kinds = np.array(known, dtype=np.int64)
+    kinds = np.array(single, dtype=np.int64)
     made = source.windows.tokens.copy()
     width, depth = made.shape[1], int(depth)
     drawn = generator.integers(len(kinds), size=(len(made), width // 2))[:, :depth]

@@ -1,7 +1,7 @@
-"""Windows of whole text, and what stands around them in their documents.
+"""Windows of unchanged text, and the text around them in their documents.
 
-A window is `context + 1` tokens of one document, the end of text before its first token among
-them. Columns up to the last `scored` are its context; column 0 has nothing that predicts it.
+A window is `context + 1` tokens of one document, including the end of text before its first token.
+Columns up to the last `scored` are its context; column 0 is predicted by nothing.
 """
 
 from collections.abc import Sequence
@@ -23,38 +23,39 @@ class Windows:
     tokens: Tokens
     """(windows, context + 1) token ids."""
     documents: tuple[str, ...]
-    """(windows,) the document of each."""
+    """(windows,) id of the document."""
     before: tuple[Tokens, ...]
-    """(windows,) what stands before each in its document, `context` tokens at most."""
+    """(windows,) the text before each window in its document, at most `context` tokens."""
     ends: tuple[Tokens, ...]
-    """(windows,) the last tokens of each one's document, `context` at most."""
+    """(windows,) the last tokens of the document of each window, at most `context`."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a family may make contexts from."""
+class ProbeSource:
+    """Everything a family may make contexts from."""
 
     windows: Windows
     scored: int
     """Tokens at the end of each window that are scored."""
     end_of_text: int
     counts: Tokens | None = None
-    """(vocabulary,) how often each token occurs in the train split."""
+    """(vocabulary,) counts of the train split."""
     tokenizer: Tokenizer | None = None
     other: npt.NDArray[np.integer] | None = None
     """(tokens,) text of another corpus in the tokens of this one."""
 
     @property
     def context(self) -> Tokens:
-        """(windows, context + 1 - scored) what stands before the scored tokens."""
+        """(windows, context + 1 - scored) the tokens before the scored ones."""
         tokens = self.windows.tokens
         return tokens[:, : tokens.shape[1] - self.scored]
 
     @property
     def train_counts(self) -> Tokens:
-        """(vocabulary,) counts of the train split, without the end of text.
+        """(vocabulary,) counts of the train split, 0 for the end of text.
 
-        A change never puts an end of text: it would say that all before is another document.
+        A change never inserts an end of text, which would declare everything before it another
+        document.
         """
         if self.counts is None:
             raise ValueError("this family needs the counts of the train split")
@@ -64,7 +65,7 @@ class Source:
 
     @property
     def words(self) -> Tokens:
-        """(vocabulary - 1,) every token but the end of text."""
+        """(vocabulary - 1,) all tokens except the end of text."""
         return np.delete(np.arange(len(self.train_counts)), self.end_of_text)
 
     @property
@@ -92,10 +93,10 @@ class Source:
         return self.other
 
     def from_the_right(self, edited: Sequence[Tokens]) -> Tokens:
-        """Contexts that end with these tokens, (windows, context + 1 - scored).
+        """Contexts that end with the edited tokens, (windows, context + 1 - scored).
 
-        They stand for columns 1 on. What is too long is cut at its left; what is too short gets
-        earlier text of the same document before it, and ends of text where there is none.
+        The edited tokens replace columns 1 on. Longer ones are cut at the left; shorter ones are
+        preceded by earlier text of the same document, then by ends of text.
         """
         clean = self.context
         out = np.full_like(clean, self.end_of_text)
@@ -131,9 +132,9 @@ def choose_windows(
     Raises:
         UserError: if the windows come from fewer than two documents.
     """
-    # A document of n tokens has n + 1 with the end of text before it.
-    whole = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)
-    first = np.concatenate(([0], np.cumsum(whole)))
+    # With the end of text before it, a document of n tokens has n + 1.
+    windows_of = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)
+    first = np.concatenate(([0], np.cumsum(windows_of)))
     generator = np.random.default_rng([seed, 0])
     chosen = np.sort(generator.permutation(int(first[-1]))[:count])
     owners = np.searchsorted(first, chosen, side="right") - 1
@@ -147,8 +148,8 @@ def choose_windows(
     for owner in np.unique(owners):
         name, tokens = documents[owner]
         with_start = np.concatenate(([end_of_text], tokens))
-        for place in chosen[owners == owner] - first[owner]:
-            begin = int(place) * context
+        for index in chosen[owners == owner] - first[owner]:
+            begin = int(index) * context
             rows.append(with_start[begin : begin + context + 1])
             before.append(with_start[max(begin - context, 0) : begin])
             ends.append(np.asarray(tokens[-context:]))

@@ -7,7 +7,7 @@ import torch
 from manymasks.config.probes import Probe
 from manymasks.errors import UserError
 from manymasks.probes.distance import train_counts
-from manymasks.probes.search import disagreement_of, plausibility, search, step_rows
+from manymasks.probes.search import member_information, plausibility, search, step_rows
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
@@ -43,7 +43,7 @@ def make(job: Job) -> dict[str, Any]:
         contexts, steps = search(
             settings,
             StreamDocuments(TokenStream.open(tokens.files("measure/"))),
-            disagreement_of(stacks, settings.scored or 1, device),
+            member_information(stacks, settings.scored or 1, device),
             context=job.settings["context"],
             end_of_text=train.end_of_text,
             counts=unigrams,

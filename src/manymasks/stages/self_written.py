@@ -11,7 +11,7 @@ from manymasks.errors import UserError
 from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
-from manymasks.probes.self_written import Reading, Writer, self_generated
+from manymasks.probes.self_written import Reading, Writer, self_written_contexts
 from manymasks.probes.windows import Tokens
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
@@ -41,7 +41,7 @@ def make(job: Job) -> dict[str, Any]:
     train = TokenStream.open(tokens.files("train/"))
     device = choose_device(job.hardware.device)
     with torch.no_grad():
-        contexts = self_generated(
+        contexts = self_written_contexts(
             settings,
             StreamDocuments(TokenStream.open(tokens.files("measure/"))),
             [cached_writer(load_members([training], device), device) for training in trained],
