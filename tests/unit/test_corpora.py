@@ -38,7 +38,7 @@ def raws(count: int, start: int = 0) -> list[Raw]:
 # --------------------------------------------------------------------------------- documents
 
 
-def test_shares_of_the_splits_are_those_asked_for() -> None:
+def test_shares_of_the_splits() -> None:
     count = 20_000
     splits: list[str] = [split_of(f"doc#{i:06d}", 0.1, 0.25) for i in range(count)]
     for split, share in (("select", 0.1), ("measure", 0.25), ("train", 0.65)):
@@ -78,7 +78,7 @@ def test_parquet_and_summary_agree(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["documents.parquet"]
 
 
-def test_what_is_no_document_is_dropped_and_counted(tmp_path: Path) -> None:
+def test_invalid_documents_are_dropped_and_counted(tmp_path: Path) -> None:
     bad = [
         Raw("blank", "test", " \n\t\u00a0"),
         Raw("nothing", "test", ""),
@@ -97,9 +97,7 @@ def test_what_is_no_document_is_dropped_and_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("maximum", [None, 30])
-def test_repeats_are_kept_where_the_law_of_the_text_is_known(
-    tmp_path: Path, maximum: int | None
-) -> None:
+def test_processes_keep_repeats(tmp_path: Path, maximum: int | None) -> None:
     given = [Raw(f"d{i}", "test", f"text {i % 2}") for i in range(40)]
     bad = [Raw("blank", "test", " "), Raw("bytes", "test", None), Raw("lone", "test", "\ud800")]
     settings = ProcessCorpus(
@@ -265,7 +263,7 @@ def test_parquet(tmp_path: Path, kind: pa.DataType, dictionary: bool) -> None:
     assert found == ["a", "", "é", "a"]
 
 
-def test_parquet_with_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_parquet_with_invalid_utf8(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     bad = pa.Array.from_buffers(
         pa.string(),
@@ -395,7 +393,7 @@ def test_versions_name_what_is_read(library: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["no_such_package", "scikit-learn", "os.path", "sys"])
-def test_a_package_that_is_not_there_is_named(package: str) -> None:
+def test_rejects_a_missing_package(package: str) -> None:
     settings = PydocsCorpus(kind="pydocs", packages=(package,))
     with pytest.raises(UserError, match=rf"packages: '{package}' is not an installed"):
         versions.versions(settings)

@@ -51,7 +51,7 @@ def naive(stream: list[int], window: list[int], vocabulary: int) -> list[float]:
     st.lists(st.lists(st.integers(0, V - 1), min_size=6, max_size=6), min_size=1, max_size=4),
     st.integers(1, 20),
 )
-def test_surprise_is_that_of_a_dictionary(
+def test_surprise_equals_a_dictionary_of_counts(
     stream: list[int], windows: list[list[int]], piece: int
 ) -> None:
     pieces, tokens = cut(np.array(stream), piece), np.array(windows)
@@ -61,7 +61,7 @@ def test_surprise_is_that_of_a_dictionary(
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_the_count_model_is_a_law() -> None:
+def test_the_trigram_model_is_normalised() -> None:
     stream = np.random.default_rng(0).integers(V, size=200)
     for past in ((1, 2), (6, 6)):
         tokens = np.array([[*past, token] for token in range(V)])
@@ -124,7 +124,7 @@ def test_rows_by_hand() -> None:
     assert table[1, "ngram_nats"]["value"] > table[0, "ngram_nats"]["value"]
 
 
-def test_what_is_measured_where_nothing_stands_before_the_scored_tokens() -> None:
+def test_distance_of_whole_windows_without_context() -> None:
     stream = np.arange(40) % V
     tokens = (np.arange(2 * 9).reshape(1, 2, 9)) % V
     for scored, length in ((8, 9), (7, 2), (6, 3)):
@@ -138,7 +138,7 @@ def test_what_is_measured_where_nothing_stands_before_the_scored_tokens() -> Non
         assert rows[0]["value"] == pytest.approx(np.mean(expected))
 
 
-def test_each_severity_counts_what_it_sees() -> None:
+def test_each_severity_counts_its_tokens() -> None:
     generator = np.random.default_rng(2)
     stream, text = generator.integers(V, size=300), generator.integers(V, size=(4, 13))
     documents, lengths = ("a", "a", "b", "c"), (5, 8, 12)

@@ -26,7 +26,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def test_a_download_is_kept_by_digest_and_not_asked_for_again(tmp_path: Path) -> None:
+def test_a_download_is_kept_by_digest(tmp_path: Path) -> None:
     heard: list[tuple[int, int | None]] = []
     with serving(lambda request: send(request, DATA)) as server:
         path = fetch(f"{server.url}/a", DIGEST, tmp_path, report=lambda *x: heard.append(x))
@@ -97,7 +97,7 @@ def test_bodies_that_always_stop_at_the_same_byte_end_in_an_error(tmp_path: Path
     assert not (tmp_path / DIGEST).exists()
 
 
-def test_busy_servers_are_asked_again_after_what_they_say(
+def test_busy_servers_are_retried_after_the_time_they_give(
     tmp_path: Path, waits: list[float]
 ) -> None:
     answers = iter([(503, {}), (429, {"Retry-After": "7"}), (500, {}), (429, {"Retry-After": "x"})])
@@ -114,7 +114,7 @@ def test_busy_servers_are_asked_again_after_what_they_say(
     assert waits == [0.5, 7.0, 2.0, 4.0]
 
 
-def test_a_date_to_come_back_at_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_after_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 784_111_767.0)
     assert download.seconds_to_wait("Sun, 06 Nov 1994 08:49:37 GMT") == 10.0
 
@@ -141,7 +141,7 @@ def test_another_digest_is_reported_and_the_file_kept(tmp_path: Path) -> None:
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".lock", ".mismatch"]
 
 
-def test_without_a_network_the_message_says_what_else_can_be_done(
+def test_without_a_network_the_message_gives_alternatives(
     tmp_path: Path, waits: list[float]
 ) -> None:
     with serving(lambda request: None) as server:
@@ -157,7 +157,7 @@ def test_addresses_of_other_kinds_are_refused(tmp_path: Path) -> None:
         fetch("file:///etc/hostname", DIGEST, tmp_path)
 
 
-def test_two_at_once_download_once(tmp_path: Path) -> None:
+def test_concurrent_calls_download_once(tmp_path: Path) -> None:
     started = threading.Barrier(3)
 
     def one(_: int) -> bytes:

@@ -123,14 +123,14 @@ def test_a_file_that_stays_wrong_is_an_error_with_both_digests(tmp_path: Path) -
         (403, "GatedRepo", "asks for consent"),
     ],
 )
-def test_what_is_missing_is_named(tmp_path: Path, status: int, code: str, said: str) -> None:
+def test_missing_sources_are_named(tmp_path: Path, status: int, code: str, said: str) -> None:
     with serving(lambda request: refuse(request, status, {"X-Error-Code": code})) as server:
         result = download(server.url, tmp_path)
     assert result.stderr.startswith("UserError: owner/name@0123456789ab data/a.txt: ")
     assert said in result.stderr
 
 
-def test_without_a_network_the_message_says_what_else_can_be_done(tmp_path: Path) -> None:
+def test_without_a_network_the_message_gives_alternatives(tmp_path: Path) -> None:
     result = download("http://127.0.0.1:9", tmp_path, HF_HUB_OFFLINE="1")
     assert result.stderr.startswith("UserError: owner/name@0123456789ab data/a.txt: could not")
     assert "kind files" in result.stderr

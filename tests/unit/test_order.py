@@ -79,7 +79,7 @@ def test_positions_outside_are_refused() -> None:
             permute(np.array([position]), 10, 0)
 
 
-def test_orders_of_different_seeds_have_nothing_in_common() -> None:
+def test_orders_of_different_seeds_are_unrelated() -> None:
     n = 1000
     orders = [permute(np.arange(n), n, seed) for seed in [*range(20), *((0, e) for e in range(20))]]
     for i, one in enumerate(orders):
@@ -121,7 +121,7 @@ def test_every_window_comes_once_an_epoch(windows: int, batch: int, seed: int) -
         np.testing.assert_array_equal(np.sort(order[epochs == epoch]), np.arange(windows))
 
 
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+def test_orders_differ_by_epoch_and_seed() -> None:
     def order(epoch: int, seed: int) -> list[int]:
         _, found = windows_of_step(epoch, batch=200, windows=200, seed_order=seed)
         return [int(window) for window in found]

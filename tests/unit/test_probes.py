@@ -79,7 +79,7 @@ def windows_by_hand(rows: list[list[int]]) -> list[tuple[str, Tokens]]:
 # --------------------------------------------------------------------- what all have in common
 
 
-def test_every_family_has_a_name_and_a_rule() -> None:
+def test_settings_know_every_family() -> None:
     assert tuple(FAMILIES) == get_args(FamilyName)
     for name, family in FAMILIES.items():
         assert len(family.severities) == (0 if family.unit is None else 5)
@@ -107,7 +107,7 @@ def test_a_family_changes_contexts_and_nothing_else(name: FamilyName) -> None:
 
 
 @pytest.mark.parametrize("name", FROM_TEXT)
-def test_the_same_seed_gives_the_same_bits_and_another_others(name: FamilyName) -> None:
+def test_contexts_depend_on_the_seed_alone(name: FamilyName) -> None:
     first, again = tried(probe(name, windows=30)), tried(probe(name, windows=30))
     np.random.seed(3)
     np.testing.assert_array_equal(first.tokens, again.tokens)
@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_others(name: FamilyName) 
 @pytest.mark.parametrize(
     "name", ["unigram-noise", "uniform-noise", "rare", "splice", "other-corpus"]
 )
-def test_what_is_changed_stays_changed(name: FamilyName) -> None:
+def test_changes_are_nested_over_severities(name: FamilyName) -> None:
     levels = tried(probe(name, windows=500)).tokens
     for low, high in pairwise(levels[1:]):
         changed = low != levels[0]
@@ -220,7 +220,7 @@ def test_windows_of_one_document_are_too_few() -> None:
 
 
 @pytest.mark.parametrize("name", BY_MODELS)
-def test_what_models_make_is_not_made_here(name: FamilyName) -> None:
+def test_rejects_families_whose_contexts_models_make(name: FamilyName) -> None:
     with pytest.raises(ValueError, match=f"models make the contexts of a {name} probe"):
         tried(probe(name))
 
@@ -241,7 +241,7 @@ def test_deletion_moves_text_to_the_right_and_takes_earlier_text() -> None:
         assert (np.diff(row) > 0).all()
 
 
-def test_noise_draws_from_what_it_says() -> None:
+def test_distributions_of_noise() -> None:
     counts = np.zeros(257, dtype=np.int64)
     counts[[END, 5, 7]] = [1000, 30, 10]
     many = texts(40, 200)
@@ -291,7 +291,7 @@ def test_text_is_changed_through_a_tokenizer_of_many_bytes() -> None:
 # ---------------------------------------------------------------------------- windows that are made
 
 
-def test_copy_says_a_segment_twice() -> None:
+def test_copy_repeats_a_segment() -> None:
     found = tried(probe("copy", severities=(3, 16), scored=4))
     for level, gap in zip(found.tokens, (0, 3, 16), strict=True):
         assert (level[:, 0] == END).all()
@@ -353,7 +353,9 @@ def test_brackets_close_what_they_open() -> None:
         ({"family": "case", "severities": (0,)}, "greater than 0"),
     ],
 )
-def test_severities_that_are_none_of_the_family(changes: dict[str, Any], message: str) -> None:
+def test_rejects_severities_outside_the_unit_of_the_family(
+    changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Probe(**{"scored": 4, **changes})
 

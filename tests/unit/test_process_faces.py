@@ -107,7 +107,7 @@ def answers_follow(known: Process) -> int:
     return known.vocabulary.index("=") if "=" in known.vocabulary else -1
 
 
-def test_the_oracle_of_masks_is_told_the_mask() -> None:
+def test_entropy_given_the_mask_is_that_of_the_oracle() -> None:
     known = process("masks")
     assert known.entropy_given_latent is not None
     tokens = known.draw(5, np.random.default_rng(3))
@@ -125,7 +125,7 @@ def test_the_oracle_of_masks_is_told_the_mask() -> None:
     )
 
 
-def test_what_the_mask_says_of_a_document() -> None:
+def test_information_of_the_mask_about_a_document() -> None:
     """The issue of a premise: I(mask; letters | premise) = 1.021 nats."""
     known = process("masks")
     assert known.entropy_given_latent is not None
@@ -136,7 +136,7 @@ def test_what_the_mask_says_of_a_document() -> None:
     assert gained.mean() == pytest.approx(1.021, abs=4 * gained.std() / len(gained) ** 0.5)
 
 
-def test_who_knows_the_state_of_a_chain_knows_its_row() -> None:
+def test_entropy_given_the_state_of_a_chain_is_that_of_its_row() -> None:
     chain = chains.mess3()
     known = process("mess3")
     assert known.entropy_given_latent is not None
@@ -225,7 +225,7 @@ def test_ablated_predictors_land_on_their_prices(
     assert checked == sum(len(each) for each in known.prices.values())
 
 
-def test_a_price_a_document_is_that_of_its_tokens() -> None:
+def test_price_per_document_is_the_sum_over_its_tokens() -> None:
     tokens = process("fork", answered=0.2).draw(4000, np.random.default_rng(8))
     mean = (process("fork", answered=0.2).strata(tokens)["counted"] >= 0).sum(1).mean()
     document = fork.prices(0.2)["no-answer"] * mean

@@ -142,7 +142,7 @@ def test_red_and_blue_may_be_swapped(answered: float) -> None:
         assert not any({"R", "B"} & set(layout) for layout in fork.layouts(kind, answered))
 
 
-def test_what_a_prefix_says_of_the_latents() -> None:
+def test_posteriors_of_the_latents() -> None:
     machine = fork.fork(0.02)
     drawn = machine.draw(500, fork.LENGTH, np.random.default_rng(3))
     beliefs = list(machine.beliefs(drawn.tokens))
@@ -174,7 +174,7 @@ def expected_price(laws: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("answered", [0.0, 0.1])
-def test_what_answers_cost(answered: float) -> None:
+def test_price_of_answers(answered: float) -> None:
     machine = fork.fork(answered)
     tokens = machine.draw(2000, fork.LENGTH, np.random.default_rng(6)).tokens
     laws = machine.laws(tokens)
@@ -186,7 +186,7 @@ def test_what_answers_cost(answered: float) -> None:
     assert answers.any(1).mean() == pytest.approx(share, abs=4 * math.sqrt(share * 0.2 / 2000))
 
 
-def test_what_cues_cost() -> None:
+def test_price_of_cues() -> None:
     machine = fork.fork()
     tokens = machine.draw(4000, fork.LENGTH, np.random.default_rng(7)).tokens
     laws = machine.laws(tokens)
@@ -205,7 +205,7 @@ def test_what_cues_cost() -> None:
     assert expected_price(laws, fork.guessed(laws, "RB")) == pytest.approx(math.log(6))
 
 
-def test_what_either_word_costs() -> None:
+def test_price_of_either_word() -> None:
     answered = 0.5
     machine = fork.fork(answered)
     tokens = machine.draw(4000, fork.LENGTH, np.random.default_rng(8)).tokens

@@ -73,7 +73,7 @@ def test_recall_numbers() -> None:
     np.testing.assert_allclose(recall.no_binding(tokens).sum(-1), 1)
 
 
-def test_recall_has_no_law_after_what_cannot_be_said() -> None:
+def test_recall_laws_are_nan_after_an_impossible_prefix() -> None:
     tokens = every_recall()[:1].copy()
     tokens[0, 3] = tokens[0, 1]
     for found in (recall.laws(tokens, SMALL), recall.no_binding(tokens, SMALL)):
@@ -141,7 +141,7 @@ def test_hierarchy_numbers() -> None:
     assert (hierarchy.ahead(grammar, tokens) == 0).all()
 
 
-def test_hierarchy_has_no_law_after_what_cannot_be_said() -> None:
+def test_hierarchy_laws_are_nan_after_an_impossible_prefix() -> None:
     grammar = hierarchy.random_grammar(np.random.default_rng(4))
     told = {tuple(each) for each in grammar.rules[-1].reshape(-1, 2)}
     never = next(each for each in itertools.product(range(8), repeat=2) if each not in told)

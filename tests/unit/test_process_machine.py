@@ -179,7 +179,7 @@ WORDS = Spec(
 )
 
 
-def test_documents_are_drawn_as_often_as_their_law_says() -> None:
+def test_frequencies_of_drawn_documents_follow_their_law() -> None:
     documents = 40_000
     drawn = WORDS.machine().draw(documents, 4, np.random.default_rng(0))
     found = Counter(tuple(token for token in row if token != ENDED) for row in drawn.tokens)
@@ -241,7 +241,7 @@ def test_rare_edges_and_edges_of_no_probability() -> None:
     )
 
 
-def test_after_its_end_a_document_says_nothing_more() -> None:
+def test_nothing_follows_the_end_of_a_document() -> None:
     machine = WORDS.machine()
     tokens = np.array([[0, 2, 2, ENDED], [0, 2, ENDED, ENDED], [0, 1, 1, 1]])
     laws = machine.laws(tokens)
@@ -255,7 +255,7 @@ def test_after_its_end_a_document_says_nothing_more() -> None:
     np.testing.assert_allclose(found[0, :3], -np.log([0.75, 0.5, 0.3]))
 
 
-def test_what_cannot_be_said_is_not_known_afterwards() -> None:
+def test_beliefs_are_nan_after_an_impossible_token() -> None:
     machine = WORDS.machine()
     tokens = np.array([[0, 0, 1], [0, 1, 1]])
     laws = machine.laws(tokens)
@@ -333,14 +333,14 @@ def test_rejects_values_that_are_no_log_probabilities(
         machine_from_steps("ab", start, lambda state: edges)
 
 
-def test_rounding_is_not_refused() -> None:
+def test_accepts_rounding_errors() -> None:
     machine = machine_from_steps(
         "abc", {"s": 1.0}, lambda state: [(0.1 + 0.2, "a", "s"), (0.7, "b", "s")]
     )
     assert machine.states == 1
 
 
-def test_the_law_that_stays() -> None:
+def test_stationary_distribution() -> None:
     np.testing.assert_allclose(stationary(np.array([[0.9, 0.1], [0.3, 0.7]])), [0.75, 0.25])
     # A cycle has one too, although nothing settles there, and a state that is left for good.
     np.testing.assert_allclose(stationary(np.roll(np.eye(3), 1, axis=1)), 1 / 3)
@@ -349,7 +349,7 @@ def test_the_law_that_stays() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
-def test_matrices_begin_in_the_law_that_stays(states: int, seed: int) -> None:
+def test_matrices_start_in_the_stationary_distribution(states: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     both = rng.dirichlet(np.ones(2 * states), states).reshape(states, 2, states)
     matrices = both.transpose(1, 0, 2)

@@ -109,7 +109,7 @@ def test_laws_are_sums_over_paths_whichever_comes_first(premise: int) -> None:
 
 
 @pytest.mark.parametrize("letters", [(), (1,), (0, 0), (0, 1, 2, 0), (2, 1, 1, 0)])
-def test_what_a_prefix_says_of_the_latents(letters: tuple[int, ...]) -> None:
+def test_posteriors_of_the_latents(letters: tuple[int, ...]) -> None:
     for premise in (1, 4):
         *_, belief = masks().beliefs(document(premise, letters))
         joint = np.array(
@@ -164,7 +164,7 @@ def test_documents() -> None:
     assert own.mean() == pytest.approx(0.85, abs=0.005)
 
 
-def test_the_law_of_documents_that_are_balanced() -> None:
+def test_balanced_documents() -> None:
     tokens, mask = balanced(2, np.random.default_rng(1))
     assert tokens.shape == (200, LENGTH)
     np.testing.assert_array_equal(np.bincount(tokens[:, 1], minlength=6), [0, *[40] * 5])
@@ -224,7 +224,7 @@ def test_the_optimum_and_the_oracle() -> None:
     assert (nats.mean(0) > oracle.mean(0) - 1e-3).all()
 
 
-def test_what_the_oracle_gains_is_what_letters_say_of_the_mask() -> None:
+def test_gain_of_the_oracle_is_the_information_of_letters_about_the_mask() -> None:
     tokens, mask, truth = sample()
     *_, belief = masks().beliefs(tokens)
     before = entropy(PRIOR).mean()
@@ -269,7 +269,7 @@ PRICES = {
 
 
 @pytest.mark.parametrize("name", ABLATED)
-def test_what_is_missing_has_its_price(name: str) -> None:
+def test_prices_of_ablated_predictors(name: str) -> None:
     tokens, _, truth = sample()
     laws = ABLATED[name](tokens)
     assert laws.shape == truth.shape == (len(tokens), LENGTH - OPENING, len(VOCABULARY))
@@ -304,7 +304,7 @@ def test_a_window_costs_nothing_until_it_is_full() -> None:
     assert (of_masks.forget(other, 8)[:, 27] != laws[:, 27]).any()
 
 
-def test_the_others_are_mixtures_of_what_masks_say() -> None:
+def test_other_predictors_mix_the_laws_of_the_masks() -> None:
     tokens, _, truth = sample()
     tokens, truth = tokens[:200], truth[:200]
     premise = tokens[:, 1] - FIRST_PREMISE
@@ -356,7 +356,7 @@ def test_no_letter_is_special(name: str) -> None:
         [[0, 1, 6, 7], [0, 1, 2, 6]],
     ],
 )
-def test_what_is_no_document_is_refused(tokens: list[list[int]]) -> None:
+def test_rejects_tokens_that_are_not_a_document(tokens: list[list[int]]) -> None:
     for predictor in ABLATED.values():
         with pytest.raises(ValueError, match="a document is"):
             predictor(np.array(tokens))
@@ -367,7 +367,7 @@ def test_what_is_no_document_is_refused(tokens: list[list[int]]) -> None:
 # ------------------------------------------------------------------------------------- chains
 
 
-def test_in_a_markov_chain_the_last_token_is_all_there_is_to_know() -> None:
+def test_last_token_is_sufficient_in_a_markov_chain() -> None:
     machine = chains.markov()
     assert machine.vocabulary == tuple("01234567")
     drawn = machine.draw(3000, 30, np.random.default_rng(0))

@@ -7,7 +7,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from manymasks.config.corpora import ProcessName
+from manymasks.config.analyses import Analysis
+from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.corpora.processes import chains, fork, masks, recall, tally
 from manymasks.corpora.processes.machine import ENDED, Floats, Ints, divergence, entropy, losses
 from manymasks.corpora.processes.process import COUNTED, Process, with_bos
@@ -31,7 +32,7 @@ def named(known: Process, tokens: Ints, stratum: str) -> list[str]:
     return [names[value] for value in known.strata(tokens)[stratum][0]]
 
 
-def test_names_are_those_of_the_settings() -> None:
+def test_settings_know_every_process() -> None:
     assert get_args(ProcessName) == tuple(PROCESSES)
     with pytest.raises(KeyError):
         process("penrose")
@@ -73,7 +74,7 @@ def test_strata_name_what_counts(known: Process) -> None:
 
 
 @EVERY
-def test_ablated_laws_are_laws_and_lie_beside_the_truth(known: Process) -> None:
+def test_ablated_laws_are_normalised_and_cover_the_truth(known: Process) -> None:
     tokens = known.draw(40, np.random.default_rng(2))
     laws = known.laws(tokens)
     for ablated in known.ablated.values():
@@ -108,13 +109,13 @@ def test_tally_roles_and_w(name: str) -> None:
     assert np.isfinite(losses(known.laws(tokens), tokens)).all()
 
 
-def test_nothing_is_to_be_bound_in_the_control() -> None:
+def test_binding_is_worth_nothing_in_the_control() -> None:
     known = process("tally1")
     tokens = known.draw(20, np.random.default_rng(4))
     np.testing.assert_array_equal(known.ablated["no-binding"](tokens), known.laws(tokens))
 
 
-def test_fork_says_eos_until_all_documents_are_equally_long() -> None:
+def test_fork_repeats_eos_up_to_the_length() -> None:
     known, machine = process("fork", answered=0.1), fork.fork(0.1)
     tokens = known.draw(500, np.random.default_rng(5))
     own = machine.draw(500, fork.LENGTH, np.random.default_rng(5)).tokens
@@ -165,7 +166,7 @@ def test_recall_roles_and_turns() -> None:
 
 
 @pytest.mark.parametrize("name", ["markov", "mess3", "rrxor"])
-def test_chains_come_behind_a_bos_and_are_as_they_were(name: str) -> None:
+def test_chains_are_unchanged_after_a_bos(name: str) -> None:
     known, machine = process(name), getattr(chains, name)()
     assert known.vocabulary == ("BOS", *machine.vocabulary)
     tokens = known.draw(50, np.random.default_rng(8))
@@ -189,7 +190,7 @@ def test_chains_come_behind_a_bos_and_are_as_they_were(name: str) -> None:
         ("hierarchy", np.log(8) + 15 * np.log(4)),
     ],
 )
-def test_documents_cost_what_is_known_of_them(name: str, nats: float) -> None:
+def test_entropy_of_documents(name: str, nats: float) -> None:
     known = process(name)
     tokens = known.draw(400, np.random.default_rng(9))
     each = entropy(known.laws(tokens)).sum(1)
@@ -218,7 +219,7 @@ def prices(known: Process, tokens: Ints) -> dict[str, Floats]:
 
 
 @EVERY
-def test_no_capability_is_worth_less_than_nothing(known: Process) -> None:
+def test_prices_are_not_negative(known: Process) -> None:
     for each in prices(known, known.draw(200, np.random.default_rng(11))).values():
         assert each.min() > -1e-12
         assert np.isfinite(each).all()
@@ -242,7 +243,7 @@ def test_capabilities_of_fork() -> None:
     np.testing.assert_allclose(found["forget-cue"][(role < 0) | (role == answer)], 0, atol=1e-12)
 
 
-def test_of_a_chain_of_order_1_the_last_token_is_all() -> None:
+def test_capabilities_of_a_chain_of_order_1() -> None:
     known = process("markov")
     tokens = known.draw(100, np.random.default_rng(13))
     assert (prices(known, tokens)["last-token"] == 0).all()
@@ -293,3 +294,14 @@ def test_last_tokens_by_enumeration() -> None:
             same = said[:, t - 1] == said[row, t - 1] if t else np.ones(len(said), dtype=bool)
             expected = weight[hit & same].sum() / weight[same].sum()
             np.testing.assert_allclose(of_last[row, t, token], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_row_names_what_exists(name: str) -> None:
+    spec = PROCESSES[name]
+    assert set(spec.analyses) <= set(get_args(Analysis))
+    assert set(spec.parameters) <= ProcessCorpus.model_fields.keys()
+    assert spec.control_of is None or spec.control_of in PROCESSES.keys() - {name}
+    known = process(name)
+    assert known.predictable in known.levels
+    assert (known.vocabulary, known.length) == (spec.vocabulary, spec.length)

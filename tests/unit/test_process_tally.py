@@ -118,7 +118,7 @@ def test_positions_of_an_example() -> None:
     assert list(pairs[0]) == [-1, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, -1, -1, -1]
 
 
-def test_the_control_does_not_look_at_the_firsts() -> None:
+def test_control_ignores_first_digits() -> None:
     one, other = (np.array([ids(f"BOS {a} 0 3 1 = n1")]) for a in (0, 2))
     np.testing.assert_array_equal(tally.tally1().laws(one), tally.tally1().laws(other))
     assert tally.tally().laws(one)[0, -1, tally.FIRST_ANSWER + 1] == 1
@@ -195,13 +195,13 @@ def test_predictors_differ_from_the_truth_at_answers_alone() -> None:
         assert here.mean() == pytest.approx(tally.ceiling(each), abs=0.05)
 
 
-def test_predictors_see_only_what_was_said() -> None:
+def test_predictors_see_only_earlier_tokens() -> None:
     tokens = tally.tally().draw(40, 30, np.random.default_rng(4)).tokens
     for predictor in (tally.no_binding, tally.no_reading):
         np.testing.assert_array_equal(predictor(tokens)[:, :20], predictor(tokens[:, :20]))
 
 
-def test_what_cannot_be_said_has_no_law() -> None:
+def test_laws_are_nan_after_an_impossible_prefix() -> None:
     found = tally.no_binding(np.array([ids("BOS 0 = n0 1 1 = n1")]))
     assert not np.isnan(found[0, :3]).any()
     assert np.isnan(found[0, 3:]).all()

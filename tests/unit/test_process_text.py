@@ -73,7 +73,7 @@ def test_the_first_documents_do_not_depend_on_how_many_there_are(
     assert set(counting.drawn) == {SHARD}
 
 
-def test_a_shard_is_drawn_when_it_is_asked_for(counting: Counting) -> None:
+def test_shards_are_drawn_lazily(counting: Counting) -> None:
     stream = read_process(settings(documents=10**9))
     assert counting.drawn == []
     for count, shards in ((1, 1), (SHARD - 1, 1), (1, 2), (SHARD, 3)):
@@ -92,19 +92,13 @@ def test_seeds_and_shards_differ(counting: Counting) -> None:
 
 
 @pytest.mark.parametrize("token", [0, -1])
-def test_what_text_cannot_say_is_refused(counting: Counting, token: int) -> None:
+def test_rejects_tokens_that_text_cannot_hold(counting: Counting, token: int) -> None:
     counting.spoiled = token
     with pytest.raises(ValueError, match=f"masks: token {token} after the first position"):
         list(read_process(settings(documents=3)))
 
 
 # ---------------------------------------------------------------------------- processes as they are
-
-
-@pytest.mark.parametrize("name", PROCESSES)
-def test_what_a_plan_knows_of_a_process(name: str) -> None:
-    known = process(name)
-    assert (PROCESSES[name].vocabulary, PROCESSES[name].length) == (known.vocabulary, known.length)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -121,7 +115,7 @@ def test_text_gives_the_drawn_tokens_again(name: str) -> None:
     assert expected.shape[1] == chosen.length - 1
 
 
-def test_eps_reaches_fork() -> None:
+def test_answered_reaches_fork() -> None:
     asked = []
     for answered in (0.0, 0.5):
         found = [

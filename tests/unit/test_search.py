@@ -107,7 +107,7 @@ def test_more_generations_begin_with_the_same_ones() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**31), st.integers(2, 6))
-def test_the_best_never_falls_and_is_what_it_is_said_to_be(seed: int, population: int) -> None:
+def test_the_best_never_falls_and_has_the_reported_value(seed: int, population: int) -> None:
     tokens, steps = found(with_settings(seed=seed, population=population))
     for level, step in zip(tokens, steps, strict=True):
         assert step.searched == pytest.approx(hashed(level), abs=1e-12)
@@ -143,7 +143,7 @@ def test_the_budget_is_counted() -> None:
 
 
 @pytest.mark.parametrize("plausible", [0.0, 0.1, 0.2])
-def test_children_that_are_not_plausible_are_refused(plausible: float) -> None:
+def test_implausible_children_are_dropped(plausible: float) -> None:
     def one_class(windows: Tokens) -> Floats:
         return hashed(windows)[:, :1]
 
@@ -163,7 +163,7 @@ def test_children_that_are_not_plausible_are_refused(plausible: float) -> None:
     assert (free > nats[0] + plausible).any()
 
 
-def test_it_finds_what_sets_two_models_apart() -> None:
+def test_search_finds_tokens_that_two_models_disagree_on() -> None:
     """Two members are alike but after a marker, which is in no text and is drawn now and then."""
     sure = np.full(V, -20.0)
     sure[3] = 20.0
@@ -186,7 +186,7 @@ def test_it_finds_what_sets_two_models_apart() -> None:
     assert steps[-1].searched == pytest.approx(expected, abs=1e-5)
 
 
-def test_windows_do_not_know_of_each_other_but_for_their_texts() -> None:
+def test_windows_share_nothing_but_their_texts() -> None:
     """A context that helps in one window is not handed to another: windows vary as documents do."""
     chosen = found()[0][0, 0, WIDTH:]
 
@@ -202,7 +202,7 @@ def test_windows_do_not_know_of_each_other_but_for_their_texts() -> None:
     assert (steps[-1].searched[~others] > steps[0].searched[~others]).all()
 
 
-def test_what_is_searched_for_is_the_mean_over_classes() -> None:
+def test_objective_is_the_mean_over_classes() -> None:
     """One class gains by a token by which another, of which there is less, loses."""
 
     def two(windows: Tokens) -> Floats:
@@ -268,7 +268,7 @@ def test_rows_have_intervals_over_documents() -> None:
     assert alone["high"] is None
 
 
-def test_settings_that_say_too_little_are_refused() -> None:
+def test_rejects_incomplete_settings() -> None:
     with pytest.raises(ValueError, match="scored"):
         found(Probe(family="held-out", windows=5))
     with pytest.raises(ValueError, match="surprise"):
@@ -341,9 +341,7 @@ def make(folder: Path, statuses: list[str], **changed: Any) -> tuple[Any, dict[s
 
 
 @pytest.mark.parametrize("plausible", [None, 0.3])
-def test_the_stage_writes_contexts_and_what_was_found(
-    tmp_path: Path, plausible: float | None
-) -> None:
+def test_stage_writes_contexts_and_steps(tmp_path: Path, plausible: float | None) -> None:
     job, figures = make(tmp_path, ["trained", "failed", "trained"], plausible=plausible)
     assert figures["members"] == 4
     assert figures["evaluations"] <= 6 + 4 * 18
@@ -368,6 +366,6 @@ def test_the_stage_writes_contexts_and_what_was_found(
     assert [row["family"] for row in probes] == ["search"] * 3
 
 
-def test_the_stage_refuses_where_too_few_are_left(tmp_path: Path) -> None:
+def test_stage_refuses_too_few_members(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="two members in the half"):
         make(tmp_path, ["trained", "failed"])

@@ -54,7 +54,7 @@ def made(writers: list[Writer], probe: Probe = PROBE) -> npt.NDArray[np.int64]:
     return found.tokens
 
 
-def test_contexts_are_of_the_model_and_all_else_is_of_the_text() -> None:
+def test_only_contexts_are_written_by_the_model() -> None:
     found = self_written_contexts(PROBE, documents(), [chain(0)], context=CONTEXT, end_of_text=0)
     assert found.tokens.shape == (4, 7, CONTEXT + 1)
     assert (found.tokens[:, :, -4:] == found.tokens[0, :, -4:]).all()
@@ -85,7 +85,7 @@ def test_the_windows_are_dealt_to_the_writers() -> None:
     assert (found[..., 0] == 1).all()
 
 
-def test_two_of_the_same_write_what_one_would() -> None:
+def test_two_equal_writers_write_the_same_as_one() -> None:
     begin = np.array([[1], [2], [3], [1], [2]])
     one = written(begin, 6, [chain(0)], [0.7, 1.3], never=0, seed=5)
     assert (written(begin, 6, [chain(0)] * 2, [0.7, 1.3], never=0, seed=5) == one).all()
@@ -117,7 +117,7 @@ def test_draws_follow_the_tempered_law(temperature: float) -> None:
     assert squares < 18.5, "chi-square with 4 degrees of freedom is above this once in 1,000"
 
 
-def test_a_writer_sees_all_that_was_written() -> None:
+def test_a_writer_reads_every_token_once() -> None:
     asked = []
 
     def rising(texts: int, longest: int) -> Reading:
@@ -159,7 +159,7 @@ def test_written_by_a_loop_over_tokens(seed: int, count: int, writers: int, neve
             assert found[level, row].tolist() == tokens
 
 
-def test_without_writers_or_scored_tokens_it_refuses() -> None:
+def test_rejects_missing_writers_or_scored_tokens() -> None:
     with pytest.raises(ValueError, match="a writer"):
         made([])
     held_out = Probe(family="held-out", windows=7)
@@ -169,7 +169,7 @@ def test_without_writers_or_scored_tokens_it_refuses() -> None:
         self_written_contexts(PROBE, documents(1), [chain(0)], context=CONTEXT, end_of_text=0)
 
 
-def test_members_write_what_a_loop_over_whole_windows_does(
+def test_members_agree_with_a_loop_over_whole_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer of the stage, in batches, against a forward pass of each window as it grows."""
@@ -218,7 +218,7 @@ def stage(folder: Path, members: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
     return job, self_written.make(job)
 
 
-def test_the_stage_writes_contexts_and_how_far_they_are(tmp_path: Path) -> None:
+def test_stage_writes_contexts_and_distances(tmp_path: Path) -> None:
     failed = example_members.member(tmp_path / "failed", "tiny", 1, "failed")
     trained = example_members.member(tmp_path / "trained", "wide", 2)
     job, figures = stage(tmp_path, (failed, trained))
@@ -238,7 +238,7 @@ def test_the_stage_writes_contexts_and_how_far_they_are(tmp_path: Path) -> None:
     assert {row["measure"] for row in measures} >= {"ngram_nats", "unigram_kl"}
 
 
-def test_the_stage_refuses_where_all_reference_seeds_failed(tmp_path: Path) -> None:
+def test_stage_refuses_if_all_reference_seeds_failed(tmp_path: Path) -> None:
     failed = example_members.member(tmp_path / "failed", "tiny", 1, "failed")
     with pytest.raises(UserError, match="all reference seeds failed"):
         stage(tmp_path, (failed,))

@@ -129,7 +129,7 @@ def test_files_are_the_same_for_any_order_and_load_again(
     )
 
 
-def test_a_vocabulary_the_text_does_not_hold_is_refused() -> None:
+def test_rejects_a_vocabulary_too_large_for_the_text() -> None:
     with pytest.raises(UserError, match=r"5000 tokens were asked for.*at most (\d+)") as caught:
         made("bpe", 5000)
     reached = int(str(caught.value).split("at most ")[1].split(",")[0])
@@ -186,7 +186,7 @@ def test_listed_words_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["b", "A", "n", "n1\n", "<|endoftext|>", "BOS", "", "\ud800"])
-def test_a_word_that_is_not_listed_is_refused(word: str) -> None:
+def test_rejects_unknown_words(word: str) -> None:
     # The word of token 0 too: a document that ended in its middle would be two.
     with pytest.raises(ValueError, match="is not a word") as caught:
         LISTED.encode(["a", f"a {word} a"])
@@ -194,12 +194,12 @@ def test_a_word_that_is_not_listed_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["a", "b", "a"], ["a", ""], ["a", "b c"], ["a", "b\n"]])
-def test_lists_that_text_cannot_be_split_by_are_refused(names: list[str]) -> None:
+def test_rejects_invalid_lists_of_words(names: list[str]) -> None:
     with pytest.raises(ValueError, match="distinct words without white space"):
         word_tokenizer(names)
 
 
-def test_a_file_whose_words_come_twice_is_explained(tmp_path: Path) -> None:
+def test_a_file_with_duplicate_words_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     Tokenizer("words", 3, "a b b").save(path)
     with pytest.raises(UserError, match=r"not a tokenizer of format 1 .*distinct words"):

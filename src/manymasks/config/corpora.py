@@ -13,15 +13,15 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Members(Settings):
-    """Which members are trained on a corpus and for how long, where it is not as in the study.
+    """Members of a corpus and their training, where they differ from the study.
 
-    It says nothing of the text, and is in no key but through what it chooses.
+    The text does not depend on it, so it is in keys only through the settings that it replaces.
     """
 
     sizes: Annotated[dict[Name, Size], Field(min_length=1)] | None = None
     """Named sizes, each with the settings of `sizes.<name>`; null takes those of the study."""
     variants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    """Variants that are trained on it; null takes all."""
+    """Variants that are trained; null takes all."""
     seeds: Seeds | None = None
     """Seeds of its members, with the settings of `seeds`; null takes those of the study."""
     batch: Annotated[int, Field(ge=1)] | None = None
@@ -31,11 +31,11 @@ class Members(Settings):
     learning_rate: Rate | None = None
     """Peak learning rate; null takes that of the variant, the size or the study."""
     analyses: tuple[Analysis, ...] | None = None
-    """Which analyses are made of its members, of those that the study makes; null takes all."""
+    """Analyses of its members, among those of the study; null takes all."""
 
 
 class CorpusSettings(Settings):
-    """What every kind of corpus has."""
+    """Settings of every kind of corpus."""
 
     select: Share = 0.1
     """Share of the documents that decides membership of a Rashomon set."""
@@ -44,29 +44,29 @@ class CorpusSettings(Settings):
     max_documents: Annotated[int, Field(ge=3)] | None = None
     """Keep this many documents, chosen by the hash of their id; null keeps all."""
     members: Members = Members()
-    """Which members are trained on it."""
+    """Members that are trained on it."""
 
     keeps_repeats: ClassVar[bool] = False
 
     @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> Self:
+    def _train_split_is_not_empty(self) -> Self:
         if self.select + self.measure >= 1:
             raise ValueError(
                 f"select and measure are {self.select:g} and {self.measure:g} of the documents: "
-                "together they must be less than 1, the rest is the train split"
+                "their sum must be less than 1, the rest is the train split"
             )
         return self
 
 
 class TextCorpusSettings(CorpusSettings):
-    """What corpora that are read from text, JSONL or Parquet files have."""
+    """Settings of corpora that are read from text, JSONL or Parquet files."""
 
     format: Literal["text", "jsonl", "parquet"] = "text"
-    """How the files are read: plain text, one JSON object a line, or Parquet rows."""
+    """Format of the files: plain text, one JSON object per line, or Parquet rows."""
     field: str = "text"
-    """The field (JSONL) or column (Parquet) that holds a document's text."""
+    """The field (JSONL) or column (Parquet) that holds the text of a document."""
     separator: str | None = None
-    """Text files only: what stands between documents; null makes a file one document."""
+    """Text files only: the text between documents; null makes each file one document."""
     join_to: Annotated[int, Field(ge=1)] | None = None
     """Join consecutive pieces until a document has this many characters; null joins none."""
 
@@ -75,11 +75,11 @@ class PydocsCorpus(CorpusSettings):
     """Reference prose that every Python has: language topics and docstrings of modules."""
 
     kind: Literal["pydocs"]
-    """Embedded: read from the installed packages, nothing is downloaded."""
+    """Embedded: read from installed packages, without a download."""
     packages: tuple[str, ...] = ("numpy",)
-    """Installed packages whose docstrings are read beside the standard library's."""
+    """Installed packages whose docstrings are read in addition to the standard library."""
     min_characters: Annotated[int, Field(ge=1)] = 40
-    """Docstrings shorter than this are left out."""
+    """Shorter docstrings are left out."""
 
 
 class FilesCorpus(TextCorpusSettings):
@@ -88,8 +88,8 @@ class FilesCorpus(TextCorpusSettings):
     kind: Literal["files"]
     """Local files."""
     paths: tuple[str, ...] = operational(..., min_length=1)
-    """Files or patterns (`texts/**/*.txt`), relative to where the study is run. Their contents
-    and their names below that folder are in the key."""
+    """Files or patterns (`texts/**/*.txt`), relative to the folder of the run. Their contents and
+    their names below it are in the key."""
 
 
 class UrlCorpus(TextCorpusSettings):
@@ -98,13 +98,13 @@ class UrlCorpus(TextCorpusSettings):
     kind: Literal["url"]
     """A download."""
     sha256: Sha256
-    """SHA-256 of the file: this, not its address, says which file it is."""
+    """SHA-256 of the file, which identifies it; the URL does not."""
     url: str = operational(...)
-    """Where to download it from."""
+    """URL of the download."""
     local: str | None = operational(None)
-    """A copy on this machine to use instead of downloading; its digest is checked too."""
+    """A local copy to use instead of a download; its digest is checked too."""
     licence: str | None = None
-    """Licence of the text, recorded beside it."""
+    """Licence of the text, recorded with it."""
 
 
 class HubFile(Settings):
@@ -124,11 +124,11 @@ class HubCorpus(TextCorpusSettings):
     repository: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
     """Dataset repository, `owner/name`."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """Commit of the repository, 40 hex digits: branches move, commits do not."""
+    """Commit of the repository, 40 hex digits; branches move, commits do not."""
     files: Annotated[tuple[HubFile, ...], Field(min_length=1)]
     """The files to read, each with its digest."""
     licence: str | None = None
-    """Licence of the text, recorded beside it."""
+    """Licence of the text, recorded with it."""
 
 
 if TYPE_CHECKING:
@@ -140,16 +140,16 @@ else:
 class ProcessCorpus(CorpusSettings):
     """Documents drawn from a known process: the law of every next token is known exactly.
 
-    It brings its own vocabulary and a context that holds one document. Of the probes it gets
-    those that leave text as it is: what another text would mean depends on the process.
+    The process fixes the vocabulary and the context, which holds one document. The only probes are
+    those of unchanged text, because the law of changed text depends on the process.
     """
 
     kind: Literal["process"]
-    """Embedded: drawn, nothing is downloaded."""
+    """Embedded: drawn, without a download."""
     process: ProcessName
-    """Which process, described in `corpora/processes/`."""
+    """Name of the process, described in `corpora/processes/`."""
     documents: Annotated[int, Field(ge=3)] = 20_000
-    """How many documents are drawn, of all splits together."""
+    """Number of documents, all splits together."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the documents. Corpora of one seed use the same random numbers, so `tally` and its
     control, or `fork` with two values of `answered`, differ in little but their rules."""

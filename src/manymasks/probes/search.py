@@ -189,7 +189,7 @@ def member_information(
         device: of the stacks.
     """
 
-    def of_class(stack: Transformer, windows: Tensor) -> Tensor:
+    def class_information(stack: Transformer, windows: Tensor) -> Tensor:
         size = stack.members * scored * stack.W_U.shape[1]
         batch = max(AT_ONCE[device.type] // size, 1)
         parts = [
@@ -198,12 +198,12 @@ def member_information(
         ]
         return torch.cat(parts).double().mean(1)
 
-    def of_classes(windows: Tokens) -> FloatArray:
+    def information_by_class(windows: Tokens) -> FloatArray:
         on_device = torch.from_numpy(windows).to(device)
-        nats = torch.stack([of_class(stack, on_device) for stack in stacks], dim=1)
+        nats = torch.stack([class_information(stack, on_device) for stack in stacks], dim=1)
         return np.asarray(nats.cpu().numpy(), dtype=np.float64)
 
-    return of_classes
+    return information_by_class
 
 
 def information(logp: Tensor) -> Tensor:
