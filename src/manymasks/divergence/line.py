@@ -14,13 +14,7 @@ import numpy.typing as npt
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.bootstrap import (
-    document_weights,
-    percentile_interval,
-    ratio,
-    ratio_resamples,
-    standard_error,
-)
+from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.jackknife import jackknife_error
@@ -68,21 +62,21 @@ def line_rows(
         return {"line_fit": [], "line_residual": []}
     on_text = text.nats[:, [position[member.model] for member in members]]
     on_probe = scored.nats[:, kept]
-    x, y = ratio(on_text.T, text.tokens), ratio(on_probe.T, scored.tokens)
+    x, y = bootstrap.ratio(on_text.T, text.tokens), bootstrap.ratio(on_probe.T, scored.tokens)
     line = fit(x, y)
     if not np.isfinite(line.slope):
         return {"line_fit": [], "line_residual": []}
     names = np.union1d(text.documents, scored.documents)
-    weights = document_weights(names.size, statistics.resamples, statistics.seed)
-    x_resamples = ratio_resamples(
+    weights = bootstrap.document_weights(names.size, statistics.resamples, statistics.seed)
+    x_resamples = bootstrap.ratio_resamples(
         on_text.T, text.tokens, weights[:, np.searchsorted(names, text.documents)]
     )
-    y_resamples = ratio_resamples(
+    y_resamples = bootstrap.ratio_resamples(
         on_probe.T, scored.tokens, weights[:, np.searchsorted(names, scored.documents)]
     )
     residuals = fit(x_resamples.T, y_resamples.T).residuals.T
     r2, r2_low, r2_high = r_squared(x, y, statistics.confidence)
-    low, high = percentile_interval(residuals, statistics.confidence)
+    low, high = bootstrap.percentile_interval(residuals, statistics.confidence)
     where = {"probe": probe, "severity": severity}
     labels = [member.model_class for member in members]
     return {
@@ -166,7 +160,9 @@ def residual_sd_noise(residuals: FloatArray) -> float:
     of this and twice as much.
     """
     m = residuals.shape[0]
-    return math.sqrt(sum(standard_error(resamples) ** 2 for resamples in residuals) / (m - 2))
+    return math.sqrt(
+        sum(bootstrap.standard_error(resamples) ** 2 for resamples in residuals) / (m - 2)
+    )
 
 
 def class_share(residuals: FloatArray, labels: Sequence[str]) -> float:

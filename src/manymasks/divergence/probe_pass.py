@@ -15,18 +15,11 @@ from torch import Tensor
 
 from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Divergence
+from manymasks.divergence import pairs
 from manymasks.divergence.anova import AnovaSums, Crossing, anova_sums
 from manymasks.divergence.blocks import positions_at_once, windows_at_once
 from manymasks.divergence.calibration import ItemSums, item_sums
 from manymasks.divergence.grouping import summed
-from manymasks.divergence.pairs import (
-    FloorSums,
-    Sums,
-    by_document,
-    floor_sums,
-    joined_members,
-    pair_sums,
-)
 from manymasks.divergence.position_examples import Decode, position_rows
 from manymasks.divergence.position_sample import (
     AtPositions,
@@ -67,9 +60,9 @@ class ProbeWindows:
 class AtSeverity:
     """Sums of one severity; those by document are in the order of the documents' names."""
 
-    sums: Sums
+    sums: pairs.Sums
     """By document."""
-    floor: FloorSums
+    floor: pairs.FloorSums
     """By document of the first windows, which the noise floor uses."""
     sampled: Sampled
     """By document."""
@@ -122,7 +115,7 @@ class _Nats:
 class _Parts:
     """Results of the pieces other than pair sums, in order."""
 
-    floor: list[FloorSums] = field(default_factory=list)
+    floor: list[pairs.FloorSums] = field(default_factory=list)
     sampled: list[AtPositions] = field(default_factory=list)
     anova: list[AnovaSums] = field(default_factory=list)
     items: list[ItemSums] = field(default_factory=list)
@@ -180,12 +173,12 @@ class ProbePass:
         parts = _Parts()
         owners = self.windows.owners
         units = np.array([w for piece in self.pieces for w in range(*piece.windows)])
-        sums = by_document(self._measured(number, parts, report), owners[units])
+        sums = pairs.by_document(self._measured(number, parts, report), owners[units])
         floor_units = np.array([w for w in units if w < self.settings.floor_windows])
         documents = self.windows.names.size
         return AtSeverity(
             sums,
-            by_document(parts.floor, owners[floor_units]),
+            pairs.by_document(parts.floor, owners[floor_units]),
             sampled(parts.sampled, owners[self.positions // self.windows.scored], documents),
             summed(parts.anova, owners[units]) if parts.anova else None,
             summed(parts.items, units),
@@ -195,7 +188,7 @@ class ProbePass:
 
     def _measured(
         self, number: int, parts: _Parts, report: Callable[[int], None]
-    ) -> Iterator[Sums]:
+    ) -> Iterator[pairs.Sums]:
         """Pair sums of each piece; its other results are added to `parts`."""
         level, scored = self.windows.levels[number], self.windows.scored
         tokens = torch.from_numpy(level).to(self.device)
@@ -224,7 +217,7 @@ class ProbePass:
                 parts.floor.append(self._floor(logp[:, in_floor], windows[in_floor], count))
             if self.references:
                 parts.reference.append(_nats(self.references, windows, count))
-            yield pair_sums(logp, targets, self.pools)
+            yield pairs.pair_sums(logp, targets, self.pools)
             report(end)
 
     def _log_probabilities(self, windows: Tensor, count: int) -> Tensor:
@@ -235,7 +228,7 @@ class ProbePass:
             torch.log_softmax(_logits(model, windows, count), -1, out=out)
         return logp
 
-    def _floor(self, logp: Tensor, windows: Tensor, count: int) -> FloorSums:
+    def _floor(self, logp: Tensor, windows: Tensor, count: int) -> pairs.FloorSums:
         """Every member compared with itself in other batches and, on a CPU, with two threads."""
         # The last batch is padded to the common size.
         rows = torch.arange(-(-len(windows) // self.floor_batch) * self.floor_batch) % len(windows)
@@ -250,9 +243,11 @@ class ProbePass:
             )
             torch.set_num_threads(1)
             by_member.append(
-                floor_sums(member_logp[None], again[None, : len(windows)], windows[:, -count:])
+                pairs.floor_sums(
+                    member_logp[None], again[None, : len(windows)], windows[:, -count:]
+                )
             )
-        return joined_members(by_member)
+        return pairs.joined_members(by_member)
 
 
 def _logits(model: Transformer, windows: Tensor, count: int) -> Tensor:

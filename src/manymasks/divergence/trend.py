@@ -14,13 +14,7 @@ from scipy.stats import rankdata
 
 from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.bootstrap import (
-    document_weights,
-    percentile_interval,
-    ratio,
-    ratio_resamples,
-    standard_error,
-)
+from manymasks.statistics import bootstrap
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import Interval, finite, joined
@@ -73,7 +67,7 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
     severities, documents = measured.tokens.shape
     if severities < 2:
         return tables
-    weights = document_weights(documents, statistics.resamples, statistics.seed)
+    weights = bootstrap.document_weights(documents, statistics.resamples, statistics.seed)
     confidence, last = statistics.confidence, severities - 1
     for label, pool in classes(measured.members).items():
         if pool.size < 2:
@@ -153,14 +147,14 @@ def _at(
     each model (2, m), and in every resample (2, B).
     """
     m = entropy.shape[1]
-    square = ratio(np.moveaxis(kl + np.swapaxes(kl, 1, 2), 0, -1), tokens) / 2
-    uncertainty = ratio(entropy.T, tokens)
+    square = bootstrap.ratio(np.moveaxis(kl + np.swapaxes(kl, 1, 2), 0, -1), tokens) / 2
+    uncertainty = bootstrap.ratio(entropy.T, tokens)
     diagonal = np.trace(kl, axis1=1, axis2=2)
     by_document = np.stack([(kl.sum(axis=(1, 2)) - diagonal) / (m * (m - 1)), entropy.mean(axis=1)])
     return (
         np.array([pair_mean(square).estimate, uncertainty.mean()]),
         np.stack([pair_means_without(square), (uncertainty.sum() - uncertainty) / (m - 1)]),
-        ratio_resamples(by_document, tokens, weights),
+        bootstrap.ratio_resamples(by_document, tokens, weights),
     )
 
 
@@ -173,7 +167,7 @@ def weighted(levels: Levels, weights: FloatArray, confidence: float) -> Interval
     return joined(
         float(weights @ levels.values),
         jackknife_error(levels.without @ weights),
-        standard_error(weights @ levels.resamples),
+        bootstrap.standard_error(weights @ levels.resamples),
         levels.without.shape[0] - 1,
         confidence,
     )
@@ -206,7 +200,7 @@ def rank(levels: Levels, surprise: FloatArray, confidence: float) -> Interval:
     estimate = float(correlation(ranks, rankdata(levels.values)))
     known = np.isfinite(levels.resamples).all(axis=0)
     resamples = correlation(ranks, rankdata(levels.resamples[:, known], axis=0).T)
-    low, high = (float(end) for end in percentile_interval(resamples, confidence))
+    low, high = (float(end) for end in bootstrap.percentile_interval(resamples, confidence))
     # np.minimum keeps NaN.
     return Interval(
         estimate,

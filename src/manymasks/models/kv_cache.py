@@ -7,15 +7,7 @@ fifth of the time of whole windows. Rounding differs, because matrices have othe
 import torch
 from torch import Tensor, nn
 
-from manymasks.models.parts import (
-    MlpPart,
-    apart,
-    by_feature,
-    by_head,
-    logits_of,
-    normalise,
-    product,
-)
+from manymasks.models import parts
 from manymasks.models.transformer import Transformer
 
 
@@ -56,17 +48,19 @@ class CachedTransformer:
         for layer, block in enumerate(model.blocks):
             x = self._attend(layer, block, x, n)
             norm, W_in, W_out = _weights(block, "norm_mlp", "W_in", "W_out")
-            x = apart(MlpPart.apply, (x, norm, W_in, W_out), (block.gelu, block.bf16))
+            x = parts.apart(parts.MlpPart.apply, (x, norm, W_in, W_out), (block.gelu, block.bf16))
         self._read += n
         last = x[..., n - 1 :: n]
-        return logits_of(last, model.norm, model.W_U)[0]
+        return parts.logits_of(last, model.norm, model.W_U)[0]
 
     def _attend(self, layer: int, block: nn.Module, x: Tensor, n: int) -> Tensor:
         """The residual stream (1, width, texts x n) after the attention of a block."""
         model, end = self._model, self._read + n
         table, heads = model.rotary[..., self._read : end], model.size.heads
-        unit, _ = normalise(x)
-        vkq = by_head(product(self._vkq[layer], unit, bf16=model.bf16), "vkq", table, heads)[0]
+        unit, _ = parts.normalise(x)
+        vkq = parts.by_head(
+            parts.product(self._vkq[layer], unit, bf16=model.bf16), "vkq", table, heads
+        )[0]
         past = self._past[layer, ..., :end]
         past[..., self._read :] = vkq[:2]
         values, keys = past
@@ -76,8 +70,8 @@ class CachedTransformer:
             scores.masked_fill_(after, -torch.inf)
         attended = values @ scores.softmax(-1).mT
         (W_O,) = _weights(block, "W_O")
-        out = by_feature(attended[None, None], "v", table, heads)
-        return product(W_O, out, x, bf16=model.bf16)
+        out = parts.by_feature(attended[None, None], "v", table, heads)
+        return parts.product(W_O, out, x, bf16=model.bf16)
 
 
 def _weights(block: nn.Module, *names: str) -> list[Tensor]:

@@ -12,16 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from manymasks.config.training import Precision, Size
+from manymasks.models import parts
 from manymasks.models.attention import Route
-from manymasks.models.parts import (
-    AttentionPart,
-    MlpPart,
-    NatsPart,
-    apart,
-    logits_of,
-    normalise,
-    rotary_table,
-)
 
 
 class Transformer(nn.Module):
@@ -57,7 +49,7 @@ class Transformer(nn.Module):
         )
         self.norm = _weight(self.members, d)
         self.W_U = _weight(self.members, vocabulary, d)
-        table = rotary_table(context, d // size.heads, size.rotary_base).float()
+        table = parts.rotary_table(context, d // size.heads, size.rotary_base).float()
         if is_learned:
             # Cosines and sines of angle 0.
             table = torch.stack((torch.ones_like(table[0]), torch.zeros_like(table[1])))
@@ -111,7 +103,7 @@ class Transformer(nn.Module):
         # Blocks first in zip, so that the last block is not computed.
         for block, x in zip(self.blocks, self._through(self.embed(tokens)), strict=False):
             gain: Tensor = block.norm_attention  # type: ignore[assignment]
-            inputs.append(apart(_normalised, (x, gain)))
+            inputs.append(parts.apart(_normalised, (x, gain)))
         return inputs
 
     def from_embedding(
@@ -121,7 +113,7 @@ class Transformer(nn.Module):
         members, batch, positions, d = x.shape
         stream = self.residual(x, past).view(members, d, batch, positions)
         stream = stream[..., -(last or positions) :].flatten(2)
-        logits = apart(logits_of, (stream, self.norm, self.W_U))
+        logits = parts.apart(parts.logits_of, (stream, self.norm, self.W_U))
         return logits.view(members, batch, last or positions, -1)
 
     def forward(
@@ -137,7 +129,7 @@ class Transformer(nn.Module):
         """Mean next-token loss (members,), in nats, of (members, batch, context + 1) token ids."""
         x = self.residual(self.embed(windows[..., :-1]), past)
         stacked = x, self.norm, self.W_U, windows[..., 1:].flatten(1)
-        return apart(NatsPart.apply, stacked, (torch.is_grad_enabled(), self.bf16))
+        return parts.apart(parts.NatsPart.apply, stacked, (torch.is_grad_enabled(), self.bf16))
 
     def weights_of(self, member: int) -> dict[str, Tensor]:
         """Views of one member's weights by name, without the model axis."""
@@ -166,14 +158,14 @@ class Block(nn.Module):
         """(members, width, tokens) to the same shape."""
         matrices = self.W_Q, self.W_K, self.W_V, self.W_O
         stacked = (x, self.norm_attention, *matrices, past, routes)
-        x = apart(AttentionPart.apply, stacked, (table, self.heads, self.bf16))
-        return apart(
-            MlpPart.apply, (x, self.norm_mlp, self.W_in, self.W_out), (self.gelu, self.bf16)
+        x = parts.apart(parts.AttentionPart.apply, stacked, (table, self.heads, self.bf16))
+        return parts.apart(
+            parts.MlpPart.apply, (x, self.norm_mlp, self.W_in, self.W_out), (self.gelu, self.bf16)
         )
 
 
 def _normalised(x: Tensor, gain: Tensor) -> Tensor:
-    return normalise(x)[0] * gain.unsqueeze(2)
+    return parts.normalise(x)[0] * gain.unsqueeze(2)
 
 
 def _weight(*shape: int) -> nn.Parameter:

@@ -8,23 +8,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
 
+from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.panels import (
-    class_label,
-    colour_at,
-    columns,
-    context_label,
-    finite,
-    grouped,
-    heat_panel,
-    in_order,
-    legend_below,
-    marker_at,
-    only_one,
-    panel_title,
-    panels_by,
-    stacked,
-)
 from manymasks.report.section import Item
 from manymasks.report.style import COLOURS, DASHED, INK, MUTED
 
@@ -98,10 +83,10 @@ def _by_member(rows: list[Row], name: str, *values: str) -> dict[Any, tuple[Any,
 
 
 def _draw_heatmap(figure: Canvas, rows: list[Row]) -> None:
-    for axis, (corpus,), panel in panels_by(figure, rows, "corpus"):
+    for axis, (corpus,), panel in panels.panels_by(figure, rows, "corpus"):
         members, kl = pair_matrix(panel, "index", "kl")
         np.fill_diagonal(kl, np.nan)
-        heat_panel(figure, axis, kl, {"shrink": 0.85})
+        panels.heat_panel(figure, axis, kl, {"shrink": 0.85})
         classes = _by_member(panel, "index", "class")
         names = [classes[member][0] for member in members]
         starts = [i for i, name in enumerate(names) if i == 0 or name != names[i - 1]]
@@ -114,38 +99,40 @@ def _draw_heatmap(figure: Canvas, rows: list[Row]) -> None:
         axis.set_xticks(middles, labels)
         axis.set_yticks(middles, labels)
         axis.tick_params(length=0, colors=INK)
-        axis.set_title(panel_title(rows, corpus))
+        axis.set_title(panels.panel_title(rows, corpus))
 
 
 def _draw_clusters(figure: Canvas, rows: list[Row]) -> None:
-    variants = in_order(row[f"variant_{end}"] for row in rows for end in "ab")
-    lines = grouped(rows, "corpus")
+    variants = panels.in_order(row[f"variant_{end}"] for row in rows for end in "ab")
+    lines = panels.grouped(rows, "corpus")
     grid: Any = figure.subplots(2 * len(lines), 2, squeeze=False, height_ratios=[1, 4] * len(lines))
     for i, ((corpus,), line) in enumerate(lines):
         order: list[str] = []
-        panels = grouped(line, "is_text", "probe", "severity")
+        groups = panels.grouped(line, "is_text", "probe", "severity")
         for column, (above, below) in enumerate(zip(grid[2 * i], grid[2 * i + 1], strict=True)):
-            if column >= len(panels):
+            if column >= len(groups):
                 above.remove()
                 below.remove()
                 continue
-            panel = panels[column][1]
+            panel = groups[column][1]
             names, kl = pair_matrix(panel, "name", "kl")
             above.set_axis_off()
             order = order or draw_tree(above, names, kl)
             shown = [names.index(name) for name in order if name in names]
             kl = kl[np.ix_(shown, shown)]
             np.fill_diagonal(kl, np.nan)
-            heat_panel(figure, below, kl, {"shrink": 0.8, "location": "bottom"}, aspect="auto")
+            panels.heat_panel(
+                figure, below, kl, {"shrink": 0.8, "location": "bottom"}, aspect="auto"
+            )
             labels = [names[index] for index in shown] if len(shown) <= MOST_NAMES else []
             below.tick_params(length=0)
             below.set_xticks([])
             below.set_yticks(range(len(labels)), labels, fontsize=6)
             by_member = _by_member(panel, "name", "variant")
             for text, name in zip(below.get_yticklabels(), labels, strict=True):
-                text.set_color(colour_at(by_member[name][0], variants))
-            parts = [context_label(panel[0]), *(["same order"] if column else [])]
-            above.set_title(panel_title(rows, corpus, *parts))
+                text.set_color(panels.colour_at(by_member[name][0], variants))
+            parts = [panels.context_label(panel[0]), *(["same order"] if column else [])]
+            above.set_title(panels.panel_title(rows, corpus, *parts))
 
 
 def draw_tree(axis: Axes, names: list[str], kl: Floats) -> list[str]:
@@ -170,17 +157,17 @@ def _draw_map(figure: Canvas, rows: list[Row]) -> None:
     members = _by_member(rows, "model", "size", "variant", "parameters")
     weights = {size: count or 0 for size, _, count in members.values()}
     sizes = sorted(weights, key=lambda size: (weights[size], size))
-    variants = in_order(variant for _, variant, _ in members.values())
-    lines = grouped(rows, "corpus")
-    most = max(len(grouped(line, "panel")) for _, line in lines)
+    variants = panels.in_order(variant for _, variant, _ in members.values())
+    lines = panels.grouped(rows, "corpus")
+    most = max(len(panels.grouped(line, "panel")) for _, line in lines)
     grid: Any = figure.subplots(len(lines), most, squeeze=False)
     for row_of_axes, ((corpus,), line) in zip(grid, lines, strict=True):
         previous: dict[str, Floats] = {}
         reach = 1e-12
-        panels = grouped(line, "panel")
-        for unused in row_of_axes[len(panels) :]:
+        groups = panels.grouped(line, "panel")
+        for unused in row_of_axes[len(groups) :]:
             unused.remove()
-        for axis, (_, panel) in zip(row_of_axes, panels, strict=False):
+        for axis, (_, panel) in zip(row_of_axes, groups, strict=False):
             names, js = pair_matrix(panel, "model", "js")
             points, share = classical_scaling(np.sqrt(np.nan_to_num(js).clip(min=0)))
             if all(name in previous for name in names):
@@ -191,32 +178,32 @@ def _draw_map(figure: Canvas, rows: list[Row]) -> None:
                 if shown:
                     axis.plot(
                         points[shown, 0], points[shown, 1], linestyle="none", markersize=6,
-                        marker=marker_at(sizes.index(size)), alpha=0.85,
-                        color=colour_at(variant, variants), markeredgecolor="white",
-                        label=class_label(size, variant, sizes),
+                        marker=panels.marker_at(sizes.index(size)), alpha=0.85,
+                        color=panels.colour_at(variant, variants), markeredgecolor="white",
+                        label=panels.class_label(size, variant, sizes),
                     )  # fmt: skip
-            axis.set_title(panel_title(rows, corpus, context_label(panel[0])))
+            axis.set_title(panels.panel_title(rows, corpus, panels.context_label(panel[0])))
             axis.set_xlabel(f"{100 * share:.0f}% of the spread in this plane", color=MUTED)
             axis.set_aspect("equal")
             axis.tick_params(labelsize=7)
             reach = max(reach, 1.1 * float(np.abs(points).max()))
         # One scale for all panels shows how members move apart.
-        for axis in row_of_axes[: len(panels)]:
+        for axis in row_of_axes[: len(groups)]:
             axis.set_xlim(-reach, reach)
             axis.set_ylim(-reach, reach)
-    legend_below(figure, across=4)
+    panels.legend_below(figure, across=4)
 
 
 def _draw_hidden(figure: Canvas, rows: list[Row]) -> None:
-    lines = grouped(rows, "corpus")
+    lines = panels.grouped(rows, "corpus")
     grid: Any = figure.subplots(len(lines), 2, sharex=True, sharey=True, squeeze=False)
     for row_of_axes, ((corpus,), line) in zip(grid, lines, strict=True):
-        panels = grouped(line, "is_text", "probe", "severity")
-        for unused in row_of_axes[len(panels) :]:
+        groups = panels.grouped(line, "is_text", "probe", "severity")
+        for unused in row_of_axes[len(groups) :]:
             unused.remove()
-        for axis, (_, panel) in zip(row_of_axes, panels, strict=False):
-            for index, ((relation,), points) in enumerate(grouped(panel, "relation")):
-                x, y = columns(points, "visible", "hidden")
+        for axis, (_, panel) in zip(row_of_axes, groups, strict=False):
+            for index, ((relation,), points) in enumerate(panels.grouped(panel, "relation")):
+                x, y = panels.columns(points, "visible", "hidden")
                 colour = COLOURS[list(RELATIONS).index(relation)]
                 # Pairs of seeds, the first, lie on top.
                 axis.scatter(
@@ -225,29 +212,29 @@ def _draw_hidden(figure: Canvas, rows: list[Row]) -> None:
                 )  # fmt: skip
             axis.set_xscale("log")
             axis.set_yscale("log")
-            ends = finite(rows, "hidden")
+            ends = panels.finite(rows, "hidden")
             ends = ends[ends > 0]
             if ends.size:
                 low, high = float(ends.min()), float(ends.max()) * 1.01
                 equal = {"color": MUTED, "linewidth": 0.9, "linestyle": DASHED}
                 axis.axline((low, low), (high, high), **equal)
-            axis.set_title(panel_title(rows, corpus, context_label(panel[0])))
+            axis.set_title(panels.panel_title(rows, corpus, panels.context_label(panel[0])))
             axis.set_xlabel("visible: difference of loss, nats")
         row_of_axes[0].set_ylabel("hidden: half the variance\nof the log ratio, nats")
-    legend_below(figure)
+    panels.legend_below(figure)
 
 
 HEATMAP = Figure(
     "heatmap",
     _draw_heatmap,
-    lambda rows: (6.3, 5.0) if only_one(rows, "corpus") else (WIDTH, 3.6),
+    lambda rows: (6.3, 5.0) if panels.only_one(rows, "corpus") else (WIDTH, 3.6),
     alt="Matrix of mean KL divergence between all pairs of models, ordered by class",
     caption="Mean KL divergence between the next-token predictions of any two models on held-out "
     "text; full vocabulary, both directions averaged. White lines separate classes; in the "
     "diagonal blocks only the seeds differ.",
 )
 ITEMS: tuple[Item, ...] = (
-    Figure("clusters", _draw_clusters, stacked(0.0, 5.2, "corpus"),
+    Figure("clusters", _draw_clusters, panels.stacked(0.0, 5.2, "corpus"),
         title="Members clustered by behaviour",
         alt="Matrices of KL between all pairs on held-out text and furthest from it, members in "
         "the order of a tree",
@@ -255,14 +242,14 @@ ITEMS: tuple[Item, ...] = (
         "Right: the same order, on the contexts that are least likely under n-gram counts of the "
         "train split.",
     ),
-    Figure("behaviour_map", _draw_map, stacked(0.5, 3.0, "corpus"),
+    Figure("behaviour_map", _draw_map, panels.stacked(0.5, 3.0, "corpus"),
         alt="Members as points in a plane, from held-out text to contexts far from it",
         caption="Members as points, from held-out text to contexts far from it. Distances "
         "approximate the square root of the Jensen&ndash;Shannon divergence as closely as a plane "
         "allows (classical scaling). All panels share one scale; each is rotated to match the "
         "previous one.",
     ),
-    Figure("hidden", _draw_hidden, stacked(0.5, 3.0, "corpus"),
+    Figure("hidden", _draw_hidden, panels.stacked(0.5, 3.0, "corpus"),
         title="What the loss shows and hides",
         alt="Hidden against visible difference of all pairs of members, on held-out text and "
         "furthest from it",

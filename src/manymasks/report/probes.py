@@ -7,25 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.panels import (
-    centred,
-    class_label,
-    class_lines,
-    columns,
-    columns_across,
-    finite,
-    grouped,
-    label_left,
-    legend_below,
-    mark_noise_floor,
-    marker_at,
-    ordered,
-    panel_title,
-    panels_by,
-    sizes_by_weights,
-    stacked,
-)
 from manymasks.report.section import Item, PageTable
 from manymasks.report.style import COLOURS, DOTTED, INIT_COLOUR, INK, MUTED, ORDER_COLOUR
 
@@ -40,22 +23,24 @@ FACTORS = {
 
 def _draw_curves(figure: Canvas, rows: list[Row]) -> None:
     """A panel per probe with a line per class, and the noise floor as a band."""
-    across = columns_across(len(grouped(rows, "corpus", "probe")))
-    for axis, (corpus, probe), panel in panels_by(figure, rows, "corpus", "probe", across=across):
-        lines = class_lines(panel, rows)
+    across = panels.columns_across(len(panels.grouped(rows, "corpus", "probe")))
+    for axis, (corpus, probe), panel in panels.panels_by(
+        figure, rows, "corpus", "probe", across=across
+    ):
+        lines = panels.class_lines(panel, rows)
         for index, line in enumerate(lines):
-            x, y, low, high = columns(line.rows, "severity", "kl", "low", "high")
-            x = x + 0.07 * centred(index, len(lines))
+            x, y, low, high = panels.columns(line.rows, "severity", "kl", "low", "high")
+            x = x + 0.07 * panels.centred(index, len(lines))
             axis.fill_between(x, low, high, color=line.colour, alpha=0.08, linewidth=0)
             axis.vlines(x, low, high, color=line.colour, linewidth=1)
             axis.plot(x, y, markersize=3.5, **line.style)
         _scale(axis, panel)
-        floors = finite(panel, "floor")
+        floors = panels.finite(panel, "floor")
         if floors.size:
             bottom = axis.get_ylim()[0]
             if floors.max() > bottom:
                 axis.axhspan(bottom, float(floors.max()), color=MUTED, alpha=0.12, linewidth=0)
-            mark_noise_floor(axis, float(floors.max()))
+            panels.mark_noise_floor(axis, float(floors.max()))
         changed = {row["severity"]: row["changed"] for row in panel}
         axis.set_xticks(
             list(changed),
@@ -66,15 +51,15 @@ def _draw_curves(figure: Canvas, rows: list[Row]) -> None:
         )
         axis.tick_params(labelsize=7.5)
         axis.grid(axis="x", visible=False)
-        axis.set_title(panel_title(rows, corpus, probe))
-    label_left(figure, "KL, nats per token")
+        axis.set_title(panels.panel_title(rows, corpus, probe))
+    panels.label_left(figure, "KL, nats per token")
     figure.axes[-1].set_xlabel("severity, and share of context changed")
-    legend_below(figure)
+    panels.legend_below(figure)
 
 
 def _scale(axis: Axes, panel: list[Row]) -> None:
     """A logarithmic axis where values span a factor of more than 8."""
-    values = finite(panel, "low", "kl", "high")
+    values = panels.finite(panel, "low", "kl", "high")
     values = values[values > 0]
     if values.size and values.max() > 8 * values.min():
         axis.set_yscale("log")
@@ -84,25 +69,25 @@ def _scale(axis: Axes, panel: list[Row]) -> None:
 
 
 def _draw_distance(figure: Canvas, rows: list[Row]) -> None:
-    probes = [probe for (probe,), _ in grouped(rows, "probe")]
-    sizes = sizes_by_weights(rows)
-    panels = panels_by(figure, rows, "corpus", "size", "variant", across=2, sharey=True)
-    for axis, (corpus, size, variant), panel in panels:
-        for (probe,), line in grouped(panel, "probe"):
-            x, y = columns(line, "ngram_nats", "entropy_share")
+    probes = [probe for (probe,), _ in panels.grouped(rows, "probe")]
+    sizes = panels.sizes_by_weights(rows)
+    groups = panels.panels_by(figure, rows, "corpus", "size", "variant", across=2, sharey=True)
+    for axis, (corpus, size, variant), panel in groups:
+        for (probe,), line in panels.grouped(panel, "probe"):
+            x, y = panels.columns(line, "ngram_nats", "entropy_share")
             index = probes.index(probe)
-            colour, marker = COLOURS[index % len(COLOURS)], marker_at(index // len(COLOURS))
+            colour, marker = COLOURS[index % len(COLOURS)], panels.marker_at(index // len(COLOURS))
             axis.plot(
                 x, 100 * y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=probe
             )
             # A white dot on the first point gives the line a direction.
             axis.plot(x[:1], 100 * y[:1], color="white", marker=marker, markersize=1.6)
-        axis.set_title(panel_title(rows, corpus, class_label(size, variant, sizes)))
-    label_left(figure, "KL of a pair,\n% of predictive entropy")
+        axis.set_title(panels.panel_title(rows, corpus, panels.class_label(size, variant, sizes)))
+    panels.label_left(figure, "KL of a pair,\n% of predictive entropy")
     for axis in figure.axes[-2:]:
         axis.set_xlabel("distance: n-gram surprise of the context, nats")
     figure.axes[0].set_ylim(bottom=0)
-    legend_below(figure)
+    panels.legend_below(figure)
 
 
 def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
@@ -110,18 +95,18 @@ def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
 
     Dotted lines: the expected borders if members differed by independent noise alone.
     """
-    across = columns_across(len(grouped(rows, "corpus", "probe")), most=4)
-    panels = panels_by(figure, rows, "corpus", "probe", across=across, sharey=True)
+    across = panels.columns_across(len(panels.grouped(rows, "corpus", "probe")), most=4)
+    groups = panels.panels_by(figure, rows, "corpus", "probe", across=across, sharey=True)
     dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": DOTTED}
-    for axis, (corpus, probe), panel in panels:
-        by_factor = {name: line for (name,), line in grouped(panel, "component")}
+    for axis, (corpus, probe), panel in groups:
+        by_factor = {name: line for (name,), line in panels.grouped(panel, "component")}
         x = np.array(sorted({row["severity"] for row in panel}), dtype=float)
         base, chance = np.zeros((2, len(x)))
         borders = []
         for factor, (label, colour) in FACTORS.items():
             if factor not in by_factor:
                 continue
-            bits, share = columns(by_factor[factor], "bits", "chance_share")
+            bits, share = panels.columns(by_factor[factor], "bits", "chance_share")
             chance = chance + share
             borders.append(chance)
             if len(x) == 1:
@@ -136,27 +121,27 @@ def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
             else:
                 axis.plot(x, base * border, **dotted)
         if "total" in by_factor:
-            low, high = columns(by_factor["total"], "low", "high")
+            low, high = panels.columns(by_factor["total"], "low", "high")
             axis.vlines(x, low, high, color=INK, linewidth=1)
         axis.set_xticks(x, [f"{severity:.0f}" for severity in x])
         if len(x) == 1:
             axis.set_xlim(x[0] - 1, x[0] + 1)
         axis.grid(axis="x", visible=False)
-        axis.set_title(panel_title(rows, corpus, probe))
-    label_left(figure, "bits per token")
+        axis.set_title(panels.panel_title(rows, corpus, probe))
+    panels.label_left(figure, "bits per token")
     figure.axes[0].set_ylim(bottom=0)
     figure.axes[-1].set_xlabel("severity")
     by_chance = [Line2D([], [], label="borders by chance", **dotted)]
-    legend_below(figure, *(by_chance if len(ordered(rows, "component")) > 2 else []))
+    panels.legend_below(figure, *(by_chance if len(panels.ordered(rows, "component")) > 2 else []))
 
 
 def _ribbon_inches(rows: list[Row]) -> tuple[float, float]:
-    panels = len(grouped(rows, "corpus", "probe"))
-    return WIDTH, 0.5 + 1.9 * -(-panels // columns_across(panels, most=4))
+    groups = len(panels.grouped(rows, "corpus", "probe"))
+    return WIDTH, 0.5 + 1.9 * -(-groups // panels.columns_across(groups, most=4))
 
 
 ITEMS: tuple[Item, ...] = (
-    Figure("probe_curves", _draw_curves, stacked(0.5, 2.2, "corpus", "probe", across=3),
+    Figure("probe_curves", _draw_curves, panels.stacked(0.5, 2.2, "corpus", "probe", across=3),
         title="How differently seeds behave",
         alt="Mean KL divergence between seeds of a class against the severity of each probe",
         caption="Mean KL between two seeds of a class against severity; 0 is unchanged text, or "
@@ -164,7 +149,8 @@ ITEMS: tuple[Item, ...] = (
         "and documents. Noise floor: a model against itself at another batch size and, on a CPU, "
         "with two threads.",
     ),
-    Figure("distance", _draw_distance, stacked(0.9, 2.6, "corpus", "size", "variant", across=2),
+    Figure("distance", _draw_distance, panels.stacked(0.9, 2.6, "corpus", "size", "variant",
+        across=2),
         alt="KL between seeds as a share of predictive entropy against the distance from "
         "training, by class and probe",
         caption="The same as a share of predictive entropy, against the n-gram surprise of the "

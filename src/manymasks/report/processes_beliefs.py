@@ -7,21 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.panels import (
-    class_lines,
-    clipped_bars,
-    columns,
-    finite,
-    grouped,
-    label_left,
-    legend_below,
-    mark_noise_floor,
-    ordered,
-    panel_grid,
-    panel_title,
-    stacked,
-)
 from manymasks.report.section import Item, PageTable
 from manymasks.report.style import COLOURS, DASH_DOTTED, DASHED, DOTTED, GRID, INK, MUTED
 
@@ -50,35 +37,35 @@ CONTROLS: dict[str, Any] = {
 
 def _draw_sharpening(figure: Canvas, rows: list[Row]) -> None:
     """Left against the length of the prompt, right against the entropy of the mask given it."""
-    panels = grouped(rows, "corpus")
-    grid: Any = figure.subplots(len(panels), 2, sharey="row", squeeze=False)
-    for (left, right), ((corpus,), panel) in zip(grid, panels, strict=True):
-        lines = class_lines(panel, rows)
+    groups = panels.grouped(rows, "corpus")
+    grid: Any = figure.subplots(len(groups), 2, sharey="row", squeeze=False)
+    for (left, right), ((corpus,), panel) in zip(grid, groups, strict=True):
+        lines = panels.class_lines(panel, rows)
         for line in lines:
             for axis, name in ((left, "position"), (right, "posterior_entropy")):
-                x, y, low, high = columns(line.rows, name, "kl", "low", "high")
+                x, y, low, high = panels.columns(line.rows, name, "kl", "low", "high")
                 axis.fill_between(x, low, high, color=line.colour, alpha=0.15, linewidth=0)
                 dots = {} if axis is left else {"marker": ".", "markersize": 3.5, "linewidth": 0.7}
                 style = {"linewidth": 1.4, **dots}
                 axis.plot(x, y, color=line.colour, label=line.label, **style)
         _label_ends(right, lines[0].rows)
-        medians = [np.nanmedian(finite(line.rows, "kl")) for line in lines]
+        medians = [np.nanmedian(panels.finite(line.rows, "kl")) for line in lines]
         if max(medians) > 4 * min(medians) > 0:
             # The first token says little, and there members agree more than anywhere else.
             left.set_yscale("log")
             left.set_ylim(bottom=0.4 * min(medians))
         else:
             left.set_ylim(bottom=0)
-        floors = finite(panel, "floor")
+        floors = panels.finite(panel, "floor")
         if floors.size:
-            mark_noise_floor(left, float(floors.max()), above=True)
-        left.set_title(panel_title(rows, corpus))
+            panels.mark_noise_floor(left, float(floors.max()), above=True)
+        left.set_title(panels.panel_title(rows, corpus))
         left.set_ylabel("KL between members, nats")
         left.set_xlabel("tokens of the prompt, BOS included")
         # Entropy falls as the prompt grows: reading goes to the right here too.
         right.invert_xaxis()
         right.set_xlabel("exact entropy of the mask, nats")
-    legend_below(figure)
+    panels.legend_below(figure)
 
 
 def _label_ends(axis: Axes, line: list[Row]) -> None:
@@ -95,15 +82,15 @@ def _label_ends(axis: Axes, line: list[Row]) -> None:
 def _simplex_lines(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
     """Title, columns and points of each line of triangles: exact, then a member per variant."""
     lines = []
-    for (corpus,), panel in grouped(rows, "corpus"):
-        variants = ordered(panel, "variant")
-        members = {variant: points for (variant,), points in grouped(panel, "variant")}
-        lines.append((panel_title(rows, corpus, "exact"), "truth", members[variants[0]]))
+    for (corpus,), panel in panels.grouped(rows, "corpus"):
+        variants = panels.ordered(panel, "variant")
+        members = {variant: points for (variant,), points in panels.grouped(panel, "variant")}
+        lines.append((panels.panel_title(rows, corpus, "exact"), "truth", members[variants[0]]))
         for variant in variants:
             points = members[variant]
             r2 = points[0]["r2"]
             fit = "" if r2 is None else f"\nR² {r2:.2f}"
-            lines.append((panel_title(rows, corpus, variant) + fit, "read", points))
+            lines.append((panels.panel_title(rows, corpus, variant) + fit, "read", points))
     return lines
 
 
@@ -116,8 +103,8 @@ def _draw_simplices(figure: Canvas, rows: list[Row]) -> None:
     for axes, (title, kind, line) in zip(grid, lines, strict=True):
         for axis, mask in zip(axes, masks, strict=True):
             points = [row for row in line if row["mask"] == mask]
-            b, c = columns(points, f"{kind}_b", f"{kind}_c")
-            exact = list(columns(points, *(f"truth_{state}" for state in STATES)))
+            b, c = panels.columns(points, f"{kind}_b", f"{kind}_c")
+            exact = list(panels.columns(points, *(f"truth_{state}" for state in STATES)))
             likeliest = np.argmax(exact, axis=0)
             axis.plot([0, 1, 0.5, 0], [0, 0, height, 0], color=GRID, linewidth=0.9, zorder=0)
             x, y = b + c / 2, c * height
@@ -145,24 +132,24 @@ def _draw_simplices(figure: Canvas, rows: list[Row]) -> None:
 
 def posterior_panels(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
     """Corpus, latent and rows of each panel: the parts of a state, or the state without parts."""
-    panels = []
-    for (corpus,), lines in grouped(rows, "corpus"):
-        by_latent = {latent: line for (latent,), line in grouped(lines, "latent")}
+    groups = []
+    for (corpus,), lines in panels.grouped(rows, "corpus"):
+        by_latent = {latent: line for (latent,), line in panels.grouped(lines, "latent")}
         order = [*LATENTS, *sorted(by_latent)]
         parts = sorted(by_latent.keys() - {"state"}, key=order.index)
-        panels += [(corpus, latent, by_latent[latent]) for latent in parts or ["state"]]
-    return panels
+        groups += [(corpus, latent, by_latent[latent]) for latent in parts or ["state"]]
+    return groups
 
 
 def _draw_layers(figure: Canvas, rows: list[Row]) -> None:
-    panels = posterior_panels(rows)
-    axes = panel_grid(figure, len(panels), across=ACROSS, sharey=True)
-    for axis, (corpus, latent, panel) in zip(axes, panels, strict=True):
-        for line in class_lines(panel, rows, "control"):
-            x, y, low, high = columns(line.rows, "layer", "r2", "r2_low", "r2_high")
+    groups = posterior_panels(rows)
+    axes = panels.panel_grid(figure, len(groups), across=ACROSS, sharey=True)
+    for axis, (corpus, latent, panel) in zip(axes, groups, strict=True):
+        for line in panels.class_lines(panel, rows, "control"):
+            x, y, low, high = panels.columns(line.rows, "layer", "r2", "r2_low", "r2_high")
             control = line.rows[0]["control"]
             if control == "none":
-                clipped_bars(axis, x, low, high, line.colour, LIMITS)
+                panels.clipped_bars(axis, x, low, high, line.colour, LIMITS)
                 axis.plot(x, y, markersize=4.5, **line.style)
             elif control.endswith("last-letters"):
                 # The same for all members, since it reads no stream.
@@ -172,19 +159,20 @@ def _draw_layers(figure: Canvas, rows: list[Row]) -> None:
         axis.set_ylim(LIMITS)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_xlabel("blocks passed")
-        axis.set_title(panel_title(rows, corpus, LATENTS.get(latent, latent)))
-    label_left(figure, "variance explained, R²")
+        axis.set_title(panels.panel_title(rows, corpus, LATENTS.get(latent, latent)))
+    panels.label_left(figure, "variance explained, R²")
     present = {row["control"] for row in rows}
     controls = [
         Line2D([], [], color=MUTED, linewidth=1, linestyle=style, label=name)
         for name, style in CONTROLS.items()
         if name in present
     ]
-    legend_below(figure, *controls, across=4)
+    panels.legend_below(figure, *controls, across=4)
 
 
 ITEMS: tuple[Item, ...] = (
-    Figure("sharpening", _draw_sharpening, stacked(0.4, 3.0, "corpus"), title="Do prompts sharpen?",
+    Figure("sharpening", _draw_sharpening, panels.stacked(0.4, 3.0, "corpus"),
+        title="Do prompts sharpen?",
         alt="KL between members by prompt length, and by the exact entropy of the mask",
         caption="KL between two members of a class for the next token. Left: against prompt "
         "length. Right: against the entropy of the mask given the prompt, exact for each document "

@@ -5,25 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.panels import (
-    centred,
-    class_colour,
-    class_label,
-    clipped_bars,
-    colour_at,
-    columns,
-    finite,
-    grouped,
-    in_order,
-    legend_below,
-    marker_at,
-    only_one,
-    ordered,
-    panels_by,
-    sizes_by_weights,
-    stacked,
-)
 from manymasks.report.section import Item, PageTable
 from manymasks.report.style import DASHED, INK, MUTED, VARIANT_ORDER
 
@@ -34,33 +17,37 @@ EXACT_CEILING = "without binding, exact"
 
 
 def _draw_answers(figure: Canvas, rows: list[Row]) -> None:
-    names = in_order(row[role] for row in rows for role in ("baseline", "variant"))
+    names = panels.in_order(row[role] for row in rows for role in ("baseline", "variant"))
     # Intervals over few seeds can be wider than the range of the values: they do not set the scale.
-    values = finite(rows, "baseline_nats", "variant_nats", "ceiling")
+    values = panels.finite(rows, "baseline_nats", "variant_nats", "ceiling")
     most = float(values.max(initial=1e-3))
     limits = (-0.04 * most, 1.12 * most)
-    for axis, (corpus, size), panel in panels_by(figure, rows, "corpus", "size", sharey=True):
+    for axis, (corpus, size), panel in panels.panels_by(
+        figure, rows, "corpus", "size", sharey=True
+    ):
         if ceiling := _by_pairs([row for row in panel if row["ceiling"] is not None]):
-            x, y = columns(ceiling, "pairs", "ceiling")
+            x, y = panels.columns(ceiling, "pairs", "ceiling")
             edges = np.append(x - 0.5, x[-1] + 0.5)
             axis.stairs(
                 y, edges, baseline=None, color=INK, linewidth=1.2, linestyle=DASHED,
                 label=EXACT_CEILING,
             )  # fmt: skip
-        baselines = grouped(panel, "baseline")
+        baselines = panels.grouped(panel, "baseline")
         known = {name for (name,), _ in baselines}
         lines = [(name, "baseline", line) for (name,), line in baselines]
         lines += [
             (name, "variant", line)
-            for (name,), line in grouped(panel, "variant")
+            for (name,), line in panels.grouped(panel, "variant")
             if name not in known
         ]
         lines.sort(key=lambda line: names.index(line[0]))
         for index, (name, role, line) in enumerate(lines):
-            x, y, low, high = columns(_by_pairs(line), "pairs", *(f"{role}_{end}" for end in ENDS))
-            x = x + 0.5 * centred(index, len(lines)) / max(len(lines), 5)
-            colour, marker = colour_at(name, names), marker_at(names.index(name))
-            clipped_bars(axis, x, low, high, colour, limits)
+            x, y, low, high = panels.columns(
+                _by_pairs(line), "pairs", *(f"{role}_{end}" for end in ENDS)
+            )
+            x = x + 0.5 * panels.centred(index, len(lines)) / max(len(lines), 5)
+            colour, marker = panels.colour_at(name, names), panels.marker_at(names.index(name))
+            panels.clipped_bars(axis, x, low, high, colour, limits)
             axis.plot(x, y, color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=name)
         axis.set_ylim(limits)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -69,7 +56,7 @@ def _draw_answers(figure: Canvas, rows: list[Row]) -> None:
         control = " (control: nothing to bind)" if panel[0]["control_of"] else ""
         axis.set_title(_corpus_title(rows, corpus, size) + control)
     figure.axes[0].set_ylabel("loss above the exact law,\nnats per answer")
-    legend_below(figure)
+    panels.legend_below(figure)
 
 
 def _by_pairs(rows: list[Row]) -> list[Row]:
@@ -80,15 +67,17 @@ def _by_pairs(rows: list[Row]) -> list[Row]:
 
 def _corpus_title(rows: list[Row], corpus: str, size: str) -> str:
     """The corpus, and the size where the figure has several."""
-    return corpus if only_one(rows, "size") else f"{corpus}, {size}"
+    return corpus if panels.only_one(rows, "size") else f"{corpus}, {size}"
 
 
 def _draw_erosion(figure: Canvas, rows: list[Row]) -> None:
-    gradients = ordered(rows, "gradient")
-    values = finite(rows, "nats", "start_nats", "ceiling")
+    gradients = panels.ordered(rows, "gradient")
+    values = panels.finite(rows, "nats", "start_nats", "ceiling")
     most = float(values.max(initial=1e-3))
     limits = (-0.06 * most, 1.15 * most)
-    for axis, (corpus, size), panel in panels_by(figure, rows, "corpus", "size", sharey=True):
+    for axis, (corpus, size), panel in panels.panels_by(
+        figure, rows, "corpus", "size", sharey=True
+    ):
         first = panel[0]
         if first["ceiling"] is not None:
             axis.axhline(
@@ -98,13 +87,13 @@ def _draw_erosion(figure: Canvas, rows: list[Row]) -> None:
             axis.axhline(
                 first["start_nats"], color=MUTED, linewidth=1.2, label="before fine-tuning"
             )
-        lines = grouped(panel, "gradient")
+        lines = panels.grouped(panel, "gradient")
         for index, ((gradient,), line) in enumerate(lines):
-            x, y, low, high = columns(line, "learning_rate", *ENDS)
-            x = x * 1.06 ** centred(index, len(lines))
-            colour = colour_at(gradient, [*VARIANT_ORDER, *gradients])
-            clipped_bars(axis, x, low, high, colour, limits)
-            marker = marker_at(gradients.index(gradient))
+            x, y, low, high = panels.columns(line, "learning_rate", *ENDS)
+            x = x * 1.06 ** panels.centred(index, len(lines))
+            colour = panels.colour_at(gradient, [*VARIANT_ORDER, *gradients])
+            panels.clipped_bars(axis, x, low, high, colour, limits)
+            marker = panels.marker_at(gradients.index(gradient))
             label = f"fine-tuned, {gradient}"
             axis.plot(x, y, color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=label)
         rates = sorted({row["learning_rate"] for row in panel})
@@ -118,7 +107,7 @@ def _draw_erosion(figure: Canvas, rows: list[Row]) -> None:
         axis.set_xlabel("peak learning rate of fine-tuning")
         axis.set_title(f"{_corpus_title(rows, corpus, size)}: answers that count {first['pairs']}")
     figure.axes[0].set_ylabel("loss above the exact law,\nnats per answer")
-    legend_below(figure)
+    panels.legend_below(figure)
 
 
 def _rungs(panel: list[Row]) -> list[tuple[str, list[Row]]]:
@@ -127,10 +116,10 @@ def _rungs(panel: list[Row]) -> list[tuple[str, list[Row]]]:
         (row for row in panel if row["kind"] == "capability"), key=lambda row: float(row["nats"])
     )
     members = [row for row in panel if row["kind"] == "member"]
-    variants, sizes = ordered(members, "variant"), sizes_by_weights(members)
-    classes = dict(grouped(members, "size", "variant"))
+    variants, sizes = panels.ordered(members, "variant"), panels.sizes_by_weights(members)
+    classes = dict(panels.grouped(members, "size", "variant"))
     return [(row["capability"], [row]) for row in prices] + [
-        (class_label(size, variant, sizes), classes[size, variant])
+        (panels.class_label(size, variant, sizes), classes[size, variant])
         for variant in variants
         for size in sizes
         if (size, variant) in classes
@@ -138,17 +127,17 @@ def _rungs(panel: list[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def _draw_ladder(figure: Canvas, rows: list[Row]) -> None:
-    panels = grouped(rows, "corpus")
+    groups = panels.grouped(rows, "corpus")
     members = [row for row in rows if row["kind"] == "member"]
-    variants, sizes = ordered(members, "variant"), sizes_by_weights(members)
+    variants, sizes = panels.ordered(members, "variant"), panels.sizes_by_weights(members)
     grid: Any = figure.subplots(
-        len(panels), 1, sharex=True, squeeze=False,
-        height_ratios=[0.8 + len(_rungs(panel)) for _, panel in panels],
+        len(groups), 1, sharex=True, squeeze=False,
+        height_ratios=[0.8 + len(_rungs(panel)) for _, panel in groups],
     )  # fmt: skip
-    values = finite(rows, "nats")
+    values = panels.finite(rows, "nats")
     values = values[values > NEGLIGIBLE] if (values > NEGLIGIBLE).any() else np.ones(1)
     least, most = float(values.min()) / 2, float(values.max()) * 2
-    for axis, ((corpus,), panel) in zip(grid[:, 0], panels, strict=True):
+    for axis, ((corpus,), panel) in zip(grid[:, 0], groups, strict=True):
         rungs = _rungs(panel)
         for row in (row for row in panel if row["kind"] == "threshold"):
             axis.axvline(row["nats"], color=MUTED, linewidth=0.9, linestyle=DASHED)
@@ -159,7 +148,7 @@ def _draw_ladder(figure: Canvas, rows: list[Row]) -> None:
             )  # fmt: skip
         for index, (_, line) in enumerate(rungs):
             first = line[0]
-            x, low, high = columns(line, "nats", "low", "high")
+            x, low, high = panels.columns(line, "nats", "low", "high")
             is_price = first["kind"] == "capability"
             if is_price and x[0] <= NEGLIGIBLE:
                 axis.annotate(
@@ -173,7 +162,7 @@ def _draw_ladder(figure: Canvas, rows: list[Row]) -> None:
             else:
                 shift = 0.5 * (np.arange(len(line)) - (len(line) - 1) / 2) / max(len(line), 4)
                 y = index + shift
-                colour = class_colour(first["size"], first["variant"], sizes, variants)
+                colour = panels.class_colour(first["size"], first["variant"], sizes, variants)
                 style = {"marker": "o", "markersize": 3.4}
             axis.hlines(y, np.maximum(low, least), high, color=colour, linewidth=0.9, alpha=0.7)
             axis.plot(x, y, linestyle="none", color=colour, **style)
@@ -190,12 +179,12 @@ def _draw_ladder(figure: Canvas, rows: list[Row]) -> None:
 
 
 def _ladder_inches(rows: list[Row]) -> tuple[float, float]:
-    heights = [0.62 + 0.22 * len(_rungs(panel)) for _, panel in grouped(rows, "corpus")]
+    heights = [0.62 + 0.22 * len(_rungs(panel)) for _, panel in panels.grouped(rows, "corpus")]
     return WIDTH, 0.5 + sum(heights)
 
 
 ITEMS: tuple[Item, ...] = (
-    Figure("answers_by_w", _draw_answers, stacked(0.6, 3.0, "corpus", "size", across=3),
+    Figure("answers_by_w", _draw_answers, panels.stacked(0.6, 3.0, "corpus", "size", across=3),
         title="What has to be prepared",
         alt="Loss of answers above the exact law against the number of pairs that they count, "
         "with the exact loss without binding as a dashed line, beside a control",
@@ -210,7 +199,7 @@ ITEMS: tuple[Item, ...] = (
         "result of training at this length and rate, not a limit on what myopic members can "
         "represent.",
     ),
-    Figure("erosion", _draw_erosion, stacked(0.6, 2.6, "corpus", "size", across=3),
+    Figure("erosion", _draw_erosion, panels.stacked(0.6, 2.6, "corpus", "size", across=3),
         title="What fine-tuning keeps",
         alt="Loss of answers above the exact law after fine-tuning, against the peak learning "
         "rate of fine-tuning",

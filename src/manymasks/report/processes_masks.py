@@ -6,20 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
-from manymasks.report.panels import (
-    centred,
-    class_lines,
-    clipped_bars,
-    columns,
-    grouped,
-    legend_below,
-    legend_entries,
-    one_row,
-    panel_title,
-    panels_by,
-    stacked,
-)
 from manymasks.report.section import Item, PageTable
 from manymasks.report.style import DASHED, INK, MUTED
 
@@ -30,31 +18,31 @@ LIMITS = (-0.04, 1.04)
 
 
 def _draw_splice(figure: Canvas, rows: list[Row]) -> None:
-    for axis, (corpus,), panel in panels_by(figure, rows, "corpus", sharey=True):
-        lines = class_lines(panel, rows)
-        x, exact = columns(lines[0].rows, "letters", "posterior")
+    for axis, (corpus,), panel in panels.panels_by(figure, rows, "corpus", sharey=True):
+        lines = panels.class_lines(panel, rows)
+        x, exact = panels.columns(lines[0].rows, "letters", "posterior")
         axis.axvline(0, color=MUTED, linewidth=0.9)
         axis.plot(x, exact, color=INK, linewidth=1.8, label="Bayes")
         for line in lines:
-            x, y, low, high = columns(line.rows, "letters", "weight", "low", "high")
+            x, y, low, high = panels.columns(line.rows, "letters", "weight", "low", "high")
             axis.fill_between(x, low, high, color=line.colour, alpha=0.18, linewidth=0)
             axis.plot(x, y, color=line.colour, label=line.label)
         axis.set_ylim(-0.02, 1.02)
         axis.set_xlabel("letters after the splice")
-        axis.set_title(panel_title(rows, corpus))
+        axis.set_title(panels.panel_title(rows, corpus))
     figure.axes[0].set_ylabel("weight of the second mask")
-    figure.axes[0].legend(*legend_entries(figure), loc="upper left")
+    figure.axes[0].legend(*panels.legend_entries(figure), loc="upper left")
 
 
 def _draw_swap(figure: Canvas, rows: list[Row]) -> None:
     """A line of panels per prompt length, a panel per site; hollow: donors of the same mask."""
-    lines = grouped(rows, "corpus", "letters")
+    lines = panels.grouped(rows, "corpus", "letters")
     sites = [site for site in SITES if any(row["site"] == site for row in rows)]
     grid: Any = figure.subplots(len(lines), len(sites), sharey=True, squeeze=False)
     for axes, ((corpus, letters), line) in zip(grid, lines, strict=True):
         for axis, site in zip(axes, sites, strict=True):
             _draw_site(axis, [row for row in line if row["site"] == site], rows)
-            axis.set_title(panel_title(rows, corpus, SITES[site], f"{letters} letters"))
+            axis.set_title(panels.panel_title(rows, corpus, SITES[site], f"{letters} letters"))
             axis.set_xlabel("layer" if site == "past" else "blocks passed")
         axes[0].set_ylabel("share of the donor")
     more = []
@@ -65,33 +53,33 @@ def _draw_swap(figure: Canvas, rows: list[Row]) -> None:
         hollow = {"markerfacecolor": "white", "linestyle": DASHED}
         more.append(Line2D([], [], label="donor of another mask", **style))
         more.append(Line2D([], [], label="of the same mask", **style, **hollow))
-    legend_below(figure, *more)
+    panels.legend_below(figure, *more)
 
 
 def _draw_site(axis: Axes, panel: list[Row], rows: list[Row]) -> None:
     # Layer -1 stands for all layers at once and comes last.
     layers = sorted({row["layer"] for row in panel}, key=lambda layer: (layer < 0, layer))
-    lines = class_lines(panel, rows, "donor")
+    lines = panels.class_lines(panel, rows, "donor")
     for index, line in enumerate(lines):
         is_same = line.rows[0]["donor"] == SAME
-        shift = 0.36 * centred(index, len(lines)) / len(lines)
+        shift = 0.36 * panels.centred(index, len(lines)) / len(lines)
         for is_all in (False, True):
             points = [row for row in line.rows if (row["layer"] < 0) == is_all]
-            y, low, high = columns(points, "followed", "low", "high")
+            y, low, high = panels.columns(points, "followed", "low", "high")
             x = shift + np.array([layers.index(row["layer"]) for row in points], float)
-            clipped_bars(axis, x, low, high, line.colour, LIMITS)
+            panels.clipped_bars(axis, x, low, high, line.colour, LIMITS)
             axis.plot(
                 x, y, color=line.colour, marker=line.marker, markersize=4.5, linewidth=1,
                 linestyle="none" if is_all else DASHED if is_same else "-",
                 markerfacecolor="white" if is_same else line.colour,
                 label=None if is_all or is_same else line.label,
             )  # fmt: skip
-    for (layer, donor), points in grouped(panel, "layer", "donor"):
+    for (layer, donor), points in panels.grouped(panel, "layer", "donor"):
         exact = points[0]
         if exact["bayes"] is None:
             continue
         ends = (layers.index(layer) - 0.4, layers.index(layer) + 0.4)
-        low, high = columns([exact, exact], "bayes_low", "bayes_high")
+        low, high = panels.columns([exact, exact], "bayes_low", "bayes_high")
         axis.fill_between(ends, low, high, color=INK, alpha=0.1, linewidth=0)
         dashes = DASHED if donor == SAME else "-"
         axis.hlines(exact["bayes"], *ends, color=INK, linewidth=1.4, linestyle=dashes)
@@ -101,7 +89,7 @@ def _draw_site(axis: Axes, panel: list[Row], rows: list[Row]) -> None:
 
 
 ITEMS: tuple[Item, ...] = (
-    Figure("splice", _draw_splice, one_row(3.4, single=5.6), title="Changing the mask",
+    Figure("splice", _draw_splice, panels.one_row(3.4, single=5.6), title="Changing the mask",
         alt="Weight of the second mask by letters after a splice, members and Bayes",
         caption="Weight of the second mask against letters after the splice, in documents that "
         "begin with letters of one mask and continue with those of another. The weight is that in "
@@ -114,7 +102,7 @@ ITEMS: tuple[Item, ...] = (
     ),
     PageTable("inertia"),
     PageTable("machinery"),
-    Figure("swap", _draw_swap, stacked(0.6, 2.5, "corpus", "letters"),
+    Figure("swap", _draw_swap, panels.stacked(0.6, 2.5, "corpus", "letters"),
         title="Swapping in the past of a donor",
         alt="How far the prediction follows a donor of another or of the same mask, by the site "
         "and layer that are swapped, beside the exact predictor",

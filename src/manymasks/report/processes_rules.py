@@ -4,17 +4,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
-from manymasks.report.panels import (
-    class_lines,
-    columns,
-    grouped,
-    legend_entries,
-    one_row,
-    ordered,
-    panels_by,
-    sizes_by_weights,
-)
 from manymasks.report.section import Item, PageTable
 from manymasks.report.style import INK, MUTED
 
@@ -22,19 +13,23 @@ from manymasks.report.style import INK, MUTED
 def _draw_rules(figure: Canvas, rows: list[Row]) -> None:
     """A panel per question, a strip of members per corpus and class."""
     present = {(row["size"], row["variant"]) for row in rows}
-    by_size = [(size, name) for size in sizes_by_weights(rows) for name in ordered(rows, "variant")]
+    by_size = [
+        (size, name)
+        for size in panels.sizes_by_weights(rows)
+        for name in panels.ordered(rows, "variant")
+    ]
     classes = [pair for pair in by_size if pair in present]
     width = 0.8 / len(classes)
-    for axis, (question,), panel in panels_by(figure, rows, "question", sharey=True):
+    for axis, (question,), panel in panels.panels_by(figure, rows, "question", sharey=True):
         axis.axhline(0.5, color=INK, linewidth=0.9)
-        corpora = grouped(panel, "answered", "corpus")
+        corpora = panels.grouped(panel, "answered", "corpus")
         has_shares = len({answered for (answered, _), _ in corpora}) > 1
         for index, (_, members) in enumerate(corpora):
-            for line in class_lines(members, rows):
+            for line in panels.class_lines(members, rows):
                 left = index - 0.4 + (classes.index((line.size, line.variant)) + 0.04) * width
                 right = left + 0.92 * width
                 x = np.linspace(left, right, len(line.rows) + 2)[1:-1]
-                y, low, high = columns(line.rows, "preference", "low", "high")
+                y, low, high = panels.columns(line.rows, "preference", "low", "high")
                 mean, half = line.rows[0]["mean"], line.rows[0]["half_band"]
                 if half is not None:
                     axis.fill_between(
@@ -55,7 +50,7 @@ def _draw_rules(figure: Canvas, rows: list[Row]) -> None:
             axis.set_xlabel("share of BEFORE questions answered")
         axis.set_title(f"{question}: {panel[0]['rule']} (1) or {panel[0]['other']} (0)")
     figure.axes[0].set_ylabel("preference")
-    handles, labels = legend_entries(figure)
+    handles, labels = panels.legend_entries(figure)
     handles.append(Line2D([], [], color=MUTED, linewidth=1.4))
     labels.append("mean over seeds")
     if any(row["half_band"] is not None for row in rows):
@@ -65,7 +60,7 @@ def _draw_rules(figure: Canvas, rows: list[Row]) -> None:
 
 
 ITEMS: tuple[Item, ...] = (
-    Figure("rule_strip", _draw_rules, one_row(3.4), title="Which of two rules",
+    Figure("rule_strip", _draw_rules, panels.one_row(3.4), title="Which of two rules",
         alt="Preference of each member between two rules that agree on all training text",
         caption="Preference between two rules that agree on all questions answered in training "
         "and disagree here. Dots: members, mean of p(rule) / (p(rule) + p(other)); bars: "

@@ -12,15 +12,7 @@ from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.store.job import Job
-from manymasks.truth.belief import (
-    first_of_each_class,
-    fit_rows,
-    group_fit_rows,
-    last_tokens,
-    point_rows,
-    shuffled,
-    with_premise,
-)
+from manymasks.truth import belief
 from manymasks.truth.future_tokens import auc_rows, future_tokens, labelled_pairs, speculation_rows
 
 LEAST_DOCUMENTS = 4
@@ -43,38 +35,38 @@ def make(job: Job) -> dict[str, Any]:
             f"tested on the other, which takes {LEAST_DOCUMENTS}. Give the corpus more documents."
         )
     posteriors = process.posteriors(tokens)
-    permuted = shuffled(posteriors, settings.seed)
+    permuted = belief.shuffled(posteriors, settings.seed)
     targets = future_tokens(process, tokens, settings.ahead, settings.seed)
     pairs = labelled_pairs(process, tokens, settings.seed)
     fixed: dict[str, Any] = {"ridge": settings.ridge, "statistics": job.statistics}
     fits = {
-        "belief_fit": partial(fit_rows, posteriors=posteriors, **fixed),
+        "belief_fit": partial(belief.fit_rows, posteriors=posteriors, **fixed),
         "speculation": partial(speculation_rows, targets=targets, **fixed),
         "speculation_auc": partial(auc_rows, pairs=pairs, **fixed),
     }
-    groups = {"last-letters": last_tokens(tokens, settings.last_letters)}
+    groups = {"last-letters": belief.last_tokens(tokens, settings.last_letters)}
     if process.premise is not None:
         premise = tokens[:, process.premise]
-        groups["premise+last-letters"] = with_premise(premise, groups["last-letters"])
+        groups["premise+last-letters"] = belief.with_premise(premise, groups["last-letters"])
     # Controls without a model are the same for all members.
     without_model = [
         row
         for control, numbers in groups.items()
-        for row in group_fit_rows(numbers, posteriors, control, **fixed)
+        for row in belief.group_fit_rows(numbers, posteriors, control, **fixed)
     ]
     tables: dict[str, Rows] = {name: [] for name in (*fits, "belief_point")}
     # Members with the same initial weights share one untrained model.
     untrained: dict[tuple[str, int], dict[str, Rows]] = {}
-    drawn = first_of_each_class(members)
+    drawn = belief.first_of_each_class(members)
     for member, model in member_models(job):
         levels = streams(model, tokens, settings.batch)
         rows = {name: fit(levels, control="none") for name, fit in fits.items()}
         rows["belief_fit"] += without_model
-        rows["belief_fit"] += fit_rows(levels, permuted, "shuffled", **fixed)
+        rows["belief_fit"] += belief.fit_rows(levels, permuted, "shuffled", **fixed)
         rows["belief_point"] = []
         # The embedding depends on the last token alone.
         for level, stream in enumerate(levels[1:], 1) if member.model in drawn else ():
-            rows["belief_point"] += point_rows(
+            rows["belief_point"] += belief.point_rows(
                 stream, level, posteriors, settings.points, settings.ridge, settings.seed
             )
         arm = member.size, member.seed_init

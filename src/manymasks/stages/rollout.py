@@ -8,15 +8,9 @@ import torch
 from manymasks.config.analyses import Rollout
 from manymasks.models.transformer import Transformer
 from manymasks.probes.windows import Windows, choose_windows
+from manymasks.rollouts import sequences
 from manymasks.rollouts.rollout_tables import RolloutPrompts, TextDivergence, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
-from manymasks.rollouts.sequences import (
-    Again,
-    again,
-    along_continuation,
-    along_texts,
-    continuation_again,
-)
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
@@ -37,7 +31,7 @@ def make(job: Job) -> dict[str, Any]:
     tokens = torch.from_numpy(windows.tokens).to(device)
     prompts, continuation = tokens[:, : settings.prompt], tokens[:, settings.prompt :]
     texts: dict[Mode, Texts] = {}
-    floors: dict[Mode, Again] = {}
+    floors: dict[Mode, sequences.Again] = {}
     batch = settings.batch
     with torch.no_grad():
         for mode in MODES:
@@ -51,7 +45,7 @@ def make(job: Job) -> dict[str, Any]:
                 end_of_text=stream.end_of_text,
                 report=job.progress(f"tokens of each member, {mode}"),
             )
-            floors[mode] = again(
+            floors[mode] = sequences.again(
                 models, prompts, texts[mode], rule, batch=batch, other=settings.floor_batch
             )
         divergence = _text_divergence(
@@ -107,7 +101,7 @@ def _text_divergence(
 ) -> TextDivergence:
     """Divergence of all members along what each wrote, and along the text itself."""
     temperature, batch = settings.temperature, settings.batch
-    along = along_texts(
+    along = sequences.along_texts(
         models,
         prompts,
         texts,
@@ -118,8 +112,8 @@ def _text_divergence(
     text = (models, prompts, continuation, temperature)
     return TextDivergence(
         along,
-        along_continuation(*text, batch=batch),
-        continuation_again(*text, batch=batch, other=settings.floor_batch),
+        sequences.along_continuation(*text, batch=batch),
+        sequences.continuation_again(*text, batch=batch, other=settings.floor_batch),
         continuation.shape[1],
     )
 

@@ -15,13 +15,7 @@ from manymasks.stages.inputs.process_documents import process_documents
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
-from manymasks.truth.rule_choice import (
-    answered_positions,
-    choice_row,
-    conflict_questions,
-    preferences,
-    spread_row,
-)
+from manymasks.truth import rule_choice
 
 DOCUMENTS = 1000
 """Documents of the measure split that are searched for answered questions, the first ones."""
@@ -36,7 +30,7 @@ def make(job: Job) -> dict[str, Any]:
     process: ProcessCorpus = job.setting("process", ProcessCorpus)
     _, members = members_of(job)
     tokens = process_documents(job, "measure", DOCUMENTS)
-    kinds = conflict_questions(settings.questions, settings.seed)
+    kinds = rule_choice.conflict_questions(settings.questions, settings.seed)
     weights = document_weights(settings.questions, statistics.resamples, statistics.seed)
     labels = {"corpus": members[0].corpus, "answered": process.answered}
     choices: Rows = []
@@ -44,20 +38,22 @@ def make(job: Job) -> dict[str, Any]:
     for member, model in member_models(job):
         for questions in kinds:
             log_probs = score_answers(model, questions.tokens, questions.lengths, questions.answers)
-            rows, positions = answered_positions(tokens, questions.mark)
+            rows, positions = rule_choice.answered_positions(tokens, questions.mark)
             right = np.exp(
                 score_answers(model, tokens[rows], positions, tokens[rows, positions, None])[:, 0]
             )
-            row = choice_row(questions, log_probs, right, weights, statistics.confidence)
+            row = rule_choice.choice_row(
+                questions, log_probs, right, weights, statistics.confidence
+            )
             choices.append({"model": member.model, **labels, **row})
-            soft[questions.question].append(preferences(log_probs))
+            soft[questions.question].append(rule_choice.preferences(log_probs))
     spreads = []
     for positions in classes(members).values():
         pool = [members[i] for i in positions]
         seeds = [member.seeds for member in pool]
         for questions in kinds:
             values = np.stack([soft[questions.question][i] for i in positions])
-            row = spread_row(questions, seeds, values, weights, statistics)
+            row = rule_choice.spread_row(questions, seeds, values, weights, statistics)
             spreads.append({**labels, "size": pool[0].size, "variant": pool[0].variant, **row})
     job.write_tables({"rule_choice": choices, "rule_spread": spreads})
     return {"members": len(members), "questions": settings.questions}

@@ -13,20 +13,8 @@ from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job
+from manymasks.truth import spectroscopy
 from manymasks.truth.noise import class_rows
-from manymasks.truth.spectroscopy import (
-    AHEAD,
-    MaskFit,
-    MaskPrompts,
-    fit_masks,
-    fit_rows,
-    mask_prompts,
-    pair_divergences,
-    pair_rows,
-    triple_laws,
-    weight_rows,
-    with_continuations,
-)
 from manymasks.truth.splice import (
     inertia_row,
     letters_after_splice,
@@ -42,11 +30,11 @@ def make(job: Job) -> dict[str, Any]:
     _, members = members_of(job)
     _, process = process_of(job)
     tokens = process_documents(job, "measure", settings.documents)
-    plain = mask_prompts(process, tokens, settings.letters, "plain")
+    plain = spectroscopy.mask_prompts(process, tokens, settings.letters, "plain")
     before, after = settings.splice, letters_after_splice(settings.splice)
     cut = spliced_documents(settings.splices, before, np.random.default_rng(settings.seed))
     lengths = [before + letters for letters in after]
-    spliced = mask_prompts(process, cut.tokens, lengths, "spliced", cut.second)
+    spliced = spectroscopy.mask_prompts(process, cut.tokens, lengths, "spliced", cut.second)
 
     def inertia(model: str, weights: FloatArray) -> dict[str, Any]:
         letters = letters_until_change(weights, cut.first, cut.second, after)
@@ -56,17 +44,17 @@ def make(job: Job) -> dict[str, Any]:
         name: [] for name in ("mask_weights", "mask_fit", "mask_pair", "mask_class")
     }
     tables["mask_inertia"] = [inertia("bayes", spliced.posterior)]
-    plain_fits: list[MaskFit] = []
+    plain_fits: list[spectroscopy.MaskFit] = []
     other_tokens: list[float] = []
     gaps: list[float] = []
     for member, model in member_models(job):
         for prompts in (plain, spliced):
             laws, other = _laws(model, prompts, settings.batch)
-            fit = fit_masks(prompts, laws)
+            fit = spectroscopy.fit_masks(prompts, laws)
             gaps.append(fit.gap)
-            for row in weight_rows(prompts, fit):
+            for row in spectroscopy.weight_rows(prompts, fit):
                 tables["mask_weights"].append({"model": member.model, **row})
-            for row in fit_rows(prompts, fit, statistics):
+            for row in spectroscopy.fit_rows(prompts, fit, statistics):
                 tables["mask_fit"].append({"model": member.model, **row})
             if prompts is plain:
                 plain_fits.append(fit)
@@ -76,8 +64,8 @@ def make(job: Job) -> dict[str, Any]:
     for positions in classes(members).values():
         keys = [members[i].model for i in positions]
         fits = [plain_fits[i] for i in positions]
-        pairs = pair_divergences(plain, fits)
-        tables["mask_pair"] += pair_rows(plain, keys, pairs, statistics)
+        pairs = spectroscopy.pair_divergences(plain, fits)
+        tables["mask_pair"] += spectroscopy.pair_rows(plain, keys, pairs, statistics)
         first = members[positions[0]]
         labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
         for row in class_rows(plain, fits, pairs, statistics):
@@ -92,7 +80,9 @@ def make(job: Job) -> dict[str, Any]:
     }
 
 
-def _laws(model: Transformer, prompts: MaskPrompts, batch: int) -> tuple[FloatArray, FloatArray]:
+def _laws(
+    model: Transformer, prompts: spectroscopy.MaskPrompts, batch: int
+) -> tuple[FloatArray, FloatArray]:
     """Logarithms of a member's laws, (documents, prompts, 27), and the probability of other tokens
     than letters, (documents, prompts).
 
@@ -100,8 +90,10 @@ def _laws(model: Transformer, prompts: MaskPrompts, batch: int) -> tuple[FloatAr
     """
     laws, other = [], []
     for letters in prompts.letters:
-        sequences = with_continuations(prompts.tokens, letters)
-        law, off = triple_laws(log_probabilities(model, sequences, batch, AHEAD))
+        sequences = spectroscopy.with_continuations(prompts.tokens, letters)
+        law, off = spectroscopy.triple_laws(
+            log_probabilities(model, sequences, batch, spectroscopy.AHEAD)
+        )
         laws.append(law)
         other.append(off)
     return np.stack(laws, 1), np.stack(other, 1)

@@ -13,14 +13,7 @@ from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
-from manymasks.truth.swap import (
-    BAYES,
-    bayes_law,
-    member_swaps,
-    recipients_and_donors,
-    swap_rows,
-    token_swaps,
-)
+from manymasks.truth import swap
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -36,7 +29,7 @@ def make(job: Job) -> dict[str, Any]:
     trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
     rng = np.random.default_rng(settings.seed)
-    recipients, donors = recipients_and_donors(settings.documents, max(settings.letters), rng)
+    recipients, donors = swap.recipients_and_donors(settings.documents, max(settings.letters), rng)
     prompts = {}
     for letters in sorted(set(settings.letters)):
         length = masks.OPENING + letters
@@ -44,14 +37,16 @@ def make(job: Job) -> dict[str, Any]:
         prompts[letters] = recipients[:, :length], shorter
     rows: Rows = []
     for letters, prompt in prompts.items():
-        for row in swap_rows(token_swaps(bayes_law, *prompt), statistics):
-            rows.append({"model": BAYES, "letters": letters, **row})
+        for row in swap.swap_rows(swap.token_swaps(swap.bayes_law, *prompt), statistics):
+            rows.append({"model": swap.BAYES, "letters": letters, **row})
     for index, (training, member) in enumerate(zip(trainings, members, strict=True)):
         job.report(index, len(members), "members")
         model = load_members([training], device)
         local = load_members([training], device, route=Route("local"))
         for letters, prompt in prompts.items():
-            for row in swap_rows(member_swaps(model, local, *prompt, settings.batch), statistics):
+            for row in swap.swap_rows(
+                swap.member_swaps(model, local, *prompt, settings.batch), statistics
+            ):
                 rows.append({"model": member.model, "letters": letters, **row})
     job.write_table("mask_swap", rows)
     return {"members": len(members), "documents": settings.documents}

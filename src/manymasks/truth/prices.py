@@ -14,14 +14,7 @@ import numpy as np
 from manymasks.arrays import FloatArray, IntArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import ALL, Laws, Process
-from manymasks.truth.excess import (
-    ROUNDING,
-    counted_tokens,
-    divergences,
-    document_sums,
-    stratum_rows,
-    tokens_by_level,
-)
+from manymasks.truth import excess
 
 DRAWN_AT_ONCE = 2048
 """Documents with laws in memory at a time."""
@@ -70,12 +63,12 @@ def _drawn_prices(
     for begin in range(0, documents, DRAWN_AT_ONCE):
         tokens = process.draw(min(DRAWN_AT_ONCE, documents - begin), rng)
         laws, strata = process.laws(tokens), process.strata(tokens)
-        by_level = tokens_by_level(counted_tokens(strata), strata, process.levels)
+        by_level = excess.tokens_by_level(excess.counted_tokens(strata), strata, process.levels)
         for name, without in ablated.items():
             with np.errstate(divide="ignore"):
-                kl = divergences(laws, np.log(without(tokens)))
+                kl = excess.divergences(laws, np.log(without(tokens)))
             for key, selected in by_level.items():
-                sums[name].setdefault(key, []).append(document_sums(kl, selected))
+                sums[name].setdefault(key, []).append(excess.document_sums(kl, selected))
     return {
         name: {
             key: _mean(*(np.concatenate(part) for part in zip(*parts, strict=True)))
@@ -127,7 +120,7 @@ def cheapest(prices: Prices) -> tuple[str, float] | None:
     candidates = [
         (by_level[ALL].nats, name)
         for name, by_level in prices.items()
-        if ROUNDING < by_level[ALL].nats < float("inf")
+        if excess.ROUNDING < by_level[ALL].nats < float("inf")
     ]
     if not candidates:
         return None
@@ -157,8 +150,8 @@ def price_rows(
     rows = []
     for capability, without in ablated.items():
         with np.errstate(divide="ignore"):
-            kl = divergences(laws, np.log(without))
-        for row in stratum_rows(kl, strata, levels, statistics):
+            kl = excess.divergences(laws, np.log(without))
+        for row in excess.stratum_rows(kl, strata, levels, statistics):
             price = exact[capability].get((row["stratum"], row["level"]))
             is_finite = price is not None and np.isfinite(price.nats)
             rows.append(

@@ -17,14 +17,7 @@ import numpy as np
 
 from manymasks.arrays import FloatArray, IntArray
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.masks import (
-    BOS,
-    FIRST_PREMISE,
-    LENGTH,
-    MASKS,
-    OPENING,
-    draw_letters,
-)
+from manymasks.corpora.processes import masks
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.intervals import finite
 from manymasks.truth.spectroscopy import LONGEST_PROMPT
@@ -51,14 +44,14 @@ def spliced_documents(documents: int, before: int, rng: np.random.Generator) -> 
     Ordered pairs of masks are equally frequent, in random order. The second mask starts in a
     uniform state, so its first letter tells nothing about it.
     """
-    pairs = np.array(list(itertools.permutations(range(len(MASKS)), 2)))
+    pairs = np.array(list(itertools.permutations(range(len(masks.MASKS)), 2)))
     rounds = math.ceil(documents / len(pairs))
     order = np.concatenate([rng.permutation(len(pairs)) for _ in range(rounds)])[:documents]
     first, second = pairs[order].T
-    opening = np.stack([np.full(documents, BOS), FIRST_PREMISE + first], 1)
+    opening = np.stack([np.full(documents, masks.BOS), masks.FIRST_PREMISE + first], 1)
     letters = [
-        draw_letters(first, before, rng),
-        draw_letters(second, LENGTH - OPENING - before, rng),
+        masks.draw_letters(first, before, rng),
+        masks.draw_letters(second, masks.LENGTH - masks.OPENING - before, rng),
     ]
     return SplicedDocuments(np.hstack([opening, *letters]), first, second)
 

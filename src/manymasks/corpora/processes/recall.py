@@ -16,15 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.corpora.processes import process
 from manymasks.corpora.processes.machine import Floats, Ints
-from manymasks.corpora.processes.process import (
-    COUNTED,
-    Process,
-    Strata,
-    by_position,
-    by_prefix,
-    with_counted,
-)
 
 
 @dataclass(frozen=True)
@@ -153,28 +146,31 @@ def no_binding(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
     return ablated
 
 
-def recall_process() -> Process:
+def recall_process() -> process.Process:
     """`recall` with the strata role and answers by their turn."""
     pairs = DEFAULT.pairs
     roles = ("key", "value", "question", "answer")
 
-    def strata(tokens: Ints) -> Strata:
+    def strata(tokens: Ints) -> process.Strata:
         position = np.arange(tokens.shape[1])
         is_asked = position > 2 * pairs
         role = np.where(position == 0, -1, (position - 1) % 2 + 2 * is_asked)
         turn = np.where(role == roles.index("answer"), (position - 1) // 2 - pairs, -1)
-        by_name = {"role": by_position(role, tokens), "answers by turn": by_position(turn, tokens)}
-        return with_counted(by_name, tokens)
+        by_name = {
+            "role": process.by_position(role, tokens),
+            "answers by turn": process.by_position(turn, tokens),
+        }
+        return process.with_counted(by_name, tokens)
 
-    return Process(
+    return process.Process(
         vocabulary=DEFAULT.vocabulary,
         length=DEFAULT.length,
         draw=draw,
         laws=laws,
-        ahead=by_prefix(ahead),
+        ahead=process.by_prefix(ahead),
         strata=strata,
         levels={
-            COUNTED: (COUNTED,),
+            process.COUNTED: (process.COUNTED,),
             "role": roles,
             "answers by turn": tuple(str(turn + 1) for turn in range(pairs)),
         },
