@@ -36,7 +36,7 @@ from manymasks.statistics.bootstrap import (
     ratio,
     ratio_resamples,
 )
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.model_classes import Member
 
 FACTORS = ("size", "variant", "seed_init", "seed_order")
@@ -220,13 +220,9 @@ def component_rows(
                 estimate = float(coefficients @ value)
                 low, high = percentile_interval(coefficients @ resamples, statistics.confidence)
                 rows.append(
-                    {
-                        "kind": kind,
-                        "ordering": ordering,
-                        "component": component,
-                        "value": finite(estimate),
-                        "low": finite(float(low)),
-                        "high": finite(float(high)),
+                    {"kind": kind, "ordering": ordering, "component": component}
+                    | finite_columns(value=estimate, low=low, high=high)
+                    | {
                         "floor": finite(floor) if component == TOTAL else None,
                         "entropy_share": finite(estimate / entropy) if entropy else None,
                         "chance_share": float(coefficients @ chance),

@@ -13,7 +13,7 @@ from manymasks.divergence.blocks import blocks
 from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import first_ranked
 from manymasks.statistics.bootstrap import document_weights, percentile_interval
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.model_classes import Member
 
 BLOCK_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 24}
@@ -127,16 +127,14 @@ def calibration_rows(
         ends.reshape(count.shape) for ends in percentile_interval(resamples, statistics.confidence)
     )
     return [
-        {
-            "model": member.model,
-            "bin": int(k),
-            "confidence": finite(confidence[i, k] / count[i, k]),
-            "accuracy": finite(right[i, k] / count[i, k]),
-            "low": finite(low[i, k]),
-            "high": finite(high[i, k]),
-            "tokens": int(count[i, k]),
-            "documents": int(bin_documents[i, k]),
-        }
+        {"model": member.model, "bin": int(k)}
+        | finite_columns(
+            confidence=confidence[i, k] / count[i, k],
+            accuracy=right[i, k] / count[i, k],
+            low=low[i, k],
+            high=high[i, k],
+        )
+        | {"tokens": int(count[i, k]), "documents": int(bin_documents[i, k])}
         for i, member in enumerate(members)
         for k in np.flatnonzero(count[i])
     ]

@@ -16,7 +16,7 @@ from manymasks.arrays import FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
-from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.intervals import finite, finite_columns, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Member
 
@@ -97,14 +97,10 @@ def line_rows(
         ],
         "line_residual": [
             where
-            | {
-                "model": member.model,
-                "text_nats": finite(x[i]),
-                "nats": finite(y[i]),
-                "residual": finite(line.residuals[i]),
-                "low": finite(low[i]),
-                "high": finite(high[i]),
-            }
+            | {"model": member.model}
+            | finite_columns(
+                text_nats=x[i], nats=y[i], residual=line.residuals[i], low=low[i], high=high[i]
+            )
             for i, member in enumerate(members)
         ],
     }

@@ -16,7 +16,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.intervals import finite, finite_columns, joined
 from manymasks.statistics.jackknife import ModelEstimate, jackknife_error
 from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
@@ -94,16 +94,11 @@ def _models(measured: Measured, members: Sequence[Member], statistics: Statistic
     )
     entropy, top1 = ratio(sums.entropy.T, sums.tokens), ratio(sums.top1.T, sums.tokens)
     return [
-        {
-            "model": member.model,
-            "nats": finite(nats[i]),
-            "nats_low": finite(low[i]),
-            "nats_high": finite(high[i]),
-            "entropy": finite(entropy[i]),
-            "top1": finite(top1[i]),
-            "documents": measured.documents,
-            "tokens": measured.tokens,
-        }
+        {"model": member.model}
+        | finite_columns(
+            nats=nats[i], nats_low=low[i], nats_high=high[i], entropy=entropy[i], top1=top1[i]
+        )
+        | {"documents": measured.documents, "tokens": measured.tokens}
         for i, member in enumerate(members)
     ]
 
@@ -122,15 +117,11 @@ def _pairs(
     low, high = percentile_interval(measured.resamples["kl"], statistics.confidence)
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     return [
-        {
-            "model_a": members[a].model,
-            "model_b": members[b].model,
-            **{name: finite(values[a, b]) for name, values in columns.items()},
-            "kl_low": finite(low[measured.pair[a, b]]),
-            "kl_high": finite(high[measured.pair[a, b]]),
-            "kl_floor": finite((floor["kl"][a] + floor["kl"][b]) / 2) if floor else None,
-            **common,
-        }
+        {"model_a": members[a].model, "model_b": members[b].model}
+        | {name: finite(values[a, b]) for name, values in columns.items()}
+        | finite_columns(kl_low=low[measured.pair[a, b]], kl_high=high[measured.pair[a, b]])
+        | {"kl_floor": finite((floor["kl"][a] + floor["kl"][b]) / 2) if floor else None}
+        | common
         for a, b in combinations(by_key, 2)
     ]
 
@@ -181,18 +172,15 @@ def _pools(
         uncertainty = float(entropy[pool.members].mean())
         share = estimate.estimate / uncertainty if kind.in_nats and uncertainty else None
         rows.append(
-            {
-                "pool": pool.label,
-                "other": pool.other,
-                "metric": metric,
-                "value": finite(interval.estimate),
-                "low": finite(interval.low),
-                "high": finite(min(interval.high, 1) if kind.at_most_1 else interval.high),
-                "floor": finite(floor_value),
-                "entropy_share": finite(share),
-                "models": pool.members.size,
-                "documents": measured.documents_of(metric),
-            }
+            {"pool": pool.label, "other": pool.other, "metric": metric}
+            | finite_columns(
+                value=interval.estimate,
+                low=interval.low,
+                high=min(interval.high, 1) if kind.at_most_1 else interval.high,
+                floor=floor_value,
+                entropy_share=share,
+            )
+            | {"models": pool.members.size, "documents": measured.documents_of(metric)}
         )
 
     for pool in pools_of(members):

@@ -10,7 +10,7 @@ from manymasks.divergence.calibration import calibration_rows, item_rows
 from manymasks.divergence.pair_tables import floor_means
 from manymasks.divergence.probe_pass import AtSeverity, ProbeWindows
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite_columns
 from manymasks.statistics.model_classes import Member
 
 
@@ -41,10 +41,5 @@ def reference_row(nats: FloatArray, tokens: FloatArray, statistics: Statistics) 
     """Loss of the reference seeds, (D,) each. They are fixed: the interval is over documents."""
     weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
     value, low, high = ratio_interval(nats, tokens, weights, statistics.confidence)
-    return {
-        "measure": "reference_nats",
-        "value": finite(value),
-        "low": finite(low),
-        "high": finite(high),
-        "documents": int(tokens.size),
-    }
+    row = {"measure": "reference_nats", "documents": int(tokens.size)}
+    return row | finite_columns(value=value, low=low, high=high)

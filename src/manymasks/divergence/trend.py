@@ -17,7 +17,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.correlation import correlation
-from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
 from manymasks.statistics.jackknife import jackknife_error, pair_mean, pair_means_without
 from manymasks.statistics.model_classes import Member, classes
 
@@ -102,18 +102,9 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
                 if severities > 2:
                     trends.append(("rank", rank(levels, nats, confidence)))
             tables["severity_trend"] += [
-                {
-                    "probe": measured.probe,
-                    "pool": label,
-                    "measure": measure,
-                    "trend": trend,
-                    "value": finite(interval.estimate),
-                    "low": finite(interval.low),
-                    "high": finite(interval.high),
-                    "p": finite(interval.p),
-                    "models": pool.size,
-                    "documents": documents,
-                }
+                {"probe": measured.probe, "pool": label, "measure": measure, "trend": trend}
+                | interval_columns(interval, "value")
+                | {"p": finite(interval.p), "models": pool.size, "documents": documents}
                 for trend, interval in trends
             ]
     return tables

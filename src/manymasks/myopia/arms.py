@@ -16,7 +16,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, finite, interval_columns
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
@@ -128,12 +128,7 @@ def _loss(
         nats = scored.nats[members]
         interval = mean_over_seeds(nats, scored.tokens, weights, statistics.confidence)
         models = len(members)
-    return {
-        "nats": finite(interval.estimate),
-        "nats_low": finite(interval.low),
-        "nats_high": finite(interval.high),
-        "models": models,
-    }
+    return interval_columns(interval, "nats", "nats_") | {"models": models}
 
 
 def _gap(
@@ -156,12 +151,7 @@ def _gap(
         gap = 0.0 if name == baseline else None
         return {"gap": gap, "gap_low": gap, "gap_high": gap, "seeds": 0}
     interval = mean_over_seeds(differences, scored.tokens, weights, statistics.confidence)
-    return {
-        "gap": finite(interval.estimate),
-        "gap_low": finite(interval.low),
-        "gap_high": finite(interval.high),
-        "seeds": len(differences),
-    }
+    return interval_columns(interval, "gap", "gap_") | {"seeds": len(differences)}
 
 
 def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
@@ -205,13 +195,9 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
                             "myopic": other,
                             "part": part,
                             "split": "measure",
-                            "nats": finite(interval.estimate),
-                            "low": finite(interval.low),
-                            "high": finite(interval.high),
-                            "p": finite(interval.p),
-                            "seeds": seeds,
-                            "documents": documents,
                         }
+                        | interval_columns(interval, "nats")
+                        | {"p": finite(interval.p), "seeds": seeds, "documents": documents}
                     )
                     if part != "gap":
                         subject = arm.past if other is None or part == "bonus" else other
@@ -283,10 +269,8 @@ def curve_rows(
                         "variant": contrast.variant,
                         "step": step,
                         "tokens": points[0][0][0],
-                        "gap": finite(gap.estimate),
-                        "low": finite(gap.low),
-                        "high": finite(gap.high),
-                        "seeds": len(points),
                     }
+                    | interval_columns(gap, "gap")
+                    | {"seeds": len(points)}
                 )
     return rows

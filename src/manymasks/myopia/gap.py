@@ -8,7 +8,7 @@ from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, finite_columns, interval_columns
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
 
@@ -117,16 +117,13 @@ def myopia_rows(
 def _gap_row(
     bucket: _Bucket, gap: Interval, baseline: IndexArray, variant: IndexArray
 ) -> dict[str, Any]:
-    return {
-        "position_low": bucket.low,
-        "position_high": bucket.high,
-        "is_total": bucket.is_total,
-        "gap": finite(gap.estimate),
-        "low": finite(gap.low),
-        "high": finite(gap.high),
-        "p": finite(gap.p),
-        "baseline_nats": finite(ratio(bucket.nats[baseline], bucket.tokens).mean()),
-        "variant_nats": finite(ratio(bucket.nats[variant], bucket.tokens).mean()),
-        "seeds": baseline.size,
-        "documents": bucket.documents,
-    }
+    return (
+        {"position_low": bucket.low, "position_high": bucket.high, "is_total": bucket.is_total}
+        | interval_columns(gap, "gap")
+        | finite_columns(
+            p=gap.p,
+            baseline_nats=ratio(bucket.nats[baseline], bucket.tokens).mean(),
+            variant_nats=ratio(bucket.nats[variant], bucket.tokens).mean(),
+        )
+        | {"seeds": baseline.size, "documents": bucket.documents}
+    )

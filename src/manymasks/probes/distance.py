@@ -18,7 +18,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.windows import Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval, standard_error
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite_columns
 
 STRENGTH = 20.0
 """Observations that the lower order is worth: the best of 1 to 100 for held-out pydocs."""
@@ -184,15 +184,8 @@ def _unigram_kl(
 def _row(
     probe: str, severity: int, measure: str, value: float, low: float, high: float, documents: int
 ) -> dict[str, Any]:
-    return {
-        "probe": probe,
-        "severity": severity,
-        "measure": measure,
-        "value": value,
-        "low": finite(low),
-        "high": finite(high),
-        "documents": documents,
-    }
+    row = {"probe": probe, "severity": severity, "measure": measure, "value": value}
+    return row | finite_columns(low=low, high=high) | {"documents": documents}
 
 
 def _numbers(tokens: Tokens, order: int, vocabulary: int) -> Tokens:

@@ -14,7 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from manymasks.arrays import FloatArray, Rows
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, finite_columns
 from manymasks.statistics.model_classes import Member, arm_positions, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
@@ -50,11 +50,9 @@ def curve_rows(
                     "model_class": label,
                     "threshold_nats": float(threshold),
                     "share": under / pool.size,
-                    "share_low": finite(low),
-                    "share_high": finite(high),
-                    "members": under,
-                    "candidates": int(pool.size),
                 }
+                | finite_columns(share_low=low, share_high=high)
+                | {"members": under, "candidates": int(pool.size)}
             )
     contrasts: Rows = []
     for variant in dict.fromkeys(member.variant for member in members):

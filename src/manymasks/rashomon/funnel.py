@@ -20,7 +20,7 @@ from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
 from manymasks.statistics.bootstrap import percentile_interval, ratio
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite_columns
 from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
@@ -193,20 +193,14 @@ def step_rows(
         share, expected = float(shares[k]), float(independent[k])
         ends = wilson(int(counts[0, c]), m, confidence) if k == c else (math.nan, math.nan)
         rows.append(
-            {
-                "constraints": k,
-                "survivors": share * m,
-                "survivors_low": finite(float(low[k])),
-                "survivors_high": finite(float(high[k])),
-                "share": share,
-                "share_low": finite(ends[0]),
-                "share_high": finite(ends[1]),
+            {"constraints": k, "survivors": share * m, "share": share, "models": m}
+            | finite_columns(survivors_low=low[k], survivors_high=high[k])
+            | finite_columns(share_low=ends[0], share_high=ends[1])
+            | finite_columns(kl_low=kl_low[k], kl_high=kl_high[k])
+            | {
                 "independent_share": expected,
                 "log_ratio": math.log(share / expected) if share and expected else None,
                 "kl": float(known.mean()) if known.size else None,
-                "kl_low": finite(float(kl_low[k])),
-                "kl_high": finite(float(kl_high[k])),
-                "models": m,
                 "orders": len(orders),
             }
         )
@@ -284,14 +278,7 @@ def spread_of(survived: BoolArray, kl: FloatArray) -> FloatArray:
 def _constraint_row(constraint: Constraint, result: Passed, confidence: float) -> dict[str, Any]:
     m, passing = result.passes.size, int(result.passes.sum())
     low, high = wilson(passing, m, confidence)
-    return {
-        "constraint_name": constraint.name,
-        "kind": constraint.kind,
-        "nats_best": finite(result.best),
-        "threshold_nats": finite(result.threshold),
-        "passing": passing,
-        "share": passing / m,
-        "share_low": finite(low),
-        "share_high": finite(high),
-        "models": m,
-    }
+    row = {"constraint_name": constraint.name, "kind": constraint.kind, "models": m}
+    nats = finite_columns(nats_best=result.best, threshold_nats=result.threshold)
+    share = {"passing": passing, "share": passing / m}
+    return row | nats | share | finite_columns(share_low=low, share_high=high)

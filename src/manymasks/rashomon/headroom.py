@@ -19,7 +19,7 @@ from manymasks.arrays import FloatArray, IndexArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Member
 
@@ -99,19 +99,11 @@ def headroom_rows(
             {
                 "model_class": f"{corpus}/{size}/{variant}",
                 "next_class": f"{corpus}/{next_size}/{variant}",
-                "ensemble_gain": finite(gain.estimate),
-                "gain_low": finite(gain.low),
-                "gain_high": finite(gain.high),
-                "headroom": finite(headroom.estimate),
-                "headroom_low": finite(headroom.low),
-                "headroom_high": finite(headroom.high),
-                "remaining": finite(remaining.estimate),
-                "remaining_low": finite(remaining.low),
-                "remaining_high": finite(remaining.high),
-                "p": finite(below_zero(remaining)),
-                "models": models,
-                "documents": documents,
             }
+            | interval_columns(gain, "ensemble_gain", "gain_")
+            | interval_columns(headroom, "headroom", "headroom_")
+            | interval_columns(remaining, "remaining", "remaining_")
+            | {"p": finite(below_zero(remaining)), "models": models, "documents": documents}
         ],
         "contrast": [contrast_row(comparison, negated, models + 1, documents)],
     }

@@ -13,7 +13,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import Interval, finite, joined
+from manymasks.statistics.intervals import Interval, finite_columns, joined
 from manymasks.statistics.jackknife import jackknife_error
 
 MOST_SUBSETS = 32
@@ -99,14 +99,8 @@ def resampled_rows(
 
 
 def _row(metric: str, members: float, value: float, low: float, high: float) -> dict[str, Any]:
-    return {
-        "metric": metric,
-        "members_used": members,
-        "value": finite(value),
-        "low": finite(low),
-        "high": finite(high),
-        "units": "models and documents",
-    }
+    row = {"metric": metric, "members_used": members, "units": "models and documents"}
+    return row | finite_columns(value=value, low=low, high=high)
 
 
 # From losses (k, D) and tokens (D,), or their resamples with weights (B, D).

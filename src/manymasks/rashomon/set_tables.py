@@ -15,7 +15,7 @@ from manymasks.statistics.components import (
     distance_components,
     score_components,
 )
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite, interval_columns
 from manymasks.statistics.model_classes import Member
 
 BY_POSITION = (
@@ -101,15 +101,10 @@ def component_rows(
         for component in ("init", "order", "rest"):
             interval = getattr(shares, component)
             rows.append(
-                {
-                    **common,
-                    "measure": measure,
-                    "component": component,
-                    "share": finite(interval.estimate),
-                    "low": finite(interval.low),
-                    "high": finite(interval.high),
-                    "p": finite(p.get(component)),
-                }
+                common
+                | {"measure": measure, "component": component}
+                | interval_columns(interval, "share")
+                | {"p": finite(p.get(component))}
             )
 
     loss_shares = score_components(crossed(seeds, nats), statistics.confidence)

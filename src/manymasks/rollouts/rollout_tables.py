@@ -20,7 +20,7 @@ from manymasks.statistics.bootstrap import (
     ratio,
     ratio_resamples,
 )
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, finite, finite_columns
 from manymasks.statistics.model_classes import Member, one_corpus
 from manymasks.statistics.survival import product_limit, restricted_mean
 
@@ -245,17 +245,15 @@ def _sequences(
         kl = ratio(sums, tokens)
         for b, reader in enumerate(members):
             rows.append(
-                {
-                    "model_a": writer.model,
-                    "model_b": reader.model,
-                    "kl": finite(kl[b]),
-                    "kl_low": finite(low[b]),
-                    "kl_high": finite(high[b]),
-                    "cross_nats": finite(along.cross[a, b].sum() / tokens.sum()),
-                    "text_kl": finite(divergence.text_kl[a, b].mean() / divergence.length),
-                    "tokens": int(tokens.sum()),
-                    "documents": documents,
-                }
+                {"model_a": writer.model, "model_b": reader.model}
+                | finite_columns(
+                    kl=kl[b],
+                    kl_low=low[b],
+                    kl_high=high[b],
+                    cross_nats=along.cross[a, b].sum() / tokens.sum(),
+                    text_kl=divergence.text_kl[a, b].mean() / divergence.length,
+                )
+                | {"tokens": int(tokens.sum()), "documents": documents}
             )
     return rows
 

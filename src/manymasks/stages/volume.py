@@ -12,7 +12,7 @@ from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import direction, local_volume, radii, size_contrasts, stacked_excess
 from manymasks.stages.inputs.derived_members import empty_stack
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite_columns
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
 from manymasks.training.checkpoint import read_weights, set_weights
@@ -35,12 +35,9 @@ def make(job: Job) -> dict[str, Any]:
         volume = local_volume(_radii(training, windows, settings), weights, confidence)
         radius = volume.log_radius
         rows.append(
-            {
-                "model": member.model,
-                "eps_nats": settings.eps,
-                "log_radius": radius.estimate,
-                "log_radius_low": finite(radius.low),
-                "log_radius_high": finite(radius.high),
+            {"model": member.model, "eps_nats": settings.eps, "log_radius": radius.estimate}
+            | finite_columns(log_radius_low=radius.low, log_radius_high=radius.high)
+            | {
                 "log_volume": weights * radius.estimate,
                 "log_volume_per_weight": radius.estimate,
                 "log_volume_sampled": volume.log_sampled,

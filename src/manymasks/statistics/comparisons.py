@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from manymasks.config.claims import Claim
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, finite, interval_columns
 
 TestedClaim = Claim | Literal["gap_by_size", "bonus", "malus", "beyond_seeds", "rise", "fall"]
 
@@ -35,12 +35,5 @@ def contrast_row(
 
     Which claims are primary, and the correction for their number, follow from the whole study.
     """
-    return {
-        **asdict(comparison),
-        "estimate": finite(interval.estimate),
-        "low": finite(interval.low),
-        "high": finite(interval.high),
-        "p": finite(interval.p),
-        "models": int(models),
-        "documents": documents,
-    }
+    units = {"p": finite(interval.p), "models": int(models), "documents": documents}
+    return asdict(comparison) | interval_columns(interval, "estimate") | units

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any, SupportsFloat
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
@@ -25,9 +26,20 @@ class Interval:
     degrees: float
 
 
-def finite(value: float | None) -> float | None:
+def finite(value: SupportsFloat | None) -> float | None:
     """The value for a table: NaN and infinities become None."""
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def finite_columns(**values: SupportsFloat | None) -> dict[str, Any]:
+    """Columns of a row, with values by `finite`."""
+    return {name: finite(value) for name, value in values.items()}
+
+
+def interval_columns(interval: Interval, value: str, ends: str = "") -> dict[str, Any]:
+    """Columns of an interval: its estimate as `value`, its ends as `<ends>low` and `<ends>high`."""
+    numbers = {value: interval.estimate, f"{ends}low": interval.low, f"{ends}high": interval.high}
+    return finite_columns(**numbers)
 
 
 def joined(

@@ -12,7 +12,7 @@ import numpy as np
 from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
-from manymasks.statistics.intervals import Interval, finite
+from manymasks.statistics.intervals import Interval, finite, interval_columns
 from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
@@ -113,12 +113,7 @@ def gap_columns(
             f"{name}_low": finite(float(np.maximum(excess.low, 0.0))),
             f"{name}_high": finite(excess.high),
         }
-    return {
-        **columns,
-        "gap": finite(gap.estimate),
-        "gap_low": finite(gap.low),
-        "gap_high": finite(gap.high),
-    }
+    return columns | interval_columns(gap, "gap", "gap_")
 
 
 def _mean(

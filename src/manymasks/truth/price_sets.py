@@ -18,7 +18,7 @@ from manymasks.statistics.bootstrap import (
     ratio,
     ratio_resamples,
 )
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.model_classes import Member, classes, one_corpus
 from manymasks.truth.excess import ROUNDING
 
@@ -74,15 +74,9 @@ def priced_rows(
                 }
             )
         tables["priced_member"] += [
-            {
-                "model": member.model,
-                "share": share,
-                "eps": eps,
-                "select_nats": finite(float(select_nats[i])),
-                "measure_nats": finite(float(measure_nats[i])),
-                "is_member": bool(inside[i]),
-                "probability": finite(float(probabilities[i])),
-            }
+            {"model": member.model, "share": share, "eps": eps}
+            | finite_columns(select_nats=select_nats[i], measure_nats=measure_nats[i])
+            | {"is_member": bool(inside[i]), "probability": finite(float(probabilities[i]))}
             for i, member in enumerate(members)
         ]
     return tables

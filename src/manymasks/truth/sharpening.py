@@ -11,7 +11,7 @@ from manymasks.arrays import BoolArray, FloatArray, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy
 from manymasks.statistics.bootstrap import document_weights, ratio_resamples, standard_error
-from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.intervals import finite_columns, interval_columns, joined
 from manymasks.statistics.jackknife import pair_mean
 
 Logs = npt.NDArray[np.float32]
@@ -48,16 +48,10 @@ def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statist
             mean.estimate, mean.standard_error, error, mean.degrees, statistics.confidence, 0.0
         )
         rows.append(
-            {
-                "position": t,
-                "kl": finite(kl.estimate),
-                "kl_low": finite(kl.low),
-                "kl_high": finite(kl.high),
-                "js": finite(jensen_shannon(law)),
-                "floor": finite(_noise_floor(logs, again, documents, t)),
-                "models": len(law),
-                "documents": int(documents.sum()),
-            }
+            {"position": t}
+            | interval_columns(kl, "kl", "kl_")
+            | finite_columns(js=jensen_shannon(law), floor=_noise_floor(logs, again, documents, t))
+            | {"models": len(law), "documents": int(documents.sum())}
         )
     return rows
 

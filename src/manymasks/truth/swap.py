@@ -38,7 +38,7 @@ from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
 from manymasks.models.transformer import Transformer
 from manymasks.statistics.bootstrap import document_weights, percentile_interval
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite, finite_columns
 
 OTHER, SAME = "other mask", "same mask"
 """Kinds of donors."""
@@ -203,16 +203,14 @@ def swap_rows(swaps: Iterable[SwapLaws], statistics: Statistics) -> Rows:
             low, high = percentile_interval(shares, statistics.confidence)
             row |= {"followed_low": finite(float(low)), "followed_high": finite(float(high))}
         rows.append(
-            {
-                "donor": swap.donors,
-                "site": swap.site,
-                "layer": swap.layer,
-                **row,
-                "from_recipient": finite(float(divergence(swap.law, swap.recipient).mean())),
-                "from_donor": finite(float(divergence(swap.law, swap.donor).mean())),
-                "apart": finite(float(divergence(swap.donor, swap.recipient).mean())),
-                "documents": documents,
-            }
+            {"donor": swap.donors, "site": swap.site, "layer": swap.layer}
+            | row
+            | finite_columns(
+                from_recipient=divergence(swap.law, swap.recipient).mean(),
+                from_donor=divergence(swap.law, swap.donor).mean(),
+                apart=divergence(swap.donor, swap.recipient).mean(),
+            )
+            | {"documents": documents}
         )
     return rows
 
