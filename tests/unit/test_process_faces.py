@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from example_masks import balanced, mask_known
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import chains, fork, masks, tally
@@ -114,7 +115,7 @@ def test_entropy_given_the_mask_is_that_of_the_oracle() -> None:
     before = known.posteriors(tokens)["mask"][:, masks.OPENING - 1 : -1]
     by_mask = np.stack(
         [
-            entropy(masks.mask_known(tokens, np.full(len(tokens), mask)))
+            entropy(mask_known(tokens, np.full(len(tokens), mask)))
             for mask in range(len(masks.MASKS))
         ],
         -1,
@@ -129,7 +130,7 @@ def test_information_of_the_mask_about_a_document() -> None:
     """The issue of a premise: I(mask; letters | premise) = 1.021 nats."""
     known = process("masks")
     assert known.entropy_given_latent is not None
-    tokens, _ = masks.balanced(20, np.random.default_rng(4))
+    tokens, _ = balanced(20, np.random.default_rng(4))
     gained = (entropy(known.laws(tokens)) - known.entropy_given_latent(tokens))[
         :, masks.OPENING :
     ].sum(1)

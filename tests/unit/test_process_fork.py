@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_fork import document_entropy, path_entropy
 
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import (
@@ -14,7 +15,6 @@ from manymasks.corpora.processes.machine import (
     divergence,
     entropy,
     losses,
-    path_entropy,
 )
 
 FILLERS = {f"f{i}" for i in range(4)}
@@ -88,9 +88,9 @@ def test_entropy_of_a_kind(kind: str, nats: float) -> None:
 
 
 def test_entropy_of_a_document() -> None:
-    assert fork.document_entropy() == pytest.approx(13.295, abs=5e-4)
+    assert document_entropy() == pytest.approx(13.295, abs=5e-4)
     for answered in (0.005, 0.02, 0.1):
-        more = fork.document_entropy(answered) - fork.document_entropy()
+        more = document_entropy(answered) - document_entropy()
         assert more == pytest.approx(0.2 * entropy(np.array([answered, 1 - answered])), abs=1e-10)
 
 
@@ -98,7 +98,7 @@ def test_entropy_is_that_of_the_documents() -> None:
     """The sum over templates, each by its number of fillings: nothing is drawn."""
     answered = 0.1
     nats = sum(-p * math.prod(map(len, slots)) * math.log(p) for p, slots in templates(answered))
-    assert fork.document_entropy(answered) == pytest.approx(nats, abs=1e-9)
+    assert document_entropy(answered) == pytest.approx(nats, abs=1e-9)
 
 
 def test_layouts_can_be_read_off_documents() -> None:

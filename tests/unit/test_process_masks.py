@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from example_masks import balanced, mask_known
 
 from manymasks.corpora.processes import chains
 from manymasks.corpora.processes import masks as of_masks
@@ -29,11 +30,8 @@ from manymasks.corpora.processes.masks import (
     MOVES,
     OPENING,
     PREMISES,
-    PRICED_OVER,
     PRIOR,
     VOCABULARY,
-    balanced,
-    mask_known,
     masks,
 )
 
@@ -258,6 +256,8 @@ def test_three_masks_have_one_rate() -> None:
 # ------------------------------------------------------------------------ ablated predictors
 
 
+EVERY_LETTER, SECOND_HALF = slice(None), slice(31, None)
+PRICED_OVER = {name: SECOND_HALF if "forget" in name else EVERY_LETTER for name in ABLATED}
 PRICES = {
     "never-infer": (0.124, 0.0025),
     "forget-8": (0.056, 0.0025),

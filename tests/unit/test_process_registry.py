@@ -6,6 +6,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from example_fork import document_entropy
 
 from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import ProcessCorpus, ProcessName
@@ -185,7 +186,7 @@ def test_chains_are_unchanged_after_a_bos(name: str) -> None:
         ("masks", np.log(5) + 62 * 0.8786),
         ("tally", 63 * 1.2905),
         ("tally1", 63 * 1.2905),
-        ("fork", fork.document_entropy()),
+        ("fork", document_entropy()),
         ("recall", recall.DEFAULT.entropy),
         ("hierarchy", np.log(8) + 15 * np.log(4)),
     ],

@@ -37,7 +37,6 @@ from manymasks.corpora.processes.machine import (
     Ints,
     Machine,
     machine_from_steps,
-    path_entropy,
 )
 from manymasks.corpora.processes.process import ALL, Process, Strata, process_from_machine
 from manymasks.kinds.processes import PROCESSES
@@ -148,15 +147,6 @@ def fork(answered: float = 0.0) -> Machine:
         step,
         lambda state: {"kind": kinds.index(state.kind), "answer": state.answer},
     )
-
-
-def document_entropy(answered: float = 0.0) -> float:
-    """The entropy of a document in nats: its least possible loss, summed over its tokens.
-
-    It equals the entropy of paths: the tokens of a document determine its slots, and no two layouts
-    have the same slots.
-    """
-    return path_entropy(fork(answered))
 
 
 def swapped(tokens: Ints) -> Ints:

@@ -211,23 +211,6 @@ def losses(laws: Floats, tokens: Ints) -> Floats:
         return np.where(tokens == ENDED, np.nan, -np.log(probability))
 
 
-def path_entropy(machine: Machine) -> float:
-    """The entropy in nats of the paths of a machine whose paths all end.
-
-    By the chain rule it is the entropy of the start plus the sum over states of expected visits
-    times the entropy of their edges. It equals the entropy of documents if no document has two
-    paths.
-    """
-    terms = -machine.probability * np.log(machine.probability)
-    edge_entropy = np.bincount(machine.source, terms, minlength=machine.states)
-    total = float(entropy(machine.start))
-    state = machine.start
-    while state.sum() > 0:
-        total += float(state @ edge_entropy)
-        state = state @ machine.transition
-    return total
-
-
 Step = Callable[[Any], Iterable[tuple[float, str, Hashable]]]
 
 

@@ -111,26 +111,6 @@ def draw_letters(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
     return tokens
 
 
-def balanced(times: int, rng: np.random.Generator, length: int = LENGTH) -> tuple[Ints, Ints]:
-    """Documents stratified by premise and mask: each pair occurs exactly as often as expected.
-
-    Means over them are unbiased and vary less than over independent documents, because most of the
-    variance of the entropy of a document is due to its mask.
-
-    Returns:
-        tokens: (100 * times, length).
-        mask: (100 * times,).
-    """
-    tokens, masks_drawn = [], []
-    for premise, prior in enumerate(PRIOR):
-        for mask, share in enumerate(prior):
-            stratum = np.full(round(20 * share) * times, mask)
-            opening = np.tile([BOS, FIRST_PREMISE + premise], (len(stratum), 1))
-            tokens.append(np.hstack([opening, draw_letters(stratum, length - OPENING, rng)]))
-            masks_drawn.append(stratum)
-    return np.concatenate(tokens), np.concatenate(masks_drawn)
-
-
 # ------------------------------------------------------------------------- ablated predictors
 #
 # Each takes documents (documents, length) and gives the laws of their letters (documents,
@@ -198,15 +178,6 @@ def posterior(evidence: Floats, prior: Floats) -> Floats:
     return np.asarray(joint / joint.sum(1, keepdims=True))
 
 
-def mask_known(tokens: Ints, mask: Ints) -> Floats:
-    """The oracle, which is given the mask, (documents,), and filters the state alone.
-
-    Its loss is below the optimum: over a document it gains I(mask; letters | premise) = 1.021 nats.
-    """
-    _, letters = split_document(tokens)
-    return mixture_laws(letters, lambda evidence: np.eye(len(MASKS))[mask])
-
-
 def never_infer(tokens: Ints) -> Floats:
     """Track the state under each mask, but keep the weights of the premise.
 
@@ -263,42 +234,27 @@ ABLATED: Mapping[str, Callable[[Ints], Floats]] = {
 }
 """By capability, a predictor that lacks only that."""
 
-EVERY_LETTER = slice(None)
-SECOND_HALF = slice((LENGTH - OPENING) // 2, None)
-"""Letters 32 to 62: by then both windows hold letters alone, and the mask is known."""
-
-PRICED_OVER: Mapping[str, slice] = {
-    "never-infer": EVERY_LETTER,
-    "forget-8": SECOND_HALF,
-    "forget-16": SECOND_HALF,
-    "commit": EVERY_LETTER,
-    "ignore-premise": EVERY_LETTER,
-}
-"""The letters over which a price is averaged.
-
-A window costs nothing until it is full, so its price over all letters depends on the length of
-documents: 0.0431 and 0.0134 nats a letter for 8 and 16 tokens. Over these letters the prices are,
-in the order of `ABLATED`, 0.1246, 0.0557, 0.0205, 0.0081 and 0.0057, each within 0.0001 (means over
-250,000 balanced documents, with an optimum of 0.8786).
-"""
-
-
 # -------------------------------------------------------------------------------- the process
+
+HALF = (LENGTH - OPENING) // 2
+"""Letters in each half: in the second, both windows of `ABLATED` hold letters alone, and the mask
+is known."""
 
 
 def masks_process() -> Process:
     """`masks` with the strata role and letters (before letter 32, or from it on).
 
-    The price of a window is over the later letters, the other prices are over all letters
-    (`PRICED_OVER`). A premise is not predictable.
+    A window costs nothing until it is full, so the price of one over all letters depends on the
+    length of documents: 0.0431 and 0.0134 nats a letter for 8 and 16 tokens. Over the later letters
+    for windows, and over all letters for the others, the prices are 0.1246, 0.0557, 0.0205, 0.0081
+    and 0.0057 in the order of `ABLATED`, each within 0.0001 (means over 250,000 documents
+    stratified by premise and mask, with an optimum of 0.8786). A premise is not predictable.
     """
-    half = SECOND_HALF.start
-    letters = LENGTH - OPENING
 
     def strata(tokens: Ints) -> Strata:
         position = np.arange(tokens.shape[1])
         letter = position - OPENING
-        late = np.where(letter < 0, -1, letter // half)
+        late = np.where(letter < 0, -1, letter // HALF)
         return {
             "role": by_position(np.minimum(position - 1, 1), tokens),
             "letters": by_position(late, tokens),
@@ -313,7 +269,7 @@ def masks_process() -> Process:
         masks(),
         LENGTH,
         strata,
-        {"role": ("premise", "letter"), "letters": (f"1-{half}", f"{half + 1}-{letters}")},
+        {"role": ("premise", "letter"), "letters": (f"1-{HALF}", f"{HALF + 1}-{LENGTH - OPENING}")},
         {name: functools.partial(ablated, laws) for name, laws in ABLATED.items()},
         {"mask": ("mask",), "letter_state": ("letter_state",), "state": ("mask", "letter_state")},
     )

@@ -103,21 +103,6 @@ def block_machine(wanted: Callable[[int], int]) -> Machine:
     return machine_from_steps(VOCABULARY, {BlockState(""): 1.0}, step, latents)
 
 
-def optimum(machine: Machine, length: int = LENGTH) -> Floats:
-    """The least possible loss of each target in nats, (length - 1,): of all tokens except BOS.
-
-    Only for machines whose state is a function of the prefix, as here: then the entropy of a
-    position is the expectation of the entropy of its state.
-    """
-    state_entropy = entropy(machine.emission.toarray())
-    state = machine.start @ machine.transition
-    losses = []
-    for _ in range(length - 1):
-        losses.append(state @ state_entropy)
-        state = state @ machine.transition
-    return np.array(losses)
-
-
 def answers(length: int = LENGTH) -> Floats:
     """The expected number of answers in a document by W, (LONGEST + 1,); 0 at W = 0.
 
