@@ -37,6 +37,10 @@ def load(
 ) -> dict[str, int]:
     """Build the database from every artifact of a results folder.
 
+    Raises UserError if a manifest or table cannot be read, a table of a current artifact does not
+    fit the schema, rows are not unique in their grain, or a primary claim was not tested although
+    no member failed. `target` stays as it was.
+
     Args:
         results: the folder; artifacts of earlier settings are loaded too, and marked.
         current: labels of the artifacts of the current study, by key (12 hex digits).
@@ -48,11 +52,6 @@ def load(
     Returns:
         Rows by table; under `missing_payloads` the tables that manifests list and that are gone
         (evicted), under `outdated_payloads` those of an earlier schema that were left out.
-
-    Raises:
-        UserError: if a manifest or table cannot be read, a table of a current artifact does not
-            fit the schema, rows are not unique in their grain, or a primary claim was not tested
-            although no member failed. `target` stays as it was.
     """
     artifacts = read_artifacts(results)
     payloads = table_files(artifacts, current)

@@ -48,10 +48,9 @@ def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
     Ranks are counted, without sorting. Of tokens with equal probability the one with the lowest id
     is ranked first.
 
-    Args:
-        logp: (m, w, s, V) log-probabilities, float32; memory beside them is that of a few blocks.
-        targets: (w, s) true tokens.
-        bins: bins of equal width of the probability of the first-ranked token.
+    `logp` (m, w, s, V) log-probabilities, float32; memory beside them is that of a few blocks.
+    `targets` (w, s) true tokens. `bins`: bins of equal width of the probability of the first-ranked
+    token.
     """
     members, windows, scored, vocabulary = logp.shape
     flat = logp.reshape(members, windows * scored, vocabulary)

@@ -70,8 +70,7 @@ def alignment(stream: npt.NDArray[np.floating]) -> FloatArray:
     Gram matrix of tokens, U-centred (Szekely & Rizzo 2014): the inner product of two such matrices
     is n (n - 3) times the unbiased HSIC. NaN if all tokens have the same representation.
 
-    Args:
-        stream: (tokens, width), at least 4 tokens.
+    `stream` (tokens, width), at least 4 tokens.
     """
     # HSIC is invariant to the mean; centring reduces rounding errors.
     centred = stream.astype(np.float64) - stream.mean(axis=0, dtype=np.float64)
@@ -93,9 +92,8 @@ def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> FloatArr
     Ties for the last rank share its weight: before any block, all occurrences of a token have the
     same embedding.
 
-    Args:
-        stream: (tokens, width), more than `neighbours` + 1 tokens.
-        neighbours: number of nearest tokens.
+    `stream` (tokens, width), more than `neighbours` + 1 tokens. `neighbours`: number of nearest
+    tokens.
     """
     rows = stream.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

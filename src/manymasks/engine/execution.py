@@ -76,12 +76,11 @@ class Task:
 def make_artifacts(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Manifest]]:
     """Make the artifacts of one stage: in stacks if the stage can, or one after another.
 
+    Raises UserError for the first failure, once it is in the log.
+
     Yields:
         Each task with the manifest of its artifact, as soon as that is made. The artifacts of a
         stack share its time equally; each has the peak memory of the process.
-
-    Raises:
-        UserError: for the first failure, once it is in the log.
     """
     # Time and processor seconds at the last artifact; the first one includes the start-up.
     began, used = time.monotonic(), 0.0

@@ -51,8 +51,7 @@ def description_from_manifest(manifest: Manifest) -> dict[str, Any]:
 def read_description(path: Path) -> dict[str, Any]:
     """A description from a manifest, a node.json, or a settings file of the same form.
 
-    Raises:
-        UserError: if the file is none of these.
+    Raises UserError if the file is none of these.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

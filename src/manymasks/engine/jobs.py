@@ -41,6 +41,9 @@ def run_jobs(
 ) -> list[Manifest]:
     """Make artifacts of one stage in this process, except those that are complete.
 
+    Raises UserError if an input is missing or damaged, the code differs from that of the plan,
+    memory is short, or the stage reports a mistake.
+
     Args:
         descriptions: stage, settings and inputs of each artifact, and optionally label, key,
             operational and hardware settings, as `job_file.description_of` gives them.
@@ -50,10 +53,6 @@ def run_jobs(
 
     Returns:
         The manifests, in the order of the descriptions.
-
-    Raises:
-        UserError: if an input is missing or damaged, the code differs from that of the plan,
-            memory is short, or the stage reports a mistake.
     """
     ordered = [_request(description, layout) for description in descriptions]
     if len({request.stage for request in ordered}) != 1:

@@ -176,8 +176,7 @@ class Session:
     def check_rules(self, options: Mapping[str, Any]) -> None:
         """Refuse `--until` and `--omit-from` with a stage but without the rules of its stacks.
 
-        Raises:
-            UserError: with the names to add.
+        Raises UserError with the names to add.
         """
         for option in ("until", "omit_from"):
             rules = set(options.get(option, ()))
@@ -260,8 +259,7 @@ def _as_typed(path: Path) -> Path:
 def _lock_run() -> IO[str]:
     """Take the lock of this run, and tell Snakemake's lock of a dead run from that of a live one.
 
-    Raises:
-        UserError: if another run is alive, or one died and left Snakemake's lock.
+    Raises UserError if another run is alive, or one died and left Snakemake's lock.
     """
     lock = try_lock(RUN_LOCK)
     if lock is None:

@@ -42,9 +42,7 @@ def config_files(workflow: Any) -> list[Path]:
 def share_settings(workflow: Any, stages: Mapping[str, str]) -> None:
     """Give rules the resources and threads that a profile or an option sets for their stages.
 
-    Args:
-        workflow: Snakemake's workflow object.
-        stages: the stage of each rule, by the rule's name.
+    `workflow`: Snakemake's workflow object. `stages`: the stage of each rule, by the rule's name.
     """
     settings = workflow.resource_settings
     for by_rule in (settings.overwrite_resources, settings.overwrite_threads):

@@ -34,9 +34,8 @@ def stacks_of(
 ) -> dict[str, list[tuple[Node, ...]]]:
     """Stacks of two or more members, by stage: as few as the width allows, and balanced.
 
-    Args:
-        nodes: nodes to be made, in the order of the plan, which stacks keep.
-        widths: most members in a stack, by stage.
+    `nodes`: nodes to be made, in the order of the plan, which stacks keep. `widths`: most members
+    in a stack, by stage.
     """
     depths: dict[Node, int] = {}
     groups: dict[tuple[str, str], dict[str, Node]] = {}

@@ -40,12 +40,9 @@ def streams(
 ) -> list[npt.NDArray[np.float32]]:
     """Residual streams of a member by level: before each block and after the last.
 
-    Args:
-        model, tokens, batch: as in `log_probabilities`.
-        at: documents and positions (n,) to keep, in any order; all if not given.
-
-    Returns:
-        (documents, positions, width) at each level, or (n, width) with `at`.
+    `model`, `tokens`, `batch`: as in `log_probabilities`. `at`: documents and positions (n,) to
+    keep, in any order; all if not given. Returns (documents, positions, width) at each level, or
+    (n, width) with `at`.
     """
     shape = tokens.shape if at is None else at[0].shape
     levels = range(len(model.blocks) + 1)

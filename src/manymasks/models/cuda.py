@@ -52,9 +52,8 @@ class Attended(NamedTuple):
 def forward(q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None) -> Attended:
     """Softmax attention of each position over itself and all earlier ones.
 
-    Args:
-        q, k, v: (batch, heads, positions, head dimension), float32 or bfloat16, contiguous.
-        scale: of the scores; 1 / sqrt(head dimension) by default.
+    `q`, `k`, `v` (batch, heads, positions, head dimension), float32 or bfloat16, contiguous.
+    `scale`: of the scores; 1 / sqrt(head dimension) by default.
     """
     scale = _scale(q, scale)
     padded = [_padded(x) for x in (q, k, v)]
@@ -93,11 +92,9 @@ def backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v.
 
-    Args:
-        grad: of the outputs; out, lse: results of `forward`.
-        bias: of `decay`: the gradient of each pair is multiplied by its exponential. It is rounded
-            to the dtype of q: in bfloat16 a factor exp(b) has a relative error of b / 256.
-        scale: as in `forward`.
+    `grad`: of the outputs; out, lse: results of `forward`. `bias`: of `decay`: the gradient of each
+    pair is multiplied by its exponential. It is rounded to the dtype of q: in bfloat16 a factor
+    exp(b) has a relative error of b / 256. `scale`: as in `forward`.
     """
     scale, head, positions = _scale(q, scale), q.shape[-1], q.shape[-2]
     grad, q, k, v, out = (_padded(x) for x in (grad, q, k, v, out))

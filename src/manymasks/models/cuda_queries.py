@@ -70,10 +70,8 @@ def launch(
 ) -> Tensor:
     """The gradient of q, (batch, heads, positions, head dimension).
 
-    Args:
-        grad, q, k, v, out: of that shape and one dtype; copied if not contiguous.
-        lse: (batch, heads, positions), float32.
-        scale: of the scores.
+    `grad`, `q`, `k`, `v`, `out`: of that shape and one dtype; copied if not contiguous. `lse`
+    (batch, heads, positions), float32. `scale`: of the scores.
     """
     batch, heads, positions, head = q.shape
     dq = torch.empty_like(q, memory_format=torch.contiguous_format)

@@ -14,14 +14,9 @@ from manymasks.models.transformer import Transformer
 class CachedTransformer:
     """One member with the keys and values of a batch of texts of one length.
 
-    Args:
-        model: a stack of one member.
-        texts: number of texts.
-        longest: capacity in tokens.
-
-    Raises:
-        ValueError: for a stack of several members, for a route that does not read its own past,
-            and for more tokens than the model's context.
+    `model`: a stack of one member. `texts`: number of texts. `longest`: capacity in tokens. Raises
+    ValueError for a stack of several members, for a route that does not read its own past, and for
+    more tokens than the model's context.
     """
 
     def __init__(self, model: Transformer, texts: int, longest: int) -> None:

@@ -50,10 +50,9 @@ def apart(
 ) -> Tensor:
     """A part of the network, computed member by member on a CPU and at once elsewhere.
 
-    Args:
-        part: takes `stacked` and then `shared`, and returns a tensor with a model axis.
-        stacked: a tensor with a model axis, then others, or sequences with an entry a member.
-        shared: arguments common to all members.
+    `part`: takes `stacked` and then `shared`, and returns a tensor with a model axis. `stacked`: a
+    tensor with a model axis, then others, or sequences with an entry a member. `shared`: arguments
+    common to all members.
     """
     first = stacked[0]
     assert isinstance(first, Tensor)
@@ -75,11 +74,8 @@ def _split(entries: Tensor | Sequence[Any] | None, count: int) -> Sequence[Any]:
 def normalise(x: Tensor) -> tuple[Tensor, Tensor]:
     """RMSNorm without its gain (Zhang & Sennrich 2019).
 
-    Args:
-        x: (members, features, tokens).
-
-    Returns:
-        x over the root mean square of its features, and one over that, (members, 1, tokens).
+    `x` (members, features, tokens). Returns x over the root mean square of its features, and one
+    over that, (members, 1, tokens).
     """
     scale = (x * x).mean(1, keepdim=True).add_(EPSILON).rsqrt_()
     return x * scale, scale

@@ -68,12 +68,8 @@ class Transformer(nn.Module):
     def residual(self, x: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
         """The residual stream after the last block.
 
-        Args:
-            x: embeddings, (members, batch, positions, width).
-            past: for members that need a past, the `inputs` of the model that provides it.
-
-        Returns:
-            (members, width, batch x positions).
+        `x`: embeddings, (members, batch, positions, width). `past`: for members that need a past,
+        the `inputs` of the model that provides it. Returns (members, width, batch x positions).
         """
         for stream in self._through(x, past):
             x = stream
@@ -91,8 +87,7 @@ class Transformer(nn.Module):
     def streams(self, tokens: Tensor) -> list[Tensor]:
         """The residual stream before each block and after the last, (..., positions, width) each.
 
-        Args:
-            tokens: (members, batch, positions) token ids.
+        `tokens` (members, batch, positions) token ids.
         """
         shape = *tokens.shape, -1
         return [x.mT.reshape(shape) for x in self._through(self.embed(tokens))]

@@ -65,9 +65,8 @@ def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterato
 
     A corpus that is drawn from a process has only the probe of unchanged text.
 
-    Args:
-        corpus: the corpus whose members are compared.
-        documents: the documents of every corpus of the study, by name.
+    `corpus`: the corpus whose members are compared. `documents`: the documents of every corpus of
+    the study, by name.
     """
     if not corpus.has_analysis("divergence"):
         return

@@ -61,6 +61,10 @@ def contexts(
 ) -> Contexts:
     """Choose windows and change their contexts; a pure function of its arguments.
 
+    Raises UserError if the windows come from fewer than two documents, or the tokenizer or the
+    other corpus lacks what the family needs, and ValueError if models make the contexts of the
+    family.
+
     Args:
         settings: family, severities, numbers and seed.
         documents: (id, token ids) of the family's split.
@@ -69,11 +73,6 @@ def contexts(
         counts: (vocabulary,) of the train split, for families that draw tokens.
         tokenizer: for families that change characters or need certain ones.
         other: (tokens,) text of another corpus, for families that take some.
-
-    Raises:
-        UserError: if the windows come from fewer than two documents, or the tokenizer or the
-            other corpus lacks what the family needs.
-        ValueError: if models make the contexts of the family.
     """
     family = FAMILIES[settings.family]
     if family.stage != "probe":
@@ -115,8 +114,7 @@ def probe_windows(
 ) -> Windows:
     """The windows that a probe changes.
 
-    Raises:
-        UserError: if they come from fewer than two documents.
+    Raises UserError if they come from fewer than two documents.
     """
     lengthens = FAMILIES[settings.family].lengthens
     return choose_windows(

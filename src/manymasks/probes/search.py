@@ -80,7 +80,8 @@ def search(
     """The best context of each window; a severity is a number of generations.
 
     A pure function of its arguments. Scored tokens and column 0 stay. The best is by the mean over
-    classes, and never falls.
+    classes, and never falls. Raises UserError if the windows come from fewer than two documents,
+    and ValueError if the settings lack `scored`, or a surprise is missing.
 
     Args:
         settings: generations, population, plausibility, numbers and seed.
@@ -91,10 +92,6 @@ def search(
         counts: (vocabulary,) of the train split, which new tokens are drawn from.
         surprise: of contexts (n, context + 1 - scored), if the settings limit plausibility.
         report: takes the number of generations done.
-
-    Raises:
-        UserError: if the windows come from fewer than two documents.
-        ValueError: if the settings lack `scored`, or a surprise is missing.
     """
     if settings.scored is None:
         raise ValueError("a search needs scored tokens after the contexts")
@@ -166,9 +163,8 @@ def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Su
 
     Each call reads the train split once, so memory does not grow with it.
 
-    Args:
-        pieces: returns the train split in consecutive pieces.
-        unigrams: (vocabulary,) counts of its tokens.
+    `pieces`: returns the train split in consecutive pieces. `unigrams` (vocabulary,) counts of its
+    tokens.
     """
 
     def mean(contexts: Tokens) -> FloatArray:
@@ -183,10 +179,8 @@ def member_information(
 ) -> Disagreement:
     """Information of the next token about the member of a class, mean over the scored tokens.
 
-    Args:
-        stacks: the members of each class.
-        scored: tokens at the end of a window that count.
-        device: of the stacks.
+    `stacks`: the members of each class. `scored`: tokens at the end of a window that count.
+    `device`: of the stacks.
     """
 
     def class_information(stack: Transformer, windows: Tensor) -> Tensor:

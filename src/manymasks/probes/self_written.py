@@ -35,7 +35,8 @@ def self_written_contexts(
 
     Column 0 stays, as in all families: it is the end of text or a token of the document, and
     training windows begin with either. Windows are dealt to the writers in turn, so the windows of
-    one document have several writers.
+    one document have several writers. Raises UserError if the windows come from fewer than two
+    documents, and ValueError without a writer, or if the settings lack `scored`.
 
     Args:
         settings: temperatures, numbers and seed.
@@ -44,10 +45,6 @@ def self_written_contexts(
         context: tokens of a window before its last target.
         end_of_text: the token before the first token of a document.
         report: takes the number of tokens written of each context.
-
-    Raises:
-        UserError: if the windows come from fewer than two documents.
-        ValueError: without a writer, or if the settings lack `scored`.
     """
     if settings.scored is None or not writers:
         raise ValueError("contexts need a writer and scored tokens after them")

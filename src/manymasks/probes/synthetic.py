@@ -31,10 +31,8 @@ def recall(source: ProbeSource, pairs: float, generator: np.random.Generator) ->
     """Pairs of a key and a value, one of the keys again, and its value, which is scored.
 
     A key is a token that occurs nowhere else; a value has as many tokens as are scored. Random
-    tokens that are not keys precede the list.
-
-    Raises:
-        UserError: if the vocabulary is too small for so many keys.
+    tokens that are not keys precede the list. Raises UserError if the vocabulary is too small for
+    so many keys.
     """
     count, width = source.windows.tokens.shape
     words, scored, pairs = source.words, source.scored, int(pairs)
@@ -63,8 +61,7 @@ def brackets(source: ProbeSource, depth: float, generator: np.random.Generator) 
     """Brackets nested this deep at the end of a window of text; the last one, which closes the
     first, is scored.
 
-    Raises:
-        UserError: if the tokenizer has fewer than two kinds of brackets that are single tokens.
+    Raises UserError if the tokenizer has fewer than two kinds of brackets that are single tokens.
     """
     encoded = [np.concatenate(source.text.encode(pair)) for pair in PAIRS]
     single = [ids for ids in encoded if len(ids) == 2 and not source.text.unknown(ids)]

@@ -77,11 +77,7 @@ class ProbeSource:
 
     @property
     def elsewhere(self) -> npt.NDArray[np.integer]:
-        """Text of another corpus.
-
-        Raises:
-            UserError: if it is shorter than a context.
-        """
+        """Text of another corpus. Raises UserError if it is shorter than a context."""
         if self.other is None:
             raise ValueError("this family needs text of another corpus")
         if len(self.other) < self.context.shape[1]:
@@ -119,6 +115,8 @@ def choose_windows(
 ) -> Windows:
     """At most `count` random windows that share no target.
 
+    Raises UserError if the windows come from fewer than two documents.
+
     Args:
         documents: (id, token ids). They are read one at a time, twice, so a large split can be a
             sequence that reads documents from disk.
@@ -128,9 +126,6 @@ def choose_windows(
         seed: of the choice.
         purpose: what the windows are for, in error messages.
         windows_setting, length_setting: what sets their number and their length, in error messages.
-
-    Raises:
-        UserError: if the windows come from fewer than two documents.
     """
     # With the end of text before it, a document of n tokens has n + 1.
     windows_of = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)

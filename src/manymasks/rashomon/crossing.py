@@ -26,7 +26,8 @@ def crossings(
     the first step assumes `power`, later ones use the slope of the last two points. The largest
     scale known to be too small and the smallest known to be too large bracket the crossing; a step
     out of the bracket is replaced by its geometric mean (Dekker 1969). An excess that is not
-    positive means a scale too small, one that is not finite a scale too large.
+    positive means a scale too small, one that is not finite a scale too large. Raises ValueError
+    for a level or a first scale that is not positive.
 
     Args:
         excess: (k,) positive scales to (k,) excess losses in nats. All are evaluated at every
@@ -42,9 +43,6 @@ def crossings(
         (k,) scales: `largest` if the excess stays below the level there. If the tolerance was not
         reached, the evaluated scale with the excess closest to the level in logarithms; without
         any finite and positive excess, the upper end of the bracket.
-
-    Raises:
-        ValueError: for a level or a first scale that is not positive.
     """
     if not level > 0 or not (first > 0).all():
         raise ValueError("the level and the first scales must be positive")

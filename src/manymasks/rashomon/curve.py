@@ -28,14 +28,10 @@ def curve_rows(
     treated as independent draws, so derived members must be left out. Members that share a seed of
     initial weights or of data order are not quite independent.
 
-    Args:
-        nats: loss on select of each member, nats per token (m,).
-        members: all of one corpus.
-        sizes: names of the sizes, from the smallest to the largest; a contrast compares two sizes
-            of one variant, the larger minus the smaller.
-
-    Raises:
-        ValueError: for members of several corpora, or another number of losses.
+    `nats`: loss on select of each member, nats per token (m,). `members`: all of one corpus.
+    `sizes`: names of the sizes, from the smallest to the largest; a contrast compares two sizes of
+    one variant, the larger minus the smaller. Raises ValueError for members of several corpora, or
+    another number of losses.
     """
     corpus = one_corpus(members)
     if nats.shape != (len(members),):

@@ -32,7 +32,8 @@ def derived_weights(
     W_O and on the hidden units before W_out, with kept units scaled by 1 / (1 - scale) (Srivastava
     et al. 2014; one mask a member as in Hsu et al. 2024, whose release redraws it at every batch).
     A mask on the inputs of a matrix is a mask on its columns, so it is folded into the weights. It
-    never acts on the residual stream or the logits.
+    never acts on the residual stream or the logits. Raises ValueError for another method, a
+    negative scale, or a rate of 1 or more.
 
     Args:
         weights: of the parent by name, without a model axis.
@@ -42,9 +43,6 @@ def derived_weights(
             dropped if its draw from [0, 1) is below it, so the units dropped at one rate are also
             dropped at every higher one.
         seed: of the draw.
-
-    Raises:
-        ValueError: for another method, a negative scale, or a rate of 1 or more.
     """
     if method not in FIRST or not scale >= 0 or (method == "dropout" and scale >= 1):
         raise ValueError(f"there is no {method} of scale {scale}")

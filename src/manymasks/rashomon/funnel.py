@@ -69,14 +69,13 @@ def funnel_rows(
 ) -> dict[str, Rows]:
     """Rows of funnel_constraint, funnel_step and pattern, for every pool of at least two.
 
+    Raises ValueError for members of several corpora.
+
     Args:
         constraints: columns over `members`, all of one corpus.
         kl: symmetric mean divergence of pairs on held-out text (m, m); the diagonal is not read.
         contrasts: pairs of variants to compare: see `funnel_pools`.
         confidence: of Wilson intervals, and the share of orders that a range holds.
-
-    Raises:
-        ValueError: for members of several corpora.
     """
     one_corpus(members)
     tables: dict[str, Rows] = {"funnel_constraint": [], "funnel_step": [], "pattern": []}
@@ -135,9 +134,7 @@ def split_constraints(nats: FloatArray, tokens: FloatArray, splits: int) -> list
 
     Document i belongs to part i modulo `splits`; parts without tokens are left out.
 
-    Args:
-        nats: sums over the tokens of each document (m, D).
-        tokens: tokens of each document (D,).
+    `nats`: sums over the tokens of each document (m, D). `tokens`: tokens of each document (D,).
     """
     part = np.arange(tokens.size) % splits
     return [

@@ -170,10 +170,7 @@ def size_contrasts(
 ) -> Rows:
     """Rows of contrast for every two sizes of a variant, the larger minus the smaller.
 
-    Args:
-        members: of one corpus.
-        weights: number of weights of each.
-        log_radii: (members,).
+    `members`: of one corpus. `weights`: number of weights of each. `log_radii` (members,).
     """
     rows = []
     sizes = [(count, member.size) for count, member in zip(weights, members, strict=True)]

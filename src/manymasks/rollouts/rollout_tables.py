@@ -62,6 +62,8 @@ def rollout_rows(
 ) -> dict[str, Rows]:
     """Rows of rollout, first_divergence, agreement_survival, rollout_pool, sequence_divergence.
 
+    Raises ValueError for members of several corpora.
+
     Args:
         texts: of the members, by mode.
         floors: the same members in other batches.
@@ -69,9 +71,6 @@ def rollout_rows(
         members: all of one corpus.
         prompts: with their documents, as text.
         statistics: of the intervals.
-
-    Raises:
-        ValueError: for members of several corpora.
     """
     one_corpus(members)
     _, owners = np.unique(np.asarray(prompts.documents), return_inverse=True)

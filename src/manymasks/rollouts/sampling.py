@@ -73,6 +73,8 @@ def write(
 ) -> Texts:
     """The texts of all members; a pure function of its arguments on any device.
 
+    Raises ValueError if a prompt and its continuation are longer than the context.
+
     Args:
         models: stacks of one member each.
         prompts: (n, tokens) token ids.
@@ -81,9 +83,6 @@ def write(
         batch: prompts in one forward pass.
         end_of_text: token id.
         report: called with the tokens written and in total.
-
-    Raises:
-        ValueError: if a prompt and its continuation are longer than the context.
     """
     parts = []
     done, total = 0, len(prompts) * length
@@ -121,10 +120,8 @@ def write(
 class GumbelNoise:
     """Gumbel noise, with a separate stream for each prompt: independent of batches.
 
-    Args:
-        seed: None for no noise.
-        prompts: their indices.
-        vocabulary: numbers for each prompt and step.
+    `seed`: None for no noise. `prompts`: their indices. `vocabulary`: numbers for each prompt and
+    step.
     """
 
     def __init__(self, seed: int | None, prompts: Sequence[int], vocabulary: int) -> None:

@@ -16,8 +16,7 @@ from manymasks.tokens.shards import StreamDocuments, TokenStream
 def make(job: Job) -> dict[str, Any]:
     """Write `representation_similarity` and `representation_pool`.
 
-    Raises:
-        UserError: if all members failed, or the windows have too few tokens.
+    Raises UserError if all members failed, or the windows have too few tokens.
     """
     settings: Representation = job.setting("representation", Representation)
     _, members = members_of(job)

@@ -37,8 +37,7 @@ Results = dict[Slot, dict[str, Any]]
 def make(job: Job) -> dict[str, Any]:
     """Write the table `tuning`, one row a trial; the figure `learning_rate` is the choice.
 
-    Raises:
-        UserError: if every rate has a trial that failed.
+    Raises UserError if every rate has a trial that failed.
     """
     tune: Tune = job.setting("tune", Tune)
     for past in job.inputs.get("past", ()):

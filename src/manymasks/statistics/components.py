@@ -72,8 +72,7 @@ def components(table: FloatArray | None) -> tuple[float, float, float] | None:
     The mean squares of a two-way table without replication are set equal to their expectations.
     Negative components are clipped at 0. The interaction includes chance.
 
-    Args:
-        table: (rows, columns); None, fewer than 2 of either, or zero variance give None.
+    `table` (rows, columns); None, fewer than 2 of either, or zero variance give None.
     """
     if table is None or min(table.shape) < 2:
         return None

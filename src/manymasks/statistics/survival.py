@@ -12,9 +12,8 @@ def product_limit(events: FloatArray, endings: FloatArray) -> FloatArray:
     bootstrap; `scipy.stats.ecdf`, the reference in the tests, takes one sample without weights.
     Constant after the last unit at risk; NaN without any unit.
 
-    Args:
-        events: units with the event at each step.
-        endings: units last seen at each step, with the event or censored.
+    `events`: units with the event at each step. `endings`: units last seen at each step, with the
+    event or censored.
     """
     at_risk = np.flip(np.cumsum(np.flip(endings, -1), axis=-1), -1)
     share = np.divide(events, at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)

@@ -39,8 +39,7 @@ class Artifact:
     def files(self, prefix: str) -> list[Path]:
         """Payload files whose path begins with `prefix`, each checked against its digest.
 
-        Raises:
-            UserError: if there is none, or one is missing or damaged.
+        Raises UserError if there is none, or one is missing or damaged.
         """
         matches = [file for file in self.manifest.files if file.path.startswith(prefix)]
         again = (
@@ -125,8 +124,7 @@ class Job:
     def write_table(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rows of a database table; nothing where there are no rows.
 
-        Raises:
-            ValueError: for a table that the schema does not know, or a row with other columns.
+        Raises ValueError for a table that the schema does not know, or a row with other columns.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -51,9 +51,7 @@ def holder(path: Path) -> str:
 def locked(path: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock during the block.
 
-    Args:
-        path: file of the lock.
-        on_wait: called once with the holder if the lock is taken.
+    `path`: file of the lock. `on_wait`: called once with the holder if the lock is taken.
     """
     file = try_lock(path)
     if file is None:

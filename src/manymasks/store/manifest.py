@@ -59,11 +59,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        UserError: if the file is not a manifest of this format.
-    """
+    """Read a manifest. Raises UserError if the file is not a manifest of this format."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         version = values.pop("format")

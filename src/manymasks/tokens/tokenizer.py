@@ -184,10 +184,8 @@ def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
 def word_tokenizer(names: Sequence[str]) -> Tokenizer:
     """A tokenizer of words separated by single spaces; token i is names[i].
 
-    The first name is the end of text, which no text contains.
-
-    Raises:
-        ValueError: without names, or if one is empty, has white space or occurs twice.
+    The first name is the end of text, which no text contains. Raises ValueError without names, or
+    if one is empty, has white space or occurs twice.
     """
     if not names or len(set(names)) < len(names) or any(name.split() != [name] for name in names):
         raise ValueError(f"names must be distinct words without white space, found {list(names)}")

@@ -16,10 +16,7 @@ def choose_device(name: str) -> torch.device:
 
     One thread on the CPU, because sums depend on the number of threads. Denormal numbers are
     flushed to zero: a softmax that underflows would cost several times as much. Deterministic
-    algorithms on a GPU, where torch has them.
-
-    Raises:
-        UserError: for `cuda` without a GPU.
+    algorithms on a GPU, where torch has them. Raises UserError for `cuda` without a GPU.
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

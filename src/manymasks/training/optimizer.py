@@ -22,9 +22,8 @@ EPSILON = 1e-8
 class Optimizer:
     """AdamW on the weights of a stack; with `muon`, Muon on the matrices of the blocks.
 
-    Args:
-        weights: by name, each (members, ...), contiguous; modified in place.
-        settings: optimiser, its decays and the clipping norm.
+    `weights`: by name, each (members, ...), contiguous; modified in place. `settings`: optimiser,
+    its decays and the clipping norm.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], settings: Training) -> None:
@@ -65,13 +64,9 @@ class Optimizer:
     def step(self, grads: Mapping[str, Tensor], rates: Tensor, active: Tensor) -> Tensor:
         """Clip the gradients and apply those of the active members.
 
-        Args:
-            grads: of each weight, by name, contiguous; overwritten.
-            rates: (members,) learning rates.
-            active: (members,), bool; set to False for members whose norm is not finite.
-
-        Returns:
-            (members,) norms before clipping.
+        `grads`: of each weight, by name, contiguous; overwritten. `rates` (members,) learning
+        rates. `active` (members,), bool; set to False for members whose norm is not finite. Returns
+        (members,) norms before clipping.
         """
         members = range(len(rates))
         norms = torch.stack(

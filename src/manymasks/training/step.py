@@ -75,10 +75,8 @@ class Stepper:
     ) -> list[StepSums]:
         """Run the same number of steps of each member.
 
-        Args:
-            steps: first step of each member.
-            rates: learning rates of each member, one a step.
-            active: members to update; the others are computed but not updated.
+        `steps`: first step of each member. `rates`: learning rates of each member, one a step.
+        `active`: members to update; the others are computed but not updated.
         """
         count = len(rates[0])
         starts = [self._source.starts_of([step + i for step in steps]) for i in range(count)]

@@ -53,11 +53,8 @@ def choose(trials: Sequence[Trial]) -> Choice | None:
     Student's t over the pairs of seeds. The best rate is picked by the same losses, so the lead is
     biased upwards: the interval can only show that two rates are equally good.
 
-    Args:
-        trials: for every rate, those of the same pairs of seeds, in any order.
-
-    Raises:
-        ValueError: if the rates were not tried with the same seeds, each once.
+    `trials`: for every rate, those of the same pairs of seeds, in any order. Raises ValueError if
+    the rates were not tried with the same seeds, each once.
     """
     losses: dict[float, dict[tuple[int, int], float | None]] = {}
     for trial in trials:

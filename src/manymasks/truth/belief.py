@@ -82,13 +82,9 @@ def fit_ridge(features: FloatArray, targets: FloatArray, ridge: float) -> Linear
 def held_out_errors(stream: Stream, posterior: FloatArray, ridge: float) -> HeldOutErrors:
     """A ridge regression from a stream to a posterior, fitted on one half, tested on the other.
 
-    Args:
-        stream: (documents, length, width).
-        posterior: (documents, length, values); positions where it is NaN are left out.
-        ridge: as in `fit_ridge`.
-
-    Raises:
-        ValueError: where the posterior is NaN in all documents of the fit.
+    `stream` (documents, length, width). `posterior` (documents, length, values); positions where it
+    is NaN are left out. `ridge`: as in `fit_ridge`. Raises ValueError where the posterior is NaN in
+    all documents of the fit.
     """
     half = first_half(len(stream))
     decided = np.asarray(~np.isnan(posterior).any(-1))
@@ -117,11 +113,10 @@ def errors_of(predicted: FloatArray, truth: FloatArray, mean: FloatArray) -> Hel
 def r2_columns(errors: HeldOutErrors, weights: FloatArray, confidence: float) -> dict[str, Any]:
     """R2 with its bootstrap over held-out documents, as a ratio of sums, and rmse.
 
-    R2 is 1 minus the squared errors over those of the mean of the fit. It is negative where the
-    fit does worse than this mean, and None where the posterior never varies.
+    R2 is 1 minus the squared errors over those of the mean of the fit. It is negative where the fit
+    does worse than this mean, and None where the posterior never varies.
 
-    Args:
-        weights: (resamples, held-out documents), of `held_out_weights`.
+    `weights` (resamples, held-out documents), of `held_out_weights`.
     """
     values = errors.predicted.shape[-1]
     total = errors.squared_deviations.sum()
@@ -254,9 +249,8 @@ def group_fit_rows(
 
     Every group is a feature. The prediction for a group that the fit has not seen is the mean.
 
-    Args:
-        groups: (documents, length), such as `last_tokens`.
-        posteriors, control, ridge: as in `fit_rows`.
+    `groups` (documents, length), such as `last_tokens`. `posteriors`, `control`, `ridge`: as in
+    `fit_rows`.
     """
     half, weights = first_half(len(groups)), held_out_weights(len(groups), statistics)
     rows = []
@@ -304,14 +298,12 @@ def point_rows(
 ) -> Rows:
     """Beliefs about the three states of a ring at some positions, exact and as fitted.
 
-    Where there are masks, a row has the likeliest mask and the number of letters since the
-    premise, and the belief is about the state under any mask. Nothing is clipped: a fitted belief
-    may be negative.
+    Where there are masks, a row has the likeliest mask and the number of letters since the premise,
+    and the belief is about the state under any mask. Nothing is clipped: a fitted belief may be
+    negative.
 
-    Args:
-        stream: at `level`.
-        posteriors, ridge: as in `fit_rows`.
-        points, seed: how many positions, and the seed of their choice.
+    `stream`: at `level`. `posteriors`, `ridge`: as in `fit_rows`. `points`, `seed`: how many
+    positions, and the seed of their choice.
     """
     latent = triangle_latent(posteriors)
     if latent is None:

@@ -29,12 +29,8 @@ def divergences(truth: FloatArray, log_probs: npt.NDArray[np.floating[Any]]) -> 
     NaN where the truth is NaN; infinite where the predictor excludes a token that the truth does
     not.
 
-    Args:
-        truth: (documents, length, vocabulary) probabilities.
-        log_probs: of the predictor, the same shape, of single or double precision.
-
-    Raises:
-        ValueError: where the shapes differ.
+    `truth` (documents, length, vocabulary) probabilities. `log_probs`: of the predictor, the same
+    shape, of single or double precision. Raises ValueError where the shapes differ.
     """
     if truth.shape != log_probs.shape:
         raise ValueError(f"laws {truth.shape}, but log-probabilities {log_probs.shape}")
@@ -89,9 +85,8 @@ def excess_rows(
     without such a token have no row. Means over all tokens and by stratum have a bootstrap over
     documents, with the same resamples for all rows; means by position have no interval.
 
-    Args:
-        kl: (documents, length).
-        strata, levels: as in `Process`. The rows of the stratum `COUNTED` are those of `ALL`.
+    `kl` (documents, length). `strata`, `levels`: as in `Process`. The rows of the stratum `COUNTED`
+    are those of `ALL`.
     """
     return stratum_rows(kl, strata, levels, statistics) + position_rows(kl, strata)
 

@@ -161,9 +161,8 @@ def efficiency_columns(
 ) -> dict[str, Any]:
     """Losses and the share of the possible gain, with its bootstrap over documents.
 
-    Args:
-        nats: loss of the fit in each row of the test.
-        weights: (resamples, held-out documents), of `held_out_weights`.
+    `nats`: loss of the fit in each row of the test. `weights` (resamples, held-out documents), of
+    `held_out_weights`.
     """
     test = target.halves.test
     row: dict[str, Any] = {
@@ -198,10 +197,8 @@ def efficiency_columns(
 def labelled_pairs(process: Process, tokens: IntArray, seed: int) -> dict[str, Halves]:
     """By site the positions of pairs of tokens, class 1 where the pair counts.
 
-    Args:
-        process: its `pair_labels` name the sites.
-        tokens: (documents, length).
-        seed: of the choice of pairs where there are more than `MOST_ROWS`.
+    `process`: its `pair_labels` name the sites. `tokens` (documents, length). `seed`: of the choice
+    of pairs where there are more than `MOST_ROWS`.
     """
     return {
         site: split_halves(labels >= 0, labels, [seed])
@@ -218,9 +215,8 @@ def auc_rows(
 ) -> Rows:
     """How well a fit separates pairs that count from others, at each level and site.
 
-    Args:
-        streams, control, ridge: as in `speculation_rows`.
-        pairs: of `labelled_pairs`; a site without pairs in both halves has no rows.
+    `streams`, `control`, `ridge`: as in `speculation_rows`. `pairs`: of `labelled_pairs`; a site
+    without pairs in both halves has no rows.
     """
     weights = held_out_weights(len(streams[0]), statistics)
     rows = []

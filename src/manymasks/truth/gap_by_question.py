@@ -38,13 +38,9 @@ def demand_rows(
     freedom per pair minus one, with the bootstrap over documents, whose resamples are the same for
     all rows. The interval of an excess loss is cut at 0. The ceiling is exact.
 
-    Args:
-        kl: (members, documents, length) nats, NaN where the truth is NaN.
-        strata, levels: as in `Process`.
-        prices: of the process, for the ceiling.
-
-    Raises:
-        ValueError: for members of several corpora.
+    `kl` (members, documents, length) nats, NaN where the truth is NaN. `strata`, `levels`: as in
+    `Process`. `prices`: of the process, for the ceiling. Raises ValueError for members of several
+    corpora.
     """
     if not contrasts:
         return []

@@ -84,9 +84,7 @@ def noisy_predictors(prompts: MaskPrompts, residual: FloatArray, seed: int) -> N
 def with_noise(prompts: MaskPrompts, scale: FloatArray, draws: FloatArray) -> FloatArray:
     """Logarithms of exact laws with log-normal noise, renormalised, (documents, prompts, 27).
 
-    Args:
-        scale: (prompts,).
-        draws: standard normal, (documents, prompts, 27).
+    `scale` (prompts,). `draws`: standard normal, (documents, prompts, 27).
     """
     raw = np.log(prompts.exact) + scale[:, None] * draws
     return np.asarray(raw - np.logaddexp.reduce(raw, -1, keepdims=True))
@@ -131,12 +129,9 @@ def mask_share(
 ) -> Interval:
     """The masks' share of the divergence, over pairs of members and documents.
 
-    Args:
-        kl, mask: (members, members, documents), as in `PairDivergences`.
-        resamples: (resamples, documents) weights.
-
-    Returns:
-        The share with its interval; NaN where no two members differ; without ends below 3 members.
+    `kl`, `mask` (members, members, documents), as in `PairDivergences`. `resamples` (resamples,
+    documents) weights. Returns the share with its interval; NaN where no two members differ;
+    without ends below 3 members.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         without = pair_means_without(mask.mean(-1)) / pair_means_without(kl.mean(-1))

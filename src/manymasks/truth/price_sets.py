@@ -35,17 +35,13 @@ def priced_rows(
 
     Price and excess loss are means over all counted tokens, so a capability that matters at few
     tokens makes both small. The select split decides. `probability` is the share of document
-    resamples in which the member is in the set; the threshold is exact, so it is the same in all
-    of them.
+    resamples in which the member is in the set; the threshold is exact, so it is the same in all of
+    them.
 
-    Args:
-        select, measure: sums of the excess loss over the tokens of each document (members,
-            documents) in nats, and the number of those tokens (documents,).
-        price: the cheapest capability and its price, nats per token (`prices.cheapest`).
-        shares: thresholds as shares of that price.
-
-    Raises:
-        ValueError: for members of several corpora.
+    `select`, `measure`: sums of the excess loss over the tokens of each document (members,
+    documents) in nats, and the number of those tokens (documents,). `price`: the cheapest
+    capability and its price, nats per token (`prices.cheapest`). `shares`: thresholds as shares of
+    that price. Raises ValueError for members of several corpora.
     """
     tables: dict[str, Rows] = {"priced_set": [], "priced_member": []}
     if price is None or not members:
@@ -147,9 +143,8 @@ def kept_sums(
     second sum is the KL between them and the ratio the slope of log-probabilities, up to terms of
     higher order.
 
-    Args:
-        truth, without, member: (documents, length, vocabulary) probabilities.
-        selected: (documents, length).
+    `truth`, `without`, `member` (documents, length, vocabulary) probabilities. `selected`
+    (documents, length).
     """
     gap, total = truth - without, truth + without
     # Where both laws are 0, the gap is 0 too.

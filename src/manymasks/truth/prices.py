@@ -37,12 +37,11 @@ Prices = Mapping[str, Mapping[tuple[str, str], Price]]
 def exact_prices(process: Process, documents: int, seed: int) -> dict[str, dict[Any, Price]]:
     """The prices of all capabilities of a process.
 
-    A closed form gives the levels that it covers; drawn documents give all levels that they have.
-    A price is infinite where the predictor excludes a token that the truth does not.
+    A closed form gives the levels that it covers; drawn documents give all levels that they have. A
+    price is infinite where the predictor excludes a token that the truth does not.
 
-    Args:
-        documents: how many are drawn where there is no closed form.
-        seed: of those documents, which are in no corpus.
+    `documents`: how many are drawn where there is no closed form. `seed`: of those documents, which
+    are in no corpus.
     """
     prices: dict[str, dict[Any, Price]] = {
         name: {key: Price(nats) for key, nats in closed.items()}

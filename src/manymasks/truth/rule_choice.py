@@ -84,8 +84,7 @@ def answered_positions(tokens: IntArray, mark: str) -> tuple[IntArray, IntArray]
 def preferences(log_probs: FloatArray) -> FloatArray:
     """p(rule) / (p(rule) + p(other)) of each question, (questions,).
 
-    Args:
-        log_probs: (questions, 2), of the rule's answer and of the other's.
+    `log_probs` (questions, 2), of the rule's answer and of the other's.
     """
     return np.asarray(expit(log_probs[:, 0] - log_probs[:, 1]))
 
@@ -102,10 +101,9 @@ def choice_row(
     The interval of the preference is a bootstrap over questions, that of the share is Wilson's. In
     the share, an exact tie counts for the other rule.
 
-    Args:
-        log_probs: (questions, 2), of the rule's answer and of the other's.
-        right: the probabilities of the right answers in held-out documents; may be empty.
-        weights: of questions in each resample, (resamples, questions).
+    `log_probs` (questions, 2), of the rule's answer and of the other's. `right`: the probabilities
+    of the right answers in held-out documents; may be empty. `weights`: of questions in each
+    resample, (resamples, questions).
     """
     soft = preferences(log_probs)
     count = len(soft)
@@ -149,10 +147,8 @@ def spread_row(
     The dip test asks whether the preferences of members have more than one mode, which a mean would
     hide.
 
-    Args:
-        seeds: of each member.
-        soft: (members, questions), the `preferences` of each.
-        weights: of questions in each resample, (resamples, questions).
+    `seeds`: of each member. `soft` (members, questions), the `preferences` of each. `weights`: of
+    questions in each resample, (resamples, questions).
     """
     means = soft.mean(1)
     members, count = soft.shape
@@ -186,8 +182,7 @@ def spread_row(
 def share_columns(table: FloatArray | None, statistics: Statistics) -> dict[str, float | None]:
     """Shares of the variance due to initial weights, data order and both, with their intervals.
 
-    Args:
-        table: (inits, orders) preferences; shares are None where `components` gives none.
+    `table` (inits, orders) preferences; shares are None where `components` gives none.
     """
     names = "from_init", "from_order", "from_both"
     shares = components(table)
@@ -211,8 +206,7 @@ def share_intervals(table: FloatArray, statistics: Statistics) -> tuple[list[flo
     simulation with 3 x 3, 5 x 2, 10 x 2 and 6 x 6 seeds a nominal 95% covered 91 to 99%. Two data
     orders leave one degree of freedom, so intervals are wide.
 
-    Args:
-        table: (rows, columns), at least two of each.
+    `table` (rows, columns), at least two of each.
     """
     rows, columns = table.shape
     by_row, by_column = table.mean(1) - table.mean(), table.mean(0) - table.mean()
@@ -234,10 +228,9 @@ def share_intervals(table: FloatArray, statistics: Statistics) -> tuple[list[flo
 def agreement(shares: FloatArray) -> FloatArray:
     """The probability that two members give the same of two answers, (members, members).
 
-    Args:
-        shares: (members, questions), of the first answer. For shares of 0 or 1 the result is the
-            share of questions with equal answers. With a single share per member it is the
-            expected agreement of independent answers.
+    `shares` (members, questions), of the first answer. For shares of 0 or 1 the result is the share
+    of questions with equal answers. With a single share per member it is the expected agreement of
+    independent answers.
     """
     same = shares @ shares.T + (1 - shares) @ (1 - shares).T
     return np.asarray(same / shares.shape[1])

@@ -23,11 +23,9 @@ def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statist
     The interval of the KL combines the jackknife over members with the bootstrap over documents,
     and is cut at 0. It needs three members and two documents; the means need two members.
 
-    Args:
-        logs: (members, documents, length, vocabulary) log-probabilities of each token given those
-            before it.
-        again: the same of the first documents, at another batch size.
-        counted: (documents, length), the tokens that count.
+    `logs` (members, documents, length, vocabulary) log-probabilities of each token given those
+    before it. `again`: the same of the first documents, at another batch size. `counted`
+    (documents, length), the tokens that count.
     """
     weights = document_weights(logs.shape[1], statistics.resamples, statistics.seed)
     rows = []
@@ -68,8 +66,7 @@ def normalised(logs: Logs) -> FloatArray:
 def pair_divergences(law: FloatArray) -> FloatArray:
     """KL of every ordered pair, (documents, members, members), the diagonal 0, in nats.
 
-    Args:
-        law: (members, documents, vocabulary) log-probabilities.
+    `law` (members, documents, vocabulary) log-probabilities.
     """
     by_document = law.transpose(1, 0, 2)
     cross = np.exp(by_document) @ by_document.mT
@@ -83,8 +80,7 @@ def jensen_shannon(law: FloatArray) -> float:
 
     NaN with fewer than two members.
 
-    Args:
-        law: (members, documents, vocabulary) log-probabilities.
+    `law` (members, documents, vocabulary) log-probabilities.
     """
     members = len(law)
     if members < 2:

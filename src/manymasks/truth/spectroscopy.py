@@ -97,8 +97,7 @@ def mask_prompts(
 ) -> MaskPrompts:
     """Documents of `masks` with the exact laws after prompts of these lengths.
 
-    Raises:
-        ValueError: for a prompt of more than `LONGEST_PROMPT` letters.
+    Raises ValueError for a prompt of more than `LONGEST_PROMPT` letters.
     """
     if max(letters) > LONGEST_PROMPT:
         raise ValueError(f"a prompt has at most {LONGEST_PROMPT} letters, found {max(letters)}")
@@ -118,10 +117,7 @@ def with_continuations(tokens: IntArray, letters: int) -> IntArray:
 
     A law of three letters takes 1 + 3 + 9 laws of the next letter. A causal member gives them in
     nine sequences, the prompt followed by each pair of letters: the last three positions are the
-    end of the prompt and its two continuations.
-
-    Returns:
-        (documents x 9, OPENING + letters + 2).
+    end of the prompt and its two continuations. Returns (documents x 9, OPENING + letters + 2).
     """
     pairs = np.array(list(itertools.product(range(len(LETTERS)), repeat=AHEAD - 1)))
     prompts = np.repeat(tokens[:, : OPENING + letters], len(pairs), 0)
@@ -304,8 +300,7 @@ def pair_rows(
 ) -> Rows:
     """One row for every two models of a class and each length of prompt.
 
-    Args:
-        models: their keys, in the order of `pairs`. The key that sorts first is `model_a`.
+    `models`: their keys, in the order of `pairs`. The key that sorts first is `model_a`.
     """
     documents = len(prompts.tokens)
     resamples = document_weights(documents, statistics.resamples, statistics.seed)

@@ -59,8 +59,7 @@ def spliced_documents(documents: int, before: int, rng: np.random.Generator) -> 
 def letters_after_splice(before: int) -> tuple[int, ...]:
     """Lengths of the prompts, in letters beyond the splice.
 
-    Raises:
-        ValueError: where fewer than two such prompts fit in the document.
+    Raises ValueError where fewer than two such prompts fit in the document.
     """
     most = LONGEST_PROMPT - before
     if most < 1:
@@ -79,10 +78,8 @@ def letters_until_change(
 
     It must do so at the next prompt too, so a change at the last prompt does not count.
 
-    Args:
-        weights: (documents, prompts, masks).
-        first, second: (documents,).
-        after: length of each prompt in letters beyond the splice.
+    `weights` (documents, prompts, masks). `first`, `second` (documents,). `after`: length of each
+    prompt in letters beyond the splice.
     """
     document = np.arange(len(weights))
     leads = weights[document, :, second] > weights[document, :, first]

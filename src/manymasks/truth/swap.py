@@ -57,10 +57,8 @@ def recipients_and_donors(
     """Recipients, and by kind a donor for each of them, (documents, 2 + letters) each.
 
     Each document has the premise that makes its mask likely. Ordered pairs of masks alternate;
-    donors of the same mask are other documents of it.
-
-    Raises:
-        ValueError: where documents end before another letter.
+    donors of the same mask are other documents of it. Raises ValueError where documents end before
+    another letter.
     """
     if not 0 < letters < masks.LENGTH - masks.OPENING:
         raise ValueError(f"no letter follows {letters} letters")
@@ -166,9 +164,7 @@ def token_swaps(
 ) -> Iterator[SwapLaws]:
     """The swaps of a predictor that has no layers, only tokens.
 
-    Args:
-        law: of the next letter, such as `bayes_law`.
-        recipients, donors: as in `member_swaps`.
+    `law`: of the next letter, such as `bayes_law`. `recipients`, `donors`: as in `member_swaps`.
     """
     recipient = law(recipients)
     for kind, tokens in donors.items():

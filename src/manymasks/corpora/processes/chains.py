@@ -29,10 +29,9 @@ def markov(seed: int = 0, symbols: int = 8, concentration: float = 1.0) -> Machi
     a model that computes nothing for later positions can be optimal, and myopic training loses
     exactly 0.
 
-    Args:
-        seed: of the rows; documents have other seeds.
-        symbols: the number of tokens, named by their numbers. A state is the last token.
-        concentration: of the Dirichlet distribution; small values give nearly deterministic rows.
+    `seed`: of the rows; documents have other seeds. `symbols`: the number of tokens, named by their
+    numbers. A state is the last token. `concentration`: of the Dirichlet distribution; small values
+    give nearly deterministic rows.
     """
     rng = np.random.default_rng(seed)
     rows = rng.dirichlet(np.full(symbols, concentration), symbols)

@@ -128,10 +128,8 @@ def fork(answered: float = 0.0) -> Machine:
 
     Latents: `kind` of the document, in the order of `KINDS`; `answer`, the number of the word that
     answers, once a cue or a marked word has named it. In BEFORE documents it is the number of the
-    word at depth 0, with or without a question.
-
-    Raises:
-        ValueError: if `answered` is not a probability.
+    word at depth 0, with or without a question. Raises ValueError if `answered` is not a
+    probability.
     """
     if not 0 <= answered <= 1:
         raise ValueError(f"answered must lie in [0, 1], found {answered}")

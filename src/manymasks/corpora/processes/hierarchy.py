@@ -25,11 +25,8 @@ from manymasks.corpora.processes.process import COUNTED, Process, by_prefix, wit
 class Grammar:
     """The rules of a grammar.
 
-    Args:
-        rules: (levels, symbols, rules, children): the possible children of a symbol of a level.
-
-    Raises:
-        ValueError: if two rules of a level have the same children.
+    `rules` (levels, symbols, rules, children): the possible children of a symbol of a level. Raises
+    ValueError if two rules of a level have the same children.
     """
 
     rules: Ints
@@ -80,11 +77,7 @@ class Grammar:
 def random_grammar(
     rng: np.random.Generator, symbols: int = 8, rules: int = 4, children: int = 2, levels: int = 4
 ) -> Grammar:
-    """A random grammar.
-
-    Raises:
-        ValueError: if there are more rules than tuples of children.
-    """
+    """A random grammar. Raises ValueError if there are more rules than tuples of children."""
     tuples = symbols**children
     if symbols * rules > tuples:
         raise ValueError(f"{symbols} symbols by {rules} rules, but {tuples} tuples of children")
@@ -113,8 +106,7 @@ def posteriors(grammar: Grammar, prefix: Ints) -> list[Floats]:
     The last level is that of the leaves: later ones have the law of a token ahead. NaN for an
     impossible prefix.
 
-    Args:
-        prefix: (documents, tokens), with BOS.
+    `prefix` (documents, tokens), with BOS.
     """
     leaves = np.ones((len(prefix), grammar.leaves, grammar.symbols))
     leaves[:, : max(prefix.shape[1] - 1, 0)] = np.eye(grammar.symbols)[prefix[:, 1:] - 1]
@@ -151,10 +143,9 @@ def root_posterior(grammar: Grammar, tokens: Ints) -> Floats:
 def outside_of_children(produces: Floats, parts: Floats, outside: Floats) -> Floats:
     """Outside messages of the children of a level, (documents, children's nodes, symbols).
 
-    Args:
-        produces: (children, symbols, rules, symbols), as `Grammar.produces` at this level.
-        parts: (children, documents, nodes, symbols, rules): inside of the child of each rule.
-        outside: (documents, nodes, symbols) of the symbols themselves.
+    `produces` (children, symbols, rules, symbols), as `Grammar.produces` at this level. `parts`
+    (children, documents, nodes, symbols, rules): inside of the child of each rule. `outside`
+    (documents, nodes, symbols) of the symbols themselves.
     """
     children, _, rules, symbols = produces.shape
     messages = []

@@ -41,6 +41,8 @@ class Drawn:
 class Machine:
     """States and labelled edges between them.
 
+    Raises ValueError if probabilities are negative or do not sum to 1.
+
     Args:
         vocabulary: names of the tokens; a token is an index into them.
         start: (states,) probabilities of the state before the first token.
@@ -49,9 +51,6 @@ class Machine:
             document.
         latents: by name (states,): the value of a hidden variable in each state, or -1 where it is
             not decided yet.
-
-    Raises:
-        ValueError: if probabilities are negative or do not sum to 1.
     """
 
     vocabulary: tuple[str, ...]
@@ -130,8 +129,7 @@ class Machine:
 
         Rows are NaN after an impossible prefix, and do not change after the end of a document.
 
-        Args:
-            tokens: (documents, length).
+        `tokens` (documents, length).
         """
         belief = np.repeat(self.start[None], len(tokens), 0)
         yield belief
@@ -222,14 +220,13 @@ def machine_from_steps(
 ) -> Machine:
     """The machine of a step function.
 
+    Raises ValueError as `Machine`; KeyError for a token that is not in the vocabulary.
+
     Args:
         vocabulary: names of the tokens.
         start: initial states of a document with their probabilities.
         step: a state -> its edges: probability, token, next state. Without edges the document ends.
         latents: a state -> the values of the latents that are decided in it.
-
-    Raises:
-        ValueError: as `Machine`; KeyError for a token that is not in the vocabulary.
     """
     ids = {name: i for i, name in enumerate(vocabulary)}
     numbers = {state: i for i, state in enumerate(start)}

@@ -121,8 +121,7 @@ def draw_letters(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
 def split_document(tokens: Ints) -> tuple[Ints, Ints]:
     """Premises (documents,) and letters (documents, length - 2), both counted from 0.
 
-    Raises:
-        ValueError: if the tokens are not BOS, a premise and letters.
+    Raises ValueError if the tokens are not BOS, a premise and letters.
     """
     premise, letters = tokens[:, 1] - FIRST_PREMISE, tokens[:, OPENING:] - FIRST_LETTER
     if (

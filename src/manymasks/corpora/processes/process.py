@@ -89,9 +89,8 @@ def process_from_machine(
 
     A document that ends early repeats EOS, and the repeats do not count.
 
-    Args:
-        latents: by name the latents of the machine that are joined into one; by default each
-            latent is one by itself. `entropy_given_latent` conditions on the first one.
+    `latents`: by name the latents of the machine that are joined into one; by default each latent
+    is one by itself. `entropy_given_latent` conditions on the first one.
     """
     eos = machine.vocabulary.index(EOS) if EOS in machine.vocabulary else None
     joined = {name: (name,) for name in machine.latents} if latents is None else latents

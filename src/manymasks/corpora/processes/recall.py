@@ -72,8 +72,7 @@ def ahead(prefix: Ints, steps: int = 1, sizes: Sizes = DEFAULT) -> Floats:
 
     All zero beyond the end of a document.
 
-    Args:
-        prefix: (documents, tokens), each possible.
+    `prefix` (documents, tokens), each possible.
     """
     documents, length = prefix.shape
     position = length + steps - 1

@@ -15,13 +15,9 @@ def process(name: str, **parameters: float) -> Process:
     A maker may return a bare `Machine`. It gets a BOS if it has none, the document length of its
     row, and its latents become the posteriors.
 
-    Args:
-        name: a key of `PROCESSES`.
-        parameters: those that its row names, as keyword arguments.
-
-    Raises:
-        KeyError: for an unknown name.
-        ValueError: for a parameter that the process does not take, or a value out of its range.
+    `name`: a key of `PROCESSES`. `parameters`: those that its row names, as keyword arguments.
+    Raises KeyError for an unknown name, and ValueError for a parameter that the process does not
+    take, or a value out of its range.
     """
     spec = PROCESSES[name]
     for parameter in parameters:

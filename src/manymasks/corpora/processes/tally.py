@@ -128,8 +128,7 @@ def positions(tokens: Ints) -> tuple[Ints, Ints]:
     Roles count as `ROLES`. W is that of the block around the position, even where the prefix does
     not determine it; -1 at BOS and in a last block that is cut off before its '='.
 
-    Args:
-        tokens: (documents, length), each beginning with BOS.
+    `tokens` (documents, length), each beginning with BOS.
     """
     position = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
     opening = openings(tokens)
@@ -195,12 +194,8 @@ def doubles(firsts: Ints, seconds: Ints) -> Floats:
     to Combinatorial Analysis, chapter 7). All intermediate numbers are small integers, so float64
     is exact.
 
-    Args:
-        firsts: (blocks, DIGITS), number of a's of each digit.
-        seconds: (blocks, DIGITS), number of b's of each digit, with the same total.
-
-    Returns:
-        (blocks, LONGEST + 1).
+    `firsts` (blocks, DIGITS), number of a's of each digit. `seconds` (blocks, DIGITS), number of
+    b's of each digit, with the same total. Returns (blocks, LONGEST + 1).
     """
     sizes = np.arange(LONGEST + 1)
     rooks = np.zeros((len(firsts), LONGEST + 1))
@@ -272,10 +267,9 @@ def no_reading(tokens: Ints) -> Floats:
 def with_answers(tokens: Ints, answer: Callable[[Ints, Ints], Floats]) -> Floats:
     """The laws of `tally`, with other laws at answers.
 
-    Args:
-        tokens: (documents, length), each beginning with BOS.
-        answer: numbers of each digit among the a's and among the b's of the blocks,
-            (blocks, DIGITS) each -> laws of the count, (blocks, LONGEST + 1).
+    `tokens` (documents, length), each beginning with BOS. `answer`: numbers of each digit among the
+    a's and among the b's of the blocks, (blocks, DIGITS) each -> laws of the count, (blocks,
+    LONGEST + 1).
     """
     laws = tally().laws(tokens)
     is_answer = np.zeros(tokens.shape, dtype=bool)
@@ -325,10 +319,8 @@ def _block_process(
 ) -> Process:
     """A process of blocks with the strata role, W of the block, and W of the answers alone.
 
-    Args:
-        answer_costs: by capability, (LONGEST + 1,): what an answer costs on average without it,
-            by W.
-        counts: which pairs count, from the tokens of their digits.
+    `answer_costs`: by capability, (LONGEST + 1,): what an answer costs on average without it, by W.
+    `counts`: which pairs count, from the tokens of their digits.
     """
 
     def strata(tokens: Ints) -> Strata:

@@ -19,10 +19,8 @@ def read_process(settings: ProcessCorpus) -> Iterator[Raw]:
     """Documents of a process, one shard of them in memory.
 
     Each shard has its own random generator and is always drawn whole, so the first n documents do
-    not depend on how many are drawn.
-
-    Raises:
-        ValueError: if a document has BOS, or no token, after its first position.
+    not depend on how many are drawn. Raises ValueError if a document has BOS, or no token, after
+    its first position.
     """
     process = process_of_corpus(settings)
     names = np.array(process.vocabulary, dtype=object)

@@ -18,10 +18,8 @@ def named(key: str, name: dict[str, Any]) -> Member:
 def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[Member]]:
     """The members of a job that did not fail, preceded by their inputs in a role, in one order.
 
-    An input other than a training has the figure `model`, the key of the training.
-
-    Raises:
-        UserError: if all of them failed.
+    An input other than a training has the figure `model`, the key of the training. Raises UserError
+    if all of them failed.
     """
     names = job.settings["members"]
     artifacts: list[Artifact] = []

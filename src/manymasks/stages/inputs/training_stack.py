@@ -46,12 +46,9 @@ def prepare(
 
     Dummies may follow the members.
 
-    Args:
-        pasts: for variants that read the past of another member, that member of each; else empty.
-        starts: for fine-tuned variants, the member that each starts from; else empty.
-
-    Raises:
-        UserError: if a split is too short for the context.
+    `pasts`: for variants that read the past of another member, that member of each; else empty.
+    `starts`: for fine-tuned variants, the member that each starts from; else empty. Raises
+    UserError if a split is too short for the context.
     """
     train = TokenStream.open(tokens.files("train/"))
     select = TokenStream.open(tokens.files("select/"))

@@ -20,15 +20,14 @@ def load_members(
 ) -> Transformer:
     """The models of training artifacts of one shape, as one stack on a device.
 
+    Raises UserError if the context is longer than that of the training and positions are learned.
+
     Args:
         trainings: of members that did not fail.
         device: where the stack is placed.
         route: of all of them; by default the forward pass of each variant.
         context: the longest window; by default that of the training, which rotary positions may
             exceed.
-
-    Raises:
-        UserError: if the context is longer than that of the training and positions are learned.
     """
     settings = trainings[0].manifest.settings
     size = Size.model_validate(settings["size"])
