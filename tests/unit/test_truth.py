@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from example_masks import balanced
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks, tally
@@ -161,7 +162,7 @@ def test_law_of_documents_that_end_early() -> None:
 def test_posterior_entropy_is_given_the_tokens_before() -> None:
     known = process("masks")
     # Balanced documents: the entropies depend on the mask that speaks.
-    tokens = masks.balanced(10, np.random.default_rng(5))[0]
+    tokens = balanced(10, np.random.default_rng(5))[0]
     posterior = known.posteriors(tokens)["mask"]
     told = known.entropy_given_latent(tokens) if known.entropy_given_latent else None
     hidden = "mask", posterior
@@ -210,7 +211,7 @@ def prices(name: str) -> list[Row]:
     known = process(name)
     rng = np.random.default_rng(3)
     # Balanced documents of masks vary less.
-    tokens = masks.balanced(20, rng)[0] if name == "masks" else known.draw(3000, rng)
+    tokens = balanced(20, rng)[0] if name == "masks" else known.draw(3000, rng)
     ablated = {capability: laws(tokens) for capability, laws in known.ablated.items()}
     strata = known.strata(tokens)
     exact = exact_prices(known, 2000, 5)
