@@ -134,6 +134,7 @@ def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dic
         progress = Progress(_title(stack), *logs, seconds=first.hardware.log_seconds, bar=bar)
         keys = " ".join(task.request.key for task in stack)
         progress.say(f"{len(stack)} in one process: {keys}")
+    columns = written_columns()
     jobs = [
         Job(
             stage=task.request.stage,
@@ -145,7 +146,7 @@ def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dic
             folder=task.work,
             layout=task.layout,
             hardware=task.request.hardware,
-            columns=written_columns(),
+            columns=columns,
             report=progress,
             say=task.progress.say,
         )
