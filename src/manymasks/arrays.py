@@ -9,5 +9,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.intp]
-Rows = list[dict[str, Any]]
-"""A dictionary for each row of a table, by column."""
+Row = dict[str, Any]
+"""Values of a row of a table, by column."""
+Rows = list[Row]

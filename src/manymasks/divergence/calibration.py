@@ -14,7 +14,7 @@ from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import first_ranked
 from manymasks.statistics.bootstrap import document_weights, percentile_interval
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 
 BLOCK_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Log-probabilities in one block: 2 MiB on a CPU, because several passes read them."""
@@ -85,7 +85,7 @@ def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
     return ItemSums(nats, entropy, top1, margin, rank, count, confidence, right, tokens)
 
 
-def item_rows(sums: ItemSums, members: Sequence[Member], documents: Sequence[str]) -> Rows:
+def item_rows(sums: ItemSums, members: Members, documents: Sequence[str]) -> Rows:
     """Rows of the table `probe_item`, without probe and severity; `documents` of the windows."""
     columns = ("nats", "entropy", "top1", "margin", "rank")
     means = {name: getattr(sums, name) / sums.tokens[:, None] for name in columns}
@@ -103,7 +103,7 @@ def item_rows(sums: ItemSums, members: Sequence[Member], documents: Sequence[str
 
 
 def calibration_rows(
-    sums: ItemSums, members: Sequence[Member], owners: IndexArray, statistics: Statistics
+    sums: ItemSums, members: Members, owners: IndexArray, statistics: Statistics
 ) -> Rows:
     """Rows of the table `calibration_bin`, without probe and severity, of bins with a token.
 

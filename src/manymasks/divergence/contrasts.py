@@ -1,7 +1,6 @@
 """Contrasts of divergence: the effect of a variant beyond seeds, and the effect of size."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -14,12 +13,12 @@ from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import pair_mean
-from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
+from manymasks.statistics.model_classes import Members, classes, paired_by_seeds
 from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
 def contrast_rows(
-    measured: Measured, members: Sequence[Member], probe: str, severity: int, statistics: Statistics
+    measured: Measured, members: Members, probe: str, severity: int, statistics: Statistics
 ) -> Rows:
     """Rows of `contrast` for every two classes that differ only in variant or only in size.
 

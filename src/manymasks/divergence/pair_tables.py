@@ -1,10 +1,9 @@
 """Tables of divergence, from sums over documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
 from manymasks.divergence.pair_metrics import METRICS, Measured, PairMetric, measure, pair_columns
@@ -18,7 +17,7 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.intervals import finite, finite_columns, joined
 from manymasks.statistics.jackknife import ModelEstimate, jackknife_error
-from manymasks.statistics.model_classes import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
 
 IN_NATS = PairMetric(in_nats=True)
@@ -28,7 +27,7 @@ IN_NATS = PairMetric(in_nats=True)
 def divergence_rows(
     sums: Mapping[int, Sums],
     floors: Mapping[int, FloorSums],
-    members: Sequence[Member],
+    members: Members,
     probe: str,
     perturbation: str,
     statistics: Statistics,
@@ -86,7 +85,7 @@ def floor_means(floor: FloorSums) -> dict[str, FloatArray]:
     }
 
 
-def _models(measured: Measured, members: Sequence[Member], statistics: Statistics) -> Rows:
+def _models(measured: Measured, members: Members, statistics: Statistics) -> Rows:
     sums, weights = measured.sums, measured.weights
     nats = -ratio(sums.log_p.T, sums.tokens)
     low, high = percentile_interval(
@@ -106,12 +105,12 @@ def _models(measured: Measured, members: Sequence[Member], statistics: Statistic
 def _pairs(
     measured: Measured,
     floor: dict[str, FloatArray] | None,
-    members: Sequence[Member],
+    members: Members,
     statistics: Statistics,
 ) -> Rows:
     columns = pair_columns(measured)
     sampled = measured.sampled
-    common: dict[str, Any] = {"documents": measured.documents, "tokens": measured.tokens}
+    common: Row = {"documents": measured.documents, "tokens": measured.tokens}
     if sampled is not None:
         common["sampled"] = int(sampled.tokens.sum())
     low, high = percentile_interval(measured.resamples["kl"], statistics.confidence)
@@ -126,9 +125,7 @@ def _pairs(
     ]
 
 
-def _floors(
-    floor: dict[str, FloatArray], members: Sequence[Member], perturbation: str, tokens: int
-) -> Rows:
+def _floors(floor: dict[str, FloatArray], members: Members, perturbation: str, tokens: int) -> Rows:
     return [
         {
             "model": member.model,
@@ -145,7 +142,7 @@ def _floors(
 def _pools(
     measured: Measured,
     floor: dict[str, FloatArray] | None,
-    members: Sequence[Member],
+    members: Members,
     statistics: Statistics,
 ) -> Rows:
     """Every class of at least two members, then every two classes, in order of appearance."""

@@ -1,9 +1,6 @@
 """Rows of one severity that do not come from sums over pairs of members."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.anova import Crossing, component_rows
 from manymasks.divergence.calibration import calibration_rows, item_rows
@@ -11,12 +8,12 @@ from manymasks.divergence.pair_tables import floor_means
 from manymasks.divergence.probe_pass import AtSeverity, ProbeWindows
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite_columns
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 
 
 def severity_rows(
     measured: AtSeverity,
-    members: Sequence[Member],
+    members: Members,
     crossed: Crossing | None,
     windows: ProbeWindows,
     statistics: Statistics,
@@ -37,7 +34,7 @@ def severity_rows(
     return tables
 
 
-def reference_row(nats: FloatArray, tokens: FloatArray, statistics: Statistics) -> dict[str, Any]:
+def reference_row(nats: FloatArray, tokens: FloatArray, statistics: Statistics) -> Row:
     """Loss of the reference seeds, (D,) each. They are fixed: the interval is over documents."""
     weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
     value, low, high = ratio_interval(nats, tokens, weights, statistics.confidence)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import FloatArray, IntArray, Row, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.evaluation.loss_summary import split_loss
@@ -32,7 +32,7 @@ class Scores:
     """(documents,) true tokens that the member ranked first."""
 
 
-def loss_columns(scores: Scores, text_bytes: int, statistics: Statistics) -> dict[str, Any]:
+def loss_columns(scores: Scores, text_bytes: int, statistics: Statistics) -> Row:
     """`split_loss` of a member, with the share of tokens that it ranked first."""
     loss = split_loss(scores.nats, scores.tokens, text_bytes, statistics)
     return {**loss, "top1": scores.top1.sum() / loss["tokens"], "bytes": text_bytes}

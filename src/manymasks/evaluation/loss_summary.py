@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
@@ -14,7 +14,7 @@ from manymasks.statistics.intervals import finite
 
 def split_loss(
     nats: FloatArray, tokens: npt.NDArray[Any], text_bytes: int, statistics: Statistics
-) -> dict[str, Any]:
+) -> Row:
     """Loss of a split, in nats per token and bits per byte, with a bootstrap over documents.
 
     `nats` and `tokens` are sums (documents, buckets); `text_bytes` is the length of the text.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import FloatArray, IndexArray, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.kinds.gradient_flows import GRADIENTS
 from manymasks.statistics.bootstrap import (
@@ -114,7 +114,7 @@ def arm_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -
 
 def _loss(
     scored: ScoredArms, size: str, name: str, weights: FloatArray, statistics: Statistics
-) -> dict[str, Any]:
+) -> Row:
     if name in scored.ngrams:
         nats = scored.ngrams[name]
         low, high = percentile_interval(
@@ -138,7 +138,7 @@ def _gap(
     baseline: str | None,
     weights: FloatArray,
     statistics: Statistics,
-) -> dict[str, Any]:
+) -> Row:
     differences = np.zeros((0, scored.tokens.size))
     if baseline is not None and name in scored.ngrams:
         differences = (

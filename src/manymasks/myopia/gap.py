@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import FloatArray, IndexArray, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
@@ -114,9 +113,7 @@ def myopia_rows(
     return tables
 
 
-def _gap_row(
-    bucket: _Bucket, gap: Interval, baseline: IndexArray, variant: IndexArray
-) -> dict[str, Any]:
+def _gap_row(bucket: _Bucket, gap: Interval, baseline: IndexArray, variant: IndexArray) -> Row:
     return (
         {"position_low": bucket.low, "position_high": bucket.high, "is_total": bucket.is_total}
         | interval_columns(gap, "gap")

@@ -1,11 +1,10 @@
 """The planning horizon: the discount that closes half of the myopia gap."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.myopia.arms import Arm, ScoredArms
 from manymasks.statistics.bootstrap import ratio, ratio_resamples
@@ -31,12 +30,7 @@ def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistic
         named = _by_gamma(scored.arms, baseline)
         arms = scored.paired(size, *named.values()) if named else ()
         seeds = arms[0].size if arms else 0
-        row: dict[str, Any] = {
-            "corpus": corpus,
-            "size": size,
-            "baseline": baseline,
-            "split": "measure",
-        }
+        row: Row = {"corpus": corpus, "size": size, "baseline": baseline, "split": "measure"}
         row |= dict.fromkeys(("gap", "half_gamma", "half_gamma_low", "half_gamma_high"))
         row |= dict.fromkeys(("horizon", "horizon_low", "horizon_high", "fitted_horizon"))
         row |= {"gammas": len(named) or None, "seeds": seeds}

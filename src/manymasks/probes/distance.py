@@ -8,12 +8,11 @@ n-grams alone: memory does not grow with the train split, which is read in piece
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import FloatArray, Row
 from manymasks.config.analyses import Statistics
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.windows import Tokens
@@ -118,7 +117,7 @@ def distance_rows(
     pieces: Iterable[Tokens],
     unigrams: Tokens,
     statistics: Statistics,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of the table `probe_distance`.
 
     Scored tokens do not count, unless fewer than two tokens precede them: then whole windows count.
@@ -183,7 +182,7 @@ def _unigram_kl(
 
 def _row(
     probe: str, severity: int, measure: str, value: float, low: float, high: float, documents: int
-) -> dict[str, Any]:
+) -> Row:
     row = {"probe": probe, "severity": severity, "measure": measure, "value": value}
     return row | finite_columns(low=low, high=high) | {"documents": documents}
 

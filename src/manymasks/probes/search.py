@@ -10,14 +10,13 @@ Windows share only the tokens of the texts they come from, so they vary as docum
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import FloatArray, Row
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
@@ -221,7 +220,7 @@ def step_rows(
     documents: Sequence[str],
     models: Mapping[str, int],
     statistics: Statistics,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Rows of the table `search_step`: the searched members, with intervals over documents.
 
     Args:

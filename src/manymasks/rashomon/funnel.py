@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, Rows
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, Row, Rows
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
@@ -272,7 +272,7 @@ def spread_of(survived: BoolArray, kl: FloatArray) -> FloatArray:
     return np.where((pairs > 0) & (unknown == 0), total / np.maximum(pairs, 1), np.nan)
 
 
-def _constraint_row(constraint: Constraint, result: Passed, confidence: float) -> dict[str, Any]:
+def _constraint_row(constraint: Constraint, result: Passed, confidence: float) -> Row:
     m, passing = result.passes.size, int(result.passes.sum())
     low, high = wilson(passing, m, confidence)
     row = {"constraint_name": constraint.name, "kind": constraint.kind, "models": m}

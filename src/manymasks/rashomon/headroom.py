@@ -21,7 +21,7 @@ from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamp
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
 from manymasks.statistics.jackknife import jackknife_error
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def headroom_rows(
 
 
 def headroom_between_sizes(
-    classes: Sequence[tuple[Sequence[Member], FloatArray]],
+    classes: Sequence[tuple[Members, FloatArray]],
     select: Mapping[str, float],
     owners: IndexArray,
     documents: int,
@@ -126,7 +126,7 @@ def headroom_between_sizes(
         documents: number of documents.
     """
     tables: dict[str, Rows] = {"headroom": [], "contrast": []}
-    by_variant: dict[str, list[tuple[Sequence[Member], FloatArray]]] = {}
+    by_variant: dict[str, list[tuple[Members, FloatArray]]] = {}
     for members, log_p in classes:
         by_variant.setdefault(members[0].variant, []).append((members, log_p))
     for variant, sizes in by_variant.items():

@@ -1,11 +1,10 @@
 """Losses of the members of a set on the measure split: mean and standard deviations."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, Row, Rows
 from manymasks.rashomon.membership import Losses, RashomonSet, seed_sd
 from manymasks.statistics.bootstrap import (
     percentile_interval,
@@ -98,7 +97,7 @@ def resampled_rows(
     return rows
 
 
-def _row(metric: str, members: float, value: float, low: float, high: float) -> dict[str, Any]:
+def _row(metric: str, members: float, value: float, low: float, high: float) -> Row:
     row = {"metric": metric, "members_used": members, "units": "models and documents"}
     return row | finite_columns(value=value, low=low, high=high)
 

@@ -16,7 +16,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.model_classes import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Unit = Literal["nats", "percent", "seed_sd"]
@@ -106,7 +106,7 @@ class _Sample:
 
 
 def rashomon_sets(
-    select: Losses, members: Sequence[Member], settings: Rashomon, statistics: Statistics
+    select: Losses, members: Members, settings: Rashomon, statistics: Statistics
 ) -> Iterator[RashomonSet]:
     """Every set of every class and method, by reference and threshold.
 
@@ -157,9 +157,7 @@ def rashomon_sets(
                     )
 
 
-def set_rows(
-    sets: Sequence[RashomonSet], members: Sequence[Member], confidence: float
-) -> dict[str, Rows]:
+def set_rows(sets: Sequence[RashomonSet], members: Members, confidence: float) -> dict[str, Rows]:
     """Rows of rashomon_set and rashomon_member.
 
     A share has a Wilson interval only if the reference does not depend on the candidates' losses.

@@ -16,7 +16,7 @@ from manymasks.statistics.components import (
     score_components,
 )
 from manymasks.statistics.intervals import finite, interval_columns
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 
 BY_POSITION = (
     "distinct_top1", "vote_disagreement", "p_low", "p_high", "log_p_low", "log_p_high",
@@ -79,9 +79,7 @@ def weight_rows(measured: MeasuredSets, name: str, members: Subset, models: Sequ
     ]
 
 
-def component_rows(
-    measured: MeasuredSets, members: Sequence[Member], statistics: Statistics
-) -> Rows:
+def component_rows(measured: MeasuredSets, members: Members, statistics: Statistics) -> Rows:
     """Rows of variance_component of a class, for the loss and the distances of its members.
 
     No rows for a class whose seeds are not crossed.

@@ -12,11 +12,11 @@ split, weighted by frequency, and so weights members by their joint probability 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import FloatArray, IndexArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.multiplicity import PairSums
 from manymasks.statistics.bootstrap import (
@@ -109,7 +109,7 @@ def set_rows(
     shares = np.array([share for _, share in sets])
     by_set = [_measured(sums, pairs, weights) for sums, _ in sets]
     used = float(shares @ [sums.subset.size for sums, _ in sets] / shares.sum())
-    common: dict[str, Any] = {
+    common: Row = {
         "weighting": weighting,
         "documents": int((pairs.tokens > 0).sum()),
         "covered": float(shares.sum()),

@@ -48,7 +48,7 @@ from manymasks.rashomon.derived import noise_like, root_mean_square
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import welch_degrees
-from manymasks.statistics.model_classes import Member, arm_positions
+from manymasks.statistics.model_classes import Members, arm_positions
 
 FIRST = 0.05
 """Initial radius of the search: trained members lose some hundredths of a nat there."""
@@ -166,7 +166,7 @@ def stacked_excess(
 
 
 def size_contrasts(
-    members: Sequence[Member], weights: Sequence[int], log_radii: FloatArray, confidence: float
+    members: Members, weights: Sequence[int], log_radii: FloatArray, confidence: float
 ) -> Rows:
     """Rows of contrast for every two sizes of a variant, the larger minus the smaller.
 

@@ -4,7 +4,7 @@ A statistic is a function of counts that add up over pairs and documents (nats a
 differences and texts by step), so the jackknife subtracts the pairs of a model from the sums.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from manymasks.arrays import BoolArray, FloatArray, IndexArray
 from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import jackknife_error
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 from manymasks.statistics.pools import pools_of
 
 Counts = Callable[[IndexArray, IndexArray], FloatArray]
@@ -49,7 +49,7 @@ class OrderedPairs:
         return min(len(mask) for mask in self.units) - 1
 
 
-def pairs_of(members: Sequence[Member]) -> list[OrderedPairs]:
+def pairs_of(members: Members) -> list[OrderedPairs]:
     """Pairs of every pool of the members, in both directions."""
     pairs = []
     for pool in pools_of(members):

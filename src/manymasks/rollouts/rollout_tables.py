@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Rows
+from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts.loops import find_loop
 from manymasks.rollouts.pair_intervals import Counts, OrderedPairs, Statistic, intervals, pairs_of
@@ -21,7 +21,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import Interval, finite, finite_columns
-from manymasks.statistics.model_classes import Member, one_corpus
+from manymasks.statistics.model_classes import Members, one_corpus
 from manymasks.statistics.survival import product_limit, restricted_mean
 
 
@@ -56,7 +56,7 @@ def rollout_rows(
     texts: Mapping[Mode, Texts],
     floors: Mapping[Mode, Again],
     divergence: TextDivergence,
-    members: Sequence[Member],
+    members: Members,
     prompts: RolloutPrompts,
     statistics: Statistics,
 ) -> dict[str, Rows]:
@@ -175,7 +175,7 @@ def quotient(sums: FloatArray) -> FloatArray:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
 
-def _texts(texts: Texts, members: Sequence[Member], prompts: RolloutPrompts, mode: Mode) -> Rows:
+def _texts(texts: Texts, members: Members, prompts: RolloutPrompts, mode: Mode) -> Rows:
     rows = []
     for i, member in enumerate(members):
         for item, document in enumerate(prompts.documents):
@@ -202,7 +202,7 @@ def _texts(texts: Texts, members: Sequence[Member], prompts: RolloutPrompts, mod
 
 
 def _differences(
-    texts: Texts, steps: IntArray, is_censored: BoolArray, members: Sequence[Member], mode: Mode
+    texts: Texts, steps: IntArray, is_censored: BoolArray, members: Members, mode: Mode
 ) -> Rows:
     rows = []
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
@@ -227,7 +227,7 @@ def _differences(
 
 def _sequences(
     divergence: TextDivergence,
-    members: Sequence[Member],
+    members: Members,
     owners: IndexArray,
     weights: FloatArray,
     statistics: Statistics,
@@ -286,15 +286,15 @@ def _value(pairs: OrderedPairs, counts: Counts, statistic: Statistic) -> FloatAr
     return statistic(counts(alone.a, alone.b).sum(axis=0))
 
 
-def _where(mode: Mode, pairs: OrderedPairs) -> dict[str, Any]:
+def _where(mode: Mode, pairs: OrderedPairs) -> Row:
     return {"mode": mode, "pool": pairs.pool, "other": pairs.other}
 
 
-def _metric(metric: str, interval: Interval, floor: float | None, largest: float) -> dict[str, Any]:
+def _metric(metric: str, interval: Interval, floor: float | None, largest: float) -> Row:
     value = {"metric": metric, "value": finite(interval.estimate)}
     return value | _ends(interval, largest) | {"floor": finite(floor)}
 
 
-def _ends(interval: Interval, largest: float) -> dict[str, Any]:
+def _ends(interval: Interval, largest: float) -> Row:
     """The ends of an interval, cut at the largest possible value."""
     return {"low": finite(min(interval.low, largest)), "high": finite(min(interval.high, largest))}

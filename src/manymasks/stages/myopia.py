@@ -1,6 +1,6 @@
 """myopia: what a variant's restricted gradients cost, and how much of it is planning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from manymasks.myopia.gap import myopia_rows
 from manymasks.myopia.horizon import horizon_rows
 from manymasks.myopia.ngram_baselines import BASELINES
 from manymasks.stages.inputs.members import members_of
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 from manymasks.store.job import Artifact, Job
 
 
@@ -72,7 +72,7 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(members), "gaps": len(tables["myopia_gap"]), "arms": len(arms)}
 
 
-def _arms(members: Sequence[Member], trainings: Mapping[str, Artifact]) -> dict[str, Arm]:
+def _arms(members: Members, trainings: Mapping[str, Artifact]) -> dict[str, Arm]:
     """Each variant with its gradient, as its members were trained."""
     # A source of a member did not fail, or the member had failed too.
     variants = {member.model: member.variant for member in members}

@@ -1,8 +1,9 @@
 """Tested claims: rows of the table `contrast`."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from manymasks.arrays import Row
 from manymasks.config.claims import Claim
 from manymasks.statistics.intervals import Interval, finite, interval_columns
 
@@ -30,7 +31,7 @@ class Comparison:
 
 def contrast_row(
     comparison: Comparison, interval: Interval, models: int, documents: int | None = None
-) -> dict[str, Any]:
+) -> Row:
     """A row of the table `contrast`: a tested claim, with the models and documents it rests on.
 
     Which claims are primary, and the correction for their number, follow from the whole study.

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from manymasks.arrays import Row
 
 SMALLEST_P = 1e-200
 """Below it quantiles are lost to rounding."""
@@ -31,12 +33,12 @@ def finite(value: SupportsFloat | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def finite_columns(**values: SupportsFloat | None) -> dict[str, Any]:
+def finite_columns(**values: SupportsFloat | None) -> Row:
     """Columns of a row, with values by `finite`."""
     return {name: finite(value) for name, value in values.items()}
 
 
-def interval_columns(interval: Interval, value: str, ends: str = "") -> dict[str, Any]:
+def interval_columns(interval: Interval, value: str, ends: str = "") -> Row:
     """Columns of an interval: its estimate as `value`, its ends as `<ends>low` and `<ends>high`."""
     numbers = {value: interval.estimate, f"{ends}low": interval.low, f"{ends}high": interval.high}
     return finite_columns(**numbers)

@@ -31,7 +31,10 @@ class Member:
         return self.seed_init, self.seed_order
 
 
-def one_corpus(members: Sequence[Member]) -> str:
+Members = Sequence[Member]
+
+
+def one_corpus(members: Members) -> str:
     """The corpus of all members.
 
     Raises ValueError for zero or several corpora: documents and vocabularies belong to a corpus,
@@ -43,7 +46,7 @@ def one_corpus(members: Sequence[Member]) -> str:
     return corpora[0]
 
 
-def classes(members: Sequence[Member]) -> dict[str, IndexArray]:
+def classes(members: Members) -> dict[str, IndexArray]:
     """Label of each class -> positions of its members, in order of appearance."""
     positions: dict[str, list[int]] = {}
     for position, member in enumerate(members):
@@ -51,7 +54,7 @@ def classes(members: Sequence[Member]) -> dict[str, IndexArray]:
     return {label: np.array(group, dtype=np.intp) for label, group in positions.items()}
 
 
-def arm_positions(members: Sequence[Member], size: str, variant: str) -> list[int]:
+def arm_positions(members: Members, size: str, variant: str) -> list[int]:
     """Positions of the members of a size and variant."""
     return [
         i for i, member in enumerate(members) if (member.size, member.variant) == (size, variant)
@@ -59,7 +62,7 @@ def arm_positions(members: Sequence[Member], size: str, variant: str) -> list[in
 
 
 def paired_by_seeds(
-    members: Sequence[Member], *groups: Sequence[int] | IndexArray
+    members: Members, *groups: Sequence[int] | IndexArray
 ) -> tuple[IndexArray, ...]:
     """Positions in each group of the members whose two seeds occur in all groups.
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import FloatArray, IntArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.masks import MASKS, OPENING
 from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
@@ -110,7 +110,7 @@ def errors_of(predicted: FloatArray, truth: FloatArray, mean: FloatArray) -> Hel
     )
 
 
-def r2_columns(errors: HeldOutErrors, weights: FloatArray, confidence: float) -> dict[str, Any]:
+def r2_columns(errors: HeldOutErrors, weights: FloatArray, confidence: float) -> Row:
     """R2 with its bootstrap over held-out documents, as a ratio of sums, and rmse.
 
     R2 is 1 minus the squared errors over those of the mean of the fit. It is negative where the fit
@@ -121,7 +121,7 @@ def r2_columns(errors: HeldOutErrors, weights: FloatArray, confidence: float) ->
     values = errors.predicted.shape[-1]
     total = errors.squared_deviations.sum()
     squares = errors.squared_errors.sum()
-    row: dict[str, Any] = {
+    row: Row = {
         "r2": finite(1 - squares / total) if total > 0 else None,
         "r2_low": None,
         "r2_high": None,

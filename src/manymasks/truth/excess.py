@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
+from manymasks.arrays import BoolArray, FloatArray, IntArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy, losses
 from manymasks.corpora.processes.process import ALL, COUNTED
@@ -124,7 +124,7 @@ def position_rows(kl: FloatArray, strata: Mapping[str, IntArray]) -> Rows:
     ]
 
 
-def mean_row(stratum: str, level: str, kl: FloatArray, selected: BoolArray) -> dict[str, Any]:
+def mean_row(stratum: str, level: str, kl: FloatArray, selected: BoolArray) -> Row:
     """The mean over the selected tokens, (documents, length), without an interval."""
     tokens = int(selected.sum())
     return {

@@ -13,11 +13,10 @@ position.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray, Rows
+from manymasks.arrays import BoolArray, FloatArray, IntArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import Process
 from manymasks.statistics.bootstrap import percentile_interval, ratio_resamples
@@ -158,14 +157,14 @@ def speculation_rows(
 
 def efficiency_columns(
     nats: FloatArray, target: FutureToken, weights: FloatArray, confidence: float
-) -> dict[str, Any]:
+) -> Row:
     """Losses and the share of the possible gain, with its bootstrap over documents.
 
     `nats`: loss of the fit in each row of the test. `weights` (resamples, held-out documents), of
     `held_out_weights`.
     """
     test = target.halves.test
-    row: dict[str, Any] = {
+    row: Row = {
         "nats": finite(float(nats.mean())),
         "marginal": finite(float(target.marginal.mean())),
         "exact": finite(float(target.exact.mean())),

@@ -17,11 +17,10 @@ it is a yardstick, not a test.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import FloatArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, finite, joined
@@ -110,7 +109,7 @@ def class_rows(
     for length, letters in enumerate(prompts.letters):
         kl, mask = pairs.kl[..., length], pairs.mask[..., length]
         share = mask_share(kl, mask, resamples, statistics.confidence)
-        row: dict[str, Any] = {"letters": letters}
+        row: Row = {"letters": letters}
         row |= _columns("share", share, *(values[length] for values in null_shares))
         for name, (above, below) in sums.items():
             interval = mean_over_seeds(
@@ -165,9 +164,7 @@ def _stacked_sums(
     }
 
 
-def _columns(
-    name: str, interval: Interval, null: float, lowest: float, highest: float
-) -> dict[str, Any]:
+def _columns(name: str, interval: Interval, null: float, lowest: float, highest: float) -> Row:
     return {
         name: finite(interval.estimate),
         f"{name}_low": finite(interval.low),

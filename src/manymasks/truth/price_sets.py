@@ -5,7 +5,7 @@ tells which capabilities a member of the set may lack: those with a price of at 
 Which capabilities a member does have is measured on its laws, one by one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +19,14 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.model_classes import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.truth.excess import ROUNDING
 
 
 def priced_rows(
     select: tuple[FloatArray, FloatArray],
     measure: tuple[FloatArray, FloatArray],
-    members: Sequence[Member],
+    members: Members,
     price: tuple[str, float] | None,
     shares: Iterable[float],
     statistics: Statistics,
@@ -90,7 +90,7 @@ def kept_rows(
     ablated: Mapping[str, FloatArray],
     logs: npt.NDArray[np.float32],
     counted: BoolArray,
-    members: Sequence[Member],
+    members: Members,
     statistics: Statistics,
 ) -> Rows:
     """Rows of capability_kept: how much of each capability each member has.

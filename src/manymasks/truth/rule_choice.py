@@ -14,13 +14,12 @@ this matters.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
 from scipy.special import expit
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray
+from manymasks.arrays import BoolArray, FloatArray, IntArray, Row
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
@@ -95,7 +94,7 @@ def choice_row(
     right: FloatArray,
     weights: FloatArray,
     confidence: float,
-) -> dict[str, Any]:
+) -> Row:
     """The answers of one member.
 
     The interval of the preference is a bootstrap over questions, that of the share is Wilson's. In
@@ -138,7 +137,7 @@ def spread_row(
     soft: FloatArray,
     weights: FloatArray,
     statistics: Statistics,
-) -> dict[str, Any]:
+) -> Row:
     """The distribution of the preference over the members of a class.
 
     Members with the same initial weights are similar. So the units of the mean, its interval and

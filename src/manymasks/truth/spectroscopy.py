@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import FloatArray, IntArray, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.masks import (
@@ -245,7 +245,7 @@ def fit_rows(prompts: MaskPrompts, fit: MaskFit, statistics: Statistics) -> Rows
     }
     rows = []
     for length, letters in enumerate(prompts.letters):
-        row: dict[str, Any] = {"kind": prompts.kind, "letters": letters}
+        row: Row = {"kind": prompts.kind, "letters": letters}
         for name, (above, below) in sums.items():
             interval = ratio_interval(
                 above[:, length], below[:, length], resamples, statistics.confidence
@@ -256,7 +256,7 @@ def fit_rows(prompts: MaskPrompts, fit: MaskFit, statistics: Statistics) -> Rows
     return rows
 
 
-def _interval_columns(name: str, value: float, low: float, high: float) -> dict[str, Any]:
+def _interval_columns(name: str, value: float, low: float, high: float) -> Row:
     return {name: finite(value), f"{name}_low": finite(low), f"{name}_high": finite(high)}
 
 
@@ -317,7 +317,7 @@ def pair_rows(
             for name, values in means.items()
         }
         for length, letters in enumerate(prompts.letters):
-            row: dict[str, Any] = {"model_a": models[a], "model_b": models[b], "letters": letters}
+            row: Row = {"model_a": models[a], "model_b": models[b], "letters": letters}
             for name, values in parts.items():
                 low, high = ends[name]
                 row |= _interval_columns(name, values[:, length].mean(), low[length], high[length])

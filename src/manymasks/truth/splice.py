@@ -11,11 +11,10 @@ predictor that needs more letters than Bayes has inertia; one that needs fewer n
 import dataclasses
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IntArray
+from manymasks.arrays import FloatArray, IntArray, Row
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
 from manymasks.statistics.bootstrap import document_weights
@@ -87,7 +86,7 @@ def letters_until_change(
     return np.where(stays.any(1), np.array(after)[stays.argmax(1)], np.inf)
 
 
-def inertia_row(letters: FloatArray, before: int, statistics: Statistics) -> dict[str, Any]:
+def inertia_row(letters: FloatArray, before: int, statistics: Statistics) -> Row:
     """The median of `letters_until_change` with a bootstrap over documents.
 
     A document without a change counts as later than all others, so the median is finite where more
