@@ -22,7 +22,7 @@ import torch
 from timing import machine, start_well
 from torch import Tensor
 
-from manymasks.arrays import IndexArray
+from manymasks.arrays import Indices
 from manymasks.config.analyses import Divergence
 from manymasks.divergence.blocks import windows_at_once
 from manymasks.divergence.pairs import pair_sums
@@ -93,7 +93,7 @@ def compared(positions: int, device: torch.device, settings: Divergence, loops: 
     """Seconds of the engine and, with `loops`, of both loops, over the same batches."""
     pools = np.array_split(np.arange(MEMBERS), CLASSES)
 
-    def engine(logp: Tensor, groups: Sequence[IndexArray]) -> Tensor:
+    def engine(logp: Tensor, groups: Sequence[Indices]) -> Tensor:
         targets = torch.zeros(logp.shape[1:3], dtype=torch.int64, device=device)
         return torch.from_numpy(pair_sums(logp, targets, groups).kl.sum(0))
 

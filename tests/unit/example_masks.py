@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes.masks import (
     BOS,
     FIRST_PREMISE,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import f_oneway, linregress, pearsonr
 
 import kit
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import (
     OnProbe,
@@ -38,14 +38,14 @@ def members_of(*counts: int) -> list[Member]:
     ]
 
 
-def scored_of(members: list[Member], nats: FloatArray, prefix: str = "d") -> OnProbe:
+def scored_of(members: list[Member], nats: Floats, prefix: str = "d") -> OnProbe:
     """Documents of 10 tokens each with mean losses nats (D, m)."""
     names = np.array([f"{prefix}{i}" for i in range(len(nats))])
     return OnProbe(members, names, np.full(len(nats), 10.0), 10 * nats)
 
 
 @given(samples)
-def test_a_line_agrees_with_scipy(sample: FloatArray) -> None:
+def test_a_line_agrees_with_scipy(sample: Floats) -> None:
     x, y = sample
     expected = linregress(x, y)
     found = fit(x, y)
@@ -82,7 +82,7 @@ def test_the_interval_of_r2_agrees_with_a_naive_jackknife() -> None:
 
 
 @given(samples)
-def test_the_interval_contains_r2(sample: FloatArray) -> None:
+def test_the_interval_contains_r2(sample: Floats) -> None:
     r2, low, high = r_squared(sample[0], sample[1], 0.95)
     if math.isfinite(low):
         assert 0 <= low <= r2 <= high <= 1

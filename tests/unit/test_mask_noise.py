@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from example_prompts import STATISTICS, plain
 
-from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.arrays import Floats, Ints
 from manymasks.truth.mixtures import mixed
 from manymasks.truth.noise import (
     DRAWS,

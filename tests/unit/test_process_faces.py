@@ -10,15 +10,10 @@ import numpy as np
 import pytest
 from example_masks import balanced, mask_known
 
+from manymasks.arrays import Floats, Ints
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import chains, fork, masks, tally
-from manymasks.corpora.processes.machine import (
-    Floats,
-    Ints,
-    Machine,
-    entropy,
-    machine_from_steps,
-)
+from manymasks.corpora.processes.machine import Machine, entropy, machine_from_steps
 from manymasks.corpora.processes.process import ALL, Process
 from manymasks.corpora.processes.registry import process
 from manymasks.kinds.processes import PROCESSES, ProcessSpec

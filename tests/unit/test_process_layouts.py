@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes import hierarchy, recall
-from manymasks.corpora.processes.machine import Floats, Ints, losses
+from manymasks.corpora.processes.machine import losses
 
 SMALL = recall.Sizes(pairs=2, keys=3, values=4)
 

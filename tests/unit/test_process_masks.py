@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from example_masks import balanced, mask_known
 
+from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes import chains
 from manymasks.corpora.processes import masks as of_masks
 from manymasks.corpora.processes.machine import (
-    Floats,
-    Ints,
     Machine,
     divergence,
     entropy,

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from example_fork import document_entropy
 
+from manymasks.arrays import Floats, Ints
 from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.corpora.processes import chains, fork, masks, recall, tally
-from manymasks.corpora.processes.machine import ENDED, Floats, Ints, divergence, entropy, losses
+from manymasks.corpora.processes.machine import ENDED, divergence, entropy, losses
 from manymasks.corpora.processes.process import COUNTED, Process, with_bos
 from manymasks.corpora.processes.registry import process
 from manymasks.kinds.processes import PROCESSES

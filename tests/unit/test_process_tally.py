@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from manymasks.arrays import Floats
 from manymasks.corpora.processes import tally
-from manymasks.corpora.processes.machine import Floats, Machine, entropy, losses
+from manymasks.corpora.processes.machine import Machine, entropy, losses
 
 Rule = Callable[[int, int], bool]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from manymasks.arrays import Ints
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.documents import Raw, write_documents
 from manymasks.corpora.processes import fork, text
-from manymasks.corpora.processes.machine import Ints
 from manymasks.corpora.processes.registry import process
 from manymasks.corpora.processes.text import SHARD, read_process
 from manymasks.kinds.processes import PROCESSES

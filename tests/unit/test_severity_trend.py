@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import linregress, spearmanr
 
 import kit
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.trend import (
     Levels,
@@ -64,14 +64,14 @@ def found(rows: list[dict[str, Any]], pool: str, measure: str) -> dict[str, dict
 
 
 def naive_levels(
-    turned: ProbeSeverities, models: list[int], weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+    turned: ProbeSeverities, models: list[int], weights: Floats
+) -> tuple[Floats, Floats]:
     """kl and kl per nat of entropy at every severity, (S,) each, with documents so often."""
     kl, share = [], []
     for s, tokens in enumerate(turned.tokens):
         total = sum(w * t for w, t in zip(weights, tokens, strict=True))
 
-        def mean(values: FloatArray, total: float = total) -> float:
+        def mean(values: Floats, total: float = total) -> float:
             return float(sum(w * v for w, v in zip(weights, values, strict=True)) / total)
 
         pairs = [
@@ -174,7 +174,7 @@ def test_fall_corrects_for_picking_the_maximum() -> None:
 
 
 def simulated(
-    truth: FloatArray, generator: np.random.Generator, m: int, documents: int
+    truth: Floats, generator: np.random.Generator, m: int, documents: int
 ) -> ProbeSeverities:
     """Members with a mean KL of `truth` (S,) in the long run, noisy by member and document."""
     shape = (len(truth), 1, m)

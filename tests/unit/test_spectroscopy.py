@@ -15,9 +15,10 @@ from example_prompts import AFTER, STATISTICS, plain
 from scipy import optimize
 
 import kit
+from manymasks.arrays import Floats, Ints
 from manymasks.config.analyses import Spectroscopy
 from manymasks.config.training import Size
-from manymasks.corpora.processes.machine import Floats, Ints, divergence
+from manymasks.corpora.processes.machine import divergence
 from manymasks.corpora.processes.masks import (
     FIRST_LETTER,
     LENGTH,

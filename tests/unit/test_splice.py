@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from manymasks.arrays import Floats, Ints
 from manymasks.config.analyses import Statistics
-from manymasks.corpora.processes.machine import Floats, Ints
 from manymasks.corpora.processes.masks import (
     EMISSIONS,
     FIRST_LETTER,

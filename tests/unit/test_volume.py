@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.special import gammaln
 from torch import Tensor
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 from manymasks.rashomon.volume import (
     direction,
     local_volume,
@@ -33,7 +33,7 @@ def found_radii(
     along = [direction(weights, seed + k) for k in range(directions)]
     slots: dict[int, dict[str, Tensor]] = {}
 
-    def losses() -> FloatArray:
+    def losses() -> Floats:
         return np.array(
             [
                 1.7

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 from manymasks.statistics.bootstrap import (
@@ -57,7 +57,7 @@ class Crossing:
     one level, in the order of `FACTORS`.
     """
 
-    members: IndexArray
+    members: Indices
     factors: tuple[str, ...]
 
     @property
@@ -74,10 +74,10 @@ class AnovaSums:
     (n, 2^k), U of each set of the k factors; set s contains factor j if bit j of s is 1.
     """
 
-    tokens: FloatArray
-    entropy: FloatArray
-    information: FloatArray
-    variance: FloatArray
+    tokens: Floats
+    entropy: Floats
+    information: Floats
+    variance: Floats
 
 
 def crossing(members: Sequence[Member]) -> Crossing | None:
@@ -150,7 +150,7 @@ def anova_sums(logp: Tensor, crossing: Crossing) -> AnovaSums:
     return AnovaSums(tokens, by_window[0][:, 0], by_window[1], by_window[2])
 
 
-def orderings(factors: Sequence[str]) -> dict[str, dict[str, FloatArray]]:
+def orderings(factors: Sequence[str]) -> dict[str, dict[str, Floats]]:
     """Ordering -> component -> its coefficients of U, (2^k,).
 
     Two sequential orderings, forwards and backwards (equal for one factor), in which each factor is
@@ -180,7 +180,7 @@ def orderings(factors: Sequence[str]) -> dict[str, dict[str, FloatArray]]:
     }
 
 
-def chance_shares(crossing: Crossing) -> FloatArray:
+def chance_shares(crossing: Crossing) -> Floats:
     """Expected U of each set as a share of the total for independent noise, (2^k,).
 
     (groups - 1) / (members - 1), to second order in the noise.
@@ -212,7 +212,7 @@ def component_rows(
     chance = chance_shares(crossing)
     rows = []
     for kind in KINDS:
-        set_sums: FloatArray = getattr(sums, kind).T
+        set_sums: Floats = getattr(sums, kind).T
         value = ratio(set_sums, sums.tokens)
         resamples = ratio_resamples(set_sums, sums.tokens, weights)
         for ordering, components in orderings(crossing.factors).items():
@@ -311,7 +311,7 @@ def _group_mean(values: Tensor) -> Tensor:
     return values.double().flatten(0, -2).mean(0)
 
 
-def _unit(factor_set: int, factors: int) -> FloatArray:
+def _unit(factor_set: int, factors: int) -> Floats:
     """1 for this set and 0 for the others; all 0 for the empty set, whose U is 0."""
     coefficients = np.zeros(1 << factors)
     coefficients[factor_set] = float(factor_set > 0)

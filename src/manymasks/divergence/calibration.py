@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import blocks
 from manymasks.divergence.grouping import summed
@@ -31,15 +31,15 @@ class ItemSums:
     probability, and `right`, positions where y is ranked first. `tokens` (w,): positions.
     """
 
-    nats: FloatArray
-    entropy: FloatArray
-    top1: FloatArray
-    margin: FloatArray
-    rank: FloatArray
-    count: FloatArray
-    confidence: FloatArray
-    right: FloatArray
-    tokens: FloatArray
+    nats: Floats
+    entropy: Floats
+    top1: Floats
+    margin: Floats
+    rank: Floats
+    count: Floats
+    confidence: Floats
+    right: Floats
+    tokens: Floats
 
 
 def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
@@ -103,7 +103,7 @@ def item_rows(sums: ItemSums, members: Members, documents: Sequence[str]) -> Row
 
 
 def calibration_rows(
-    sums: ItemSums, members: Members, owners: IndexArray, statistics: Statistics
+    sums: ItemSums, members: Members, owners: Indices, statistics: Statistics
 ) -> Rows:
     """Rows of the table `calibration_bin`, without probe and severity, of bins with a token.
 

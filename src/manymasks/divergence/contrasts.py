@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from manymasks.arrays import IndexArray, Rows
+from manymasks.arrays import Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.pair_metrics import Measured
 from manymasks.statistics.bootstrap import standard_error
@@ -47,7 +47,7 @@ def contrast_rows(
 
 
 def beyond_seeds(
-    measured: Measured, pool: IndexArray, other: IndexArray, statistics: Statistics
+    measured: Measured, pool: Indices, other: Indices, statistics: Statistics
 ) -> Interval | None:
     """Mean KL across two classes minus the mean of their means within; None below 2 seeds.
 
@@ -79,7 +79,7 @@ def beyond_seeds(
 
 
 def log_ratio(
-    measured: Measured, pool: IndexArray, other: IndexArray, statistics: Statistics
+    measured: Measured, pool: Indices, other: Indices, statistics: Statistics
 ) -> Interval | None:
     """log(mean KL within `other` / mean KL within `pool`); None if one is not positive.
 

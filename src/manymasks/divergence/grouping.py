@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray
+from manymasks.arrays import Floats, Indices
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Sums = TypeVar("Sums", bound=DataclassInstance)
 
 
-def summed(batches: "Iterable[Sums]", owners: IndexArray) -> "Sums":
+def summed(batches: "Iterable[Sums]", owners: Indices) -> "Sums":
     """Sums (units, ...) of consecutive units, added up to (owners, ...).
 
     Every field of a batch is an array whose first axis is units. `owners` (units,): index of the
@@ -25,7 +25,7 @@ def summed(batches: "Iterable[Sums]", owners: IndexArray) -> "Sums":
         raise ValueError("there must be a unit, found none")
     totals = []
     for field in fields(parts[0]):
-        values: FloatArray = np.concatenate([getattr(part, field.name) for part in parts])
+        values: Floats = np.concatenate([getattr(part, field.name) for part in parts])
         if len(values) != owners.size:
             raise ValueError(f"each unit needs an owner, found {len(values)} and {owners.size}")
         total = np.zeros((int(owners.max()) + 1, *values.shape[1:]))

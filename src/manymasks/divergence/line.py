@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
@@ -31,9 +31,9 @@ class OnProbe:
     members: Sequence[Member]
     documents: npt.NDArray[np.str_]
     """Names of the D documents, all different."""
-    tokens: FloatArray
+    tokens: Floats
     """Scored tokens of each document, (D,)."""
-    nats: FloatArray
+    nats: Floats
     """Loss of each of the m members, summed over the tokens of a document, (D, m)."""
 
 
@@ -41,9 +41,9 @@ class OnProbe:
 class Line:
     """Least squares of y on x: (...,) each, `residuals` (..., m). NaN if x is constant."""
 
-    slope: FloatArray
-    intercept: FloatArray
-    residuals: FloatArray
+    slope: Floats
+    intercept: Floats
+    residuals: Floats
 
 
 def line_rows(
@@ -106,7 +106,7 @@ def line_rows(
     }
 
 
-def fit(x: FloatArray, y: FloatArray) -> Line:
+def fit(x: Floats, y: Floats) -> Line:
     """Least squares of y (..., m) on x (..., m)."""
     centred_x = x - x.mean(axis=-1, keepdims=True)
     centred_y = y - y.mean(axis=-1, keepdims=True)
@@ -119,7 +119,7 @@ def fit(x: FloatArray, y: FloatArray) -> Line:
     )
 
 
-def r_squared(x: FloatArray, y: FloatArray, confidence: float) -> tuple[float, float, float]:
+def r_squared(x: Floats, y: Floats, confidence: float) -> tuple[float, float, float]:
     """r2 of members (m,), and the ends of its interval over models, given the documents.
 
     A delete-one jackknife of Fisher's z = atanh(r), which is closer to normal than r (Fisher 1921),
@@ -139,13 +139,13 @@ def r_squared(x: FloatArray, y: FloatArray, confidence: float) -> tuple[float, f
     return r**2, low if ends[0] * ends[1] > 0 else 0.0, high
 
 
-def residual_sd(residuals: FloatArray) -> float:
+def residual_sd(residuals: Floats) -> float:
     """Standard deviation of residuals (m,) with m - 2 degrees of freedom; NaN for m < 3."""
     m = residuals.size
     return math.sqrt(float(np.sum(residuals**2)) / (m - 2)) if m > 2 else math.nan
 
 
-def residual_sd_noise(residuals: FloatArray) -> float:
+def residual_sd_noise(residuals: Floats) -> float:
     """`residual_sd` expected from sampling of documents alone, from residuals (m, B) of resamples.
 
     The line is refitted in each of B resamples. To first order the residuals change by the effect
@@ -161,7 +161,7 @@ def residual_sd_noise(residuals: FloatArray) -> float:
     )
 
 
-def class_share(residuals: FloatArray, labels: Sequence[str]) -> float:
+def class_share(residuals: Floats, labels: Sequence[str]) -> float:
     """Share of the variance of residuals (m,) that is between classes, in [0, 1].
 
     The estimator for a one-way layout with random classes of unequal sizes (Searle, Casella &

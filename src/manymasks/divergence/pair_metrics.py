@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray
+from manymasks.arrays import Floats, Indices
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.pairs import Sums
 from manymasks.divergence.position_sample import Sampled
@@ -51,10 +51,10 @@ class Measured:
 
     sums: Sums
     sampled: Sampled | None
-    weights: FloatArray
-    means: dict[str, FloatArray]
-    resamples: dict[str, FloatArray]
-    pair: IndexArray
+    weights: Floats
+    means: dict[str, Floats]
+    resamples: dict[str, Floats]
+    pair: Indices
 
     @property
     def documents(self) -> int:
@@ -77,12 +77,12 @@ class Measured:
         """Those of `METRICS` that were measured."""
         return tuple(metric for metric in METRICS if metric in self.means)
 
-    def within(self, metric: str, pool: IndexArray) -> FloatArray:
+    def within(self, metric: str, pool: Indices) -> Floats:
         """Mean over the pairs of a pool in every resample, (B,); the pool has at least two."""
         rows, columns = np.triu_indices(pool.size, 1)
         return self.between_pairs(metric, pool[rows], pool[columns])
 
-    def between_pairs(self, metric: str, a: IndexArray, b: IndexArray) -> FloatArray:
+    def between_pairs(self, metric: str, a: Indices, b: Indices) -> Floats:
         """Mean over the pairs (a[k], b[k]) in every resample, (B,)."""
         return np.asarray(self.resamples[metric][self.pair[a, b]].mean(axis=0))
 
@@ -127,7 +127,7 @@ def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) 
     return Measured(sums, sampled, weights, square, resamples, pair)
 
 
-def pair_columns(measured: Measured) -> dict[str, FloatArray]:
+def pair_columns(measured: Measured) -> dict[str, Floats]:
     """Columns of the table `pair_divergence`, (m, m) each: entry [a, b] is that of the pair a, b.
 
     `hidden_ratio` is NaN where no loss difference is visible.
@@ -161,7 +161,7 @@ def pair_columns(measured: Measured) -> dict[str, FloatArray]:
     return columns
 
 
-def agreements(sums: Sums) -> dict[str, FloatArray]:
+def agreements(sums: Sums) -> dict[str, Floats]:
     """Agreement of members beyond what their frequencies give, (m, m) each.
 
     - `kappa`: (o - e) / (1 - e), o the share of tokens with the same first-ranked token, e the
@@ -196,12 +196,12 @@ def agreements(sums: Sums) -> dict[str, FloatArray]:
     }
 
 
-def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+def _share(part: Floats, whole: Floats) -> Floats:
     """part / whole; NaN where the whole is at most `SMALLEST`."""
     return np.asarray(part / np.where(whole > SMALLEST, whole, np.nan))
 
 
-def _symmetric(pairs: FloatArray, members: int) -> FloatArray:
+def _symmetric(pairs: Floats, members: int) -> Floats:
     """Values of the pairs i < j as a symmetric (m, m) with zeros on the diagonal."""
     square = np.zeros((members, members))
     square[np.triu_indices(members, 1)] = pairs

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import combinations
 
-from manymasks.arrays import FloatArray, Row, Rows
+from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.contrasts import contrast_rows
 from manymasks.divergence.pair_metrics import METRICS, Measured, PairMetric, measure, pair_columns
@@ -71,7 +71,7 @@ def divergence_rows(
     return tables
 
 
-def floor_means(floor: FloorSums) -> dict[str, FloatArray]:
+def floor_means(floor: FloorSums) -> dict[str, Floats]:
     """Mean of each pair metric of every member against itself, (m,)."""
     tokens = floor.tokens.sum()
     difference = floor.difference.sum(axis=0) / tokens
@@ -103,10 +103,7 @@ def _models(measured: Measured, members: Members, statistics: Statistics) -> Row
 
 
 def _pairs(
-    measured: Measured,
-    floor: dict[str, FloatArray] | None,
-    members: Members,
-    statistics: Statistics,
+    measured: Measured, floor: dict[str, Floats] | None, members: Members, statistics: Statistics
 ) -> Rows:
     columns = pair_columns(measured)
     sampled = measured.sampled
@@ -125,7 +122,7 @@ def _pairs(
     ]
 
 
-def _floors(floor: dict[str, FloatArray], members: Members, perturbation: str, tokens: int) -> Rows:
+def _floors(floor: dict[str, Floats], members: Members, perturbation: str, tokens: int) -> Rows:
     return [
         {
             "model": member.model,
@@ -140,10 +137,7 @@ def _floors(floor: dict[str, FloatArray], members: Members, perturbation: str, t
 
 
 def _pools(
-    measured: Measured,
-    floor: dict[str, FloatArray] | None,
-    members: Members,
-    statistics: Statistics,
+    measured: Measured, floor: dict[str, Floats] | None, members: Members, statistics: Statistics
 ) -> Rows:
     """Every class of at least two members, then every two classes, in order of appearance."""
     class_index = {label: g for g, label in enumerate(classes(members))}
@@ -202,7 +196,7 @@ def _pools(
 
 
 def _pool_estimate(
-    measured: Measured, values: FloatArray, without: FloatArray
+    measured: Measured, values: Floats, without: Floats
 ) -> tuple[ModelEstimate, float]:
     """A metric of a pool, from sums (D,), and its error over documents.
 

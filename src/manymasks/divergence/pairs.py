@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray
+from manymasks.arrays import Floats, Indices
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 
 
@@ -50,22 +50,22 @@ class Sums:
     - `laws` (m, V): p_i
     """
 
-    tokens: FloatArray
-    kl: FloatArray
-    hellinger: FloatArray
-    soft: FloatArray
-    agree: FloatArray
-    both_top1: FloatArray
-    log_p_products: FloatArray
-    log_p: FloatArray
-    top1: FloatArray
-    entropy: FloatArray
-    information: FloatArray
-    information_without: FloatArray
-    gain: FloatArray
-    gain_without: FloatArray
-    first: FloatArray
-    laws: FloatArray
+    tokens: Floats
+    kl: Floats
+    hellinger: Floats
+    soft: Floats
+    agree: Floats
+    both_top1: Floats
+    log_p_products: Floats
+    log_p: Floats
+    top1: Floats
+    entropy: Floats
+    information: Floats
+    information_without: Floats
+    gain: Floats
+    gain_without: Floats
+    first: Floats
+    laws: Floats
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ class FloorSums:
     d^2: each (n, m). `tokens` (n,).
     """
 
-    tokens: FloatArray
-    kl: FloatArray
-    hellinger: FloatArray
-    js: FloatArray
-    tv: FloatArray
-    agree: FloatArray
-    difference: FloatArray
-    difference_squares: FloatArray
+    tokens: Floats
+    kl: Floats
+    hellinger: Floats
+    js: Floats
+    tv: Floats
+    agree: Floats
+    difference: Floats
+    difference_squares: Floats
 
 
 AnySums = TypeVar("AnySums", Sums, FloorSums)
@@ -96,7 +96,7 @@ Positions = slice | Tensor
 """Positions of the members of a pool."""
 
 
-def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[IndexArray]) -> Sums:
+def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[Indices]) -> Sums:
     """Sums for each window, over its positions and the full vocabulary.
 
     `logp` (m, w, s, V), float32 log-probabilities: members, windows, scored positions,
@@ -200,7 +200,7 @@ def by_document(batches: Iterable[AnySums], documents: npt.NDArray[np.integer]) 
     ValueError if the lengths differ.
     """
     names, rows = np.unique(documents, return_inverse=True)
-    totals: dict[str, FloatArray] = {}
+    totals: dict[str, Floats] = {}
     done, kind = 0, None
     for batch in batches:
         kind, units = type(batch), rows[done : done + batch.tokens.size]
@@ -208,7 +208,7 @@ def by_document(batches: Iterable[AnySums], documents: npt.NDArray[np.integer]) 
         if units.size < batch.tokens.size:
             break
         for field in fields(batch):
-            values: FloatArray = getattr(batch, field.name)
+            values: Floats = getattr(batch, field.name)
             if field.name in OVER_ALL_UNITS:
                 totals[field.name] = totals.get(field.name, 0) + values
             else:
@@ -337,7 +337,7 @@ def _total(values: Tensor) -> Tensor:
     return values.sum(-1).sum(-1, dtype=torch.float64)
 
 
-def _positions(pool: IndexArray, device: torch.device) -> Positions:
+def _positions(pool: Indices, device: torch.device) -> Positions:
     """A slice for consecutive members, because it gives a view; else an index."""
     if pool.size and (np.diff(pool) == 1).all():
         return slice(int(pool[0]), int(pool[-1]) + 1)
@@ -353,6 +353,6 @@ def _check(logp: Tensor, targets: Tensor) -> None:
         )
 
 
-def _require_finite(*arrays: FloatArray) -> None:
+def _require_finite(*arrays: Floats) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError("log-probabilities must be finite, found NaN or infinity")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from manymasks.arrays import IndexArray, Rows
+from manymasks.arrays import Indices, Rows
 from manymasks.statistics.intervals import finite
 
 CONTEXT = 24
@@ -22,7 +22,7 @@ def position_rows(
     logp: Tensor,
     tokens: npt.NDArray[np.integer],
     scored: int,
-    positions: IndexArray,
+    positions: Indices,
     documents: Sequence[str],
     decode: Decode,
 ) -> Rows:

@@ -16,7 +16,7 @@ import torch
 from scipy.interpolate import BPoly
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray
+from manymasks.arrays import Floats, Indices
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 
 BETAS = 2.0 ** (np.arange(-9, 7) / 3)
@@ -38,11 +38,11 @@ class AtPositions:
     log sum p^beta at each of K `BETAS`, and its first two derivatives in beta.
     """
 
-    kl: FloatArray
-    js: FloatArray
-    tv: FloatArray
-    entropy: FloatArray
-    free: FloatArray
+    kl: Floats
+    js: Floats
+    tv: Floats
+    entropy: Floats
+    free: Floats
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ class Sampled:
     - `quantiles`: name in `QUANTILES` -> (m, m), of (KL_ij + KL_ji) / 2
     """
 
-    tokens: FloatArray
-    js: FloatArray
-    tv: FloatArray
-    kl: FloatArray
-    kl_tempered: FloatArray
-    temperature: FloatArray
-    quantiles: dict[str, FloatArray]
+    tokens: Floats
+    js: Floats
+    tv: Floats
+    kl: Floats
+    kl_tempered: Floats
+    temperature: Floats
+    quantiles: dict[str, Floats]
 
 
-def sampled_positions(windows: int, scored: int, number: int, seed: int) -> IndexArray:
+def sampled_positions(windows: int, scored: int, number: int, seed: int) -> Indices:
     """Distinct positions window * scored + offset, in random order.
 
     At most `number`, or all of them. Every prefix is stratified over windows: no window has a
@@ -102,7 +102,7 @@ def at_positions(logp: Tensor) -> AtPositions:
     return AtPositions(*(part.numpy() for part in (kl, js, tv, entropy, free)))
 
 
-def sampled(parts: Sequence[AtPositions], owners: IndexArray, documents: int) -> Sampled:
+def sampled(parts: Sequence[AtPositions], owners: Indices, documents: int) -> Sampled:
     """The measures on the positions of all parts together.
 
     `owners` (n,): index of the document of each position among `documents`, in the order of the
@@ -130,9 +130,7 @@ def sampled(parts: Sequence[AtPositions], owners: IndexArray, documents: int) ->
     return Sampled(tokens, js, tv, kl, kl_tempered, temperature, quantiles)
 
 
-def tempered(
-    negentropy: FloatArray, cross: FloatArray, free: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def tempered(negentropy: Floats, cross: Floats, free: Floats) -> tuple[Floats, Floats]:
     """KL after the best temperature of the second law, (m, m), and this temperature.
 
     `negentropy` (m,): C_aa; `cross` (m, m): C_ab; `free` (3, K, m): F_b at `BETAS` and its first

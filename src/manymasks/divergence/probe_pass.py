@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
+from manymasks.arrays import Floats, Indices, Ints, Rows
 from manymasks.config.analyses import Divergence
 from manymasks.divergence import pairs
 from manymasks.divergence.anova import AnovaSums, Crossing, anova_sums
@@ -35,11 +35,11 @@ from manymasks.models.transformer import Transformer
 class ProbeWindows:
     """A probe's windows at all severities."""
 
-    levels: Sequence[IntArray]
+    levels: Sequence[Ints]
     """(windows, length + 1) token ids of each severity."""
     names: npt.NDArray[np.str_]
     """(D,) the documents, in order."""
-    owners: IndexArray
+    owners: Indices
     """(windows,) index of each window's document."""
     scored: int
     """Number of scored tokens at the end of each window."""
@@ -70,7 +70,7 @@ class AtSeverity:
     """By document; None without a crossing."""
     items: ItemSums
     """By window."""
-    reference: FloatArray | None
+    reference: Floats | None
     """(D,) nats of the scored tokens, averaged over the reference seeds; None without them."""
     shown: Rows
     """Rows of the table `position_divergence`, without probe and severity."""
@@ -108,7 +108,7 @@ def pieces_of(windows: int, scored: int, at_once: int, offsets: int) -> Iterator
 class _Nats:
     """Sums over the scored positions of each unit: `nats` (n,), averaged over reference seeds."""
 
-    nats: FloatArray
+    nats: Floats
 
 
 @dataclass
@@ -131,7 +131,7 @@ class ProbePass:
         windows: ProbeWindows,
         models: Sequence[Transformer],
         references: Sequence[Transformer],
-        pools: Sequence[IndexArray],
+        pools: Sequence[Indices],
         crossed: Crossing | None,
         settings: Divergence,
         seed: int,

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import Floats, Indices, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Representation, Statistics
 from manymasks.statistics.intervals import finite, joined
@@ -40,9 +40,7 @@ ELEMENTS = 2**21
 """Elements of permuted matrices held at once."""
 
 
-def matched_tokens(
-    windows: int, positions: int, tokens: int, seed: int
-) -> tuple[IndexArray, IndexArray]:
+def matched_tokens(windows: int, positions: int, tokens: int, seed: int) -> tuple[Indices, Indices]:
     """Window and position of tokens drawn evenly from windows, (tokens,) each, in order.
 
     The numbers for two windows differ by at most 1. Raises ValueError if there are fewer tokens.
@@ -58,13 +56,13 @@ def matched_tokens(
     return rows, np.concatenate(chosen)
 
 
-def matchings(tokens: int, count: int, seed: int) -> IndexArray:
+def matchings(tokens: int, count: int, seed: int) -> Indices:
     """Random orders of tokens, (count, tokens)."""
     generator = np.random.default_rng([seed, 1])
     return generator.permuted(np.tile(np.arange(tokens), (count, 1)), axis=1)
 
 
-def alignment(stream: npt.NDArray[np.floating]) -> FloatArray:
+def alignment(stream: npt.NDArray[np.floating]) -> Floats:
     """The matrix (tokens, tokens) whose inner product with another member's is the debiased CKA.
 
     Gram matrix of tokens, U-centred (Szekely & Rizzo 2014): the inner product of two such matrices
@@ -85,7 +83,7 @@ def alignment(stream: npt.NDArray[np.floating]) -> FloatArray:
     return np.asarray(products / (length or np.nan), dtype=np.float64)
 
 
-def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> FloatArray:
+def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> Floats:
     """The matrix (tokens, tokens) whose inner product with another member's is the mutual kNN.
 
     Row i marks the `neighbours` nearest tokens of i by cosine, as a vector of norm 1/sqrt(tokens).
@@ -108,13 +106,13 @@ def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> FloatArr
     return np.asarray(weights / lengths, dtype=np.float64)
 
 
-def similarities(matrices: FloatArray) -> FloatArray:
+def similarities(matrices: Floats) -> Floats:
     """Inner products of matrices (members, tokens, tokens), (members, members)."""
     flat = matrices.reshape(len(matrices), -1)
     return flat @ flat.T
 
 
-def chance(matrices: FloatArray, orders: IndexArray) -> FloatArray:
+def chance(matrices: Floats, orders: Indices) -> Floats:
     """Inner products with tokens matched at random, (orders, members, members), symmetric.
 
     The tokens of the later member of a pair are permuted by each of `orders` (orders, tokens);
@@ -134,7 +132,7 @@ def chance(matrices: FloatArray, orders: IndexArray) -> FloatArray:
     return products_of_pairs
 
 
-def calibrated(value: FloatArray, null_high: FloatArray) -> FloatArray:
+def calibrated(value: Floats, null_high: Floats) -> Floats:
     """(value - null_high) / (1 - null_high), clipped at 0."""
     return np.asarray(np.maximum((value - null_high) / (1 - null_high), 0.0), dtype=np.float64)
 
@@ -165,7 +163,7 @@ def representation_rows(
         report: called with the comparisons done and in total.
     """
     one_corpus(members)
-    measures: Mapping[str, Callable[[npt.NDArray[np.floating]], FloatArray]] = {
+    measures: Mapping[str, Callable[[npt.NDArray[np.floating]], Floats]] = {
         "cka": alignment,
         "mutual_knn": lambda stream: neighbourhood(stream, settings.neighbours),
     }
@@ -198,7 +196,7 @@ def representation_rows(
     return {"representation_similarity": by_pair, "representation_pool": pools}
 
 
-def _levels(depths: IndexArray) -> Iterator[tuple[int, IndexArray, IndexArray]]:
+def _levels(depths: Indices) -> Iterator[tuple[int, Indices, Indices]]:
     """Comparisons: level of the streams, members, and the layer of each pair."""
     all_members = np.arange(len(depths))
     square = (len(depths), len(depths))
@@ -211,7 +209,7 @@ def _levels(depths: IndexArray) -> Iterator[tuple[int, IndexArray, IndexArray]]:
     yield -1, all_members, np.maximum(depths[:, None], depths)
 
 
-def _scores(value: FloatArray, null: FloatArray) -> dict[str, FloatArray]:
+def _scores(value: Floats, null: Floats) -> dict[str, Floats]:
     """Columns of pairs, (members, members) each; the diagonal has no meaning."""
     # Rank among the value and its nulls, so that values above have p <= 1 - CHANCE.
     rank = math.ceil(CHANCE * (len(null) + 1))
@@ -229,7 +227,7 @@ def _scores(value: FloatArray, null: FloatArray) -> dict[str, FloatArray]:
 
 
 def _pairs(
-    scores: Mapping[str, FloatArray], members: Sequence[Member], layers: IndexArray
+    scores: Mapping[str, Floats], members: Sequence[Member], layers: Indices
 ) -> Iterator[dict[str, Any]]:
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     for a, b in combinations(by_key, 2):
@@ -242,10 +240,10 @@ def _pairs(
 
 
 def _pools(
-    scores: Mapping[str, FloatArray],
-    floor: FloatArray,
+    scores: Mapping[str, Floats],
+    floor: Floats,
     members: Sequence[Member],
-    layers: IndexArray,
+    layers: Indices,
     confidence: float,
 ) -> Iterator[dict[str, Any]]:
     """Every class of at least two members, then every two classes, in order of appearance."""

@@ -1,6 +1,6 @@
 """Rows of one severity that do not come from sums over pairs of members."""
 
-from manymasks.arrays import FloatArray, Row, Rows
+from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.anova import Crossing, component_rows
 from manymasks.divergence.calibration import calibration_rows, item_rows
@@ -34,7 +34,7 @@ def severity_rows(
     return tables
 
 
-def reference_row(nats: FloatArray, tokens: FloatArray, statistics: Statistics) -> Row:
+def reference_row(nats: Floats, tokens: Floats, statistics: Statistics) -> Row:
     """Loss of the reference seeds, (D,) each. They are fixed: the interval is over documents."""
     weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
     value, low, high = ratio_interval(nats, tokens, weights, statistics.confidence)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import rankdata
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.comparisons import Comparison, contrast_row
@@ -31,13 +31,13 @@ class ProbeSeverities:
 
     probe: str
     members: Sequence[Member]
-    tokens: FloatArray
+    tokens: Floats
     """Scored tokens, (S, D)."""
-    kl: FloatArray
+    kl: Floats
     """KL of the row member from the column member, nats, (S, D, m, m)."""
-    entropy: FloatArray
+    entropy: Floats
     """Predictive entropy, nats, (S, D, m)."""
-    ngram_nats: FloatArray | None
+    ngram_nats: Floats | None
     """Mean n-gram surprise of a context token, (S,), if known."""
 
 
@@ -45,11 +45,11 @@ class ProbeSeverities:
 class Levels:
     """A measure of one class at S severities."""
 
-    values: FloatArray
+    values: Floats
     """(S,)."""
-    without: FloatArray
+    without: Floats
     """Without each of the m models, (m, S); NaN for m < 3."""
-    resamples: FloatArray
+    resamples: Floats
     """In B document resamples, (S, B)."""
 
 
@@ -110,9 +110,7 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
     return tables
 
 
-def levels_of(
-    measured: ProbeSeverities, pool: IndexArray, weights: FloatArray
-) -> dict[str, Levels]:
+def levels_of(measured: ProbeSeverities, pool: Indices, weights: Floats) -> dict[str, Levels]:
     """`kl`, the mean over pairs of a pool of m members, and `kl_share`, `kl` per nat of entropy.
 
     `weights` (B, D) are document resamples. The entropy is the mean over the members of the pool.
@@ -130,8 +128,8 @@ def levels_of(
 
 
 def _at(
-    kl: FloatArray, entropy: FloatArray, tokens: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+    kl: Floats, entropy: Floats, tokens: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Mean KL over pairs and mean entropy of a class at one severity.
 
     From kl (D, m, m), entropy (D, m), tokens (D,) and weights (B, D): of all models (2,), without
@@ -149,7 +147,7 @@ def _at(
     )
 
 
-def weighted(levels: Levels, weights: FloatArray, confidence: float) -> Interval:
+def weighted(levels: Levels, weights: Floats, confidence: float) -> Interval:
     """Weighted sum of levels, weights (S,); the null of p is 0.
 
     In a simulation with 4 to 10 models of gamma-distributed outlyingness and 24 to 40 documents, a
@@ -180,7 +178,7 @@ def fall(levels: Levels, confidence: float) -> Interval:
     return replace(interval, p=p)
 
 
-def rank(levels: Levels, surprise: FloatArray, confidence: float) -> Interval:
+def rank(levels: Levels, surprise: Floats, confidence: float) -> Interval:
     """Spearman's (1904) correlation of levels with surprise (S,), with percentiles over documents.
 
     The members are given; the units of the correlation are the few severities. No p. NaN if one of
@@ -202,14 +200,14 @@ def rank(levels: Levels, surprise: FloatArray, confidence: float) -> Interval:
     )
 
 
-def _difference(severities: int, baseline: int) -> FloatArray:
+def _difference(severities: int, baseline: int) -> Floats:
     """Weights (S,) of the highest severity minus another."""
     weights = np.zeros(severities)
     weights[-1], weights[baseline] = 1.0, -1.0
     return weights
 
 
-def _share(levels: FloatArray) -> FloatArray:
+def _share(levels: Floats) -> Floats:
     """KL over entropy of levels (S, 2, ...), (S, ...); NaN if the entropy is not above 0."""
     entropy = levels[:, 1]
     return np.asarray(levels[:, 0] / np.where(entropy > 0, entropy, np.nan), dtype=np.float64)

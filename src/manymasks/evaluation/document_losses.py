@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from manymasks.arrays import FloatArray, IntArray, Row, Rows
+from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.evaluation.loss_summary import split_loss
@@ -24,11 +24,11 @@ from manymasks.models.transformer import Transformer
 class Scores:
     """Sums by document and bucket of positions."""
 
-    nats: FloatArray
+    nats: Floats
     """(documents, buckets) summed loss in nats."""
-    tokens: IntArray
+    tokens: Ints
     """(documents, buckets) tokens scored."""
-    top1: IntArray
+    top1: Ints
     """(documents,) true tokens that the member ranked first."""
 
 
@@ -54,8 +54,8 @@ def document_rows(scores: Scores, names: Sequence[str], sizes: npt.NDArray[Any])
 
 
 def windows_of(
-    documents: Sequence[IntArray], context: int, end_of_text: int
-) -> tuple[IntArray, IntArray, IntArray]:
+    documents: Sequence[Ints], context: int, end_of_text: int
+) -> tuple[Ints, Ints, Ints]:
     """Cut documents into windows.
 
     Args:
@@ -86,7 +86,7 @@ def windows_of(
 
 def score_documents(
     model: Transformer,
-    documents: Sequence[IntArray],
+    documents: Sequence[Ints],
     *,
     context: int,
     end_of_text: int,

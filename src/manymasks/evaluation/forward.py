@@ -7,14 +7,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IntArray
+from manymasks.arrays import Floats, Ints
 from manymasks.models.transformer import Transformer
 
 
 @torch.no_grad()
 def log_probabilities(
-    model: Transformer, tokens: IntArray, batch: int, last: int | None = None
-) -> FloatArray:
+    model: Transformer, tokens: Ints, batch: int, last: int | None = None
+) -> Floats:
     """Log-probabilities after each token, in nats, (documents, positions, vocabulary).
 
     The float32 logits are normalised in float64, so laws sum to 1 to its precision; store them as
@@ -36,7 +36,7 @@ def log_probabilities(
 
 @torch.no_grad()
 def streams(
-    model: Transformer, tokens: IntArray, batch: int, at: tuple[IntArray, IntArray] | None = None
+    model: Transformer, tokens: Ints, batch: int, at: tuple[Ints, Ints] | None = None
 ) -> list[npt.NDArray[np.float32]]:
     """Residual streams of a member by level: before each block and after the last.
 
@@ -58,7 +58,7 @@ def streams(
     return result
 
 
-def _parts(model: Transformer, tokens: IntArray, batch: int) -> Iterator[tuple[slice, Tensor]]:
+def _parts(model: Transformer, tokens: Ints, batch: int) -> Iterator[tuple[slice, Tensor]]:
     """Rows of documents, and their tokens (1, documents, positions) on the device, a pass each."""
     for begin in range(0, len(tokens), batch):
         rows = slice(begin, begin + batch)

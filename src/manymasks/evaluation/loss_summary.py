@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, Row, Rows
+from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
 from manymasks.statistics.intervals import finite
 
 
 def split_loss(
-    nats: FloatArray, tokens: npt.NDArray[Any], text_bytes: int, statistics: Statistics
+    nats: Floats, tokens: npt.NDArray[Any], text_bytes: int, statistics: Statistics
 ) -> Row:
     """Loss of a split, in nats per token and bits per byte, with a bootstrap over documents.
 
@@ -33,7 +33,7 @@ def split_loss(
 
 
 def position_losses(
-    nats: FloatArray, tokens: npt.NDArray[Any], edges: Sequence[int], context: int
+    nats: Floats, tokens: npt.NDArray[Any], edges: Sequence[int], context: int
 ) -> Rows:
     """Loss by bucket of positions; the last bucket ends with the context."""
     last = [edge - 1 for edge in edges[1:]] + [context - 1]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray, Row, Rows
+from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.kinds.gradient_flows import GRADIENTS
 from manymasks.statistics.bootstrap import (
@@ -56,23 +56,23 @@ class ScoredArms:
     """
 
     members: Sequence[Member]
-    nats: FloatArray
-    tokens: FloatArray
+    nats: Floats
+    tokens: Floats
     arms: Mapping[str, Arm]
-    ngrams: Mapping[str, FloatArray]
+    ngrams: Mapping[str, Floats]
 
     @property
     def sizes(self) -> list[str]:
         """Sizes in order of appearance."""
         return list(dict.fromkeys(member.size for member in self.members))
 
-    def paired(self, size: str, *variants: str) -> tuple[IndexArray, ...]:
+    def paired(self, size: str, *variants: str) -> tuple[Indices, ...]:
         """Positions of the members of each variant whose seeds occur in all of them."""
         return paired_by_seeds(
             self.members, *(arm_positions(self.members, size, v) for v in variants)
         )
 
-    def weights(self, statistics: Statistics) -> FloatArray:
+    def weights(self, statistics: Statistics) -> Floats:
         """Weights of the bootstrap over documents."""
         return document_weights(self.tokens.size, statistics.resamples, statistics.seed)
 
@@ -112,9 +112,7 @@ def arm_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -
     return rows
 
 
-def _loss(
-    scored: ScoredArms, size: str, name: str, weights: FloatArray, statistics: Statistics
-) -> Row:
+def _loss(scored: ScoredArms, size: str, name: str, weights: Floats, statistics: Statistics) -> Row:
     if name in scored.ngrams:
         nats = scored.ngrams[name]
         low, high = percentile_interval(
@@ -136,7 +134,7 @@ def _gap(
     size: str,
     name: str,
     baseline: str | None,
-    weights: FloatArray,
+    weights: Floats,
     statistics: Statistics,
 ) -> Row:
     differences = np.zeros((0, scored.tokens.size))
@@ -213,8 +211,8 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
 
 
 def _parts(
-    past: FloatArray, local: FloatArray, myopic: FloatArray | None = None
-) -> Iterator[tuple[Literal["bonus", "malus", "gap"], FloatArray]]:
+    past: Floats, local: Floats, myopic: Floats | None = None
+) -> Iterator[tuple[Literal["bonus", "malus", "gap"], Floats]]:
     yield "bonus", past - local
     if myopic is not None:
         yield "malus", myopic - local

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from manymasks.arrays import FloatArray, IndexArray, Row, Rows
+from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
@@ -19,8 +19,8 @@ class _Bucket:
     low: int
     high: int
     is_total: bool
-    nats: FloatArray
-    tokens: FloatArray
+    nats: Floats
+    tokens: Floats
 
     @property
     def documents(self) -> int:
@@ -29,8 +29,8 @@ class _Bucket:
 
 
 def myopia_rows(
-    nats: FloatArray,
-    tokens: FloatArray,
+    nats: Floats,
+    tokens: Floats,
     edges: Sequence[int],
     context: int,
     members: Sequence[Member],
@@ -113,7 +113,7 @@ def myopia_rows(
     return tables
 
 
-def _gap_row(bucket: _Bucket, gap: Interval, baseline: IndexArray, variant: IndexArray) -> Row:
+def _gap_row(bucket: _Bucket, gap: Interval, baseline: Indices, variant: Indices) -> Row:
     return (
         {"position_low": bucket.low, "position_high": bucket.high, "is_total": bucket.is_total}
         | interval_columns(gap, "gap")

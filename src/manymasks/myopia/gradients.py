@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.transformer import Transformer
 from manymasks.statistics.intervals import finite
@@ -24,7 +24,7 @@ from manymasks.statistics.intervals import finite
 COLUMNS = 2**20
 """Weights in one matrix product."""
 
-Products = dict[str, FloatArray]
+Products = dict[str, Floats]
 """Inner products (gammas, gammas) of the gradients, by group."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Row, Rows
+from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.myopia.arms import Arm, ScoredArms
 from manymasks.statistics.bootstrap import ratio, ratio_resamples
@@ -51,7 +51,7 @@ def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistic
     return rows
 
 
-def half_gamma(gammas: FloatArray, gaps: FloatArray) -> FloatArray:
+def half_gamma(gammas: Floats, gaps: Floats) -> Floats:
     """Where the interpolation of gaps (n, K) at rising gammas (K,) first reaches half the first.
 
     (n,); the last gap is 0. NaN if the first is not positive.
@@ -67,7 +67,7 @@ def half_gamma(gammas: FloatArray, gaps: FloatArray) -> FloatArray:
     return np.asarray(np.where(is_positive, crossing, np.nan), dtype=np.float64)
 
 
-def fitted_horizon(gammas: FloatArray, gaps: FloatArray) -> float:
+def fitted_horizon(gammas: Floats, gaps: Floats) -> float:
     """The horizon from a least-squares fit of one curve to all gaps (K,) at gammas (K,).
 
     If the gain of planning k positions ahead decays geometrically with k and a discount keeps
@@ -101,9 +101,7 @@ def _by_gamma(arms: Mapping[str, Arm], baseline: str | None) -> dict[float, str]
     return dict(sorted(by_gamma.items()))
 
 
-def _interval(
-    gammas: FloatArray, resampled: FloatArray, statistics: Statistics
-) -> tuple[float, float]:
+def _interval(gammas: Floats, resampled: Floats, statistics: Statistics) -> tuple[float, float]:
     """Percentiles of half_gamma over joint resamples of seeds and documents (K, seeds, B).
 
     NaN for a single seed, or if half_gamma is NaN in a larger share of resamples than a tail.

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IntArray
+from manymasks.arrays import Floats, Ints
 
 BASELINES = ("unigram", "bigram")
 
@@ -23,28 +23,28 @@ class Counts:
     """
 
     vocabulary: int
-    tokens: IntArray
+    tokens: Ints
     """(vocabulary,) c(w): occurrences of each token as a target."""
-    pairs: IntArray
-    pair_counts: IntArray
+    pairs: Ints
+    pair_counts: Ints
 
     @cached_property
-    def before(self) -> IntArray:
+    def before(self) -> Ints:
         """(vocabulary,) c(h): occurrences of each token before another."""
         sums = np.bincount(self.pairs // self.vocabulary, self.pair_counts, self.vocabulary)
         return sums.astype(np.int64)
 
     @cached_property
-    def followers(self) -> IntArray:
+    def followers(self) -> Ints:
         """(vocabulary,) T(h): number of distinct tokens seen after each."""
         return np.bincount(self.pairs // self.vocabulary, minlength=self.vocabulary)
 
-    def unigram(self, targets: IntArray) -> FloatArray:
+    def unigram(self, targets: Ints) -> Floats:
         """Probability of each target, add-one (Laplace): (c(w) + 1) / (N + V)."""
         total = float(self.tokens.sum() + self.vocabulary)
         return np.asarray((self.tokens[targets] + 1) / total, dtype=np.float64)
 
-    def bigram(self, previous: IntArray, targets: IntArray) -> FloatArray:
+    def bigram(self, previous: Ints, targets: Ints) -> Floats:
         """Probability of each target after the token before it, Witten-Bell interpolated.
 
         p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, used alone
@@ -62,7 +62,7 @@ class Counts:
         return np.asarray(np.where(all_seen > 0, interpolated, lower), dtype=np.float64)
 
 
-def count(runs: Iterable[IntArray], vocabulary: int) -> Counts:
+def count(runs: Iterable[Ints], vocabulary: int) -> Counts:
     """Counts of runs of tokens; each token is predicted from the one before it in its run.
 
     The first token of a run is not a target. Unmerged pairs are bounded by the number of merged
@@ -70,7 +70,7 @@ def count(runs: Iterable[IntArray], vocabulary: int) -> Counts:
     """
     tokens = np.zeros(vocabulary, dtype=np.int64)
     pairs, counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    unmerged: list[tuple[IntArray, IntArray]] = []
+    unmerged: list[tuple[Ints, Ints]] = []
     size = 0
     for run in runs:
         if run.size and not 0 <= int(run.min()) <= int(run.max()) < vocabulary:
@@ -90,12 +90,12 @@ def count(runs: Iterable[IntArray], vocabulary: int) -> Counts:
 
 def score(
     counts: Counts,
-    documents: Sequence[IntArray],
+    documents: Sequence[Ints],
     *,
     context: int,
     end_of_text: int,
     edges: Sequence[int],
-) -> tuple[dict[str, FloatArray], IntArray]:
+) -> tuple[dict[str, Floats], Ints]:
     """Score each token of each document once, in the same windows as models.
 
     Args:
@@ -122,7 +122,7 @@ def score(
     return nats, tokens
 
 
-def _merged(parts: Sequence[tuple[IntArray, IntArray]]) -> tuple[IntArray, IntArray]:
+def _merged(parts: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
     """Distinct codes and their counts, from parts that may share codes."""
     codes = np.concatenate([part[0] for part in parts])
     amounts = np.concatenate([part[1] for part in parts])

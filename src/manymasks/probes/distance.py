@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from manymasks.arrays import FloatArray, Row
+from manymasks.arrays import Floats, Row
 from manymasks.config.analyses import Statistics
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.windows import Tokens
@@ -80,7 +80,7 @@ def ngrams(
     ]
 
 
-def ngram_surprise(tokens: Tokens, unigrams: Tokens, higher: list[Ngrams]) -> FloatArray:
+def ngram_surprise(tokens: Tokens, unigrams: Tokens, higher: list[Ngrams]) -> Floats:
     """Nats of each token except the first under the trigram model, (..., tokens - 1).
 
     The second token has the bigram law. `higher` must hold all n-grams of `tokens`.
@@ -100,7 +100,7 @@ def ngram_surprise(tokens: Tokens, unigrams: Tokens, higher: list[Ngrams]) -> Fl
     return np.asarray(-np.log(law[..., 1:]), dtype=np.float64)
 
 
-def unigram_kl(counts: FloatArray, law: FloatArray) -> FloatArray:
+def unigram_kl(counts: Floats, law: Floats) -> Floats:
     """KL in nats of the frequencies of counts (..., tokens) from a law (tokens,), (...).
 
     The law may omit tokens whose count is 0. NaN if all counts are 0.
@@ -139,7 +139,7 @@ def distance_rows(
     names, owners = np.unique(contexts.documents, return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
 
-    def summed(values: FloatArray) -> FloatArray:
+    def summed(values: Floats) -> Floats:
         """Sums of values (windows,) over the windows of each document."""
         return np.asarray(np.bincount(owners, values, len(names)), dtype=np.float64)
 
@@ -162,7 +162,7 @@ def distance_rows(
 
 
 def _unigram_kl(
-    tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: FloatArray
+    tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: Floats
 ) -> tuple[float, float]:
     """The KL over all windows, and its standard error over documents.
 

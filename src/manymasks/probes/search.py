@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, Row
+from manymasks.arrays import Floats, Row
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
@@ -28,9 +28,9 @@ from manymasks.probes.windows import ProbeSource, Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
-Disagreement = Callable[[Tokens], FloatArray]
+Disagreement = Callable[[Tokens], Floats]
 """Windows (n, context + 1) to nats per token (n, classes): information in each class."""
-Surprise = Callable[[Tokens], FloatArray]
+Surprise = Callable[[Tokens], Floats]
 """Contexts (n, tokens) to nats per token (n,)."""
 
 TRIES = 8
@@ -46,7 +46,7 @@ class Step:
     generations: int
     evaluations: int
     """Contexts evaluated so far over all windows, texts included."""
-    searched: FloatArray
+    searched: Floats
     """(windows, classes) disagreement of the best context of each window, nats per token."""
 
 
@@ -56,11 +56,11 @@ class _Population:
 
     contexts: Tokens
     """(windows, population, width)."""
-    disagreement: FloatArray
+    disagreement: Floats
     """(windows, population, classes), -inf where fewer are alive."""
 
     @property
-    def scores(self) -> FloatArray:
+    def scores(self) -> Floats:
         """(windows, population) the objective: the mean over classes, falling."""
         return np.asarray(self.disagreement.mean(2))
 
@@ -166,7 +166,7 @@ def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Su
     tokens.
     """
 
-    def mean(contexts: Tokens) -> FloatArray:
+    def mean(contexts: Tokens) -> Floats:
         counts = ngrams(pieces(), contexts, len(unigrams))
         return np.asarray(ngram_surprise(contexts, unigrams, counts).mean(-1), dtype=np.float64)
 
@@ -191,7 +191,7 @@ def member_information(
         ]
         return torch.cat(parts).double().mean(1)
 
-    def information_by_class(windows: Tokens) -> FloatArray:
+    def information_by_class(windows: Tokens) -> Floats:
         on_device = torch.from_numpy(windows).to(device)
         nats = torch.stack([class_information(stack, on_device) for stack in stacks], dim=1)
         return np.asarray(nats.cpu().numpy(), dtype=np.float64)

@@ -4,22 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 WIDEST = 16.0
 """The largest factor by which a scale changes between two evaluations."""
 
 
 def crossings(
-    excess: Callable[[FloatArray], FloatArray],
+    excess: Callable[[Floats], Floats],
     level: float,
-    first: FloatArray,
+    first: Floats,
     *,
     largest: float = np.inf,
     power: float = 2.0,
     tolerance: float = 0.05,
     evaluations: int = 12,
-) -> FloatArray:
+) -> Floats:
     """The scale at which each of k excess losses equals `level`, approximately.
 
     Near a minimum a loss rises as a power of the scale, so the secant method works on logarithms:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns
 from manymasks.statistics.model_classes import Member, arm_positions, classes, one_corpus
@@ -20,7 +20,7 @@ from manymasks.statistics.proportions import wilson
 
 
 def curve_rows(
-    nats: FloatArray, members: Sequence[Member], sizes: Sequence[str], confidence: float
+    nats: Floats, members: Sequence[Member], sizes: Sequence[str], confidence: float
 ) -> dict[str, Rows]:
     """Rows of rashomon_curve_point and contrast.
 
@@ -63,7 +63,7 @@ def curve_rows(
     return {"rashomon_curve_point": points, "contrast": contrasts}
 
 
-def share_difference(subject: FloatArray, baseline: FloatArray, confidence: float) -> Interval:
+def share_difference(subject: Floats, baseline: Floats, confidence: float) -> Interval:
     """Share of `subject` at or below the median loss of both classes, minus that of `baseline`.
 
     With the common median as threshold Fisher's p is that of the exact median test (Brown and Mood

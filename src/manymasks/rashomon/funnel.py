@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, Row, Rows
+from manymasks.arrays import Bools, Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
@@ -37,14 +37,14 @@ class Constraint:
 
     name: str
     kind: Kind
-    column: FloatArray | BoolArray
+    column: Floats | Bools
 
 
 @dataclass(frozen=True)
 class Passed:
     """Members that pass a constraint, (m,); best loss and threshold, NaN for a property."""
 
-    passes: BoolArray
+    passes: Bools
     best: float
     threshold: float
 
@@ -54,14 +54,14 @@ class FunnelPool:
     """Members that go through the funnel together."""
 
     label: str
-    positions: IndexArray
+    positions: Indices
     required_variants: tuple[str, ...] = ()
     """One more constraint: to be of one of these."""
 
 
 def funnel_rows(
     constraints: Sequence[Constraint],
-    kl: FloatArray | None,
+    kl: Floats | None,
     members: Sequence[Member],
     contrasts: Sequence[Contrast],
     settings: Funnel,
@@ -129,7 +129,7 @@ def funnel_pools(members: Sequence[Member], contrasts: Sequence[Contrast]) -> li
     return [pool for pool in pools if pool.positions.size > 1]
 
 
-def split_constraints(nats: FloatArray, tokens: FloatArray, splits: int) -> list[Constraint]:
+def split_constraints(nats: Floats, tokens: Floats, splits: int) -> list[Constraint]:
     """A constraint for each part of the measure split: the loss per token on its documents.
 
     Document i belongs to part i modulo `splits`; parts without tokens are left out.
@@ -148,7 +148,7 @@ def split_constraints(nats: FloatArray, tokens: FloatArray, splits: int) -> list
     ]
 
 
-def passed(column: FloatArray | BoolArray, seed_sd: float) -> Passed:
+def passed(column: Floats | Bools, seed_sd: float) -> Passed:
     """Members that have the property, or a loss of at most best + `seed_sd` standard deviations.
 
     Best and deviation (divisor m - 1) are over the members of the pool with a known loss; the
@@ -165,9 +165,7 @@ def passed(column: FloatArray | BoolArray, seed_sd: float) -> Passed:
     return Passed(column <= threshold, float(known.min()), threshold)
 
 
-def step_rows(
-    passes: BoolArray, kl: FloatArray | None, settings: Funnel, confidence: float
-) -> Rows:
+def step_rows(passes: Bools, kl: Floats | None, settings: Funnel, confidence: float) -> Rows:
     """Rows of funnel_step without their pool, after k = 0 .. c constraints.
 
     `passes` (m, c): members by constraints. Survivors and shares are exact means over all orders;
@@ -204,7 +202,7 @@ def step_rows(
     return rows
 
 
-def pattern_rows(passes: BoolArray) -> Rows:
+def pattern_rows(passes: Bools) -> Rows:
     """Rows of pattern without their pool: mean number of distinct rows among k of m members.
 
     `passes` (m, c): members by probes; no rows without probes. The number grows with k: compare
@@ -223,7 +221,7 @@ def pattern_rows(passes: BoolArray) -> Rows:
     ]
 
 
-def subset_means(values: FloatArray) -> FloatArray:
+def subset_means(values: Floats) -> Floats:
     """Mean product over all subsets of k = 0 .. c of the last axis, (..., c) -> (..., c + 1).
 
     Elementary symmetric polynomials divided by binomials. Among the subsets of k of j values a
@@ -240,7 +238,7 @@ def subset_means(values: FloatArray) -> FloatArray:
     return means
 
 
-def orders_of(constraints: int, orders: int, seed: int) -> IndexArray:
+def orders_of(constraints: int, orders: int, seed: int) -> Indices:
     """Orders of constraints (orders, c): all of them if there are at most `orders`, else random."""
     if math.factorial(constraints) <= orders:
         return np.array(list(permutations(range(constraints))), dtype=np.intp)
@@ -249,7 +247,7 @@ def orders_of(constraints: int, orders: int, seed: int) -> IndexArray:
     return np.asarray(generator.permuted(unpermuted, axis=1), dtype=np.intp)
 
 
-def survivors(passes: BoolArray, orders: IndexArray) -> BoolArray:
+def survivors(passes: Bools, orders: Indices) -> Bools:
     """Members that survive k = 0 .. c constraints of each order, (orders, c + 1, m)."""
     m = passes.shape[0]
     first = np.ones((len(orders), 1, m), dtype=np.bool_)
@@ -257,7 +255,7 @@ def survivors(passes: BoolArray, orders: IndexArray) -> BoolArray:
     return np.logical_and.accumulate(np.concatenate([first, ordered], axis=1), axis=1)
 
 
-def spread_of(survived: BoolArray, kl: FloatArray) -> FloatArray:
+def spread_of(survived: Bools, kl: Floats) -> Floats:
     """Mean of kl (m, m) over pairs of survivors (..., m), (...).
 
     NaN with fewer than two survivors, or if the divergence of one of the pairs is unknown.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.comparisons import Comparison, contrast_row
@@ -33,11 +33,11 @@ class LossSums:
     is best on select. `tokens` (D,).
     """
 
-    members: FloatArray
-    ensemble: FloatArray
-    without: FloatArray
-    next_best: FloatArray
-    tokens: FloatArray
+    members: Floats
+    ensemble: Floats
+    without: Floats
+    next_best: Floats
+    tokens: Floats
 
 
 def loss_sums(
@@ -66,7 +66,7 @@ def loss_sums(
         after = np.concatenate([np.logaddexp.accumulate(members[:0:-1], axis=0)[::-1], empty])
         without = np.logaddexp(before, after) - np.log(k - 1)
 
-    def by_document(values: FloatArray) -> FloatArray:
+    def by_document(values: Floats) -> Floats:
         rows = np.atleast_2d(values)
         sums = np.stack([np.bincount(owners, row, minlength=documents) for row in rows])
         return np.negative(sums, dtype=np.float64).reshape(*values.shape[:-1], documents)
@@ -110,9 +110,9 @@ def headroom_rows(
 
 
 def headroom_between_sizes(
-    classes: Sequence[tuple[Members, FloatArray]],
+    classes: Sequence[tuple[Members, Floats]],
     select: Mapping[str, float],
-    owners: IndexArray,
+    owners: Indices,
     documents: int,
     statistics: Statistics,
 ) -> dict[str, Rows]:
@@ -126,7 +126,7 @@ def headroom_between_sizes(
         documents: number of documents.
     """
     tables: dict[str, Rows] = {"headroom": [], "contrast": []}
-    by_variant: dict[str, list[tuple[Members, FloatArray]]] = {}
+    by_variant: dict[str, list[tuple[Members, Floats]]] = {}
     for members, log_p in classes:
         by_variant.setdefault(members[0].variant, []).append((members, log_p))
     for variant, sizes in by_variant.items():
@@ -162,7 +162,7 @@ def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Inter
     next_best = float(ratio(sums.next_best, sums.tokens))
     mean = sums.members.mean(axis=0)
 
-    def interval(values: FloatArray, left_out: FloatArray, at_least: float | None) -> Interval:
+    def interval(values: Floats, left_out: Floats, at_least: float | None) -> Interval:
         errors = (
             jackknife_error(left_out) if k > 2 else float("nan"),
             standard_error(ratio_resamples(values, sums.tokens, weights)),

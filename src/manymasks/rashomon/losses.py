@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Row, Rows
+from manymasks.arrays import Floats, Row, Rows
 from manymasks.rashomon.membership import Losses, RashomonSet, seed_sd
 from manymasks.statistics.bootstrap import (
     percentile_interval,
@@ -20,7 +20,7 @@ MOST_SUBSETS = 32
 
 
 def loss_rows(
-    rashomon_set: RashomonSet, measure: Losses, weights: FloatArray, confidence: float
+    rashomon_set: RashomonSet, measure: Losses, weights: Floats, confidence: float
 ) -> Rows:
     """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set.
 
@@ -39,7 +39,7 @@ def loss_rows(
     ]
 
 
-def metric_rows(chosen: Losses, weights: FloatArray, confidence: float) -> Rows:
+def metric_rows(chosen: Losses, weights: Floats, confidence: float) -> Rows:
     """mean_nats, sd_nats and document_sd_nats of members from their losses (k, D).
 
     Estimates are None for an empty set, the two deviations also for one member. Intervals
@@ -62,7 +62,7 @@ def metric_rows(chosen: Losses, weights: FloatArray, confidence: float) -> Rows:
 
 
 def resampled_rows(
-    rashomon_set: RashomonSet, measure: Losses, weights: FloatArray, confidence: float
+    rashomon_set: RashomonSet, measure: Losses, weights: Floats, confidence: float
 ) -> Rows:
     """The same metrics, averaged over the sets in document resamples of select.
 
@@ -105,27 +105,27 @@ def _row(metric: str, members: float, value: float, low: float, high: float) -> 
 # From losses (k, D) and tokens (D,), or their resamples with weights (B, D).
 
 
-def _mean_loss(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _mean_loss(nats: Floats, tokens: Floats, weights: Floats | None) -> Floats:
     if not len(nats):
         return np.full(() if weights is None else len(weights), np.nan)
     return np.asarray(_per_token(nats, tokens, weights).mean(axis=0))
 
 
-def _sd(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _sd(nats: Floats, tokens: Floats, weights: Floats | None) -> Floats:
     return seed_sd(_per_token(nats, tokens, weights))
 
 
-def _document_sd(nats: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _document_sd(nats: Floats, tokens: Floats, weights: Floats | None) -> Floats:
     return _per_token(seed_sd(nats), tokens, weights)
 
 
-def _per_token(values: FloatArray, tokens: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _per_token(values: Floats, tokens: Floats, weights: Floats | None) -> Floats:
     if weights is None:
         return ratio(values, tokens)
     return ratio_resamples(values, tokens, weights)
 
 
-METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]] = {
+METRICS: dict[str, Callable[[Floats, Floats, Floats | None], Floats]] = {
     "mean_nats": _mean_loss,
     "sd_nats": _sd,
     "document_sd_nats": _document_sd,

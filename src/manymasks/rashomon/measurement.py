@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IndexArray, IntArray
+from manymasks.arrays import Floats, Indices, Ints
 from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
 from manymasks.rashomon.capacity import Capacities, information_at, shared_capacity
@@ -41,10 +41,10 @@ class PositionBlock:
 
     logp: Tensor
     targets: Tensor
-    documents: IndexArray
+    documents: Indices
     begin: int
 
-    def within(self, positions: IndexArray) -> IndexArray:
+    def within(self, positions: Indices) -> Indices:
         """Those of these positions that are in the block, counted from its begin."""
         inside = positions[
             (positions >= self.begin) & (positions < self.begin + len(self.documents))
@@ -53,7 +53,7 @@ class PositionBlock:
 
 
 def position_blocks(
-    models: Sequence[Transformer], tokens: IntArray, owners: IndexArray, batch: int
+    models: Sequence[Transformer], tokens: Ints, owners: Indices, batch: int
 ) -> Iterator[PositionBlock]:
     """Predictions of models at all positions of windows, some windows at a time.
 
@@ -91,11 +91,11 @@ class MeasuredSets:
     pairs: PairSums
     hard: dict[Subset, SetSums]
     resampled: dict[Subset, SetSums]
-    log_p: FloatArray
-    documents: IndexArray
-    kept: dict[Subset, dict[str, FloatArray]]
-    shared_weights: dict[Subset, FloatArray]
-    mean_weights: dict[Subset, FloatArray]
+    log_p: Floats
+    documents: Indices
+    kept: dict[Subset, dict[str, Floats]]
+    shared_weights: dict[Subset, Floats]
+    mean_weights: dict[Subset, Floats]
 
 
 def measure_pool(
@@ -103,7 +103,7 @@ def measure_pool(
     hard: Sequence[Subset],
     resampled: Sequence[Subset],
     documents: int,
-    kept: IndexArray,
+    kept: Indices,
     settings: Multiplicity,
 ) -> MeasuredSets:
     """Measure every set of a pool.
@@ -125,8 +125,8 @@ def measure_pool(
         for subset in [*hard, *resampled]
     }
     pairs: PairSums | None = None
-    log_p: list[FloatArray] = []
-    owners: list[IndexArray] = []
+    log_p: list[Floats] = []
+    owners: list[Indices] = []
     for block in blocks():
         facts = block_facts(block.logp, block.targets, settings.top_k)
         block_pairs = pair_sums(facts, block.documents, documents, settings.tv)
@@ -158,18 +158,18 @@ class _SetTotals:
     """
 
     def __init__(
-        self, members: IndexArray, documents: int, is_hard: bool, shared: Capacities | None
+        self, members: Indices, documents: int, is_hard: bool, shared: Capacities | None
     ) -> None:
         self._members, self._documents = members, documents
         self._is_hard, self._shared = is_hard, shared
-        self._metrics: dict[str, FloatArray] = {}
-        self._rarefied: dict[int, dict[str, FloatArray]] = {}
-        self._gain_without: FloatArray | None = None
-        self._kept: list[dict[str, FloatArray]] = []
+        self._metrics: dict[str, Floats] = {}
+        self._rarefied: dict[int, dict[str, Floats]] = {}
+        self._gain_without: Floats | None = None
+        self._kept: list[dict[str, Floats]] = []
         self.weights = np.zeros(members.size)
 
     def add(
-        self, facts: Facts, block: PositionBlock, kept: IndexArray, settings: Multiplicity
+        self, facts: Facts, block: PositionBlock, kept: Indices, settings: Multiplicity
     ) -> None:
         """Add the positions of a block."""
         members = self._members
@@ -207,12 +207,12 @@ class _SetTotals:
             shared_gap=float(self._shared.gap) if is_hard and self._shared is not None else None,
         )
 
-    def at_kept(self) -> dict[str, FloatArray]:
+    def at_kept(self) -> dict[str, Floats]:
         """Its metrics at the kept positions, (kept,) each."""
         return {name: np.concatenate([part[name] for part in self._kept]) for name in self._kept[0]}
 
     def _add(
-        self, total: dict[str, FloatArray], values: dict[str, FloatArray], block: PositionBlock
+        self, total: dict[str, Floats], values: dict[str, Floats], block: PositionBlock
     ) -> None:
         for name, at_positions in values.items():
             sums = by_document(at_positions, block.documents, self._documents)
@@ -222,7 +222,7 @@ class _SetTotals:
 def _shared(
     blocks: Callable[[], Iterable[PositionBlock]],
     hard: Sequence[Subset],
-    kept: IndexArray,
+    kept: Indices,
     settings: Multiplicity,
 ) -> dict[Subset, Capacities]:
     """The capacity of one mixture for all positions, optimised on the kept ones, of each set."""

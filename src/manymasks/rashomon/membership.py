@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, Rows
+from manymasks.arrays import Bools, Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples
@@ -20,7 +20,7 @@ from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Unit = Literal["nats", "percent", "seed_sd"]
-Subsets = list[tuple[IndexArray, float]]
+Subsets = list[tuple[Indices, float]]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Losses:
     `nats` (m, D): sums over the tokens of each document; `tokens` (D,): tokens scored.
     """
 
-    nats: FloatArray
-    tokens: FloatArray
+    nats: Floats
+    tokens: Floats
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class RashomonSet:
     level: float
     eps_nats: float
     is_relative: bool
-    candidates: IndexArray
-    inside: BoolArray
-    excess: FloatArray
-    resampled_inside: BoolArray
+    candidates: Indices
+    inside: Bools
+    excess: Floats
+    resampled_inside: Bools
 
     @property
     def name(self) -> str:
@@ -67,7 +67,7 @@ class RashomonSet:
         return name if self.method == TRAINED else f"{name} | {self.method}"
 
     @property
-    def members(self) -> IndexArray:
+    def members(self) -> Indices:
         """Positions of its members, the best on select first."""
         return self._by_loss(self.inside)
 
@@ -84,7 +84,7 @@ class RashomonSet:
         resamples = self.resampled_inside.shape[1]
         return [(self._by_loss(patterns[:, i]), float(counts[i] / resamples)) for i in order]
 
-    def _by_loss(self, chosen: BoolArray) -> IndexArray:
+    def _by_loss(self, chosen: Bools) -> Indices:
         indices = np.flatnonzero(chosen)
         order = np.argsort(self.excess[indices], kind="stable")
         return np.asarray(self.candidates[indices[order]])
@@ -100,9 +100,9 @@ class _Sample:
     Those of candidates, of the trained members of their class, and of all trained members.
     """
 
-    candidates: FloatArray
-    members: FloatArray
-    pool: FloatArray
+    candidates: Floats
+    members: Floats
+    pool: Floats
 
 
 def rashomon_sets(
@@ -201,7 +201,7 @@ def set_rows(sets: Sequence[RashomonSet], members: Members, confidence: float) -
     return tables
 
 
-def reference_loss(members: FloatArray, pool: FloatArray, reference: Reference) -> FloatArray:
+def reference_loss(members: Floats, pool: Floats, reference: Reference) -> Floats:
     """Loss of the reference in nats per token, (B,), from the losses of a class and of all, (m, B).
 
     NaN for `mean_minus_sd` of one member.
@@ -215,9 +215,7 @@ def reference_loss(members: FloatArray, pool: FloatArray, reference: Reference) 
     return np.asarray(members.mean(axis=0) - (reference.k or 0) * seed_sd(members))
 
 
-def threshold_nats(
-    members: FloatArray, reference: FloatArray, eps: float, unit: Unit
-) -> FloatArray:
+def threshold_nats(members: Floats, reference: Floats, eps: float, unit: Unit) -> Floats:
     """eps in nats per token, (B,): see `Epsilons` for its units."""
     if unit == "percent":
         return reference * (eps / 100)
@@ -226,14 +224,14 @@ def threshold_nats(
     return np.full(reference.shape, float(eps))
 
 
-def seed_sd(members: FloatArray) -> FloatArray:
+def seed_sd(members: Floats) -> Floats:
     """Standard deviation over members, the first axis, divisor m - 1; NaN for m < 2."""
     if members.shape[0] < 2:
         return np.full(members.shape[1:], np.nan)
     return np.asarray(members.std(axis=0, ddof=1))
 
 
-def is_member(sample: _Sample, reference: Reference, eps: float, unit: Unit) -> BoolArray:
+def is_member(sample: _Sample, reference: Reference, eps: float, unit: Unit) -> Bools:
     """Whether each candidate is within the threshold, (m, B)."""
     level = reference_loss(sample.members, sample.pool, reference)
     threshold = threshold_nats(sample.members, level, eps, unit)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray
+from manymasks.arrays import Bools, Floats, Indices, Ints
 from manymasks.divergence.blocks import blocks
 from manymasks.rashomon.capacity import capacities
 from manymasks.rashomon.rarefaction import (
@@ -42,12 +42,12 @@ class Facts:
     - `top_k_differs` (m, m, n): whether the sets of the `top_k` first-ranked tokens differ
     """
 
-    log_p: FloatArray
-    first: IntArray
-    entropy: FloatArray
+    log_p: Floats
+    first: Ints
+    entropy: Floats
     kl: npt.NDArray[np.float32]
     tv: npt.NDArray[np.float32]
-    top_k_differs: BoolArray
+    top_k_differs: Bools
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class PositionMetrics:
     `gain_without` (k, n): the ensemble gain of the set without each member, NaN for k < 2.
     """
 
-    metrics: dict[str, FloatArray]
-    weights: FloatArray
-    gain_without: FloatArray
+    metrics: dict[str, Floats]
+    weights: Floats
+    gain_without: Floats
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class PairSums:
       their mean over pairs is the variance over members
     """
 
-    tokens: FloatArray
-    kl: FloatArray
-    tv: FloatArray
-    top1: FloatArray
-    top_k: FloatArray
-    tv_above: FloatArray
-    p_squares: FloatArray
-    log_p_squares: FloatArray
+    tokens: Floats
+    kl: Floats
+    tv: Floats
+    top1: Floats
+    top_k: Floats
+    tv_above: Floats
+    p_squares: Floats
+    log_p_squares: Floats
 
     def __add__(self, other: Self) -> Self:
         """Sums over the positions of both, for the same documents and members."""
@@ -129,7 +129,7 @@ def block_facts(logp: Tensor, targets: Tensor, top_k: int) -> Facts:
 def position_metrics(
     facts: Facts,
     logp: Tensor,
-    subset: IndexArray,
+    subset: Indices,
     reference: int,
     tv_threshold: float,
     tolerance: float,
@@ -187,9 +187,7 @@ def position_metrics(
     )
 
 
-def rarefied_metrics(
-    facts: Facts, subset: IndexArray, reference: int, k: int
-) -> dict[str, FloatArray]:
+def rarefied_metrics(facts: Facts, subset: Indices, reference: int, k: int) -> dict[str, Floats]:
     """Metrics of k of the set's members, averaged over all subsets of k, (n,) each.
 
     `ambiguity` is that of the reference and k - 1 others; `pair_ambiguity` and `distinct_top1` are
@@ -227,7 +225,7 @@ def pair_sums(
 
 def by_document(
     values: npt.NDArray[np.generic], documents: npt.NDArray[np.integer], count: int
-) -> FloatArray:
+) -> Floats:
     """Sums of values (..., n) over the positions of each document, (count, ...) in float64.
 
     `documents` (n,) from 0 to count - 1; documents without positions have sums of 0.
@@ -241,19 +239,19 @@ def by_document(
     return total
 
 
-def _above(tv: npt.NDArray[np.float32], threshold: float) -> BoolArray:
+def _above(tv: npt.NDArray[np.float32], threshold: float) -> Bools:
     """Whether the total variation reaches the threshold, (m, m, n); False on the diagonal."""
     is_above = tv >= threshold
     is_above[np.diag_indices(tv.shape[0])] = False
     return is_above
 
 
-def _gain(log_p: FloatArray) -> FloatArray:
+def _gain(log_p: Floats) -> Floats:
     """Log of the mean p minus the mean log p, (n,), from log p (k, n)."""
     return np.asarray(np.log(np.exp(log_p - log_p.mean(axis=0)).mean(axis=0)))
 
 
-def _variance(values: FloatArray) -> FloatArray:
+def _variance(values: Floats) -> Floats:
     """Variance over the first axis, divisor k - 1; NaN for one."""
     if values.shape[0] < 2:
         return np.full(values.shape[1:], np.nan)

@@ -8,10 +8,10 @@ it: their expectation does not depend on k.
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray
+from manymasks.arrays import Bools, Floats, Ints
 
 
-def chance_missed(m: int, k: int) -> FloatArray:
+def chance_missed(m: int, k: int) -> Floats:
     """Probability that k of m draw none of d marked ones, for d = 0 ... m, (m + 1,).
 
     C(m - d, k) / C(m, k), as a cumulative product of 1 - k / (m - d): without binomials, exact to
@@ -26,7 +26,7 @@ def chance_missed(m: int, k: int) -> FloatArray:
     return missed
 
 
-def expected_ambiguity(differing: IntArray, others: int, k: int) -> FloatArray:
+def expected_ambiguity(differing: Ints, others: int, k: int) -> Floats:
     """Probability that at least one of k others differs from the reference, (n,).
 
     `differing` (n,): number of all `others` that differ from it at each position. Raises
@@ -35,7 +35,7 @@ def expected_ambiguity(differing: IntArray, others: int, k: int) -> FloatArray:
     return np.asarray(1 - chance_missed(others, k)[differing])
 
 
-def expected_distinct(first: IntArray, k: int) -> FloatArray:
+def expected_distinct(first: Ints, k: int) -> Floats:
     """Expected number of distinct first-ranked tokens among k of m members, (n,).
 
     `first` (m, n): each member's first-ranked token. Raises ValueError unless 0 <= k <= m.
@@ -46,7 +46,7 @@ def expected_distinct(first: IntArray, k: int) -> FloatArray:
     return _sum_over_tokens(seen, votes(first))
 
 
-def expected_pair_ambiguity(first: IntArray, k: int) -> FloatArray:
+def expected_pair_ambiguity(first: Ints, k: int) -> Floats:
     """Probability that any two of k of m members rank different tokens first, (n,).
 
     `first` (m, n) as above. Raises ValueError unless 1 <= k <= m.
@@ -59,7 +59,7 @@ def expected_pair_ambiguity(first: IntArray, k: int) -> FloatArray:
     return np.maximum(1 - _sum_over_tokens(all_equal, votes(first)), 0)
 
 
-def expected_patterns(matrix: BoolArray, k: int) -> float:
+def expected_patterns(matrix: Bools, k: int) -> float:
     """Expected number of distinct rows among k of the m rows of `matrix` (m, c).
 
     Rows are members, columns tests that they pass or fail. Without columns all rows are equal.
@@ -75,12 +75,12 @@ def expected_patterns(matrix: BoolArray, k: int) -> float:
     return float(seen[counts].sum())
 
 
-def votes(first: IntArray) -> IntArray:
+def votes(first: Ints) -> Ints:
     """Number of members that rank the same token first, including the member itself, (m, n)."""
     # Member by member, because (m, m, n) would be large.
     return np.stack([(first == ranked_first).sum(axis=0) for ranked_first in first])
 
 
-def _sum_over_tokens(by_count: FloatArray, counts: IntArray) -> FloatArray:
+def _sum_over_tokens(by_count: Floats, counts: Ints) -> Floats:
     """Sum of by_count[votes] over the tokens with votes, (n,), from (m, n) counts."""
     return np.asarray((by_count[counts] / counts).sum(axis=0))

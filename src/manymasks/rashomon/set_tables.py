@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray, Rows
+from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.measurement import MeasuredSets, Subset
 from manymasks.rashomon.spread import SetSums, set_rows
@@ -45,7 +45,7 @@ def position_rows(
     measured: MeasuredSets,
     name: str,
     members: Subset,
-    positions: IndexArray,
+    positions: Indices,
     documents: Sequence[str],
     tokens: Sequence[str],
 ) -> Rows:
@@ -122,7 +122,7 @@ def component_rows(measured: MeasuredSets, members: Members, statistics: Statist
     return rows
 
 
-def _symmetric(sums: FloatArray, tokens: FloatArray) -> FloatArray:
+def _symmetric(sums: Floats, tokens: Floats) -> Floats:
     """Means over tokens of sums (D, m, m), both directions averaged, (m, m)."""
     means = ratio(np.moveaxis(sums, 0, -1), tokens)
     return np.asarray((means + means.T) / 2)

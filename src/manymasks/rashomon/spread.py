@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray, Row, Rows
+from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.multiplicity import PairSums
 from manymasks.statistics.bootstrap import (
@@ -72,11 +72,11 @@ class SetSums:
     - `shared_gap`: certified gap of the shared capacity, None if not computed
     """
 
-    subset: IndexArray
+    subset: Indices
     reference: int
-    metrics: Mapping[str, FloatArray]
-    gain_without: FloatArray
-    rarefied: Mapping[int, Mapping[str, FloatArray]] = field(default_factory=dict)
+    metrics: Mapping[str, Floats]
+    gain_without: Floats
+    rarefied: Mapping[int, Mapping[str, Floats]] = field(default_factory=dict)
     shared_gap: float | None = None
 
 
@@ -85,7 +85,7 @@ class _Measured:
     """An estimate, its document resamples (B,), and its error over models, if it has one."""
 
     value: float
-    resamples: FloatArray
+    resamples: Floats
     models: ModelEstimate | None = None
 
 
@@ -148,7 +148,7 @@ def set_rows(
     return rows
 
 
-def _measured(set_sums: SetSums, pairs: PairSums, weights: FloatArray) -> dict[str, _Measured]:
+def _measured(set_sums: SetSums, pairs: PairSums, weights: Floats) -> dict[str, _Measured]:
     """All metrics of a set except those that follow from others."""
     tokens = pairs.tokens
     subset, k = set_sums.subset, set_sums.subset.size
@@ -167,9 +167,9 @@ def _measured(set_sums: SetSums, pairs: PairSums, weights: FloatArray) -> dict[s
         unknown = np.full(weights.shape[0], np.nan)
         metrics["shared_capacity_gap"] = _Measured(set_sums.shared_gap, unknown)
 
-    def between(sums: str, a: IndexArray, b: IndexArray) -> FloatArray:
+    def between(sums: str, a: Indices, b: Indices) -> Floats:
         """Sums of the pairs (a[i], b[i]) of members of the set, (pairs, D), symmetric."""
-        both: FloatArray = getattr(pairs, sums)
+        both: Floats = getattr(pairs, sums)
         return ((both[:, subset[a], subset[b]] + both[:, subset[b], subset[a]]) / 2).T
 
     rows, columns = np.triu_indices(k, 1)
@@ -189,17 +189,17 @@ def _measured(set_sums: SetSums, pairs: PairSums, weights: FloatArray) -> dict[s
     return metrics
 
 
-def _token_mean(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
+def _token_mean(sums: Floats, tokens: Floats, weights: Floats) -> _Measured:
     return _Measured(float(ratio(sums, tokens)), ratio_resamples(sums, tokens, weights))
 
 
-def _largest(sums: FloatArray, tokens: FloatArray, weights: FloatArray) -> _Measured:
+def _largest(sums: Floats, tokens: Floats, weights: Floats) -> _Measured:
     """The largest mean of sums (pairs, D), 0 without pairs."""
     value = float(ratio(sums, tokens).max(initial=0))
     return _Measured(value, ratio_resamples(sums, tokens, weights).max(axis=0, initial=0))
 
 
-def _averaged(measured: Sequence[_Measured], shares: FloatArray) -> _Measured:
+def _averaged(measured: Sequence[_Measured], shares: Floats) -> _Measured:
     """The mean over sets weighted by their shares, of the finite values."""
     known = [i for i, estimate in enumerate(measured) if math.isfinite(estimate.value)]
     if not known:

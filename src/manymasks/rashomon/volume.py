@@ -42,7 +42,7 @@ import torch
 from scipy.special import logsumexp
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
 from manymasks.statistics.comparisons import Comparison, contrast_row
@@ -83,12 +83,12 @@ def direction(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 
 def radii(
-    excess: Callable[[FloatArray], FloatArray],
+    excess: Callable[[Floats], Floats],
     eps: float,
     directions: int,
     first: float = FIRST,
     tolerance: float = 0.1,
-) -> FloatArray:
+) -> Floats:
     """The scale at which each direction has lost `eps` nats, (directions,).
 
     `excess` maps a scale for each direction to the excess losses of all, in one stack. The first
@@ -99,7 +99,7 @@ def radii(
     return crossings(excess, eps, np.full(directions, first), tolerance=tolerance)
 
 
-def local_volume(radii: FloatArray, weights: int, confidence: float) -> LocalVolume:
+def local_volume(radii: Floats, weights: int, confidence: float) -> LocalVolume:
     """Log-volume of one member from radii (k,) in independent directions, and its interval.
 
     The interval is that of the mean log radius over directions, t(k - 1); NaN for k < 2. It covers
@@ -111,7 +111,7 @@ def local_volume(radii: FloatArray, weights: int, confidence: float) -> LocalVol
     return LocalVolume(radius, sampled)
 
 
-def size_difference(larger: FloatArray, smaller: FloatArray, confidence: float) -> Interval:
+def size_difference(larger: Floats, smaller: Floats, confidence: float) -> Interval:
     """Mean log radius of larger members (m,) minus that of smaller ones (n,): Welch's t.
 
     The units are members, treated as independent: see `statistics.intervals.joined` for the effect
@@ -127,7 +127,7 @@ def size_difference(larger: FloatArray, smaller: FloatArray, confidence: float) 
     )
 
 
-def _error(values: FloatArray) -> float:
+def _error(values: Floats) -> float:
     """Standard error of a mean; NaN with fewer than 2 values."""
     if values.size < 2:
         return math.nan
@@ -136,11 +136,11 @@ def _error(values: FloatArray) -> float:
 
 def stacked_excess(
     set_weights: Callable[[int, Mapping[str, Tensor]], None],
-    losses: Callable[[], FloatArray],
+    losses: Callable[[], Floats],
     weights: Mapping[str, Tensor],
     directions: Sequence[Mapping[str, Tensor]],
     loss: float,
-) -> Callable[[FloatArray], FloatArray]:
+) -> Callable[[Floats], Floats]:
     """Excess losses along directions, as an argument of `radii`.
 
     Args:
@@ -151,7 +151,7 @@ def stacked_excess(
         loss: of the member.
     """
 
-    def excess(scales: FloatArray) -> FloatArray:
+    def excess(scales: Floats) -> Floats:
         for slot, (scale, along) in enumerate(zip(scales, directions, strict=True)):
             set_weights(
                 slot,
@@ -166,7 +166,7 @@ def stacked_excess(
 
 
 def size_contrasts(
-    members: Members, weights: Sequence[int], log_radii: FloatArray, confidence: float
+    members: Members, weights: Sequence[int], log_radii: Floats, confidence: float
 ) -> Rows:
     """Rows of contrast for every two sizes of a variant, the larger minus the smaller.
 

@@ -4,16 +4,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
 
+from manymasks.arrays import Floats
 from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
 from manymasks.report.section import Item
 from manymasks.report.style import COLOURS, DASHED, INK, MUTED
-
-Floats = NDArray[np.float64]
 
 MOST_NAMES = 40
 """Members up to which a matrix names them."""

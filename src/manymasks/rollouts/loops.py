@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import IntArray
+from manymasks.arrays import Ints
 
 TWICE = 2
 LEAST = 6
@@ -19,7 +19,7 @@ class Loop:
     period: int
 
 
-def find_loop(text: IntArray) -> Loop | None:
+def find_loop(text: Ints) -> Loop | None:
     """The loop with the shortest period at the end of a text (n,), or None.
 
     A loop starts at the earliest token from which each token equals the one a period later. It has

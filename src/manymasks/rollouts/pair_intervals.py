@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray
+from manymasks.arrays import Bools, Floats, Indices
 from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Members
 from manymasks.statistics.pools import pools_of
 
-Counts = Callable[[IndexArray, IndexArray], FloatArray]
+Counts = Callable[[Indices, Indices], Floats]
 """Positions a and b (P,) of ordered pairs to their sums, (documents, K)."""
-Statistic = Callable[[FloatArray], FloatArray]
+Statistic = Callable[[Floats], Floats]
 """Sums (..., K) over pairs and documents to values (..., Q)."""
 
 
@@ -32,10 +32,10 @@ class OrderedPairs:
 
     pool: str
     other: str
-    a: IndexArray
-    b: IndexArray
-    units: tuple[BoolArray, ...]
-    used: IndexArray
+    a: Indices
+    b: Indices
+    units: tuple[Bools, ...]
+    used: Indices
 
     @property
     def alone(self) -> "OrderedPairs":
@@ -57,7 +57,7 @@ def pairs_of(members: Members) -> list[OrderedPairs]:
         a, b = _both(pool.a[k], pool.b[j])
         if pool.is_within:
             a, b = pool.a[k], pool.a[j]
-            units: tuple[BoolArray, ...] = (_pairs_of_each(pool.a.size, k, j),)
+            units: tuple[Bools, ...] = (_pairs_of_each(pool.a.size, k, j),)
         elif pool.is_matched:
             units = (_pairs_of_each(pool.a.size, *_both(k, j)),)
         else:
@@ -70,11 +70,7 @@ def pairs_of(members: Members) -> list[OrderedPairs]:
 
 
 def intervals(
-    pairs: OrderedPairs,
-    counts: Counts,
-    statistic: Statistic,
-    weights: FloatArray,
-    confidence: float,
+    pairs: OrderedPairs, counts: Counts, statistic: Statistic, weights: Floats, confidence: float
 ) -> list[Interval]:
     """Q intervals over models and documents, of values that are at least 0.
 
@@ -107,12 +103,12 @@ def intervals(
     return result
 
 
-def _both(a: IndexArray, b: IndexArray) -> tuple[IndexArray, IndexArray]:
+def _both(a: Indices, b: Indices) -> tuple[Indices, Indices]:
     """Pairs in both directions."""
     return np.concatenate([a, b]), np.concatenate([b, a])
 
 
-def _pairs_of_each(models: int, a: IndexArray, b: IndexArray) -> BoolArray:
+def _pairs_of_each(models: int, a: Indices, b: Indices) -> Bools:
     """Mask (models, P) of the pairs that contain each model."""
     model = np.arange(models)[:, None]
     return np.asarray((model == a) | (model == b))

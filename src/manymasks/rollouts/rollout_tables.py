@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Row, Rows
+from manymasks.arrays import Bools, Floats, Indices, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rollouts.loops import find_loop
 from manymasks.rollouts.pair_intervals import Counts, OrderedPairs, Statistic, intervals, pairs_of
@@ -47,8 +47,8 @@ class TextDivergence:
     """
 
     along: Along
-    text_kl: FloatArray
-    text_floor: FloatArray
+    text_kl: Floats
+    text_floor: Floats
     length: int
 
 
@@ -128,7 +128,7 @@ def rollout_rows(
     return tables
 
 
-def differences(steps: IntArray, is_censored: BoolArray, owners: IndexArray, length: int) -> Counts:
+def differences(steps: Ints, is_censored: Bools, owners: Indices, length: int) -> Counts:
     """Counts of first differences by step, then of all last seen, (documents, 2 x length).
 
     Two texts with the same end cannot differ later: they agree to the last step and are censored
@@ -139,7 +139,7 @@ def differences(steps: IntArray, is_censored: BoolArray, owners: IndexArray, len
     documents = int(owners.max()) + 1
     last = np.where(is_censored, length, steps)
 
-    def counts(a: IndexArray, b: IndexArray) -> FloatArray:
+    def counts(a: Indices, b: Indices) -> Floats:
         cell = owners * length + last[a, b] - 1
         ends, events = (
             np.bincount(cells, minlength=documents * length).reshape(documents, length)
@@ -150,18 +150,18 @@ def differences(steps: IntArray, is_censored: BoolArray, owners: IndexArray, len
     return counts
 
 
-def ratios(numerators: FloatArray, denominators: FloatArray, owners: IndexArray) -> Counts:
+def ratios(numerators: Floats, denominators: Floats, owners: Indices) -> Counts:
     """Sums of both (m, m, n) by document, (documents, 2)."""
     documents = int(owners.max()) + 1
 
-    def counts(a: IndexArray, b: IndexArray) -> FloatArray:
+    def counts(a: Indices, b: Indices) -> Floats:
         sums = [values[a, b].sum(axis=0) for values in (numerators, denominators)]
         return np.stack([np.bincount(owners, total, minlength=documents) for total in sums], axis=1)
 
     return counts
 
 
-def agreed(sums: FloatArray) -> FloatArray:
+def agreed(sums: Floats) -> Floats:
     """Survival of agreement (..., L + 1), its restricted mean, and the share that never differs."""
     events, ends = np.split(sums, 2, axis=-1)
     survival = product_limit(events, ends)
@@ -169,7 +169,7 @@ def agreed(sums: FloatArray) -> FloatArray:
     return np.concatenate([survival, restricted_mean(survival)[..., None], 1 - differing], axis=-1)
 
 
-def quotient(sums: FloatArray) -> FloatArray:
+def quotient(sums: Floats) -> Floats:
     """(..., 1) from sums (..., 2): the first over the second; NaN if that is 0."""
     above, below = sums[..., :1], sums[..., 1:]
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
@@ -202,7 +202,7 @@ def _texts(texts: Texts, members: Members, prompts: RolloutPrompts, mode: Mode) 
 
 
 def _differences(
-    texts: Texts, steps: IntArray, is_censored: BoolArray, members: Members, mode: Mode
+    texts: Texts, steps: Ints, is_censored: Bools, members: Members, mode: Mode
 ) -> Rows:
     rows = []
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
@@ -228,8 +228,8 @@ def _differences(
 def _sequences(
     divergence: TextDivergence,
     members: Members,
-    owners: IndexArray,
-    weights: FloatArray,
+    owners: Indices,
+    weights: Floats,
     statistics: Statistics,
 ) -> Rows:
     along, rows = divergence.along, []
@@ -258,7 +258,7 @@ def _sequences(
 
 
 def _divergence_counts(
-    divergence: TextDivergence, floor: Again, owners: IndexArray
+    divergence: TextDivergence, floor: Again, owners: Indices
 ) -> list[tuple[str, Counts, Counts]]:
     """Metric, its counts, and those of its floor."""
     along = divergence.along
@@ -280,7 +280,7 @@ def _paired(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.broadcast_to(values[:, None], (len(values), *values.shape))
 
 
-def _value(pairs: OrderedPairs, counts: Counts, statistic: Statistic) -> FloatArray:
+def _value(pairs: OrderedPairs, counts: Counts, statistic: Statistic) -> Floats:
     """The statistic of all members compared with themselves."""
     alone = pairs.alone
     return statistic(counts(alone.a, alone.b).sum(axis=0))

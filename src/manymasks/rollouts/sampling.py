@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IntArray
+from manymasks.arrays import Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer
@@ -54,11 +54,11 @@ class Texts:
     - `margin`: log-probability of its first-ranked token minus that of the second, nats
     """
 
-    tokens: IntArray
-    lengths: IntArray
-    log_p: FloatArray
-    entropy: FloatArray
-    margin: FloatArray
+    tokens: Ints
+    lengths: Ints
+    log_p: Floats
+    entropy: Floats
+    margin: Floats
 
 
 def write(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray
+from manymasks.arrays import Bools, Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.transformer import Transformer
 from manymasks.rollouts.sampling import GumbelNoise, Rule, Texts, chosen
@@ -31,9 +31,9 @@ class Along:
     - `tokens` (m, n): of the texts of a
     """
 
-    kl: FloatArray
-    cross: FloatArray
-    tokens: FloatArray
+    kl: Floats
+    cross: Floats
+    tokens: Floats
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Again:
     token that differs when the member writes again.
     """
 
-    kl: FloatArray
-    cross: FloatArray
-    steps: IntArray
-    is_censored: BoolArray
+    kl: Floats
+    cross: Floats
+    steps: Ints
+    is_censored: Bools
 
 
 def along_texts(
@@ -93,7 +93,7 @@ def along_continuation(
     temperature: float,
     *,
     batch: int,
-) -> FloatArray:
+) -> Floats:
     """Sum of KL(p_a || p_b) along the tokens (n, L) that follow the prompts in the text, (m, m, n).
 
     Other arguments as in `along_texts`. All members read the same text, so each log_q is computed
@@ -172,7 +172,7 @@ def continuation_again(
     *,
     batch: int,
     other: int,
-) -> FloatArray:
+) -> Floats:
     """Sum of KL of every member from itself in other batches along the real text, (m, n).
 
     Arguments as in `along_continuation` and `again`.
@@ -185,7 +185,7 @@ def continuation_again(
     return again(models, prompts, texts, rule, batch=batch, other=other).kl
 
 
-def first_differences(texts: Texts) -> tuple[IntArray, BoolArray]:
+def first_differences(texts: Texts) -> tuple[Ints, Bools]:
     """The first token on which two members differ, and whether there is none, (m, m, n) each.
 
     The first token is 1. If there is none, the number of tokens written: both texts are equal, to
@@ -198,7 +198,7 @@ def first_differences(texts: Texts) -> tuple[IntArray, BoolArray]:
     return _first(differs, np.minimum(texts.lengths[:, None], texts.lengths[None]))
 
 
-def _first(differs: BoolArray, lengths: IntArray) -> tuple[IntArray, BoolArray]:
+def _first(differs: Bools, lengths: Ints) -> tuple[Ints, Bools]:
     is_censored = np.asarray(~differs.any(-1))
     return np.where(is_censored, lengths, differs.argmax(-1) + 1), is_censored
 
@@ -241,6 +241,6 @@ def _inside(texts: Tensor, lengths: Tensor) -> Tensor:
     return torch.arange(texts.shape[1], device=texts.device) < lengths[:, None]
 
 
-def _total(values: Tensor, inside: Tensor) -> FloatArray:
+def _total(values: Tensor, inside: Tensor) -> Floats:
     """Sum (prompts,) of the values inside, float64."""
     return np.asarray(values.where(inside, 0).sum(-1, dtype=torch.float64).cpu().numpy())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray, IntArray, Rows
+from manymasks.arrays import Bools, Floats, Indices, Ints, Rows
 from manymasks.config.analyses import Contrast, Excess, Statistics
 from manymasks.corpora.processes.process import Process, Strata
 from manymasks.evaluation.forward import log_probabilities
@@ -35,26 +35,26 @@ Logs = npt.NDArray[np.float32]
 class Exact:
     """Documents of a split with their exact laws."""
 
-    tokens: IntArray
-    laws: FloatArray
+    tokens: Ints
+    laws: Floats
     strata: Strata
-    counted: BoolArray
+    counted: Bools
 
 
 @dataclass(frozen=True)
 class Scored:
     """Members on these documents; the log-probability of the first token is put at 0."""
 
-    select: FloatArray
+    select: Floats
     """(members, documents, length): excess loss on the select split, nats."""
-    measure: FloatArray
+    measure: Floats
     """The same on the measure split."""
     logs: Logs
     """(members, documents, length, vocabulary): log-probabilities on the measure split."""
     again: Logs
     """The same of the first documents at the other batch size."""
 
-    def of_members(self, rows: IndexArray) -> "Scored":
+    def of_members(self, rows: Indices) -> "Scored":
         return Scored(self.select[rows], self.measure[rows], self.logs[rows], self.again[rows])
 
 
@@ -103,7 +103,7 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(members), "documents": len(measure.tokens)}
 
 
-def _exact(tokens: IntArray, process: Process) -> Exact:
+def _exact(tokens: Ints, process: Process) -> Exact:
     laws, strata = process.laws(tokens), process.strata(tokens)
     return Exact(tokens, laws, strata, counted_tokens(strata) & ~np.isnan(laws).any(-1))
 
@@ -148,7 +148,7 @@ def _spread(
     return rows
 
 
-def _log_probabilities(model: Transformer, tokens: IntArray, batch: int) -> Logs:
+def _log_probabilities(model: Transformer, tokens: Ints, batch: int) -> Logs:
     """(documents, length, vocabulary) of each token given those before it; 0 for the first."""
     logs = log_probabilities(model, tokens[:, :-1], batch).astype(np.float32)
     return np.pad(logs, ((0, 0), (1, 0), (0, 0)))

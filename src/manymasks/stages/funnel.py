@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.funnel import Constraint, funnel_rows, split_constraints
@@ -69,7 +69,7 @@ def _is_held_out(job: Job, divergence: Artifact) -> bool:
     return bool(settings["probe"]["family"] == "held-out")
 
 
-def _text_divergences(divergence: Artifact, models: Sequence[str]) -> FloatArray:
+def _text_divergences(divergence: Artifact, models: Sequence[str]) -> Floats:
     """Symmetric mean KL of every two models at severity 0, (m, m); NaN where it is unknown."""
     index = {model: i for i, model in enumerate(models)}
     kl = np.full((len(models), len(models)), np.nan)

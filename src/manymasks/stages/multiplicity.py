@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import IndexArray, Rows
+from manymasks.arrays import Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
@@ -32,9 +32,9 @@ class _Positions:
 
     windows: Windows
     documents: int
-    owners: IndexArray
+    owners: Indices
     """(positions,) index of the document."""
-    kept: IndexArray
+    kept: Indices
     document_names: list[str]
     """(kept,)"""
     tokens: list[str]

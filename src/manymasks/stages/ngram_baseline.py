@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import IntArray, Rows
+from manymasks.arrays import Ints, Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.evaluation.loss_summary import position_losses, split_loss
 from manymasks.myopia.ngram_baselines import BASELINES, count, score
@@ -46,7 +46,7 @@ def make(job: Job) -> dict[str, Any]:
     return figures
 
 
-def _runs(stream: TokenStream, job: Job) -> Iterator[IntArray]:
+def _runs(stream: TokenStream, job: Job) -> Iterator[Ints]:
     """The whole stream in runs that overlap by one token."""
     for begin in range(0, stream.tokens, RUN_TOKENS):
         length = min(RUN_TOKENS, stream.tokens - begin)

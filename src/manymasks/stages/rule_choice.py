@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import RuleChoice
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.evaluation.forward import log_probabilities
@@ -34,7 +34,7 @@ def make(job: Job) -> dict[str, Any]:
     weights = document_weights(settings.questions, statistics.resamples, statistics.seed)
     labels = {"corpus": members[0].corpus, "answered": process.answered}
     choices: Rows = []
-    soft: dict[str, list[FloatArray]] = {questions.question: [] for questions in kinds}
+    soft: dict[str, list[Floats]] = {questions.question: [] for questions in kinds}
     for member, model in member_models(job):
         for questions in kinds:
             log_probs = score_answers(model, questions.tokens, questions.lengths, questions.answers)
@@ -59,9 +59,7 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(members), "questions": settings.questions}
 
 
-def score_answers(
-    model: Transformer, tokens: IntArray, lengths: IntArray, answers: IntArray
-) -> FloatArray:
+def score_answers(model: Transformer, tokens: Ints, lengths: Ints, answers: Ints) -> Floats:
     """Log-probabilities of answers (prompts, answers) after the first `lengths` tokens."""
     laws = log_probabilities(model, tokens, BATCH)[np.arange(len(tokens)), lengths - 1]
     return np.take_along_axis(laws, answers, 1)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.divergence.line import OnProbe, line_rows
 from manymasks.divergence.trend import ProbeSeverities, trend_rows
 from manymasks.stages.inputs.members import named
@@ -76,7 +76,7 @@ def _members(divergence: Artifact, models: list[str]) -> list[Member]:
     return [named(key, by_key[key]) for key in models]
 
 
-def _ngram_nats(probe: Artifact, severities: int) -> FloatArray | None:
+def _ngram_nats(probe: Artifact, severities: int) -> Floats | None:
     """Mean n-gram surprise of each severity, (S,); None if a severity has none."""
     if not any(file.path == DISTANCES for file in probe.manifest.files):
         return None

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.config.analyses import Spectroscopy
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer
@@ -36,7 +36,7 @@ def make(job: Job) -> dict[str, Any]:
     lengths = [before + letters for letters in after]
     spliced = spectroscopy.mask_prompts(process, cut.tokens, lengths, "spliced", cut.second)
 
-    def inertia(model: str, weights: FloatArray) -> dict[str, Any]:
+    def inertia(model: str, weights: Floats) -> dict[str, Any]:
         letters = letters_until_change(weights, cut.first, cut.second, after)
         return {"model": model, **inertia_row(letters, before, statistics)}
 
@@ -82,7 +82,7 @@ def make(job: Job) -> dict[str, Any]:
 
 def _laws(
     model: Transformer, prompts: spectroscopy.MaskPrompts, batch: int
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Floats, Floats]:
     """Logarithms of a member's laws, (documents, prompts, 27), and the probability of other tokens
     than letters, (documents, prompts).
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, Rows
+from manymasks.arrays import Floats, Rows
 from manymasks.config.rashomon import Volume
 from manymasks.rashomon.volume import direction, local_volume, radii, size_contrasts, stacked_excess
 from manymasks.stages.inputs.derived_members import empty_stack
@@ -52,7 +52,7 @@ def make(job: Job) -> dict[str, Any]:
     return {"members": len(members), "windows": len(windows)}
 
 
-def _radii(training: Artifact, windows: Tensor, settings: Volume) -> FloatArray:
+def _radii(training: Artifact, windows: Tensor, settings: Volume) -> Floats:
     """Radii of one member, (directions,); all directions are one stack."""
     weights = read_weights(training.file("weights.safetensors"))
     seeds = range(settings.seed, settings.seed + settings.directions)
@@ -63,7 +63,7 @@ def _radii(training: Artifact, windows: Tensor, settings: Volume) -> FloatArray:
     stack = empty_stack(training, settings.directions).to(windows.device)
     stacked_windows = windows.expand(settings.directions, -1, -1)
 
-    def losses() -> FloatArray:
+    def losses() -> Floats:
         return np.asarray(stack.nats(stacked_windows).double().cpu().numpy())
 
     def set_slot(slot: int, moved: Mapping[str, Tensor]) -> None:

@@ -5,10 +5,10 @@ Documents are the units, because tokens of one document are not independent.
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 
-def document_weights(documents: int, resamples: int, seed: int) -> FloatArray:
+def document_weights(documents: int, resamples: int, seed: int) -> Floats:
     """Count of each document in each resample, (resamples, documents).
 
     Multinomial: each row sums to `documents`. Use one array for all quantities on the same
@@ -21,15 +21,13 @@ def document_weights(documents: int, resamples: int, seed: int) -> FloatArray:
     return counts.astype(np.float64)
 
 
-def ratio(numerators: FloatArray, denominators: FloatArray) -> FloatArray:
+def ratio(numerators: Floats, denominators: Floats) -> Floats:
     """Sum of numerators (..., D) over sum of denominators (D,), (...); NaN if that is 0."""
     total = float(denominators.sum())
     return np.asarray(numerators.sum(axis=-1) / (total if total else np.nan), dtype=np.float64)
 
 
-def ratio_resamples(
-    numerators: FloatArray, denominators: FloatArray, weights: FloatArray
-) -> FloatArray:
+def ratio_resamples(numerators: Floats, denominators: Floats, weights: Floats) -> Floats:
     """The ratio of sums in every resample, (..., B).
 
     `numerators` (..., D), `denominators` (D,), `weights` (B, D). NaN in resamples whose
@@ -42,13 +40,13 @@ def ratio_resamples(
     return np.asarray((numerators @ weights.T) / totals, dtype=np.float64)
 
 
-def standard_error(resamples: FloatArray) -> float:
+def standard_error(resamples: Floats) -> float:
     """Standard deviation over the finite resamples (B,); NaN with fewer than 2."""
     finite = resamples[np.isfinite(resamples)]
     return float(finite.std(ddof=1)) if finite.size > 1 else float("nan")
 
 
-def percentile_interval(resamples: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
+def percentile_interval(resamples: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Lower and upper percentiles over the last axis of resamples (..., B), each (...).
 
     Resamples that are NaN are ignored; NaN if all are.
@@ -65,7 +63,7 @@ def percentile_interval(resamples: FloatArray, confidence: float) -> tuple[Float
 
 
 def ratio_interval(
-    sums: FloatArray, sizes: FloatArray, weights: FloatArray, confidence: float
+    sums: Floats, sizes: Floats, weights: Floats, confidence: float
 ) -> tuple[float, float, float]:
     """Ratio of sums (D,) to sizes (D,) over documents, with the ends of its percentile interval.
 

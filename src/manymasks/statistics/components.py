@@ -13,7 +13,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IndexArray
+from manymasks.arrays import Bools, Floats, Indices
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import jackknife_error
 
@@ -57,7 +57,7 @@ class DistanceComponents:
 # ------------------------------------------------------------------------------------ scores
 
 
-def crossed(seeds: Sequence[Seeds], values: FloatArray) -> FloatArray | None:
+def crossed(seeds: Sequence[Seeds], values: Floats) -> Floats | None:
     """Values by both seeds, (inits, orders); None if a member of the table is missing."""
     by_seeds = dict(zip(seeds, values, strict=True))
     inits, orders = (sorted(set(numbers)) for numbers in zip(*seeds, strict=True))
@@ -66,7 +66,7 @@ def crossed(seeds: Sequence[Seeds], values: FloatArray) -> FloatArray | None:
     return np.array([[by_seeds[init, order] for order in orders] for init in inits])
 
 
-def components(table: FloatArray | None) -> tuple[float, float, float] | None:
+def components(table: Floats | None) -> tuple[float, float, float] | None:
     """Shares of the variance of rows, of columns, and of their interaction.
 
     The mean squares of a two-way table without replication are set equal to their expectations.
@@ -79,11 +79,11 @@ def components(table: FloatArray | None) -> tuple[float, float, float] | None:
     return _shares(_variances(table))
 
 
-def score_components(table: FloatArray | None, confidence: float) -> Components | None:
+def score_components(table: Floats | None, confidence: float) -> Components | None:
     """As `components`, with intervals."""
     if table is None or min(table.shape) < 2:
         return None
-    without: list[FloatArray] = []
+    without: list[Floats] = []
     if min(table.shape) >= FEWEST_SEEDS:
         without = [
             np.array([_variances(np.delete(table, i, axis)) for i in range(table.shape[axis])])
@@ -92,7 +92,7 @@ def score_components(table: FloatArray | None, confidence: float) -> Components 
     return _with_intervals(_variances(table), without, confidence)
 
 
-def _variances(table: FloatArray) -> FloatArray:
+def _variances(table: Floats) -> Floats:
     """Variance components (3,): rows, columns, interaction. The first two may be negative."""
     rows, columns = table.shape
     by_row, by_column = table.mean(1) - table.mean(), table.mean(0) - table.mean()
@@ -110,7 +110,7 @@ def _variances(table: FloatArray) -> FloatArray:
 
 
 def distance_components(
-    distances: FloatArray, seeds: Sequence[Seeds], resamples: int, seed: int, confidence: float
+    distances: Floats, seeds: Sequence[Seeds], resamples: int, seed: int, confidence: float
 ) -> DistanceComponents | None:
     """Components of symmetric distances (m, m) between members with these seeds.
 
@@ -135,7 +135,7 @@ def distance_components(
     means = _mean_distances(distances, init, order)
     if not np.isfinite(means).all():
         return None
-    without: list[FloatArray] = []
+    without: list[Floats] = []
     if min(init.max(), order.max()) + 1 >= FEWEST_SEEDS:
         without = [
             np.array(
@@ -158,30 +158,28 @@ def distance_components(
     )
 
 
-def _mean_distances(distances: FloatArray, init: IndexArray, order: IndexArray) -> FloatArray:
+def _mean_distances(distances: Floats, init: Indices, order: Indices) -> Floats:
     """Mean over pairs that share init only, order only, neither, (3,); NaN without such pairs."""
     same_init, same_order = (labels[:, None] == labels for labels in (init, order))
     kinds = (same_init & ~same_order, same_order & ~same_init, ~same_init & ~same_order)
     return np.array([distances[kind].mean() if kind.any() else np.nan for kind in kinds])
 
 
-def _without(
-    distances: FloatArray, init: IndexArray, order: IndexArray, left_out: BoolArray
-) -> FloatArray:
+def _without(distances: Floats, init: Indices, order: Indices, left_out: Bools) -> Floats:
     kept = np.flatnonzero(~left_out)
     return _mean_distances(distances[np.ix_(kept, kept)], init[kept], order[kept])
 
 
-def _steps(means: FloatArray) -> FloatArray:
+def _steps(means: Floats) -> Floats:
     """s_init, s_order, s_rest, (3,), from the three means; noise can make one negative."""
     same_init, same_order, neither = means
     return np.array([neither - same_init, neither - same_order, same_init + same_order - neither])
 
 
 def _permutation_p(
-    distances: FloatArray,
-    labels: IndexArray,
-    strata: IndexArray,
+    distances: Floats,
+    labels: Indices,
+    strata: Indices,
     resamples: int,
     generator: np.random.Generator,
 ) -> float:
@@ -207,7 +205,7 @@ def _permutation_p(
     return (1 + hits) / (1 + resamples)
 
 
-def _effect(distances: FloatArray, allowed: BoolArray, labels: IndexArray) -> FloatArray:
+def _effect(distances: Floats, allowed: Bools, labels: Indices) -> Floats:
     """Mean allowed distance with different labels minus that with the same; labels (B, m)."""
     values, counts = np.where(allowed, distances, 0.0), allowed.astype(np.float64)
     same, number = np.zeros(len(labels)), np.zeros(len(labels))
@@ -223,7 +221,7 @@ def _effect(distances: FloatArray, allowed: BoolArray, labels: IndexArray) -> Fl
 # ------------------------------------------------------------------------------------- shares
 
 
-def _shares(parts: FloatArray) -> tuple[float, float, float] | None:
+def _shares(parts: Floats) -> tuple[float, float, float] | None:
     clipped = np.maximum(parts, 0.0)
     total = float(clipped.sum())
     if not total:
@@ -233,7 +231,7 @@ def _shares(parts: FloatArray) -> tuple[float, float, float] | None:
 
 
 def _with_intervals(
-    parts: FloatArray, without: Sequence[FloatArray], confidence: float
+    parts: Floats, without: Sequence[Floats], confidence: float
 ) -> Components | None:
     """Shares of three parts (3,), given the parts without each value of a seed, (values, 3).
 

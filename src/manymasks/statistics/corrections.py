@@ -8,20 +8,20 @@ exploratory ones, if tests are independent or positively dependent.
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 
-def holm(p: FloatArray) -> FloatArray:
+def holm(p: Floats) -> Floats:
     """Corrected p, (n,). NaN stays NaN and does not count as a test."""
     return _corrected(p, "holm")
 
 
-def benjamini_hochberg(p: FloatArray) -> FloatArray:
+def benjamini_hochberg(p: Floats) -> Floats:
     """Corrected p, (n,). NaN stays NaN and does not count as a test."""
     return _corrected(p, "fdr_bh")
 
 
-def _corrected(p: FloatArray, method: str) -> FloatArray:
+def _corrected(p: Floats, method: str) -> Floats:
     corrected = np.full(p.shape, np.nan)
     tested = np.isfinite(p)
     if tested.any():

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 
-def correlation(x: FloatArray, y: FloatArray) -> FloatArray:
+def correlation(x: Floats, y: Floats) -> Floats:
     """Correlation of x (..., n) with y (..., n) over the last axis, (...), in [-1, 1].
 
     NaN if one of the two is constant.

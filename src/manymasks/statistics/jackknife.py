@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ModelEstimate:
     degrees: int
 
 
-def jackknife_error(left_out: FloatArray) -> float:
+def jackknife_error(left_out: Floats) -> float:
     """Delete-one standard error from the m estimates without one model each, (m,).
 
     Tukey's sqrt((m - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or if an
@@ -49,7 +49,7 @@ def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
     return 1 / float(np.sum((variances / total) ** 2 / np.asarray(degrees)))
 
 
-def pair_means_without(distances: FloatArray) -> FloatArray:
+def pair_means_without(distances: Floats) -> Floats:
     """Mean over pairs without each model in turn, (m,), of symmetric distances (m, m).
 
     The diagonal is not read. NaN for m < 3.
@@ -61,7 +61,7 @@ def pair_means_without(distances: FloatArray) -> FloatArray:
     return np.asarray((to_others.sum() - 2 * to_others) / ((m - 1) * (m - 2)))
 
 
-def pair_mean(distances: FloatArray) -> ModelEstimate:
+def pair_mean(distances: Floats) -> ModelEstimate:
     """Mean over pairs i < j of symmetric distances (m, m), with its jackknife over models.
 
     NaN for m < 2; the standard error is NaN for m < 3. Degrees are m - 1.
@@ -73,7 +73,7 @@ def pair_mean(distances: FloatArray) -> ModelEstimate:
     return ModelEstimate(estimate, jackknife_error(pair_means_without(distances)), m - 1)
 
 
-def cross_mean(distances: FloatArray) -> ModelEstimate:
+def cross_mean(distances: Floats) -> ModelEstimate:
     """Mean of (m, n) distances over pairs of a model of one group and one of a disjoint group.
 
     A two-sample U-statistic: the variances of the jackknives over the two groups add up;
@@ -91,5 +91,5 @@ def cross_mean(distances: FloatArray) -> ModelEstimate:
     return ModelEstimate(total / (m * n), error, min(m, n) - 1)
 
 
-def _off_diagonal(distances: FloatArray) -> FloatArray:
+def _off_diagonal(distances: Floats) -> Floats:
     return np.where(np.eye(distances.shape[0], dtype=bool), 0.0, distances)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import IndexArray
+from manymasks.arrays import Indices
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def one_corpus(members: Members) -> str:
     return corpora[0]
 
 
-def classes(members: Members) -> dict[str, IndexArray]:
+def classes(members: Members) -> dict[str, Indices]:
     """Label of each class -> positions of its members, in order of appearance."""
     positions: dict[str, list[int]] = {}
     for position, member in enumerate(members):
@@ -61,9 +61,7 @@ def arm_positions(members: Members, size: str, variant: str) -> list[int]:
     ]
 
 
-def paired_by_seeds(
-    members: Members, *groups: Sequence[int] | IndexArray
-) -> tuple[IndexArray, ...]:
+def paired_by_seeds(members: Members, *groups: Sequence[int] | Indices) -> tuple[Indices, ...]:
     """Positions in each group of the members whose two seeds occur in all groups.
 
     Entry k of every returned array has the same seeds. Arrays are empty if no seeds are shared.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from diptest import diptest
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 FEWEST_SCORES = 4
 """With fewer, no dip is significant."""
@@ -26,7 +26,7 @@ class Dip:
     """Null: one mode. 0 below the smallest value of the tables."""
 
 
-def dip(scores: FloatArray) -> Dip | None:
+def dip(scores: Floats) -> Dip | None:
     """Dip test (Hartigan and Hartigan 1985) of scores over seeds (m,); None below 4.
 
     The null is the uniform distribution, which has the largest dips of all unimodal ones, so p is

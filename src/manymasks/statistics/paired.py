@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 from manymasks.statistics.bootstrap import ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, joined
 
 
-def paired_mean(differences: FloatArray, document_se: float, confidence: float) -> Interval:
+def paired_mean(differences: Floats, document_se: float, confidence: float) -> Interval:
     """Mean of differences (m,), one for each shared pair of seeds.
 
     Its standard error, with t(m - 1), is joined with `document_se`, the bootstrap error of the
@@ -23,7 +23,7 @@ def paired_mean(differences: FloatArray, document_se: float, confidence: float) 
 
 
 def mean_over_seeds(
-    differences: FloatArray, tokens: FloatArray, weights: FloatArray, confidence: float
+    differences: Floats, tokens: Floats, weights: Floats, confidence: float
 ) -> Interval:
     """Mean over seeds of nats (seeds, D), or of their differences, per token; tokens (D,).
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray
+from manymasks.arrays import Floats, Indices
 from manymasks.statistics.jackknife import ModelEstimate, cross_mean, pair_mean
 from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
 
@@ -26,8 +26,8 @@ class Pool:
 
     label: str
     other: str
-    a: IndexArray
-    b: IndexArray
+    a: Indices
+    b: Indices
     is_matched: bool
 
     @property
@@ -36,12 +36,12 @@ class Pool:
         return self.label == self.other
 
     @property
-    def members(self) -> IndexArray:
+    def members(self) -> Indices:
         """Positions of all its members."""
         return self.a if self.is_within else np.concatenate([self.a, self.b])
 
     @property
-    def directed(self) -> tuple[IndexArray, IndexArray]:
+    def directed(self) -> tuple[Indices, Indices]:
         """Indices into `a` and `b` of each pair; within a class in both directions."""
         if self.is_within or self.is_matched:
             k, j = np.nonzero(~np.eye(self.a.size, dtype=bool))
@@ -50,7 +50,7 @@ class Pool:
         return k, j
 
     @property
-    def pairs(self) -> tuple[IndexArray, IndexArray]:
+    def pairs(self) -> tuple[Indices, Indices]:
         """Positions of the two members of each pair, (P,) each; within a class every pair once."""
         k, j = np.triu_indices(self.a.size, 1) if self.is_within else self.directed
         return self.a[k], self.b[j]
@@ -71,7 +71,7 @@ def pools_of(members: Sequence[Member]) -> list[Pool]:
     return pools
 
 
-def pool_mean(square: FloatArray, pool: Pool) -> ModelEstimate:
+def pool_mean(square: Floats, pool: Pool) -> ModelEstimate:
     """Mean over the pairs of a pool, with its jackknife over models, or over shared seeds.
 
     `square`: symmetric distances (m, m) of all members; the diagonal is not read.

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import (
@@ -19,11 +19,7 @@ from manymasks.statistics.jackknife import (
 
 
 def log_ratio_of_spreads(
-    square_a: FloatArray,
-    square_b: FloatArray,
-    resamples_a: FloatArray,
-    resamples_b: FloatArray,
-    confidence: float,
+    square_a: Floats, square_b: Floats, resamples_a: Floats, resamples_b: Floats, confidence: float
 ) -> Interval:
     """log(spread of a / spread of b) for disjoint groups of models; the null of p is a ratio of 1.
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 
-def product_limit(events: FloatArray, endings: FloatArray) -> FloatArray:
+def product_limit(events: Floats, endings: Floats) -> Floats:
     """Share that survives steps 0 to T, (..., T + 1), from counts at steps 1 to T, (..., T).
 
     The product-limit estimate. Counts may be weighted, so one call handles all resamples of a
@@ -22,6 +22,6 @@ def product_limit(events: FloatArray, endings: FloatArray) -> FloatArray:
     return np.concatenate([start, start * steps], axis=-1)
 
 
-def restricted_mean(survival: FloatArray) -> FloatArray:
+def restricted_mean(survival: Floats) -> Floats:
     """Mean number of steps survived up to T, (...), from the survival (..., T + 1)."""
     return np.asarray(survival[..., 1:].sum(axis=-1))

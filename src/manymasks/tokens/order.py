@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Int64 = npt.NDArray[np.int64]
+from manymasks.arrays import Ints
+
 Seed = int | tuple[int | str, ...]
 
 ROUNDS = 6
@@ -19,7 +20,7 @@ ROUNDS = 6
 halves are small."""
 
 
-def permute(positions: Int64, n: int, seed: Seed) -> Int64:
+def permute(positions: Ints, n: int, seed: Seed) -> Ints:
     """Images of positions under a permutation of range(n) that the seed selects, same shape.
 
     A balanced Feistel network on the smallest even number of bits that hold n, walked along its
@@ -39,7 +40,7 @@ def permute(positions: Int64, n: int, seed: Seed) -> Int64:
     return out.astype(np.int64).reshape(positions.shape)
 
 
-def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> tuple[Int64, Int64]:
+def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> tuple[Ints, Ints]:
     """Epoch and window, (batch,) each, of the training batch of a step.
 
     It is the slice [step * batch, (step + 1) * batch) of the endless sequence of epochs of
@@ -75,7 +76,7 @@ def windows_of_stream(tokens: int, context: int, *, shift: bool = True) -> int:
 
 def starts_of_step(
     step: int, *, batch: int, context: int, tokens: int, seed_order: int, shift: bool = True
-) -> Int64:
+) -> Ints:
     """First positions, (batch,), of the windows of context + 1 positions of a step.
 
     Positions are those of `TokenStream.gather`: the end of text and then the `tokens` tokens.
@@ -102,7 +103,7 @@ def starts_of_members(
     context: int,
     tokens: int,
     shift: bool = True,
-) -> Int64:
+) -> Ints:
     """`starts_of_step` of several members, each at its own step: (members, batch)."""
     budget = {"batch": batch, "context": context, "tokens": tokens}
     return np.stack(

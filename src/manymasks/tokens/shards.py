@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
+from manymasks.arrays import Ints
 from manymasks.errors import UserError
-
-Int64 = npt.NDArray[np.int64]
 
 FORMAT = b"manymasks.tokens/1"
 UINT16_VOCABULARY = 2**16
@@ -120,9 +119,9 @@ class TokenStream:
             _tokens(batch).offsets.to_numpy()[1:] + start
             for batch, start in zip(batches, self._starts[:-1], strict=True)
         ]
-        self.offsets: Int64 = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
+        self.offsets: Ints = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
         """Start of each document, then the end of the stream, (documents + 1,)."""
-        self.bytes: Int64 = np.concatenate([batch.column(1).to_numpy() for batch in batches])
+        self.bytes: Ints = np.concatenate([batch.column(1).to_numpy() for batch in batches])
         """UTF-8 bytes of each document, (documents,)."""
 
     @classmethod
@@ -157,11 +156,11 @@ class TokenStream:
         """Ids of the documents."""
         return [name for batch in self._batches for name in batch.column(0).to_pylist()]
 
-    def document(self, i: int) -> Int64:
+    def document(self, i: int) -> Ints:
         """Tokens of document i, its end of text last, (n,)."""
         return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]))
 
-    def spread(self, count: int, length: int) -> Int64:
+    def spread(self, count: int, length: int) -> Ints:
         """At most `count` evenly spread windows of `length` + 1 positions, (n, length + 1).
 
         No two windows share a target.
@@ -170,7 +169,7 @@ class TokenStream:
         count = min(count, possible)
         return self.gather((np.arange(count) * possible // count) * length, length + 1)
 
-    def gather(self, starts: Int64, length: int) -> Int64:
+    def gather(self, starts: Ints, length: int) -> Ints:
         """Tokens of the `length` positions from each start, (n, length).
 
         Raises ValueError if a window reaches beyond the stream.
@@ -197,13 +196,13 @@ class TokenStream:
             out[row] = self._slice(int(starts[row]) - 1, int(starts[row]) - 1 + length)
         return out
 
-    def pieces(self) -> Iterator[Int64]:
+    def pieces(self) -> Iterator[Ints]:
         """All positions in order, in consecutive pieces."""
         for begin in range(0, self.positions, PIECE):
             length = min(PIECE, self.positions - begin)
             yield self.gather(np.array([begin]), length)[0]
 
-    def _slice(self, begin: int, end: int) -> Int64:
+    def _slice(self, begin: int, end: int) -> Ints:
         """Tokens from `begin` to `end` across shards; token -1 is the end of text."""
         parts: list[npt.NDArray[Any]] = []
         if begin < 0:
@@ -214,7 +213,7 @@ class TokenStream:
         return np.concatenate(parts).astype(np.int64)
 
 
-class StreamDocuments(Sequence[tuple[str, Int64]]):
+class StreamDocuments(Sequence[tuple[str, Ints]]):
     """(id, tokens) of the documents of a stream, each read on access."""
 
     def __init__(self, stream: TokenStream) -> None:
@@ -224,9 +223,9 @@ class StreamDocuments(Sequence[tuple[str, Int64]]):
         return len(self._stream.documents)
 
     @overload
-    def __getitem__(self, index: int) -> tuple[str, Int64]: ...
+    def __getitem__(self, index: int) -> tuple[str, Ints]: ...
     @overload
-    def __getitem__(self, index: slice) -> list[tuple[str, Int64]]: ...
+    def __getitem__(self, index: slice) -> list[tuple[str, Ints]]: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from manymasks.arrays import FloatArray, IntArray, Row, Rows
+from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.masks import MASKS, OPENING
 from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
@@ -36,11 +36,11 @@ CORNERS = "abc"
 class LinearFit:
     """(rows, width) -> (rows, values): (x - centre) @ weights + mean."""
 
-    centre: FloatArray
-    weights: FloatArray
-    mean: FloatArray
+    centre: Floats
+    weights: Floats
+    mean: Floats
 
-    def __call__(self, features: FloatArray) -> FloatArray:
+    def __call__(self, features: Floats) -> Floats:
         return np.asarray((features - self.centre) @ self.weights + self.mean)
 
 
@@ -48,11 +48,11 @@ class LinearFit:
 class HeldOutErrors:
     """Predictions of a fit on the held-out documents, and their errors."""
 
-    predicted: FloatArray
+    predicted: Floats
     """(documents, length, values); NaN where there is no posterior."""
-    squared_errors: FloatArray
+    squared_errors: Floats
     """(documents,): sums over positions and values."""
-    squared_deviations: FloatArray
+    squared_deviations: Floats
     """(documents,): the squared errors of a constant prediction, the mean of the fit."""
     tokens: int
     documents: int
@@ -63,7 +63,7 @@ def first_half(documents: int) -> int:
     return documents // 2
 
 
-def fit_ridge(features: FloatArray, targets: FloatArray, ridge: float) -> LinearFit:
+def fit_ridge(features: Floats, targets: Floats, ridge: float) -> LinearFit:
     """Least squares of targets (rows, values) from features (rows, width), with a penalty.
 
     Features and targets are centred, so the intercept is not penalised. The penalty on the squared
@@ -79,7 +79,7 @@ def fit_ridge(features: FloatArray, targets: FloatArray, ridge: float) -> Linear
     return LinearFit(centre, linalg.cho_solve(factor, x.T @ y), mean)
 
 
-def held_out_errors(stream: Stream, posterior: FloatArray, ridge: float) -> HeldOutErrors:
+def held_out_errors(stream: Stream, posterior: Floats, ridge: float) -> HeldOutErrors:
     """A ridge regression from a stream to a posterior, fitted on one half, tested on the other.
 
     `stream` (documents, length, width). `posterior` (documents, length, values); positions where it
@@ -98,7 +98,7 @@ def held_out_errors(stream: Stream, posterior: FloatArray, ridge: float) -> Held
     return errors_of(predicted, posterior[half:], fit.mean)
 
 
-def errors_of(predicted: FloatArray, truth: FloatArray, mean: FloatArray) -> HeldOutErrors:
+def errors_of(predicted: Floats, truth: Floats, mean: Floats) -> HeldOutErrors:
     """Errors of predictions (documents, length, values), beside those of the mean (values,)."""
     decided = np.asarray(~np.isnan(truth).any(-1))
     return HeldOutErrors(
@@ -110,7 +110,7 @@ def errors_of(predicted: FloatArray, truth: FloatArray, mean: FloatArray) -> Hel
     )
 
 
-def r2_columns(errors: HeldOutErrors, weights: FloatArray, confidence: float) -> Row:
+def r2_columns(errors: HeldOutErrors, weights: Floats, confidence: float) -> Row:
     """R2 with its bootstrap over held-out documents, as a ratio of sums, and rmse.
 
     R2 is 1 minus the squared errors over those of the mean of the fit. It is negative where the fit
@@ -137,7 +137,7 @@ def r2_columns(errors: HeldOutErrors, weights: FloatArray, confidence: float) ->
     return row
 
 
-def held_out_weights(documents: int, statistics: Statistics) -> FloatArray:
+def held_out_weights(documents: int, statistics: Statistics) -> Floats:
     """Bootstrap weights of the held-out half of so many documents, (resamples, held-out)."""
     held_out = documents - first_half(documents)
     return document_weights(held_out, statistics.resamples, statistics.seed)
@@ -145,7 +145,7 @@ def held_out_weights(documents: int, statistics: Statistics) -> FloatArray:
 
 def fit_rows(
     streams: Sequence[Stream],
-    posteriors: Mapping[str, FloatArray],
+    posteriors: Mapping[str, Floats],
     control: str,
     ridge: float,
     statistics: Statistics,
@@ -174,7 +174,7 @@ def fit_rows(
 # --------------------------------------------------------------------------------- controls
 
 
-def shuffled(posteriors: Mapping[str, FloatArray], seed: int) -> dict[str, FloatArray]:
+def shuffled(posteriors: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
     """Posteriors permuted over documents, position by position; the same for all latents.
 
     A fit to them measures what the position alone tells. The documents of the fit and the held-out
@@ -192,7 +192,7 @@ def shuffled(posteriors: Mapping[str, FloatArray], seed: int) -> dict[str, Float
     return permuted
 
 
-def last_tokens(tokens: IntArray, count: int) -> IntArray:
+def last_tokens(tokens: Ints, count: int) -> Ints:
     """The last `count` tokens up to each position as one number, (documents, length).
 
     The number depends on the tokens and their order, not on the position. Before the beginning of
@@ -208,9 +208,7 @@ def last_tokens(tokens: IntArray, count: int) -> IntArray:
     return np.asarray(groups, dtype=np.int64)
 
 
-def fit_ridge_of_groups(
-    groups: IntArray, targets: FloatArray, ridge: float
-) -> tuple[FloatArray, FloatArray]:
+def fit_ridge_of_groups(groups: Ints, targets: Floats, ridge: float) -> tuple[Floats, Floats]:
     """`fit_ridge` with groups (rows,) of 0, 1, ... as one-hot features, in closed form.
 
     The weight of a group is w = n (m - b) / (n + penalty), where n is its number of rows, m their
@@ -232,15 +230,15 @@ def fit_ridge_of_groups(
     return np.asarray(intercept + weights), targets.mean(0)
 
 
-def with_premise(premise: IntArray, groups: IntArray) -> IntArray:
+def with_premise(premise: Ints, groups: Ints) -> Ints:
     """Groups (documents, length) split by the premise of their document, (documents,)."""
     _, joint = np.unique(groups * (int(premise.max()) + 1) + premise[:, None], return_inverse=True)
     return np.asarray(joint.reshape(groups.shape), dtype=np.int64)
 
 
 def group_fit_rows(
-    groups: IntArray,
-    posteriors: Mapping[str, FloatArray],
+    groups: Ints,
+    posteriors: Mapping[str, Floats],
     control: str,
     ridge: float,
     statistics: Statistics,
@@ -271,7 +269,7 @@ def group_fit_rows(
 # ------------------------------------------------------------------- points of the triangles
 
 
-def triangle_latent(posteriors: Mapping[str, FloatArray]) -> str | None:
+def triangle_latent(posteriors: Mapping[str, Floats]) -> str | None:
     """The latent with beliefs that are points of a triangle, or None."""
     for latent in TRIANGLE_LATENTS:
         if latent in posteriors and posteriors[latent].shape[-1] == len(CORNERS):
@@ -279,7 +277,7 @@ def triangle_latent(posteriors: Mapping[str, FloatArray]) -> str | None:
     return None
 
 
-def sampled_positions(posterior: FloatArray, points: int, seed: int) -> tuple[IntArray, IntArray]:
+def sampled_positions(posterior: Floats, points: int, seed: int) -> tuple[Ints, Ints]:
     """Held-out documents, numbered from the first, and positions in them; equal for all members."""
     half = first_half(len(posterior))
     document, position = np.nonzero(~np.isnan(posterior[half:]).any(-1))
@@ -291,7 +289,7 @@ def sampled_positions(posterior: FloatArray, points: int, seed: int) -> tuple[In
 def point_rows(
     stream: Stream,
     level: int,
-    posteriors: Mapping[str, FloatArray],
+    posteriors: Mapping[str, Floats],
     points: int,
     ridge: float,
     seed: int,

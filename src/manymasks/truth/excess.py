@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray, Row, Rows
+from manymasks.arrays import Bools, Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy, losses
 from manymasks.corpora.processes.process import ALL, COUNTED
@@ -23,7 +23,7 @@ ROUNDING = 1e-9
 probabilities of the predictor sum to more than 1."""
 
 
-def divergences(truth: FloatArray, log_probs: npt.NDArray[np.floating[Any]]) -> FloatArray:
+def divergences(truth: Floats, log_probs: npt.NDArray[np.floating[Any]]) -> Floats:
     """KL(truth || predictor) of each token, (documents, length).
 
     NaN where the truth is NaN; infinite where the predictor excludes a token that the truth does
@@ -42,14 +42,14 @@ def divergences(truth: FloatArray, log_probs: npt.NDArray[np.floating[Any]]) -> 
     return np.asarray(np.where((kl < 0) & (kl > -ROUNDING), 0.0, kl))
 
 
-def counted_tokens(strata: Mapping[str, IntArray]) -> BoolArray:
+def counted_tokens(strata: Mapping[str, Ints]) -> Bools:
     """The tokens that count, (documents, length), from the strata of a process."""
     return np.asarray(strata[COUNTED] >= 0)
 
 
 def tokens_by_level(
-    counted: BoolArray, strata: Mapping[str, IntArray], levels: Mapping[str, tuple[str, ...]]
-) -> dict[tuple[str, str], BoolArray]:
+    counted: Bools, strata: Mapping[str, Ints], levels: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, str], Bools]:
     """The counted tokens of each stratum and level, (documents, length); `ALL` is first."""
     tokens = {ALL: counted}
     for stratum, names in levels.items():
@@ -59,7 +59,7 @@ def tokens_by_level(
     return tokens
 
 
-def document_sums(kl: FloatArray, selected: BoolArray) -> tuple[FloatArray, FloatArray]:
+def document_sums(kl: Floats, selected: Bools) -> tuple[Floats, Floats]:
     """Sums over the selected tokens of each document, and their number.
 
     Args:
@@ -74,8 +74,8 @@ def document_sums(kl: FloatArray, selected: BoolArray) -> tuple[FloatArray, Floa
 
 
 def excess_rows(
-    kl: FloatArray,
-    strata: Mapping[str, IntArray],
+    kl: Floats,
+    strata: Mapping[str, Ints],
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
 ) -> Rows:
@@ -92,8 +92,8 @@ def excess_rows(
 
 
 def stratum_rows(
-    kl: FloatArray,
-    strata: Mapping[str, IntArray],
+    kl: Floats,
+    strata: Mapping[str, Ints],
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
 ) -> Rows:
@@ -114,7 +114,7 @@ def stratum_rows(
     return rows
 
 
-def position_rows(kl: FloatArray, strata: Mapping[str, IntArray]) -> Rows:
+def position_rows(kl: Floats, strata: Mapping[str, Ints]) -> Rows:
     """The rows of `excess_rows` by position; BOS is at 0."""
     counted = ~np.isnan(kl) & counted_tokens(strata)
     return [
@@ -124,7 +124,7 @@ def position_rows(kl: FloatArray, strata: Mapping[str, IntArray]) -> Rows:
     ]
 
 
-def mean_row(stratum: str, level: str, kl: FloatArray, selected: BoolArray) -> Row:
+def mean_row(stratum: str, level: str, kl: Floats, selected: Bools) -> Row:
     """The mean over the selected tokens, (documents, length), without an interval."""
     tokens = int(selected.sum())
     return {
@@ -139,12 +139,12 @@ def mean_row(stratum: str, level: str, kl: FloatArray, selected: BoolArray) -> R
 
 
 def truth_rows(
-    laws: FloatArray,
-    tokens: IntArray,
-    strata: Mapping[str, IntArray],
+    laws: Floats,
+    tokens: Ints,
+    strata: Mapping[str, Ints],
     statistics: Statistics,
-    latent: tuple[str, FloatArray] | None = None,
-    given_latent: FloatArray | None = None,
+    latent: tuple[str, Floats] | None = None,
+    given_latent: Floats | None = None,
 ) -> Rows:
     """The exact law by position: its entropy, its loss, and the entropy of the first latent.
 

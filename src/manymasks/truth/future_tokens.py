@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray, Row, Rows
+from manymasks.arrays import Bools, Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import Process
 from manymasks.statistics.bootstrap import percentile_interval, ratio_resamples
@@ -36,11 +36,11 @@ class LabelledPositions:
 
     first: int
     """The first document of the half that they are from."""
-    document: IntArray
-    position: IntArray
-    classes: IntArray
+    document: Ints
+    position: Ints
+    classes: Ints
 
-    def features(self, stream: Stream) -> FloatArray:
+    def features(self, stream: Stream) -> Floats:
         """A stream at these positions, (rows, width)."""
         return np.asarray(stream[self.document, self.position], dtype=np.float64)
 
@@ -62,16 +62,16 @@ class FutureToken:
 
     ahead: int
     halves: Halves
-    marginal: FloatArray
+    marginal: Floats
     """Loss of the frequencies in each row of the test, in nats."""
-    exact: FloatArray
+    exact: Floats
     """Loss of the exact law in each row of the test, in nats."""
     count: int
     """Number of possible tokens; classes are indices into them."""
 
 
 def future_tokens(
-    process: Process, tokens: IntArray, ahead: Sequence[int], seed: int
+    process: Process, tokens: Ints, ahead: Sequence[int], seed: int
 ) -> list[FutureToken]:
     """The token each number of steps later, with the rows of the fit and of the test.
 
@@ -106,7 +106,7 @@ def future_tokens(
     return targets
 
 
-def split_halves(allowed: BoolArray, classes: IntArray, seed: Sequence[int]) -> Halves:
+def split_halves(allowed: Bools, classes: Ints, seed: Sequence[int]) -> Halves:
     """The rows of the fit and of the test among the allowed positions, (documents, length).
 
     A half with more than `MOST_ROWS` rows is subsampled. Held-out documents keep their numbers,
@@ -156,7 +156,7 @@ def speculation_rows(
 
 
 def efficiency_columns(
-    nats: FloatArray, target: FutureToken, weights: FloatArray, confidence: float
+    nats: Floats, target: FutureToken, weights: Floats, confidence: float
 ) -> Row:
     """Losses and the share of the possible gain, with its bootstrap over documents.
 
@@ -193,7 +193,7 @@ def efficiency_columns(
 # ------------------------------------------------------------------------- pairs that count
 
 
-def labelled_pairs(process: Process, tokens: IntArray, seed: int) -> dict[str, Halves]:
+def labelled_pairs(process: Process, tokens: Ints, seed: int) -> dict[str, Halves]:
     """By site the positions of pairs of tokens, class 1 where the pair counts.
 
     `process`: its `pair_labels` name the sites. `tokens` (documents, length). `seed`: of the choice
@@ -241,11 +241,7 @@ def auc_rows(
 
 
 def auc_columns(
-    scores: FloatArray,
-    counts: BoolArray,
-    document: IntArray,
-    weights: FloatArray,
-    confidence: float,
+    scores: Floats, counts: Bools, document: Ints, weights: Floats, confidence: float
 ) -> dict[str, float | None]:
     """The area under the ROC curve, with its bootstrap over documents.
 
@@ -279,9 +275,7 @@ def auc_columns(
     return columns
 
 
-def wins_by_document(
-    scores: FloatArray, counts: BoolArray, document: IntArray
-) -> Iterator[tuple[int, FloatArray]]:
+def wins_by_document(scores: Floats, counts: Bools, document: Ints) -> Iterator[tuple[int, Floats]]:
     """For each document with negative rows: how many of them each positive row scores above."""
     positive = scores[counts]
     for other in np.unique(document[~counts]):

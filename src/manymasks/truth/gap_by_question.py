@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IndexArray, IntArray, Rows
+from manymasks.arrays import Floats, Indices, Ints, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite, interval_columns
@@ -23,8 +23,8 @@ CEILING = "no-binding"
 
 
 def demand_rows(
-    kl: FloatArray,
-    strata: Mapping[str, IntArray],
+    kl: Floats,
+    strata: Mapping[str, Ints],
     levels: Mapping[str, tuple[str, ...]],
     members: Sequence[Member],
     contrasts: Sequence[Contrast],
@@ -85,11 +85,11 @@ def demand_rows(
 
 
 def gap_columns(
-    nats: FloatArray,
-    tokens: FloatArray,
-    baseline: IndexArray,
-    variant: IndexArray,
-    weights: FloatArray,
+    nats: Floats,
+    tokens: Floats,
+    baseline: Indices,
+    variant: Indices,
+    weights: Floats,
     statistics: Statistics,
 ) -> dict[str, float | None]:
     """Excess loss of paired members of two arms and their gap, each with an interval.
@@ -112,9 +112,7 @@ def gap_columns(
     return columns | interval_columns(gap, "gap", "gap_")
 
 
-def _mean(
-    nats: FloatArray, tokens: FloatArray, weights: FloatArray, statistics: Statistics
-) -> Interval:
+def _mean(nats: Floats, tokens: Floats, weights: Floats, statistics: Statistics) -> Interval:
     """Mean over models of nats (models, documents) per token, tokens (documents,).
 
     There is no interval where a single document has such tokens: its resamples are all equal.

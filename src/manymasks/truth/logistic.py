@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from manymasks.arrays import FloatArray, IntArray
+from manymasks.arrays import Floats, Ints
 
 STEPS = 200
 """Maximum number of steps of the optimiser."""
@@ -18,16 +18,16 @@ fit is then within 3e-4 nats of the best one, where there are 0.5 to gain."""
 class LogisticFit:
     """(rows, width) -> log-probabilities of the classes, (rows, classes)."""
 
-    centre: FloatArray
-    weights: FloatArray
-    offset: FloatArray
+    centre: Floats
+    weights: Floats
+    offset: Floats
 
-    def __call__(self, features: FloatArray) -> FloatArray:
+    def __call__(self, features: Floats) -> Floats:
         logits = (features - self.centre) @ self.weights + self.offset
         return np.asarray(logits - special.logsumexp(logits, axis=1, keepdims=True))
 
 
-def frequencies(classes: IntArray, count: int) -> FloatArray:
+def frequencies(classes: Ints, count: int) -> Floats:
     """The law of a class, (count,), from classes (rows,), with half a row added to each class.
 
     A class that first appears in the test then has a finite loss.
@@ -36,7 +36,7 @@ def frequencies(classes: IntArray, count: int) -> FloatArray:
     return np.asarray(rows / rows.sum())
 
 
-def fit_logistic(features: FloatArray, classes: IntArray, count: int, ridge: float) -> LogisticFit:
+def fit_logistic(features: Floats, classes: Ints, count: int, ridge: float) -> LogisticFit:
     """Softmax regression of classes (rows,) of 0 .. count - 1 from features (rows, width).
 
     Minimises the mean loss in nats plus half the squared weights times `ridge` times the mean
@@ -63,7 +63,7 @@ def fit_logistic(features: FloatArray, classes: IntArray, count: int, ridge: flo
     start = np.log(frequencies(classes, count))
     start_column = start.astype(np.float32)[:, None]
 
-    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+    def objective(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(count, width + 1)
         law = weights.astype(np.float32) @ z
         law += start_column

@@ -15,7 +15,7 @@ where Newton steps have not converged, which was nowhere on 27,000 random proble
 
 import numpy as np
 
-from manymasks.arrays import FloatArray
+from manymasks.arrays import Floats
 
 TOLERANCE = 1e-11
 """Gap in nats at which Newton steps stop."""
@@ -29,7 +29,7 @@ SHRINK = 0.1
 """Factor by which each step aims to reduce the products of weights and slacks."""
 
 
-def closest(laws: FloatArray, components: FloatArray) -> tuple[FloatArray, FloatArray]:
+def closest(laws: Floats, components: Floats) -> tuple[Floats, Floats]:
     """Weights on the simplex that minimise KL(law || mixture), and their gaps.
 
     Args:
@@ -52,22 +52,22 @@ def closest(laws: FloatArray, components: FloatArray) -> tuple[FloatArray, Float
     return weights, gap
 
 
-def mixed(weights: FloatArray, components: FloatArray) -> FloatArray:
+def mixed(weights: Floats, components: Floats) -> Floats:
     """Mixtures (..., values) of components (..., components, values)."""
     return np.asarray((weights[..., None, :] @ components)[..., 0, :])
 
 
-def gains(laws: FloatArray, components: FloatArray, weights: FloatArray) -> FloatArray:
+def gains(laws: Floats, components: Floats, weights: Floats) -> Floats:
     """g_z, (problems, components): the factors of an EM step."""
     return np.asarray((components @ (laws / mixed(weights, components))[..., None])[..., 0])
 
 
-def gaps(laws: FloatArray, components: FloatArray, weights: FloatArray) -> FloatArray:
+def gaps(laws: Floats, components: Floats, weights: Floats) -> Floats:
     """Upper bound on the divergence of the weights minus the minimum, (problems,) nats."""
     return np.asarray(gains(laws, components, weights).max(-1) - 1)
 
 
-def _newton(laws: FloatArray, components: FloatArray) -> FloatArray:
+def _newton(laws: Floats, components: Floats) -> Floats:
     """Weights on the simplex after Newton steps, converged or not."""
     count = components.shape[1]
     normalised = np.full((len(laws), count), 1 / count)
@@ -93,7 +93,7 @@ def _newton(laws: FloatArray, components: FloatArray) -> FloatArray:
     return normalised
 
 
-def _longest(values: FloatArray, step: FloatArray) -> FloatArray:
+def _longest(values: Floats, step: Floats) -> Floats:
     """The share of each step, (problems, 1), that keeps positive values positive."""
     shares = np.where(step < 0, -SHARE * values / np.where(step < 0, step, -1.0), 1.0)
     return np.asarray(np.minimum(shares.min(1, keepdims=True), 1.0))

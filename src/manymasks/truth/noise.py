@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, Row, Rows
+from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, finite, joined
@@ -51,15 +51,15 @@ STEPS = 30
 class NoisyPredictors:
     """Predictors with the exact masks and random errors."""
 
-    scale: FloatArray
+    scale: Floats
     """(prompts,) standard deviation of the logarithm of the noise."""
-    residual: FloatArray
+    residual: Floats
     """(prompts,) mean residual over predictors and documents, nats."""
     fits: tuple[MaskFit, ...]
     """The fits of the `DRAWS` predictors."""
 
 
-def noisy_predictors(prompts: MaskPrompts, residual: FloatArray, seed: int) -> NoisyPredictors:
+def noisy_predictors(prompts: MaskPrompts, residual: Floats, seed: int) -> NoisyPredictors:
     """Predictors with noise that gives these mean residuals, (prompts,) nats.
 
     To leading order a residual is proportional to the squared scale, so each step multiplies the
@@ -80,7 +80,7 @@ def noisy_predictors(prompts: MaskPrompts, residual: FloatArray, seed: int) -> N
     return NoisyPredictors(scale, reached, fits)
 
 
-def with_noise(prompts: MaskPrompts, scale: FloatArray, draws: FloatArray) -> FloatArray:
+def with_noise(prompts: MaskPrompts, scale: Floats, draws: Floats) -> Floats:
     """Logarithms of exact laws with log-normal noise, renormalised, (documents, prompts, 27).
 
     `scale` (prompts,). `draws`: standard normal, (documents, prompts, 27).
@@ -123,9 +123,7 @@ def class_rows(
     return rows
 
 
-def mask_share(
-    kl: FloatArray, mask: FloatArray, resamples: FloatArray, confidence: float
-) -> Interval:
+def mask_share(kl: Floats, mask: Floats, resamples: Floats, confidence: float) -> Interval:
     """The masks' share of the divergence, over pairs of members and documents.
 
     `kl`, `mask` (members, members, documents), as in `PairDivergences`. `resamples` (resamples,
@@ -141,9 +139,7 @@ def mask_share(
     return joined(estimate, jackknife_error(without), document_error, degrees, confidence, 0.0)
 
 
-def _null_shares(
-    prompts: MaskPrompts, null: NoisyPredictors
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _null_shares(prompts: MaskPrompts, null: NoisyPredictors) -> tuple[Floats, Floats, Floats]:
     """The share over all pairs of draws, and its minimum and maximum of a pair, (prompts,) each."""
     laws = np.stack([np.exp(fit.log_laws) for fit in null.fits])
     mixtures = np.stack([mixed(fit.weights, prompts.masks) for fit in null.fits])
@@ -155,7 +151,7 @@ def _null_shares(
 
 def _stacked_sums(
     prompts: MaskPrompts, fits: Sequence[MaskFit]
-) -> dict[str, tuple[FloatArray, FloatArray]]:
+) -> dict[str, tuple[Floats, Floats]]:
     """`bayes_sums` of several fits: numerators stacked, and the denominator that they share."""
     sums = [bayes_sums(prompts, fit.weights) for fit in fits]
     return {

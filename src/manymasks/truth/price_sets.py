@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, Rows
+from manymasks.arrays import Bools, Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import (
     document_weights,
@@ -24,8 +24,8 @@ from manymasks.truth.excess import ROUNDING
 
 
 def priced_rows(
-    select: tuple[FloatArray, FloatArray],
-    measure: tuple[FloatArray, FloatArray],
+    select: tuple[Floats, Floats],
+    measure: tuple[Floats, Floats],
     members: Members,
     price: tuple[str, float] | None,
     shares: Iterable[float],
@@ -78,7 +78,7 @@ def priced_rows(
     return tables
 
 
-def _share_within(resamples: FloatArray, eps: float) -> FloatArray:
+def _share_within(resamples: Floats, eps: float) -> Floats:
     """Share of finite resamples (members, B) that are at most eps, (members,); NaN without any."""
     usable = np.isfinite(resamples)
     total = usable.sum(1)
@@ -86,10 +86,10 @@ def _share_within(resamples: FloatArray, eps: float) -> FloatArray:
 
 
 def kept_rows(
-    laws: FloatArray,
-    ablated: Mapping[str, FloatArray],
+    laws: Floats,
+    ablated: Mapping[str, Floats],
     logs: npt.NDArray[np.float32],
-    counted: BoolArray,
+    counted: Bools,
     members: Members,
     statistics: Statistics,
 ) -> Rows:
@@ -127,8 +127,8 @@ def kept_rows(
 
 
 def kept_sums(
-    truth: FloatArray, without: FloatArray, member: FloatArray, selected: BoolArray
-) -> tuple[FloatArray, FloatArray]:
+    truth: Floats, without: Floats, member: Floats, selected: Bools
+) -> tuple[Floats, Floats]:
     """By document, (documents,), the numerator and denominator of how much of a capability is kept.
 
     With p the truth, a the truth without the capability and q the member, they are the sums over

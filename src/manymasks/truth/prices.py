@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import ALL, Laws, Process
 from manymasks.truth import excess
@@ -58,7 +58,7 @@ def _drawn_prices(
 ) -> dict[str, dict[Any, Price]]:
     # The spawn key separates this stream from corpora, which are drawn by seed and shard.
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-    sums: dict[str, dict[Any, list[tuple[FloatArray, FloatArray]]]] = {name: {} for name in ablated}
+    sums: dict[str, dict[Any, list[tuple[Floats, Floats]]]] = {name: {} for name in ablated}
     for begin in range(0, documents, DRAWN_AT_ONCE):
         tokens = process.draw(min(DRAWN_AT_ONCE, documents - begin), rng)
         laws, strata = process.laws(tokens), process.strata(tokens)
@@ -78,7 +78,7 @@ def _drawn_prices(
     }
 
 
-def _mean(nats: FloatArray, tokens: FloatArray) -> Price:
+def _mean(nats: Floats, tokens: Floats) -> Price:
     """A ratio of sums over documents (documents,) and its standard error, linearised."""
     mean = float(nats.sum() / tokens.sum())
     with np.errstate(invalid="ignore"):
@@ -128,9 +128,9 @@ def cheapest(prices: Prices) -> tuple[str, float] | None:
 
 
 def price_rows(
-    laws: FloatArray,
-    ablated: Mapping[str, FloatArray],
-    strata: Mapping[str, IntArray],
+    laws: Floats,
+    ablated: Mapping[str, Floats],
+    strata: Mapping[str, Ints],
     levels: Mapping[str, tuple[str, ...]],
     exact: Prices,
     statistics: Statistics,

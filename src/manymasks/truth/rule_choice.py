@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit
 
-from manymasks.arrays import BoolArray, FloatArray, IntArray, Row
+from manymasks.arrays import Bools, Floats, Ints, Row
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
@@ -42,13 +42,13 @@ class ConflictQuestions:
     rule: str
     """The rule that the share refers to."""
     other: str
-    tokens: IntArray
+    tokens: Ints
     """(questions, longest): prompts, padded with EOS."""
-    lengths: IntArray
+    lengths: Ints
     """(questions,) in tokens; the answer follows."""
-    answers: IntArray
+    answers: Ints
     """(questions, 2): the answer of the rule, and that of the other rule."""
-    is_first: BoolArray
+    is_first: Bools
     """(questions,): whether the word that the rule depends on comes first."""
 
 
@@ -73,14 +73,14 @@ def _conflict(question: str, mark: str, prompts: fork.Questions, rule: int) -> C
     )
 
 
-def answered_positions(tokens: IntArray, mark: str) -> tuple[IntArray, IntArray]:
+def answered_positions(tokens: Ints, mark: str) -> tuple[Ints, Ints]:
     """Answers to a question in documents (documents, length): their documents and positions."""
     is_answer = (tokens[:, 1:] >= fork.FIRST["A"]) & (tokens[:, :-1] == fork.TOKEN[mark])
     documents, positions = np.nonzero(is_answer)
     return documents, positions + 1
 
 
-def preferences(log_probs: FloatArray) -> FloatArray:
+def preferences(log_probs: Floats) -> Floats:
     """p(rule) / (p(rule) + p(other)) of each question, (questions,).
 
     `log_probs` (questions, 2), of the rule's answer and of the other's.
@@ -90,9 +90,9 @@ def preferences(log_probs: FloatArray) -> FloatArray:
 
 def choice_row(
     questions: ConflictQuestions,
-    log_probs: FloatArray,
-    right: FloatArray,
-    weights: FloatArray,
+    log_probs: Floats,
+    right: Floats,
+    weights: Floats,
     confidence: float,
 ) -> Row:
     """The answers of one member.
@@ -134,8 +134,8 @@ def choice_row(
 def spread_row(
     questions: ConflictQuestions,
     seeds: Sequence[Seeds],
-    soft: FloatArray,
-    weights: FloatArray,
+    soft: Floats,
+    weights: Floats,
     statistics: Statistics,
 ) -> Row:
     """The distribution of the preference over the members of a class.
@@ -178,7 +178,7 @@ def spread_row(
     }
 
 
-def share_columns(table: FloatArray | None, statistics: Statistics) -> dict[str, float | None]:
+def share_columns(table: Floats | None, statistics: Statistics) -> dict[str, float | None]:
     """Shares of the variance due to initial weights, data order and both, with their intervals.
 
     `table` (inits, orders) preferences; shares are None where `components` gives none.
@@ -195,7 +195,7 @@ def share_columns(table: FloatArray | None, statistics: Statistics) -> dict[str,
     return columns
 
 
-def share_intervals(table: FloatArray, statistics: Statistics) -> tuple[list[float], list[float]]:
+def share_intervals(table: Floats, statistics: Statistics) -> tuple[list[float], list[float]]:
     """Ends of generalised intervals of the shares of the variance: rows, columns and the rest.
 
     Both seeds are units, even where there are two of one, for which a jackknife is undefined. If
@@ -224,7 +224,7 @@ def share_intervals(table: FloatArray, statistics: Statistics) -> tuple[list[flo
     return low.tolist(), high.tolist()
 
 
-def agreement(shares: FloatArray) -> FloatArray:
+def agreement(shares: Floats) -> Floats:
     """The probability that two members give the same of two answers, (members, members).
 
     `shares` (members, questions), of the first answer. For shares of 0 or 1 the result is the share
@@ -235,7 +235,7 @@ def agreement(shares: FloatArray) -> FloatArray:
     return np.asarray(same / shares.shape[1])
 
 
-def sign_p(values: FloatArray) -> float | None:
+def sign_p(values: Floats) -> float | None:
     """Two-sided exact sign test of values (n,) against 1/2; None where all values equal 1/2."""
     above, below = int((values > 0.5).sum()), int((values < 0.5).sum())
     if not above + below:

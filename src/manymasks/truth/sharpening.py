@@ -7,7 +7,7 @@ prompt grows is shown beside the exact entropy of the posterior, which is in `pr
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import BoolArray, FloatArray, Rows
+from manymasks.arrays import Bools, Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy
 from manymasks.statistics.bootstrap import document_weights, ratio_resamples, standard_error
@@ -17,7 +17,7 @@ from manymasks.statistics.jackknife import pair_mean
 Logs = npt.NDArray[np.float32]
 
 
-def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statistics) -> Rows:
+def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics) -> Rows:
     """Rows of position_spread of one class, for every position at which a document counts.
 
     The interval of the KL combines the jackknife over members with the bootstrap over documents,
@@ -54,7 +54,7 @@ def spread_rows(logs: Logs, again: Logs, counted: BoolArray, statistics: Statist
     return rows
 
 
-def normalised(logs: Logs) -> FloatArray:
+def normalised(logs: Logs) -> Floats:
     """Log-probabilities (..., vocabulary) in double precision, normalised to sum to 1.
 
     In single precision the sums are off by 1e-7, which is as large as a small KL.
@@ -63,7 +63,7 @@ def normalised(logs: Logs) -> FloatArray:
     return np.asarray(exact - np.log(np.exp(exact).sum(-1, keepdims=True)))
 
 
-def pair_divergences(law: FloatArray) -> FloatArray:
+def pair_divergences(law: Floats) -> Floats:
     """KL of every ordered pair, (documents, members, members), the diagonal 0, in nats.
 
     `law` (members, documents, vocabulary) log-probabilities.
@@ -75,7 +75,7 @@ def pair_divergences(law: FloatArray) -> FloatArray:
     return np.maximum(negative_entropy[:, :, None] - cross, 0.0)
 
 
-def jensen_shannon(law: FloatArray) -> float:
+def jensen_shannon(law: Floats) -> float:
     """Mean over pairs and documents of the Jensen-Shannon divergence (Lin 1991), in nats.
 
     NaN with fewer than two members.
@@ -93,7 +93,7 @@ def jensen_shannon(law: FloatArray) -> float:
     return float(np.maximum(total.mean() / (members * (members - 1) / 2), 0.0))
 
 
-def _noise_floor(logs: Logs, again: Logs, documents: BoolArray, t: int) -> float:
+def _noise_floor(logs: Logs, again: Logs, documents: Bools, t: int) -> float:
     """The largest mean KL between a member and itself at another batch size; NaN without data."""
     first = documents[: again.shape[1]]
     if not first.any():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import FloatArray, IntArray, Row, Rows
+from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.masks import (
@@ -58,7 +58,7 @@ LISTED_DOCUMENTS = 40
 """Documents of each kind, the first ones, for which weights are listed one by one."""
 
 _STEPS = np.einsum("zij,ja->zaij", MOVES, EMISSIONS)
-TRIPLE_LAWS: FloatArray = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
+TRIPLE_LAWS: Floats = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
     len(MASKS), STATES, -1
 )
 """(masks, states, 27): the law of the next three letters of each mask in each state; the third
@@ -71,29 +71,25 @@ class MaskPrompts:
 
     kind: str
     """plain, or spliced."""
-    tokens: IntArray
+    tokens: Ints
     """(documents, length)."""
     letters: tuple[int, ...]
     """Length of each prompt in letters, ascending."""
-    speaker: IntArray | None
+    speaker: Ints | None
     """(documents,) the mask that generates the end of the document, where it is known."""
-    posterior: FloatArray
+    posterior: Floats
     """(documents, prompts, masks)."""
-    masks: FloatArray
+    masks: Floats
     """(documents, prompts, masks, 27): the law of each mask."""
 
     @property
-    def exact(self) -> FloatArray:
+    def exact(self) -> Floats:
         """(documents, prompts, 27): the law of Bayes."""
         return mixed(self.posterior, self.masks)
 
 
 def mask_prompts(
-    process: Process,
-    tokens: IntArray,
-    letters: Sequence[int],
-    kind: str,
-    speaker: IntArray | None = None,
+    process: Process, tokens: Ints, letters: Sequence[int], kind: str, speaker: Ints | None = None
 ) -> MaskPrompts:
     """Documents of `masks` with the exact laws after prompts of these lengths.
 
@@ -112,7 +108,7 @@ def mask_prompts(
 # ------------------------------------------------------------------------------- laws of members
 
 
-def with_continuations(tokens: IntArray, letters: int) -> IntArray:
+def with_continuations(tokens: Ints, letters: int) -> Ints:
     """The sequences that give a member's laws of three letters after prompts of `letters` letters.
 
     A law of three letters takes 1 + 3 + 9 laws of the next letter. A causal member gives them in
@@ -124,7 +120,7 @@ def with_continuations(tokens: IntArray, letters: int) -> IntArray:
     return np.hstack([prompts, FIRST_LETTER + np.tile(pairs, (len(tokens), 1))])
 
 
-def triple_laws(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
+def triple_laws(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
     """A member's laws of three letters from its outputs on `with_continuations`.
 
     Args:
@@ -142,7 +138,7 @@ def triple_laws(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, F
     return _chain(letters), np.maximum(1 - total, 0)
 
 
-def _chain(next_letter: FloatArray) -> FloatArray:
+def _chain(next_letter: Floats) -> Floats:
     """(documents, first, second, position, letter) next-letter logarithms to (documents, 27)."""
     first = next_letter[:, 0, 0, 0][:, :, None, None]
     second = next_letter[:, :, 0, 1][..., None]
@@ -156,15 +152,15 @@ def _chain(next_letter: FloatArray) -> FloatArray:
 class MaskFit:
     """The laws of a predictor after some prompts, and the closest mixtures of masks."""
 
-    log_laws: FloatArray
+    log_laws: Floats
     """(documents, prompts, 27)."""
-    weights: FloatArray
+    weights: Floats
     """(documents, prompts, masks)."""
     gap: float
     """The largest gap of the weights, in nats (`mixtures.closest`)."""
 
 
-def fit_masks(prompts: MaskPrompts, log_laws: FloatArray) -> MaskFit:
+def fit_masks(prompts: MaskPrompts, log_laws: Floats) -> MaskFit:
     """The closest mixtures of masks to laws with logarithms (documents, prompts, 27)."""
     documents, lengths, masks, triples = prompts.masks.shape
     weights, gap = closest(
@@ -173,26 +169,24 @@ def fit_masks(prompts: MaskPrompts, log_laws: FloatArray) -> MaskFit:
     return MaskFit(log_laws, weights.reshape(documents, lengths, masks), float(gap.max()))
 
 
-def residuals(prompts: MaskPrompts, fit: MaskFit) -> FloatArray:
+def residuals(prompts: MaskPrompts, fit: MaskFit) -> Floats:
     """What no mixture of masks explains, KL(law || mixture) in nats, (documents, prompts)."""
     return divergence(np.exp(fit.log_laws), mixed(fit.weights, prompts.masks))
 
 
-def clipped(weights: FloatArray) -> FloatArray:
+def clipped(weights: Floats) -> Floats:
     """Weights (..., masks) clipped to at least `RESOLVED`, and renormalised."""
     raised = np.maximum(weights, RESOLVED)
     return np.asarray(raised / raised.sum(-1, keepdims=True))
 
 
-def centred_log_ratios(weights: FloatArray) -> FloatArray:
+def centred_log_ratios(weights: Floats) -> Floats:
     """Logarithms of clipped weights (..., masks) minus their mean (Aitchison 1986)."""
     logs = np.log(np.maximum(weights, RESOLVED))
     return np.asarray(logs - logs.mean(-1, keepdims=True))
 
 
-def bayes_sums(
-    prompts: MaskPrompts, weights: FloatArray
-) -> dict[str, tuple[FloatArray, FloatArray]]:
+def bayes_sums(prompts: MaskPrompts, weights: Floats) -> dict[str, tuple[Floats, Floats]]:
     """Weights (documents, prompts, masks) compared with the posterior, as ratios of sums.
 
     `sharpening` is the slope of the least-squares line through centred log-ratios, over documents
@@ -272,9 +266,9 @@ class PairDivergences:
     masks can make their laws closer than their mixtures.
     """
 
-    kl: FloatArray
+    kl: Floats
     """(predictors, predictors, documents, prompts); symmetric, 0 on the diagonal."""
-    mask: FloatArray
+    mask: Floats
     """The same shape."""
 
 
@@ -290,7 +284,7 @@ def pair_divergences(prompts: MaskPrompts, fits: Sequence[MaskFit]) -> PairDiver
     return pairs
 
 
-def symmetric_kl(a: FloatArray, b: FloatArray) -> FloatArray:
+def symmetric_kl(a: Floats, b: Floats) -> Floats:
     """KL averaged over both directions, of laws (..., 27), (...) nats."""
     return np.asarray((divergence(a, b) + divergence(b, a)) / 2)
 

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from manymasks.arrays import FloatArray, IntArray, Row
+from manymasks.arrays import Floats, Ints, Row
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
 from manymasks.statistics.bootstrap import document_weights
@@ -29,11 +29,11 @@ EVERY_LETTER = 4
 class SplicedDocuments:
     """Documents of two masks."""
 
-    tokens: IntArray
+    tokens: Ints
     """(documents, LENGTH)."""
-    first: IntArray
+    first: Ints
     """(documents,) the mask of the first letters; the premise is that of this mask."""
-    second: IntArray
+    second: Ints
     """(documents,) the mask of the other letters."""
 
 
@@ -71,8 +71,8 @@ def letters_after_splice(before: int) -> tuple[int, ...]:
 
 
 def letters_until_change(
-    weights: FloatArray, first: IntArray, second: IntArray, after: tuple[int, ...]
-) -> FloatArray:
+    weights: Floats, first: Ints, second: Ints, after: tuple[int, ...]
+) -> Floats:
     """Letters until the second mask outweighs the first, (documents,); infinite where never.
 
     It must do so at the next prompt too, so a change at the last prompt does not count.
@@ -86,7 +86,7 @@ def letters_until_change(
     return np.where(stays.any(1), np.array(after)[stays.argmax(1)], np.inf)
 
 
-def inertia_row(letters: FloatArray, before: int, statistics: Statistics) -> Row:
+def inertia_row(letters: Floats, before: int, statistics: Statistics) -> Row:
     """The median of `letters_until_change` with a bootstrap over documents.
 
     A document without a change counts as later than all others, so the median is finite where more
@@ -106,7 +106,7 @@ def inertia_row(letters: FloatArray, before: int, statistics: Statistics) -> Row
     }
 
 
-def medians(values: FloatArray, counts: FloatArray) -> FloatArray:
+def medians(values: Floats, counts: Floats) -> Floats:
     """Medians (resamples,) of values (n,) with multiplicities counts (resamples, n)."""
     order = np.argsort(values)
     ends = counts[:, order].cumsum(1)

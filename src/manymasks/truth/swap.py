@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.arrays import FloatArray, IntArray, Rows
+from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
@@ -46,14 +46,14 @@ BAYES = "bayes"
 """The name of the exact law in place of a model."""
 ALL_LAYERS = -1
 """The layer of a swap of the past in all layers."""
-SHARES: FloatArray = np.sin(np.linspace(0, np.pi / 2, 201)) ** 2
+SHARES: Floats = np.sin(np.linspace(0, np.pi / 2, 201)) ** 2
 """Where the derivative of the divergence is evaluated. It is interpolated linearly, which moves a
 minimum by less than 1e-4. The grid is finer at both ends, where the derivative bends most."""
 
 
 def recipients_and_donors(
     documents: int, letters: int, rng: np.random.Generator
-) -> tuple[IntArray, dict[str, IntArray]]:
+) -> tuple[Ints, dict[str, Ints]]:
     """Recipients, and by kind a donor for each of them, (documents, 2 + letters) each.
 
     Each document has the premise that makes its mask likely. Ordered pairs of masks alternate;
@@ -69,7 +69,7 @@ def recipients_and_donors(
     return recipients, {OTHER: other, SAME: same}
 
 
-def _documents(mask: IntArray, letters: int, rng: np.random.Generator) -> IntArray:
+def _documents(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
     """Documents of masks (documents,), each after its premise, (documents, 2 + letters)."""
     # Premise k makes mask k likely.
     opening = np.stack([np.full(len(mask), masks.BOS), masks.FIRST_PREMISE + mask], 1)
@@ -87,17 +87,13 @@ class SwapLaws:
     """The kind of donors."""
     site: str
     layer: int
-    law: FloatArray
-    recipient: FloatArray
-    donor: FloatArray
+    law: Floats
+    recipient: Floats
+    donor: Floats
 
 
 def member_swaps(
-    model: Transformer,
-    local: Transformer,
-    recipients: IntArray,
-    donors: Mapping[str, IntArray],
-    batch: int,
+    model: Transformer, local: Transformer, recipients: Ints, donors: Mapping[str, Ints], batch: int
 ) -> Iterator[SwapLaws]:
     """Every swap of a member, by donors, site and layer.
 
@@ -119,8 +115,8 @@ def member_swaps(
 
 
 def _laws(
-    model: Transformer, local: Transformer, recipients: IntArray, donors: Mapping[str, IntArray]
-) -> dict[tuple[str, str, int], FloatArray]:
+    model: Transformer, local: Transformer, recipients: Ints, donors: Mapping[str, Ints]
+) -> dict[tuple[str, str, int], Floats]:
     """The laws (documents, letters) of recipients and donors, and of every swap."""
     device = model.W_E.device
     recipient = torch.from_numpy(recipients).unsqueeze(0).to(device)
@@ -143,13 +139,13 @@ def _laws(
     return laws
 
 
-def _law(local: Transformer, tokens: Tensor, past: Sequence[Tensor]) -> FloatArray:
+def _law(local: Transformer, tokens: Tensor, past: Sequence[Tensor]) -> Floats:
     """The law of the next letter, normalised over letters, (pairs, letters)."""
     logits = local(tokens, last=1, past=past)[0, :, 0, masks.FIRST_LETTER :]
     return np.asarray(torch.softmax(logits.double(), -1).cpu().numpy())
 
 
-def bayes_law(tokens: IntArray) -> FloatArray:
+def bayes_law(tokens: Ints) -> Floats:
     """The exact law of the next letter, (documents, letters), after tokens (documents, positions).
 
     It is that of the process, where the premise makes a mask likely but not certain.
@@ -160,7 +156,7 @@ def bayes_law(tokens: IntArray) -> FloatArray:
 
 
 def token_swaps(
-    law: Callable[[IntArray], FloatArray], recipients: IntArray, donors: Mapping[str, IntArray]
+    law: Callable[[Ints], Floats], recipients: Ints, donors: Mapping[str, Ints]
 ) -> Iterator[SwapLaws]:
     """The swaps of a predictor that has no layers, only tokens.
 
@@ -211,7 +207,7 @@ def swap_rows(swaps: Iterable[SwapLaws], statistics: Statistics) -> Rows:
     return rows
 
 
-def slopes(swap: SwapLaws) -> FloatArray:
+def slopes(swap: SwapLaws) -> Floats:
     """d/da of KL(law || (1 - a) recipient + a donor) at `SHARES`, (documents, shares).
 
     It increases with a, as the divergence is convex. A sum over documents is the derivative of the
@@ -224,7 +220,7 @@ def slopes(swap: SwapLaws) -> FloatArray:
     return np.asarray(-(terms / np.maximum(mixture, np.finfo(np.float64).tiny)).sum(-1))
 
 
-def donor_share(slope: FloatArray) -> FloatArray:
+def donor_share(slope: Floats) -> Floats:
     """The share at which increasing slopes (..., shares) cross 0: the minimum, (...).
 
     0 where the divergence increases from the start, 1 where it decreases to the end, and otherwise

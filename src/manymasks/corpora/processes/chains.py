@@ -11,13 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import (
-    Floats,
-    Ints,
-    Machine,
-    machine_from_matrices,
-    machine_from_steps,
-)
+from manymasks.arrays import Floats, Ints
+from manymasks.corpora.processes.machine import Machine, machine_from_matrices, machine_from_steps
 from manymasks.corpora.processes.process import Process, process_from_machine, with_bos
 
 

@@ -31,7 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import ENDED, Floats, Ints, Machine, machine_from_steps
+from manymasks.arrays import Floats, Ints
+from manymasks.corpora.processes.machine import ENDED, Machine, machine_from_steps
 from manymasks.corpora.processes.process import ALL, Process, Strata, process_from_machine
 from manymasks.kinds.processes import PROCESSES
 

@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Floats, Ints
+from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes.process import COUNTED, Process, by_prefix, with_counted
 
 

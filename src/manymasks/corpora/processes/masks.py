@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from manymasks.corpora.processes.machine import Floats, Ints, Machine, machine_from_steps
+from manymasks.arrays import Floats, Ints
+from manymasks.corpora.processes.machine import Machine, machine_from_steps
 from manymasks.corpora.processes.process import (
     Laws,
     Process,

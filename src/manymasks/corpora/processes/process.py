@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.corpora.processes.machine import ENDED, Floats, Ints, Machine, entropy
+from manymasks.arrays import Floats, Ints
+from manymasks.corpora.processes.machine import ENDED, Machine, entropy
 
 BOS, EOS = "BOS", "EOS"
 NOTHING: Mapping[str, Any] = {}

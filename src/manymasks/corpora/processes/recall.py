@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes import process
-from manymasks.corpora.processes.machine import Floats, Ints
 
 
 @dataclass(frozen=True)

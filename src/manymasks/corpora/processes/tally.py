@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import comb, factorial
 
-from manymasks.corpora.processes.machine import Floats, Ints, Machine, entropy, machine_from_steps
+from manymasks.arrays import Floats, Ints
+from manymasks.corpora.processes.machine import Machine, entropy, machine_from_steps
 from manymasks.corpora.processes.process import (
     ALL,
     Laws,

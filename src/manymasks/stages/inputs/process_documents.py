@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from manymasks.arrays import IntArray
+from manymasks.arrays import Ints
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.process import Process
 from manymasks.corpora.processes.registry import process_of_corpus
@@ -16,7 +16,7 @@ def process_of(job: Job) -> tuple[str, Process]:
     return settings.process, process_of_corpus(settings)
 
 
-def process_documents(job: Job, split: str, most: int) -> IntArray:
+def process_documents(job: Job, split: str, most: int) -> Ints:
     """The first documents of a split, (documents, length): BOS, which is the end of text, first."""
     stream = TokenStream.open(job.input("tokens").files(f"{split}/"))
     documents = [stream.document(i)[:-1] for i in range(min(most, len(stream.documents)))]
