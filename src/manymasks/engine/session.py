@@ -93,11 +93,9 @@ class Session:
     ) -> "Session":
         """Read the configuration and plan; on a mistake, exit with its message.
 
-        Args:
-            files: configuration files, later ones over earlier ones.
-            overrides: settings of `--config`.
-            options: options that Snakemake was given, by their names in its parser.
-            is_main: whether this is the main process, and not that of a job.
+        `files`: configuration files, later ones over earlier ones. `overrides`: settings of
+        `--config`. `options`: options that Snakemake was given, by their names in its parser.
+        `is_main`: whether this is the main process, and not that of a job.
         """
         given = set(options)
         layout = Layout(RESULTS)

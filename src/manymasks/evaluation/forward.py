@@ -20,11 +20,9 @@ def log_probabilities(
     The float32 logits are normalised in float64, so laws sum to 1 to its precision; store them as
     float32 to hold many members at once.
 
-    Args:
-        model: a stack of one member, on its device.
-        tokens: (documents, positions); possibly no documents.
-        batch: documents in one pass.
-        last: number of positions at the end; all if not given.
+    `model`: a stack of one member, on its device. `tokens` (documents, positions); possibly no
+    documents. `batch`: documents in one pass. `last`: number of positions at the end; all if not
+    given.
     """
     positions = tokens.shape[1] if last is None else last
     log_p = np.empty((len(tokens), positions, model.W_U.shape[1]))

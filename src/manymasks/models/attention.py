@@ -142,13 +142,10 @@ def attend_backward(
 ) -> None:
     """Gradients of `attend`, written into `into`.
 
-    Args:
-        grad: of the outputs, (members, heads x batch, head dimension, positions).
-        q, k, v, diagonal: arguments of `attend`.
-        out, lse: its results.
-        into: output.
-        keeps: 1 gives the whole gradient, 0 separates the diagonal from the rest, None leaves out
-            the rest, and gamma between 0 and 1 adds gamma^(i-j) of the rest to `into.diagonal`.
+    `grad`: of the outputs, (members, heads x batch, head dimension, positions). `q`, `k`, `v`,
+    `diagonal`: arguments of `attend`. `out`, `lse`: its results. `into`: output. `keeps`: 1 gives
+    the whole gradient, 0 separates the diagonal from the rest, None leaves out the rest, and gamma
+    between 0 and 1 adds gamma^(i-j) of the rest to `into.diagonal`.
     """
     if is_fused(q, diagonal):
         _fused_backward((*_rows(grad, q, k, v, out), lse), into, keeps)

@@ -338,14 +338,9 @@ def rotary_table(context: int, head: int, base: float) -> Tensor:
 def by_head(x: Tensor, kinds: str, table: Tensor, heads: int) -> Tensor:
     """From features to heads, with rotary positions of keys and queries, and scaled queries.
 
-    Args:
-        x: (members, kinds x d, tokens).
-        kinds: kind of each d rows, a letter each: v, k or q.
-        table: of `rotary_table`, as long as a window.
-        heads: number of heads.
-
-    Returns:
-        (members, kinds, heads x batch, head dimension, positions).
+    `x` (members, kinds x d, tokens). `kinds`: kind of each d rows, a letter each: v, k or q.
+    `table`: of `rotary_table`, as long as a window. `heads`: number of heads. Returns (members,
+    kinds, heads x batch, head dimension, positions).
     """
     members, _, tokens = x.shape
     _, half, positions = table.shape

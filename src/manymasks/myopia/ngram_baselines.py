@@ -98,15 +98,10 @@ def score(
 ) -> tuple[dict[str, Floats], Ints]:
     """Score each token of each document once, in the same windows as models.
 
-    Args:
-        counts: of the train split.
-        documents: token ids of each, its end of text included.
-        context: tokens of a window; windows are consecutive.
-        end_of_text: what a document's first token is predicted from.
-        edges: where buckets of positions begin, rising from 0.
-
-    Returns:
-        For each baseline (documents, buckets) summed loss in nats, and the tokens scored.
+    `counts`: of the train split. `documents`: token ids of each, its end of text included.
+    `context`: tokens of a window; windows are consecutive. `end_of_text`: what a document's first
+    token is predicted from. `edges`: where buckets of positions begin, rising from 0. Returns for
+    each baseline (documents, buckets) summed loss in nats, and the tokens scored.
     """
     shape = len(documents), len(edges)
     nats = {baseline: np.zeros(shape) for baseline in BASELINES}

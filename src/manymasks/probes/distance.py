@@ -48,11 +48,9 @@ def ngrams(
 ) -> list[Ngrams]:
     """Counts of the n-grams of windows in a split, for the orders 2 to `order`.
 
-    Args:
-        pieces: the split in consecutive pieces; n-grams cross their borders.
-        windows: (..., tokens).
-        vocabulary: number of tokens; its power `order` must fit 63 bits.
-        order: the longest n-grams.
+    `pieces`: the split in consecutive pieces; n-grams cross their borders. `windows` (..., tokens).
+    `vocabulary`: number of tokens; its power `order` must fit 63 bits. `order`: the longest
+    n-grams.
     """
     if vocabulary**order >= 2**63:
         raise ValueError(f"{order}-grams of {vocabulary} tokens have no 64-bit numbers")
@@ -125,12 +123,9 @@ def distance_rows(
     different lengths, `unigram_kl` is larger for shorter ones: frequencies of few tokens are
     further from any law.
 
-    Args:
-        probe: name of the probe.
-        contexts: its windows at all severities.
-        pieces: the train split in consecutive pieces, read once.
-        unigrams: (vocabulary,) counts of its tokens.
-        statistics: of the bootstrap over documents.
+    `probe`: name of the probe. `contexts`: its windows at all severities. `pieces`: the train split
+    in consecutive pieces, read once. `unigrams` (vocabulary,) counts of its tokens. `statistics`:
+    of the bootstrap over documents.
     """
     # The n-grams of the longest windows include those of all severities.
     whole = contexts.tokens.shape[2] - contexts.scored <= 1

@@ -223,12 +223,9 @@ def step_rows(
 ) -> Iterator[Row]:
     """Rows of the table `search_step`: the searched members, with intervals over documents.
 
-    Args:
-        probe: name of the probe.
-        steps: one for each severity.
-        documents: (windows,) the document of each window.
-        models: number of searched members by label of the class, in the order of classes.
-        statistics: of the bootstrap over documents.
+    `probe`: name of the probe. `steps`: one for each severity. `documents` (windows,) the document
+    of each window. `models`: number of searched members by label of the class, in the order of
+    classes. `statistics`: of the bootstrap over documents.
     """
     names, owners = np.unique(np.array(documents), return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)

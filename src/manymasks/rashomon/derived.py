@@ -35,14 +35,10 @@ def derived_weights(
     never acts on the residual stream or the logits. Raises ValueError for another method, a
     negative scale, or a rate of 1 or more.
 
-    Args:
-        weights: of the parent by name, without a model axis.
-        size: its shape.
-        method: `noise` or `dropout`.
-        scale: of the noise, in root mean squares of each tensor; or the dropout rate: a unit is
-            dropped if its draw from [0, 1) is below it, so the units dropped at one rate are also
-            dropped at every higher one.
-        seed: of the draw.
+    `weights`: of the parent by name, without a model axis. `size`: its shape. `method`: `noise` or
+    `dropout`. `scale`: of the noise, in root mean squares of each tensor; or the dropout rate: a
+    unit is dropped if its draw from [0, 1) is below it, so the units dropped at one rate are also
+    dropped at every higher one. `seed`: of the draw.
     """
     if method not in FIRST or not scale >= 0 or (method == "dropout" and scale >= 1):
         raise ValueError(f"there is no {method} of scale {scale}")

@@ -71,11 +71,10 @@ def funnel_rows(
 
     Raises ValueError for members of several corpora.
 
-    Args:
-        constraints: columns over `members`, all of one corpus.
-        kl: symmetric mean divergence of pairs on held-out text (m, m); the diagonal is not read.
-        contrasts: pairs of variants to compare: see `funnel_pools`.
-        confidence: of Wilson intervals, and the share of orders that a range holds.
+    `constraints`: columns over `members`, all of one corpus. `kl`: symmetric mean divergence of
+    pairs on held-out text (m, m); the diagonal is not read. `contrasts`: pairs of variants to
+    compare: see `funnel_pools`. `confidence`: of Wilson intervals, and the share of orders that a
+    range holds.
     """
     one_corpus(members)
     tables: dict[str, Rows] = {"funnel_constraint": [], "funnel_step": [], "pattern": []}

@@ -48,11 +48,8 @@ def loss_sums(
 ) -> LossSums:
     """Sums by document from log-probabilities of the true tokens.
 
-    Args:
-        log_p: of each member at each position (k, n).
-        next_log_p: of the best member of the next size (n,).
-        owners: document of each position (n,), from 0.
-        documents: number of documents.
+    `log_p`: of each member at each position (k, n). `next_log_p`: of the best member of the next
+    size (n,). `owners`: document of each position (n,), from 0. `documents`: number of documents.
     """
     members = log_p.astype(np.float64)
     k, n = members.shape
@@ -118,12 +115,9 @@ def headroom_between_sizes(
 ) -> dict[str, Rows]:
     """Rows of headroom and contrast for each class and that of the next size, within a variant.
 
-    Args:
-        classes: from small to large: members and log-probabilities of the true tokens,
-            (members, positions).
-        select: mean loss of each member on select, by model.
-        owners: document of each position, from 0.
-        documents: number of documents.
+    `classes`: from small to large: members and log-probabilities of the true tokens, (members,
+    positions). `select`: mean loss of each member on select, by model. `owners`: document of each
+    position, from 0. `documents`: number of documents.
     """
     tables: dict[str, Rows] = {"headroom": [], "contrast": []}
     by_variant: dict[str, list[tuple[Members, Floats]]] = {}

@@ -57,11 +57,8 @@ def position_blocks(
 ) -> Iterator[PositionBlock]:
     """Predictions of models at all positions of windows, some windows at a time.
 
-    Args:
-        models: each a stack of one.
-        tokens: (windows, length + 1).
-        owners: (windows x length,) document of each position, from 0.
-        batch: windows in one forward pass.
+    `models`: each a stack of one. `tokens` (windows, length + 1). `owners` (windows x length,)
+    document of each position, from 0. `batch`: windows in one forward pass.
     """
     begin = 0
     for windows in torch.split(torch.from_numpy(tokens).to(models[0].W_E.device), batch):

@@ -143,12 +143,9 @@ def stacked_excess(
 ) -> Callable[[Floats], Floats]:
     """Excess losses along directions, as an argument of `radii`.
 
-    Args:
-        set_weights: puts weights into a slot of a stack, one slot a direction.
-        losses: the loss of every slot, nats per token.
-        weights: of the member.
-        directions: one a slot.
-        loss: of the member.
+    `set_weights`: puts weights into a slot of a stack, one slot a direction. `losses`: the loss of
+    every slot, nats per token. `weights`: of the member. `directions`: one a slot. `loss`: of the
+    member.
     """
 
     def excess(scales: Floats) -> Floats:

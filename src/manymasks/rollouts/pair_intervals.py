@@ -74,12 +74,8 @@ def intervals(
 ) -> list[Interval]:
     """Q intervals over models and documents, of values that are at least 0.
 
-    Args:
-        pairs: of the members.
-        counts: sums over pairs, by document.
-        statistic: of sums over pairs and documents.
-        weights: (B, documents) document resamples.
-        confidence: nominal coverage.
+    `pairs`: of the members. `counts`: sums over pairs, by document. `statistic`: of sums over pairs
+    and documents. `weights` (B, documents) document resamples. `confidence`: nominal coverage.
     """
     by_document = counts(pairs.a, pairs.b)
     values = statistic(by_document.sum(axis=0))

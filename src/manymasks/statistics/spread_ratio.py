@@ -27,11 +27,9 @@ def log_ratio_of_spreads(
     logarithms add up, with the degrees of Welch (1947) and Satterthwaite (1946). Groups that share
     seeds are positively correlated, which makes this conservative. NaN if a spread is not positive.
 
-    Args:
-        square_a: symmetric distances (m, m) of group a; the diagonal is not read.
-        square_b: of group b, (n, n).
-        resamples_a: spread of group a in every document resample, (B,).
-        resamples_b: of group b, in the same resamples.
+    `square_a`: symmetric distances (m, m) of group a; the diagonal is not read. `square_b`: of
+    group b, (n, n). `resamples_a`: spread of group a in every document resample, (B,).
+    `resamples_b`: of group b, in the same resamples.
     """
     spreads = [pair_mean(square).estimate for square in (square_a, square_b)]
     sizes = [len(square_a), len(square_b)]

@@ -152,11 +152,8 @@ def fit_rows(
 ) -> Rows:
     """The fit of each posterior at each level of the stream.
 
-    Args:
-        streams: by level, from the embedding on.
-        posteriors: by latent (documents, length, values), as in `Process`.
-        control: the label of the rows.
-        ridge: as in `fit_ridge`.
+    `streams`: by level, from the embedding on. `posteriors`: by latent (documents, length, values),
+    as in `Process`. `control`: the label of the rows. `ridge`: as in `fit_ridge`.
     """
     weights = held_out_weights(len(streams[0]), statistics)
     return [

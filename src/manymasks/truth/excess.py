@@ -153,13 +153,10 @@ def truth_rows(
     without such a document has no row. The posterior of the latent is given the tokens before the
     position; its entropy is None where the latent is not decided yet.
 
-    Args:
-        laws: (documents, length, vocabulary).
-        tokens: (documents, length).
-        strata: as in `Process`.
-        latent: name and posterior, (documents, length, values), of the first of
-            `Process.posteriors`; None for a process without latents.
-        given_latent: (documents, length), `Process.entropy_given_latent`.
+    `laws` (documents, length, vocabulary). `tokens` (documents, length). `strata`: as in `Process`.
+    `latent`: name and posterior, (documents, length, values), of the first of `Process.posteriors`;
+    None for a process without latents. `given_latent` (documents, length),
+    `Process.entropy_given_latent`.
     """
     counted = counted_tokens(strata)
     exact, nats = entropy(laws), losses(laws, tokens)

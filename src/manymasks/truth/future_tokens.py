@@ -75,11 +75,9 @@ def future_tokens(
 ) -> list[FutureToken]:
     """The token each number of steps later, with the rows of the fit and of the test.
 
-    Args:
-        process: the token must be in its stratum of predictable tokens.
-        tokens: (documents, length).
-        ahead: numbers of steps; one that leads out of every document is left out.
-        seed: of the choice of rows where there are more than `MOST_ROWS`.
+    `process`: the token must be in its stratum of predictable tokens. `tokens` (documents, length).
+    `ahead`: numbers of steps; one that leads out of every document is left out. `seed`: of the
+    choice of rows where there are more than `MOST_ROWS`.
     """
     length = tokens.shape[1]
     predictable = process.strata(tokens)[process.predictable] >= 0
@@ -137,11 +135,8 @@ def speculation_rows(
     The loss includes the error of estimating the fit: with few rows and small gains the efficiency
     underestimates what the stream holds, and may be negative.
 
-    Args:
-        streams: by level, from the embedding on, (documents, length, width) each.
-        targets: of `future_tokens`.
-        control: the label of the rows.
-        ridge: as in `fit_logistic`.
+    `streams`: by level, from the embedding on, (documents, length, width) each. `targets`: of
+    `future_tokens`. `control`: the label of the rows. `ridge`: as in `fit_logistic`.
     """
     weights = held_out_weights(len(streams[0]), statistics)
     rows = []
@@ -246,14 +241,11 @@ def auc_columns(
     """The area under the ROC curve, with its bootstrap over documents.
 
     This is the probability that a positive row scores higher than a negative one, where a tie is
-    half (Mann & Whitney 1947). In a resample a comparison has the product of the weights of its
-    two documents.
+    half (Mann & Whitney 1947). In a resample a comparison has the product of the weights of its two
+    documents.
 
-    Args:
-        scores: (rows,).
-        counts: (rows,), True for positive rows.
-        document: (rows,), from 0.
-        weights: (resamples, documents).
+    `scores` (rows,). `counts` (rows,), True for positive rows. `document` (rows,), from 0.
+    `weights` (resamples, documents).
     """
     documents = weights.shape[1]
     wins = np.zeros((documents, documents))

@@ -94,11 +94,8 @@ def gap_columns(
 ) -> dict[str, float | None]:
     """Excess loss of paired members of two arms and their gap, each with an interval.
 
-    Args:
-        nats: (members, documents), sums over the tokens of a level.
-        tokens: (documents,).
-        baseline, variant: paired members of the two arms.
-        weights: (resamples, documents).
+    `nats` (members, documents), sums over the tokens of a level. `tokens` (documents,). `baseline`,
+    `variant`: paired members of the two arms. `weights` (resamples, documents).
     """
     gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
     columns: dict[str, float | None] = {}

@@ -95,11 +95,9 @@ def kept_rows(
 ) -> Rows:
     """Rows of capability_kept: how much of each capability each member has.
 
-    Args:
-        laws: (documents, length, vocabulary) of the truth.
-        ablated: by capability, the same shape, the truth without it.
-        logs: (members, documents, length, vocabulary) log-probabilities.
-        counted: (documents, length), the tokens that count.
+    `laws` (documents, length, vocabulary) of the truth. `ablated`: by capability, the same shape,
+    the truth without it. `logs` (members, documents, length, vocabulary) log-probabilities.
+    `counted` (documents, length), the tokens that count.
     """
     weights = document_weights(len(laws), statistics.resamples, statistics.seed)
     rows = []

@@ -140,11 +140,8 @@ def price_rows(
     The rows are those of `stratum_rows` for the truth without the capability. `exact` and
     `exact_error` are None at levels that a closed form does not cover.
 
-    Args:
-        laws: (documents, length, vocabulary), the truth.
-        ablated: by capability, the same shape, the truth without it.
-        strata, levels: as in `Process`.
-        exact: of the same capabilities.
+    `laws` (documents, length, vocabulary), the truth. `ablated`: by capability, the same shape, the
+    truth without it. `strata`, `levels`: as in `Process`. `exact`: of the same capabilities.
     """
     rows = []
     for capability, without in ablated.items():

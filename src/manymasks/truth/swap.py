@@ -97,11 +97,10 @@ def member_swaps(
 ) -> Iterator[SwapLaws]:
     """Every swap of a member, by donors, site and layer.
 
-    Args:
-        model: the member alone, with a route other than `local` and `bigram`.
-        local: the same weights with the route `local`, which reads a given past.
-        recipients, donors: tokens, (documents, positions) each, of `recipients_and_donors`.
-        batch: recipients in one forward pass.
+    `model`: the member alone, with a route other than `local` and `bigram`. `local`: the same
+    weights with the route `local`, which reads a given past. `recipients`, `donors`: tokens,
+    (documents, positions) each, of `recipients_and_donors`. `batch`: recipients in one forward
+    pass.
     """
     parts = []
     for begin in range(0, len(recipients), batch):

@@ -220,11 +220,9 @@ def machine_from_steps(
 
     Raises ValueError as `Machine`; KeyError for a token that is not in the vocabulary.
 
-    Args:
-        vocabulary: names of the tokens.
-        start: initial states of a document with their probabilities.
-        step: a state -> its edges: probability, token, next state. Without edges the document ends.
-        latents: a state -> the values of the latents that are decided in it.
+    `vocabulary`: names of the tokens. `start`: initial states of a document with their
+    probabilities. `step`: a state -> its edges: probability, token, next state. Without edges the
+    document ends. `latents`: a state -> the values of the latents that are decided in it.
     """
     ids = {name: i for i, name in enumerate(vocabulary)}
     numbers = {state: i for i, state in enumerate(start)}

@@ -22,11 +22,9 @@ def load_derived(
 ) -> Transformer:
     """The members of a `derived` artifact as one stack on a device, bit for bit.
 
-    Args:
-        derived: its figure `members` lists them.
-        trainings: their parents, possibly among others.
-        device: where the stack is placed.
-        indices: which of the list, in this order; all by default.
+    `derived`: its figure `members` lists them. `trainings`: their parents, possibly among others.
+    `device`: where the stack is placed. `indices`: which of the list, in this order; all by
+    default.
     """
     members: list[dict[str, Any]] = derived.figures["members"]
     chosen = members if indices is None else [members[index] for index in indices]

@@ -18,12 +18,9 @@ def write_probe(
 ) -> dict[str, Any]:
     """Write contexts.npz and the tables `probe` and `probe_distance`; return the figures.
 
-    Args:
-        job: its settings have the name of the probe, and that of the corpus.
-        settings: of the probe.
-        contexts: its windows at all severities.
-        train: the train split.
-        unigrams: (vocabulary,) counts of its tokens.
+    `job`: its settings have the name of the probe, and that of the corpus. `settings`: of the
+    probe. `contexts`: its windows at all severities. `train`: the train split. `unigrams`
+    (vocabulary,) counts of its tokens.
     """
     name = job.settings["name"]
     arrays = {"tokens": contexts.tokens, "documents": np.array(contexts.documents)}

@@ -22,12 +22,9 @@ def load_members(
 
     Raises UserError if the context is longer than that of the training and positions are learned.
 
-    Args:
-        trainings: of members that did not fail.
-        device: where the stack is placed.
-        route: of all of them; by default the forward pass of each variant.
-        context: the longest window; by default that of the training, which rotary positions may
-            exceed.
+    `trainings`: of members that did not fail. `device`: where the stack is placed. `route`: of all
+    of them; by default the forward pass of each variant. `context`: the longest window; by default
+    that of the training, which rotary positions may exceed.
     """
     settings = trainings[0].manifest.settings
     size = Size.model_validate(settings["size"])
