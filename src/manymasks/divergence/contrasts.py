@@ -11,7 +11,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.divergence.pair_metrics import Measured
 from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import Interval
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Members, classes, paired_by_seeds
 from manymasks.statistics.spread_ratio import log_ratio_of_spreads
@@ -69,13 +69,7 @@ def beyond_seeds(
         measured.between_pairs("kl", pool[k], other[j])
         - (measured.within("kl", pool) + measured.within("kl", other)) / 2
     )
-    return joined(
-        estimate.estimate,
-        estimate.standard_error,
-        standard_error(resamples),
-        estimate.degrees,
-        statistics.confidence,
-    )
+    return estimate.interval(standard_error(resamples), statistics.confidence)
 
 
 def log_ratio(

@@ -15,7 +15,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import finite, finite_columns, joined
+from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.jackknife import ModelEstimate, jackknife_error
 from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
@@ -151,14 +151,7 @@ def _pools(
         document_se: float,
         floor_value: float | None,
     ) -> None:
-        interval = joined(
-            estimate.estimate,
-            estimate.standard_error,
-            document_se,
-            estimate.degrees,
-            statistics.confidence,
-            at_least=0,
-        )
+        interval = estimate.interval(document_se, statistics.confidence, at_least=0)
         kind = METRICS.get(metric, IN_NATS)
         uncertainty = float(entropy[pool.members].mean())
         share = estimate.estimate / uncertainty if kind.in_nats and uncertainty else None

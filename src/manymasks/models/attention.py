@@ -237,13 +237,9 @@ def _weights(
     scores = torch.bmm(q[..., rows].mT, k[..., seen])
     if diagonal is not None:
         _diagonal(scores, rows).copy_((q * diagonal[0])[..., rows].sum(1, keepdim=True))
-    scores[..., rows] += _future(rows.stop - rows.start, q)
+    # Minus infinity for keys after the query.
+    scores[..., rows] += q.new_full((rows.stop - rows.start,) * 2, -math.inf).triu_(1)
     return torch.softmax(scores, -1, out=scores)
-
-
-def _future(rows: int, like: Tensor) -> Tensor:
-    """(rows, rows): minus infinity for keys after the query, else 0."""
-    return like.new_full((rows, rows), -math.inf).triu_(1)
 
 
 def _decay(rows: slice, seen: slice, gamma: float, like: Tensor) -> Tensor:

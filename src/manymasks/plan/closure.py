@@ -19,7 +19,7 @@ from typing import Any
 
 PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
-MACHINERY = tuple(f"{PACKAGE}.{name}" for name in ("config", "plan", "store", "errors", "cli"))
+MACHINERY = tuple(f"{PACKAGE}.{name}." for name in ("config", "plan", "store", "errors", "cli"))
 DATA_SUFFIXES = {".sql", ".j2", ".css"}
 LAZY_TARGET = re.compile(r"[\w.]+:\w+")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -36,7 +36,7 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
     waiting = [f"{PACKAGE}.stages.{stage}"]
     while waiting:
         name = waiting.pop()
-        if name in digests or name == PACKAGE or _is_machinery(name):
+        if name in digests or name == PACKAGE or f"{name}.".startswith(MACHINERY):
             continue
         file = _file_of(name, source)
         if file is None:
@@ -48,10 +48,6 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
             relative = data.relative_to(source.parent).as_posix()
             digests[relative] = hashlib.sha256(_sql_or_text(data).encode()).hexdigest()
     return dict(sorted(digests.items()))
-
-
-def _is_machinery(name: str) -> bool:
-    return any(name == part or name.startswith(part + ".") for part in MACHINERY)
 
 
 def _file_of(name: str, source: Path) -> Path | None:

@@ -26,7 +26,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.intervals import finite
 from manymasks.statistics.jackknife import ModelEstimate, jackknife_error, pair_mean
 
 Weighting = Literal["hard", "resampled"]
@@ -213,12 +213,6 @@ def _interval(measured: _Measured, confidence: float) -> tuple[float, float]:
     if measured.models is None:
         low, high = percentile_interval(measured.resamples, confidence)
         return float(low), float(high)
-    interval = joined(
-        measured.value,
-        measured.models.standard_error,
-        standard_error(measured.resamples),
-        measured.models.degrees,
-        confidence,
-        at_least=0,
-    )
+    document_se = standard_error(measured.resamples)
+    interval = measured.models.interval(document_se, confidence, at_least=0)
     return interval.low, interval.high

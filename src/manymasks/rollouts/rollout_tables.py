@@ -99,7 +99,7 @@ def rollout_rows(
         for pairs in pools:
             agreement = intervals(pairs, differ_counts, agreed, weights, statistics.confidence)
             agreement_floor = _value(pairs, floor, agreed)
-            where = _where(mode, pairs)
+            where = {"mode": mode, "pool": pairs.pool, "other": pairs.other}
             units = {"models": int(pairs.used.size), "documents": count}
             tables["agreement_survival"] += [
                 where
@@ -284,10 +284,6 @@ def _value(pairs: OrderedPairs, counts: Counts, statistic: Statistic) -> Floats:
     """The statistic of all members compared with themselves."""
     alone = pairs.alone
     return statistic(counts(alone.a, alone.b).sum(axis=0))
-
-
-def _where(mode: Mode, pairs: OrderedPairs) -> Row:
-    return {"mode": mode, "pool": pairs.pool, "other": pairs.other}
 
 
 def _metric(metric: str, interval: Interval, floor: float | None, largest: float) -> Row:

@@ -104,7 +104,9 @@ def write(
                 for reader, new in zip(readers, seen, strict=True)
             ]
             seen = [token[:, None] for token, _ in chosen_tokens]
-            steps.append(torch.stack([_with_token(*pair) for pair in chosen_tokens]))
+            # (n, 4) float64 for each reader, exact for token ids.
+            columns = [torch.cat((token[:, None].double(), x), -1) for token, x in chosen_tokens]
+            steps.append(torch.stack(columns))
             done += len(some_prompts)
             report(done, total)
         parts.append(torch.stack(steps, dim=2).cpu().numpy())
@@ -158,8 +160,3 @@ def _step(logits: Tensor, temperature: float, noise: Tensor | None) -> tuple[Ten
     log_p = log.gather(-1, token[:, None])[:, 0].double()
     entropy = -torch.linalg.vecdot(log.exp(), log).double()
     return token, torch.stack((log_p, entropy, first - second), dim=-1)
-
-
-def _with_token(token: Tensor, numbers: Tensor) -> Tensor:
-    """(n, 4) float64, exact for token ids."""
-    return torch.cat((token[:, None].double(), numbers), dim=-1)

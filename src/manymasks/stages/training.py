@@ -1,7 +1,7 @@
 """training: the weights of members, from their two seeds, and their loss curves."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +148,11 @@ def _write(job: Job, slot: Slot | None, progress: TrainingProgress, rate: float)
 def _model_row(job: Job, rate: float, progress: TrainingProgress) -> dict[str, Any]:
     """The columns of `model` that do not depend on the weights."""
     training, variant = job.settings["training"], job.settings["variant"]
-    sources = [source.manifest.settings for source in _sources(job)]
-    shared = [_without_seeds(settings) for settings in (job.settings, *sources)]
+    all_settings = (job.settings, *(source.manifest.settings for source in _sources(job)))
+    shared = [
+        {name: value for name, value in settings.items() if not name.startswith("seed_")}
+        for settings in all_settings
+    ]
     parents = [parent.key for parent in job.inputs.get("start", ())]
     return {
         "model": job.key,
@@ -168,7 +171,3 @@ def _model_row(job: Job, rate: float, progress: TrainingProgress) -> dict[str, A
         "learning_rate": rate,
         "cost_seconds": round(progress.seconds, 3),
     }
-
-
-def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if not name.startswith("seed_")}

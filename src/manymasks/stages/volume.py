@@ -1,6 +1,6 @@
 """volume: how far the weights of each member can be moved before the loss rises by eps."""
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,8 +66,5 @@ def _radii(training: Artifact, windows: Tensor, settings: Volume) -> Floats:
     def losses() -> Floats:
         return np.asarray(stack.nats(stacked_windows).double().cpu().numpy())
 
-    def set_slot(slot: int, moved: Mapping[str, Tensor]) -> None:
-        set_weights(stack, slot, moved)
-
-    excess = stacked_excess(set_slot, losses, weights, directions, loss)
+    excess = stacked_excess(partial(set_weights, stack), losses, weights, directions, loss)
     return radii(excess, settings.eps, settings.directions)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manymasks.arrays import Floats
+from manymasks.statistics.intervals import Interval, joined
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,14 @@ class ModelEstimate:
     estimate: float
     standard_error: float
     degrees: int
+
+    def interval(
+        self, document_se: float, confidence: float, at_least: float | None = None
+    ) -> Interval:
+        """Interval over models and documents: see `joined`."""
+        return joined(
+            self.estimate, self.standard_error, document_se, self.degrees, confidence, at_least
+        )
 
 
 def jackknife_error(left_out: Floats) -> float:

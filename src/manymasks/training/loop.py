@@ -66,7 +66,11 @@ def train(
     stops = sorted({step for member_late in late for step in member_late})
     progress = [_resumed(model, optimizer, slot, state) for slot, state in enumerate(states)]
     began = saved = time.monotonic()
-    while active := [member for member, one in enumerate(progress) if _is_active(one, settings)]:
+    while active := [
+        member
+        for member, one in enumerate(progress)
+        if one.failed_step is None and one.step < settings.steps
+    ]:
         # All active members have that many steps left; for the others any steps will do.
         count = min(at_once, *(_to_a_stop(progress[member], settings, stops) for member in active))
         steps = [min(one.step, settings.steps - count) for one in progress]
@@ -115,10 +119,6 @@ def _resumed(
     optimizer.resume(member, progress.step)
     progress.earlier_seconds = progress.seconds
     return progress
-
-
-def _is_active(progress: TrainingProgress, settings: Training) -> bool:
-    return progress.failed_step is None and progress.step < settings.steps
 
 
 def _advance(progress: TrainingProgress, sums: StepSums, planned: int) -> None:

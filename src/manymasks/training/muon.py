@@ -109,15 +109,11 @@ def orthogonalise_all(updates: Sequence[Tensor]) -> list[Tensor]:
         by_shape.setdefault((min(rows, columns), max(rows, columns)), []).append(i)
     results = list(updates)
     for indices in by_shape.values():
-        wide = [_wide(updates[i]) for i in indices]
+        # With the shorter side first.
+        wide = [x.mT if x.shape[-2] > x.shape[-1] else x for x in (updates[i] for i in indices)]
         batch = orthogonalise(torch.cat([x.reshape(-1, *x.shape[-2:]) for x in wide]))
         parts = torch.split(batch, [math.prod(x.shape[:-2]) for x in wide])
         for i, x, part in zip(indices, wide, parts, strict=True):
             part = part.reshape(x.shape)
             results[i] = part.mT if x.shape != updates[i].shape else part
     return results
-
-
-def _wide(x: Tensor) -> Tensor:
-    """With the shorter side first."""
-    return x.mT if x.shape[-2] > x.shape[-1] else x

@@ -30,7 +30,8 @@ class Optimizer:
         self._settings = settings
         self._weights = {name: weight.detach() for name, weight in weights.items()}
         is_muon = settings.optimizer == "muon"
-        self._hidden = [name for name in weights if is_muon and _is_hidden(name)]
+        matrices = [name for name in weights if name.startswith("blocks.") and ".W_" in name]
+        self._hidden = matrices if is_muon else []
         rest = [name for name in weights if name not in self._hidden]
         self._groups = [
             ([name for name in rest if weights[name].ndim > 2], settings.weight_decay),
@@ -106,8 +107,3 @@ class Optimizer:
                 weight_decay=self._settings.weight_decay,
             )
         return norms
-
-
-def _is_hidden(name: str) -> bool:
-    """Whether the weight is a matrix of a block."""
-    return name.startswith("blocks.") and ".W_" in name

@@ -11,7 +11,7 @@ from manymasks.arrays import Bools, Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy
 from manymasks.statistics.bootstrap import document_weights, ratio_resamples, standard_error
-from manymasks.statistics.intervals import finite_columns, interval_columns, joined
+from manymasks.statistics.intervals import finite_columns, interval_columns
 from manymasks.statistics.jackknife import pair_mean
 
 Logs = npt.NDArray[np.float32]
@@ -42,9 +42,7 @@ def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics)
         sums[documents] = by_document.sum((1, 2)) / max(len(law) * (len(law) - 1), 1)
         resamples = ratio_resamples(sums, documents.astype(np.float64), weights)
         error = standard_error(resamples) if documents.sum() > 1 else float("nan")
-        kl = joined(
-            mean.estimate, mean.standard_error, error, mean.degrees, statistics.confidence, 0.0
-        )
+        kl = mean.interval(error, statistics.confidence, at_least=0)
         rows.append(
             {"position": t}
             | interval_columns(kl, "kl", "kl_")

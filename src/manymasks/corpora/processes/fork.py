@@ -315,14 +315,10 @@ def fork_process(answered: float = 0.0) -> Process:
     return dataclasses.replace(process, ablated=ablated, prices=by_capability)
 
 
-def token_role(name: str) -> int:
-    """Index in `TOKEN_ROLES` of the role of a token."""
-    return next(i for i, signs in enumerate(TOKEN_ROLES.values()) if name[0] in signs)
-
-
 def token_strata(tokens: Ints) -> Strata:
     """Strata of whole documents; their tokens tell the kind."""
-    roles = np.array([-1 if name == "BOS" else token_role(name) for name in VOCABULARY])
+    by_sign = {sign: i for i, signs in enumerate(TOKEN_ROLES.values()) for sign in signs}
+    roles = np.array([-1 if name == "BOS" else by_sign[name[0]] for name in VOCABULARY])
     role = roles[tokens]
     is_twin = (tokens == TOKEN["?t"]).any(1)
     is_open = tokens == TOKEN["("]
