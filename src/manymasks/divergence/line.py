@@ -16,7 +16,7 @@ from manymasks.arrays import Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
-from manymasks.statistics.intervals import finite, finite_columns, joined
+from manymasks.statistics.intervals import finite_columns, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Member
 
@@ -79,22 +79,17 @@ def line_rows(
     low, high = bootstrap.percentile_interval(residuals, statistics.confidence)
     where = {"probe": probe, "severity": severity}
     labels = [member.model_class for member in members]
+    fitted = finite_columns(
+        slope=line.slope,
+        intercept=line.intercept,
+        residual_sd=residual_sd(line.residuals),
+        residual_sd_noise=residual_sd_noise(residuals),
+        class_share=class_share(line.residuals, labels),
+    )
+    fitted |= finite_columns(r2=r2, r2_low=r2_low, r2_high=r2_high)
+    units = {"models": len(members), "documents": int(scored.tokens.size)}
     return {
-        "line_fit": [
-            where
-            | {
-                "slope": finite(float(line.slope)),
-                "intercept": finite(float(line.intercept)),
-                "r2": finite(r2),
-                "r2_low": finite(r2_low),
-                "r2_high": finite(r2_high),
-                "residual_sd": finite(residual_sd(line.residuals)),
-                "residual_sd_noise": finite(residual_sd_noise(residuals)),
-                "class_share": finite(class_share(line.residuals, labels)),
-                "models": len(members),
-                "documents": int(scored.tokens.size),
-            }
-        ],
+        "line_fit": [where | fitted | units],
         "line_residual": [
             where
             | {"model": member.model}

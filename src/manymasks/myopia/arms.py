@@ -17,7 +17,12 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, interval_columns
-from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import (
+    Member,
+    arm_positions,
+    one_corpus,
+    paired_arms,
+)
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
 Curve = Mapping[int, tuple[int, float]]
@@ -68,9 +73,7 @@ class ScoredArms:
 
     def paired(self, size: str, *variants: str) -> tuple[Indices, ...]:
         """Positions of the members of each variant whose seeds occur in all of them."""
-        return paired_by_seeds(
-            self.members, *(arm_positions(self.members, size, v) for v in variants)
-        )
+        return paired_arms(self.members, size, *variants)
 
     def weights(self, statistics: Statistics) -> Floats:
         """Weights of the bootstrap over documents."""
@@ -180,23 +183,15 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
                 if not seeds:
                     continue
                 losses = [scored.nats[arm_members] for arm_members in positions]
+                labels: Row = {"corpus": corpus, "size": size, "local": local, "past": arm.past}
+                labels |= {"myopic": other, "split": "measure"}
                 for part, differences in _parts(*losses):
                     interval = mean_over_seeds(
                         differences, scored.tokens, weights, statistics.confidence
                     )
-                    tables["myopia_part"].append(
-                        {
-                            "corpus": corpus,
-                            "size": size,
-                            "local": local,
-                            "past": arm.past,
-                            "myopic": other,
-                            "part": part,
-                            "split": "measure",
-                        }
-                        | interval_columns(interval, "nats")
-                        | {"p": finite(interval.p), "seeds": seeds, "documents": documents}
-                    )
+                    units = {"p": finite(interval.p), "seeds": seeds, "documents": documents}
+                    row = labels | {"part": part} | interval_columns(interval, "nats") | units
+                    tables["myopia_part"].append(row)
                     if part != "gap":
                         subject = arm.past if other is None or part == "bonus" else other
                         comparison = Comparison(part, corpus, subject, local, size)
@@ -244,11 +239,8 @@ def curve_rows(
     rows, corpus = [], one_corpus(members)
     for contrast in contrasts:
         for size in dict.fromkeys(member.size for member in members):
-            pair = paired_by_seeds(
-                members,
-                arm_positions(members, size, contrast.baseline),
-                arm_positions(members, size, contrast.variant),
-            )
+            pair = paired_arms(members, size, contrast.baseline, contrast.variant)
+            labels = {"corpus": corpus, "size": size, **contrast.model_dump()}
             paired = [(curves[i], curves[j]) for i, j in zip(*pair, strict=True)]
             shared = [baseline.keys() & variant.keys() for baseline, variant in paired]
             for step in sorted({step for steps in shared for step in steps}):
@@ -259,16 +251,6 @@ def curve_rows(
                 ]
                 differences = np.array([variant[1] - baseline[1] for baseline, variant in points])
                 gap = paired_mean(differences, 0.0, statistics.confidence)
-                rows.append(
-                    {
-                        "corpus": corpus,
-                        "size": size,
-                        "baseline": contrast.baseline,
-                        "variant": contrast.variant,
-                        "step": step,
-                        "tokens": points[0][0][0],
-                    }
-                    | interval_columns(gap, "gap")
-                    | {"seeds": len(points)}
-                )
+                point = {"step": step, "tokens": points[0][0][0], "seeds": len(points)}
+                rows.append(labels | point | interval_columns(gap, "gap"))
     return rows

@@ -8,7 +8,12 @@ from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns, interval_columns
-from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import (
+    Member,
+    one_corpus,
+    paired_arms,
+    paired_by_seeds,
+)
 from manymasks.statistics.paired import mean_over_seeds
 
 
@@ -64,22 +69,12 @@ def myopia_rows(
     tables: dict[str, Rows] = {"myopia_gap": [], "contrast": []}
     for contrast in contrasts:
         pairs = {
-            size: paired_by_seeds(
-                members,
-                arm_positions(members, size, contrast.baseline),
-                arm_positions(members, size, contrast.variant),
-            )
+            size: paired_arms(members, size, contrast.baseline, contrast.variant)
             for size in dict.fromkeys(member.size for member in members)
         }
         arms = {size: pair for size, pair in pairs.items() if pair[0].size}
         for size, (baseline, variant) in arms.items():
-            common = {
-                "corpus": corpus,
-                "size": size,
-                "baseline": contrast.baseline,
-                "variant": contrast.variant,
-                "split": "measure",
-            }
+            common = {"corpus": corpus, "size": size, **contrast.model_dump(), "split": "measure"}
             gaps = [
                 mean_over_seeds(
                     bucket.nats[variant] - bucket.nats[baseline],

@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from manymasks.arrays import Bools, Floats, Indices, Rows
+from manymasks.arrays import Bools, Floats, Indices, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite_columns
 from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
@@ -170,23 +170,12 @@ def set_rows(sets: Sequence[RashomonSet], members: Members, confidence: float) -
         low = high = float("nan")
         if not one.is_relative:
             low, high = wilson(count, candidates, confidence)
-        tables["rashomon_set"].append(
-            {
-                "rashomon_set": one.name,
-                "model_class": one.model_class,
-                "method": one.method,
-                "reference": one.reference,
-                "reference_nats": one.level,
-                "eps": one.eps,
-                "eps_unit": one.unit,
-                "eps_nats": one.eps_nats,
-                "candidates": candidates,
-                "members": count,
-                "share": count / candidates,
-                "share_low": finite(low),
-                "share_high": finite(high),
-            }
-        )
+        row: Row = {"rashomon_set": one.name, "model_class": one.model_class, "method": one.method}
+        row |= {"reference": one.reference, "reference_nats": one.level}
+        row |= {"eps": one.eps, "eps_unit": one.unit, "eps_nats": one.eps_nats}
+        row |= {"candidates": candidates, "members": count, "share": count / candidates}
+        row |= finite_columns(share_low=low, share_high=high)
+        tables["rashomon_set"].append(row)
         resamples = one.resampled_inside.shape[1]
         tables["rashomon_member"] += [
             {

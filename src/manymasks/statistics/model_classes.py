@@ -61,6 +61,11 @@ def arm_positions(members: Members, size: str, variant: str) -> list[int]:
     ]
 
 
+def paired_arms(members: Members, size: str, *variants: str) -> tuple[Indices, ...]:
+    """Positions of the members of a size and each variant whose seeds occur in all variants."""
+    return paired_by_seeds(members, *(arm_positions(members, size, name) for name in variants))
+
+
 def paired_by_seeds(members: Members, *groups: Sequence[int] | Indices) -> tuple[Indices, ...]:
     """Positions in each group of the members whose two seeds occur in all groups.
 

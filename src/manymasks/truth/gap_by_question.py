@@ -13,7 +13,7 @@ from manymasks.arrays import Floats, Indices, Ints, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite, interval_columns
-from manymasks.statistics.model_classes import Member, arm_positions, one_corpus, paired_by_seeds
+from manymasks.statistics.model_classes import Member, one_corpus, paired_arms
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
 from manymasks.truth.prices import Prices
@@ -56,19 +56,10 @@ def demand_rows(
     rows = []
     for contrast in contrasts:
         for size in dict.fromkeys(member.size for member in members):
-            baseline, variant = paired_by_seeds(
-                members,
-                arm_positions(members, size, contrast.baseline),
-                arm_positions(members, size, contrast.variant),
-            )
+            baseline, variant = paired_arms(members, size, contrast.baseline, contrast.variant)
             if not baseline.size:
                 continue
-            labels = {
-                "corpus": corpus,
-                "size": size,
-                "baseline": contrast.baseline,
-                "variant": contrast.variant,
-            }
+            labels = {"corpus": corpus, "size": size, **contrast.model_dump()}
             rows += [
                 {
                     **labels,

@@ -57,18 +57,10 @@ def priced_rows(
         probabilities = _share_within(resamples, eps)
         for pool in classes(members).values():
             first = members[pool[0]]
-            tables["priced_set"].append(
-                {
-                    "corpus": corpus,
-                    "size": first.size,
-                    "variant": first.variant,
-                    "share": share,
-                    "eps": eps,
-                    "cheapest": capability,
-                    "members": int(inside[pool].sum()),
-                    "candidates": len(pool),
-                }
-            )
+            row = {"corpus": corpus, "size": first.size, "variant": first.variant, "share": share}
+            row |= {"eps": eps, "cheapest": capability}
+            row |= {"members": int(inside[pool].sum()), "candidates": len(pool)}
+            tables["priced_set"].append(row)
         tables["priced_member"] += [
             {"model": member.model, "share": share, "eps": eps}
             | finite_columns(select_nats=select_nats[i], measure_nats=measure_nats[i])

@@ -25,7 +25,7 @@ from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
 from manymasks.statistics.bootstrap import percentile_interval, ratio_interval
 from manymasks.statistics.components import Seeds, components, crossed
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import mean_over_seeds
@@ -111,16 +111,14 @@ def choice_row(
     share_low, share_high = wilson(chosen, count, confidence)
     first, second = soft[questions.is_first], soft[~questions.is_first]
     has_both = bool(len(first) and len(second))
+    row = {"question": questions.question, "rule": questions.rule, "other": questions.other}
+    preference = {"preference": mean}
+    preference |= finite_columns(preference_low=low, preference_high=high)
+    share = {"share": chosen / count, **finite_columns(share_low=share_low, share_high=share_high)}
     return {
-        "question": questions.question,
-        "rule": questions.rule,
-        "other": questions.other,
-        "preference": mean,
-        "preference_low": finite(low),
-        "preference_high": finite(high),
-        "share": chosen / count,
-        "share_low": finite(share_low),
-        "share_high": finite(share_high),
+        **row,
+        **preference,
+        **share,
         "mass": float(np.exp(log_probs).sum(1).mean()),
         "order_effect": float(first.mean() - second.mean()) if has_both else None,
         "p_right": float(right.mean()) if len(right) else None,
