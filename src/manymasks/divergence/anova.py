@@ -37,7 +37,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 
 FACTORS = ("size", "variant", "seed_init", "seed_order")
 Levels = tuple[list[str], list[str], list[int], list[int]]
@@ -80,7 +80,7 @@ class AnovaSums:
     variance: Floats
 
 
-def crossing(members: Sequence[Member]) -> Crossing | None:
+def crossing(members: Members) -> Crossing | None:
     """A large full crossing of the members; None if it has fewer than two.
 
     Missing members, such as failed trainings, remove levels. Sizes and variants are removed one by
@@ -233,7 +233,7 @@ def component_rows(
     return rows
 
 
-def _levels(position: Mapping[tuple[str, str, int, int], int], members: Sequence[Member]) -> Levels:
+def _levels(position: Mapping[tuple[str, str, int, int], int], members: Members) -> Levels:
     """Sizes and variants of the members, and a full crossing of the seeds that all of them have.
 
     `position`: existing members, by size, variant and seeds.

@@ -18,7 +18,7 @@ from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import finite_columns, joined
 from manymasks.statistics.jackknife import jackknife_error
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Members
 
 FEWEST = 3
 """Members needed for a line and the deviation from it."""
@@ -28,7 +28,7 @@ FEWEST = 3
 class OnProbe:
     """Members on the windows of one probe at one severity."""
 
-    members: Sequence[Member]
+    members: Members
     documents: npt.NDArray[np.str_]
     """Names of the D documents, all different."""
     tokens: Floats

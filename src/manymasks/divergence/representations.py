@@ -25,7 +25,7 @@ from manymasks.arrays import Floats, Indices, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Representation, Statistics
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.model_classes import Member, one_corpus
+from manymasks.statistics.model_classes import Members, one_corpus
 from manymasks.statistics.pools import pool_mean, pools_of
 
 Streams = Sequence[npt.NDArray[np.floating]]
@@ -140,7 +140,7 @@ def calibrated(value: Floats, null_high: Floats) -> Floats:
 def representation_rows(
     streams: Sequence[Streams],
     again: Sequence[Streams],
-    members: Sequence[Member],
+    members: Members,
     documents: int,
     settings: Representation,
     statistics: Statistics,
@@ -227,7 +227,7 @@ def _scores(value: Floats, null: Floats) -> dict[str, Floats]:
 
 
 def _pairs(
-    scores: Mapping[str, Floats], members: Sequence[Member], layers: Indices
+    scores: Mapping[str, Floats], members: Members, layers: Indices
 ) -> Iterator[dict[str, Any]]:
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     for a, b in combinations(by_key, 2):
@@ -242,7 +242,7 @@ def _pairs(
 def _pools(
     scores: Mapping[str, Floats],
     floor: Floats,
-    members: Sequence[Member],
+    members: Members,
     layers: Indices,
     confidence: float,
 ) -> Iterator[dict[str, Any]]:

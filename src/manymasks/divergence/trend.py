@@ -5,7 +5,6 @@ common to all severities cancel. A trend is a weighted sum over severities; its 
 jackknife over models and the bootstrap over documents of that sum.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +18,7 @@ from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
 from manymasks.statistics.jackknife import jackknife_error, pair_mean, pair_means_without
-from manymasks.statistics.model_classes import Member, classes
+from manymasks.statistics.model_classes import Members, classes
 
 LEAST_RISE = 1e-6
 """Smallest range of n-gram surprise over severities, in nats, for a slope against it."""
@@ -30,7 +29,7 @@ class ProbeSeverities:
     """Members on one probe at S severities, from 0 on, as sums over the tokens of D documents."""
 
     probe: str
-    members: Sequence[Member]
+    members: Members
     tokens: Floats
     """Scored tokens, (S, D)."""
     kl: Floats

@@ -17,12 +17,7 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, interval_columns
-from manymasks.statistics.model_classes import (
-    Member,
-    arm_positions,
-    one_corpus,
-    paired_arms,
-)
+from manymasks.statistics.model_classes import Members, arm_positions, one_corpus, paired_arms
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
 Curve = Mapping[int, tuple[int, float]]
@@ -60,7 +55,7 @@ class ScoredArms:
     (D,) of each n-gram baseline on the same documents.
     """
 
-    members: Sequence[Member]
+    members: Members
     nats: Floats
     tokens: Floats
     arms: Mapping[str, Arm]
@@ -226,10 +221,7 @@ def curve_contrasts(
 
 
 def curve_rows(
-    curves: Sequence[Curve],
-    members: Sequence[Member],
-    contrasts: Sequence[Contrast],
-    statistics: Statistics,
+    curves: Sequence[Curve], members: Members, contrasts: Sequence[Contrast], statistics: Statistics
 ) -> Rows:
     """Rows of myopia_curve: the gap on the select split by tokens seen, paired over seeds.
 

@@ -8,12 +8,7 @@ from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns, interval_columns
-from manymasks.statistics.model_classes import (
-    Member,
-    one_corpus,
-    paired_arms,
-    paired_by_seeds,
-)
+from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, paired_by_seeds
 from manymasks.statistics.paired import mean_over_seeds
 
 
@@ -38,7 +33,7 @@ def myopia_rows(
     tokens: Floats,
     edges: Sequence[int],
     context: int,
-    members: Sequence[Member],
+    members: Members,
     contrasts: Sequence[Contrast],
     statistics: Statistics,
 ) -> dict[str, Rows]:

@@ -15,12 +15,12 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from manymasks.arrays import Floats, Rows
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns
-from manymasks.statistics.model_classes import Member, arm_positions, classes, one_corpus
+from manymasks.statistics.model_classes import Members, arm_positions, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 
 def curve_rows(
-    nats: Floats, members: Sequence[Member], sizes: Sequence[str], confidence: float
+    nats: Floats, members: Members, sizes: Sequence[str], confidence: float
 ) -> dict[str, Rows]:
     """Rows of rashomon_curve_point and contrast.
 

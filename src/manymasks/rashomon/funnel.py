@@ -21,7 +21,7 @@ from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
 from manymasks.statistics.bootstrap import percentile_interval, ratio
 from manymasks.statistics.intervals import finite_columns
-from manymasks.statistics.model_classes import Member, classes, one_corpus
+from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.proportions import wilson
 
 Kind = Literal["split", "probe", "variant"]
@@ -62,7 +62,7 @@ class FunnelPool:
 def funnel_rows(
     constraints: Sequence[Constraint],
     kl: Floats | None,
-    members: Sequence[Member],
+    members: Members,
     contrasts: Sequence[Contrast],
     settings: Funnel,
     confidence: float,
@@ -104,7 +104,7 @@ def funnel_rows(
     return tables
 
 
-def funnel_pools(members: Sequence[Member], contrasts: Sequence[Contrast]) -> list[FunnelPool]:
+def funnel_pools(members: Members, contrasts: Sequence[Contrast]) -> list[FunnelPool]:
     """Each class, and each size with all its variants together.
 
     The latter have one more constraint: to be of a variant that a contrast compares with a

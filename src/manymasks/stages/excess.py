@@ -1,7 +1,6 @@
 """excess: members compared with the exact next-token law of the process behind their text."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
-from manymasks.statistics.model_classes import Member, classes
+from manymasks.statistics.model_classes import Member, Members, classes
 from manymasks.store.job import Job
 from manymasks.truth.excess import counted_tokens, divergences, document_sums, excess_rows
 from manymasks.truth.gap_by_question import demand_rows
@@ -124,7 +123,7 @@ def _score(job: Job, members: int, select: Exact, measure: Exact, settings: Exce
     return Scored(on_select, on_measure, logs, again)
 
 
-def _trained(job: Job, members: Sequence[Member], scored: Scored) -> tuple[list[Member], Scored]:
+def _trained(job: Job, members: Members, scored: Scored) -> tuple[list[Member], Scored]:
     """The members that were trained from drawn weights.
 
     A fine-tuned member inherits the loss of its parent, so it says nothing about equal training.
@@ -135,9 +134,7 @@ def _trained(job: Job, members: Sequence[Member], scored: Scored) -> tuple[list[
     return [members[i] for i in rows], scored.of_members(np.array(rows, np.intp))
 
 
-def _spread(
-    members: Sequence[Member], scored: Scored, measure: Exact, statistics: Statistics
-) -> Rows:
+def _spread(members: Members, scored: Scored, measure: Exact, statistics: Statistics) -> Rows:
     """Rows of position_spread of each class."""
     rows: Rows = []
     for positions in classes(members).values():

@@ -13,7 +13,7 @@ from manymasks.rashomon.losses import loss_rows
 from manymasks.rashomon.membership import Losses, RashomonSet, rashomon_sets, set_rows
 from manymasks.stages.inputs.members import derived_members, members_of
 from manymasks.statistics.bootstrap import document_weights, ratio
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Member, Members
 from manymasks.store.job import Artifact, Job
 
 SUBSETS = 256
@@ -66,7 +66,7 @@ def _losses(
     return Losses(np.stack(nats), sums[0][f"{split}_tokens"].sum(1).astype(float))
 
 
-def _set_records(sets: Sequence[RashomonSet], members: Sequence[Member]) -> Rows:
+def _set_records(sets: Sequence[RashomonSet], members: Members) -> Rows:
     """The members of each set, for the stage `multiplicity`."""
     return [
         {

@@ -1,6 +1,5 @@
 """Pools of members for means over pairs: pairs within a class, or across two classes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from manymasks.arrays import Floats, Indices
 from manymasks.statistics.jackknife import ModelEstimate, cross_mean, pair_mean
-from manymasks.statistics.model_classes import Member, classes, paired_by_seeds
+from manymasks.statistics.model_classes import Members, classes, paired_by_seeds
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Pool:
         return self.a[k], self.b[j]
 
 
-def pools_of(members: Sequence[Member]) -> list[Pool]:
+def pools_of(members: Members) -> list[Pool]:
     """Every class of at least two members, then every two classes, in order of appearance."""
     groups = classes(members)
     pools = [

@@ -13,7 +13,7 @@ from manymasks.arrays import Floats, Indices, Ints, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite, interval_columns
-from manymasks.statistics.model_classes import Member, one_corpus, paired_arms
+from manymasks.statistics.model_classes import Members, one_corpus, paired_arms
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
 from manymasks.truth.prices import Prices
@@ -26,7 +26,7 @@ def demand_rows(
     kl: Floats,
     strata: Mapping[str, Ints],
     levels: Mapping[str, tuple[str, ...]],
-    members: Sequence[Member],
+    members: Members,
     contrasts: Sequence[Contrast],
     prices: Prices,
     statistics: Statistics,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from manymasks.errors import UserError
-from manymasks.statistics.model_classes import Member
+from manymasks.statistics.model_classes import Member, Members
 from manymasks.store.job import Artifact, Job
 
 
@@ -37,7 +37,7 @@ def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[M
 
 
 def derived_members(
-    derived: Sequence[Artifact], trained: Sequence[Member]
+    derived: Sequence[Artifact], trained: Members
 ) -> list[tuple[Artifact, int, Member]]:
     """Members derived from trained ones: the artifact, the member's index in it, and the member.
 
