@@ -31,7 +31,7 @@ class Member:
         return self.seed_init, self.seed_order
 
 
-Members = Members
+Members = Sequence[Member]
 
 
 def one_corpus(members: Members) -> str:
