@@ -3,8 +3,7 @@
 The plan, the Snakemake rules, the engine and the documentation read this table. Science, stages
 and the database never do, so a change here makes no artifact stale.
 
-A new stage is a row here, its settings in `config/analyses.py`, a node in `plan/analyses.py` and a
-module in `stages/`, with its science, tables, views and figures: see CONTRIBUTING.md.
+CONTRIBUTING.md lists what a new stage takes.
 """
 
 from collections.abc import Mapping
@@ -40,6 +39,11 @@ class Stage:
     """Whether `analyses` of a study chooses it, and a section of its name configures it."""
     needs_process: bool = False
     """Whether it needs text drawn from a process, whose next-token law is known."""
+    skips_processes: bool = False
+    """Whether it leaves out text drawn from a process."""
+    compares: Literal["non-controls", "own-past"] | None = None
+    """Members of an analysis that reads only members and their text: its node of the plan follows
+    from this row. None for a node written in `plan/analyses.py`."""
     is_stacked: bool = False
     """Whether one process can make several of its artifacts at once."""
 
@@ -106,7 +110,8 @@ _ROWS = (
         summary="How far the weights of each member move in random directions before the loss "
             "rises by eps.", message="measuring local volume on {label}",
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
-        if_out_of_memory="volume.directions, volume.windows", is_analysis=True),
+        if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
+        compares="non-controls"),
     # Behaviour on probes.
     Stage("probe", unit="probe",
         summary="The contexts of a probe at each severity, and their distance from training text.",
@@ -147,12 +152,13 @@ _ROWS = (
         inputs=("training", "tokens", "tokenizer"),
         tables=("rollout", "first_divergence", "agreement_survival", "rollout_pool",
             "sequence_divergence"), uses_models=True, if_out_of_memory="rollout.batch",
-        is_analysis=True),
+        is_analysis=True, compares="non-controls", skips_processes=True),
     Stage("representation", unit="corpus",
         summary="Similarity of the members' representations of the same tokens, with permutation "
             "nulls.", message="comparing representations on {label}", inputs=("training", "tokens"),
         tables=("representation_similarity", "representation_pool"), uses_models=True,
-        if_out_of_memory="representation.batch", is_analysis=True),
+        if_out_of_memory="representation.batch", is_analysis=True, compares="non-controls",
+        skips_processes=True),
     # Myopia.
     Stage("ngram_baseline", unit="corpus",
         summary="Losses of unigram and bigram counts, by document and position.",
@@ -189,23 +195,25 @@ _ROWS = (
         inputs=("training", "tokens"),
         tables=("mask_weights", "mask_fit", "mask_inertia", "mask_pair", "mask_class"),
         uses_models=True, if_out_of_memory="spectroscopy.batch, spectroscopy.documents",
-        is_analysis=True, needs_process=True),
+        is_analysis=True, compares="own-past", needs_process=True),
     Stage("belief", unit="corpus",
         summary="What linear maps read from residual streams: beliefs, exact posteriors and later "
             "tokens.", message="fitting linear maps to residual streams of {label}",
         inputs=("training", "tokens"),
         tables=("belief_fit", "belief_point", "speculation", "speculation_auc"), uses_models=True,
-        if_out_of_memory="belief.batch, belief.documents", is_analysis=True, needs_process=True),
+        if_out_of_memory="belief.batch, belief.documents", is_analysis=True,
+        compares="own-past", needs_process=True),
     Stage("rule_choice", unit="corpus",
         summary="Which of two rules each member follows on questions that training text does not "
             "decide.", message="testing which rule members of {label} follow",
         inputs=("training", "tokens"), tables=("rule_choice", "rule_spread"), uses_models=True,
-        if_out_of_memory="rule_choice.questions", is_analysis=True, needs_process=True),
+        if_out_of_memory="rule_choice.questions", is_analysis=True,
+        compares="own-past", needs_process=True),
     Stage("swap", unit="corpus",
         summary="What predictions follow when part of the past comes from another document.",
         message="swapping pasts in members of {label}", inputs=("training", "tokens"),
         tables=("mask_swap",), uses_models=True, if_out_of_memory="swap.batch, swap.documents",
-        is_analysis=True, needs_process=True),
+        is_analysis=True, compares="own-past", needs_process=True),
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",

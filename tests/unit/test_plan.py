@@ -144,7 +144,10 @@ MODULES = {
     "science/helper.py": "def half(x):\n    return x / 2\n",
     "science/deep.py": "def answer():\n    from manymasks.lazy import thing\n    return 42\n",
     "science/notes.txt": "not data of the code\n",
-    "lazy.py": "thing = 1\n",
+    "lazy.py": "thing = 1\nFOLDER = 'folder:*'\n",
+    "folder/__init__.py": "",
+    "folder/one.py": "one = 1\n",
+    "folder/two.py": "two = 1\n",
     "other/__init__.py": "",
     "other/relative.py": "value = 1\n",
     "later/__init__.py": "",
@@ -178,6 +181,9 @@ def rewrite(package: Path, name: str, old: str, new: str) -> None:
 
 def test_the_closure_follows_every_import(package: Path) -> None:
     assert [name.removeprefix("manymasks").lstrip("./") for name in code_of("thing", package)] == [
+        "folder",
+        "folder.one",
+        "folder.two",
         "later",
         "later.module",
         "lazy",
@@ -230,6 +236,7 @@ OTHER = [
     ("science/helper.py", "/", "//", "manymasks.science.helper"),
     ("science/deep.py", "42", "43", "manymasks.science.deep"),
     ("lazy.py", "1", "1.0", "manymasks.lazy"),
+    ("folder/two.py", "1", "2", "manymasks.folder.two"),
     ("other/relative.py", "1", "2", "manymasks.other.relative"),
     ("later/ask.sql", "SELECT 1", "SELECT 2", "manymasks/later/ask.sql"),
     ("later/sql/more.sql", "2", "3", "manymasks/later/sql/more.sql"),

@@ -20,7 +20,8 @@ from scipy import stats
 
 from manymasks.catalogue import STAGES
 from manymasks.database.load import load
-from manymasks.report import drawing, page, panels, pictures, processes_beliefs
+from manymasks.report import drawing, page, panels, pictures
+from manymasks.report.figures import processes_beliefs
 from manymasks.report.section import PageTable, Section, pivot, units
 from manymasks.report.sections import FIGURES, SECTIONS
 from manymasks.stages import report

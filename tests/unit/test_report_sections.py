@@ -19,7 +19,8 @@ from scipy.spatial.distance import pdist, squareform
 
 from manymasks.database.load import load
 from manymasks.kinds.set_metrics import METRICS
-from manymasks.report import drawing, page, pair_maps, pictures
+from manymasks.report import drawing, page, pictures
+from manymasks.report.figures import pair_maps
 from manymasks.report.sections import SECTIONS
 
 NEEDED = {

@@ -1,10 +1,12 @@
-"""Settings of evaluation and of each analysis."""
+"""Settings of evaluation and of each analysis, and the fields of a study that hold them."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from manymasks.catalogue import ANALYSES
+from manymasks.config.probes import Probe
+from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import Name, Settings, Share
 
 if TYPE_CHECKING:
@@ -237,6 +239,48 @@ class Swap(Settings):
     """Pairs in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the pairs."""
+
+
+class Analyses(Settings):
+    """What is measured. The section of an analysis has the name of its stage."""
+
+    evaluation: Evaluation = Evaluation()
+    """Scoring on whole documents."""
+    rashomon: Rashomon = Rashomon()
+    """Rashomon sets."""
+    derived: Derived = Derived()
+    """Members derived from trained ones."""
+    multiplicity: Multiplicity = Multiplicity()
+    """How differently the members of a set predict."""
+    volume: Volume = Volume()
+    """Local volume."""
+    funnel: Funnel = Funnel()
+    """The constraint funnel."""
+    probes: Annotated[dict[Name, Probe], Field(min_length=1)] = {
+        "held-out": Probe(family="held-out"),
+        "shuffle": Probe(family="shuffle", scored=32, severities=(2, 4, 8, 16, 32)),
+    }
+    """Named probes."""
+    divergence: Divergence = Divergence()
+    """Behavioural divergence."""
+    rollout: Rollout = Rollout()
+    """What members write."""
+    representation: Representation = Representation()
+    """How members represent the same tokens."""
+    myopia: Myopia = Myopia()
+    """The myopia gap."""
+    truth: Truth = Truth()
+    """The exact law, where it is known."""
+    excess: Excess = Excess()
+    """Loss above the exact law."""
+    spectroscopy: Spectroscopy = Spectroscopy()
+    """Which mixture of masks a member predicts with."""
+    belief: Belief = Belief()
+    """Beliefs in the residual stream."""
+    rule_choice: RuleChoice = RuleChoice()
+    """Rule choice."""
+    swap: Swap = Swap()
+    """Swapped pasts."""
 
 
 class Statistics(Settings):

@@ -10,25 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from manymasks.catalogue import ANALYSES
-from manymasks.config.analyses import (
-    Analysis,
-    Belief,
-    Divergence,
-    Evaluation,
-    Excess,
-    Myopia,
-    Representation,
-    Rollout,
-    RuleChoice,
-    Spectroscopy,
-    Statistics,
-    Swap,
-    Truth,
-)
+from manymasks.config.analyses import Analyses, Analysis, Statistics
 from manymasks.config.claims import Primary
 from manymasks.config.corpora import Corpus, ProcessCorpus
-from manymasks.config.probes import Probe
-from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import Name, Settings, operational
 from manymasks.config.training import (
     ReferenceSeeds,
@@ -58,8 +42,8 @@ class Hardware(Settings):
     """Seconds between two saved states that a training can resume from."""
 
 
-class Study(Settings):
-    """All that is trained and measured."""
+class Trained(Settings):
+    """All that is trained."""
 
     name: Name = "study"
     """Title of the study in the report."""
@@ -79,43 +63,12 @@ class Study(Settings):
     """Seeds, crossed."""
     reference_seeds: ReferenceSeeds | None = None
     """Members outside all analyses, trained on each corpus of text that has divergence."""
-    evaluation: Evaluation = Evaluation()
-    """Scoring on whole documents."""
-    rashomon: Rashomon = Rashomon()
-    """Rashomon sets."""
-    derived: Derived = Derived()
-    """Members derived from trained ones."""
-    multiplicity: Multiplicity = Multiplicity()
-    """How differently the members of a set predict."""
-    volume: Volume = Volume()
-    """Local volume."""
-    funnel: Funnel = Funnel()
-    """The constraint funnel."""
-    probes: Annotated[dict[Name, Probe], Field(min_length=1)] = {
-        "held-out": Probe(family="held-out"),
-        "shuffle": Probe(family="shuffle", scored=32, severities=(2, 4, 8, 16, 32)),
-    }
-    """Named probes."""
-    divergence: Divergence = Divergence()
-    """Behavioural divergence."""
-    rollout: Rollout = Rollout()
-    """What members write."""
-    representation: Representation = Representation()
-    """How members represent the same tokens."""
-    myopia: Myopia = Myopia()
-    """The myopia gap."""
-    truth: Truth = Truth()
-    """The exact law, where it is known."""
-    excess: Excess = Excess()
-    """Loss above the exact law."""
-    spectroscopy: Spectroscopy = Spectroscopy()
-    """Which mixture of masks a member predicts with."""
-    belief: Belief = Belief()
-    """Beliefs in the residual stream."""
-    rule_choice: RuleChoice = RuleChoice()
-    """Rule choice."""
-    swap: Swap = Swap()
-    """Swapped pasts."""
+
+
+class Study(Analyses, Trained):
+    """All that is trained and measured."""
+
+    # Settings come in the order of `Trained`, then of `Analyses`, then of this class.
     statistics: Statistics = Statistics()
     """Intervals."""
     primary: Annotated[tuple[Primary, ...], Field(max_length=8)] = ()

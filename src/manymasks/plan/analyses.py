@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from manymasks.config.corpora import ProcessCorpus
+from manymasks.catalogue import STAGES
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
 from manymasks.kinds.families import FAMILIES, FAMILY_SETTINGS
-from manymasks.kinds.processes import PROCESSES
 from manymasks.plan.node import Node, member_label
 from manymasks.plan.trainings import (
     PlannedCorpus,
@@ -21,9 +20,8 @@ from manymasks.plan.trainings import (
 
 
 def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
-    """Derived members, Rashomon sets, their multiplicity, and local volume."""
+    """Derived members, Rashomon sets, and their multiplicity."""
     members = corpus.set_members
-    tokens, training = {"tokens": (corpus.tokens,)}, {"training": trainings(members)}
     derived: dict[str, tuple[Node, ...]] = {}
     if corpus.has_analysis("derived"):
         derived = {"derived": tuple(_derived_nodes(corpus))}
@@ -34,13 +32,9 @@ def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
         rashomon = Node("rashomon", f"rashomon/{corpus.name}", settings, inputs)
         yield rashomon
         if corpus.has_analysis("multiplicity"):
-            inputs = {"rashomon": (rashomon,), **training, **tokens, **derived}
-            inputs["tokenizer"] = (corpus.tokenizer,)
+            inputs = {"rashomon": (rashomon,), **corpus.inputs(members), **derived}
             settings = corpus.analysis_settings("multiplicity", members)
             yield Node("multiplicity", f"multiplicity/{corpus.name}", settings, inputs)
-    if corpus.has_analysis("volume"):
-        settings = corpus.analysis_settings("volume", members)
-        yield Node("volume", f"volume/{corpus.name}", settings, {**training, **tokens})
 
 
 def _derived_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
@@ -149,20 +143,23 @@ def _halves(
     return searched, held_out
 
 
-def behaviour_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
-    """What members write and how they represent text; not on text drawn from a process."""
-    if corpus.is_process:
-        return
-    members = corpus.set_members
-    inputs = {"training": trainings(members), "tokens": (corpus.tokens,)}
-    if corpus.has_analysis("rollout"):
-        settings = corpus.analysis_settings("rollout", members)
-        rollout_inputs = {**inputs, "tokenizer": (corpus.tokenizer,)}
-        yield Node("rollout", f"rollout/{corpus.name}", settings, rollout_inputs)
-    if corpus.has_analysis("representation"):
-        settings = corpus.analysis_settings("representation", members)
-        settings["context"] = corpus.context
-        yield Node("representation", f"representation/{corpus.name}", settings, inputs)
+def member_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """Analyses that read only members and their text: nodes that follow from the catalogue."""
+    for name, stage in STAGES.items():
+        skipped = corpus.is_process and stage.skips_processes
+        if stage.compares is None or skipped or not corpus.has_analysis(name):
+            continue
+        process: dict[str, Any] = {}
+        if stage.needs_process:
+            if name not in corpus.process_analyses:
+                continue
+            process = {"process": corpus.process}
+        is_set = stage.compares == "non-controls"
+        members = corpus.set_members if is_set else corpus.own_past_members
+        if members:
+            settings = {**corpus.analysis_settings(name, members), **process}
+            inputs = {role: corpus.inputs(members)[role] for role in stage.inputs}
+            yield Node(name, f"{name}/{corpus.name}", settings, inputs)
 
 
 def myopia_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
@@ -198,32 +195,21 @@ def myopia_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
 
 
 def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
-    """The exact next-token law of a process, and the analyses that compare members with it."""
-    if not isinstance(corpus.settings, ProcessCorpus):
+    """The exact next-token law of a process, and the excess loss of members over it."""
+    if not corpus.is_process or not corpus.has_analysis("truth"):
         return
-    process = identity(corpus.settings)
-    del process["members"]
-    tokens = {"tokens": (corpus.tokens,)}
-    if corpus.has_analysis("truth"):
-        settings: dict[str, Any] = {
-            "truth": identity(corpus.study.truth),
-            "statistics": corpus.statistics,
-            "process": process,
-            "corpus": corpus.name,
-        }
-        truth = Node("truth", f"truth/{corpus.name}", settings, tokens)
-        yield truth
-    # Fine-tuned members are compared too, but no member that sees another past or none: the law
-    # is that of a token given its whole document so far.
-    members = [member for member in corpus.members if member.variant.flow.past == "own"]
-    if not members:
-        return
-    inputs = {"training": trainings(members), **tokens}
-    if corpus.has_analysis("excess"):
-        settings = {**corpus.analysis_settings("excess", members), "process": process}
+    process, tokens = {"process": corpus.process}, {"tokens": (corpus.tokens,)}
+    settings: dict[str, Any] = {
+        "truth": identity(corpus.study.truth),
+        "statistics": corpus.statistics,
+        "corpus": corpus.name,
+        **process,
+    }
+    truth = Node("truth", f"truth/{corpus.name}", settings, tokens)
+    yield truth
+    members = corpus.own_past_members
+    if members and corpus.has_analysis("excess"):
+        settings = {**corpus.analysis_settings("excess", members), **process}
         settings["contrasts"] = corpus.contrasts
-        yield Node("excess", f"excess/{corpus.name}", settings, {"truth": (truth,), **inputs})
-    for analysis in PROCESSES[corpus.settings.process].analyses:
-        if corpus.has_analysis(analysis):
-            settings = {**corpus.analysis_settings(analysis, members), "process": process}
-            yield Node(analysis, f"{analysis}/{corpus.name}", settings, inputs)
+        inputs = {"truth": (truth,), "training": trainings(members), **tokens}
+        yield Node("excess", f"excess/{corpus.name}", settings, inputs)

@@ -4,7 +4,8 @@ Snakemake does not track the code of a package, and a commit id tracks too much.
 that a stage can reach by import statements is hashed by its syntax tree without docstrings, which
 no comment, blank line or formatter changes. The tree is written out field by field, without empty
 fields, because `ast.dump` differs between versions of Python. A string "module:function", the
-target of a lazy import, counts as an import of that module below the package.
+target of a lazy import, counts as an import of that module below the package, and "folder:*" as
+imports of all its modules.
 
 Modules that plan, store and read settings are left out: their settings and inputs are in the key
 by value. So no logic that shapes a result may live in them.
@@ -21,7 +22,7 @@ PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
 MACHINERY = tuple(f"{PACKAGE}.{name}." for name in ("config", "plan", "store", "errors", "cli"))
 DATA_SUFFIXES = {".sql", ".j2", ".css"}
-LAZY_TARGET = re.compile(r"[\w.]+:\w+")
+LAZY_TARGET = re.compile(r"[\w.]+:(\w+|\*)")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -38,6 +39,8 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
         name = waiting.pop()
         if name in digests or name == PACKAGE or f"{name}.".startswith(MACHINERY):
             continue
+        if name.endswith(".*"):
+            waiting += _modules_in(name.removesuffix(".*"), source)
         file = _file_of(name, source)
         if file is None:
             continue
@@ -48,6 +51,11 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
             relative = data.relative_to(source.parent).as_posix()
             digests[relative] = hashlib.sha256(_sql_or_text(data).encode()).hexdigest()
     return dict(sorted(digests.items()))
+
+
+def _modules_in(package: str, source: Path) -> list[str]:
+    files = source.joinpath(*package.split(".")[1:]).glob("*.py")
+    return [f"{package}.{file.stem}" for file in files if file.name != "__init__.py"]
 
 
 def _file_of(name: str, source: Path) -> Path | None:
@@ -74,7 +82,8 @@ def _read_module(file: Path, name: str, size: int, modified: int) -> tuple[str, 
     imports: list[str] = []
     for node in statements:
         if isinstance(node, str):
-            imports.append(f"{PACKAGE}.{node.partition(':')[0]}")
+            module, _, name_inside = node.partition(":")
+            imports.append(f"{PACKAGE}.{module}" + (".*" if name_inside == "*" else ""))
         elif isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         else:

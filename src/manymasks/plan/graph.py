@@ -20,7 +20,7 @@ from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.errors import UserError
 from manymasks.plan.analyses import (
-    behaviour_nodes,
+    member_nodes,
     myopia_nodes,
     probe_nodes,
     process_nodes,
@@ -104,6 +104,6 @@ def _corpus_nodes(study: Study, name: str, documents: Mapping[str, Node]) -> Ite
     corpus = PlannedCorpus(study, name, tokenizer, tokens, tuple(members))
     yield from set_nodes(corpus)
     yield from probe_nodes(corpus, documents)
-    yield from behaviour_nodes(corpus)
     yield from myopia_nodes(corpus)
     yield from process_nodes(corpus)
+    yield from member_nodes(corpus)

@@ -49,9 +49,27 @@ class PlannedCorpus:
         return tuple(member for member in self.members if not member.variant.is_control)
 
     @property
+    def own_past_members(self) -> tuple[PlannedMember, ...]:
+        """Members that see their own past; the law of a process is that of a token given it all."""
+        return tuple(member for member in self.members if member.variant.flow.past == "own")
+
+    @property
     def is_process(self) -> bool:
         """Whether the text is drawn from a process, whose next-token law is known."""
         return isinstance(self.settings, ProcessCorpus)
+
+    @property
+    def process(self) -> dict[str, Any]:
+        """Settings of the process, without those of its members."""
+        settings = identity(self.settings)
+        del settings["members"]
+        return settings
+
+    @property
+    def process_analyses(self) -> tuple[Analysis, ...]:
+        """Analyses of this process, beside those of any; none for other text."""
+        corpus = self.settings
+        return PROCESSES[corpus.process].analyses if isinstance(corpus, ProcessCorpus) else ()
 
     @property
     def statistics(self) -> dict[str, Any]:
@@ -66,6 +84,11 @@ class PlannedCorpus:
 
     def has_analysis(self, analysis: Analysis) -> bool:
         return analysis in self.study.analyses_of(self.name)
+
+    def inputs(self, members: Iterable[PlannedMember]) -> dict[str, tuple[Node, ...]]:
+        """Trainings of members, their text, and its tokenizer."""
+        nodes = {"training": trainings(members), "tokens": (self.tokens,)}
+        return {**nodes, "tokenizer": (self.tokenizer,)}
 
     def analysis_settings(
         self, analysis: Analysis, members: Iterable[PlannedMember]

@@ -20,6 +20,16 @@ Item = Figure | PageTable
 
 
 @dataclass(frozen=True)
+class SectionPart:
+    """Items of a section that one module draws."""
+
+    section: str
+    order: int
+    """Among the parts of the section."""
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page, with its items in order. Texts are HTML, as in `Figure`."""
 

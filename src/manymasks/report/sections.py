@@ -1,25 +1,35 @@
 """The page's sections in order, and all its figures by name."""
 
-from manymasks.report import (
-    behaviour,
-    loss,
-    myopia,
-    pair_maps,
-    probes,
-    processes_beliefs,
-    processes_loss,
-    processes_masks,
-    processes_rules,
-    sets,
-)
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
 from manymasks.report.drawing import Figure
-from manymasks.report.section import PageTable, Section
+from manymasks.report.section import Item, PageTable, Section, SectionPart
+
+FIGURES_FOLDER = "report.figures:*"
+"""Read as a folder, so that a new figure is a new file; this text puts its modules in the key."""
+
+
+def _parts() -> Iterator[SectionPart]:
+    package = importlib.import_module(f"manymasks.{FIGURES_FOLDER.removesuffix(':*')}")
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        yield from importlib.import_module(module.name).PARTS
+
+
+_PARTS = sorted(_parts(), key=lambda part: part.order)
+
+
+def _items(section: str) -> tuple[Item, ...]:
+    """Figures and tables of the modules in `figures/`, in the order of their parts."""
+    return tuple(item for part in _PARTS if part.section == section for item in part.items)
+
 
 SECTIONS = (
     Section("loss", "Loss", "Loss on the measure split", (PageTable("leaderboard"),),
         absent="This study has no loss analysis: there is nothing to show here.",
     ),
-    Section("curves", "Curves", "Loss during training", (loss.LOSS_CURVES,),
+    Section("curves", "Curves", "Loss during training", _items("curves"),
         absent="This study has no training curves: there is nothing to show here.",
     ),
     Section("rates", "Rates", "Learning rates", (PageTable("learning_rates"),)),
@@ -27,28 +37,24 @@ SECTIONS = (
         (PageTable("rashomon"),),
         absent="This study has no Rashomon analysis: there is nothing to show here.",
     ),
-    Section("sets", "Inside the sets", "Inside the sets", sets.ITEMS,
+    Section("sets", "Inside the sets", "Inside the sets", _items("sets"),
         intro="How many models fit, how much room each of them has, and how differently they "
         "behave are three questions, and size may answer each of them differently. Membership is "
         "decided on the select split; everything below is measured on the measure split.",
     ),
-    Section("divergence", "Divergence", "How differently they behave", (pair_maps.HEATMAP,),
+    Section("divergence", "Divergence", "How differently they behave", _items("divergence"),
         absent="This study has no divergence analysis: there is nothing to show here.",
     ),
-    Section("probes", "Probes", "Further and further from text",
-        (*probes.ITEMS, *pair_maps.ITEMS, *behaviour.ITEMS),
+    Section("probes", "Probes", "Further and further from text", _items("probes"),
         intro="A probe moves the context away from text by degrees and keeps the scored tokens "
         "wherever possible. Differences that equally good models learned elsewhere show only "
         "there.",
     ),
-    Section("myopia", "Myopia", "What myopia costs", myopia.ITEMS,
+    Section("myopia", "Myopia", "What myopia costs", _items("myopia"),
         absent="This study has no myopia analysis: there is nothing to show here.",
     ),
     Section("processes", "Processes", "Text of known processes",
-        (
-            PageTable("process_corpora"), *processes_loss.ITEMS, *processes_beliefs.ITEMS,
-            *processes_masks.ITEMS, *processes_rules.ITEMS,
-        ),
+        (PageTable("process_corpora"), *_items("processes")),
     ),
     Section("claims", "Claims", "What was tested", (PageTable("claims"),),
         absent="This study tests no comparison.",

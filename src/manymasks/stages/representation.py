@@ -19,8 +19,8 @@ def make(job: Job) -> dict[str, Any]:
     Raises UserError if all members failed, or the windows have too few tokens.
     """
     settings: Representation = job.setting("representation", Representation)
-    _, members = members_of(job)
-    context = job.settings["context"]
+    trainings, members = members_of(job)
+    context = trainings[0].manifest.settings["training"]["context"]
     measure = TokenStream.open(job.input("tokens").files("measure/"))
     windows = choose_windows(
         StreamDocuments(measure),

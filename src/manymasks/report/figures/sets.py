@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from manymasks.kinds.set_metrics import METRICS
 from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import DASHED, DOTTED, FRAME, INIT_COLOUR, INK, MUTED, ORDER_COLOUR
 
 MEASURES = {"nats": "loss", "kl": "KL of pairs", "top1_disagreement": "top-1 disagreement of pairs"}
@@ -229,7 +229,7 @@ def _metrics_note(rows: list[Row]) -> str:
     )
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("rashomon_curve", _draw_curve, panels.stacked(0.4, 2.7, "corpus"),
         title="Does the larger class hold more models, and do they differ more?",
         alt="Share of models under one loss, local log-volume per weight and KL between members "
@@ -292,3 +292,4 @@ ITEMS: tuple[Item, ...] = (
     PageTable("headroom"),
     PageTable("method_yield"),
 )  # fmt: skip
+PARTS = (SectionPart("sets", 1, _ITEMS),)

@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import DASHED, INK, MUTED, VARIANT_ORDER
 
 NEGLIGIBLE = 1e-6
@@ -183,7 +183,7 @@ def _ladder_inches(rows: list[Row]) -> tuple[float, float]:
     return WIDTH, 0.5 + sum(heights)
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("answers_by_w", _draw_answers, panels.stacked(0.6, 3.0, "corpus", "size", across=3),
         title="What has to be prepared",
         alt="Loss of answers above the exact law against the number of pairs that they count, "
@@ -223,3 +223,4 @@ ITEMS: tuple[Item, ...] = (
     ),
     PageTable("capabilities"),
 )  # fmt: skip
+PARTS = (SectionPart("processes", 1, _ITEMS),)

@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
-from manymasks.report.section import Item
+from manymasks.report.section import SectionPart
 from manymasks.report.style import DASHED, INK, MUTED
 
 MODES = {"greedy": "greedy decoding", "shared-noise": "sampled with shared noise"}
@@ -121,7 +121,7 @@ def _draw_reliability(figure: Canvas, rows: list[Row]) -> None:
     panels.legend_below(figure, across=4)
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("line_residuals", _draw_residuals, panels.stacked(0.5, 2.1, "corpus", "probe", across=3),
         title="Probe loss against text loss",
         alt="Distance of members from the line of loss on a probe against loss on text, by probe",
@@ -159,3 +159,4 @@ ITEMS: tuple[Item, ...] = (
         "overconfident.",
     ),
 )  # fmt: skip
+PARTS = (SectionPart("probes", 3, _ITEMS),)

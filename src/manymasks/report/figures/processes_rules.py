@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 
 from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import INK, MUTED
 
 
@@ -59,7 +59,7 @@ def _draw_rules(figure: Canvas, rows: list[Row]) -> None:
     figure.legend(handles, labels, loc="outside right upper")
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("rule_strip", _draw_rules, panels.one_row(3.4), title="Which of two rules",
         alt="Preference of each member between two rules that agree on all training text",
         caption="Preference between two rules that agree on all questions answered in training "
@@ -75,3 +75,4 @@ ITEMS: tuple[Item, ...] = (
     ),
     PageTable("rule_seeds"),
 )  # fmt: skip
+PARTS = (SectionPart("processes", 4, _ITEMS),)

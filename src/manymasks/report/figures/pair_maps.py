@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 from manymasks.arrays import Floats
 from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.section import Item
+from manymasks.report.section import SectionPart
 from manymasks.report.style import COLOURS, DASHED, INK, MUTED
 
 MOST_NAMES = 40
@@ -222,7 +222,7 @@ def _draw_hidden(figure: Canvas, rows: list[Row]) -> None:
     panels.legend_below(figure)
 
 
-HEATMAP = Figure(
+_HEATMAP = Figure(
     "heatmap",
     _draw_heatmap,
     lambda rows: (6.3, 5.0) if panels.only_one(rows, "corpus") else (WIDTH, 3.6),
@@ -231,7 +231,7 @@ HEATMAP = Figure(
     "text; full vocabulary, both directions averaged. White lines separate classes; in the "
     "diagonal blocks only the seeds differ.",
 )
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("clusters", _draw_clusters, panels.stacked(0.0, 5.2, "corpus"),
         title="Members clustered by behaviour",
         alt="Matrices of KL between all pairs on held-out text and furthest from it, members in "
@@ -257,3 +257,4 @@ ITEMS: tuple[Item, ...] = (
         "more than it shows.",
     ),
 )  # fmt: skip
+PARTS = (SectionPart("divergence", 1, (_HEATMAP,)), SectionPart("probes", 2, _ITEMS))

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import COLOURS, DASH_DOTTED, DASHED, DOTTED, GRID, INK, MUTED
 
 ACROSS = 2
@@ -170,7 +170,7 @@ def _draw_layers(figure: Canvas, rows: list[Row]) -> None:
     panels.legend_below(figure, *controls, across=4)
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("sharpening", _draw_sharpening, panels.stacked(0.4, 3.0, "corpus"),
         title="Do prompts sharpen?",
         alt="KL between members by prompt length, and by the exact entropy of the mask",
@@ -207,3 +207,4 @@ ITEMS: tuple[Item, ...] = (
     ),
     PageTable("belief_layers"),
 )  # fmt: skip
+PARTS = (SectionPart("processes", 2, _ITEMS),)

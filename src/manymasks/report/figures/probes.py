@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from manymasks.report import panels
 from manymasks.report.drawing import WIDTH, Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import COLOURS, DOTTED, INIT_COLOUR, INK, MUTED, ORDER_COLOUR
 
 FACTORS = {
@@ -140,7 +140,7 @@ def _ribbon_inches(rows: list[Row]) -> tuple[float, float]:
     return WIDTH, 0.5 + 1.9 * -(-groups // panels.columns_across(groups, most=4))
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("probe_curves", _draw_curves, panels.stacked(0.5, 2.2, "corpus", "probe", across=3),
         title="How differently seeds behave",
         alt="Mean KL divergence between seeds of a class against the severity of each probe",
@@ -169,3 +169,4 @@ ITEMS: tuple[Item, ...] = (
     ),
     PageTable("contested"),
 )  # fmt: skip
+PARTS = (SectionPart("probes", 1, _ITEMS),)

@@ -6,6 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
+from manymasks.report.section import SectionPart
 from manymasks.report.style import DOTTED, MUTED
 
 
@@ -40,7 +41,7 @@ def _draw_loss(figure: Canvas, rows: list[Row]) -> None:
     figure.axes[-1].legend([*handles, dotted], [*labels, "training loss"], loc="upper right")
 
 
-LOSS_CURVES = Figure(
+_LOSS_CURVES = Figure(
     "loss_curves",
     _draw_loss,
     panels.one_row(3.0),
@@ -48,3 +49,4 @@ LOSS_CURVES = Figure(
     caption="Loss against training step. Lines: mean over seeds on the select split; bands: range "
     "over seeds; dotted: training loss. The initial drop is cut off.",
 )
+PARTS = (SectionPart("curves", 1, (_LOSS_CURVES,)),)

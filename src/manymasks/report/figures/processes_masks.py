@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import DASHED, INK, MUTED
 
 SITES = {"past": "keys and values of the past", "residual": "stream of the last position"}
@@ -88,7 +88,7 @@ def _draw_site(axis: Axes, panel: list[Row], rows: list[Row]) -> None:
     axis.grid(axis="x", visible=False)
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("splice", _draw_splice, panels.one_row(3.4, single=5.6), title="Changing the mask",
         alt="Weight of the second mask by letters after a splice, members and Bayes",
         caption="Weight of the second mask against letters after the splice, in documents that "
@@ -120,3 +120,4 @@ ITEMS: tuple[Item, ...] = (
         "layer holds the mask.",
     ),
 )  # fmt: skip
+PARTS = (SectionPart("processes", 3, _ITEMS),)

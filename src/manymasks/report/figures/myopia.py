@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from manymasks.report import panels
 from manymasks.report.drawing import Canvas, Figure, Row
-from manymasks.report.section import Item, PageTable
+from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import COLOURS, DASHED, DOTTED, GRID, INK, MUTED, VARIANT_ORDER
 
 
@@ -158,7 +158,7 @@ def _discount_axis(axis: Axes, rows: list[Row]) -> None:
     axis.set_xlabel("discount, and the positions it reaches")
 
 
-ITEMS: tuple[Item, ...] = (
+_ITEMS = (
     Figure("gap", _draw_gap, panels.one_row(3.4),
         alt="Loss difference between variants by position in the window",
         caption="Loss of the variant minus that of its baseline on the measure split, paired over "
@@ -194,3 +194,4 @@ ITEMS: tuple[Item, ...] = (
         "intervals over members.",
     ),
 )  # fmt: skip
+PARTS = (SectionPart("myopia", 1, _ITEMS),)
