@@ -2,8 +2,6 @@
 
 
 class UserError(Exception):
-    """A mistake or a circumstance that a person can fix.
-
-    The message says which file and setting (or which artifact), what was found, what was
-    expected and what to do. It is printed without a traceback.
-    """
+    """A mistake or a circumstance that a person can fix. The message says which file and setting
+    (or which artifact), what was found, what was expected and what to do. It is printed without a
+    traceback."""

@@ -13,10 +13,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Members(Settings):
-    """Members of a corpus and their training, where they differ from the study.
-
-    The text does not depend on it, so it is in keys only through the settings that it replaces.
-    """
+    """Members of a corpus and their training, where they differ from the study. The text does not
+    depend on it, so it is in keys only through the settings that it replaces."""
 
     sizes: Annotated[dict[Name, Size], Field(min_length=1)] | None = None
     """Named sizes, each with the settings of `sizes.<name>`; null takes those of the study."""
@@ -138,11 +136,9 @@ else:
 
 
 class ProcessCorpus(CorpusSettings):
-    """Documents drawn from a known process: the law of every next token is known exactly.
-
-    The process fixes the vocabulary and the context, which holds one document. The only probes are
-    those of unchanged text, because the law of changed text depends on the process.
-    """
+    """Documents drawn from a known process: the law of every next token is known exactly. The
+    process fixes the vocabulary and the context, which holds one document. The only probes are
+    those of unchanged text, because the law of changed text depends on the process."""
 
     kind: Literal["process"]
     """Embedded: drawn, without a download."""

@@ -23,9 +23,7 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
 
     Mappings merge; lists and values replace. `name: null` removes a named corpus, size, variant,
     probe or reference; `"*": null` removes all that earlier files name. Texts in `overrides` are
-    parsed like scalars in a file. Raises UserError with every mistake in every file: YAML that
-    cannot be read, repeated keys, unknown keys with a suggestion, wrong types, ranges and
-    combinations.
+    parsed like scalars in a file. Raises UserError with every mistake in every file.
     """
     documents = [read_yaml(path) for path in files]
     if overrides:

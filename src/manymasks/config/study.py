@@ -102,11 +102,9 @@ class Study(Analyses, Trained):
         return tuple(name for name in self.analyses if chosen is None or name in chosen)
 
     def learning_rate(self, corpus: str, size: str, variant: str) -> float | Literal["tune"]:
-        """The peak learning rate of a size and variant on a corpus, or `tune`.
-
-        The rate of the corpus overrides that of the variant and the size. A fine-tuned variant
-        keeps its rate: such variants differ by it.
-        """
+        """The peak learning rate of a size and variant on a corpus, or `tune`. The rate of the
+        corpus overrides that of the variant and the size. A fine-tuned variant keeps its rate: such
+        variants differ by it."""
         of_corpus = self.corpora[corpus].members.learning_rate
         of_variant = self.variants[variant].learning_rate
         of_size = self.sizes_of(corpus)[size].learning_rate

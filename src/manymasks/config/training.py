@@ -199,8 +199,7 @@ class TrialSeeds(Seeds):
 class ReferenceSeeds(Seeds):
     """Members that are in no analysis. Their loss measures the distance of a probe from training
     text, and they write the contexts of self-written probes. No seed of the study may be among
-    their seeds.
-    """
+    their seeds."""
 
     init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
     """Seeds of the initial weights."""
@@ -213,10 +212,8 @@ class ReferenceSeeds(Seeds):
 
 
 class Tune(Settings):
-    """The grid of learning rates, for sizes and variants whose rate is `tune`.
-
-    The rate with the lowest mean loss on the select split is taken.
-    """
+    """The grid of learning rates, for sizes and variants whose rate is `tune`. The rate with the
+    lowest mean loss on the select split is taken."""
 
     rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)] = (
         3e-3, 6e-3, 1.2e-2, 2.4e-2,

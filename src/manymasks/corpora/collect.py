@@ -16,16 +16,9 @@ from manymasks.corpora.versions import versions
 def collect(
     settings: TextCorpus, *, downloads: Path, base: Path, report: OnDownload = quiet
 ) -> Iterator[Raw]:
-    """Documents of a corpus, in a fixed order.
-
-    Args:
-        settings: of the corpus.
-        downloads: folder that keeps downloaded files by digest.
-        base: folder that relative paths start at.
-        report: takes bytes done and in total during a download.
-
-    Raises UserError if a source is missing, damaged or unreadable.
-    """
+    """Documents of a corpus, in a fixed order. `downloads`: folder that keeps downloaded files by
+    digest. `base`: folder that relative paths start at. `report`: takes bytes done and in total of
+    a download. Raises UserError if a source is missing, damaged or unreadable."""
     if isinstance(settings, PydocsCorpus):
         return read_pydocs(settings)
     if isinstance(settings, FilesCorpus):

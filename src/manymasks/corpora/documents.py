@@ -38,11 +38,9 @@ class Raw:
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts of written and dropped documents.
-
-    `sha256` is over id, NUL, text, NUL (UTF-8) of all written documents, in order.
-    `beyond_maximum` counts the good documents that `max_documents` dropped.
-    """
+    """Counts of written and dropped documents. `sha256` is over id, NUL, text, NUL (UTF-8) of all
+    written documents, in order. `beyond_maximum` counts the good documents that `max_documents`
+    dropped."""
 
     documents: int
     train_documents: int
@@ -83,12 +81,9 @@ class Summary:
 
 
 def split_of(document_id: str, select: float, measure: float) -> Split:
-    """The split of a document: a pure function of its id.
-
-    The first 53 bits of the SHA-256 of the id are a number u, uniform in [0, 1): `select`
-    if u < select, `measure` if u < select + measure, else `train`. More documents never move
-    earlier ones, and a larger share only moves documents across its edge.
-    """
+    """The split of a document: a pure function of its id, by the first 53 bits of its SHA-256 as a
+    number in [0, 1). More documents never move earlier ones, and a larger share only moves
+    documents across its edge."""
     u = (_hash64(document_id) >> 11) / 2**53
     if u < select:
         return "select"
@@ -98,14 +93,12 @@ def split_of(document_id: str, select: float, measure: float) -> Split:
 def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> Summary:
     """Write documents to one zstd Parquet file (columns of SCHEMA), in the order given.
 
-    Documents that are only white space, repeat the text of an earlier one or are not UTF-8
-    (a lone surrogate cannot be encoded) are counted and dropped; other text is kept unchanged.
-    Settings may keep repeats: documents drawn from a process need them, because dropping them would
-    change its law. Memory holds hashes and one row group. `max_documents` keeps the documents whose
-    ids have the smallest hashes: a heap holds the current threshold, documents below it go to a
-    spool file, and a second pass drops those above the final threshold.
-
-    Raises UserError if an id occurs twice or a split has no document; `path` is then not written.
+    Documents that are only white space, repeat an earlier text or are not UTF-8 are counted and
+    dropped. Settings may keep repeats: dropping them would change the law of a process. Memory
+    holds hashes and one row group. `max_documents` keeps the documents whose ids have the smallest
+    hashes: a heap holds the current threshold, documents below it go to a spool file, and a second
+    pass drops those above the final threshold. Raises UserError if an id occurs twice or a split
+    has no document; `path` is then not written.
     """
     counts = {"read": 0, "empty": 0, "duplicates": 0, "undecodable": 0, "good": 0}
     good = _good(raws, counts, settings.keeps_repeats)
@@ -182,10 +175,8 @@ def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterato
 
 
 class _Smallest:
-    """The `size` smallest hashes of ids seen so far.
-
-    The hash is salted: the smallest hashes of `split_of` would all be in one split.
-    """
+    """The `size` smallest hashes of ids seen so far. The hash is salted: the smallest hashes of
+    `split_of` would all be in one split."""
 
     def __init__(self, size: int) -> None:
         self.size = size

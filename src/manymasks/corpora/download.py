@@ -50,13 +50,11 @@ def fetch(
     """The file of a digest, as `folder/<sha256>`; downloaded from `url` unless it exists.
 
     An existing file is verified, and replaced if damaged. Bytes go to `<sha256>.part`, which a
-    later call resumes (HTTP Range), and which is renamed once its digest is right. Lost
-    connections, short bodies, 408, 429 and 5xx are retried, up to `attempts` times without a new
-    byte in between, after `wait`, 2 `wait`, 4 `wait`, ... seconds or the time that the server asks
-    for. A lock file prevents concurrent downloads.
-
-    Raises UserError at once for any other status, after the last attempt, and if the complete file
-    has another digest (it is then kept as `.mismatch`).
+    later call resumes (HTTP Range). Lost connections, short bodies, 408, 429 and 5xx are retried,
+    up to `attempts` times without a new byte in between, after `wait`, 2 `wait`, 4 `wait`, ...
+    seconds or the time that the server asks for. A lock file prevents concurrent downloads. Raises
+    UserError at once for any other status, after the last attempt, and if the complete file has
+    another digest (it is then kept as `.mismatch`).
     """
     if not url.startswith(("http://", "https://")):
         raise UserError(
@@ -117,10 +115,8 @@ def file_sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of a future file (`<target>.lock`), waiting until it is free.
-
-    The lock file is never removed: two processes could then lock different files of that name.
-    """
+    """Hold the lock of a future file (`<target>.lock`), waiting until it is free. The lock file is
+    never removed: two processes could then lock different files of that name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(target.name + ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -16,11 +16,8 @@ BLOCK = 2**20
 
 
 def expand(patterns: Sequence[str], base: Path) -> list[Path]:
-    """Files that patterns (`texts/**/*.txt`) match, sorted, each once.
-
-    Patterns are relative to `base`; absolute ones and `~` work too. Raises UserError if a pattern
-    matches no file.
-    """
+    """Files that patterns (`texts/**/*.txt`) match, sorted, each once. Patterns are relative to
+    `base`; absolute ones and `~` work too. Raises UserError if a pattern matches no file."""
     matches: set[Path] = set()
     for pattern in patterns:
         expanded = Path(pattern).expanduser()
@@ -48,11 +45,10 @@ def read_files(
 ) -> Iterator[Raw]:
     """Documents of files, in order; ids are `NAME#000012`: the name and the index in its file.
 
-    Text files are cut at `separator`; an empty piece after the last separator is dropped.
-    Consecutive pieces are joined by the separator until they have `join_to` characters; rows of
-    JSONL and Parquet are joined by `separator` or else a line end. A piece that is not UTF-8 is a
-    document without text and is never joined. Raises UserError if a file cannot be read in its
-    format.
+    Text files are cut at `separator`; an empty piece after the last one is dropped. Consecutive
+    pieces are joined by it until they have `join_to` characters, rows of JSONL and Parquet by
+    `separator` or else a line end. A piece that is not UTF-8 is a document without text and is
+    never joined. Raises UserError if a file cannot be read in its format.
     """
     between = "\n" if settings.separator is None else settings.separator
     for path, name in zip(paths, names, strict=True):

@@ -16,10 +16,9 @@ from manymasks.errors import UserError
 def fetch_hub(settings: HubCorpus, folder: Path) -> list[Path]:
     """Files of a dataset repository, in order, each as `folder/<sha256>`.
 
-    An existing file with its digest needs no network. Others come through the cache of the client
-    (as a link if the file system allows, else a copy); a file with a wrong digest is downloaded
-    once more. Raises UserError if a repository, revision or file is missing, the Hub cannot be
-    reached, or the digest is wrong twice.
+    An existing file with its digest needs no network. Others come through the cache of the client;
+    a file with a wrong digest is downloaded once more. Raises UserError if a repository, revision
+    or file is missing, the Hub cannot be reached, or the digest is wrong twice.
     """
     return [_fetch(settings, file, folder) for file in settings.files]
 

@@ -27,10 +27,10 @@ _LEFT_OUT = {
 def read_pydocs(settings: PydocsCorpus) -> Iterator[Raw]:
     """Topics, then modules of the standard library, then those of each package, in sorted order.
 
-    One document per topic (`topics/assert`) and one per module (`stdlib/json.decoder`,
-    `numpy/numpy.linalg`): its docstrings of at least `min_characters`, separated by blank lines. A
-    docstring that occurs in an earlier module is skipped, so no text is in two splits. Raises
-    UserError if topics or a package are missing.
+    One document per topic (`topics/assert`) and one per module (`stdlib/json.decoder`): its
+    docstrings of at least `min_characters`, separated by blank lines. A docstring that occurs in an
+    earlier module is skipped, so no text is in two splits. UserError if topics or a package are
+    missing.
     """
     stdlib = Path(sysconfig.get_path("stdlib"))
     for name, text in sorted(_topics(stdlib / "pydoc_data" / "topics.py").items()):

@@ -10,10 +10,8 @@ from manymasks.errors import UserError
 
 
 def versions(settings: PydocsCorpus) -> dict[str, str]:
-    """Version of Python and of each package, by name; the text differs between versions.
-
-    Raises UserError if a package is not installed.
-    """
+    """Version of Python and of each package, by name; the text differs between versions. Raises
+    UserError if a package is not installed."""
     by_name = {"python": platform.python_version()}
     for package in settings.packages:
         locate(package)
@@ -22,10 +20,8 @@ def versions(settings: PydocsCorpus) -> dict[str, str]:
 
 
 def locate(package: str) -> Path:
-    """The folder (or the single file) of an installed package, without importing it.
-
-    Raises UserError if there is none.
-    """
+    """The folder (or the single file) of an installed package, without importing it. Raises
+    UserError if there is none."""
     spec = None
     if package.isidentifier():
         try:

@@ -47,11 +47,8 @@ class Payloads:
 
 
 def read_artifacts(results: Path) -> list[StoredArtifact]:
-    """Every artifact below `results`, sorted by key.
-
-    Raises UserError for a manifest that cannot be read, is of another version, or lies where
-    another artifact belongs.
-    """
+    """Every artifact below `results`, sorted by key. Raises UserError for a manifest that cannot be
+    read, is of another version, or lies where another artifact belongs."""
     artifacts = []
     for path in results.glob("*/*/manifest.json"):
         try:
@@ -83,11 +80,9 @@ def read_artifacts(results: Path) -> list[StoredArtifact]:
 
 
 def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) -> Payloads:
-    """The tables of all artifacts; `current` are the keys of the current study.
-
-    Raises UserError for a damaged file, and for a table of a current artifact that the schema does
-    not know or that has other columns than the schema.
-    """
+    """The tables of all artifacts; `current` are the keys of the current study. Raises UserError
+    for a damaged file, and for a table of a current artifact that the schema does not know or that
+    has other columns than the schema."""
     columns, required = written_columns(), written_columns(required=True)
     payloads = Payloads()
     for _, manifest, tables in artifacts:

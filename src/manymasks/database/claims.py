@@ -62,10 +62,8 @@ def correct(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def refuse_untested(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse primary claims that no current analysis tested, although no member failed.
-
-    Raises UserError naming each claim, the analysis that tests its kind, and what that tested.
-    """
+    """Refuse primary claims that no current analysis tested, although no member failed. Raises
+    UserError naming each claim, the analysis that tests its kind, and what that tested."""
     lines = []
     for claim, stage, corpus, is_there, others in connection.execute(_UNTESTED).fetchall():
         if not is_there:

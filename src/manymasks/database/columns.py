@@ -8,12 +8,9 @@ _DEFAULTS = Path(__file__).with_name("columns.sql")
 
 
 def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
-    """Comment every column without a comment by the meaning of its name.
-
-    In this order: the comment of the name in columns.sql; for a view, the comment of that name in
-    its tables, if all of them agree; the comment of the name's ending in columns.sql. A column
-    without any of these stays without a comment.
-    """
+    """Comment every column without a comment, where possible by the meaning of its name: the
+    comment of the name in columns.sql; for a view, that of the name in its tables, if they agree;
+    or that of the name's ending in columns.sql."""
     defaults = dict(connection.execute(_DEFAULTS.read_text(encoding="utf-8")).fetchall())
     endings = {name[1:]: text for name, text in defaults.items() if name.startswith("*")}
     columns = connection.execute(

@@ -35,23 +35,16 @@ def load(
     primary: Sequence[Mapping[str, Any]] = (),
     threads: int = 1,
 ) -> dict[str, int]:
-    """Build the database from every artifact of a results folder.
+    """Build the database from every artifact of a results folder, those of earlier settings
+    included.
 
-    Raises UserError if a manifest or table cannot be read, a table of a current artifact does not
-    fit the schema, rows are not unique in their grain, or a primary claim was not tested although
-    no member failed. `target` stays as it was.
-
-    Args:
-        results: the folder; artifacts of earlier settings are loaded too, and marked.
-        current: labels of the artifacts of the current study, by key (12 hex digits).
-        target: the database, replaced once the new one is complete.
-        primary: claims that were named before the run, in order: rows of `primary_claim`
-            without `rank`.
-        threads: threads of DuckDB.
-
-    Returns:
-        Rows by table; under `missing_payloads` the tables that manifests list and that are gone
-        (evicted), under `outdated_payloads` those of an earlier schema that were left out.
+    `current`: labels of the artifacts of the current study, by key. `primary`: claims named before
+    the run, in order: rows of `primary_claim` without `rank`. Returns the rows by table; under
+    `missing_payloads` the tables that manifests list and that are gone (evicted), under
+    `outdated_payloads` those of an earlier schema that were left out. Raises UserError if a
+    manifest or table cannot be read, a table of a current artifact does not fit the schema, rows
+    are not unique in their grain, or a primary claim was not tested although no member failed;
+    `target` then stays as it was.
     """
     artifacts = read_artifacts(results)
     payloads = table_files(artifacts, current)

@@ -40,10 +40,8 @@ class Column(NamedTuple):
 
 @contextmanager
 def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database read-only and turn DuckDB errors inside the block into UserError.
-
-    Raises UserError if the file is missing, is not a database, or is being written.
-    """
+    """Open the database read-only and turn DuckDB errors inside the block into UserError. Raises
+    UserError if the file is missing, is not a database, or is being written."""
     if not database.is_file():
         raise UserError(
             f"{database}: there is no database yet. Make it with: snakemake --cores all"
@@ -73,10 +71,8 @@ def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
-    """Run `sql` read-only and write the result of its last statement to `out`.
-
-    Raises UserError with DuckDB's message if the query fails, writes, or returns nothing.
-    """
+    """Run `sql` read-only and write the result of its last statement to `out`. Raises UserError
+    with DuckDB's message if the query fails, writes, or returns nothing."""
     if not sql.strip().rstrip(";"):
         raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
     with connect(database) as connection:

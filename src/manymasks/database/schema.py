@@ -13,10 +13,8 @@ _COLUMN = re.compile(r"^ +(\w+) \w+( NOT NULL)?,?$", re.MULTILINE)
 
 
 def written_columns(required: bool = False) -> Mapping[str, frozenset[str]]:
-    """Columns by table that a stage writes, or those of them that are never NULL.
-
-    The loader adds `artifact`, and `derive.sql` adds what follows from all rows.
-    """
+    """Columns by table that a stage writes, or those of them that are never NULL. The loader adds
+    `artifact`, and `derive.sql` adds what follows from all rows."""
     scripts = "".join(path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.sql")))
     return {
         table: frozenset(

@@ -51,11 +51,8 @@ SCALE = 2.0**60
 
 @dataclass(frozen=True)
 class Crossing:
-    """Members in a full crossing of factors.
-
-    `members`: positions of members, one axis for each factor. `factors`: those with more than
-    one level, in the order of `FACTORS`.
-    """
+    """Members in a full crossing of factors. `members`: positions of members, one axis for each
+    factor. `factors`: those with more than one level, in the order of `FACTORS`."""
 
     members: Indices
     factors: tuple[str, ...]
@@ -68,11 +65,9 @@ class Crossing:
 
 @dataclass(frozen=True)
 class AnovaSums:
-    """Sums over the scored positions of each unit (a window or a document), float64.
-
-    For `n` units: `tokens` (n,), `entropy` (n,) of the mean law, and `information` and `variance`
-    (n, 2^k), U of each set of the k factors; set s contains factor j if bit j of s is 1.
-    """
+    """Sums over the scored positions of each unit (a window or a document), float64. For `n` units:
+    `tokens` (n,), `entropy` (n,) of the mean law, and `information` and `variance` (n, 2^k), U of
+    each set of the k factors; set s contains factor j if bit j of s is 1."""
 
     tokens: Floats
     entropy: Floats
@@ -84,9 +79,8 @@ def crossing(members: Members) -> Crossing | None:
     """A large full crossing of the members; None if it has fewer than two.
 
     Missing members, such as failed trainings, remove levels. Sizes and variants are removed one by
-    one, each time the one whose removal keeps the most members, down to one of each; in each step
-    seeds that are not complete are removed. The result is the crossing with the most members; of
-    equals the first, with the most sizes and variants.
+    one, each time the one whose removal keeps the most members; in each step seeds that are not
+    complete are removed. The result has the most members; of equals, the most sizes and variants.
     """
     position = {(m.size, m.variant, m.seed_init, m.seed_order): i for i, m in enumerate(members)}
     levels: Levels = ([], [], [], [])
@@ -113,12 +107,11 @@ def crossing(members: Members) -> Crossing | None:
 def anova_sums(logp: Tensor, crossing: Crossing) -> AnovaSums:
     """Sums for each window, over its positions and the full vocabulary.
 
-    `logp` (m, w, s, V): float32 log-probabilities of all members, including those of the crossing,
-    at the scored positions of windows. Means over members and vocabulary are in float32, relative
-    to the mean log-probability of the members, which reduces rounding errors; means over groups and
-    sums over positions are in float64. A mean over a coarser group is a mean of means over finer
-    ones, so all 2^k sets cost about prod(1 + levels) members, not 2^k times m. Memory: a few blocks
-    of `BLOCK_ELEMENTS`.
+    `logp` (m, w, s, V): float32 log-probabilities of all members. Means over members and vocabulary
+    are in float32, relative to the mean log-probability of the members, which reduces rounding
+    errors; means over groups and sums over positions are in float64. A mean over a coarser group is
+    a mean of means over finer ones, so all 2^k sets cost about prod(1 + levels) members, not 2^k
+    times m.
     """
     members, windows, scored, vocabulary = logp.shape
     flat = logp.reshape(members, windows * scored, vocabulary)
@@ -151,12 +144,9 @@ def anova_sums(logp: Tensor, crossing: Crossing) -> AnovaSums:
 
 
 def orderings(factors: Sequence[str]) -> dict[str, dict[str, Floats]]:
-    """Ordering -> component -> its coefficients of U, (2^k,).
-
-    Two sequential orderings, forwards and backwards (equal for one factor), in which each factor is
-    conditioned on those before it; and interactions, the Moebius inversion of U over subsets. The
-    components of each ordering sum to U of all factors, the total.
-    """
+    """Ordering -> component -> its coefficients of U, (2^k,), which sum to U of all factors. Two
+    sequential orderings, forwards and backwards (equal for one factor), in which each factor is
+    conditioned on those before it; and interactions, the Moebius inversion of U over subsets."""
     k = len(factors)
     whole = (1 << k) - 1
     result = {}
@@ -181,10 +171,8 @@ def orderings(factors: Sequence[str]) -> dict[str, dict[str, Floats]]:
 
 
 def chance_shares(crossing: Crossing) -> Floats:
-    """Expected U of each set as a share of the total for independent noise, (2^k,).
-
-    (groups - 1) / (members - 1), to second order in the noise.
-    """
+    """Expected U of each set as a share of the total for independent noise, (2^k,). (groups - 1) /
+    (members - 1), to second order in the noise."""
     levels = crossing.members.shape
     groups = [
         math.prod(count for j, count in enumerate(levels) if s >> j & 1)
@@ -196,15 +184,11 @@ def chance_shares(crossing: Crossing) -> Floats:
 def component_rows(
     sums: AnovaSums, crossing: Crossing, kl_floor: float | None, statistics: Statistics
 ) -> Rows:
-    """Rows of the table `behaviour_component`, without probe and severity.
+    """Rows of the table `behaviour_component`, without probe and severity, from sums by document.
 
-    Args:
-        sums: by document.
-        crossing: its members.
-        kl_floor: noise floor, the mean KL of these members from themselves in another computation.
-            m noisy copies of one law with this mean KL of pairs have a total of (m - 1) / (2 m)
-            times it, of either kind, to second order in the noise.
-        statistics: of the bootstrap over documents; members are given.
+    `kl_floor`: noise floor, the mean KL of these members from themselves in another computation. m
+    noisy copies of one law with this mean KL of pairs have a total of (m - 1) / (2 m) times it, of
+    either kind, to second order in the noise.
     """
     weights = document_weights(sums.tokens.size, statistics.resamples, statistics.seed)
     entropy = float(ratio(sums.entropy, sums.tokens))
@@ -235,9 +219,7 @@ def component_rows(
 
 def _levels(position: Mapping[tuple[str, str, int, int], int], members: Members) -> Levels:
     """Sizes and variants of the members, and a full crossing of the seeds that all of them have.
-
-    `position`: existing members, by size, variant and seeds.
-    """
+    `position`: existing members, by size, variant and seeds."""
     sizes = list(dict.fromkeys(member.size for member in members))
     variants = list(dict.fromkeys(member.variant for member in members))
     complete = [
@@ -277,10 +259,8 @@ def _grouped(
     kept: int | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """Means of laws (*levels, c, V) over the members of each group, for every set of factors.
-
     Yields each set except that of all factors, as a bit mask, with the means (*levels of the groups
-    or 1, c, V). `mean` averages several tensors.
-    """
+    or 1, c, V). `mean` averages several tensors."""
     factors = laws.ndim - 2
     kept = (1 << factors) - 1 if kept is None else kept
     # Only factors before the one averaged over last, so that each set occurs once.

@@ -24,11 +24,8 @@ RESERVE = 64 << 20
 
 
 def blocks(logp: Tensor, elements: Mapping[str, int]) -> Iterator[slice]:
-    """Slices of the positions of logp (m, n, V), one for each block.
-
-    `elements`: device type, `cpu` or `cuda` -> elements in one block. A block has at least one
-    position.
-    """
+    """Slices of the positions of logp (m, n, V), one for each block. `elements`: device type, `cpu`
+    or `cuda` -> elements in one block. A block has at least one position."""
     members, positions, vocabulary = logp.shape
     step = max(1, elements[logp.device.type] // (members * vocabulary))
     for start in range(0, positions, step):
@@ -39,10 +36,9 @@ def windows_at_once(members: int, scored: int, vocabulary: int, settings: Diverg
     """Windows whose log-probabilities fit `memory_mb` together, at least 1, at most `batch`.
 
     The bound covers arrays that grow with members x positions x vocabulary: the log-probabilities
-    (members, windows, scored, V) in float32 and as much again for temporaries, the logits of one
-    member, and the temporaries of a block. It covers neither the weights, nor the activations of a
-    forward pass, nor sums over pairs of members. It assumes one buffer of log-probabilities shared
-    by all batches: separate allocations fragment the memory.
+    in float32 and as much again for temporaries, the logits of one member, and the temporaries of a
+    block. It covers neither weights and activations, nor sums over pairs of members. It assumes one
+    buffer shared by all batches: separate allocations fragment the memory.
     """
     return max(1, min(settings.batch, _positions(members, vocabulary, settings) // scored))
 

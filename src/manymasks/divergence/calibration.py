@@ -43,15 +43,9 @@ class ItemSums:
 
 
 def item_sums(logp: Tensor, targets: Tensor, bins: int) -> ItemSums:
-    """Sums for each window, over its positions and the full vocabulary.
-
-    Ranks are counted, without sorting. Of tokens with equal probability the one with the lowest id
-    is ranked first.
-
-    `logp` (m, w, s, V) log-probabilities, float32; memory beside them is that of a few blocks.
-    `targets` (w, s) true tokens. `bins`: bins of equal width of the probability of the first-ranked
-    token.
-    """
+    """Sums for each window, over its positions and the full vocabulary, from log-probabilities (m,
+    w, s, V), float32, and true tokens (w, s). Of tokens with equal probability the one with the
+    lowest id is ranked first."""
     members, windows, scored, vocabulary = logp.shape
     flat = logp.reshape(members, windows * scored, vocabulary)
     true_tokens = targets.reshape(1, -1, 1).expand(members, -1, 1)
@@ -106,10 +100,8 @@ def calibration_rows(
     sums: ItemSums, members: Members, owners: Indices, statistics: Statistics
 ) -> Rows:
     """Rows of the table `calibration_bin`, without probe and severity, of bins with a token.
-
     `owners` (w,): index of each window's document, from 0. The interval is over documents; it is
-    None with fewer than two documents that have a token in the bin.
-    """
+    None with fewer than two documents that have a token in the bin."""
     grouped = summed([sums], owners)
     documents = grouped.tokens.size
     count, confidence, right = (

@@ -20,10 +20,8 @@ from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 def contrast_rows(
     measured: Measured, members: Members, probe: str, severity: int, statistics: Statistics
 ) -> Rows:
-    """Rows of `contrast` for every two classes that differ only in variant or only in size.
-
-    Pairs of classes with too few members for an estimate have no row.
-    """
+    """Rows of `contrast` for every two classes that differ only in variant or only in size. Pairs
+    of classes with too few members for an estimate have no row."""
     rows = []
     for pool, other in combinations(classes(members).values(), 2):
         first, second = members[pool[0]], members[other[0]]
@@ -52,11 +50,10 @@ def beyond_seeds(
     """Mean KL across two classes minus the mean of their means within; None below 2 seeds.
 
     `pool[k]` and `other[k]` share both seeds. Such a pair starts from the same weights and sees the
-    same data, unlike any pair within a class, so it is left out of the mean across: the remaining
-    pairs share seeds as often as those within, and without an effect of the variant the expectation
-    is 0. This is a U-statistic over the shared seeds k < l with kernel
-    (K(a_k, b_l) + K(a_l, b_k)) / 2 - (K(a_k, a_l) + K(b_k, b_l)) / 2, so the jackknife is over
-    seeds. Without an effect the kernel is degenerate and the interval too wide.
+    same data, unlike any pair within a class, so it is left out: without an effect of the variant
+    the expectation is then 0. This is a U-statistic over the shared seeds k < l with kernel (K(a_k,
+    b_l) + K(a_l, b_k)) / 2 - (K(a_k, a_l) + K(b_k, b_l)) / 2, so the jackknife is over seeds.
+    Without an effect the kernel is degenerate and the interval too wide.
     """
     if pool.size < 2:
         return None
@@ -75,10 +72,8 @@ def beyond_seeds(
 def log_ratio(
     measured: Measured, pool: Indices, other: Indices, statistics: Statistics
 ) -> Interval | None:
-    """log(mean KL within `other` / mean KL within `pool`); None if one is not positive.
-
-    See `log_ratio_of_spreads` for its interval.
-    """
+    """log(mean KL within `other` / mean KL within `pool`); None if one is not positive. See
+    `log_ratio_of_spreads` for its interval."""
     kl = measured.means["kl"]
     if min(pool.size, other.size) < 2:
         return None

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 
 def summed(batches: "Iterable[Sums]", owners: Indices) -> "Sums":
-    """Sums (units, ...) of consecutive units, added up to (owners, ...).
-
-    Every field of a batch is an array whose first axis is units. `owners` (units,): index of the
-    owner of each unit, from 0. Raises ValueError if the numbers of units and owners differ.
-    """
+    """Sums (units, ...) of consecutive units, added up to (owners, ...). Every field of a batch is
+    an array whose first axis is units. `owners` (units,): index of the owner of each unit, from 0.
+    Raises ValueError if the numbers of units and owners differ."""
     parts = list(batches)
     if not parts:
         raise ValueError("there must be a unit, found none")

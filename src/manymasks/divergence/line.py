@@ -49,12 +49,9 @@ class Line:
 def line_rows(
     probe: str, severity: int, scored: OnProbe, text: OnProbe, statistics: Statistics
 ) -> dict[str, Rows]:
-    """Rows of line_fit and line_residual of one probe and severity.
-
-    Uses the members of `scored` that are also in `text`; no rows for fewer than three, or if all
-    have the same loss on text. Documents are resampled by name, so shared documents have the same
-    weights in both.
-    """
+    """Rows of line_fit and line_residual of one probe and severity. Uses the members of `scored`
+    that are also in `text`; no rows for fewer than three, or if all have the same loss on text.
+    Documents are resampled by name, so shared documents have the same weights in both."""
     position = {member.model: i for i, member in enumerate(text.members)}
     kept = [i for i, member in enumerate(scored.members) if member.model in position]
     members = [scored.members[i] for i in kept]
@@ -118,10 +115,9 @@ def r_squared(x: Floats, y: Floats, confidence: float) -> tuple[float, float, fl
     """r2 of members (m,), and the ends of its interval over models, given the documents.
 
     A delete-one jackknife of Fisher's z = atanh(r), which is closer to normal than r (Fisher 1921),
-    with t(m - 2): a line has two parameters. The ends of r are squared; if they differ in sign the
-    lower end is 0. In a simulation with 6 to 16 normal models and r of 0.5 to 0.99 a nominal 95%
-    covered 94 to 98%. Ends are NaN for fewer than 4 models, or if all but one lie exactly on a
-    line.
+    with t(m - 2). The ends of r are squared; if they differ in sign the lower end is 0. In a
+    simulation with 6 to 16 normal models and r of 0.5 to 0.99 a nominal 95% covered 94 to 98%. Ends
+    are NaN for fewer than 4 models, or if all but one lie exactly on a line.
     """
     r = float(correlation(x, y))
     without = np.array([correlation(np.delete(x, i), np.delete(y, i)) for i in range(x.size)])
@@ -146,9 +142,8 @@ def residual_sd_noise(residuals: Floats) -> float:
     The line is refitted in each of B resamples. To first order the residuals change by the effect
     of documents on the losses, without the part common to all members or linear in the loss on
     text: the sum of the variances over m - 2 is added to the square of `residual_sd`. This is the
-    average for members that lie exactly on a line. The effect of documents has few directions, so
-    with 26 to 47 unequal documents a simulated `residual_sd` of such members was between a quarter
-    of this and twice as much.
+    average for members that lie exactly on a line: with 26 to 47 unequal documents a simulated
+    `residual_sd` of such members was between a quarter of this and twice as much.
     """
     m = residuals.shape[0]
     return math.sqrt(
@@ -160,10 +155,9 @@ def class_share(residuals: Floats, labels: Sequence[str]) -> float:
     """Share of the variance of residuals (m,) that is between classes, in [0, 1].
 
     The estimator for a one-way layout with random classes of unequal sizes (Searle, Casella &
-    McCulloch 1992): (MSB - MSW) / n0 relative to its sum with MSW, clipped at 0. The variance
-    within classes is that of seeds and of document sampling. It is not corrected for the two
-    degrees of freedom of the line, which with few classes removes variance between them. NaN for
-    one class, for classes of one member each, and without variance.
+    McCulloch 1992): (MSB - MSW) / n0 relative to its sum with MSW, clipped at 0. It is not
+    corrected for the two degrees of freedom of the line, which with few classes removes variance
+    between them. NaN for one class, for classes of one member each, and without variance.
     """
     _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     groups, m = sizes.size, residuals.size

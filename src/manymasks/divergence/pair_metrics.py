@@ -88,10 +88,8 @@ class Measured:
 
 
 def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) -> Measured:
-    """Means over tokens of all documents, and in document resamples.
-
-    `sampled` has the documents of `sums`; some may have no sampled position.
-    """
+    """Means over tokens of all documents, and in document resamples. `sampled` has the documents of
+    `sums`; some may have no sampled position."""
     members = sums.log_p.shape[1]
     weights = document_weights(sums.tokens.size, statistics.resamples, statistics.seed)
     a, b = np.triu_indices(members, 1)
@@ -129,9 +127,7 @@ def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) 
 
 def pair_columns(measured: Measured) -> dict[str, Floats]:
     """Columns of the table `pair_divergence`, (m, m) each: entry [a, b] is that of the pair a, b.
-
-    `hidden_ratio` is NaN where no loss difference is visible.
-    """
+    `hidden_ratio` is NaN where no loss difference is visible."""
     sums, means = measured.sums, measured.means
     kl = ratio(np.moveaxis(sums.kl, 0, -1), sums.tokens)
     nats = -ratio(sums.log_p.T, sums.tokens)
@@ -162,7 +158,8 @@ def pair_columns(measured: Measured) -> dict[str, Floats]:
 
 
 def agreements(sums: Sums) -> dict[str, Floats]:
-    """Agreement of members beyond what their frequencies give, (m, m) each.
+    """Agreement of members beyond what their frequencies give, (m, m) each; NaN where chance alone
+    gives full agreement, or no token is wrong for both.
 
     - `kappa`: (o - e) / (1 - e), o the share of tokens with the same first-ranked token, e the
       value expected from the frequencies of first-ranked tokens (Cohen 1960)
@@ -171,8 +168,6 @@ def agreements(sums: Sums) -> dict[str, Floats]:
     - `both_wrong_agreement`: among true tokens that neither ranks first, the share for which both
       rank the same token first
     - `flips_ab`: share of true tokens that a ranks first and b does not; `flips_ba` the reverse
-
-    NaN where chance alone gives full agreement, or no token is wrong for both.
     """
     tokens = sums.tokens.sum()
     observed = sums.agree.sum(axis=0) / tokens

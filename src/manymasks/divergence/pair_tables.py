@@ -35,12 +35,11 @@ def divergence_rows(
 ) -> dict[str, Rows]:
     """Rows of model_probe, pair_divergence, noise_floor, pool_divergence and contrast.
 
-    `sums`: severity -> sums by document over `members`, all of one corpus, with the classes as
-    pools, `list(classes(members).values())`. `floors`: severity -> sums of members compared with
-    another computation of themselves, by document or window, if available; `perturbation` describes
-    it, such as "batch 8 -> 3". `sampled`: severity -> measures on its sampled positions, for the
-    same documents. Contrasts are exploratory, at severity 0 and at the highest. Raises ValueError
-    for members of several corpora.
+    By severity: `sums` by document over `members`, all of one corpus (else ValueError), with the
+    classes as pools; `floors`, if available, sums of members compared with another computation of
+    themselves, which `perturbation` describes, such as "batch 8 -> 3"; `sampled`, measures on
+    sampled positions of the same documents. Contrasts are exploratory, at severity 0 and at the
+    highest.
     """
     one_corpus(members)
     tables: dict[str, Rows] = {
@@ -191,10 +190,8 @@ def _pools(
 def _pool_estimate(
     measured: Measured, values: Floats, without: Floats
 ) -> tuple[ModelEstimate, float]:
-    """A metric of a pool, from sums (D,), and its error over documents.
-
-    `without` (D, m): the sums without each member; a jackknife needs 3 models.
-    """
+    """A metric of a pool, from sums (D,), and its error over documents. `without` (D, m): the sums
+    without each member; a jackknife needs 3 models."""
     tokens, models = measured.sums.tokens, without.shape[1]
     error = jackknife_error(ratio(without.T, tokens)) if models > 2 else float("nan")
     resamples = ratio_resamples(values, tokens, measured.weights)

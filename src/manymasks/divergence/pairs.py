@@ -99,10 +99,10 @@ Positions = slice | Tensor
 def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[Indices]) -> Sums:
     """Sums for each window, over its positions and the full vocabulary.
 
-    `logp` (m, w, s, V), float32 log-probabilities: members, windows, scored positions,
-    vocabulary. `targets` (w, s), the true tokens. `pools`: disjoint positions of members.
-    Raises ValueError for other shapes or types, pools that overlap or log-probabilities that
-    are not finite, and RuntimeError if torch may reduce the precision of float32 products.
+    `logp` (m, w, s, V), float32: members, windows, scored positions, vocabulary. `targets` (w, s).
+    `pools`: disjoint positions of members. Raises ValueError for other shapes or types, overlapping
+    pools or values that are not finite, and RuntimeError if torch may reduce the precision of
+    float32 products.
     """
     _check(logp, targets)
     if logp.dtype != torch.float32:
@@ -150,12 +150,9 @@ def pair_sums(logp: Tensor, targets: Tensor, pools: Sequence[Indices]) -> Sums:
 
 
 def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
-    """Sums for each window of every member against itself, computed twice.
-
-    `logp_a`, `logp_b` (m, w, s, V), `targets` (w, s). Both are normalised again in float64, because
-    the differences are below the rounding error of float32, and KL is summed term by term.
-    Raises ValueError for other shapes or values that are not finite.
-    """
+    """Sums for each window of every member against itself, computed twice (m, w, s, V). Both are
+    normalised again in float64, because the differences are below the rounding error of float32.
+    Raises ValueError for other shapes or values that are not finite."""
     _check(logp_a, targets)
     if logp_a.shape != logp_b.shape:
         raise ValueError(f"shapes differ: {tuple(logp_a.shape)} and {tuple(logp_b.shape)}")
@@ -193,12 +190,9 @@ def first_ranked(logp: Tensor) -> Tensor:
 
 
 def by_document(batches: Iterable[AnySums], documents: npt.NDArray[np.integer]) -> AnySums:
-    """Sums of windows added up by document, in rising order of the documents.
-
-    `batches` hold consecutive windows, or parts of windows; `documents` (windows,) are their
-    documents. Batches are consumed one at a time. Documents without windows do not occur. Raises
-    ValueError if the lengths differ.
-    """
+    """Sums of windows added up by document, in rising order of the documents of the windows.
+    Batches hold consecutive windows, or parts of windows, and are consumed one at a time. Raises
+    ValueError if the lengths differ."""
     names, rows = np.unique(documents, return_inverse=True)
     totals: dict[str, Floats] = {}
     done, kind = 0, None
@@ -232,11 +226,9 @@ def joined_members(parts: Sequence[FloorSums]) -> FloorSums:
 def _window(
     logp: Tensor, pools: Sequence[Positions], laws: Tensor, first: Tensor
 ) -> tuple[Tensor, ...]:
-    """Sums of one window's laws, logp (m, s, V), with the full vocabulary.
-
-    Returns kl, hellinger, soft, entropy, information and information_without. Adds its laws to
-    `laws` (m, V) and writes its first-ranked tokens to `first` (m, s).
-    """
+    """Sums of one window's laws, logp (m, s, V), with the full vocabulary. Returns kl, hellinger,
+    soft, entropy, information and information_without. Adds its laws to `laws` (m, V) and writes
+    its first-ranked tokens to `first` (m, s)."""
     m = logp.shape[0]
     double: dict[str, Any] = {"dtype": torch.float64, "device": logp.device}
     kl, hellinger, soft = (torch.zeros(m, m, **double) for _ in range(3))
@@ -316,19 +308,15 @@ def _normalised(logp: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _relative(law: Tensor, centre: Tensor) -> Tensor:
-    """Sum of law * (log law - centre) over positions and vocabulary, float64.
-
-    Overwrites law. Its values may round to 0, or below if it is a total minus a dominant law.
-    """
+    """Sum of law * (log law - centre) over positions and vocabulary, float64. Overwrites law. Its
+    values may round to 0, or below if it is a total minus a dominant law."""
     law.clamp_min_(TINY)
     return _total(law.log().sub_(centre).mul_(law))
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
-    """Sum of a_i b_j over positions and vocabulary of (m, c, V), (m, m), float64.
-
-    One product a position: a single one over both axes has a 10 to 100 times larger error.
-    """
+    """Sum of a_i b_j over positions and vocabulary of (m, c, V), (m, m), float64. One product a
+    position: a single one over both axes has a 10 to 100 times larger error."""
     return torch.bmm(a.transpose(0, 1), b.permute(1, 2, 0)).sum(0, dtype=torch.float64)
 
 

@@ -28,17 +28,10 @@ def position_rows(
 ) -> Rows:
     """Rows of the table `position_divergence`, without probe and severity.
 
-    Computed in float64 from renormalised laws. The mean KL over ordered pairs is
+    Computed in float64 from renormalised laws `logp` (m, k, V). The mean KL over ordered pairs is
     (m sum_i sum_v p_i log p_i - sum_v (sum_i p_i) (sum_j log p_j)) / (m (m - 1)), linear in the
-    number of members; it is None for one member.
-
-    Args:
-        logp: (m, k, V) log-probabilities at k scored positions.
-        tokens: (windows, length + 1) all windows of the probe at this severity.
-        scored: tokens at the end of each window that are scored.
-        positions: (k,) their indices, window * scored + offset.
-        documents: (windows,) of all windows.
-        decode: tokens to text.
+    number of members; None for one member. `tokens`: all windows of the probe at this severity,
+    `scored` tokens at the end of each. `positions` (k,): window * scored + offset.
     """
     log = logp.double().log_softmax(-1)
     members = len(log)

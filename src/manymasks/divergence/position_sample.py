@@ -32,11 +32,9 @@ HALVINGS = 50
 
 @dataclass(frozen=True)
 class AtPositions:
-    """n positions of m members, float64, in nats.
-
-    `kl` (n, m, m): KL(p_i || p_j); `js` and `tv` (n, m, m); `entropy` (n, m); `free` (n, 3, K, m):
-    log sum p^beta at each of K `BETAS`, and its first two derivatives in beta.
-    """
+    """n positions of m members, float64, in nats. `kl` (n, m, m): KL(p_i || p_j); `js` and `tv` (n,
+    m, m); `entropy` (n, m); `free` (n, 3, K, m): log sum p^beta at each of K `BETAS`, and its first
+    two derivatives in beta."""
 
     kl: Floats
     js: Floats
@@ -67,11 +65,9 @@ class Sampled:
 
 
 def sampled_positions(windows: int, scored: int, number: int, seed: int) -> Indices:
-    """Distinct positions window * scored + offset, in random order.
-
-    At most `number`, or all of them. Every prefix is stratified over windows: no window has a
-    second position before each has one. The same for all severities and members.
-    """
+    """Distinct positions window * scored + offset, in random order. At most `number`, or all of
+    them. Every prefix is stratified over windows: no window has a second position before each has
+    one. The same for all severities and members."""
     generator = np.random.default_rng(seed)
     rounds = generator.random((windows, scored)).argsort(axis=1).argsort(axis=1)
     order = rounds * windows + generator.permutation(windows)[:, None]
@@ -103,11 +99,9 @@ def at_positions(logp: Tensor) -> AtPositions:
 
 
 def sampled(parts: Sequence[AtPositions], owners: Indices, documents: int) -> Sampled:
-    """The measures on the positions of all parts together.
-
-    `owners` (n,): index of the document of each position among `documents`, in the order of the
-    parts. Raises ValueError if the numbers of positions differ, or without a position.
-    """
+    """The measures on the positions of all parts together. `owners` (n,): index of the document of
+    each position among `documents`, in the order of the parts. Raises ValueError if the numbers of
+    positions differ, or without a position."""
     names = [field.name for field in fields(parts[0])]
     whole = AtPositions(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in names)
@@ -131,11 +125,9 @@ def sampled(parts: Sequence[AtPositions], owners: Indices, documents: int) -> Sa
 
 
 def tempered(negentropy: Floats, cross: Floats, free: Floats) -> tuple[Floats, Floats]:
-    """KL after the best temperature of the second law, (m, m), and this temperature.
-
-    `negentropy` (m,): C_aa; `cross` (m, m): C_ab; `free` (3, K, m): F_b at `BETAS` and its first
-    two derivatives. KL is minimal where the increasing slope of F_b equals C_ab.
-    """
+    """KL after the best temperature of the second law, (m, m), and this temperature. `negentropy`
+    (m,): C_aa; `cross` (m, m): C_ab; `free` (3, K, m): F_b at `BETAS` and its first two
+    derivatives. KL is minimal where the increasing slope of F_b equals C_ab."""
     kl_tempered, temperature = np.empty_like(cross), np.empty_like(cross)
     for b in range(negentropy.size):
         curve = BPoly.from_derivatives(BETAS, free[:, :, b].T)

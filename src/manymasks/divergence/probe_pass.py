@@ -78,10 +78,8 @@ class AtSeverity:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Several windows or, if one exceeds the memory, some scored offsets of one.
-
-    `windows` and `offsets` are half-open ranges.
-    """
+    """Several windows or, if one exceeds the memory, some scored offsets of one. `windows` and
+    `offsets` are half-open ranges."""
 
     windows: tuple[int, int]
     offsets: tuple[int, int]
@@ -139,15 +137,10 @@ class ProbePass:
     ) -> None:
         """Plan the pieces, and draw the positions to sample.
 
-        Args:
-            windows: of the probe.
-            models: stacks of one member, on one device, with room for the longest window.
-            references: likewise; the loss of these seeds measures the difficulty of the tokens.
-            pools: positions of the members of each class.
-            crossed: a full crossing of members, if there is one.
-            settings: sizes, bounds and numbers.
-            seed: of the sampled positions.
-            decode: tokens to text.
+        `models`: stacks of one member, on one device, with room for the longest window.
+        `references`: likewise; their loss measures the difficulty of the tokens. `pools`: positions
+        of the members of each class. `crossed`: a full crossing of members, if there is one.
+        `seed`: of the positions.
         """
         self.windows, self.models, self.references = windows, models, references
         self.pools, self.crossed = pools, crossed

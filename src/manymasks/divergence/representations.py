@@ -41,10 +41,8 @@ ELEMENTS = 2**21
 
 
 def matched_tokens(windows: int, positions: int, tokens: int, seed: int) -> tuple[Indices, Indices]:
-    """Window and position of tokens drawn evenly from windows, (tokens,) each, in order.
-
-    The numbers for two windows differ by at most 1. Raises ValueError if there are fewer tokens.
-    """
+    """Window and position of tokens drawn evenly from windows, (tokens,) each, in order. The
+    numbers for two windows differ by at most 1. Raises ValueError if there are fewer tokens."""
     if tokens > windows * positions:
         raise ValueError(f"{windows} windows of {positions} have no {tokens} tokens")
     generator = np.random.default_rng([seed, 0])
@@ -63,12 +61,11 @@ def matchings(tokens: int, count: int, seed: int) -> Indices:
 
 
 def alignment(stream: npt.NDArray[np.floating]) -> Floats:
-    """The matrix (tokens, tokens) whose inner product with another member's is the debiased CKA.
+    """The matrix (tokens, tokens) whose inner product with another member's is the debiased CKA,
+    from a stream (tokens, width) of at least 4 tokens.
 
     Gram matrix of tokens, U-centred (Szekely & Rizzo 2014): the inner product of two such matrices
     is n (n - 3) times the unbiased HSIC. NaN if all tokens have the same representation.
-
-    `stream` (tokens, width), at least 4 tokens.
     """
     # HSIC is invariant to the mean; centring reduces rounding errors.
     centred = stream.astype(np.float64) - stream.mean(axis=0, dtype=np.float64)
@@ -86,12 +83,9 @@ def alignment(stream: npt.NDArray[np.floating]) -> Floats:
 def neighbourhood(stream: npt.NDArray[np.floating], neighbours: int) -> Floats:
     """The matrix (tokens, tokens) whose inner product with another member's is the mutual kNN.
 
-    Row i marks the `neighbours` nearest tokens of i by cosine, as a vector of norm 1/sqrt(tokens).
-    Ties for the last rank share its weight: before any block, all occurrences of a token have the
-    same embedding.
-
-    `stream` (tokens, width), more than `neighbours` + 1 tokens. `neighbours`: number of nearest
-    tokens.
+    Row i marks the nearest tokens of i by cosine, of more than `neighbours` + 1 in the stream, as a
+    vector of norm 1/sqrt(tokens). Ties for the last rank share its weight: before any block, all
+    occurrences of a token have the same embedding.
     """
     rows = stream.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -113,11 +107,9 @@ def similarities(matrices: Floats) -> Floats:
 
 
 def chance(matrices: Floats, orders: Indices) -> Floats:
-    """Inner products with tokens matched at random, (orders, members, members), symmetric.
-
-    The tokens of the later member of a pair are permuted by each of `orders` (orders, tokens);
-    matrices (members, tokens, tokens). The diagonal is NaN.
-    """
+    """Inner products with tokens matched at random, (orders, members, members), symmetric. The
+    tokens of the later member of a pair are permuted by each of `orders` (orders, tokens); matrices
+    (members, tokens, tokens). The diagonal is NaN."""
     members, tokens, _ = matrices.shape
     flat = matrices.reshape(members, -1)
     products_of_pairs = np.full((len(orders), members, members), np.nan)
@@ -146,21 +138,11 @@ def representation_rows(
     statistics: Statistics,
     report: OnProgress = ignore_progress,
 ) -> dict[str, Rows]:
-    """Rows of representation_similarity and representation_pool.
+    """Rows of representation_similarity and representation_pool, of members of one corpus.
 
     Layers are compared at the same depth. Members with different numbers of layers are compared
     before the first block and after the last; the layer of the latter is that of the deeper one.
-
-    Takes 8 bytes x members x tokens^2, and computes one matrix product of this size a matching.
-
-    Args:
-        streams: of each member, at the same tokens.
-        again: the same, computed in other batches.
-        members: all of one corpus.
-        documents: number of documents of the tokens.
-        settings: neighbours, matchings and their seed.
-        statistics: the confidence of intervals.
-        report: called with the comparisons done and in total.
+    `again`: the streams computed in other batches. Takes 8 bytes x members x tokens^2.
     """
     one_corpus(members)
     measures: Mapping[str, Callable[[npt.NDArray[np.floating]], Floats]] = {

@@ -53,14 +53,11 @@ class Levels:
 
 
 def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, Rows]:
-    """Rows of severity_trend and contrast.
+    """Rows of severity_trend and contrast, for probes of several severities.
 
     For every class of at least two members: `rise`, the value at the highest severity minus that at
-    severity 0; `fall`, the value at the highest severity minus the maximum over the others (from
-    three severities, see `fall`); `slope` against n-gram surprise, and `rank`, Spearman's
-    correlation with it (from three severities), if severities differ in surprise, which is taken as
-    given. Contrasts are rise and fall of KL per nat of entropy. A probe of one severity has no
-    rows.
+    severity 0; from three severities `fall`, and against n-gram surprise, where severities differ
+    in it, `slope` and Spearman's `rank`. Contrasts are rise and fall of KL per nat of entropy.
     """
     tables: dict[str, Rows] = {"severity_trend": [], "contrast": []}
     severities, documents = measured.tokens.shape
@@ -111,9 +108,8 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
 
 def levels_of(measured: ProbeSeverities, pool: Indices, weights: Floats) -> dict[str, Levels]:
     """`kl`, the mean over pairs of a pool of m members, and `kl_share`, `kl` per nat of entropy.
-
-    `weights` (B, D) are document resamples. The entropy is the mean over the members of the pool.
-    """
+    `weights` (B, D) are document resamples. The entropy is the mean over the members of the
+    pool."""
     by_severity = [
         _at(kl[:, pool[:, None], pool], entropy[:, pool], tokens, weights)
         for kl, entropy, tokens in zip(measured.kl, measured.entropy, measured.tokens, strict=True)
@@ -129,11 +125,9 @@ def levels_of(measured: ProbeSeverities, pool: Indices, weights: Floats) -> dict
 def _at(
     kl: Floats, entropy: Floats, tokens: Floats, weights: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Mean KL over pairs and mean entropy of a class at one severity.
-
-    From kl (D, m, m), entropy (D, m), tokens (D,) and weights (B, D): of all models (2,), without
-    each model (2, m), and in every resample (2, B).
-    """
+    """Mean KL over pairs and mean entropy of a class at one severity. From kl (D, m, m), entropy
+    (D, m), tokens (D,) and weights (B, D): of all models (2,), without each model (2, m), and in
+    every resample (2, B)."""
     m = entropy.shape[1]
     square = bootstrap.ratio(np.moveaxis(kl + np.swapaxes(kl, 1, 2), 0, -1), tokens) / 2
     uncertainty = bootstrap.ratio(entropy.T, tokens)
@@ -147,11 +141,9 @@ def _at(
 
 
 def weighted(levels: Levels, weights: Floats, confidence: float) -> Interval:
-    """Weighted sum of levels, weights (S,); the null of p is 0.
-
-    In a simulation with 4 to 10 models of gamma-distributed outlyingness and 24 to 40 documents, a
-    nominal 95% covered 95 to 96% for the last level minus the first, 96 to 97% for the slope.
-    """
+    """Weighted sum of levels, weights (S,); the null of p is 0. In a simulation with 4 to 10 models
+    of gamma-distributed outlyingness and 24 to 40 documents, a nominal 95% covered 95 to 96% for
+    the last level minus the first, 96 to 97% for the slope."""
     return joined(
         float(weights @ levels.values),
         jackknife_error(levels.without @ weights),
@@ -165,9 +157,9 @@ def fall(levels: Levels, confidence: float) -> Interval:
     """The last level minus the maximum of the others: below 0 if the trend falls again.
 
     The maximum is picked from the same data, so on a plateau it exceeds the last level by chance.
-    The interval is one of S - 1 simultaneous ones (Bonferroni), and p is S - 1 times that of a
-    severity fixed in advance. In a simulation with 4 to 10 models and a plateau over five
-    severities, p was below 5% in 1% of cases, without the correction in 5 to 8%.
+    The interval is one of S - 1 simultaneous ones (Bonferroni), and p is S - 1 times that of one
+    severity. In a simulation with 4 to 10 models and a plateau over five severities, p was below 5%
+    in 1% of cases, without the correction in 5 to 8%.
     """
     others = len(levels.values) - 1
     highest = int(np.argmax(levels.values[:-1]))
@@ -179,11 +171,8 @@ def fall(levels: Levels, confidence: float) -> Interval:
 
 def rank(levels: Levels, surprise: Floats, confidence: float) -> Interval:
     """Spearman's (1904) correlation of levels with surprise (S,), with percentiles over documents.
-
-    The members are given; the units of the correlation are the few severities. No p. NaN if one of
-    the two is constant. Resampling only adds noise to an order, so the interval is extended to
-    contain the estimate.
-    """
+    The units of the correlation are the few severities. No p. NaN if one of the two is constant.
+    Resampling only adds noise to an order, so the interval is extended to contain the estimate."""
     ranks = rankdata(surprise)
     estimate = float(correlation(ranks, rankdata(levels.values)))
     known = np.isfinite(levels.resamples).all(axis=0)

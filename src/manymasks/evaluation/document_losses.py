@@ -56,17 +56,9 @@ def document_rows(scores: Scores, names: Sequence[str], sizes: npt.NDArray[Any])
 def windows_of(
     documents: Sequence[Ints], context: int, end_of_text: int
 ) -> tuple[Ints, Ints, Ints]:
-    """Cut documents into windows.
-
-    Args:
-        documents: token ids of each, its end of text included.
-        context: tokens of a window.
-        end_of_text: token that predicts the first one of a document.
-
-    Returns:
-        Tokens (windows, context + 1), inputs and targets, padded with the end of text; the number
-        of targets (windows,); the document (windows,).
-    """
+    """Cut documents (token ids, their end of text included) into windows of `context` tokens.
+    Returns tokens (windows, context + 1), inputs and targets, padded with the end of text, which
+    also predicts the first token; the number of targets and the document of each window."""
     rows, lengths, owners = [], [], []
     for index, document in enumerate(documents):
         with_start = np.concatenate(([end_of_text], document))
@@ -95,20 +87,10 @@ def score_documents(
     past: Transformer | None = None,
     report: OnProgress = ignore_progress,
 ) -> list[Scores]:
-    """Score each token of each document once, for each member of a stack.
+    """Float64 sums of float32 losses: each token of each document once, for each member of a stack.
 
-    Args:
-        model: on its device.
-        documents: token ids of each, its end of text included.
-        context: tokens of a window.
-        end_of_text: token that predicts the first one of a document.
-        edges: first positions of the buckets, rising from 0.
-        batch: windows in one forward pass.
-        past: for members that need a past, the stack that provides it.
-        report: called with the windows done and in total.
-
-    Returns:
-        Float64 sums of float32 predictions.
+    `edges`: first positions of the buckets, rising from 0. `batch`: windows in one forward pass.
+    `past`: for members that need a past, the stack that provides it. `report` takes windows done.
     """
     device = model.W_E.device
     rows, lengths, owners = windows_of(documents, context, end_of_text)

@@ -15,10 +15,8 @@ from manymasks.statistics.intervals import finite
 def split_loss(
     nats: Floats, tokens: npt.NDArray[Any], text_bytes: int, statistics: Statistics
 ) -> Row:
-    """Loss of a split, in nats per token and bits per byte, with a bootstrap over documents.
-
-    `nats` and `tokens` are sums (documents, buckets); `text_bytes` is the length of the text.
-    """
+    """Loss of a split, in nats per token and bits per byte, with a bootstrap over documents. `nats`
+    and `tokens` are sums (documents, buckets); `text_bytes` is the length of the text."""
     sums, counts = nats.sum(1), tokens.sum(1)
     weights = document_weights(len(sums), statistics.resamples, statistics.seed)
     low, high = percentile_interval(ratio_resamples(sums, counts, weights), statistics.confidence)

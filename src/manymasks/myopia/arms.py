@@ -49,11 +49,9 @@ class Arm:
 
 @dataclass(frozen=True)
 class ScoredArms:
-    """Members of one corpus on the documents of the measure split.
-
-    `nats` (m, D) are sums over the tokens of each document, `tokens` (D,); `ngrams` has the sums
-    (D,) of each n-gram baseline on the same documents.
-    """
+    """Members of one corpus on the documents of the measure split. `nats` (m, D) are sums over the
+    tokens of each document, `tokens` (D,); `ngrams` has the sums (D,) of each n-gram baseline on
+    the same documents."""
 
     members: Members
     nats: Floats
@@ -156,9 +154,8 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
     In a local variant each position minimises its loss while all earlier positions stay those of a
     causal member. bonus = L(causal) - L(local) is the loss that the causal member accepts at a
     position for the sake of later ones; malus = L(myopic) - L(local) is the loss from earlier
-    positions trained only for themselves; gap = malus - bonus = L(myopic) - L(causal), over the
-    same seeds. A local variant with a past that is not causal has only a bonus. Contrasts are
-    exploratory.
+    positions trained only for themselves; gap = malus - bonus, over the same seeds. A local variant
+    with a past that is not causal has only a bonus. Contrasts are exploratory.
     """
     tables: dict[str, Rows] = {"myopia_part": [], "contrast": []}
     tested: set[Comparison] = set()
@@ -223,11 +220,9 @@ def curve_contrasts(
 def curve_rows(
     curves: Sequence[Curve], members: Members, contrasts: Sequence[Contrast], statistics: Statistics
 ) -> Rows:
-    """Rows of myopia_curve: the gap on the select split by tokens seen, paired over seeds.
-
-    All members and steps use the same windows; intervals are over seeds only, t with one degree
-    less than their number.
-    """
+    """Rows of myopia_curve: the gap on the select split by tokens seen, paired over seeds. All
+    members and steps use the same windows; intervals are over seeds only, t with one degree less
+    than their number."""
     rows, corpus = [], one_corpus(members)
     for contrast in contrasts:
         for size in dict.fromkeys(member.size for member in members):

@@ -39,13 +39,12 @@ def myopia_rows(
 ) -> dict[str, Rows]:
     """Rows of myopia_gap and contrast, on the measure split.
 
-    `nats` (m, D, K): sums over the tokens of each document in each bucket of positions; `tokens`
-    (D, K). Bucket k begins at position `edges[k]`; the last ends with the context. Members, all of
+    `nats`, `tokens` (m, D, K): by document and bucket of positions from `edges[k]`. Members, all of
     one corpus, are paired within a size by both seeds; a size without shared seeds has no rows. The
-    total gap of each size is a primary contrast; the gap of the last size minus that of the first,
-    in order of appearance, is exploratory. Intervals join the error over paired seeds, t with one
-    degree less than their number, with the bootstrap over documents. Raises ValueError for members
-    of several corpora or arrays of other shapes.
+    total gap of each size is a primary contrast; the gap of the last size minus that of the first
+    is exploratory. Intervals join the error over paired seeds, t with one degree less than their
+    number, with the bootstrap over documents. Raises ValueError for members of several corpora or
+    arrays of other shapes.
     """
     corpus = one_corpus(members)
     expected = (len(members), tokens.shape[0], len(edges))

@@ -31,17 +31,10 @@ Products = dict[str, Floats]
 def products(
     model: Transformer, windows: Tensor, report: OnProgress = ignore_progress
 ) -> tuple[Products, Products]:
-    """Inner products of the gradients of one member at several discounts.
-
-    Args:
-        model: a stack of the same weights, each with the route of one gamma.
-        windows: (windows, context + 1) token ids on the model's device.
-        report: called with the windows done and in total.
-
-    Returns:
-        Those of the gradient of the mean loss over all windows, and those of single windows,
-        averaged over windows. Most of the gradient of a single window cancels in the mean.
-    """
+    """Inner products of the gradients of one member at several discounts, from a stack of the same
+    weights, each with the route of one gamma: those of the gradient of the mean loss over all
+    windows, and those of single windows, averaged. Most of a single gradient cancels in the
+    mean."""
     named = dict(model.named_parameters())
     sums = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in named.items()}
     groups = groups_of(named)
@@ -69,9 +62,7 @@ def groups_of(names: Iterable[str]) -> list[str]:
 
 def gradient_rows(by_group: Products, gammas: Sequence[float]) -> Rows:
     """Rows of myopia_gradient, one for each group and gamma, from the products of `products`.
-
-    Raises ValueError unless `gammas` rise from 0 to 1.
-    """
+    Raises ValueError unless `gammas` rise from 0 to 1."""
     if list(gammas) != sorted(set(gammas)) or gammas[0] != 0 or gammas[-1] != 1:
         raise ValueError(f"gammas must rise from 0 to 1, found {list(gammas)}")
     rows = []

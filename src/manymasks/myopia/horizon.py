@@ -15,11 +15,11 @@ from manymasks.statistics.model_classes import one_corpus
 def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -> Rows:
     """Rows of myopia_horizon, one for each size of a study with discounts.
 
-    The gap to the causal baseline is measured at the trained gammas, including myopic (0) and
-    causal (1, where it is 0). `half_gamma` is where the linear interpolation first reaches half of
-    the gap at 0, and the effective planning horizon is 1 / (1 - half_gamma). Its interval is a
-    joint bootstrap over paired seeds and documents; with few seeds it is too narrow. All values are
-    None without myopic or causal members, or if the gap at 0 is not positive.
+    The gap to the causal baseline is measured at the trained gammas. `half_gamma` is where the
+    linear interpolation first reaches half of the gap at 0 (myopic), and the effective planning
+    horizon is 1 / (1 - half_gamma). Its interval is a joint bootstrap over paired seeds and
+    documents; with few seeds it is too narrow. All values are None without myopic or causal
+    members, or if the gap at 0 is not positive.
     """
     discounts = [arm for arm in scored.arms.values() if arm.is_discount]
     if not any(arm.gamma is not None and 0 < arm.gamma < 1 for arm in discounts):
@@ -53,9 +53,7 @@ def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistic
 
 def half_gamma(gammas: Floats, gaps: Floats) -> Floats:
     """Where the interpolation of gaps (n, K) at rising gammas (K,) first reaches half the first.
-
-    (n,); the last gap is 0. NaN if the first is not positive.
-    """
+    (n,); the last gap is 0. NaN if the first is not positive."""
     half = gaps[:, :1] / 2
     after = np.argmax(gaps <= half, axis=1)
     after = np.maximum(after, 1)
@@ -72,9 +70,8 @@ def fitted_horizon(gammas: Floats, gaps: Floats) -> float:
 
     If the gain of planning k positions ahead decays geometrically with k and a discount keeps
     gamma^k of it, the gap at gamma is a (1 - gamma) / (1 - gamma r). It is a / 2 at 1 / (2 - r), a
-    horizon of 1 + 1 / (1 - r): one more than the mean distance of the gain. The grid has 2,001
-    horizons from 1.001 to 10,001; NaN if the best is at an end or its a is not positive, because
-    then the curve does not fit.
+    horizon of 1 + 1 / (1 - r). The grid has 2,001 horizons from 1.001 to 10,001; NaN if the best is
+    at an end or its a is not positive, because then the curve does not fit.
     """
     horizons = 1 + np.geomspace(1e-3, 1e4, 2001)
     r = 1 - 1 / (horizons - 1)
@@ -102,10 +99,8 @@ def _by_gamma(arms: Mapping[str, Arm], baseline: str | None) -> dict[float, str]
 
 
 def _interval(gammas: Floats, resampled: Floats, statistics: Statistics) -> tuple[float, float]:
-    """Percentiles of half_gamma over joint resamples of seeds and documents (K, seeds, B).
-
-    NaN for a single seed, or if half_gamma is NaN in a larger share of resamples than a tail.
-    """
+    """Percentiles of half_gamma over joint resamples of seeds and documents (K, seeds, B). NaN for
+    a single seed, or if half_gamma is NaN in a larger share of resamples than a tail."""
     seeds, resamples = resampled.shape[1:]
     generator = np.random.default_rng(statistics.seed)
     times = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)

@@ -16,11 +16,9 @@ BASELINES = ("unigram", "bigram")
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of tokens and of pairs of neighbours.
-
-    A pair (h, w) has the code h * vocabulary + w; `pairs` are the codes seen, in order, and
-    `pair_counts` their counts, so memory grows with the pairs seen, not with vocabulary^2.
-    """
+    """Counts of tokens and of pairs of neighbours. A pair (h, w) has the code h * vocabulary + w;
+    `pairs` are the codes seen, in order, and `pair_counts` their counts, so memory grows with the
+    pairs seen, not with vocabulary^2."""
 
     vocabulary: int
     tokens: Ints
@@ -45,12 +43,9 @@ class Counts:
         return np.asarray((self.tokens[targets] + 1) / total, dtype=np.float64)
 
     def bigram(self, previous: Ints, targets: Ints) -> Floats:
-        """Probability of each target after the token before it, Witten-Bell interpolated.
-
-        p(w | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, used alone
-        if h was never seen. Witten & Bell (1991), method C, in the interpolated form of Chen &
-        Goodman (1998, section 2.5). Arrays of one shape (n,).
-        """
+        """Probability of each target (n,) after the token before it, Witten-Bell interpolated. p(w
+        | h) = (c(h, w) + T(h) p(w)) / (c(h) + T(h)), with p(w) the add-one unigram, used alone if h
+        was never seen (Witten & Bell 1991, method C; Chen & Goodman 1998, section 2.5)."""
         codes = previous * self.vocabulary + targets
         seen = np.zeros(codes.shape, dtype=np.int64)
         if self.pairs.size:
@@ -63,11 +58,9 @@ class Counts:
 
 
 def count(runs: Iterable[Ints], vocabulary: int) -> Counts:
-    """Counts of runs of tokens; each token is predicted from the one before it in its run.
-
-    The first token of a run is not a target. Unmerged pairs are bounded by the number of merged
-    ones and the length of a run. Raises ValueError for tokens outside the vocabulary.
-    """
+    """Counts of runs of tokens; each token is predicted from the one before it in its run. The
+    first token of a run is not a target. Unmerged pairs are bounded by the number of merged ones
+    and the length of a run. Raises ValueError for tokens outside the vocabulary."""
     tokens = np.zeros(vocabulary, dtype=np.int64)
     pairs, counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     unmerged: list[tuple[Ints, Ints]] = []
@@ -96,13 +89,9 @@ def score(
     end_of_text: int,
     edges: Sequence[int],
 ) -> tuple[dict[str, Floats], Ints]:
-    """Score each token of each document once, in the same windows as models.
-
-    `counts`: of the train split. `documents`: token ids of each, its end of text included.
-    `context`: tokens of a window; windows are consecutive. `end_of_text`: what a document's first
-    token is predicted from. `edges`: where buckets of positions begin, rising from 0. Returns for
-    each baseline (documents, buckets) summed loss in nats, and the tokens scored.
-    """
+    """Score each token of each document once, in the same consecutive windows as models. `edges`:
+    where buckets of positions begin, rising from 0. Returns for each baseline (documents, buckets)
+    summed loss in nats, and the tokens scored."""
     shape = len(documents), len(edges)
     nats = {baseline: np.zeros(shape) for baseline in BASELINES}
     tokens = np.zeros(shape, dtype=np.int64)

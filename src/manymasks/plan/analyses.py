@@ -55,13 +55,9 @@ def _derived_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
 
 
 def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterator[Node]:
-    """Probes, divergence on each, and the analyses that combine several probes.
-
-    A corpus that is drawn from a process has only the probe of unchanged text.
-
-    `corpus`: the corpus whose members are compared. `documents`: the documents of every corpus of
-    the study, by name.
-    """
+    """Probes, divergence on each, and the analyses that combine several probes. A corpus that is
+    drawn from a process has only the probe of unchanged text. `corpus`: the corpus whose members
+    are compared. `documents`: the documents of every corpus of the study, by name."""
     if not corpus.has_analysis("divergence"):
         return
     references = tuple(reference_seeds(corpus))

@@ -27,12 +27,9 @@ WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDe
 
 
 def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
-    """Digests of all modules and data files that make up the code of a stage.
-
-    `stage`: name of the stage, whose closure starts at `stages/<stage>.py`. `source`: folder of the
-    package. Returns `{"manymasks.stages.training": sha256, ..., "manymasks/database/views.sql":
-    sha256}`
-    """
+    """Digests of all modules and data files that make up the code of a stage. `stage`: name of the
+    stage, whose closure starts at `stages/<stage>.py`. `source`: folder of the package. Returns
+    `{"manymasks.stages.training": sha256, ..., "manymasks/database/views.sql": sha256}`"""
     digests: dict[str, str] = {}
     waiting = [f"{PACKAGE}.stages.{stage}"]
     while waiting:

@@ -45,12 +45,9 @@ class Plan:
 
 
 def plan_study(study: Study, base: Path) -> Plan:
-    """Plan a study.
-
-    `study`: the settings. `base`: folder that paths of local text files are relative to. Raises
-    UserError if a local file or package of a corpus does not exist, or two names stand for one
-    artifact.
-    """
+    """Plan a study. `study`: the settings. `base`: folder that paths of local text files are
+    relative to. Raises UserError if a local file or package of a corpus does not exist, or two
+    names stand for one artifact."""
     planned_code.cache_clear()
     documents = {name: _documents(study, name, base) for name in sorted(study.corpora)}
     nodes = list(documents.values())

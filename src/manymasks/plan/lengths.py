@@ -13,12 +13,9 @@ from manymasks.store.manifest import read_manifest
 
 
 def check_lengths(plan: Plan, layout: Layout, base: Path) -> None:
-    """Refuse a context that a split is too short for.
-
-    The number of tokens in a split is known once its tokens are made. Before that, a corpus of
-    local text has at most one token per byte, divided over the splits by their shares. Raises
-    UserError with corpus, split, number of tokens and context of each problem.
-    """
+    """Refuse, with a UserError for all of them, a context that a split is too short for. The number
+    of tokens in a split is known once its tokens are made. Before that, a corpus of local text has
+    at most one token per byte, divided over the splits by their shares."""
     problems: list[str] = []
     for node in plan.nodes:
         if node.stage != "tokens":

@@ -12,11 +12,9 @@ from manymasks.store.manifest import sha256_of
 
 
 def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Identity and operational settings of a corpus.
-
-    Versions of packages and digests of files are added to the identity: a corpus is its text.
-    Raises UserError if a local file or package does not exist.
-    """
+    """Identity and operational settings of a corpus. Versions of packages and digests of files are
+    added to the identity: a corpus is its text. Raises UserError if a local file or package does
+    not exist."""
     resolved: dict[str, Any] = {"corpus": identity(settings)}
     operational = settings.model_dump(mode="json", exclude=set(resolved["corpus"]))
     # The members trained on it do not change the text.
@@ -39,10 +37,8 @@ def tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
 
 
 def digests(settings: FilesCorpus, base: Path) -> dict[str, str]:
-    """SHA-256 of each file of a corpus, by the prefix of its documents' ids.
-
-    Raises UserError if a pattern matches no file.
-    """
+    """SHA-256 of each file of a corpus, by the prefix of its documents' ids. Raises UserError if a
+    pattern matches no file."""
     # Imported here: only studies of local files need it.
     from manymasks.corpora.collect import names
     from manymasks.corpora.files import expand

@@ -25,11 +25,9 @@ class Status:
 
 
 def missing(plan: Plan, layout: Layout) -> list[Node]:
-    """Nodes that a run makes: targets without a manifest, and the missing inputs of these.
-
-    The search stops at an artifact with a manifest, so a deleted intermediate artifact is made
-    again only if something that needs it is missing too.
-    """
+    """Nodes that a run makes: targets without a manifest, and the missing inputs of these. The
+    search stops at an artifact with a manifest, so a deleted intermediate artifact is made again
+    only if something that needs it is missing too."""
     needed: dict[str, Node] = {}
     waiting = list(plan.targets)
     while waiting:

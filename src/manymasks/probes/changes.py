@@ -82,10 +82,8 @@ def splice(source: ProbeSource, share: float, generator: np.random.Generator) ->
 
 
 def other_corpus(source: ProbeSource, share: float, generator: np.random.Generator) -> Tokens:
-    """Take the first share of the context from anywhere in the text of another corpus.
-
-    Its documents are separated by ends of text, as in training.
-    """
+    """Take the first share of the context from anywhere in the text of another corpus. Its
+    documents are separated by ends of text, as in training."""
     changed = source.context.copy()
     taken = 1 + round(share * (changed.shape[1] - 1))
     text = source.elsewhere
@@ -95,11 +93,8 @@ def other_corpus(source: ProbeSource, share: float, generator: np.random.Generat
 
 
 def offset(source: ProbeSource, share: float, generator: np.random.Generator) -> Tokens:
-    """Replace the first share of the context by the end of another document.
-
-    The last token of the share is an end of text, as between two documents in training, so the text
-    begins later.
-    """
+    """Replace the first share of the context by the end of another document. The last token of the
+    share is an end of text, as between two documents in training, so the text begins later."""
     changed = source.context.copy()
     room = changed.shape[1] - 1
     taken = max(round(share * room), 1)

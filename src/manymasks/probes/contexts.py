@@ -61,18 +61,11 @@ def contexts(
 ) -> Contexts:
     """Choose windows and change their contexts; a pure function of its arguments.
 
-    Raises UserError if the windows come from fewer than two documents, or the tokenizer or the
-    other corpus lacks what the family needs, and ValueError if models make the contexts of the
-    family.
-
-    Args:
-        settings: family, severities, numbers and seed.
-        documents: (id, token ids) of the family's split.
-        context: tokens of a window before its last target, as trained.
-        end_of_text: the token before the first token of a document.
-        counts: (vocabulary,) of the train split, for families that draw tokens.
-        tokenizer: for families that change characters or need certain ones.
-        other: (tokens,) text of another corpus, for families that take some.
+    `documents`: (id, token ids) of the family's split. `context`: tokens of a window before its
+    last target, as trained. `counts` (vocabulary,) of the train split, `tokenizer` and `other`, the
+    text of another corpus: for families that need them. Raises UserError if the windows come from
+    fewer than two documents, or the tokenizer or the other corpus lacks what the family needs, and
+    ValueError if models make the contexts of the family.
     """
     family = FAMILIES[settings.family]
     if family.stage != "probe":
@@ -112,10 +105,8 @@ def contexts(
 def probe_windows(
     settings: Probe, documents: Sequence[tuple[str, Tokens]], *, context: int, end_of_text: int
 ) -> Windows:
-    """The windows that a probe changes.
-
-    Raises UserError if they come from fewer than two documents.
-    """
+    """The windows that a probe changes. Raises UserError if they come from fewer than two
+    documents."""
     lengthens = FAMILIES[settings.family].lengthens
     return choose_windows(
         documents,

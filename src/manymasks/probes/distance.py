@@ -46,12 +46,9 @@ class Ngrams:
 def ngrams(
     pieces: Iterable[Tokens], windows: Tokens, vocabulary: int, order: int = ORDER
 ) -> list[Ngrams]:
-    """Counts of the n-grams of windows in a split, for the orders 2 to `order`.
-
-    `pieces`: the split in consecutive pieces; n-grams cross their borders. `windows` (..., tokens).
-    `vocabulary`: number of tokens; its power `order` must fit 63 bits. `order`: the longest
-    n-grams.
-    """
+    """Counts of the n-grams of windows in a split, for the orders 2 to `order`. `pieces`: the split
+    in consecutive pieces; n-grams cross their borders. `windows` (..., tokens). `vocabulary`:
+    number of tokens; its power `order` must fit 63 bits. `order`: the longest n-grams."""
     if vocabulary**order >= 2**63:
         raise ValueError(f"{order}-grams of {vocabulary} tokens have no 64-bit numbers")
     orders = range(2, order + 1)
@@ -79,10 +76,8 @@ def ngrams(
 
 
 def ngram_surprise(tokens: Tokens, unigrams: Tokens, higher: list[Ngrams]) -> Floats:
-    """Nats of each token except the first under the trigram model, (..., tokens - 1).
-
-    The second token has the bigram law. `higher` must hold all n-grams of `tokens`.
-    """
+    """Nats of each token except the first under the trigram model, (..., tokens - 1). The second
+    token has the bigram law. `higher` must hold all n-grams of `tokens`."""
     vocabulary = len(unigrams)
     law = (unigrams[tokens] + 1) / (unigrams.sum() + vocabulary)
     for k, order in enumerate(higher, 2):
@@ -99,10 +94,8 @@ def ngram_surprise(tokens: Tokens, unigrams: Tokens, higher: list[Ngrams]) -> Fl
 
 
 def unigram_kl(counts: Floats, law: Floats) -> Floats:
-    """KL in nats of the frequencies of counts (..., tokens) from a law (tokens,), (...).
-
-    The law may omit tokens whose count is 0. NaN if all counts are 0.
-    """
+    """KL in nats of the frequencies of counts (..., tokens) from a law (tokens,), (...). The law
+    may omit tokens whose count is 0. NaN if all counts are 0."""
     total = counts.sum(axis=-1, keepdims=True)
     shares = counts / np.where(total > 0, total, np.nan)
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
@@ -116,16 +109,12 @@ def distance_rows(
     unigrams: Tokens,
     statistics: Statistics,
 ) -> Iterator[Row]:
-    """Rows of the table `probe_distance`.
+    """Rows of the table `probe_distance`, of the windows of a probe at all severities.
 
     Scored tokens do not count, unless fewer than two tokens precede them: then whole windows count.
     The share of unseen trigrams is left out if there is no trigram. If severities have windows of
-    different lengths, `unigram_kl` is larger for shorter ones: frequencies of few tokens are
-    further from any law.
-
-    `probe`: name of the probe. `contexts`: its windows at all severities. `pieces`: the train split
-    in consecutive pieces, read once. `unigrams` (vocabulary,) counts of its tokens. `statistics`:
-    of the bootstrap over documents.
+    different lengths, `unigram_kl` is larger for shorter ones. `pieces`: consecutive pieces of the
+    train split, read once. `unigrams` (vocabulary,): counts of its tokens.
     """
     # The n-grams of the longest windows include those of all severities.
     whole = contexts.tokens.shape[2] - contexts.scored <= 1
@@ -159,11 +148,8 @@ def distance_rows(
 def _unigram_kl(
     tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: Floats
 ) -> tuple[float, float]:
-    """The KL over all windows, and its standard error over documents.
-
-    A percentile interval would be biased: a resample has fewer distinct tokens, which makes its KL
-    larger.
-    """
+    """The KL over all windows, and its standard error over documents. A percentile interval would
+    be biased: a resample has fewer distinct tokens, which makes its KL larger."""
     # Columns only for tokens that occur, because the vocabulary may be large.
     occurring, column = np.unique(tokens, return_inverse=True)
     shape = (weights.shape[1], occurring.size)

@@ -79,18 +79,11 @@ def search(
     """The best context of each window; a severity is a number of generations.
 
     A pure function of its arguments. Scored tokens and column 0 stay. The best is by the mean over
-    classes, and never falls. Raises UserError if the windows come from fewer than two documents,
-    and ValueError if the settings lack `scored`, or a surprise is missing.
-
-    Args:
-        settings: generations, population, plausibility, numbers and seed.
-        documents: (id, token ids) of the measure split.
-        disagreement: of windows (n, context + 1).
-        context: tokens of a window before its last target.
-        end_of_text: the token before the first token of a document.
-        counts: (vocabulary,) of the train split, which new tokens are drawn from.
-        surprise: of contexts (n, context + 1 - scored), if the settings limit plausibility.
-        report: takes the number of generations done.
+    classes, and never falls. `disagreement`: of windows (n, context + 1). `counts` (vocabulary,):
+    of the train split, which new tokens are drawn from. `surprise`: of contexts, if the settings
+    limit plausibility. `report` takes the generations done. Raises UserError if the windows come
+    from fewer than two documents, and ValueError if the settings lack `scored`, or a surprise is
+    missing.
     """
     if settings.scored is None:
         raise ValueError("a search needs scored tokens after the contexts")
@@ -158,13 +151,9 @@ def evolution(
 
 
 def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Surprise:
-    """The mean surprise of contexts, nats per token, as in the table `probe_distance`.
-
-    Each call reads the train split once, so memory does not grow with it.
-
-    `pieces`: returns the train split in consecutive pieces. `unigrams` (vocabulary,) counts of its
-    tokens.
-    """
+    """The mean surprise of contexts, nats per token, as in the table `probe_distance`. Each call
+    reads the train split once, so memory does not grow with it. `pieces`: returns the train split
+    in consecutive pieces. `unigrams` (vocabulary,) counts of its tokens."""
 
     def mean(contexts: Tokens) -> Floats:
         counts = ngrams(pieces(), contexts, len(unigrams))
@@ -177,10 +166,8 @@ def member_information(
     stacks: Sequence[Transformer], scored: int, device: torch.device
 ) -> Disagreement:
     """Information of the next token about the member of a class, mean over the scored tokens.
-
     `stacks`: the members of each class. `scored`: tokens at the end of a window that count.
-    `device`: of the stacks.
-    """
+    `device`: of the stacks."""
 
     def class_information(stack: Transformer, windows: Tensor) -> Tensor:
         size = stack.members * scored * stack.W_U.shape[1]
@@ -200,11 +187,9 @@ def member_information(
 
 
 def information(logp: Tensor) -> Tensor:
-    """I(Y; model) = H(mean law) - mean H(law), in nats, at each position, (...).
-
-    `logp` (m, ..., V): log-probabilities of m models. Their mean is subtracted first, which changes
-    rounding errors only.
-    """
+    """I(Y; model) = H(mean law) - mean H(law), in nats, at each position, (...). `logp` (m, ...,
+    V): log-probabilities of m models. Their mean is subtracted first, which changes rounding errors
+    only."""
     centre = logp.mean(0)
     laws = logp.exp()
     mean = laws.mean(0)
@@ -222,11 +207,7 @@ def step_rows(
     statistics: Statistics,
 ) -> Iterator[Row]:
     """Rows of the table `search_step`: the searched members, with intervals over documents.
-
-    `probe`: name of the probe. `steps`: one for each severity. `documents` (windows,) the document
-    of each window. `models`: number of searched members by label of the class, in the order of
-    classes. `statistics`: of the bootstrap over documents.
-    """
+    `models`: number of searched members by label of the class, in the order of classes."""
     names, owners = np.unique(np.array(documents), return_inverse=True)
     weights = document_weights(len(names), statistics.resamples, statistics.seed)
     sizes = np.bincount(owners, minlength=len(names)).astype(np.float64)
@@ -255,10 +236,8 @@ def _children(
     cumulative_counts: Tokens,
     generator: np.random.Generator,
 ) -> Tokens:
-    """`count` children in each window, (windows, count, width).
-
-    A child is its first parent up to a cut and its second parent after it, with one mutation.
-    """
+    """`count` children in each window, (windows, count, width). A child is its first parent up to a
+    cut and its second parent after it, with one mutation."""
     windows, _, width = living.contexts.shape
     alive = np.isfinite(living.scores).sum(1)[:, None, None]
     parents = (generator.random((windows, count, 2)) * alive).astype(np.int64)
@@ -275,12 +254,10 @@ def _children(
 def _mutate(
     child: Tokens, texts: Tokens, cumulative_counts: Tokens, generator: np.random.Generator
 ) -> None:
-    """Change a context (width,) in place, except column 0.
-
-    One of four: tokens drawn with their frequency in train, two tokens swapped, a span copied from
-    elsewhere in the context, or one from the text of any window. The number of tokens is
-    log-uniform from 1 to all: large changes succeed early in a search and small ones late.
-    """
+    """Change a context (width,) in place, except column 0, in one of four ways: tokens drawn with
+    their frequency in train, two tokens swapped, a span copied from elsewhere in the context, or
+    from any text. Their number is log-uniform: large changes succeed early in a search and small
+    ones late."""
     room = len(child) - 1
     kind = generator.integers(4)
     size = int(2 ** (generator.random() * np.log2(room))) if room > 1 else 1
@@ -299,10 +276,8 @@ def _mutate(
 
 
 def _fresh(born: Tokens, living: _Population) -> npt.NDArray[np.bool_]:
-    """Which children (windows, k, width) are not alive in their window already, (windows, k).
-
-    Some mutations change nothing, and only new contexts should cost evaluations.
-    """
+    """Which children (windows, k, width) are not alive in their window already, (windows, k). Some
+    mutations change nothing, and only new contexts should cost evaluations."""
     fresh = np.ones(born.shape[:2], dtype=bool)
     for i in range(living.contexts.shape[1]):
         fresh &= (born != living.contexts[:, i : i + 1]).any(2)

@@ -33,18 +33,10 @@ def self_written_contexts(
 ) -> Contexts:
     """Windows of text with contexts that models write; a pure function of its arguments.
 
-    Column 0 stays, as in all families: it is the end of text or a token of the document, and
-    training windows begin with either. Windows are dealt to the writers in turn, so the windows of
-    one document have several writers. Raises UserError if the windows come from fewer than two
-    documents, and ValueError without a writer, or if the settings lack `scored`.
-
-    Args:
-        settings: temperatures, numbers and seed.
-        documents: (id, token ids) of the measure split.
-        writers: one for each reference member.
-        context: tokens of a window before its last target.
-        end_of_text: the token before the first token of a document.
-        report: takes the number of tokens written of each context.
+    Column 0 stays, as in all families. Windows are dealt to the writers, one for each reference
+    member, in turn, so the windows of one document have several. `report` takes the tokens written
+    of each context. Raises UserError if the windows come from fewer than two documents, and
+    ValueError without a writer, or if the settings lack `scored`.
     """
     if settings.scored is None or not writers:
         raise ValueError("contexts need a writer and scored tokens after them")
@@ -80,10 +72,7 @@ def written(
     Beginning i belongs to writer i mod writers. Tokens are sampled by the Gumbel-max trick: the
     largest of logits / temperature + noise, with the same noise at each temperature, which makes
     temperatures comparable. Ties go to the lowest id. `never` is not written: an end of text would
-    declare everything before it another document.
-
-    The noise of a step is drawn from the seed and the step, so none is stored. A writer reads each
-    token once, and caches its texts.
+    declare everything before it another document. The noise of a step follows from the seed.
     """
     count, begin = beginnings.shape
     scale = np.array(temperatures, dtype=np.float64)[:, None, None]

@@ -15,9 +15,7 @@ from manymasks.probes.windows import ProbeSource, Tokens
 
 def character_noise(source: ProbeSource, rate: float, generator: np.random.Generator) -> Tokens:
     """Swap (with the next), delete, insert or double characters, with equal probability, at a rate.
-
-    An inserted character comes from the same context.
-    """
+    An inserted character comes from the same context."""
     return _edited(source, lambda text: _misspelt(text, rate, generator))
 
 

@@ -13,10 +13,8 @@ PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"))
 
 
 def copy(source: ProbeSource, gap: float, generator: np.random.Generator) -> Tokens:
-    """A random segment, a gap of random tokens, and the segment again, which is scored.
-
-    An end of text and random tokens precede it. All tokens are uniform.
-    """
+    """A random segment, a gap of random tokens, and the segment again, which is scored. An end of
+    text and random tokens precede it. All tokens are uniform."""
     shape = source.windows.tokens.shape
     made = generator.choice(source.words, size=shape)
     segment = generator.choice(source.words, size=(shape[0], source.scored))
@@ -28,12 +26,9 @@ def copy(source: ProbeSource, gap: float, generator: np.random.Generator) -> Tok
 
 
 def recall(source: ProbeSource, pairs: float, generator: np.random.Generator) -> Tokens:
-    """Pairs of a key and a value, one of the keys again, and its value, which is scored.
-
-    A key is a token that occurs nowhere else; a value has as many tokens as are scored. Random
-    tokens that are not keys precede the list. Raises UserError if the vocabulary is too small for
-    so many keys.
-    """
+    """Pairs of a key and a value, one of the keys again, and its value, which is scored. A key is a
+    token that occurs nowhere else; a value has as many tokens as are scored. Random tokens that are
+    not keys precede the list. Raises UserError if the vocabulary is too small for so many keys."""
     count, width = source.windows.tokens.shape
     words, scored, pairs = source.words, source.scored, int(pairs)
     keys = min((width - 1) // (1 + scored) - 1, len(words) // 2)
@@ -59,10 +54,8 @@ def recall(source: ProbeSource, pairs: float, generator: np.random.Generator) ->
 
 def brackets(source: ProbeSource, depth: float, generator: np.random.Generator) -> Tokens:
     """Brackets nested this deep at the end of a window of text; the last one, which closes the
-    first, is scored.
-
-    Raises UserError if the tokenizer has fewer than two kinds of brackets that are single tokens.
-    """
+    first, is scored. Raises UserError if the tokenizer has fewer than two kinds of brackets that
+    are single tokens."""
     encoded = [np.concatenate(source.text.encode(pair)) for pair in PAIRS]
     single = [ids for ids in encoded if len(ids) == 2 and not source.text.unknown(ids)]
     if len(single) < 2:

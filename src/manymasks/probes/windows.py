@@ -52,11 +52,8 @@ class ProbeSource:
 
     @property
     def train_counts(self) -> Tokens:
-        """(vocabulary,) counts of the train split, 0 for the end of text.
-
-        A change never inserts an end of text, which would declare everything before it another
-        document.
-        """
+        """(vocabulary,) counts of the train split, 0 for the end of text. A change never inserts an
+        end of text, which would declare everything before it another document."""
         if self.counts is None:
             raise ValueError("this family needs the counts of the train split")
         counts = self.counts.copy()
@@ -89,11 +86,9 @@ class ProbeSource:
         return self.other
 
     def from_the_right(self, edited: Sequence[Tokens]) -> Tokens:
-        """Contexts that end with the edited tokens, (windows, context + 1 - scored).
-
-        The edited tokens replace columns 1 on. Longer ones are cut at the left; shorter ones are
-        preceded by earlier text of the same document, then by ends of text.
-        """
+        """Contexts that end with the edited tokens, (windows, context + 1 - scored). The edited
+        tokens replace columns 1 on. Longer ones are cut at the left; shorter ones are preceded by
+        earlier text of the same document, then by ends of text."""
         clean = self.context
         out = np.full_like(clean, self.end_of_text)
         for row, (before, tokens) in enumerate(zip(self.windows.before, edited, strict=True)):
@@ -113,19 +108,12 @@ def choose_windows(
     windows_setting: str,
     length_setting: str = "training.context",
 ) -> Windows:
-    """At most `count` random windows that share no target.
+    """At most `count` random windows, of `context` tokens before the last target, that share no
+    target.
 
-    Raises UserError if the windows come from fewer than two documents.
-
-    Args:
-        documents: (id, token ids). They are read one at a time, twice, so a large split can be a
-            sequence that reads documents from disk.
-        count: windows wanted.
-        context: tokens of a window before its last target.
-        end_of_text: the token before the first token of a document.
-        seed: of the choice.
-        purpose: what the windows are for, in error messages.
-        windows_setting, length_setting: what sets their number and their length, in error messages.
+    The documents (id, token ids) are read one at a time, twice, so a large split can be read from
+    disk. `purpose` and the settings of number and length are for the message of the UserError that
+    windows from fewer than two documents raise.
     """
     # With the end of text before it, a document of n tokens has n + 1.
     windows_of = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)

@@ -84,11 +84,11 @@ def shared_capacity(
 ) -> Capacities:
     """Capacity of one mixture for all positions, max_w mean_x I_x(w), as that of one position.
 
-    `stream()` gives log-probabilities (m, n_b, V) that cover all positions, the same at every
-    call: it is called once at the start and once for each iteration, three or four times in total
-    if members differ by less than a nat. Nothing of the size of the vocabulary is kept. The
-    certificate is that of `capacities` with KL(p_m || q) averaged over positions. Raises
-    ValueError like `capacities`, and without positions.
+    `stream()` gives log-probabilities (m, n_b, V) that cover all positions, the same at every call:
+    one at the start and one for each iteration, three or four in total if members differ by less
+    than a nat. Nothing of the size of the vocabulary is kept. The certificate is that of
+    `capacities` with KL(p_m || q) averaged over positions. Raises ValueError like `capacities`, and
+    without positions.
     """
     weights, divergence, curvature = _pass(stream, None, tolerance)
     information = weights @ divergence
@@ -113,12 +113,9 @@ def shared_capacity(
 
 
 def information_at(logp: Tensor, weights: Tensor) -> Tensor:
-    """I(w) at each position, (n,) float64, of laws (m, n, V) at one mixture, weights (m,).
-
-    At the weights of `shared_capacity` its mean over positions is that capacity, and its means
-    over documents give the variation over documents: since w maximises the mean, other documents
-    change w but not I(w) to first order. Raises ValueError like `capacities`.
-    """
+    """I(w) at each position, (n,) float64, of laws (m, n, V) at one mixture, weights (m,). At the
+    weights of `shared_capacity` its mean is that capacity, and its means over documents give the
+    variation over documents: other documents change w but not I(w) to first order."""
     _check(logp, 1.0)
     parts = []
     for block in blocks(logp, BLOCK_ELEMENTS):
@@ -170,9 +167,9 @@ def _ascend(
     """Maxima of n concave functions of weights (n, m), starting from the given weights.
 
     Returns their values, gaps, weights, numbers of iterations, and the values at the start.
-    `evaluate` gives gradient (n, m) and value (n,) of the positions last passed to `keep`. The
-    gap, max_m g_m - sum_m w_m g_m, bounds the remaining increase. The first power is `start` over
-    the value, at least 1.
+    `evaluate` gives gradient (n, m) and value (n,) of the positions last passed to `keep`. The gap,
+    max_m g_m - sum_m w_m g_m, bounds the remaining increase. The first power is `start` over the
+    value, at least 1.
     """
     gradient, value = evaluate(weights)
     log_weights = weights.clamp_min(TINY).log()
@@ -213,11 +210,9 @@ def _ascend(
 def _pass(
     stream: Callable[[], Iterable[Tensor]], given: Tensor | None, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (m,), equal ones unless given, the mean of KL(p_m || q), and the curvature of I.
-
-    The curvature, the mean of sum_v p_i p_j / q, (m, m), is that at a mixture in which every
-    member has weight: it need not be exact, and stays finite.
-    """
+    """Weights (m,), equal ones unless given, the mean of KL(p_m || q), and the curvature of I, the
+    mean of sum_v p_i p_j / q, (m, m): inexact but finite, at a mixture with weight on every
+    member."""
     sums: tuple[Tensor, Tensor] | None = None
     positions = 0
     for logp in stream():

@@ -20,29 +20,19 @@ def crossings(
     tolerance: float = 0.05,
     evaluations: int = 12,
 ) -> Floats:
-    """The scale at which each of k excess losses equals `level`, approximately.
+    """The scale at which each of k excess losses equals `level` (nats), approximately.
 
     Near a minimum a loss rises as a power of the scale, so the secant method works on logarithms:
     the first step assumes `power`, later ones use the slope of the last two points. The largest
     scale known to be too small and the smallest known to be too large bracket the crossing; a step
     out of the bracket is replaced by its geometric mean (Dekker 1969). An excess that is not
-    positive means a scale too small, one that is not finite a scale too large. Raises ValueError
-    for a level or a first scale that is not positive.
+    positive means a scale too small, one that is not finite a scale too large. `excess` maps all k
+    positive scales to their losses at every call, at most `evaluations` times, from scales `first`
+    up to `largest`. Within the relative `tolerance` of the excess, the last step is not evaluated.
 
-    Args:
-        excess: (k,) positive scales to (k,) excess losses in nats. All are evaluated at every
-            call, including those that are done.
-        level: above 0, nats.
-        first: (k,) initial scales.
-        largest: upper limit of the scales.
-        power: assumed exponent of the excess at first.
-        tolerance: relative, of the excess: within it, the last step is not evaluated.
-        evaluations: maximum number of calls of `excess`.
-
-    Returns:
-        (k,) scales: `largest` if the excess stays below the level there. If the tolerance was not
-        reached, the evaluated scale with the excess closest to the level in logarithms; without
-        any finite and positive excess, the upper end of the bracket.
+    Returns `largest` if the excess stays below the level there. If the tolerance was not reached,
+    the evaluated scale with the excess closest to the level in logarithms; without any finite and
+    positive excess, the upper end of the bracket.
     """
     if not level > 0 or not (first > 0).all():
         raise ValueError("the level and the first scales must be positive")

@@ -22,16 +22,12 @@ from manymasks.statistics.proportions import wilson
 def curve_rows(
     nats: Floats, members: Members, sizes: Sequence[str], confidence: float
 ) -> dict[str, Rows]:
-    """Rows of rashomon_curve_point and contrast.
+    """Rows of rashomon_curve_point and contrast, from losses on select (m,).
 
     Thresholds are the losses of all members: between two of them no share changes. Candidates are
-    treated as independent draws, so derived members must be left out. Members that share a seed of
-    initial weights or of data order are not quite independent.
-
-    `nats`: loss on select of each member, nats per token (m,). `members`: all of one corpus.
-    `sizes`: names of the sizes, from the smallest to the largest; a contrast compares two sizes of
-    one variant, the larger minus the smaller. Raises ValueError for members of several corpora, or
-    another number of losses.
+    treated as independent draws, so derived members must be left out; members that share a seed are
+    not quite independent. A contrast compares two sizes of a variant, the larger minus the smaller;
+    `sizes` rise. Raises ValueError for members of several corpora or another number of losses.
     """
     corpus = one_corpus(members)
     if nats.shape != (len(members),):
@@ -65,11 +61,8 @@ def curve_rows(
 
 def share_difference(subject: Floats, baseline: Floats, confidence: float) -> Interval:
     """Share of `subject` at or below the median loss of both classes, minus that of `baseline`.
-
     With the common median as threshold Fisher's p is that of the exact median test (Brown and Mood
-    1951): valid although the losses define the threshold, because it is symmetric in the classes.
-    The interval is that of the difference at this loss, held fixed.
-    """
+    1951): valid although the losses define the threshold. The interval holds it fixed."""
     threshold = float(np.median(np.concatenate([subject, baseline])))
     under = int((subject <= threshold).sum()), int((baseline <= threshold).sum())
     return difference_of_shares(under, (subject.size, baseline.size), confidence)
@@ -78,11 +71,8 @@ def share_difference(subject: Floats, baseline: Floats, confidence: float) -> In
 def difference_of_shares(
     successes: tuple[int, int], trials: tuple[int, int], confidence: float
 ) -> Interval:
-    """Share of the first minus share of the second.
-
-    The interval is Newcombe's (1998, his method 10, from two Wilson intervals); p is Fisher's
-    exact one, two-sided.
-    """
+    """Share of the first minus share of the second, with the interval of Newcombe (1998, method 10,
+    from two Wilson intervals) and the two-sided exact p of Fisher."""
     low, high = confint_proportions_2indep(
         successes[0],
         trials[0],

@@ -31,14 +31,9 @@ def derived_weights(
     `noise` adds `scale` times `noise_like`. `dropout` is one mask for all inputs, on the inputs of
     W_O and on the hidden units before W_out, with kept units scaled by 1 / (1 - scale) (Srivastava
     et al. 2014; one mask a member as in Hsu et al. 2024, whose release redraws it at every batch).
-    A mask on the inputs of a matrix is a mask on its columns, so it is folded into the weights. It
-    never acts on the residual stream or the logits. Raises ValueError for another method, a
-    negative scale, or a rate of 1 or more.
-
-    `weights`: of the parent by name, without a model axis. `size`: its shape. `method`: `noise` or
-    `dropout`. `scale`: of the noise, in root mean squares of each tensor; or the dropout rate: a
-    unit is dropped if its draw from [0, 1) is below it, so the units dropped at one rate are also
-    dropped at every higher one. `seed`: of the draw.
+    A mask on the inputs of a matrix is a mask on its columns, so it is folded into the weights. A
+    unit is dropped if its draw from [0, 1) is below the rate, so it is also dropped at every higher
+    one. Raises ValueError for another method, a negative scale, or a rate of 1 or more.
     """
     if method not in FIRST or not scale >= 0 or (method == "dropout" and scale >= 1):
         raise ValueError(f"there is no {method} of scale {scale}")
@@ -59,10 +54,9 @@ def derived_weights(
 def noise_like(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
     """Gaussian noise as large as the weights: for each tensor, its root mean square times N(0, 1).
 
-    All tensors get noise, including the gains and the unembedding: without one, the derived points
-    would lie in a subspace. The scale is per tensor, because a tensor before a norm or after a
-    gain can be rescaled without changing the function, and noise relative to its size is invariant
-    to that.
+    All tensors get noise: without one, the derived points would lie in a subspace. The scale is per
+    tensor, because a tensor before a norm or after a gain can be rescaled without changing the
+    function, and noise relative to its size is invariant to that.
     """
     return {
         name: root_mean_square(weight)
@@ -84,11 +78,9 @@ def scale_reaching(
     tolerance: float = 0.05,
     evaluations: int = 8,
 ) -> float:
-    """The scale of a method at which members lose `eps` nats more than their parent on average.
-
-    `excess` maps a scale to the mean excess loss of all draws, nats per token. With masks it is
-    discontinuous, so the relative tolerance may not be reached: then the closest scale evaluated.
-    """
+    """The scale of a method at which members lose `eps` nats per token more than their parent, as
+    `excess` gives it on average over draws. With masks it is discontinuous, so the tolerance may
+    not be reached: then the closest scale evaluated."""
 
     def excess_of_one(scales: np.ndarray) -> np.ndarray:
         return np.array([excess(float(scales[0]))])

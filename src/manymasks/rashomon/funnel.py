@@ -1,10 +1,9 @@
 """The constraint funnel: how many models survive as constraints are added, and how they differ.
 
-A constraint is a threshold on the loss on some text, or a property. The first k of c constraints
-in random order are a random subset, so the mean number of survivors is a mean over subsets, in
-closed form; only ranges and divergences need the orders. The baseline is independence: each
-constraint removes its share of the remaining members, which is the mean over all random
-assignments of its passes to members.
+A constraint is a threshold on the loss on some text, or a property. The first k of c constraints in
+random order are a random subset, so the mean number of survivors is a mean over subsets, in closed
+form; only ranges and divergences need the orders. The baseline is independence: each constraint
+removes its share of the remaining members.
 """
 
 import math
@@ -29,11 +28,8 @@ Kind = Literal["split", "probe", "variant"]
 
 @dataclass(frozen=True)
 class Constraint:
-    """A loss that must be low, or a property that a member must have.
-
-    `column` (m,): nats per token, NaN if the loss is unknown or infinite; or booleans for a
-    property.
-    """
+    """A loss that must be low, or a property that a member must have. `column` (m,): nats per
+    token, NaN if the loss is unknown or infinite; or booleans for a property."""
 
     name: str
     kind: Kind
@@ -69,12 +65,9 @@ def funnel_rows(
 ) -> dict[str, Rows]:
     """Rows of funnel_constraint, funnel_step and pattern, for every pool of at least two.
 
-    Raises ValueError for members of several corpora.
-
-    `constraints`: columns over `members`, all of one corpus. `kl`: symmetric mean divergence of
-    pairs on held-out text (m, m); the diagonal is not read. `contrasts`: pairs of variants to
-    compare: see `funnel_pools`. `confidence`: of Wilson intervals, and the share of orders that a
-    range holds.
+    `constraints`: columns over `members`, all of one corpus, else ValueError. `kl`: symmetric mean
+    divergence of pairs on held-out text (m, m). `contrasts`: see `funnel_pools`. `confidence`: of
+    Wilson intervals, and the share of orders that a range holds.
     """
     one_corpus(members)
     tables: dict[str, Rows] = {"funnel_constraint": [], "funnel_step": [], "pattern": []}
@@ -105,12 +98,11 @@ def funnel_rows(
 
 
 def funnel_pools(members: Members, contrasts: Sequence[Contrast]) -> list[FunnelPool]:
-    """Each class, and each size with all its variants together.
+    """Each class, and each size with all its variants together, of at least two members.
 
     The latter have one more constraint: to be of a variant that a contrast compares with a
     baseline. It asks whether a model trained under a restriction can be as good as the rest.
-    Several such variants are one constraint, as a model has one variant. Pools of one member are
-    left out.
+    Several such variants are one constraint, as a model has one variant.
     """
     corpus = members[0].corpus
     pools = [FunnelPool(label, positions) for label, positions in classes(members).items()]
@@ -129,12 +121,8 @@ def funnel_pools(members: Members, contrasts: Sequence[Contrast]) -> list[Funnel
 
 
 def split_constraints(nats: Floats, tokens: Floats, splits: int) -> list[Constraint]:
-    """A constraint for each part of the measure split: the loss per token on its documents.
-
-    Document i belongs to part i modulo `splits`; parts without tokens are left out.
-
-    `nats`: sums over the tokens of each document (m, D). `tokens`: tokens of each document (D,).
-    """
+    """A constraint for each part of the measure split, where it has tokens: the loss per token on
+    documents i modulo `splits`, from sums (m, D) and tokens (D,) of the documents."""
     part = np.arange(tokens.size) % splits
     return [
         Constraint(
@@ -149,10 +137,8 @@ def split_constraints(nats: Floats, tokens: Floats, splits: int) -> list[Constra
 
 def passed(column: Floats | Bools, seed_sd: float) -> Passed:
     """Members that have the property, or a loss of at most best + `seed_sd` standard deviations.
-
     Best and deviation (divisor m - 1) are over the members of the pool with a known loss; the
-    others fail. If only one loss is known, its member passes.
-    """
+    others fail. If only one loss is known, its member passes."""
     if column.dtype == np.bool_:
         return Passed(column.astype(np.bool_), math.nan, math.nan)
     known = column[np.isfinite(column)]
@@ -165,12 +151,11 @@ def passed(column: Floats | Bools, seed_sd: float) -> Passed:
 
 
 def step_rows(passes: Bools, kl: Floats | None, settings: Funnel, confidence: float) -> Rows:
-    """Rows of funnel_step without their pool, after k = 0 .. c constraints.
+    """Rows of funnel_step without their pool, after k = 0 .. c constraints, from passes (m, c).
 
-    `passes` (m, c): members by constraints. Survivors and shares are exact means over all orders;
-    ranges, and the divergence of the surviving pairs, are over the orders from `orders_of`. An
-    order with fewer than two survivors has no divergence. The Wilson interval is that of the share
-    that passes all constraints, which does not depend on the order.
+    Survivors and shares are exact means over all orders; ranges, and the divergence of the
+    surviving pairs, are over the orders from `orders_of`. An order with fewer than two survivors
+    has no divergence. The Wilson interval is that of the share that passes all constraints.
     """
     m, c = passes.shape
     shares = subset_means(passes.astype(np.float64)).mean(axis=0)
@@ -202,11 +187,8 @@ def step_rows(passes: Bools, kl: Floats | None, settings: Funnel, confidence: fl
 
 
 def pattern_rows(passes: Bools) -> Rows:
-    """Rows of pattern without their pool: mean number of distinct rows among k of m members.
-
-    `passes` (m, c): members by probes; no rows without probes. The number grows with k: compare
-    pools at equal k.
-    """
+    """Rows of pattern without their pool, if there are probes: mean number of distinct rows of
+    passes (m, c) among k of m members. It grows with k: compare pools at equal k."""
     m, c = passes.shape
     return [
         {
@@ -222,10 +204,8 @@ def pattern_rows(passes: Bools) -> Rows:
 
 def subset_means(values: Floats) -> Floats:
     """Mean product over all subsets of k = 0 .. c of the last axis, (..., c) -> (..., c + 1).
-
     Elementary symmetric polynomials divided by binomials. Among the subsets of k of j values a
-    share of k / j contains the last one. For zeros and f ones the mean is C(f, k) / C(c, k).
-    """
+    share of k / j contains the last one."""
     c = values.shape[-1]
     means = np.zeros((*values.shape[:-1], c + 1))
     means[..., 0] = 1.0
@@ -255,10 +235,8 @@ def survivors(passes: Bools, orders: Indices) -> Bools:
 
 
 def spread_of(survived: Bools, kl: Floats) -> Floats:
-    """Mean of kl (m, m) over pairs of survivors (..., m), (...).
-
-    NaN with fewer than two survivors, or if the divergence of one of the pairs is unknown.
-    """
+    """Mean of kl (m, m) over pairs of survivors (..., m), (...). NaN with fewer than two survivors,
+    or if the divergence of one of the pairs is unknown."""
     off_diagonal = ~np.eye(kl.shape[0], dtype=bool)
     known = off_diagonal & np.isfinite(kl)
     weights = survived.astype(np.float64)

@@ -46,11 +46,8 @@ def loss_sums(
     owners: npt.NDArray[np.integer[Any]],
     documents: int,
 ) -> LossSums:
-    """Sums by document from log-probabilities of the true tokens.
-
-    `log_p`: of each member at each position (k, n). `next_log_p`: of the best member of the next
-    size (n,). `owners`: document of each position (n,), from 0. `documents`: number of documents.
-    """
+    """Sums by document from log-probabilities of the true tokens: of each member at each position
+    (k, n), and of the best member of the next size (n,). `owners` (n,): documents."""
     members = log_p.astype(np.float64)
     k, n = members.shape
     ensemble = np.logaddexp.reduce(members, axis=0) - np.log(k)
@@ -80,11 +77,9 @@ def loss_sums(
 def headroom_rows(
     sums: LossSums, corpus: str, variant: str, size: str, next_size: str, statistics: Statistics
 ) -> dict[str, Rows]:
-    """Rows of headroom and contrast for the members of one size and the next one.
-
-    `p` in headroom is one-sided; the null is that the gain does not exceed the headroom. In
-    contrast, the gain minus the headroom, it is two-sided.
-    """
+    """Rows of headroom and contrast for the members of one size and the next one. `p` in headroom
+    is one-sided, with the null that the gain does not exceed the headroom; that in contrast, the
+    gain minus the headroom, is two-sided."""
     gain, headroom, remaining = headroom_of(sums, statistics)
     models, documents = len(sums.members), int((sums.tokens > 0).sum())
     negated = replace(
@@ -114,11 +109,8 @@ def headroom_between_sizes(
     statistics: Statistics,
 ) -> dict[str, Rows]:
     """Rows of headroom and contrast for each class and that of the next size, within a variant.
-
-    `classes`: from small to large: members and log-probabilities of the true tokens, (members,
-    positions). `select`: mean loss of each member on select, by model. `owners`: document of each
-    position, from 0. `documents`: number of documents.
-    """
+    `classes`: from small to large, members and log-probabilities of the true tokens (members,
+    positions). `select`: mean loss on select, by model. `owners`: document of each position."""
     tables: dict[str, Rows] = {"headroom": [], "contrast": []}
     by_variant: dict[str, list[tuple[Members, Floats]]] = {}
     for members, log_p in classes:
@@ -138,14 +130,14 @@ def headroom_between_sizes(
 def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Interval, Interval]:
     """Ensemble gain, headroom, and headroom minus gain, in nats per token.
 
-    The difference is the loss of the members' mean law minus that of the model of the next size:
-    the mean loss cancels. Errors join a jackknife over the members with the bootstrap over
-    documents; an interval needs 3 members, because the gain without one member needs 2.
+    The difference is the loss of the members' mean law minus that of the model of the next size.
+    Errors join a jackknife over the members with the bootstrap over documents; an interval needs 3
+    members, because the gain without one member needs 2.
 
-    Two caveats. The gain grows with k, by about 1 / k of its value: compare classes at equal k.
-    The model of the next size is taken as given: it is the best of few, so the headroom is a lower
-    bound, and a larger gain shows that these models of the next size are no better than the mean
-    law, not that none could be.
+    Two caveats. The gain grows with k, by about 1 / k of its value: compare classes at equal k. The
+    model of the next size is the best of few, so the headroom is a lower bound, and a larger gain
+    shows that these models of the next size are no better than the mean law, not that none could
+    be.
     """
     k = len(sums.members)
     weights = document_weights(sums.tokens.size, statistics.resamples, statistics.seed)

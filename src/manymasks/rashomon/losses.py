@@ -22,11 +22,9 @@ MOST_SUBSETS = 32
 def loss_rows(
     rashomon_set: RashomonSet, measure: Losses, weights: Floats, confidence: float
 ) -> Rows:
-    """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set.
-
-    `weights` (B, D) are document resamples of the measure split. `hard` is the set itself,
-    `resampled` the mean over the sets in document resamples of the select split.
-    """
+    """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set. `hard` is the set
+    itself, `resampled` the mean over the sets in document resamples of the select split; `weights`
+    (B, D) are resamples of the measure split."""
     chosen = Losses(measure.nats[rashomon_set.members], measure.tokens)
     rows = metric_rows(chosen, weights, confidence)
     common = {"rashomon_set": rashomon_set.name, "documents": int((measure.tokens > 0).sum())}
@@ -40,12 +38,9 @@ def loss_rows(
 
 
 def metric_rows(chosen: Losses, weights: Floats, confidence: float) -> Rows:
-    """mean_nats, sd_nats and document_sd_nats of members from their losses (k, D).
-
-    Estimates are None for an empty set, the two deviations also for one member. Intervals
-    join a jackknife over members with the bootstrap over documents, take membership as given,
-    and are None for fewer than 3 members.
-    """
+    """mean_nats, sd_nats and document_sd_nats of members from their losses (k, D). Estimates are
+    None for an empty set, the two deviations also for one member. Intervals join a jackknife over
+    members, from 3 on, with the bootstrap over documents, given the membership."""
     k = chosen.nats.shape[0]
     rows = []
     for metric, compute in METRICS.items():
@@ -64,11 +59,9 @@ def metric_rows(chosen: Losses, weights: Floats, confidence: float) -> Rows:
 def resampled_rows(
     rashomon_set: RashomonSet, measure: Losses, weights: Floats, confidence: float
 ) -> Rows:
-    """The same metrics, averaged over the sets in document resamples of select.
-
-    Sets with too few members for a metric are left out; `covered` is the share of the resamples
-    that entered. The interval is over documents.
-    """
+    """The same metrics, averaged over the sets in document resamples of select, with intervals over
+    documents. Sets with too few members for a metric are left out; `covered` is the share of the
+    resamples that entered."""
     subsets = rashomon_set.resampled(MOST_SUBSETS)
     used = float(sum(share * subset.size for subset, share in subsets))
     rows = []

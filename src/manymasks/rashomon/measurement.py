@@ -33,11 +33,8 @@ Subset = tuple[int, ...]
 
 @dataclass(frozen=True)
 class PositionBlock:
-    """Predictions of all members of a pool at consecutive positions.
-
-    `logp` (m, n, V) float32 log-probabilities, `targets` (n,) true tokens, `documents` (n,) from 0,
-    `begin`: index of the first position.
-    """
+    """Predictions of all members of a pool at consecutive positions from `begin`: `logp` (m, n, V)
+    float32 log-probabilities, `targets` (n,) true tokens, `documents` (n,) from 0."""
 
     logp: Tensor
     targets: Tensor
@@ -55,11 +52,8 @@ class PositionBlock:
 def position_blocks(
     models: Sequence[Transformer], tokens: Ints, owners: Indices, batch: int
 ) -> Iterator[PositionBlock]:
-    """Predictions of models at all positions of windows, some windows at a time.
-
-    `models`: each a stack of one. `tokens` (windows, length + 1). `owners` (windows x length,)
-    document of each position, from 0. `batch`: windows in one forward pass.
-    """
+    """Predictions of models, each a stack of one, at all positions of windows (n, length + 1),
+    `batch` windows at a time. `owners` (n x length,): document of each position, from 0."""
     begin = 0
     for windows in torch.split(torch.from_numpy(tokens).to(models[0].W_E.device), batch):
         prefixes = windows[:, :-1].unsqueeze(0)
@@ -103,17 +97,12 @@ def measure_pool(
     kept: Indices,
     settings: Multiplicity,
 ) -> MeasuredSets:
-    """Measure every set of a pool.
+    """Measure every set of a pool: `hard` ones as they are, `resampled` ones from document
+    resamples of select, none of them empty.
 
-    Args:
-        blocks: gives all positions, the same at every call. It is called twice: the mixture for
-            all positions is optimised on the kept positions, whose laws are held in memory, and
-            then evaluated on all of them.
-        hard: sets as they are, none empty.
-        resampled: sets from document resamples of select, none empty.
-        documents: number of documents.
-        kept: rising indices of positions.
-        settings: thresholds, tolerance.
+    `blocks` gives all positions, the same at every call. It is called twice: the mixture for all
+    positions is optimised on the `kept` positions (rising indices), whose laws are held in memory,
+    and then evaluated on all of them.
     """
     shared = _shared(blocks, hard, kept, settings) if kept.size else {}
     whole = set(hard)
@@ -148,11 +137,8 @@ def measure_pool(
 
 
 class _SetTotals:
-    """Metrics of one set, summed by document over blocks.
-
-    `is_hard`: whether weights, positions and rarefied metrics are kept too. `shared`: the mixture
-    for all positions, if there is one.
-    """
+    """Metrics of one set, summed by document over blocks. `is_hard`: whether weights, positions and
+    rarefied metrics are kept too. `shared`: the mixture for all positions, if there is one."""
 
     def __init__(
         self, members: Indices, documents: int, is_hard: bool, shared: Capacities | None

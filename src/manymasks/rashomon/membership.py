@@ -25,10 +25,8 @@ Subsets = list[tuple[Indices, float]]
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses of members on the documents of one split.
-
-    `nats` (m, D): sums over the tokens of each document; `tokens` (D,): tokens scored.
-    """
+    """Losses of members on the documents of one split. `nats` (m, D): sums over the tokens of each
+    document; `tokens` (D,): tokens scored."""
 
     nats: Floats
     tokens: Floats
@@ -38,8 +36,7 @@ class Losses:
 class RashomonSet:
     """The candidates of one class and method, and the members within one threshold.
 
-    - `candidates` (k,): positions of models
-    - `inside` (k,): membership
+    - `candidates` (k,): positions of models; `inside` (k,): membership
     - `excess` (k,): loss minus that of the reference
     - `resampled_inside` (k, B): membership in each document resample, with reference and threshold
       recomputed; B is 0 for a single document
@@ -72,11 +69,9 @@ class RashomonSet:
         return self._by_loss(self.inside)
 
     def resampled(self, limit: int) -> Subsets:
-        """The most frequent sets in document resamples: (positions, share of resamples).
-
-        Positions are ordered by loss on select. An average over these sets weights members by
-        their probability of membership, jointly. Without resamples it is the set itself.
-        """
+        """The most frequent sets in document resamples: (positions by loss on select, share of
+        resamples); without resamples the set itself. An average over these sets weights members by
+        their probability of membership, jointly."""
         if not self.resampled_inside.shape[1]:
             return [(self.members, 1.0)]
         patterns, counts = np.unique(self.resampled_inside, axis=1, return_counts=True)
@@ -95,10 +90,8 @@ TRAINED = "trained"
 
 @dataclass(frozen=True)
 class _Sample:
-    """Losses per token with a trailing axis of resamples, (m, B).
-
-    Those of candidates, of the trained members of their class, and of all trained members.
-    """
+    """Losses per token with a trailing axis of resamples, (m, B). Those of candidates, of the
+    trained members of their class, and of all trained members."""
 
     candidates: Floats
     members: Floats
@@ -110,9 +103,9 @@ def rashomon_sets(
 ) -> Iterator[RashomonSet]:
     """Every set of every class and method, by reference and threshold.
 
-    `members` are of one corpus and none of them failed; row i of the losses is member i. Sets with
-    a threshold in standard deviations over seeds are left out for classes of one trained member.
-    Raises ValueError for members of several corpora or losses of another shape.
+    Row i of the losses is member i, of one corpus, that did not fail. Sets with a threshold in
+    standard deviations over seeds are left out for classes of one trained member. Raises ValueError
+    for members of several corpora or losses of another shape.
     """
     one_corpus(members)
     if select.nats.shape != (len(members), select.tokens.size):
@@ -158,12 +151,9 @@ def rashomon_sets(
 
 
 def set_rows(sets: Sequence[RashomonSet], members: Members, confidence: float) -> dict[str, Rows]:
-    """Rows of rashomon_set and rashomon_member.
-
-    A share has a Wilson interval only if the reference does not depend on the candidates' losses.
-    The probability of a member is the share of document resamples in which it belongs to the set;
-    None for a single document.
-    """
+    """Rows of rashomon_set and rashomon_member. A share has a Wilson interval only if the reference
+    does not depend on the candidates' losses. The probability of a member is the share of document
+    resamples in which it is in the set; None for a single document."""
     tables: dict[str, Rows] = {"rashomon_set": [], "rashomon_member": []}
     for one in sets:
         count, candidates = int(one.inside.sum()), one.candidates.size
@@ -192,9 +182,7 @@ def set_rows(sets: Sequence[RashomonSet], members: Members, confidence: float) -
 
 def reference_loss(members: Floats, pool: Floats, reference: Reference) -> Floats:
     """Loss of the reference in nats per token, (B,), from the losses of a class and of all, (m, B).
-
-    NaN for `mean_minus_sd` of one member.
-    """
+    NaN for `mean_minus_sd` of one member."""
     if reference.kind == "best_of_class":
         return np.asarray(members.min(axis=0))
     if reference.kind == "best_of_pool":

@@ -52,12 +52,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class PositionMetrics:
-    """Metrics of a set of k members at n positions.
-
-    `metrics`: name -> (n,) float64, see `position_metrics`. `weights` (n, k): those of the mixture
-    that attains the capacity; the few members with most of it are the ones to disclose.
-    `gain_without` (k, n): the ensemble gain of the set without each member, NaN for k < 2.
-    """
+    """Metrics of a set of k members at n positions: by name (n,), see `position_metrics`; the
+    `weights` (n, k) of the mixture that attains the capacity; and `gain_without` (k, n), the
+    ensemble gain without each member, NaN for k < 2."""
 
     metrics: dict[str, Floats]
     weights: Floats
@@ -95,12 +92,11 @@ class PairSums:
 
 
 def block_facts(logp: Tensor, targets: Tensor, top_k: int) -> Facts:
-    """The facts of a block, on a CPU or a GPU.
+    """The facts of a block, on a CPU or a GPU. Ties are ranked by token id.
 
-    `logp` (m, n, V), float32 log-probabilities; `targets` (n,), the true tokens. Ties are ranked
-    by token id. Raises ValueError for other shapes or types, `top_k` above the vocabulary, or
-    values that are not finite, and RuntimeError if torch may compute float32 matrix products in
-    reduced precision.
+    `logp` (m, n, V), float32 log-probabilities; `targets` (n,), the true tokens. Raises ValueError
+    for other shapes or types, `top_k` above the vocabulary, or values that are not finite, and
+    RuntimeError if torch may compute float32 matrix products in reduced precision.
     """
     if logp.ndim != 3 or not logp.numel() or targets.shape != logp.shape[1:2]:
         raise ValueError(
@@ -136,12 +132,10 @@ def position_metrics(
 ) -> PositionMetrics:
     """Metrics of a set of members at each position, (n,) each; `kinds.set_metrics` explains them.
 
-    `subset` (k,): positions of its members in the pool of the facts and of `logp` (m, n, V);
-    `reference`: index in the subset of the member that others are compared with. `ambiguity_*` and
-    `pair_ambiguity` are 0 or 1; `capacity` is at least `information`, see `capacities`.
-
-    For a single member differences are 0 and variances NaN. Raises ValueError for an empty subset
-    or a reference outside it.
+    `subset` (k,): positions of its members in the pool; `reference`: index in the subset of the
+    member that others are compared with. `ambiguity_*` and `pair_ambiguity` are 0 or 1; `capacity`
+    is at least `information`. For a single member differences are 0 and variances NaN. Raises
+    ValueError for an empty subset or a reference outside it.
     """
     k = subset.size
     if not 0 <= reference < k:
@@ -188,11 +182,9 @@ def position_metrics(
 
 
 def rarefied_metrics(facts: Facts, subset: Indices, reference: int, k: int) -> dict[str, Floats]:
-    """Metrics of k of the set's members, averaged over all subsets of k, (n,) each.
-
-    `ambiguity` is that of the reference and k - 1 others; `pair_ambiguity` and `distinct_top1` are
-    those of any k: see `rarefaction`. Raises ValueError unless 1 <= k <= members.
-    """
+    """Metrics of k of the set's members, averaged over all subsets of k, (n,) each: see
+    `rarefaction`. `ambiguity` is that of the reference and k - 1 others. ValueError unless 1 <= k
+    <= members."""
     first = facts.first[subset]
     differing = (first != first[reference]).sum(axis=0)
     return {
@@ -205,10 +197,8 @@ def rarefied_metrics(facts: Facts, subset: Indices, reference: int, k: int) -> d
 def pair_sums(
     facts: Facts, documents: npt.NDArray[np.integer], count: int, tv_threshold: float
 ) -> PairSums:
-    """Sums for pairs of members of the pool, by document.
-
-    `documents` (n,): index of each position's document among `count`.
-    """
+    """Sums for pairs of members of the pool, by document. `documents` (n,): index of each
+    position's document among `count`."""
     p = np.exp(facts.log_p)
     by_position = (
         facts.kl,
@@ -227,9 +217,7 @@ def by_document(
     values: npt.NDArray[np.generic], documents: npt.NDArray[np.integer], count: int
 ) -> Floats:
     """Sums of values (..., n) over the positions of each document, (count, ...) in float64.
-
-    `documents` (n,) from 0 to count - 1; documents without positions have sums of 0.
-    """
+    `documents` (n,) from 0 to count - 1; documents without positions have sums of 0."""
     total = np.zeros((count, *values.shape[:-1]))
     if documents.size:
         order = np.argsort(documents, kind="stable")

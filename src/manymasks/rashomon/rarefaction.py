@@ -2,8 +2,7 @@
 
 The number of positions at which any two members differ grows with their number, so sets are
 compared at equal k. The expectation over all subsets of k members, without replacement, follows
-from counts (Hurlbert 1971), without resampling. Vote disagreement and means over pairs do not need
-it: their expectation does not depend on k.
+from counts (Hurlbert 1971). Vote disagreement and means over pairs do not depend on k.
 """
 
 import numpy as np
@@ -12,11 +11,9 @@ from manymasks.arrays import Bools, Floats, Ints
 
 
 def chance_missed(m: int, k: int) -> Floats:
-    """Probability that k of m draw none of d marked ones, for d = 0 ... m, (m + 1,).
-
-    C(m - d, k) / C(m, k), as a cumulative product of 1 - k / (m - d): without binomials, exact to
-    rounding for any m. Raises ValueError unless 0 <= k <= m.
-    """
+    """Probability that k of m draw none of d marked ones, for d = 0 ... m, (m + 1,): C(m - d, k) /
+    C(m, k), as a cumulative product of 1 - k / (m - d), which is exact to rounding for any m.
+    Raises ValueError unless 0 <= k <= m."""
     if not 0 <= k <= m:
         raise ValueError(f"cannot draw {k} of {m}")
     steps = 1 - k / np.arange(m, k, -1) if k else np.ones(m)
@@ -27,19 +24,14 @@ def chance_missed(m: int, k: int) -> Floats:
 
 
 def expected_ambiguity(differing: Ints, others: int, k: int) -> Floats:
-    """Probability that at least one of k others differs from the reference, (n,).
-
-    `differing` (n,): number of all `others` that differ from it at each position. Raises
-    ValueError unless 0 <= k <= others.
-    """
+    """Probability that at least one of k others differs from the reference, (n,), of which
+    `differing` (n,) of all `others` do. Raises ValueError unless 0 <= k <= others."""
     return np.asarray(1 - chance_missed(others, k)[differing])
 
 
 def expected_distinct(first: Ints, k: int) -> Floats:
-    """Expected number of distinct first-ranked tokens among k of m members, (n,).
-
-    `first` (m, n): each member's first-ranked token. Raises ValueError unless 0 <= k <= m.
-    """
+    """Expected number of distinct first-ranked tokens among k of m members, (n,). `first` (m, n):
+    each member's first-ranked token. Raises ValueError unless 0 <= k <= m."""
     m = first.shape[0]
     seen = 1 - chance_missed(m, k)
     # A token occurs once for each member that votes for it.
@@ -47,10 +39,8 @@ def expected_distinct(first: Ints, k: int) -> Floats:
 
 
 def expected_pair_ambiguity(first: Ints, k: int) -> Floats:
-    """Probability that any two of k of m members rank different tokens first, (n,).
-
-    `first` (m, n) as above. Raises ValueError unless 1 <= k <= m.
-    """
+    """Probability that any two of k of m members rank different tokens first, (n,). `first` (m, n)
+    as above. Raises ValueError unless 1 <= k <= m."""
     m = first.shape[0]
     if k < 1:
         raise ValueError("pairs need at least 1 member, found 0")
@@ -60,11 +50,8 @@ def expected_pair_ambiguity(first: Ints, k: int) -> Floats:
 
 
 def expected_patterns(matrix: Bools, k: int) -> float:
-    """Expected number of distinct rows among k of the m rows of `matrix` (m, c).
-
-    Rows are members, columns tests that they pass or fail. Without columns all rows are equal.
-    Raises ValueError unless 0 <= k <= m.
-    """
+    """Expected number of distinct rows among k of the m rows of `matrix` (m, c): members by tests
+    that they pass or fail. Raises ValueError unless 0 <= k <= m."""
     m = matrix.shape[0]
     seen = 1 - chance_missed(m, k)
     if not m:

@@ -80,10 +80,8 @@ def weight_rows(measured: MeasuredSets, name: str, members: Subset, models: Sequ
 
 
 def component_rows(measured: MeasuredSets, members: Members, statistics: Statistics) -> Rows:
-    """Rows of variance_component of a class, for the loss and the distances of its members.
-
-    No rows for a class whose seeds are not crossed.
-    """
+    """Rows of variance_component of a class, for the loss and the distances of its members. No rows
+    for a class whose seeds are not crossed."""
     seeds = [member.seeds for member in members]
     nats = -measured.log_p.mean(axis=1)
     pairs = measured.pairs

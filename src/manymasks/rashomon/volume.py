@@ -65,12 +65,9 @@ class LocalVolume:
 
 
 def direction(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    """A direction: noise as large as the weights, normalised to the sphere.
-
-    The divisor is the root mean square of the standard normal draws over all d weights, 1 up to
-    about 1 / sqrt(2 d). Directions are uniform on the sphere of radius sqrt(d) in units of each
-    tensor's root mean square.
-    """
+    """A direction: noise as large as the weights, normalised to the sphere of radius sqrt(d) in
+    units of each tensor's root mean square, for d weights. Directions are uniform on it. The
+    divisor is 1 up to about 1 / sqrt(2 d)."""
     noise = noise_like(weights, seed)
     squares = count = 0.0
     for name, weight in weights.items():
@@ -91,20 +88,17 @@ def radii(
 ) -> Floats:
     """The scale at which each direction has lost `eps` nats, (directions,).
 
-    `excess` maps a scale for each direction to the excess losses of all, in one stack. The first
-    crossing that the search finds counts, even if the loss falls below eps again further out. The
-    tolerance is relative, of the loss at the last scale evaluated; the last step is not evaluated,
-    so the error of log r is far below half the tolerance.
+    `excess` maps a scale for each direction to the excess losses of all. The first crossing that
+    the search finds counts, even if the loss falls below eps again further out. The tolerance is
+    relative, of the loss at the last scale evaluated; the error of log r is far below half of it.
     """
     return crossings(excess, eps, np.full(directions, first), tolerance=tolerance)
 
 
 def local_volume(radii: Floats, weights: int, confidence: float) -> LocalVolume:
-    """Log-volume of one member from radii (k,) in independent directions, and its interval.
-
-    The interval is that of the mean log radius over directions, t(k - 1); NaN for k < 2. It covers
-    the sampling error of the bound, not the distance of the bound from the volume.
-    """
+    """Log-volume of one member from radii (k,) in independent directions. The interval is that of
+    the mean log radius over directions, t(k - 1), NaN for k < 2: the sampling error of the bound,
+    not its distance from the volume."""
     logs = np.log(radii)
     sampled = float(logsumexp(weights * logs) - np.log(logs.size))
     radius = joined(float(logs.mean()), _error(logs), 0.0, logs.size - 1, confidence)
@@ -112,11 +106,9 @@ def local_volume(radii: Floats, weights: int, confidence: float) -> LocalVolume:
 
 
 def size_difference(larger: Floats, smaller: Floats, confidence: float) -> Interval:
-    """Mean log radius of larger members (m,) minus that of smaller ones (n,): Welch's t.
-
-    The units are members, treated as independent: see `statistics.intervals.joined` for the effect
-    of shared seeds. No interval with fewer than 2 members of each.
-    """
+    """Mean log radius of larger members (m,) minus that of smaller ones (n,): Welch's t over
+    members, treated as independent (see `joined` on shared seeds). No interval below 2 members of
+    each."""
     errors = [_error(larger), _error(smaller)]
     return joined(
         float(larger.mean() - smaller.mean()),
@@ -141,12 +133,9 @@ def stacked_excess(
     directions: Sequence[Mapping[str, Tensor]],
     loss: float,
 ) -> Callable[[Floats], Floats]:
-    """Excess losses along directions, as an argument of `radii`.
-
-    `set_weights`: puts weights into a slot of a stack, one slot a direction. `losses`: the loss of
-    every slot, nats per token. `weights`: of the member. `directions`: one a slot. `loss`: of the
-    member.
-    """
+    """Excess losses along directions, one a slot of a stack, as an argument of `radii`.
+    `set_weights` puts weights into a slot, `losses` gives the loss of every slot, `loss` is that of
+    the member."""
 
     def excess(scales: Floats) -> Floats:
         for slot, (scale, along) in enumerate(zip(scales, directions, strict=True)):
@@ -165,10 +154,8 @@ def stacked_excess(
 def size_contrasts(
     members: Members, weights: Sequence[int], log_radii: Floats, confidence: float
 ) -> Rows:
-    """Rows of contrast for every two sizes of a variant, the larger minus the smaller.
-
-    `members`: of one corpus. `weights`: number of weights of each. `log_radii` (members,).
-    """
+    """Rows of contrast for every two sizes of a variant, the larger minus the smaller. `members`:
+    of one corpus. `weights`: number of weights of each. `log_radii` (members,)."""
     rows = []
     sizes = [(count, member.size) for count, member in zip(weights, members, strict=True)]
     for larger, smaller in pairs_of_sizes(sizes):

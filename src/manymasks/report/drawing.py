@@ -33,10 +33,8 @@ QUERIES = Path(__file__).parent / "queries"
 @dataclass(frozen=True)
 class Figure:
     """A figure of the page: a query, the function that draws its answer, and the text beside it.
-
     Caption and note are HTML, or functions of the rows that return it; `{confidence}` in them
-    stands for the study's, such as 95%.
-    """
+    stands for the study's, such as 95%."""
 
     query: str
     """Of report/queries/<query>.sql; also the name of the figure."""

@@ -17,11 +17,9 @@ from manymasks.report.sections import SECTIONS
 
 
 def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
-    """Write the report of `database` to `out`, atomically.
-
-    `study` holds the study's settings as plain JSON values. The page says which analyses the study
-    does not have; a figure or table has its query below it.
-    """
+    """Write the report of `database` to `out`, atomically. `study` holds the study's settings as
+    plain JSON values. The page says which analyses the study does not have; a figure or table has
+    its query below it."""
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

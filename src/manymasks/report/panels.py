@@ -29,10 +29,8 @@ class ClassLine(NamedTuple):
 
 
 def class_lines(panel: list[Row], rows: list[Row], *names: str) -> list[ClassLine]:
-    """A line for each class of a panel, in their order, and each value of further columns.
-
-    `rows` are those of the whole figure, by which classes get their colours and labels.
-    """
+    """A line for each class of a panel, in their order, and each value of further columns. `rows`
+    are those of the whole figure, by which classes get their colours and labels."""
     variants, sizes = ordered(rows, "variant"), sizes_by_weights(rows)
     return [
         ClassLine(

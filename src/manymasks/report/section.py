@@ -49,11 +49,9 @@ class Section:
         confidence: str,
         picture: Callable[[str], dict[str, str]],
     ) -> dict[str, Any]:
-        """The section as the page's template takes it, with the items that have rows.
-
-        A figure has its texts, its units and what `picture` makes of its SVG; a table has its
-        `rows`. The `sql` of a query is with its first item only.
-        """
+        """The section as the page's template takes it, with the items that have rows. A figure has
+        its texts, its units and what `picture` makes of its SVG; a table has its `rows`. The `sql`
+        of a query is with its first item only."""
         items: list[dict[str, Any]] = []
         for item in self.items:
             sql = query(item.query)

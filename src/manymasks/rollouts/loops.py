@@ -20,12 +20,9 @@ class Loop:
 
 
 def find_loop(text: Ints) -> Loop | None:
-    """The loop with the shortest period at the end of a text (n,), or None.
-
-    A loop starts at the earliest token from which each token equals the one a period later. It has
-    at least two periods and `LEAST` tokens: one token six times, two three times, three or more
-    twice. The last period may be incomplete.
-    """
+    """The loop with the shortest period at the end of a text (n,), or None. A loop has at least two
+    periods and `LEAST` tokens: one token six times, two three times, three or more twice. The last
+    period may be incomplete."""
     for period in range(1, len(text) // TWICE + 1):
         differs = np.flatnonzero(text[period:] != text[:-period])
         entry = int(differs[-1]) + 1 if differs.size else 0

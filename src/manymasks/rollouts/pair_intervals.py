@@ -24,11 +24,9 @@ Statistic = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class OrderedPairs:
-    """Ordered pairs (a[k], b[k]) of a pool, or of two.
-
-    `units`: groups of independent models, with a mask (models, P) of the pairs of each model: the
-    variances of the jackknives over the groups add up. `used`: positions of all members.
-    """
+    """Ordered pairs (a[k], b[k]) of a pool, or of two. `units`: groups of independent models, with
+    a mask (models, P) of the pairs of each model: the variances of the jackknives over the groups
+    add up. `used`: positions of all members."""
 
     pool: str
     other: str
@@ -72,11 +70,9 @@ def pairs_of(members: Members) -> list[OrderedPairs]:
 def intervals(
     pairs: OrderedPairs, counts: Counts, statistic: Statistic, weights: Floats, confidence: float
 ) -> list[Interval]:
-    """Q intervals over models and documents, of values that are at least 0.
-
-    `pairs`: of the members. `counts`: sums over pairs, by document. `statistic`: of sums over pairs
-    and documents. `weights` (B, documents) document resamples. `confidence`: nominal coverage.
-    """
+    """Q intervals over models and documents, of values that are at least 0. `pairs`: of the
+    members. `counts`: sums over pairs, by document. `statistic`: of sums over pairs and documents.
+    `weights` (B, documents) document resamples. `confidence`: nominal coverage."""
     by_document = counts(pairs.a, pairs.b)
     values = statistic(by_document.sum(axis=0))
     resamples = statistic(weights @ by_document)

@@ -27,11 +27,8 @@ from manymasks.statistics.survival import product_limit, restricted_mean
 
 @dataclass(frozen=True)
 class RolloutPrompts:
-    """Prompts and continuations as text.
-
-    `documents` (n,): document of each prompt. `texts` (n,): the prompts. `written` (m, n) for each
-    mode: the continuations.
-    """
+    """Prompts and continuations as text. `documents` (n,): document of each prompt. `texts` (n,):
+    the prompts. `written` (m, n) for each mode: the continuations."""
 
     documents: Sequence[str]
     texts: Sequence[str]
@@ -40,11 +37,9 @@ class RolloutPrompts:
 
 @dataclass(frozen=True)
 class TextDivergence:
-    """Divergence of members along each other's sampled texts and along real continuations.
-
-    `along`: the former. `text_kl` (m, m, n): sums of KL along the latter; `text_floor` (m, n): the
-    same for members and themselves in other batches; `length`: tokens of a continuation.
-    """
+    """Divergence of members along each other's sampled texts and along real continuations. `along`:
+    the former. `text_kl` (m, m, n): sums of KL along the latter; `text_floor` (m, n): the same for
+    members and themselves in other batches; `length`: tokens of a continuation."""
 
     along: Along
     text_kl: Floats
@@ -60,18 +55,9 @@ def rollout_rows(
     prompts: RolloutPrompts,
     statistics: Statistics,
 ) -> dict[str, Rows]:
-    """Rows of rollout, first_divergence, agreement_survival, rollout_pool, sequence_divergence.
-
-    Raises ValueError for members of several corpora.
-
-    Args:
-        texts: of the members, by mode.
-        floors: the same members in other batches.
-        divergence: for the mode `shared-noise`.
-        members: all of one corpus.
-        prompts: with their documents, as text.
-        statistics: of the intervals.
-    """
+    """Rows of rollout, first_divergence, agreement_survival, rollout_pool, sequence_divergence, of
+    members of one corpus, else ValueError. `texts` by mode; `floors`: the same members in other
+    batches; `divergence`: for the mode `shared-noise`."""
     one_corpus(members)
     _, owners = np.unique(np.asarray(prompts.documents), return_inverse=True)
     count = int(owners.max()) + 1
@@ -129,13 +115,9 @@ def rollout_rows(
 
 
 def differences(steps: Ints, is_censored: Bools, owners: Indices, length: int) -> Counts:
-    """Counts of first differences by step, then of all last seen, (documents, 2 x length).
-
-    Two texts with the same end cannot differ later: they agree to the last step and are censored
-    there, not at their end.
-
-    `steps`, `is_censored` (m, m, n) as from `first_differences`, `owners` (n,): their documents.
-    """
+    """Counts of first differences by step, then of all last seen, (documents, 2 x length), from
+    `first_differences`. Two texts with the same end agree to the last step and are censored there,
+    not at their end."""
     documents = int(owners.max()) + 1
     last = np.where(is_censored, length, steps)
 

@@ -28,11 +28,8 @@ NOISE = 1
 
 @dataclass(frozen=True)
 class Rule:
-    """How the next token is chosen from logits.
-
-    `temperature` divides them; `seed` is that of the noise, None for greedy. Losses, entropies and
-    margins are those at this temperature.
-    """
+    """How the next token is chosen from logits. `temperature` divides them; `seed` is that of the
+    noise, None for greedy. Losses, entropies and margins are those at this temperature."""
 
     temperature: float = 1.0
     seed: int | None = None
@@ -45,13 +42,12 @@ def rule_of(mode: Mode, temperature: float, seed: int) -> Rule:
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts of m members after n prompts, up to L tokens, (m, n, L) except `lengths`.
+    """Texts of m members after n prompts, up to L tokens, (m, n, L) each; 0 after the end of a
+    text.
 
-    - `tokens`: token ids; all arrays are 0 after the end of a text
-    - `lengths` (m, n): tokens of each text, including its end of text if it has one
-    - `log_p`: log-probability of each token under its law, nats
-    - `entropy`: of this law, nats
-    - `margin`: log-probability of its first-ranked token minus that of the second, nats
+    `lengths` (m, n): tokens of each text, including its end of text. `log_p` of each token under
+    its law and `entropy` of the law, in nats; `margin`: log-probability of its first-ranked token
+    minus that of the second.
     """
 
     tokens: Ints
@@ -71,19 +67,9 @@ def write(
     end_of_text: int,
     report: OnProgress = ignore_progress,
 ) -> Texts:
-    """The texts of all members; a pure function of its arguments on any device.
-
-    Raises ValueError if a prompt and its continuation are longer than the context.
-
-    Args:
-        models: stacks of one member each.
-        prompts: (n, tokens) token ids.
-        length: maximum number of tokens; an end of text ends a text.
-        rule: how tokens are chosen; ties go to the lowest id.
-        batch: prompts in one forward pass.
-        end_of_text: token id.
-        report: called with the tokens written and in total.
-    """
+    """The texts of all members, at most `length` tokens each; a pure function of its arguments on
+    any device. Ties go to the lowest id. `models`: stacks of one member each. `batch`: prompts in
+    one pass. Raises ValueError if a prompt and its continuation are longer than the context."""
     parts = []
     done, total = 0, len(prompts) * length
     for begin in range(0, len(prompts), batch):
@@ -120,11 +106,8 @@ def write(
 
 
 class GumbelNoise:
-    """Gumbel noise, with a separate stream for each prompt: independent of batches.
-
-    `seed`: None for no noise. `prompts`: their indices. `vocabulary`: numbers for each prompt and
-    step.
-    """
+    """Gumbel noise, with a separate stream for each prompt: independent of batches. `seed`: None
+    for no noise. `prompts`: their indices. `vocabulary`: numbers for each prompt and step."""
 
     def __init__(self, seed: int | None, prompts: Sequence[int], vocabulary: int) -> None:
         self._streams = [
@@ -133,11 +116,9 @@ class GumbelNoise:
         self._vocabulary = vocabulary
 
     def next(self, device: torch.device) -> Tensor | None:
-        """(prompts, vocabulary) of the next step, float32: -log of exponential numbers.
-
-        These are drawn in float64: float32 has few small numbers, and 0, but they give the large
-        noise that selects unlikely tokens.
-        """
+        """(prompts, vocabulary) of the next step, float32: -log of exponential numbers. These are
+        drawn in float64: float32 has few small numbers, and 0, but they give the large noise that
+        selects unlikely tokens."""
         if not self._streams:
             return None
         numbers = np.empty((len(self._streams), self._vocabulary))

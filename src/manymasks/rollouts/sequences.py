@@ -23,13 +23,9 @@ from manymasks.rollouts.sampling import GumbelNoise, Rule, Texts, chosen
 
 @dataclass(frozen=True)
 class Along:
-    """Sums over the tokens of each text, nats: writers, readers, prompts.
-
-    - `kl` (m, m, n): KL(p_a || p_b) of the next-token laws along the texts of a; exactly 0 on the
-      diagonal, rounding errors of a mean below 1e-6
-    - `cross` (m, m, n): -log p_b of the tokens of a
-    - `tokens` (m, n): of the texts of a
-    """
+    """Sums over the tokens of each text, nats, of writers, readers and prompts: `kl` (m, m, n),
+    KL(p_a || p_b) of the next-token laws along the texts of a, exactly 0 on the diagonal; `cross`
+    (m, m, n), -log p_b of the tokens of a; `tokens` (m, n) of the texts of a."""
 
     kl: Floats
     cross: Floats
@@ -38,11 +34,9 @@ class Along:
 
 @dataclass(frozen=True)
 class Again:
-    """Members compared with themselves in other batches, over whole texts, (m, n) each.
-
-    `kl` and `cross` as in `Along`; `steps` and `is_censored` as from `first_differences`: the first
-    token that differs when the member writes again.
-    """
+    """Members compared with themselves in other batches, over whole texts, (m, n) each. `kl` and
+    `cross` as in `Along`; `steps` and `is_censored` as from `first_differences`: the first token
+    that differs when the member writes again."""
 
     kl: Floats
     cross: Floats
@@ -59,16 +53,7 @@ def along_texts(
     batch: int,
     report: OnProgress = ignore_progress,
 ) -> Along:
-    """Each member on the texts of each.
-
-    Args:
-        models: m stacks of one member each.
-        prompts: (n, tokens) token ids.
-        texts: written after the prompts.
-        temperature: of all laws.
-        batch: prompts in one forward pass.
-        report: called with the writers done and in total.
-    """
+    """Each member, a stack of one, on the texts of each, `batch` prompts in one forward pass."""
     members, count, _ = texts.tokens.shape
     sums = np.zeros((2, members, members, count))
     for a in range(members):
@@ -95,10 +80,8 @@ def along_continuation(
     batch: int,
 ) -> Floats:
     """Sum of KL(p_a || p_b) along the tokens (n, L) that follow the prompts in the text, (m, m, n).
-
     Other arguments as in `along_texts`. All members read the same text, so each log_q is computed
-    once a batch; m laws are held at once, for `batch` / m prompts, at least one.
-    """
+    once a batch; m laws are held at once, for `batch` / m prompts, at least one."""
     members, count = len(models), len(prompts)
     sums = np.zeros((members, members, count))
     step = max(1, batch // members)
@@ -124,12 +107,9 @@ def again(
     batch: int,
     other: int,
 ) -> Again:
-    """The noise floor: every member on its own texts, `other` prompts at a time.
-
-    The rewritten text is computed from the whole text at once instead of token by token; both agree
-    up to the first difference. KL is that of whole texts in both batches, in float64. Arguments as
-    in `write` and `along_texts`.
-    """
+    """The noise floor: every member on its own texts, `other` prompts at a time. The rewritten text
+    is computed from the whole text at once instead of token by token; both agree up to the first
+    difference. KL is that of whole texts in both batches, in float64."""
     members, count, length = texts.tokens.shape
     sums = np.zeros((2, members, count))
     differs = np.zeros((members, count, length), dtype=bool)
@@ -173,10 +153,8 @@ def continuation_again(
     batch: int,
     other: int,
 ) -> Floats:
-    """Sum of KL of every member from itself in other batches along the real text, (m, n).
-
-    Arguments as in `along_continuation` and `again`.
-    """
+    """Sum of KL of every member from itself in other batches along the real text, (m, n). Arguments
+    as in `along_continuation` and `again`."""
     count, length = continuation.shape
     same = continuation.cpu().numpy()[None].repeat(len(models), 0)
     unused = np.zeros(same.shape)
@@ -186,12 +164,9 @@ def continuation_again(
 
 
 def first_differences(texts: Texts) -> tuple[Ints, Bools]:
-    """The first token on which two members differ, and whether there is none, (m, m, n) each.
-
-    The first token is 1. If there is none, the number of tokens written: both texts are equal, to
-    their end of text, after which they cannot differ, or to the maximum length. The diagonal has no
-    meaning.
-    """
+    """The first token, from 1, on which two members differ, and whether there is none, (m, m, n)
+    each. If there is none, the number of tokens written: both texts are equal, to their end of text
+    or to the maximum length. The diagonal has no meaning."""
     tokens = texts.tokens
     # Tokens after an end of text are equal; a text that ends earlier differs at its end of text.
     differs = tokens[:, None] != tokens[None]
@@ -228,10 +203,8 @@ def _log_laws(model: Transformer, prompts: Tensor, texts: Tensor, temperature: f
 
 
 def _relative(p: Tensor, log_p: Tensor, log_q: Tensor) -> Tensor:
-    """KL of laws (..., vocabulary), (...); overwrites log_q with the difference.
-
-    From the difference of logarithms, not of two entropies, which reduces the rounding error.
-    """
+    """KL of laws (..., vocabulary), (...); overwrites log_q with the difference. From the
+    difference of logarithms, not of two entropies, which reduces the rounding error."""
     negated: Tensor = torch.linalg.vecdot(p, log_q.sub_(log_p))
     return negated.neg_()
 

@@ -20,10 +20,8 @@ LEAST_DOCUMENTS = 4
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write `belief_fit`, `belief_point`, `speculation` and `speculation_auc`.
-
-    Raises UserError if all members failed, or the measure split has too few documents.
-    """
+    """Write `belief_fit`, `belief_point`, `speculation` and `speculation_auc`. Raises UserError if
+    all members failed, or the measure split has too few documents."""
     settings: Belief = job.setting("belief", Belief)
     _, members = members_of(job)
     _, process = process_of(job)

@@ -28,12 +28,9 @@ STACK = {"cpu": 1, "cuda": 8}
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write sums.npz, with an axis of members, and the tables `model` and `model_loss`.
-
-    The figure `members` lists the members in the order of that axis, each with its recipe:
-    `stages.inputs.derived_members` computes its weights from it. The list is empty where all
-    parents failed.
-    """
+    """Write sums.npz, with an axis of members, and the tables `model` and `model_loss`. The figure
+    `members` lists the members in the order of that axis, each with the recipe of its weights for
+    `stages.inputs.derived_members`; it is empty where all parents failed."""
     parents = {parent.key: parent for parent in job.inputs["training"] if parent.is_trained}
     device = choose_device(job.hardware.device)
     members: Rows = []

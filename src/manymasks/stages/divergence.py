@@ -21,12 +21,8 @@ from manymasks.training.device import choose_device
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write sums.npz, which `severity` reads, and tables of how members behave at each severity.
-
-    They are model_probe, pair_divergence, pool_divergence, noise_floor, behaviour_component,
-    probe_item, calibration_bin, position_divergence, contrast and, where there are reference seeds,
-    rows of probe_distance.
-    """
+    """Write sums.npz, which `severity` reads, and the tables of how members behave at each
+    severity."""
     statistics = job.statistics
     trainings, members = members_of(job)
     probe = job.input("probe")

@@ -124,10 +124,8 @@ def _score(job: Job, members: int, select: Exact, measure: Exact, settings: Exce
 
 
 def _trained(job: Job, members: Members, scored: Scored) -> tuple[list[Member], Scored]:
-    """The members that were trained from drawn weights.
-
-    A fine-tuned member inherits the loss of its parent, so it says nothing about equal training.
-    """
+    """The members that were trained from drawn weights. A fine-tuned member inherits the loss of
+    its parent, so it says nothing about equal training."""
     trainings, _ = members_of(job)
     variants = [training.manifest.settings["variant"] for training in trainings]
     rows = [i for i, variant in enumerate(variants) if variant.get("starts_from") is None]

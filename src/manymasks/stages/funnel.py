@@ -44,11 +44,9 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _probe_constraints(divergence: Artifact, models: Sequence[str]) -> list[Constraint]:
-    """A constraint for each severity of a probe from 1 on.
-
-    Severity 0 is unchanged text of the measure split. Parts of that split are constraints already,
-    so it would agree with them by construction.
-    """
+    """A constraint for each severity of a probe from 1 on. Severity 0 is unchanged text of the
+    measure split. Parts of that split are constraints already, so it would agree with them by
+    construction."""
     rows = pq.read_table(divergence.file("tables/model_probe.parquet")).to_pylist()
     nats = {(row["severity"], row["model"]): row["nats"] for row in rows}
     probe = rows[0]["probe"]

@@ -43,10 +43,8 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _other_tokens(job: Job, tokenizer: Tokenizer) -> npt.NDArray[np.uint32]:
-    """The measure split of the other corpus in this one's tokens, each document with an end.
-
-    Any split would do: nothing was trained on it.
-    """
+    """The measure split of the other corpus in this one's tokens, each document with an end. Any
+    split would do: nothing was trained on it."""
     texts = read_split(job.input("other").file("documents.parquet"), "measure")
     end = np.array([tokenizer.end_of_text], dtype=np.uint32)
     parts = [end[:0]]

@@ -14,10 +14,8 @@ from manymasks.tokens.shards import StreamDocuments, TokenStream
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write `representation_similarity` and `representation_pool`.
-
-    Raises UserError if all members failed, or the windows have too few tokens.
-    """
+    """Write `representation_similarity` and `representation_pool`. Raises UserError if all members
+    failed, or the windows have too few tokens."""
     settings: Representation = job.setting("representation", Representation)
     trainings, members = members_of(job)
     context = trainings[0].manifest.settings["training"]["context"]

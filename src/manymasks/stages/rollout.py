@@ -73,10 +73,8 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _windows(stream: TokenStream, settings: Rollout) -> Windows:
-    """Prompts, each with its continuation in the text.
-
-    Raises UserError if too few documents are long enough.
-    """
+    """Prompts, each with its continuation in the text. Raises UserError if too few documents are
+    long enough."""
     length = settings.prompt + settings.length
     return choose_windows(
         StreamDocuments(stream),

@@ -18,10 +18,8 @@ from manymasks.training.device import choose_device
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write contexts.npz and the tables `probe`, `probe_distance` and `search_step`.
-
-    Raises UserError if no class has two members in this half that did not fail.
-    """
+    """Write contexts.npz and the tables `probe`, `probe_distance` and `search_step`. Raises
+    UserError if no class has two members in this half that did not fail."""
     settings: Probe = job.setting("probe", Probe)
     trainings, members = members_of(job)
     pools = {label: pool for label, pool in classes(members).items() if pool.size > 1}

@@ -24,10 +24,8 @@ BATCH = 64
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write contexts.npz and the tables `probe` and `probe_distance`.
-
-    Raises UserError if all reference members failed in training.
-    """
+    """Write contexts.npz and the tables `probe` and `probe_distance`. Raises UserError if all
+    reference members failed in training."""
     settings: Probe = job.setting("probe", Probe)
     trained = [training for training in job.inputs["training"] if training.is_trained]
     if not trained:

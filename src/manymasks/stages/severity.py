@@ -16,10 +16,8 @@ DISTANCES = "tables/probe_distance.parquet"
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write the tables `severity_trend`, `line_fit`, `line_residual` and `contrast`.
-
-    The members on a probe are those of its divergence, which for a search are half of all.
-    """
+    """Write the tables `severity_trend`, `line_fit`, `line_residual` and `contrast`. The members on
+    a probe are those of its divergence, which for a search are half of all."""
     statistics = job.statistics
     probes = {probe.key: probe for probe in job.inputs["probe"]}
     tables: dict[str, Rows] = {

@@ -84,10 +84,8 @@ def _laws(
     model: Transformer, prompts: spectroscopy.MaskPrompts, batch: int
 ) -> tuple[Floats, Floats]:
     """Logarithms of a member's laws, (documents, prompts, 27), and the probability of other tokens
-    than letters, (documents, prompts).
-
-    One pass for each length of prompt, over all documents and continuations.
-    """
+    than letters, (documents, prompts). One pass for each length of prompt, over all documents and
+    continuations."""
     laws, other = [], []
     for letters in prompts.letters:
         sequences = spectroscopy.with_continuations(prompts.tokens, letters)

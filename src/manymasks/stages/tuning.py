@@ -35,10 +35,8 @@ Results = dict[Slot, dict[str, Any]]
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write the table `tuning`, one row a trial; the figure `learning_rate` is the choice.
-
-    Raises UserError if every rate has a trial that failed.
-    """
+    """Write the table `tuning`, one row a trial; the figure `learning_rate` is the choice. Raises
+    UserError if every rate has a trial that failed."""
     tune: Tune = job.setting("tune", Tune)
     for past in job.inputs.get("past", ()):
         if not past.is_trained:
@@ -115,9 +113,7 @@ def _run_stack(
     job: Job, stack: Sequence[Slot], done: int, trials: int, hardware: Hardware
 ) -> tuple[Results, float]:
     """The results of some trials, trained at once, and the seconds that earlier runs spent on them.
-
-    Each result is saved beside the artifact, so that a killed tuning resumes at the next trial.
-    """
+    Each result is saved beside the artifact, so that a killed tuning resumes at the next trial."""
     settings: Training = job.setting("training", Training)
     prepared = prepare(
         job.setting("size", Size),

@@ -9,11 +9,9 @@ from manymasks.arrays import Floats
 
 
 def document_weights(documents: int, resamples: int, seed: int) -> Floats:
-    """Count of each document in each resample, (resamples, documents).
-
-    Multinomial: each row sums to `documents`. Use one array for all quantities on the same
-    documents, which pairs the resamples of their differences. Raises ValueError without documents.
-    """
+    """Count of each document in each resample, (resamples, documents). Multinomial: each row sums
+    to `documents`. Use one array for all quantities on the same documents, which pairs the
+    resamples of their differences. Raises ValueError without documents."""
     if documents < 1:
         raise ValueError("a bootstrap over documents needs at least one document, found 0")
     generator = np.random.default_rng(seed)
@@ -28,11 +26,9 @@ def ratio(numerators: Floats, denominators: Floats) -> Floats:
 
 
 def ratio_resamples(numerators: Floats, denominators: Floats, weights: Floats) -> Floats:
-    """The ratio of sums in every resample, (..., B).
-
-    `numerators` (..., D), `denominators` (D,), `weights` (B, D). NaN in resamples whose
-    denominators are all 0, and everywhere for a single document, whose resamples do not vary.
-    """
+    """The ratio of sums in every resample, (..., B). `numerators` (..., D), `denominators` (D,),
+    `weights` (B, D). NaN in resamples whose denominators are all 0, and everywhere for a single
+    document, whose resamples do not vary."""
     if denominators.size < 2:
         return np.full((*numerators.shape[:-1], weights.shape[0]), np.nan)
     totals = weights @ denominators
@@ -47,10 +43,8 @@ def standard_error(resamples: Floats) -> float:
 
 
 def percentile_interval(resamples: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Lower and upper percentiles over the last axis of resamples (..., B), each (...).
-
-    Resamples that are NaN are ignored; NaN if all are.
-    """
+    """Lower and upper percentiles over the last axis of resamples (..., B), each (...). Resamples
+    that are NaN are ignored; NaN if all are."""
     if not resamples.size:
         unknown = np.full(resamples.shape[:-1], np.nan)
         return unknown, unknown
@@ -66,9 +60,7 @@ def ratio_interval(
     sums: Floats, sizes: Floats, weights: Floats, confidence: float
 ) -> tuple[float, float, float]:
     """Ratio of sums (D,) to sizes (D,) over documents, with the ends of its percentile interval.
-
     `weights` (B, D) are document resamples. The ratio is NaN if all sizes are 0; the ends also for
-    a single document.
-    """
+    a single document."""
     low, high = percentile_interval(ratio_resamples(sums, sizes, weights), confidence)
     return float(ratio(sums, sizes)), float(low), float(high)

@@ -12,11 +12,9 @@ TestedClaim = Claim | Literal["gap_by_size", "bonus", "malus", "beyond_seeds", "
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a claim compares, as the names of its columns in the table `contrast`.
-
-    `subject` is compared with `baseline`, and `within` is what both share. Two variants share a
-    size; two sizes share a variant. A trend over severities is that of the size `subject` alone.
-    """
+    """What a claim compares, as the names of its columns in the table `contrast`. `subject` is
+    compared with `baseline`, and `within` is what both share. Two variants share a size; two sizes
+    share a variant. A trend over severities is that of the size `subject` alone."""
 
     claim: TestedClaim
     corpus: str
@@ -33,8 +31,6 @@ def contrast_row(
     comparison: Comparison, interval: Interval, models: int, documents: int | None = None
 ) -> Row:
     """A row of the table `contrast`: a tested claim, with the models and documents it rests on.
-
-    Which claims are primary, and the correction for their number, follow from the whole study.
-    """
+    Which claims are primary, and the correction for their number, follow from the whole study."""
     units = {"p": finite(interval.p), "models": int(models), "documents": documents}
     return asdict(comparison) | interval_columns(interval, "estimate") | units

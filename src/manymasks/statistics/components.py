@@ -26,10 +26,8 @@ FEWEST_SEEDS = 3
 @dataclass(frozen=True)
 class Components:
     """Shares of the variance: initial weights, data order and the rest (interaction and chance).
-
     Estimates are clipped at 0 and add up to 1. Ends are NaN with fewer than `FEWEST_SEEDS` of
-    either kind.
-    """
+    either kind."""
 
     init: Interval
     order: Interval
@@ -67,12 +65,12 @@ def crossed(seeds: Sequence[Seeds], values: Floats) -> Floats | None:
 
 
 def components(table: Floats | None) -> tuple[float, float, float] | None:
-    """Shares of the variance of rows, of columns, and of their interaction.
+    """Shares of the variance of rows, of columns, and of their interaction, of a table (rows,
+    columns).
 
     The mean squares of a two-way table without replication are set equal to their expectations.
-    Negative components are clipped at 0. The interaction includes chance.
-
-    `table` (rows, columns); None, fewer than 2 of either, or zero variance give None.
+    Negative components are clipped at 0. The interaction includes chance. None without a table,
+    below 2 of either, and for zero variance.
     """
     if table is None or min(table.shape) < 2:
         return None
@@ -112,20 +110,18 @@ def _variances(table: Floats) -> Floats:
 def distance_components(
     distances: Floats, seeds: Sequence[Seeds], resamples: int, seed: int, confidence: float
 ) -> DistanceComponents | None:
-    """Components of symmetric distances (m, m) between members with these seeds.
+    """Components of symmetric distances (m, m) between members with these seeds; None if one of the
+    three kinds of pairs does not occur. The table of seeds may have holes.
 
     If each seed moves a member by an independent step, squared distances add up: pairs that share
     no seed are s_init + s_order + s_rest apart, pairs that share initial weights s_order + s_rest,
     pairs that share a data order s_init + s_rest. To leading order the KL of close members is half
     such a square; for other distances read the three means.
 
-    The diagonal is not read. The table of seeds may have holes. Returns None if one of the three
-    kinds of pairs does not occur.
-
     Without an effect of initial weights, members of one data order are exchangeable: initial
     weights are permuted within each data order, which keeps the effect of data order, and vice
     versa. All permutations are enumerated if there are at most `resamples`, else `resamples` are
-    drawn by `seed`. The smallest possible p is 1/2 with 2 x 2 seeds and 1/36 with 3 x 3.
+    drawn. The smallest possible p is 1/2 with 2 x 2 seeds and 1/36 with 3 x 3.
     """
     if len(seeds) < 2:
         return None
@@ -183,11 +179,9 @@ def _permutation_p(
     resamples: int,
     generator: np.random.Generator,
 ) -> float:
-    """Share of permutations of labels within strata with at least the observed effect.
-
-    Effect: among pairs of different strata, the mean distance with different labels minus that
-    with the same label. A permutation without pairs of the same label counts as a hit.
-    """
+    """Share of permutations of labels within strata with at least the observed effect. Effect:
+    among pairs of different strata, the mean distance with different labels minus that with the
+    same label. A permutation without pairs of the same label counts as a hit."""
     across = strata[:, None] != strata
     observed = _effect(distances, across, labels[None])[0]
     groups = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
@@ -237,9 +231,8 @@ def _with_intervals(
 
     The jackknives use the shares before clipping, which vary smoothly. Their variances over both
     seeds are added, which counts the interaction twice and so is conservative: with 3 x 3 to 8 x 8
-    seeds a nominal 95% covered 92 to 100% for scores and 98 to 100% for distances; at 3 x 3 the
-    interval was half of [0, 1] wide. Degrees are those of the rarer seed. Ends are cut to [0, 1]
-    and never exclude the estimate.
+    seeds a nominal 95% covered 92 to 100% for scores and 98 to 100% for distances. Degrees are
+    those of the rarer seed. Ends are cut to [0, 1] and never exclude the estimate.
     """
     shares = _shares(parts)
     if shares is None:

@@ -6,10 +6,8 @@ from manymasks.arrays import Floats
 
 
 def correlation(x: Floats, y: Floats) -> Floats:
-    """Correlation of x (..., n) with y (..., n) over the last axis, (...), in [-1, 1].
-
-    NaN if one of the two is constant.
-    """
+    """Correlation of x (..., n) with y (..., n) over the last axis, (...), in [-1, 1]. NaN if one
+    of the two is constant."""
     centred_x = x - x.mean(axis=-1, keepdims=True)
     centred_y = y - y.mean(axis=-1, keepdims=True)
     scale = np.sqrt(np.sum(centred_x**2, axis=-1) * np.sum(centred_y**2, axis=-1))

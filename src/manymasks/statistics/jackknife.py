@@ -33,11 +33,9 @@ class ModelEstimate:
 
 
 def jackknife_error(left_out: Floats) -> float:
-    """Delete-one standard error from the m estimates without one model each, (m,).
-
-    Tukey's sqrt((m - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or if an
-    estimate is NaN.
-    """
+    """Delete-one standard error from the m estimates without one model each, (m,). Tukey's sqrt((m
+    - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or if an estimate is
+    NaN."""
     m = left_out.size
     if m < 2:
         return float("nan")
@@ -46,10 +44,8 @@ def jackknife_error(left_out: Floats) -> float:
 
 def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
     """Degrees of freedom of a sum of independent estimates (Satterthwaite 1946, Welch 1947).
-
     `errors` are their standard errors, with `degrees` each. The result lies between the smallest
-    and the sum of `degrees`; it is the smallest if all errors are 0 or one is NaN.
-    """
+    and the sum of `degrees`; it is the smallest if all errors are 0 or one is NaN."""
     variances = np.square(np.asarray(errors, dtype=np.float64))
     total = float(variances.sum())
     if not total > 0 or min(degrees) < 1:
@@ -59,10 +55,8 @@ def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
 
 
 def pair_means_without(distances: Floats) -> Floats:
-    """Mean over pairs without each model in turn, (m,), of symmetric distances (m, m).
-
-    The diagonal is not read. NaN for m < 3.
-    """
+    """Mean over pairs without each model in turn, (m,), of symmetric distances (m, m). The diagonal
+    is not read. NaN for m < 3."""
     m = distances.shape[0]
     if m < 3:
         return np.full(m, np.nan)
@@ -71,10 +65,8 @@ def pair_means_without(distances: Floats) -> Floats:
 
 
 def pair_mean(distances: Floats) -> ModelEstimate:
-    """Mean over pairs i < j of symmetric distances (m, m), with its jackknife over models.
-
-    NaN for m < 2; the standard error is NaN for m < 3. Degrees are m - 1.
-    """
+    """Mean over pairs i < j of symmetric distances (m, m), with its jackknife over models. NaN for
+    m < 2; the standard error is NaN for m < 3. Degrees are m - 1."""
     m = distances.shape[0]
     if m < 2:
         return ModelEstimate(float("nan"), float("nan"), m - 1)
@@ -83,11 +75,9 @@ def pair_mean(distances: Floats) -> ModelEstimate:
 
 
 def cross_mean(distances: Floats) -> ModelEstimate:
-    """Mean of (m, n) distances over pairs of a model of one group and one of a disjoint group.
-
-    A two-sample U-statistic: the variances of the jackknives over the two groups add up;
-    degrees are min(m, n) - 1. The standard error is NaN if a group has fewer than 2 models.
-    """
+    """Mean of (m, n) distances over pairs of a model of one group and one of a disjoint group. A
+    two-sample U-statistic: the variances of the jackknives over the two groups add up; degrees are
+    min(m, n) - 1. The standard error is NaN if a group has fewer than 2 models."""
     m, n = distances.shape
     if not m or not n:
         return ModelEstimate(float("nan"), float("nan"), -1)

@@ -10,11 +10,9 @@ from manymasks.arrays import Indices
 
 @dataclass(frozen=True)
 class Member:
-    """A model whose training succeeded.
-
-    `model` is its key, `model_class` the label of its class (corpus/size/variant), `method` its
-    origin: trained, or a way to derive a member from a trained one, with the seeds of its parent.
-    """
+    """A model whose training succeeded. `model` is its key, `model_class` the label of its class
+    (corpus/size/variant), `method` its origin: trained, or a way to derive a member from a trained
+    one, with the seeds of its parent."""
 
     model: str
     model_class: str
@@ -35,11 +33,8 @@ Members = Sequence[Member]
 
 
 def one_corpus(members: Members) -> str:
-    """The corpus of all members.
-
-    Raises ValueError for zero or several corpora: documents and vocabularies belong to a corpus,
-    so arrays over members cannot mix corpora.
-    """
+    """The corpus of all members. Raises ValueError for zero or several corpora: documents and
+    vocabularies belong to a corpus, so arrays over members cannot mix corpora."""
     corpora = list(dict.fromkeys(member.corpus for member in members))
     if len(corpora) != 1:
         raise ValueError(f"members must be of one corpus, found {corpora or 'no members'}")
@@ -67,10 +62,8 @@ def paired_arms(members: Members, size: str, *variants: str) -> tuple[Indices, .
 
 
 def paired_by_seeds(members: Members, *groups: Sequence[int] | Indices) -> tuple[Indices, ...]:
-    """Positions in each group of the members whose two seeds occur in all groups.
-
-    Entry k of every returned array has the same seeds. Arrays are empty if no seeds are shared.
-    """
+    """Positions in each group of the members whose two seeds occur in all groups. Entry k of every
+    returned array has the same seeds. Arrays are empty if no seeds are shared."""
     by_seeds = [{members[position].seeds: int(position) for position in group} for group in groups]
     shared = sorted(set.intersection(*(set(group) for group in by_seeds)))
     return tuple(np.array([group[seeds] for seeds in shared], dtype=np.intp) for group in by_seeds)

@@ -27,12 +27,9 @@ class Dip:
 
 
 def dip(scores: Floats) -> Dip | None:
-    """Dip test (Hartigan and Hartigan 1985) of scores over seeds (m,); None below 4.
-
-    The null is the uniform distribution, which has the largest dips of all unimodal ones, so p is
-    conservative: 10 seeds reveal only modes far apart. Scores that are not finite are ignored. If
-    all scores are equal, p is 1.
-    """
+    """Dip test (Hartigan and Hartigan 1985) of the finite scores over seeds (m,); None below 4. The
+    null is the uniform distribution, which has the largest dips of all unimodal ones, so p is
+    conservative: 10 seeds reveal only modes far apart. If all scores are equal, p is 1."""
     known = np.asarray(scores[np.isfinite(scores)], dtype=np.float64)
     if known.size < FEWEST_SCORES:
         return None

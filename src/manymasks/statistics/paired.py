@@ -8,12 +8,9 @@ from manymasks.statistics.intervals import Interval, joined
 
 
 def paired_mean(differences: Floats, document_se: float, confidence: float) -> Interval:
-    """Mean of differences (m,), one for each shared pair of seeds.
-
-    Its standard error, with t(m - 1), is joined with `document_se`, the bootstrap error of the
-    same mean over documents. The ends are NaN and p is None for m < 2. Where the m pairs of seeds
-    are crossed they share values: see `joined`.
-    """
+    """Mean of differences (m,), one for each shared pair of seeds. Its standard error, with t(m -
+    1), is joined with `document_se`, the bootstrap error over documents; no interval for m < 2.
+    Crossed seeds share values: see `joined`."""
     m = differences.size
     if m < 2:
         estimate = float(differences.mean()) if m else float("nan")
@@ -25,9 +22,7 @@ def paired_mean(differences: Floats, document_se: float, confidence: float) -> I
 def mean_over_seeds(
     differences: Floats, tokens: Floats, weights: Floats, confidence: float
 ) -> Interval:
-    """Mean over seeds of nats (seeds, D), or of their differences, per token; tokens (D,).
-
-    The interval joins the error over seeds with the bootstrap over documents, weights (B, D).
-    """
+    """Mean over seeds of nats (seeds, D), or of their differences, per token; tokens (D,). The
+    interval joins the error over seeds with the bootstrap over documents, weights (B, D)."""
     resamples = ratio_resamples(differences.mean(axis=0), tokens, weights)
     return paired_mean(ratio(differences, tokens), standard_error(resamples), confidence)

@@ -12,10 +12,7 @@ from manymasks.statistics.model_classes import Members, classes, paired_by_seeds
 
 @dataclass(frozen=True)
 class Pool:
-    """The members of one class, or of two.
-
-    `label`, `other`: labels of the classes, equal for one class. `a`, `b`: positions of the
-    members of each; the same array for one class.
+    """The members of one class, `label` and positions `a`, or of two, with `other` and `b`.
 
     Two variants of one size with at least two pairs of seeds in common are matched: `a[k]` and
     `b[k]` share both seeds, and members without a partner are left out. Members that share both
@@ -72,9 +69,7 @@ def pools_of(members: Members) -> list[Pool]:
 
 def pool_mean(square: Floats, pool: Pool) -> ModelEstimate:
     """Mean over the pairs of a pool, with its jackknife over models, or over shared seeds.
-
-    `square`: symmetric distances (m, m) of all members; the diagonal is not read.
-    """
+    `square`: symmetric distances (m, m) of all members; the diagonal is not read."""
     distances = square[np.ix_(pool.a, pool.b)]
     if pool.is_within:
         return pair_mean(distances)

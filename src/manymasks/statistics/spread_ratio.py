@@ -26,10 +26,8 @@ def log_ratio_of_spreads(
     The logarithm of a spread is closer to normal than the spread. The jackknife variances of both
     logarithms add up, with the degrees of Welch (1947) and Satterthwaite (1946). Groups that share
     seeds are positively correlated, which makes this conservative. NaN if a spread is not positive.
-
-    `square_a`: symmetric distances (m, m) of group a; the diagonal is not read. `square_b`: of
-    group b, (n, n). `resamples_a`: spread of group a in every document resample, (B,).
-    `resamples_b`: of group b, in the same resamples.
+    `square_a`, `square_b`: symmetric distances. `resamples_a`, `resamples_b`: spreads in the same
+    document resamples (B,).
     """
     spreads = [pair_mean(square).estimate for square in (square_a, square_b)]
     sizes = [len(square_a), len(square_b)]

@@ -6,14 +6,11 @@ from manymasks.arrays import Floats
 
 
 def product_limit(events: Floats, endings: Floats) -> Floats:
-    """Share that survives steps 0 to T, (..., T + 1), from counts at steps 1 to T, (..., T).
+    """Share that survives steps 0 to T, (..., T + 1), from counts at steps 1 to T, (..., T), of
+    units with the event and of units last seen (with the event or censored).
 
-    The product-limit estimate. Counts may be weighted, so one call handles all resamples of a
-    bootstrap; `scipy.stats.ecdf`, the reference in the tests, takes one sample without weights.
-    Constant after the last unit at risk; NaN without any unit.
-
-    `events`: units with the event at each step. `endings`: units last seen at each step, with the
-    event or censored.
+    The product-limit estimate; weighted counts handle all resamples of a bootstrap at once, unlike
+    `scipy.stats.ecdf`. Constant after the last unit at risk; NaN without any unit.
     """
     at_risk = np.flip(np.cumsum(np.flip(endings, -1), axis=-1), -1)
     share = np.divide(events, at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)

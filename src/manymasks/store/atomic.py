@@ -11,11 +11,8 @@ from typing import Any
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which replaces `path` on success.
-
-    The content is on the disk before the name changes, so a power cut leaves either the old file
-    or the new one.
-    """
+    """Yield a temporary path beside `path`, which replaces `path` on success. The content is on the
+    disk before the name changes, so a power cut leaves either the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

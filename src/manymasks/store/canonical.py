@@ -8,10 +8,8 @@ from typing import Any
 
 
 def canonical(value: Any) -> bytes:
-    """Canonical JSON: keys sorted, no spaces, UTF-8 in normal form C, shortest floats.
-
-    Raises ValueError if a number is not finite, and TypeError if a value is not a JSON value.
-    """
+    """Canonical JSON: keys sorted, no spaces, UTF-8 in normal form C, shortest floats. Raises
+    ValueError if a number is not finite, and TypeError if a value is not a JSON value."""
     return json.dumps(
         _checked(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     ).encode()

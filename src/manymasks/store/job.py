@@ -37,10 +37,8 @@ class Artifact:
         return bool(self.figures["status"] == "trained")
 
     def files(self, prefix: str) -> list[Path]:
-        """Payload files whose path begins with `prefix`, each checked against its digest.
-
-        Raises UserError if there is none, or one is missing or damaged.
-        """
+        """Payload files whose path begins with `prefix`, each checked against its digest. Raises
+        UserError if there is none, or one is missing or damaged."""
         matches = [file for file in self.manifest.files if file.path.startswith(prefix)]
         again = (
             f"Make it again with\n  manymasks run {self.manifest.stage} {self.manifest.key} --force"
@@ -122,10 +120,8 @@ class Job:
         return folder
 
     def write_table(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write rows of a database table; nothing where there are no rows.
-
-        Raises ValueError for a table that the schema does not know, or a row with other columns.
-        """
+        """Write rows of a database table; nothing where there are no rows. Raises ValueError for a
+        table that the schema does not know, or a row with other columns."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

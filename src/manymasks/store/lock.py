@@ -18,10 +18,8 @@ from typing import IO
 
 
 def try_lock(path: Path) -> IO[str] | None:
-    """Take the lock and record its holder; None if another process holds it.
-
-    The lock is held until the returned file is closed or the process ends.
-    """
+    """Take the lock and record its holder; None if another process holds it. The lock is held until
+    the returned file is closed or the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
     try:
@@ -49,10 +47,8 @@ def holder(path: Path) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock during the block.
-
-    `path`: file of the lock. `on_wait`: called once with the holder if the lock is taken.
-    """
+    """Hold the lock during the block. `path`: file of the lock. `on_wait`: called once with the
+    holder if the lock is taken."""
     file = try_lock(path)
     if file is None:
         on_wait(holder(path))

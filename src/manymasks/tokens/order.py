@@ -21,12 +21,10 @@ halves are small."""
 
 
 def permute(positions: Ints, n: int, seed: Seed) -> Ints:
-    """Images of positions under a permutation of range(n) that the seed selects, same shape.
-
-    A balanced Feistel network on the smallest even number of bits that hold n, walked along its
-    cycle until the value is below n (Black & Rogaway 2002). Raises ValueError for positions
-    outside range(n).
-    """
+    """Images of positions under a permutation of range(n) that the seed selects, same shape: a
+    balanced Feistel network on the smallest even number of bits that hold n, walked along its cycle
+    until the value is below n (Black & Rogaway 2002). Raises ValueError for positions outside
+    range(n)."""
     positions = np.asarray(positions, dtype=np.int64)
     if positions.size and not 0 <= positions.min() <= positions.max() < n:
         raise ValueError(f"positions {positions.min()} to {positions.max()} outside range({n})")
@@ -41,11 +39,9 @@ def permute(positions: Ints, n: int, seed: Seed) -> Ints:
 
 
 def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> tuple[Ints, Ints]:
-    """Epoch and window, (batch,) each, of the training batch of a step.
-
-    It is the slice [step * batch, (step + 1) * batch) of the endless sequence of epochs of
-    `windows` windows; a batch may reach into the next epoch. Raises ValueError without windows.
-    """
+    """Epoch and window, (batch,) each, of the training batch of a step. It is the slice [step *
+    batch, (step + 1) * batch) of the endless sequence of epochs of `windows` windows; a batch may
+    reach into the next epoch. Raises ValueError without windows."""
     if windows < 1:
         raise ValueError(f"there are {windows} windows")
     positions = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
@@ -60,8 +56,8 @@ def windows_of_step(step: int, *, batch: int, windows: int, seed_order: int) -> 
 def windows_of_stream(tokens: int, context: int, *, shift: bool = True) -> int:
     """Windows in an epoch over a stream of `tokens` tokens.
 
-    A window takes context + 1 of the tokens + 1 positions (an end of text comes first) and begins
-    a context after the previous one. With `shift` an epoch moves all windows by up to context - 1,
+    A window takes context + 1 of the tokens + 1 positions (an end of text comes first) and begins a
+    context after the previous one. With `shift` an epoch moves all windows by up to context - 1,
     and none may reach beyond the stream. Raises ValueError if not one window fits.
     """
     longest_shift = context - 1 if shift else 0
@@ -79,11 +75,10 @@ def starts_of_step(
 ) -> Ints:
     """First positions, (batch,), of the windows of context + 1 positions of a step.
 
-    Positions are those of `TokenStream.gather`: the end of text and then the `tokens` tokens.
-    Window w of epoch e starts at w * context + offset(e). With `shift`, offset(e) in [0, context)
-    is a pure function of (seed_order, e), so epochs cut the text at different points; without it
-    the offset is 0, for documents that are all one context long.
-    Raises ValueError for a stream too short for one window.
+    Positions are those of `TokenStream.gather`. Window w of epoch e starts at w * context +
+    offset(e). With `shift`, offset(e) in [0, context) is a pure function of (seed_order, e), so
+    epochs cut the text at different points; without it the offset is 0, for documents that are all
+    one context long. Raises ValueError for a stream too short for one window.
     """
     windows = windows_of_stream(tokens, context, shift=shift)
     epochs, window = windows_of_step(step, batch=batch, windows=windows, seed_order=seed_order)

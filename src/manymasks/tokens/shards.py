@@ -33,9 +33,8 @@ def write_shards(
     The end of text is appended to each document. A shard holds whole documents, at most
     `shard_tokens` tokens unless one document is longer, as one uncompressed record batch with the
     columns `document`, `bytes` and `tokens`, a list of uint16 (uint32 for a vocabulary beyond
-    65,536). Files are renamed into place when complete. The same input gives the same bytes.
-
-    Raises ValueError for a token outside the vocabulary, and without documents.
+    65,536). The same input gives the same bytes. Raises ValueError for a token outside the
+    vocabulary, and without documents.
     """
     if not 0 <= end_of_text < vocabulary:
         raise ValueError(f"end of text {end_of_text} is outside the vocabulary of {vocabulary}")
@@ -101,12 +100,11 @@ def _write(
 class TokenStream:
     """Shards as one stream, without a copy in memory.
 
-    There are two ways to count. *Tokens* run from 0 to `tokens` - 1 through all documents, each
-    closed by the end of text. `offsets` counts tokens: document d is tokens `offsets[d]` to
-    `offsets[d + 1]`. *Positions* begin with one more end of text, which gives the first token a
-    context: position 0 is the end of text, position i is token i - 1, and there are `positions` =
-    `tokens` + 1. `gather` counts positions. Position `offsets[d]` is therefore the end of text
-    before document d, and the n + 1 positions from there score its n tokens.
+    *Tokens* run from 0 to `tokens` - 1 through all documents, each closed by the end of text;
+    document d is tokens `offsets[d]` to `offsets[d + 1]`. *Positions*, which `gather` counts, begin
+    with one more end of text, which gives the first token a context: position i is token i - 1. So
+    position `offsets[d]` is the end of text before document d, and the n + 1 positions from there
+    score its n tokens.
     """
 
     def __init__(self, batches: list[pa.RecordBatch], end_of_text: int, vocabulary: int) -> None:
@@ -161,19 +159,15 @@ class TokenStream:
         return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]))
 
     def spread(self, count: int, length: int) -> Ints:
-        """At most `count` evenly spread windows of `length` + 1 positions, (n, length + 1).
-
-        No two windows share a target.
-        """
+        """At most `count` evenly spread windows of `length` + 1 positions, (n, length + 1). No two
+        windows share a target."""
         possible = (self.positions - 1) // length
         count = min(count, possible)
         return self.gather((np.arange(count) * possible // count) * length, length + 1)
 
     def gather(self, starts: Ints, length: int) -> Ints:
-        """Tokens of the `length` positions from each start, (n, length).
-
-        Raises ValueError if a window reaches beyond the stream.
-        """
+        """Tokens of the `length` positions from each start, (n, length). Raises ValueError if a
+        window reaches beyond the stream."""
         starts = np.asarray(starts, dtype=np.int64)
         if starts.size and not 0 <= starts.min() <= starts.max() <= self.positions - length:
             raise ValueError(

@@ -30,12 +30,9 @@ UNKNOWN = 1
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A tokenizer.
-
-    `definition` is the BPE as JSON, the sorted characters, or the words separated by spaces.
-    Vocabulary: `bpe` the size it was trained to; `bytes` 257, byte b is token b + 1;
-    `characters` the characters from token 2 on; `words` the words, the first being the end of text.
-    """
+    """A tokenizer, defined by the BPE as JSON, the sorted characters, or the words separated by
+    spaces. Vocabulary: `bpe` the size it was trained to; `bytes` 257, byte b is token b + 1;
+    `characters` from token 2 on; `words` the words, the first being the end of text."""
 
     kind: Kind
     vocabulary: int
@@ -47,11 +44,9 @@ class Tokenizer:
         return 0
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """Tokens of each text, without the end of text.
-
-        Raises TypeError or UnicodeEncodeError for a lone surrogate, which is not text. `words`
-        raises ValueError for an unknown word and for the name of the end of text.
-        """
+        """Tokens of each text, without the end of text. Raises TypeError or UnicodeEncodeError for
+        a lone surrogate, which is not text. `words` raises ValueError for an unknown word and for
+        the name of the end of text."""
         if self.kind == "bpe":
             encodings = self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
             return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
@@ -145,11 +140,9 @@ class Tokenizer:
 
 
 def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
-    """Train a tokenizer on the texts of the train split, which are read once.
-
-    The result depends neither on the order of the texts nor on the number of threads. Raises
-    UserError if the texts are too few for the vocabulary of the settings.
-    """
+    """Train a tokenizer on the texts of the train split, which are read once. The result depends
+    neither on the order of the texts nor on the number of threads. Raises UserError if the texts
+    are too few for the vocabulary of the settings."""
     if settings.kind == "bytes":
         return Tokenizer("bytes", 257, "")
     if settings.kind == "characters":
@@ -182,11 +175,9 @@ def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
 
 
 def word_tokenizer(names: Sequence[str]) -> Tokenizer:
-    """A tokenizer of words separated by single spaces; token i is names[i].
-
-    The first name is the end of text, which no text contains. Raises ValueError without names, or
-    if one is empty, has white space or occurs twice.
-    """
+    """A tokenizer of words separated by single spaces; token i is names[i]. The first name is the
+    end of text, which no text contains. Raises ValueError without names, or if one is empty, has
+    white space or occurs twice."""
     if not names or len(set(names)) < len(names) or any(name.split() != [name] for name in names):
         raise ValueError(f"names must be distinct words without white space, found {list(names)}")
     return Tokenizer("words", len(names), " ".join(names))

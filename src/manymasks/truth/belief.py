@@ -1,12 +1,10 @@
 """Bayesian beliefs in the residual stream: ridge fits of exact posteriors.
 
 A process gives the posterior of its latents after every prefix. If a member represents a posterior
-along directions of its stream, a ridge regression finds them (Shai et al. 2024, arXiv:2405.15943).
-The fit uses the first half of the documents and is tested on the other half. Controls are the
-stream of an untrained model, the posteriors of other documents, and the last tokens alone; where
-documents begin with a premise, on which posteriors depend, also the last tokens with the premise.
-
-A fit shows what is linear in the stream, whether or not the member uses it.
+along directions of its stream, a ridge regression finds them (Shai et al. 2024, arXiv:2405.15943),
+whether or not the member uses them. The fit uses the first half of the documents and is tested on
+the other half. Controls are the stream of an untrained model, the posteriors of other documents,
+and the last tokens, without and with the premise of the document.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,9 +64,9 @@ def first_half(documents: int) -> int:
 def fit_ridge(features: Floats, targets: Floats, ridge: float) -> LinearFit:
     """Least squares of targets (rows, values) from features (rows, width), with a penalty.
 
-    Features and targets are centred, so the intercept is not penalised. The penalty on the squared
-    weights is `ridge` times the mean variance of the features times the number of rows, so it
-    depends neither on the unit of the features nor on the number of rows.
+    Both are centred, so the intercept is not penalised. The penalty on the squared weights is
+    `ridge` times the mean variance of the features times the number of rows, so it depends neither
+    on the unit of the features nor on the number of rows.
     """
     centre, mean = features.mean(0), targets.mean(0)
     x, y = features - centre, targets - mean
@@ -80,12 +78,9 @@ def fit_ridge(features: Floats, targets: Floats, ridge: float) -> LinearFit:
 
 
 def held_out_errors(stream: Stream, posterior: Floats, ridge: float) -> HeldOutErrors:
-    """A ridge regression from a stream to a posterior, fitted on one half, tested on the other.
-
-    `stream` (documents, length, width). `posterior` (documents, length, values); positions where it
-    is NaN are left out. `ridge`: as in `fit_ridge`. Raises ValueError where the posterior is NaN in
-    all documents of the fit.
-    """
+    """A ridge regression from a stream (documents, length, width) to a posterior (documents,
+    length, values), fitted on one half and tested on the other. Positions where the posterior is
+    NaN are left out; ValueError where it is NaN in all documents of the fit."""
     half = first_half(len(stream))
     decided = np.asarray(~np.isnan(posterior).any(-1))
     if not decided[:half].any():
@@ -111,13 +106,9 @@ def errors_of(predicted: Floats, truth: Floats, mean: Floats) -> HeldOutErrors:
 
 
 def r2_columns(errors: HeldOutErrors, weights: Floats, confidence: float) -> Row:
-    """R2 with its bootstrap over held-out documents, as a ratio of sums, and rmse.
-
-    R2 is 1 minus the squared errors over those of the mean of the fit. It is negative where the fit
-    does worse than this mean, and None where the posterior never varies.
-
-    `weights` (resamples, held-out documents), of `held_out_weights`.
-    """
+    """R2 with its bootstrap over held-out documents, as a ratio of sums, and rmse. R2 is 1 minus
+    the squared errors over those of the mean of the fit: negative where the fit does worse, None
+    where the posterior never varies. `weights`: of `held_out_weights`."""
     values = errors.predicted.shape[-1]
     total = errors.squared_deviations.sum()
     squares = errors.squared_errors.sum()
@@ -150,11 +141,8 @@ def fit_rows(
     ridge: float,
     statistics: Statistics,
 ) -> Rows:
-    """The fit of each posterior at each level of the stream.
-
-    `streams`: by level, from the embedding on. `posteriors`: by latent (documents, length, values),
-    as in `Process`. `control`: the label of the rows. `ridge`: as in `fit_ridge`.
-    """
+    """The fit of each posterior at each level of the stream, from the embedding on. `posteriors`:
+    by latent (documents, length, values), as in `Process`. `control`: a label."""
     weights = held_out_weights(len(streams[0]), statistics)
     return [
         {
@@ -172,12 +160,9 @@ def fit_rows(
 
 
 def shuffled(posteriors: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
-    """Posteriors permuted over documents, position by position; the same for all latents.
-
-    A fit to them measures what the position alone tells. The documents of the fit and the held-out
-    ones are permuted separately, each half as one random cycle: no document keeps its posteriors
-    unless it is alone.
-    """
+    """Posteriors permuted over documents, position by position; the same for all latents. A fit to
+    them measures what the position alone tells. Each half of the documents is permuted as one
+    random cycle: no document keeps its posteriors unless it is alone."""
     permuted = {}
     for latent, posterior in posteriors.items():
         rng = np.random.default_rng(seed)
@@ -190,11 +175,8 @@ def shuffled(posteriors: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
 
 
 def last_tokens(tokens: Ints, count: int) -> Ints:
-    """The last `count` tokens up to each position as one number, (documents, length).
-
-    The number depends on the tokens and their order, not on the position. Before the beginning of
-    the document there is padding, which counts as one more token.
-    """
+    """The last `count` tokens up to each position as one number, (documents, length). Before the
+    beginning of the document there is padding, which counts as one more token."""
     groups = np.zeros_like(tokens)
     for back in range(min(count, tokens.shape[1])):
         earlier = np.zeros_like(tokens)
@@ -209,12 +191,9 @@ def fit_ridge_of_groups(groups: Ints, targets: Floats, ridge: float) -> tuple[Fl
     """`fit_ridge` with groups (rows,) of 0, 1, ... as one-hot features, in closed form.
 
     The weight of a group is w = n (m - b) / (n + penalty), where n is its number of rows, m their
-    mean and b the intercept that the same condition gives. No matrix is needed, so there may be
-    any number of groups.
-
-    Returns:
-        The prediction for each group, (groups, values), and the mean of the targets, (values,),
-        which is the prediction for an unseen group.
+    mean and b the intercept that the same condition gives: without a matrix, for any number of
+    groups. Returns the prediction for each group (groups, values), and the mean of the targets
+    (values,), which is the prediction for an unseen group.
     """
     sizes = np.bincount(groups).astype(np.float64)
     sums = np.stack([np.bincount(groups, column, minlength=len(sizes)) for column in targets.T], 1)
@@ -240,13 +219,8 @@ def group_fit_rows(
     ridge: float,
     statistics: Statistics,
 ) -> Rows:
-    """The fit of each posterior from any function of the group of a position.
-
-    Every group is a feature. The prediction for a group that the fit has not seen is the mean.
-
-    `groups` (documents, length), such as `last_tokens`. `posteriors`, `control`, `ridge`: as in
-    `fit_rows`.
-    """
+    """The fit of each posterior from any function of the group of a position, such as `last_tokens`
+    (documents, length). For an unseen group the prediction is the mean. See `fit_rows`."""
     half, weights = first_half(len(groups)), held_out_weights(len(groups), statistics)
     rows = []
     for latent, posterior in posteriors.items():
@@ -291,15 +265,9 @@ def point_rows(
     ridge: float,
     seed: int,
 ) -> Rows:
-    """Beliefs about the three states of a ring at some positions, exact and as fitted.
-
+    """Beliefs about the three states of a ring at some positions, exact and as fitted at a level.
     Where there are masks, a row has the likeliest mask and the number of letters since the premise,
-    and the belief is about the state under any mask. Nothing is clipped: a fitted belief may be
-    negative.
-
-    `stream`: at `level`. `posteriors`, `ridge`: as in `fit_rows`. `points`, `seed`: how many
-    positions, and the seed of their choice.
-    """
+    and the belief is about the state under any mask. A fitted belief may be negative."""
     latent = triangle_latent(posteriors)
     if latent is None:
         return []

@@ -24,14 +24,9 @@ probabilities of the predictor sum to more than 1."""
 
 
 def divergences(truth: Floats, log_probs: npt.NDArray[np.floating[Any]]) -> Floats:
-    """KL(truth || predictor) of each token, (documents, length).
-
-    NaN where the truth is NaN; infinite where the predictor excludes a token that the truth does
-    not.
-
-    `truth` (documents, length, vocabulary) probabilities. `log_probs`: of the predictor, the same
-    shape, of single or double precision. Raises ValueError where the shapes differ.
-    """
+    """KL(truth || predictor) of each token, (documents, length), from the probabilities of the
+    truth and the log-probabilities of the predictor, (documents, length, vocabulary). NaN where the
+    truth is NaN, infinite where the predictor excludes a token that the truth does not."""
     if truth.shape != log_probs.shape:
         raise ValueError(f"laws {truth.shape}, but log-probabilities {log_probs.shape}")
     possible = truth > 0
@@ -60,16 +55,8 @@ def tokens_by_level(
 
 
 def document_sums(kl: Floats, selected: Bools) -> tuple[Floats, Floats]:
-    """Sums over the selected tokens of each document, and their number.
-
-    Args:
-        kl: (..., documents, length).
-        selected: (documents, length).
-
-    Returns:
-        nats: (..., documents).
-        tokens: (documents,).
-    """
+    """Sums of kl (..., documents, length) over the selected tokens (documents, length) of each
+    document, (..., documents), and the number of these tokens (documents,)."""
     return np.where(selected, kl, 0.0).sum(-1), selected.sum(1).astype(np.float64)
 
 
@@ -79,14 +66,11 @@ def excess_rows(
     levels: Mapping[str, tuple[str, ...]],
     statistics: Statistics,
 ) -> Rows:
-    """Mean divergence over all counted tokens, by each stratum and by position.
+    """Mean divergence kl (documents, length) over all counted tokens, by stratum and by position.
 
     A token counts where its divergence is not NaN and its process counts it. Levels and positions
     without such a token have no row. Means over all tokens and by stratum have a bootstrap over
-    documents, with the same resamples for all rows; means by position have no interval.
-
-    `kl` (documents, length). `strata`, `levels`: as in `Process`. The rows of the stratum `COUNTED`
-    are those of `ALL`.
+    documents, with the same resamples for all rows. The stratum `COUNTED` is `ALL`.
     """
     return stratum_rows(kl, strata, levels, statistics) + position_rows(kl, strata)
 
@@ -149,14 +133,10 @@ def truth_rows(
     """The exact law by position: its entropy, its loss, and the entropy of the first latent.
 
     Entropy and loss are means over the documents with a counted token at the position; their
-    expectations are equal, and the interval is that of the entropy over documents. A position
-    without such a document has no row. The posterior of the latent is given the tokens before the
-    position; its entropy is None where the latent is not decided yet.
-
-    `laws` (documents, length, vocabulary). `tokens` (documents, length). `strata`: as in `Process`.
-    `latent`: name and posterior, (documents, length, values), of the first of `Process.posteriors`;
-    None for a process without latents. `given_latent` (documents, length),
-    `Process.entropy_given_latent`.
+    expectations are equal, and the interval is that of the entropy over documents. The posterior of
+    the latent is given the tokens before the position; its entropy is None where the latent is not
+    decided yet. `latent`: name and posterior of the first of `Process.posteriors`, if any.
+    `given_latent`: `Process.entropy_given_latent`.
     """
     counted = counted_tokens(strata)
     exact, nats = entropy(laws), losses(laws, tokens)

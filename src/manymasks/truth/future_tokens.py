@@ -6,9 +6,8 @@ like this). The exact law of that token given the prefix bounds the gain of the 
 frequencies; the ratio of the two gains is the efficiency of the fit.
 
 In `tally` there is a question with a yes-or-no answer: at the second digit of a pair, or one token
-later, does the stream tell that the pair counts? The next tokens do not depend on it, only a later
-answer does. A member that answers right has to do this work in advance, and may do it at either
-position.
+later, does the stream tell that the pair counts? Only a later answer depends on it, so a member
+that answers right has to do this work in advance, at either position.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,12 +72,9 @@ class FutureToken:
 def future_tokens(
     process: Process, tokens: Ints, ahead: Sequence[int], seed: int
 ) -> list[FutureToken]:
-    """The token each number of steps later, with the rows of the fit and of the test.
-
-    `process`: the token must be in its stratum of predictable tokens. `tokens` (documents, length).
-    `ahead`: numbers of steps; one that leads out of every document is left out. `seed`: of the
-    choice of rows where there are more than `MOST_ROWS`.
-    """
+    """The token each number of steps `ahead`, with the rows of the fit and of the test. The token
+    must be in the process's stratum of predictable tokens. Numbers of steps that lead out of every
+    document are left out. `seed`: of the choice among more than `MOST_ROWS` rows."""
     length = tokens.shape[1]
     predictable = process.strata(tokens)[process.predictable] >= 0
     targets = []
@@ -105,11 +101,8 @@ def future_tokens(
 
 
 def split_halves(allowed: Bools, classes: Ints, seed: Sequence[int]) -> Halves:
-    """The rows of the fit and of the test among the allowed positions, (documents, length).
-
-    A half with more than `MOST_ROWS` rows is subsampled. Held-out documents keep their numbers,
-    which follow those of the documents of the fit.
-    """
+    """The rows of the fit and of the test among the allowed positions, (documents, length), at most
+    `MOST_ROWS` each. Held-out documents keep their numbers, which follow those of the fit."""
     rng = np.random.default_rng(seed)
     half = first_half(len(allowed))
     is_fit = np.arange(len(allowed))[:, None] < half
@@ -130,14 +123,9 @@ def speculation_rows(
     ridge: float,
     statistics: Statistics,
 ) -> Rows:
-    """Loss and efficiency of a fit at each level for each number of steps.
-
-    The loss includes the error of estimating the fit: with few rows and small gains the efficiency
-    underestimates what the stream holds, and may be negative.
-
-    `streams`: by level, from the embedding on, (documents, length, width) each. `targets`: of
-    `future_tokens`. `control`: the label of the rows. `ridge`: as in `fit_logistic`.
-    """
+    """Loss and efficiency of a fit at each level of a stream for each number of steps. The loss
+    includes the error of estimating the fit: with few rows and small gains the efficiency
+    underestimates what the stream holds, and may be negative."""
     weights = held_out_weights(len(streams[0]), statistics)
     rows = []
     for layer, stream in enumerate(streams):
@@ -153,11 +141,8 @@ def speculation_rows(
 def efficiency_columns(
     nats: Floats, target: FutureToken, weights: Floats, confidence: float
 ) -> Row:
-    """Losses and the share of the possible gain, with its bootstrap over documents.
-
-    `nats`: loss of the fit in each row of the test. `weights` (resamples, held-out documents), of
-    `held_out_weights`.
-    """
+    """Losses and the share of the possible gain, with its bootstrap over documents. `nats`: loss of
+    the fit in each row of the test. `weights`: of `held_out_weights`."""
     test = target.halves.test
     row: Row = {
         "nats": finite(float(nats.mean())),
@@ -189,11 +174,8 @@ def efficiency_columns(
 
 
 def labelled_pairs(process: Process, tokens: Ints, seed: int) -> dict[str, Halves]:
-    """By site the positions of pairs of tokens, class 1 where the pair counts.
-
-    `process`: its `pair_labels` name the sites. `tokens` (documents, length). `seed`: of the choice
-    of pairs where there are more than `MOST_ROWS`.
-    """
+    """By site, as `Process.pair_labels` names them, the positions of pairs of tokens, class 1 where
+    the pair counts; at most `MOST_ROWS`, chosen by the seed."""
     return {
         site: split_halves(labels >= 0, labels, [seed])
         for site, labels in process.pair_labels(tokens).items()
@@ -207,11 +189,8 @@ def auc_rows(
     ridge: float,
     statistics: Statistics,
 ) -> Rows:
-    """How well a fit separates pairs that count from others, at each level and site.
-
-    `streams`, `control`, `ridge`: as in `speculation_rows`. `pairs`: of `labelled_pairs`; a site
-    without pairs in both halves has no rows.
-    """
+    """How well a fit separates pairs that count from others, at each level and site. A site without
+    pairs in both halves has no rows."""
     weights = held_out_weights(len(streams[0]), statistics)
     rows = []
     for layer, stream in enumerate(streams):
@@ -238,14 +217,11 @@ def auc_rows(
 def auc_columns(
     scores: Floats, counts: Bools, document: Ints, weights: Floats, confidence: float
 ) -> dict[str, float | None]:
-    """The area under the ROC curve, with its bootstrap over documents.
+    """The area under the ROC curve of scores (rows,), with its bootstrap over documents.
 
-    This is the probability that a positive row scores higher than a negative one, where a tie is
-    half (Mann & Whitney 1947). In a resample a comparison has the product of the weights of its two
-    documents.
-
-    `scores` (rows,). `counts` (rows,), True for positive rows. `document` (rows,), from 0.
-    `weights` (resamples, documents).
+    This is the probability that a positive row (`counts`) scores higher than a negative one, where
+    a tie is half (Mann & Whitney 1947). In a resample a comparison has the product of the weights
+    (resamples, documents) of its two documents.
     """
     documents = weights.shape[1]
     wins = np.zeros((documents, documents))

@@ -36,11 +36,8 @@ def demand_rows(
     Members are paired within a size by both seeds; a size whose arms share no seeds has no rows,
     nor has a level without tokens. Intervals combine the error over models, t with one degree of
     freedom per pair minus one, with the bootstrap over documents, whose resamples are the same for
-    all rows. The interval of an excess loss is cut at 0. The ceiling is exact.
-
-    `kl` (members, documents, length) nats, NaN where the truth is NaN. `strata`, `levels`: as in
-    `Process`. `prices`: of the process, for the ceiling. Raises ValueError for members of several
-    corpora.
+    all rows. The interval of an excess loss is cut at 0. The ceiling, from `prices`, is exact.
+    `kl`: (members, documents, length) nats, NaN where the truth is NaN.
     """
     if not contrasts:
         return []
@@ -83,11 +80,8 @@ def gap_columns(
     weights: Floats,
     statistics: Statistics,
 ) -> dict[str, float | None]:
-    """Excess loss of paired members of two arms and their gap, each with an interval.
-
-    `nats` (members, documents), sums over the tokens of a level. `tokens` (documents,). `baseline`,
-    `variant`: paired members of the two arms. `weights` (resamples, documents).
-    """
+    """Excess loss of paired members of two arms and their gap, each with an interval, from sums
+    `nats` (members, documents) over the `tokens` (documents,) of a level."""
     gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
     columns: dict[str, float | None] = {}
     for name, members in (("baseline", baseline), ("variant", variant)):
@@ -101,10 +95,8 @@ def gap_columns(
 
 
 def _mean(nats: Floats, tokens: Floats, weights: Floats, statistics: Statistics) -> Interval:
-    """Mean over models of nats (models, documents) per token, tokens (documents,).
-
-    There is no interval where a single document has such tokens: its resamples are all equal.
-    """
+    """Mean over models of nats (models, documents) per token, tokens (documents,). There is no
+    interval where a single document has such tokens: its resamples are all equal."""
     if int((tokens > 0).sum()) < 2:
         return paired_mean(ratio(nats, tokens), float("nan"), statistics.confidence)
     return mean_over_seeds(nats, tokens, weights, statistics.confidence)

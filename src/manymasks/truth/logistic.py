@@ -28,10 +28,8 @@ class LogisticFit:
 
 
 def frequencies(classes: Ints, count: int) -> Floats:
-    """The law of a class, (count,), from classes (rows,), with half a row added to each class.
-
-    A class that first appears in the test then has a finite loss.
-    """
+    """The law of a class, (count,), from classes (rows,), with half a row added to each class. A
+    class that first appears in the test then has a finite loss."""
     rows = np.bincount(classes, minlength=count) + 0.5
     return np.asarray(rows / rows.sum())
 
@@ -41,11 +39,10 @@ def fit_logistic(features: Floats, classes: Ints, count: int, ridge: float) -> L
 
     Minimises the mean loss in nats plus half the squared weights times `ridge` times the mean
     variance of the features. The offset starts at the log-frequencies, and its deviation from them
-    is penalised by `ridge` alone. So the unit of the features does not matter.
-
-    The optimiser (L-BFGS, Liu & Nocedal 1989) works along the principal axes, scaled to similar
-    curvature, which makes it faster and leaves the minimum where it is. Softmax is computed in
-    float32, in half the time; sums over the classes of rows are float64.
+    is penalised by `ridge` alone. So the unit of the features does not matter. The optimiser
+    (L-BFGS, Liu & Nocedal 1989) works along the principal axes, scaled to similar curvature, which
+    is faster and leaves the minimum where it is. Softmax is computed in float32, in half the time;
+    sums over the classes of rows are float64.
     """
     rows, width = features.shape
     centre = features.mean(0)

@@ -30,16 +30,10 @@ SHRINK = 0.1
 
 
 def closest(laws: Floats, components: Floats) -> tuple[Floats, Floats]:
-    """Weights on the simplex that minimise KL(law || mixture), and their gaps.
-
-    Args:
-        laws: (problems, values), each with sum 1.
-        components: (problems, components, values), positive.
-
-    Returns:
-        Weights (problems, components), and the gaps (problems,) in nats. A gap above `CERTIFIED`
-        remains only after `EM_STEPS`; a law with NaN has NaN.
-    """
+    """Weights (problems, components) on the simplex that minimise KL(law || mixture), and their
+    gaps (problems,) in nats, for laws (problems, values) and positive components (problems,
+    components, values). A gap above `CERTIFIED` remains only after `EM_STEPS`; a law with NaN has
+    NaN."""
     weights = _newton(laws, components)
     gap = gaps(laws, components, weights)
     for _ in range(EM_STEPS):

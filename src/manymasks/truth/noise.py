@@ -60,12 +60,9 @@ class NoisyPredictors:
 
 
 def noisy_predictors(prompts: MaskPrompts, residual: Floats, seed: int) -> NoisyPredictors:
-    """Predictors with noise that gives these mean residuals, (prompts,) nats.
-
-    To leading order a residual is proportional to the squared scale, so each step multiplies the
-    scale by the square root of the missing factor; the draws stay the same. Two or three steps are
-    enough.
-    """
+    """Predictors with noise that gives these mean residuals, (prompts,) nats. To leading order a
+    residual is proportional to the squared scale, so each step multiplies the scale by the square
+    root of the missing factor. Two or three steps are enough."""
     wanted = np.where(residual <= NO_RESIDUAL, 0.0, residual)
     draws = np.random.default_rng(seed).normal(size=(DRAWS, *prompts.exact.shape))
     scale = np.sqrt(2 * wanted)
@@ -82,9 +79,7 @@ def noisy_predictors(prompts: MaskPrompts, residual: Floats, seed: int) -> Noisy
 
 def with_noise(prompts: MaskPrompts, scale: Floats, draws: Floats) -> Floats:
     """Logarithms of exact laws with log-normal noise, renormalised, (documents, prompts, 27).
-
-    `scale` (prompts,). `draws`: standard normal, (documents, prompts, 27).
-    """
+    `scale` (prompts,). `draws`: standard normal, (documents, prompts, 27)."""
     raw = np.log(prompts.exact) + scale[:, None] * draws
     return np.asarray(raw - np.logaddexp.reduce(raw, -1, keepdims=True))
 
@@ -96,8 +91,8 @@ def class_rows(
 
     The masks' share of the divergence is a ratio of means over pairs of members; its error over
     members is a jackknife of the ratio, combined with the bootstrap over documents. Means over
-    members of `bayes_sums` have t intervals over members, combined with the same. The null is given
-    by its mean and the minimum and maximum over draws (over pairs of draws for the share).
+    members of `bayes_sums` have t intervals, combined with the same. The null is given by its mean
+    and extremes over draws (over pairs of draws for the share).
     """
     target = np.mean([residuals(prompts, fit).mean(0) for fit in fits], 0)
     null = noisy_predictors(prompts, target, statistics.seed)
@@ -124,12 +119,9 @@ def class_rows(
 
 
 def mask_share(kl: Floats, mask: Floats, resamples: Floats, confidence: float) -> Interval:
-    """The masks' share of the divergence, over pairs of members and documents.
-
-    `kl`, `mask` (members, members, documents), as in `PairDivergences`. `resamples` (resamples,
-    documents) weights. Returns the share with its interval; NaN where no two members differ;
-    without ends below 3 members.
-    """
+    """The masks' share of the divergence, over pairs of members and documents, from
+    `PairDivergences` of one prompt. NaN where no two members differ; without ends below 3
+    members."""
     with np.errstate(invalid="ignore", divide="ignore"):
         without = pair_means_without(mask.mean(-1)) / pair_means_without(kl.mean(-1))
     above, below = mask.sum((0, 1)), kl.sum((0, 1))

@@ -35,13 +35,10 @@ def priced_rows(
 
     Price and excess loss are means over all counted tokens, so a capability that matters at few
     tokens makes both small. The select split decides. `probability` is the share of document
-    resamples in which the member is in the set; the threshold is exact, so it is the same in all of
-    them.
-
-    `select`, `measure`: sums of the excess loss over the tokens of each document (members,
-    documents) in nats, and the number of those tokens (documents,). `price`: the cheapest
-    capability and its price, nats per token (`prices.cheapest`). `shares`: thresholds as shares of
-    that price. Raises ValueError for members of several corpora.
+    resamples in which the member is in the set; the threshold is exact. `select`, `measure`: sums
+    of the excess loss over the tokens of each document (members, documents), and the number of
+    those tokens. `price`: the cheapest capability and its price. `shares`: thresholds as shares of
+    it.
     """
     tables: dict[str, Rows] = {"priced_set": [], "priced_member": []}
     if price is None or not members:
@@ -85,12 +82,9 @@ def kept_rows(
     members: Members,
     statistics: Statistics,
 ) -> Rows:
-    """Rows of capability_kept: how much of each capability each member has.
-
-    `laws` (documents, length, vocabulary) of the truth. `ablated`: by capability, the same shape,
-    the truth without it. `logs` (members, documents, length, vocabulary) log-probabilities.
-    `counted` (documents, length), the tokens that count.
-    """
+    """Rows of capability_kept: how much of each capability each member has, from the laws of the
+    truth (documents, length, vocabulary), those without each capability, and the log-probabilities
+    of the members (members, documents, length, vocabulary)."""
     weights = document_weights(len(laws), statistics.resamples, statistics.seed)
     rows = []
     for capability, without in ablated.items():
@@ -121,20 +115,16 @@ def kept_sums(
 ) -> tuple[Floats, Floats]:
     """By document, (documents,), the numerator and denominator of how much of a capability is kept.
 
-    With p the truth, a the truth without the capability and q the member, they are the sums over
-    the selected tokens and the vocabulary of (p - a)(q - a) / (p + a) and of (p - a)^2 / (p + a).
-    The ratio is the weighted least-squares share of p in a mixture of p and a fitted to q: 1 for p,
-    0 for a; a deviation orthogonal to the line from a to p adds nothing.
+    With p the truth, a the truth without the capability and q the member, (documents, length,
+    vocabulary) each, they are the sums over the selected tokens and the vocabulary of (p - a)(q -
+    a) / (p + a) and of (p - a)^2 / (p + a). The ratio is the weighted least-squares share of p in a
+    mixture of p and a fitted to q: 1 for p, 0 for a; a deviation orthogonal to the line from a to p
+    adds nothing.
 
-    The fit is on probabilities, not their logarithms. Where the truth is certain, as for every
-    answer of `tally` and `recall`, the logarithm of the only possible token does not vary, so a
-    slope of log-probabilities under the truth is 0 / 0. The weights keep the sums bounded, without
-    skipping or clipping entries where only one of the laws is 0. Where p and a are close, the
-    second sum is the KL between them and the ratio the slope of log-probabilities, up to terms of
-    higher order.
-
-    `truth`, `without`, `member` (documents, length, vocabulary) probabilities. `selected`
-    (documents, length).
+    The fit is on probabilities: where the truth is certain, as for every answer of `tally` and
+    `recall`, a slope of log-probabilities under the truth is 0 / 0. The weights keep the sums
+    bounded, without skipping or clipping entries where only one of the laws is 0. Where p and a are
+    close, the second sum is the KL between them and the ratio the slope of log-probabilities.
     """
     gap, total = truth - without, truth + without
     # Where both laws are 0, the gap is 0 too.

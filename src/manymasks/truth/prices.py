@@ -35,14 +35,9 @@ Prices = Mapping[str, Mapping[tuple[str, str], Price]]
 
 
 def exact_prices(process: Process, documents: int, seed: int) -> dict[str, dict[Any, Price]]:
-    """The prices of all capabilities of a process.
-
-    A closed form gives the levels that it covers; drawn documents give all levels that they have. A
-    price is infinite where the predictor excludes a token that the truth does not.
-
-    `documents`: how many are drawn where there is no closed form. `seed`: of those documents, which
-    are in no corpus.
-    """
+    """The prices of all capabilities of a process: a closed form gives the levels that it covers,
+    `documents` drawn by a seed, in no corpus, give all levels that they have. A price is infinite
+    where the predictor excludes a token that the truth does not."""
     prices: dict[str, dict[Any, Price]] = {
         name: {key: Price(nats) for key, nats in closed.items()}
         for name, closed in process.prices.items()
@@ -112,10 +107,8 @@ def prices_from(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Pri
 
 
 def cheapest(prices: Prices) -> tuple[str, float] | None:
-    """The capability with the lowest price over all counted tokens, and that price.
-
-    Prices of 0, up to rounding, and infinite ones are left out; None where no other is left.
-    """
+    """The capability with the lowest price over all counted tokens, and that price. Prices of 0, up
+    to rounding, and infinite ones are left out; None where no other is left."""
     candidates = [
         (by_level[ALL].nats, name)
         for name, by_level in prices.items()
@@ -138,10 +131,8 @@ def price_rows(
     """The excess loss without each capability on the measured documents, beside its exact price.
 
     The rows are those of `stratum_rows` for the truth without the capability. `exact` and
-    `exact_error` are None at levels that a closed form does not cover.
-
-    `laws` (documents, length, vocabulary), the truth. `ablated`: by capability, the same shape, the
-    truth without it. `strata`, `levels`: as in `Process`. `exact`: of the same capabilities.
+    `exact_error` are None at levels that a closed form does not cover. `laws`, `ablated`: the
+    truth, and without each capability, (documents, length, vocabulary).
     """
     rows = []
     for capability, without in ablated.items():

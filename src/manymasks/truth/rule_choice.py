@@ -81,10 +81,8 @@ def answered_positions(tokens: Ints, mark: str) -> tuple[Ints, Ints]:
 
 
 def preferences(log_probs: Floats) -> Floats:
-    """p(rule) / (p(rule) + p(other)) of each question, (questions,).
-
-    `log_probs` (questions, 2), of the rule's answer and of the other's.
-    """
+    """p(rule) / (p(rule) + p(other)) of each question, (questions,). `log_probs` (questions, 2), of
+    the rule's answer and of the other's."""
     return np.asarray(expit(log_probs[:, 0] - log_probs[:, 1]))
 
 
@@ -95,14 +93,11 @@ def choice_row(
     weights: Floats,
     confidence: float,
 ) -> Row:
-    """The answers of one member.
+    """The answers of one member, from log-probabilities (questions, 2) of the rule's answer and the
+    other's, and the probabilities `right` of right answers in held-out documents, if any.
 
     The interval of the preference is a bootstrap over questions, that of the share is Wilson's. In
     the share, an exact tie counts for the other rule.
-
-    `log_probs` (questions, 2), of the rule's answer and of the other's. `right`: the probabilities
-    of the right answers in held-out documents; may be empty. `weights`: of questions in each
-    resample, (resamples, questions).
     """
     soft = preferences(log_probs)
     count = len(soft)
@@ -136,16 +131,12 @@ def spread_row(
     weights: Floats,
     statistics: Statistics,
 ) -> Row:
-    """The distribution of the preference over the members of a class.
+    """The distribution of the preference (members, questions) over the members of a class.
 
     Members with the same initial weights are similar. So the units of the mean, its interval and
     the sign test are the seeds of initial weights, each averaged over data orders: t over them,
     combined with the bootstrap over questions, cut at 0 and 1. Data orders are treated as fixed.
-    The dip test asks whether the preferences of members have more than one mode, which a mean would
-    hide.
-
-    `seeds`: of each member. `soft` (members, questions), the `preferences` of each. `weights`: of
-    questions in each resample, (resamples, questions).
+    The dip test asks whether the preferences of members have more than one mode.
     """
     means = soft.mean(1)
     members, count = soft.shape
@@ -178,9 +169,7 @@ def spread_row(
 
 def share_columns(table: Floats | None, statistics: Statistics) -> dict[str, float | None]:
     """Shares of the variance due to initial weights, data order and both, with their intervals.
-
-    `table` (inits, orders) preferences; shares are None where `components` gives none.
-    """
+    `table` (inits, orders) preferences; shares are None where `components` gives none."""
     names = "from_init", "from_order", "from_both"
     shares = components(table)
     if table is None or shares is None:
@@ -202,8 +191,6 @@ def share_intervals(table: Floats, statistics: Statistics) -> tuple[list[float],
     do, negative ones set to 0, and the ends are percentiles of their shares (Weerahandi 1993). In a
     simulation with 3 x 3, 5 x 2, 10 x 2 and 6 x 6 seeds a nominal 95% covered 91 to 99%. Two data
     orders leave one degree of freedom, so intervals are wide.
-
-    `table` (rows, columns), at least two of each.
     """
     rows, columns = table.shape
     by_row, by_column = table.mean(1) - table.mean(), table.mean(0) - table.mean()
@@ -223,12 +210,9 @@ def share_intervals(table: Floats, statistics: Statistics) -> tuple[list[float],
 
 
 def agreement(shares: Floats) -> Floats:
-    """The probability that two members give the same of two answers, (members, members).
-
-    `shares` (members, questions), of the first answer. For shares of 0 or 1 the result is the share
-    of questions with equal answers. With a single share per member it is the expected agreement of
-    independent answers.
-    """
+    """The probability that two members give the same of two answers, (members, members), from the
+    shares (members, questions) of the first answer: of 0 or 1, or a single share per member for the
+    agreement of independent answers."""
     same = shares @ shares.T + (1 - shares) @ (1 - shares).T
     return np.asarray(same / shares.shape[1])
 

@@ -21,11 +21,9 @@ def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics)
     """Rows of position_spread of one class, for every position at which a document counts.
 
     The interval of the KL combines the jackknife over members with the bootstrap over documents,
-    and is cut at 0. It needs three members and two documents; the means need two members.
-
-    `logs` (members, documents, length, vocabulary) log-probabilities of each token given those
-    before it. `again`: the same of the first documents, at another batch size. `counted`
-    (documents, length), the tokens that count.
+    and is cut at 0. It needs three members and two documents; the means need two members. `logs`:
+    (members, documents, length, vocabulary) log-probabilities of each token given those before it;
+    `again`: of the first documents, at another batch size.
     """
     weights = document_weights(logs.shape[1], statistics.resamples, statistics.seed)
     rows = []
@@ -53,19 +51,15 @@ def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics)
 
 
 def normalised(logs: Logs) -> Floats:
-    """Log-probabilities (..., vocabulary) in double precision, normalised to sum to 1.
-
-    In single precision the sums are off by 1e-7, which is as large as a small KL.
-    """
+    """Log-probabilities (..., vocabulary) in double precision, normalised to sum to 1. In single
+    precision the sums are off by 1e-7, which is as large as a small KL."""
     exact = logs.astype(np.float64)
     return np.asarray(exact - np.log(np.exp(exact).sum(-1, keepdims=True)))
 
 
 def pair_divergences(law: Floats) -> Floats:
-    """KL of every ordered pair, (documents, members, members), the diagonal 0, in nats.
-
-    `law` (members, documents, vocabulary) log-probabilities.
-    """
+    """KL of every ordered pair of log-probabilities (members, documents, vocabulary), (documents,
+    members, members), the diagonal 0, in nats."""
     by_document = law.transpose(1, 0, 2)
     cross = np.exp(by_document) @ by_document.mT
     negative_entropy = np.diagonal(cross, axis1=1, axis2=2)
@@ -74,12 +68,8 @@ def pair_divergences(law: Floats) -> Floats:
 
 
 def jensen_shannon(law: Floats) -> float:
-    """Mean over pairs and documents of the Jensen-Shannon divergence (Lin 1991), in nats.
-
-    NaN with fewer than two members.
-
-    `law` (members, documents, vocabulary) log-probabilities.
-    """
+    """Mean over pairs and documents of the Jensen-Shannon divergence (Lin 1991) of
+    log-probabilities (members, documents, vocabulary), in nats; NaN with fewer than two members."""
     members = len(law)
     if members < 2:
         return float("nan")

@@ -91,10 +91,8 @@ class MaskPrompts:
 def mask_prompts(
     process: Process, tokens: Ints, letters: Sequence[int], kind: str, speaker: Ints | None = None
 ) -> MaskPrompts:
-    """Documents of `masks` with the exact laws after prompts of these lengths.
-
-    Raises ValueError for a prompt of more than `LONGEST_PROMPT` letters.
-    """
+    """Documents of `masks` with the exact laws after prompts of these lengths. Raises ValueError
+    for a prompt of more than `LONGEST_PROMPT` letters."""
     if max(letters) > LONGEST_PROMPT:
         raise ValueError(f"a prompt has at most {LONGEST_PROMPT} letters, found {max(letters)}")
     position = np.array(letters) + OPENING - 1
@@ -112,8 +110,8 @@ def with_continuations(tokens: Ints, letters: int) -> Ints:
     """The sequences that give a member's laws of three letters after prompts of `letters` letters.
 
     A law of three letters takes 1 + 3 + 9 laws of the next letter. A causal member gives them in
-    nine sequences, the prompt followed by each pair of letters: the last three positions are the
-    end of the prompt and its two continuations. Returns (documents x 9, OPENING + letters + 2).
+    nine sequences, the prompt followed by each pair of letters, at the end of the prompt and its
+    two continuations. Returns (documents x 9, OPENING + letters + 2).
     """
     pairs = np.array(list(itertools.product(range(len(LETTERS)), repeat=AHEAD - 1)))
     prompts = np.repeat(tokens[:, : OPENING + letters], len(pairs), 0)
@@ -121,15 +119,10 @@ def with_continuations(tokens: Ints, letters: int) -> Ints:
 
 
 def triple_laws(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
-    """A member's laws of three letters from its outputs on `with_continuations`.
-
-    Args:
-        log_probs: (documents x 9, 3, vocabulary) after the last three positions.
-
-    Returns:
-        Logarithms of the laws, (documents, 27), each next-letter law renormalised over the letters;
-        and the probability that one of the three tokens is not a letter, (documents,).
-    """
+    """A member's laws of three letters from its outputs on `with_continuations`: log-probabilities
+    (documents x 9, 3, vocabulary) after the last three positions. Returns their logarithms
+    (documents, 27), each next-letter law renormalised over the letters, and the probability that
+    one of the three tokens is not a letter, (documents,)."""
     count = len(LETTERS)
     shape = -1, count, count, AHEAD, count
     raw = log_probs[..., FIRST_LETTER:].astype(np.float64).reshape(shape)
@@ -191,12 +184,9 @@ def bayes_sums(prompts: MaskPrompts, weights: Floats) -> dict[str, tuple[Floats,
 
     `sharpening` is the slope of the least-squares line through centred log-ratios, over documents
     and masks. Both are 0 on average in every document, so the line goes through 0 and the slope is
-    a ratio of sums over documents. `from_bayes` is the divergence from the posterior to the
-    weights.
-
-    Returns:
-        By name the numerators and denominators that are summed over documents, (documents, prompts)
-        each. The denominator of the slope is 0 where all masks are equally likely.
+    a ratio of sums over documents; its denominator is 0 where all masks are equally likely.
+    `from_bayes` is the divergence from the posterior to the weights. By name, numerators and
+    denominators that are summed over documents, (documents, prompts) each.
     """
     ratios, exact = centred_log_ratios(weights), centred_log_ratios(prompts.posterior)
     squares = (exact**2).sum(-1)
@@ -259,12 +249,9 @@ def _interval_columns(name: str, value: float, low: float, high: float) -> Row:
 
 @dataclass(frozen=True)
 class PairDivergences:
-    """The divergence between every two predictors, and the part that their masks explain.
-
-    KL is averaged over both directions. The part of the masks is the divergence between the fitted
-    mixtures. The machinery is the rest; it may be negative, as what predictors share beside the
-    masks can make their laws closer than their mixtures.
-    """
+    """The divergence between every two predictors, averaged over both directions, and that between
+    their fitted mixtures, the part of the masks. The machinery is the rest; it may be negative, as
+    what predictors share beside the masks can make their laws closer than their mixtures."""
 
     kl: Floats
     """(predictors, predictors, documents, prompts); symmetric, 0 on the diagonal."""
@@ -292,10 +279,8 @@ def symmetric_kl(a: Floats, b: Floats) -> Floats:
 def pair_rows(
     prompts: MaskPrompts, models: Sequence[str], pairs: PairDivergences, statistics: Statistics
 ) -> Rows:
-    """One row for every two models of a class and each length of prompt.
-
-    `models`: their keys, in the order of `pairs`. The key that sorts first is `model_a`.
-    """
+    """One row for every two models of a class and each length of prompt. `models`: their keys, in
+    the order of `pairs`. The key that sorts first is `model_a`."""
     documents = len(prompts.tokens)
     resamples = document_weights(documents, statistics.resamples, statistics.seed)
     rows = []

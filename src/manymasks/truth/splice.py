@@ -38,11 +38,9 @@ class SplicedDocuments:
 
 
 def spliced_documents(documents: int, before: int, rng: np.random.Generator) -> SplicedDocuments:
-    """Documents with `before` letters of one mask, then letters of another one.
-
-    Ordered pairs of masks are equally frequent, in random order. The second mask starts in a
-    uniform state, so its first letter tells nothing about it.
-    """
+    """Documents with `before` letters of one mask, then letters of another one. Ordered pairs of
+    masks are equally frequent, in random order. The second mask starts in a uniform state, so its
+    first letter tells nothing about it."""
     pairs = np.array(list(itertools.permutations(range(len(masks.MASKS)), 2)))
     rounds = math.ceil(documents / len(pairs))
     order = np.concatenate([rng.permutation(len(pairs)) for _ in range(rounds)])[:documents]
@@ -56,10 +54,8 @@ def spliced_documents(documents: int, before: int, rng: np.random.Generator) -> 
 
 
 def letters_after_splice(before: int) -> tuple[int, ...]:
-    """Lengths of the prompts, in letters beyond the splice.
-
-    Raises ValueError where fewer than two such prompts fit in the document.
-    """
+    """Lengths of the prompts, in letters beyond the splice. Raises ValueError where fewer than two
+    such prompts fit in the document."""
     most = LONGEST_PROMPT - before
     if most < 1:
         raise ValueError(
@@ -73,13 +69,9 @@ def letters_after_splice(before: int) -> tuple[int, ...]:
 def letters_until_change(
     weights: Floats, first: Ints, second: Ints, after: tuple[int, ...]
 ) -> Floats:
-    """Letters until the second mask outweighs the first, (documents,); infinite where never.
-
-    It must do so at the next prompt too, so a change at the last prompt does not count.
-
-    `weights` (documents, prompts, masks). `first`, `second` (documents,). `after`: length of each
-    prompt in letters beyond the splice.
-    """
+    """Letters until the second mask outweighs the first at this prompt and the next one,
+    (documents,); infinite where never. `weights` (documents, prompts, masks). `after`: length of
+    each prompt in letters beyond the splice."""
     document = np.arange(len(weights))
     leads = weights[document, :, second] > weights[document, :, first]
     stays = leads[:, :-1] & leads[:, 1:]
@@ -87,11 +79,8 @@ def letters_until_change(
 
 
 def inertia_row(letters: Floats, before: int, statistics: Statistics) -> Row:
-    """The median of `letters_until_change` with a bootstrap over documents.
-
-    A document without a change counts as later than all others, so the median is finite where more
-    than half of the documents change. An infinite end of the interval is None.
-    """
+    """The median of `letters_until_change` with a bootstrap over documents. A document without a
+    change counts as later than all others; an infinite median or end is None."""
     resamples = document_weights(len(letters), statistics.resamples, statistics.seed)
     tail = (1 - statistics.confidence) / 2
     # Resamples with an infinite median are included.

@@ -54,12 +54,9 @@ minimum by less than 1e-4. The grid is finer at both ends, where the derivative 
 def recipients_and_donors(
     documents: int, letters: int, rng: np.random.Generator
 ) -> tuple[Ints, dict[str, Ints]]:
-    """Recipients, and by kind a donor for each of them, (documents, 2 + letters) each.
-
-    Each document has the premise that makes its mask likely. Ordered pairs of masks alternate;
-    donors of the same mask are other documents of it. Raises ValueError where documents end before
-    another letter.
-    """
+    """Recipients, and by kind a donor for each of them, (documents, 2 + letters) each. Each
+    document has the premise that makes its mask likely. Ordered pairs of masks alternate; donors of
+    the same mask are other documents of it. ValueError where no letter follows."""
     if not 0 < letters < masks.LENGTH - masks.OPENING:
         raise ValueError(f"no letter follows {letters} letters")
     indices = range(len(masks.MASKS))
@@ -95,13 +92,9 @@ class SwapLaws:
 def member_swaps(
     model: Transformer, local: Transformer, recipients: Ints, donors: Mapping[str, Ints], batch: int
 ) -> Iterator[SwapLaws]:
-    """Every swap of a member, by donors, site and layer.
-
+    """Every swap of a member, by donors, site and layer, some recipients in one forward pass.
     `model`: the member alone, with a route other than `local` and `bigram`. `local`: the same
-    weights with the route `local`, which reads a given past. `recipients`, `donors`: tokens,
-    (documents, positions) each, of `recipients_and_donors`. `batch`: recipients in one forward
-    pass.
-    """
+    weights with the route `local`, which reads a given past."""
     parts = []
     for begin in range(0, len(recipients), batch):
         rows = slice(begin, begin + batch)
@@ -145,10 +138,8 @@ def _law(local: Transformer, tokens: Tensor, past: Sequence[Tensor]) -> Floats:
 
 
 def bayes_law(tokens: Ints) -> Floats:
-    """The exact law of the next letter, (documents, letters), after tokens (documents, positions).
-
-    It is that of the process, where the premise makes a mask likely but not certain.
-    """
+    """The law of the process for the next letter, (documents, letters), after tokens (documents,
+    positions); the premise makes a mask likely but not certain."""
     # The law of a token does not depend on the token, so any letter will do.
     longer = np.pad(tokens, ((0, 0), (0, 1)), constant_values=masks.FIRST_LETTER)
     return masks.masks().laws(longer)[:, -1, masks.FIRST_LETTER :]
@@ -157,10 +148,7 @@ def bayes_law(tokens: Ints) -> Floats:
 def token_swaps(
     law: Callable[[Ints], Floats], recipients: Ints, donors: Mapping[str, Ints]
 ) -> Iterator[SwapLaws]:
-    """The swaps of a predictor that has no layers, only tokens.
-
-    `law`: of the next letter, such as `bayes_law`. `recipients`, `donors`: as in `member_swaps`.
-    """
+    """The swaps of a predictor that has no layers, only tokens, by its law of the next letter."""
     recipient = law(recipients)
     for kind, tokens in donors.items():
         donor = law(tokens)
@@ -176,11 +164,8 @@ def token_swaps(
 
 
 def swap_rows(swaps: Iterable[SwapLaws], statistics: Statistics) -> Rows:
-    """One row for each swap of the same documents: the share of the donor, pooled over documents.
-
-    The interval is a bootstrap over documents. The share is None where the laws of donor and
-    recipient are equal in all documents.
-    """
+    """One row for each swap of the same documents: the share of the donor, pooled over documents,
+    with a bootstrap; None where donor and recipient have equal laws in all documents."""
     rows, weights = [], None
     for swap in swaps:
         slope = slopes(swap)
@@ -207,11 +192,9 @@ def swap_rows(swaps: Iterable[SwapLaws], statistics: Statistics) -> Rows:
 
 
 def slopes(swap: SwapLaws) -> Floats:
-    """d/da of KL(law || (1 - a) recipient + a donor) at `SHARES`, (documents, shares).
-
-    It increases with a, as the divergence is convex. A sum over documents is the derivative of the
-    summed divergence, so bootstrap resamples take one matrix product.
-    """
+    """d/da of KL(law || (1 - a) recipient + a donor) at `SHARES`, (documents, shares). It increases
+    with a. A sum over documents is the derivative of the summed divergence, so bootstrap resamples
+    take one matrix product."""
     difference = (swap.donor - swap.recipient)[:, None]
     mixture = swap.recipient[:, None] + SHARES[:, None] * difference
     terms = np.where(difference == 0, 0.0, swap.law[:, None] * difference)
@@ -220,11 +203,9 @@ def slopes(swap: SwapLaws) -> Floats:
 
 
 def donor_share(slope: Floats) -> Floats:
-    """The share at which increasing slopes (..., shares) cross 0: the minimum, (...).
-
-    0 where the divergence increases from the start, 1 where it decreases to the end, and otherwise
-    interpolated linearly between the two shares around the sign change; NaN where it is constant.
-    """
+    """The share at which increasing slopes (..., shares) cross 0: the minimum, (...), interpolated
+    linearly. 0 where the divergence increases from the start, 1 where it decreases to the end; NaN
+    where it is constant."""
     flat = slope.reshape(-1, slope.shape[-1])
     above = np.argmax(flat >= 0, 1)
     decreases = (flat < 0).all(1)

@@ -22,11 +22,7 @@ def markov(seed: int = 0, symbols: int = 8, concentration: float = 1.0) -> Machi
 
     The law of the next token depends on the last token alone, which its position sees directly. So
     a model that computes nothing for later positions can be optimal, and myopic training loses
-    exactly 0.
-
-    `seed`: of the rows; documents have other seeds. `symbols`: the number of tokens, named by their
-    numbers. A state is the last token. `concentration`: of the Dirichlet distribution; small values
-    give nearly deterministic rows.
+    exactly 0. A small `concentration` gives nearly deterministic rows.
     """
     rng = np.random.default_rng(seed)
     rows = rng.dirichlet(np.full(symbols, concentration), symbols)
@@ -42,11 +38,9 @@ def mess3(x: float = 0.05, a: float = 0.85) -> Machine:
     """Mess3: three hidden states and beliefs that never repeat (a fractal on the simplex).
 
     The state moves, to each of the other two with probability x, and then emits its letter with
-    probability a and each other letter with (1 - a) / 2. For x = 0.05 and a = 0.85 the entropy
-    rate is 0.7935 nats, and the first letters cost 1.0986, 0.8577, ..., 0.7947 (the fifth).
-    Process and values are those of Shai et al. 2024, arXiv:2405.15943.
-
-    Latent: `letter_state`, the state that emitted the last letter.
+    probability a and each other letter with (1 - a) / 2. For x = 0.05 and a = 0.85 the entropy rate
+    is 0.7935 nats, and the first letters cost 1.0986, 0.8577, ..., 0.7947 (the fifth), as in Shai
+    et al. 2024, arXiv:2405.15943. Latent: `letter_state`, the state that emitted the last letter.
     """
     identity = np.eye(3)
     moves = (1 - 3 * x) * identity + x
@@ -60,14 +54,11 @@ def mess3(x: float = 0.05, a: float = 0.85) -> Machine:
 
 @functools.cache
 def rrxor() -> Machine:
-    """RRXOR: two fair bits, their exclusive or, and again from the start.
+    """RRXOR: two fair bits, their exclusive or, and again from the start (Shai et al. 2024).
 
-    The document begins anywhere in a triple, so the phase must be inferred.
-    Two tokens of three are fair, so the entropy rate is 2 ln 2 / 3 = 0.4621 nats; the first, the
-    second and the fifth cost 0.6931, 0.6931 and 0.5987. The process is that of Shai et al. 2024,
-    arXiv:2405.15943.
-
-    Latent: `phase`, the number of tokens of the triple so far, 0 to 2.
+    The document begins anywhere in a triple, so the phase must be inferred. Two tokens of three are
+    fair, so the entropy rate is 2 ln 2 / 3 = 0.4621 nats; the first, the second and the fifth cost
+    0.6931, 0.6931 and 0.5987. Latent: `phase`, the number of tokens of the triple so far, 0 to 2.
     """
 
     def step(state: tuple[int, int]) -> Iterator[tuple[float, str, tuple[int, int]]]:
@@ -86,20 +77,16 @@ def rrxor() -> Machine:
 
 
 def memoryless(machine: Machine, tokens: Ints) -> Floats:
-    """Laws (documents, length, vocabulary) of a predictor that knows the position alone.
-
-    Its price at a position is the information of all earlier tokens about the one there.
-    """
+    """Laws (documents, length, vocabulary) of a predictor that knows the position alone. Its price
+    at a position is the information of all earlier tokens about the one there."""
     states = _state_laws(machine, tokens.shape[1])
     law = np.stack([machine.ahead(state[None])[0] for state in states])
     return np.repeat(law[None], len(tokens), 0)
 
 
 def last_token(machine: Machine, tokens: Ints) -> Floats:
-    """Laws of a predictor that knows the last token and the position: the best bigram.
-
-    NaN after a token that is impossible at its position. For a chain of order 1 it is the truth.
-    """
+    """Laws of a predictor that knows the last token and the position: the best bigram. NaN after a
+    token that is impossible at its position. For a chain of order 1 it is the truth."""
     laws = memoryless(machine, tokens)
     for t, state in enumerate(_state_laws(machine, tokens.shape[1] - 1)):
         before = np.repeat(state[None], len(machine.vocabulary), 0)

@@ -120,12 +120,8 @@ def step(state: LayoutState) -> Iterator[tuple[float, str, LayoutState]]:
 @functools.cache
 def fork(answered: float = 0.0) -> Machine:
     """The machine of documents; `answered` is the share of BEFORE documents with a question.
-
     Latents: `kind` of the document, in the order of `KINDS`; `answer`, the number of the word that
-    answers, once a cue or a marked word has named it. In BEFORE documents it is the number of the
-    word at depth 0, with or without a question. Raises ValueError if `answered` is not a
-    probability.
-    """
+    answers, once a cue or a marked word has named it; in BEFORE documents the word at depth 0."""
     if not 0 <= answered <= 1:
         raise ValueError(f"answered must lie in [0, 1], found {answered}")
     start: dict[Hashable, float] = {
@@ -154,13 +150,10 @@ def swapped(tokens: Ints) -> Ints:
 
 
 def guessed(laws: Floats, families: str) -> Floats:
-    """Laws (..., vocabulary) of a predictor that guesses the words of some families.
-
-    It knows when a word of a family comes, but not which one. Guessing answers (`A`) costs ln 6 an
-    answer, and a document has 0.8 + 0.2 `answered` of them. Guessing cues (`RB`) means forgetting
-    the first cue when the second one comes. That costs ln 6 a TWIN document, at the positions
-    where the second one may come.
-    """
+    """Laws (..., vocabulary) of a predictor that knows when a word of some families comes, but not
+    which one. Guessing answers (`A`) costs ln 6 an answer, and a document has 0.8 + 0.2 `answered`
+    of them. Guessing cues (`RB`) means forgetting the first cue when the second one comes; it costs
+    ln 6 a TWIN document, where the second one may come."""
     ablated = laws.copy()
     for family in families:
         words = slice(FIRST[family], FIRST[family] + WORDS)
@@ -170,11 +163,8 @@ def guessed(laws: Floats, families: str) -> Floats:
 
 def either_word(tokens: Ints, laws: Floats) -> Floats:
     """Laws (documents, length, vocabulary) of a predictor that gives both rules probability 1/2.
-
-    In BEFORE documents it answers with the first marked word or with the one at depth 0. Where
-    `answered` > 0 and the words differ (5 in 6), the second is right: that costs 5 / 6 ln 2 a
-    document with a question, and 0.2 `answered` of all documents have one.
-    """
+    Where `answered` > 0 and the words differ (5 in 6), that at depth 0 is right: this costs 5 / 6
+    ln 2 a BEFORE document with a question, and 0.2 `answered` of all documents have one."""
     ablated = laws.copy()
     is_after_bracket = np.cumsum(tokens == TOKEN["("], 1) > 0
     is_word = (tokens >= FIRST["M"]) & (tokens < FIRST["M"] + WORDS)
@@ -228,11 +218,9 @@ class Questions:
 
 
 def twin_conflicts(questions: int, rng: np.random.Generator) -> Questions:
-    """TWIN documents up to ?t whose cues disagree: R_i with B_j, i not j.
-
-    The rules are to follow the red cue and to follow the blue one. Slots, words and fillers are
-    uniform; red comes first in every other question.
-    """
+    """TWIN documents up to ?t whose cues disagree: R_i with B_j, i not j. The rules are to follow
+    the red cue and to follow the blue one. Slots, words and fillers are uniform; red comes first in
+    every other question."""
     words = two_words(questions, rng)
     slots = np.sort(shuffled(questions, SLOTS, rng)[:, :2], 1)
     first = np.arange(questions) % 2
@@ -248,12 +236,9 @@ def twin_conflicts(questions: int, rng: np.random.Generator) -> Questions:
 
 
 def before_questions(questions: int, rng: np.random.Generator) -> Questions:
-    """BEFORE documents with two different marked words, followed by ?h.
-
-    The rules are to take the first marked word, which is the one in brackets, and to take the
-    one at depth 0. Where `answered` > 0, training documents hold such questions with the second
-    answer.
-    """
+    """BEFORE documents with two different marked words, followed by ?h. The rules are to take the
+    first marked word, which is the one in brackets, and to take the one at depth 0. Where
+    `answered` > 0, training documents hold such questions with the second answer."""
     words = two_words(questions, rng)
     longest = 11
     # Write all five fillers, then remove those that are absent.

@@ -23,11 +23,8 @@ from manymasks.corpora.processes.process import COUNTED, Process, by_prefix, wit
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """The rules of a grammar.
-
-    `rules` (levels, symbols, rules, children): the possible children of a symbol of a level. Raises
-    ValueError if two rules of a level have the same children.
-    """
+    """The rules of a grammar. `rules` (levels, symbols, rules, children): the possible children of
+    a symbol of a level. Raises ValueError if two rules of a level have the same children."""
 
     rules: Ints
 
@@ -87,11 +84,7 @@ def random_grammar(
 
 
 def draw(grammar: Grammar, documents: int, rng: np.random.Generator) -> tuple[Ints, list[Ints]]:
-    """Documents, and the symbols of all levels.
-
-    Returns:
-        Tokens (documents, 1 + leaves), and for each level from the root (documents, its symbols).
-    """
+    """Documents (documents, 1 + leaves), and for each level from the root its symbols."""
     levels = [rng.integers(grammar.symbols, size=(documents, 1))]
     for rules in grammar.rules:
         parents = levels[-1]
@@ -101,13 +94,9 @@ def draw(grammar: Grammar, documents: int, rng: np.random.Generator) -> tuple[In
 
 
 def posteriors(grammar: Grammar, prefix: Ints) -> list[Floats]:
-    """Posteriors of the symbols of each level given a prefix, (documents, nodes, symbols) each.
-
-    The last level is that of the leaves: later ones have the law of a token ahead. NaN for an
-    impossible prefix.
-
-    `prefix` (documents, tokens), with BOS.
-    """
+    """Posteriors of the symbols of each level given a prefix, (documents, nodes, symbols) each. The
+    last level is that of the leaves: later ones have the law of a token ahead. NaN for an
+    impossible prefix. `prefix` (documents, tokens), with BOS."""
     leaves = np.ones((len(prefix), grammar.leaves, grammar.symbols))
     leaves[:, : max(prefix.shape[1] - 1, 0)] = np.eye(grammar.symbols)[prefix[:, 1:] - 1]
     # Up: p(tokens of the prefix below a node | symbol of the node).
@@ -141,12 +130,9 @@ def root_posterior(grammar: Grammar, tokens: Ints) -> Floats:
 
 
 def outside_of_children(produces: Floats, parts: Floats, outside: Floats) -> Floats:
-    """Outside messages of the children of a level, (documents, children's nodes, symbols).
-
-    `produces` (children, symbols, rules, symbols), as `Grammar.produces` at this level. `parts`
-    (children, documents, nodes, symbols, rules): inside of the child of each rule. `outside`
-    (documents, nodes, symbols) of the symbols themselves.
-    """
+    """Outside messages of the children of a level, (documents, children's nodes, symbols), from
+    `Grammar.produces` and `outside` of the level and the inside of the child of each rule,
+    (children, documents, nodes, symbols, rules)."""
     children, _, rules, symbols = produces.shape
     messages = []
     for child in range(children):
@@ -157,10 +143,8 @@ def outside_of_children(produces: Floats, parts: Floats, outside: Floats) -> Flo
 
 
 def ahead(grammar: Grammar, prefix: Ints, steps: int = 1) -> Floats:
-    """The law of the token `steps` from the end of prefixes, (documents, vocabulary).
-
-    All zero beyond the end of a document; NaN for an impossible prefix.
-    """
+    """The law of the token `steps` from the end of prefixes, (documents, vocabulary). All zero
+    beyond the end of a document; NaN for an impossible prefix."""
     position = prefix.shape[1] + steps - 1
     law = np.zeros((len(prefix), 1 + grammar.symbols))
     if position == 0:
@@ -171,10 +155,8 @@ def ahead(grammar: Grammar, prefix: Ints, steps: int = 1) -> Floats:
 
 
 def laws(grammar: Grammar, tokens: Ints) -> Floats:
-    """The law of each token given those before it, (documents, length, vocabulary).
-
-    NaN after an impossible prefix. Tokens begin with BOS.
-    """
+    """The law of each token given those before it, (documents, length, vocabulary). NaN after an
+    impossible prefix. Tokens begin with BOS."""
     return np.stack([ahead(grammar, tokens[:, :t]) for t in range(tokens.shape[1])], 1)
 
 

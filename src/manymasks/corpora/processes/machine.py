@@ -39,16 +39,10 @@ class Drawn:
 class Machine:
     """States and labelled edges between them.
 
-    Raises ValueError if probabilities are negative or do not sum to 1.
-
-    Args:
-        vocabulary: names of the tokens; a token is an index into them.
-        start: (states,) probabilities of the state before the first token.
-        source, token, target: (edges,) each.
-        probability: (edges,); edges of one state sum to 1, and a state without edges ends the
-            document.
-        latents: by name (states,): the value of a hidden variable in each state, or -1 where it is
-            not decided yet.
+    A token is an index into the vocabulary. `start` has the probability of each state before the
+    first token. `source`, `token`, `target`, `probability`: of each edge; edges of one state sum to
+    1, else ValueError, and a state without edges ends the document. `latents`: by name the value of
+    a hidden variable in each state, or -1 where it is not decided yet.
     """
 
     vocabulary: tuple[str, ...]
@@ -123,12 +117,9 @@ class Machine:
         return Drawn(tokens, states)
 
     def beliefs(self, tokens: Ints) -> Iterator[Floats]:
-        """Posterior of the state, (documents, states), before each token and after the last.
-
-        Rows are NaN after an impossible prefix, and do not change after the end of a document.
-
-        `tokens` (documents, length).
-        """
+        """Posterior of the state, (documents, states), before each token and after the last. Rows
+        are NaN after an impossible prefix, and do not change after the end of a document. `tokens`
+        (documents, length)."""
         belief = np.repeat(self.start[None], len(tokens), 0)
         yield belief
         for t in range(tokens.shape[1]):
@@ -150,10 +141,8 @@ class Machine:
         return np.stack([self.ahead(belief) for belief in self.beliefs(tokens[:, :-1])], 1)
 
     def ahead(self, belief: Floats, steps: int = 1) -> Floats:
-        """The law of the token `steps` ahead, (documents, vocabulary).
-
-        It sums to less than 1 where a document may have ended by then.
-        """
+        """The law of the token `steps` ahead, (documents, vocabulary). It sums to less than 1 where
+        a document may have ended by then."""
         for _ in range(steps - 1):
             belief = belief @ self.transition
         return _nan_where_impossible(belief, belief @ self.emission)
@@ -198,10 +187,8 @@ def divergence(truth: Floats, laws: Floats) -> Floats:
 
 
 def losses(laws: Floats, tokens: Ints) -> Floats:
-    """-ln p of each token, (documents, length), from laws (documents, length, vocabulary).
-
-    NaN after the end of a document; infinite for an impossible token.
-    """
+    """-ln p of each token, (documents, length), from laws (documents, length, vocabulary). NaN
+    after the end of a document; infinite for an impossible token."""
     probability = np.take_along_axis(laws, np.maximum(tokens, 0)[..., None], -1)[..., 0]
     with np.errstate(divide="ignore"):
         return np.where(tokens == ENDED, np.nan, -np.log(probability))
@@ -216,13 +203,10 @@ def machine_from_steps(
     step: Step,
     latents: Callable[[Any], Mapping[str, int]] = lambda state: {},
 ) -> Machine:
-    """The machine of a step function.
+    """The machine of a step function: a state -> its edges (probability, token, next state).
 
-    Raises ValueError as `Machine`; KeyError for a token that is not in the vocabulary.
-
-    `vocabulary`: names of the tokens. `start`: initial states of a document with their
-    probabilities. `step`: a state -> its edges: probability, token, next state. Without edges the
-    document ends. `latents`: a state -> the values of the latents that are decided in it.
+    `start`: initial states with their probabilities. `latents`: a state -> the values of the
+    latents that are decided in it. Raises ValueError as `Machine`; KeyError for an unknown token.
     """
     ids = {name: i for i, name in enumerate(vocabulary)}
     numbers = {state: i for i, state in enumerate(start)}
@@ -262,9 +246,7 @@ def machine_from_matrices(
     vocabulary: Sequence[str], matrices: Floats, start: Floats | None = None
 ) -> Machine:
     """The machine of labelled matrices (vocabulary, states, states): p(token x, state j | state i).
-
-    Without a start it begins in the stationary distribution.
-    """
+    Without a start it begins in the stationary distribution."""
     token, source, target = np.nonzero(matrices)
     return Machine(
         vocabulary=tuple(vocabulary),

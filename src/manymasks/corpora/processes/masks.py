@@ -66,11 +66,9 @@ EMISSIONS: Floats = np.full((STATES, STATES), 0.075) + 0.775 * np.eye(STATES)
 
 @functools.cache
 def masks() -> Machine:
-    """The machine of documents. It never ends; documents are cut at `LENGTH`.
-
-    Latents: `premise` and `mask`, -1 before the premise, and `letter_state`, the state on the ring
-    that emitted the last letter; before the first letter it is uniform.
-    """
+    """The machine of documents. It never ends; documents are cut at `LENGTH`. Latents: `premise`
+    and `mask`, -1 before the premise, and `letter_state`, the state on the ring that emitted the
+    last letter; before the first letter it is uniform."""
     initial_states = [
         (premise, mask, state)
         for premise in range(len(PREMISES))
@@ -120,10 +118,8 @@ def draw_letters(mask: Ints, letters: int, rng: np.random.Generator) -> Ints:
 
 
 def split_document(tokens: Ints) -> tuple[Ints, Ints]:
-    """Premises (documents,) and letters (documents, length - 2), both counted from 0.
-
-    Raises ValueError if the tokens are not BOS, a premise and letters.
-    """
+    """Premises (documents,) and letters (documents, length - 2), both counted from 0. Raises
+    ValueError if the tokens are not BOS, a premise and letters."""
     premise, letters = tokens[:, 1] - FIRST_PREMISE, tokens[:, OPENING:] - FIRST_LETTER
     if (
         np.any(tokens[:, 0] != BOS)
@@ -135,12 +131,8 @@ def split_document(tokens: Ints) -> tuple[Ints, Ints]:
 
 
 def by_mask(letters: Ints) -> Iterator[tuple[Floats, Floats]]:
-    """Laws and evidence of each mask, before each letter and at the end.
-
-    Yields:
-        laws: (documents, masks, letters), of the next letter given the mask.
-        evidence: (documents, masks), ln p(letters so far | mask) in nats.
-    """
+    """Laws of the next letter given each mask (documents, masks, letters), before each letter and
+    at the end, and the evidence ln p(letters so far | mask) in nats (documents, masks)."""
     documents = len(letters)
     belief = np.full((len(MASKS), documents, STATES), 1 / STATES)
     evidence = np.zeros((documents, len(MASKS)))
@@ -179,20 +171,16 @@ def posterior(evidence: Floats, prior: Floats) -> Floats:
 
 
 def never_infer(tokens: Ints) -> Floats:
-    """Track the state under each mask, but keep the weights of the premise.
-
-    The likelihoods of the masks never enter. (Averaging the transitions of the masks and filtering
-    one state is a different predictor, and a worse one: 0.148 nats a letter above the optimum.)
-    """
+    """Track the state under each mask, but keep the weights of the premise. The likelihoods of the
+    masks never enter. (Averaging the transitions of the masks and filtering one state is a
+    different predictor, and a worse one: 0.148 nats a letter above the optimum.)"""
     premise, letters = split_document(tokens)
     return mixture_laws(letters, lambda evidence: PRIOR[premise])
 
 
 def commit(tokens: Ints) -> Floats:
-    """Predict with the most likely mask, inferred anew at each letter.
-
-    Ties up to rounding go to the first mask: after P4 and one letter all four are equally likely.
-    """
+    """Predict with the most likely mask, inferred anew at each letter. Ties up to rounding go to
+    the first mask: after P4 and one letter all four are equally likely."""
     premise, letters = split_document(tokens)
 
     def likeliest(evidence: Floats) -> Floats:
@@ -210,11 +198,11 @@ def ignore_premise(tokens: Ints) -> Floats:
 
 
 def forget(tokens: Ints, kept: int) -> Floats:
-    """The exact law given the last `kept` tokens: as the window slides, the premise is lost first.
+    """The exact law given the last `kept` tokens: the optimum for a memory of this length.
 
-    This is the optimum for a memory of this length. The first `kept` letters have their true laws.
-    After them the window holds letters alone, its law does not depend on the position, and its
-    price rises with what the truth has learned since.
+    As the window slides, the premise is lost first. The first `kept` letters have their true laws.
+    Afterwards the law depends on letters alone, and its price rises with what the truth has
+    learned.
     """
     premise, letters = split_document(tokens)
     mixtures = []

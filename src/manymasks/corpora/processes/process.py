@@ -33,11 +33,9 @@ Prices = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Process:
-    """What is known of a process.
-
-    A value in `strata` is an index into `levels`, or -1 where the token is not in the stratum. A
-    stratum may depend on later tokens of the document, such as its kind.
-    """
+    """What is known of a process. A value in `strata` is an index into `levels`, or -1 where the
+    token is not in the stratum. A stratum may depend on later tokens of the document, such as its
+    kind."""
 
     vocabulary: tuple[str, ...]
     """Names of the tokens. Token 0 is BOS: in a stream of documents it ends the previous one."""
@@ -86,13 +84,9 @@ def process_from_machine(
     ablated: Mapping[str, Laws] = NOTHING,
     latents: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Process:
-    """A process whose documents are those of a machine, cut at a length; the first token is BOS.
-
-    A document that ends early repeats EOS, and the repeats do not count.
-
-    `latents`: by name the latents of the machine that are joined into one; by default each latent
-    is one by itself. `entropy_given_latent` conditions on the first one.
-    """
+    """A process whose documents are those of a machine, cut at a length; the first token is BOS. A
+    document that ends early repeats EOS, and the repeats do not count. `latents`: by name those of
+    the machine that are joined into one; `entropy_given_latent` conditions on the first one."""
     eos = machine.vocabulary.index(EOS) if EOS in machine.vocabulary else None
     joined = {name: (name,) for name in machine.latents} if latents is None else latents
 
@@ -170,10 +164,8 @@ def with_counted(strata: Strata, tokens: Ints) -> Strata:
 def joint_posteriors(
     machine: Machine, latents: Mapping[str, tuple[str, ...]], tokens: Ints
 ) -> dict[str, Floats]:
-    """`Process.posteriors` of latents of a machine, each by itself or several together.
-
-    The values of several latents together are numbered in C order: the last one varies fastest.
-    """
+    """`Process.posteriors` of latents of a machine, each by itself or several together. The values
+    of several latents together are numbered in C order: the last one varies fastest."""
     states = {}
     for name, parts in latents.items():
         values = [machine.latents[part] for part in parts]

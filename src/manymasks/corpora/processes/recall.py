@@ -68,12 +68,8 @@ def draw(documents: int, rng: np.random.Generator, sizes: Sizes = DEFAULT) -> In
 
 
 def ahead(prefix: Ints, steps: int = 1, sizes: Sizes = DEFAULT) -> Floats:
-    """The law of the token `steps` from the end of prefixes, (documents, vocabulary).
-
-    All zero beyond the end of a document.
-
-    `prefix` (documents, tokens), each possible.
-    """
+    """The law of the token `steps` from the end of prefixes, (documents, vocabulary). All zero
+    beyond the end of a document. `prefix` (documents, tokens), each possible."""
     documents, length = prefix.shape
     position = length + steps - 1
     law = np.zeros((documents, len(sizes.vocabulary)))
@@ -115,10 +111,8 @@ def occurring(ids: Ints, size: int) -> npt.NDArray[np.bool_]:
 
 
 def laws(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
-    """The law of each token given those before it, (documents, length, vocabulary).
-
-    NaN after an impossible prefix.
-    """
+    """The law of each token given those before it, (documents, length, vocabulary). NaN after an
+    impossible prefix."""
     exact = np.full((*tokens.shape, len(sizes.vocabulary)), np.nan)
     possible = np.arange(len(tokens))
     for t in range(tokens.shape[1]):
@@ -129,10 +123,8 @@ def laws(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
 
 
 def no_binding(tokens: Ints, sizes: Sizes = DEFAULT) -> Floats:
-    """The laws of a predictor that binds no value to its key, as `laws`.
-
-    The truth, except that an answer is any of the values that have not been given yet.
-    """
+    """The laws of a predictor that binds no value to its key, as `laws`. The truth, except that an
+    answer is any of the values that have not been given yet."""
     ablated = laws(tokens, sizes)
     n, first = sizes.pairs, 1 + sizes.keys
     written = occurring(tokens[:, 2 : 2 * n + 1 : 2] - first, sizes.values)

@@ -10,14 +10,11 @@ from manymasks.kinds.processes import PROCESSES
 
 @functools.cache
 def process(name: str, **parameters: float) -> Process:
-    """The process of a name, made once.
+    """The process of a name, made once, with the parameters that its row names.
 
     A maker may return a bare `Machine`. It gets a BOS if it has none, the document length of its
-    row, and its latents become the posteriors.
-
-    `name`: a key of `PROCESSES`. `parameters`: those that its row names, as keyword arguments.
-    Raises KeyError for an unknown name, and ValueError for a parameter that the process does not
-    take, or a value out of its range.
+    row, and its latents become the posteriors. Raises KeyError for an unknown name, and ValueError
+    for a parameter that the process does not take, or a value out of its range.
     """
     spec = PROCESSES[name]
     for parameter in parameters:

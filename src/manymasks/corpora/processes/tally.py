@@ -74,12 +74,9 @@ def tally1() -> Machine:
 
 
 def block_machine(wanted: Callable[[int], int]) -> Machine:
-    """The machine of blocks in which a pair (a, b) counts if b = wanted(a).
-
-    It never ends; documents are cut at a length. Latents: `role` of the last token, as `ROLES` (-1
-    before BOS); `pairs`, the number of complete pairs of the block, which is W from '=' on and 0
-    again after the answer.
-    """
+    """The machine of blocks in which a pair (a, b) counts if b = wanted(a); it never ends. Latents:
+    `role` of the last token, as `ROLES` (-1 before BOS); `pairs`, the number of complete pairs of
+    the block, which is W from '=' on and 0 again after the answer."""
 
     def step(state: BlockState) -> Iterator[tuple[float, str, BlockState]]:
         role, pairs, hits = state.role, state.pairs, state.hits
@@ -105,11 +102,9 @@ def block_machine(wanted: Callable[[int], int]) -> Machine:
 
 
 def answers(length: int = LENGTH) -> Floats:
-    """The expected number of answers in a document by W, (LONGEST + 1,); 0 at W = 0.
-
-    With `ceiling` this prices a predictor: the sum over W of their products, divided by the
-    length - 1 targets, in nats per target.
-    """
+    """The expected number of answers in a document by W, (LONGEST + 1,); 0 at W = 0. With `ceiling`
+    this prices a predictor: the sum over W of their products, divided by the length - 1 targets, in
+    nats per target."""
     machine = tally()
     expected = np.zeros(LONGEST + 1)
     questions = np.flatnonzero(machine.latents["role"] == ROLES.index("="))
@@ -124,13 +119,9 @@ def answers(length: int = LENGTH) -> Floats:
 
 
 def positions(tokens: Ints) -> tuple[Ints, Ints]:
-    """Role and W of every position of documents, (documents, length) each.
-
-    Roles count as `ROLES`. W is that of the block around the position, even where the prefix does
-    not determine it; -1 at BOS and in a last block that is cut off before its '='.
-
-    `tokens` (documents, length), each beginning with BOS.
-    """
+    """Role, as `ROLES`, and W of every position of documents, (documents, length) each. W is that
+    of the block around the position, even where the prefix does not determine it; -1 at BOS and in
+    a last block that is cut off before its '='."""
     position = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
     opening = openings(tokens)
     role = np.where((position - opening) % 2 == 1, ROLES.index("a"), ROLES.index("b"))
@@ -157,10 +148,8 @@ def openings(tokens: Ints) -> Ints:
 
 def pairs_posterior(tokens: Ints) -> Floats:
     """The posterior of W given the tokens up to each, (documents, length, LONGEST), from 1 on.
-
     Within a block W is uniform on the numbers not below the pairs begun, and known from '=' on. At
-    BOS and at an answer W is that of the next block.
-    """
+    BOS and at an answer W is that of the next block."""
     position = np.broadcast_to(np.arange(tokens.shape[1]), tokens.shape)
     since = position - openings(tokens)
     is_border = (tokens == BOS) | (tokens >= FIRST_ANSWER)
@@ -173,10 +162,8 @@ def pairs_posterior(tokens: Ints) -> Floats:
 
 
 def entropy_given_pairs(machine: Machine, tokens: Ints) -> Floats:
-    """The mean entropy of each token given W, (documents, length), nats.
-
-    W only decides whether a token is '=', so this is the entropy of the other tokens.
-    """
+    """The mean entropy of each token given W, (documents, length), nats. W only decides whether a
+    token is '=', so this is the entropy of the other tokens."""
     laws = machine.laws(tokens)
     laws[..., EQUALS] = 0.0
     rest = laws.sum(-1)
@@ -187,16 +174,13 @@ def entropy_given_pairs(machine: Machine, tokens: Ints) -> Floats:
 
 
 def doubles(firsts: Ints, seconds: Ints) -> Floats:
-    """The law of the number of pairs with a = b if it is unknown which a belongs to which b.
+    """The law of the number of pairs with a = b if it is unknown which a belongs to which b,
+    (blocks, LONGEST + 1), from the numbers of a's and of b's of each digit (blocks, DIGITS).
 
-    All matchings of the a's with the b's are then equally likely, because pairs are independent and
-    identically distributed. The number of matchings by doubles comes from the rook polynomial of a
-    board of rectangles, one for each digit, and inclusion-exclusion (Riordan 1958, An Introduction
-    to Combinatorial Analysis, chapter 7). All intermediate numbers are small integers, so float64
-    is exact.
-
-    `firsts` (blocks, DIGITS), number of a's of each digit. `seconds` (blocks, DIGITS), number of
-    b's of each digit, with the same total. Returns (blocks, LONGEST + 1).
+    All matchings of the a's with the b's are then equally likely. Their number by doubles comes
+    from the rook polynomial of a board of rectangles, one for each digit, and inclusion-exclusion
+    (Riordan 1958, An Introduction to Combinatorial Analysis, chapter 7). All intermediate numbers
+    are small integers, so float64 is exact.
     """
     sizes = np.arange(LONGEST + 1)
     rooks = np.zeros((len(firsts), LONGEST + 1))
@@ -215,11 +199,8 @@ def doubles(firsts: Ints, seconds: Ints) -> Floats:
 @functools.cache
 def ceiling(pairs: int) -> float:
     """The least cross-entropy in nats of the answer in `tally` without binding, for W = `pairs`.
-
-    Defined as H(count | W, the multiset of the a's, the multiset of the b's): the optimum of a
-    predictor that has read all digits and knows which are a's and which are b's, but has bound no a
-    to its b. In `tally1` the multiset of the b's determines the count, so the ceiling is 0.
-    """
+    This is H(count | W, the multiset of the a's, that of the b's): the optimum of a predictor that
+    has read all digits but has bound no a to its b. In `tally1` the b's determine the count: 0."""
     multisets = np.array(
         [
             counts
@@ -252,11 +233,9 @@ def cost_without_reading() -> Floats:
 
 
 def no_binding(tokens: Ints) -> Floats:
-    """Laws (documents, length, vocabulary) of a predictor of `tally` that does not bind.
-
-    The truth, except at answers, where the law is that of `doubles` and the loss is `ceiling` on
-    average. In `tally1` binding is worth nothing, so there the truth stands for this predictor.
-    """
+    """Laws (documents, length, vocabulary) of a predictor of `tally` that does not bind. The truth,
+    except at answers, where the law is that of `doubles` and the loss is `ceiling` on average. In
+    `tally1` binding is worth nothing, so there the truth stands for this predictor."""
     return with_answers(tokens, doubles)
 
 
@@ -266,12 +245,9 @@ def no_reading(tokens: Ints) -> Floats:
 
 
 def with_answers(tokens: Ints, answer: Callable[[Ints, Ints], Floats]) -> Floats:
-    """The laws of `tally`, with other laws at answers.
-
-    `tokens` (documents, length), each beginning with BOS. `answer`: numbers of each digit among the
-    a's and among the b's of the blocks, (blocks, DIGITS) each -> laws of the count, (blocks,
-    LONGEST + 1).
-    """
+    """The laws of `tally`, with other laws at answers. `tokens` (documents, length), each beginning
+    with BOS. `answer`: numbers of each digit among the a's and among the b's of the blocks,
+    (blocks, DIGITS) each -> laws of the count, (blocks, LONGEST + 1)."""
     laws = tally().laws(tokens)
     is_answer = np.zeros(tokens.shape, dtype=bool)
     is_answer[:, 1:] = tokens[:, :-1] == EQUALS
@@ -319,10 +295,8 @@ def _block_process(
     counts: Callable[[Ints, Ints], npt.NDArray[np.bool_]],
 ) -> Process:
     """A process of blocks with the strata role, W of the block, and W of the answers alone.
-
     `answer_costs`: by capability, (LONGEST + 1,): what an answer costs on average without it, by W.
-    `counts`: which pairs count, from the tokens of their digits.
-    """
+    `counts`: which pairs count, from the tokens of their digits."""
 
     def strata(tokens: Ints) -> Strata:
         role, pairs = positions(tokens)
@@ -332,10 +306,8 @@ def _block_process(
         return {"role": role - 1, "pairs": block, "answers by W": np.where(is_answer, block, -1)}
 
     def pair_labels(tokens: Ints) -> dict[str, Ints]:
-        """At b, the second digit of a pair, and at the next token if another pair begins there.
-
-        At '=' a model may count the pair because it is asked to.
-        """
+        """At b, the second digit of a pair, and at the next token if another pair begins there. At
+        '=' a model may count the pair because it is asked to."""
         role, _ = positions(tokens)
         at_b = np.full(tokens.shape, -1)
         at_b[:, 1:] = counts(tokens[:, :-1], tokens[:, 1:])

@@ -16,12 +16,9 @@ SHARD = 4096
 
 
 def read_process(settings: ProcessCorpus) -> Iterator[Raw]:
-    """Documents of a process, one shard of them in memory.
-
-    Each shard has its own random generator and is always drawn whole, so the first n documents do
-    not depend on how many are drawn. Raises ValueError if a document has BOS, or no token, after
-    its first position.
-    """
+    """Documents of a process, one shard of them in memory. Each shard has its own random generator
+    and is always drawn whole, so the first n documents do not depend on how many are drawn. Raises
+    ValueError if a document has BOS, or no token, after its first position."""
     process = process_of_corpus(settings)
     names = np.array(process.vocabulary, dtype=object)
     for shard, first in enumerate(range(0, settings.documents, SHARD)):

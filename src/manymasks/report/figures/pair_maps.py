@@ -24,11 +24,9 @@ RELATIONS = {
 
 
 def classical_scaling(distances: Floats, dimensions: int = 2) -> tuple[Floats, float]:
-    """Points in a plane that best approximate given distances (Torgerson 1952).
-
-    `distances` is (m, m), symmetric. Returns points (m, dimensions), centred, with the axes of
-    largest spread first, and the share of all positive spread on these axes (1 for no spread).
-    """
+    """Points in a plane that best approximate given distances (Torgerson 1952). `distances` is (m,
+    m), symmetric. Returns points (m, dimensions), centred, with the axes of largest spread first,
+    and the share of all positive spread on these axes (1 for no spread)."""
     m = len(distances)
     centre = np.eye(m) - 1 / m
     inner = -0.5 * centre @ distances**2 @ centre
@@ -46,20 +44,16 @@ def classical_scaling(distances: Floats, dimensions: int = 2) -> tuple[Floats, f
 
 
 def rotated_to(points: Floats, target: Floats) -> Floats:
-    """Points (m, d), rotated and reflected to be as near `target` (m, d) as possible.
-
-    Orthogonal Procrustes (Schönemann 1966); both are centred, and distances are kept.
-    """
+    """Points (m, d), rotated and reflected to be as near `target` (m, d) as possible. Orthogonal
+    Procrustes (Schönemann 1966); both are centred, and distances are kept."""
     u, _, v = np.linalg.svd(points.T @ target)
     rotated: Floats = points @ u @ v
     return rotated
 
 
 def pair_matrix(rows: list[Row], name: str, value: str) -> tuple[list[Any], Floats]:
-    """Members in order and the symmetric matrix of a value, 0 on its diagonal, NaN if missing.
-
-    The members of a pair are in the columns `<name>_a` and `<name>_b`.
-    """
+    """Members in order and the symmetric matrix of a value, 0 on its diagonal, NaN if missing. The
+    members of a pair are in the columns `<name>_a` and `<name>_b`."""
     a, b = f"{name}_a", f"{name}_b"
     names = sorted({row[a] for row in rows} | {row[b] for row in rows})
     index = {name: i for i, name in enumerate(names)}
@@ -134,10 +128,8 @@ def _draw_clusters(figure: Canvas, rows: list[Row]) -> None:
 
 
 def draw_tree(axis: Axes, names: list[str], kl: Floats) -> list[str]:
-    """Draw the average-linkage tree of members; returns its leaves in order.
-
-    Fewer than three members, or members with missing pairs, keep their order and have no tree.
-    """
+    """Draw the average-linkage tree of members; returns its leaves in order. Fewer than three
+    members, or members with missing pairs, keep their order and have no tree."""
     if len(names) < 3 or np.isnan(kl).any():
         return names
     tree = linkage(squareform(kl, checks=False), "average", optimal_ordering=True)

@@ -91,10 +91,8 @@ def _draw_distance(figure: Canvas, rows: list[Row]) -> None:
 
 
 def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
-    """A panel per probe: bits per token by factor, stacked.
-
-    Dotted lines: the expected borders if members differed by independent noise alone.
-    """
+    """A panel per probe: bits per token by factor, stacked. Dotted lines: the expected borders if
+    members differed by independent noise alone."""
     across = panels.columns_across(len(panels.grouped(rows, "corpus", "probe")), most=4)
     groups = panels.panels_by(figure, rows, "corpus", "probe", across=across, sharey=True)
     dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": DOTTED}

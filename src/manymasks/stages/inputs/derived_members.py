@@ -20,12 +20,9 @@ def load_derived(
     device: torch.device,
     indices: Sequence[int] | None = None,
 ) -> Transformer:
-    """The members of a `derived` artifact as one stack on a device, bit for bit.
-
-    `derived`: its figure `members` lists them. `trainings`: their parents, possibly among others.
-    `device`: where the stack is placed. `indices`: which of the list, in this order; all by
-    default.
-    """
+    """The members of a `derived` artifact as one stack on a device, bit for bit. `derived`: its
+    figure `members` lists them. `trainings`: their parents, possibly among others. `device`: where
+    the stack is placed. `indices`: which of the list, in this order; all by default."""
     members: list[dict[str, Any]] = derived.figures["members"]
     chosen = members if indices is None else [members[index] for index in indices]
     return stack_of(chosen, {training.key: training for training in trainings}, device)
@@ -43,11 +40,8 @@ def stack_of(
 
 
 def empty_stack(parent: Artifact, count: int) -> Transformer:
-    """Slots for members of a trained member's shape, on the CPU, without weights.
-
-    Gradients play no part here, and control variants, which have another forward pass, are in no
-    set.
-    """
+    """Slots for members of a trained member's shape, on the CPU, without weights. Gradients play no
+    part here, and control variants, which have another forward pass, are in no set."""
     settings = parent.manifest.settings
     model = Transformer(
         Size.model_validate(settings["size"]),

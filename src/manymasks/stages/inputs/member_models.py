@@ -15,9 +15,7 @@ from manymasks.training.device import choose_device
 
 def member_models(job: Job) -> Iterator[tuple[Member, Transformer]]:
     """The members of a job that did not fail with their models, of which one is held at a time.
-
-    Raises UserError if all of them failed.
-    """
+    Raises UserError if all of them failed."""
     device = choose_device(job.hardware.device)
     trainings, members = members_of(job)
     for index, (training, member) in enumerate(zip(trainings, members, strict=True)):

@@ -16,11 +16,9 @@ def named(key: str, name: dict[str, Any]) -> Member:
 
 
 def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[Member]]:
-    """The members of a job that did not fail, preceded by their inputs in a role, in one order.
-
-    An input other than a training has the figure `model`, the key of the training. Raises UserError
-    if all of them failed.
-    """
+    """The members of a job that did not fail, preceded by their inputs in a role, in one order. An
+    input other than a training has the figure `model`, the key of the training. Raises UserError if
+    all of them failed."""
     names = job.settings["members"]
     artifacts: list[Artifact] = []
     members: list[Member] = []
@@ -39,10 +37,8 @@ def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[M
 def derived_members(
     derived: Sequence[Artifact], trained: Members
 ) -> list[tuple[Artifact, int, Member]]:
-    """Members derived from trained ones: the artifact, the member's index in it, and the member.
-
-    A derived member has the class and the seeds of its parent.
-    """
+    """Members derived from trained ones: the artifact, the member's index in it, and the member. A
+    derived member has the class and the seeds of its parent."""
     parents = {member.model: member for member in trained}
     return [
         (

@@ -17,11 +17,8 @@ def write_probe(
     job: Job, settings: Probe, contexts: Contexts, train: TokenStream, unigrams: Tokens
 ) -> dict[str, Any]:
     """Write contexts.npz and the tables `probe` and `probe_distance`; return the figures.
-
-    `job`: its settings have the name of the probe, and that of the corpus. `settings`: of the
-    probe. `contexts`: its windows at all severities. `train`: the train split. `unigrams`
-    (vocabulary,) counts of its tokens.
-    """
+    `contexts`: windows at all severities. `train`: the train split, with `unigrams` (vocabulary,)
+    counts."""
     name = job.settings["name"]
     arrays = {"tokens": contexts.tokens, "documents": np.array(contexts.documents)}
     if contexts.lengths is not None:

@@ -18,13 +18,11 @@ def load_members(
     route: Route | None = None,
     context: int | None = None,
 ) -> Transformer:
-    """The models of training artifacts of one shape, as one stack on a device.
+    """The models of training artifacts of one shape that did not fail, as one stack on a device.
 
-    Raises UserError if the context is longer than that of the training and positions are learned.
-
-    `trainings`: of members that did not fail. `device`: where the stack is placed. `route`: of all
-    of them; by default the forward pass of each variant. `context`: the longest window; by default
-    that of the training, which rotary positions may exceed.
+    `route`: of all of them; by default the forward pass of each variant. `context`: the longest
+    window, which rotary positions may exceed; by default that of the training. Raises UserError if
+    it is longer than that and positions are learned.
     """
     settings = trainings[0].manifest.settings
     size = Size.model_validate(settings["size"])
