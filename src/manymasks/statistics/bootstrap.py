@@ -5,7 +5,8 @@ Documents are the units, because tokens of one document are not independent.
 
 import numpy as np
 
-from manymasks.arrays import Floats
+from manymasks.arrays import Floats, Row
+from manymasks.statistics.intervals import finite
 
 
 def document_weights(documents: int, resamples: int, seed: int) -> Floats:
@@ -54,6 +55,18 @@ def percentile_interval(resamples: Floats, confidence: float) -> tuple[Floats, F
     low, high = np.nanquantile(filled, [tail, 1 - tail], axis=-1)
     is_unknown = empty[..., 0]
     return np.where(is_unknown, np.nan, low), np.where(is_unknown, np.nan, high)
+
+
+def interval_over_documents(
+    name: str, value: float, resamples: Floats, documents: int, confidence: float
+) -> Row:
+    """Columns `name`, `<name>_low` and `<name>_high`: a value with its percentile interval, which
+    is None below two documents, as resamples of a single document are all equal."""
+    row: Row = {name: finite(value), f"{name}_low": None, f"{name}_high": None}
+    if documents > 1:
+        low, high = percentile_interval(resamples, confidence)
+        row |= {f"{name}_low": finite(float(low)), f"{name}_high": finite(float(high))}
+    return row
 
 
 def ratio_interval(

@@ -18,8 +18,11 @@ from scipy import linalg
 from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.masks import MASKS, OPENING
-from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.bootstrap import (
+    document_weights,
+    interval_over_documents,
+    ratio_resamples,
+)
 from manymasks.statistics.model_classes import Member
 
 Stream = npt.NDArray[np.floating[Any]]
@@ -112,20 +115,14 @@ def r2_columns(errors: HeldOutErrors, weights: Floats, confidence: float) -> Row
     values = errors.predicted.shape[-1]
     total = errors.squared_deviations.sum()
     squares = errors.squared_errors.sum()
-    row: Row = {
-        "r2": finite(1 - squares / total) if total > 0 else None,
-        "r2_low": None,
-        "r2_high": None,
+    r2 = 1 - squares / total if total > 0 else float("nan")
+    ratios = ratio_resamples(errors.squared_errors, errors.squared_deviations, weights)
+    return {
+        **interval_over_documents("r2", r2, 1 - ratios, errors.documents, confidence),
         "rmse": (squares / (errors.tokens * values)) ** 0.5 if errors.tokens else None,
         "documents": errors.documents,
         "tokens": errors.tokens,
     }
-    # Resamples of a single document are all equal.
-    if errors.documents > 1:
-        ratios = ratio_resamples(errors.squared_errors, errors.squared_deviations, weights)
-        low, high = percentile_interval(1 - ratios, confidence)
-        row |= {"r2_low": finite(float(low)), "r2_high": finite(float(high))}
-    return row
 
 
 def held_out_weights(documents: int, statistics: Statistics) -> Floats:

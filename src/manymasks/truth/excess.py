@@ -15,7 +15,11 @@ from manymasks.arrays import Bools, Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy, losses
 from manymasks.corpora.processes.process import ALL, COUNTED
-from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
+from manymasks.statistics.bootstrap import (
+    document_weights,
+    interval_over_documents,
+    ratio_resamples,
+)
 from manymasks.statistics.intervals import finite
 
 ROUNDING = 1e-9
@@ -89,12 +93,13 @@ def stratum_rows(
         row = mean_row(stratum, level, kl, selected)
         if not row["tokens"]:
             continue
-        # Resamples of a single document are all equal.
-        if row["documents"] > 1:
-            resamples = ratio_resamples(*document_sums(kl, selected), weights)
-            low, high = percentile_interval(resamples, statistics.confidence)
-            row |= {"nats_low": finite(float(low)), "nats_high": finite(float(high))}
-        rows.append(row)
+        resamples = ratio_resamples(*document_sums(kl, selected), weights)
+        rows.append(
+            row
+            | interval_over_documents(
+                "nats", row["nats"], resamples, row["documents"], statistics.confidence
+            )
+        )
     return rows
 
 
@@ -150,24 +155,20 @@ def truth_rows(
         documents = counted[:, t]
         if not documents.any():
             continue
-        low = high = None
-        if documents.sum() > 1:
-            sums = document_sums(exact[:, t : t + 1], documents[:, None])
-            ends = percentile_interval(ratio_resamples(*sums, weights), statistics.confidence)
-            low, high = (finite(float(end)) for end in ends)
+        sums = document_sums(exact[:, t : t + 1], documents[:, None])
+        resamples, count = ratio_resamples(*sums, weights), int(documents.sum())
+        mean = float(exact[documents, t].mean())
         rows.append(
             {
                 "position": t,
-                "entropy": finite(float(exact[documents, t].mean())),
-                "entropy_low": low,
-                "entropy_high": high,
+                **interval_over_documents("entropy", mean, resamples, count, statistics.confidence),
                 "nats": finite(float(nats[documents, t].mean())),
                 "latent": None if latent is None else latent[0],
                 "posterior_entropy": finite(float(unsure[documents, t].mean())),
                 "entropy_given_latent": None
                 if given_latent is None
                 else finite(float(given_latent[documents, t].mean())),
-                "tokens": int(documents.sum()),
+                "tokens": count,
             }
         )
     return rows

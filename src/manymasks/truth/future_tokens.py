@@ -18,8 +18,8 @@ import numpy as np
 from manymasks.arrays import Bools, Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import Process
-from manymasks.statistics.bootstrap import percentile_interval, ratio_resamples
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.bootstrap import interval_over_documents, ratio_resamples
+from manymasks.statistics.intervals import finite_columns
 from manymasks.truth.belief import Stream, first_half, held_out_weights
 from manymasks.truth.logistic import fit_logistic, frequencies
 
@@ -144,30 +144,23 @@ def efficiency_columns(
     """Losses and the share of the possible gain, with its bootstrap over documents. `nats`: loss of
     the fit in each row of the test. `weights`: of `held_out_weights`."""
     test = target.halves.test
-    row: Row = {
-        "nats": finite(float(nats.mean())),
-        "marginal": finite(float(target.marginal.mean())),
-        "exact": finite(float(target.exact.mean())),
-        "efficiency": None,
-        "efficiency_low": None,
-        "efficiency_high": None,
-        "documents": len(np.unique(test.document)),
-    }
+    documents, size = len(np.unique(test.document)), weights.shape[1]
     gain, possible = target.marginal - nats, target.marginal - target.exact
-    if not possible.mean() >= LEAST_GAIN:
-        return row
-    row["efficiency"] = finite(float(gain.sum() / possible.sum()))
-    # Resamples of a single document are all equal.
-    if row["documents"] > 1:
-        document, size = test.document - test.first, weights.shape[1]
-        gain_sums, possible_sums = (
-            np.bincount(document, values, minlength=size).astype(np.float64)
-            for values in (gain, possible)
-        )
-        resamples = ratio_resamples(gain_sums, possible_sums, weights)
-        low, high = percentile_interval(resamples, confidence)
-        row |= {"efficiency_low": finite(float(low)), "efficiency_high": finite(float(high))}
-    return row
+    is_possible = bool(possible.mean() >= LEAST_GAIN)
+    efficiency = float(gain.sum() / possible.sum()) if is_possible else float("nan")
+    gain_sums, possible_sums = (
+        np.bincount(test.document - test.first, values, minlength=size).astype(np.float64)
+        for values in (gain, possible)
+    )
+    resamples = ratio_resamples(gain_sums, possible_sums, weights)
+    counted = documents if is_possible else 0
+    return {
+        **finite_columns(
+            nats=nats.mean(), marginal=target.marginal.mean(), exact=target.exact.mean()
+        ),
+        **interval_over_documents("efficiency", efficiency, resamples, counted, confidence),
+        "documents": documents,
+    }
 
 
 # ------------------------------------------------------------------------- pairs that count
@@ -216,7 +209,7 @@ def auc_rows(
 
 def auc_columns(
     scores: Floats, counts: Bools, document: Ints, weights: Floats, confidence: float
-) -> dict[str, float | None]:
+) -> Row:
     """The area under the ROC curve of scores (rows,), with its bootstrap over documents.
 
     This is the probability that a positive row (`counts`) scores higher than a negative one, where
@@ -230,17 +223,13 @@ def auc_columns(
     )
     for other, row_wins in wins_by_document(scores, counts, document):
         wins[:, other] = np.bincount(document[counts], row_wins, minlength=documents)
-    columns: dict[str, float | None] = {"auc": None, "auc_low": None, "auc_high": None}
-    if not (positive.any() and negative.any()):
-        return columns
-    columns["auc"] = float(wins.sum() / (positive.sum() * negative.sum()))
-    if len(np.unique(document)) > 1:
-        comparisons = (weights @ positive) * (weights @ negative)
-        weighted_wins = ((weights @ wins) * weights).sum(1)
-        resamples = weighted_wins / np.where(comparisons > 0, comparisons, np.nan)
-        low, high = percentile_interval(resamples, confidence)
-        columns |= {"auc_low": finite(float(low)), "auc_high": finite(float(high))}
-    return columns
+    pairs = positive.sum() * negative.sum()
+    auc = float(wins.sum() / pairs) if pairs else float("nan")
+    comparisons = (weights @ positive) * (weights @ negative)
+    weighted_wins = ((weights @ wins) * weights).sum(1)
+    resamples = weighted_wins / np.where(comparisons > 0, comparisons, np.nan)
+    count = len(np.unique(document))
+    return interval_over_documents("auc", auc, resamples, count, confidence)
 
 
 def wins_by_document(scores: Floats, counts: Bools, document: Ints) -> Iterator[tuple[int, Floats]]:

@@ -14,7 +14,7 @@ from manymasks.arrays import Bools, Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import (
     document_weights,
-    percentile_interval,
+    interval_over_documents,
     ratio,
     ratio_resamples,
 )
@@ -92,20 +92,11 @@ def kept_rows(
         documents = int(differs.any(1).sum())
         for member, log_probs in zip(members, logs, strict=True):
             sums = kept_sums(laws, without, np.exp(log_probs, dtype=np.float64), differs)
-            low = high = None
-            if documents > 1:
-                ends = percentile_interval(ratio_resamples(*sums, weights), statistics.confidence)
-                low, high = (finite(float(end)) for end in ends)
+            kept, resamples = float(ratio(*sums)), ratio_resamples(*sums, weights)
             rows.append(
-                {
-                    "model": member.model,
-                    "capability": capability,
-                    "kept": finite(float(ratio(*sums))),
-                    "kept_low": low,
-                    "kept_high": high,
-                    "tokens": int(differs.sum()),
-                    "documents": documents,
-                }
+                {"model": member.model, "capability": capability}
+                | interval_over_documents("kept", kept, resamples, documents, statistics.confidence)
+                | {"tokens": int(differs.sum()), "documents": documents}
             )
     return rows
 

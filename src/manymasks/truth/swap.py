@@ -37,8 +37,8 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
 from manymasks.models.transformer import Transformer
-from manymasks.statistics.bootstrap import document_weights, percentile_interval
-from manymasks.statistics.intervals import finite, finite_columns
+from manymasks.statistics.bootstrap import document_weights, interval_over_documents
+from manymasks.statistics.intervals import finite_columns
 
 OTHER, SAME = "other mask", "same mask"
 """Kinds of donors."""
@@ -166,21 +166,18 @@ def token_swaps(
 def swap_rows(swaps: Iterable[SwapLaws], statistics: Statistics) -> Rows:
     """One row for each swap of the same documents: the share of the donor, pooled over documents,
     with a bootstrap; None where donor and recipient have equal laws in all documents."""
-    rows, weights = [], None
+    rows, weights = [], np.empty(0)
     for swap in swaps:
         slope = slopes(swap)
-        documents = len(slope)
-        row = {"followed": finite(float(donor_share(slope.sum(0)))), "followed_low": None}
-        row["followed_high"] = None
-        if documents > 1:
-            if weights is None:
-                weights = document_weights(documents, statistics.resamples, statistics.seed)
-            shares = donor_share(weights @ slope)
-            low, high = percentile_interval(shares, statistics.confidence)
-            row |= {"followed_low": finite(float(low)), "followed_high": finite(float(high))}
+        documents, followed = len(slope), float(donor_share(slope.sum(0)))
+        if not weights.size:
+            weights = document_weights(documents, statistics.resamples, statistics.seed)
+        shares = donor_share(weights @ slope)
         rows.append(
             {"donor": swap.donors, "site": swap.site, "layer": swap.layer}
-            | row
+            | interval_over_documents(
+                "followed", followed, shares, documents, statistics.confidence
+            )
             | finite_columns(
                 from_recipient=divergence(swap.law, swap.recipient).mean(),
                 from_donor=divergence(swap.law, swap.donor).mean(),
