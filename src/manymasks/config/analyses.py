@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from manymasks.catalogue import ANALYSES
 from manymasks.config.probes import Probe
 from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
-from manymasks.config.settings import Name, Settings, Share
+from manymasks.config.settings import RISING, Name, Settings, Share
 
 if TYPE_CHECKING:
     Analysis = str
@@ -20,14 +20,14 @@ class Evaluation(Settings):
 
     batch: Annotated[int, Field(ge=1)] = 64
     """Windows in one forward pass (in the key, because it changes last bits)."""
-    position_edges: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
-        0, 1, 2, 4, 8, 16, 32, 64,
-    )  # fmt: skip
+    position_edges: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), RISING
+    ] = (0, 1, 2, 4, 8, 16, 32, 64)
     """First positions of the buckets; the last bucket ends with the context."""
 
     @model_validator(mode="after")
-    def _edges_rise_from_zero(self) -> Self:
-        if list(self.position_edges) != sorted(set(self.position_edges)) or self.position_edges[0]:
+    def _edges_begin_at_zero(self) -> Self:
+        if self.position_edges[0]:
             raise ValueError(f"position_edges must rise from 0, found {list(self.position_edges)}")
         return self
 
@@ -177,9 +177,9 @@ class Spectroscopy(Settings):
 
     documents: Annotated[int, Field(ge=2)] = 100
     """Documents: the first ones of the measure split."""
-    letters: Annotated[tuple[Annotated[int, Field(ge=0, le=59)], ...], Field(min_length=1)] = (
-        0, 1, 2, 4, 8, 16, 32, 56,
-    )  # fmt: skip
+    letters: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=59)], ...], Field(min_length=1), RISING
+    ] = (0, 1, 2, 4, 8, 16, 32, 56)
     """Lengths of the prefixes at which weights are fitted, rising; three more letters must fit a
     document."""
     splice: Annotated[int, Field(ge=1, le=58)] = 16
@@ -190,12 +190,6 @@ class Spectroscopy(Settings):
     """Prefixes in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the spliced documents."""
-
-    @model_validator(mode="after")
-    def _letters_rise(self) -> Self:
-        if list(self.letters) != sorted(set(self.letters)):
-            raise ValueError(f"letters must rise, found {list(self.letters)}")
-        return self
 
 
 class Belief(Settings):

@@ -91,7 +91,11 @@ def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, s
         study = Study.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         # pydantic also calls a list too short if some of its items are invalid.
-        real = [e for e in error.errors() if e["type"] != "too_short" or _is_short(e)]
+        real = [
+            e
+            for e in error.errors()
+            if e["type"] != "too_short" or len(e["input"]) < int(e["ctx"]["min_length"])
+        ]
         return None, _without_new_names([_in_words(e, values) for e in _joined(real)])
     return study, []
 
@@ -115,10 +119,6 @@ def _new_name(where: Where) -> Where | None:
         given if step in ("<name>", "<item>") else step
         for step, given in zip(new.split("."), where, strict=True)
     )
-
-
-def _is_short(error: ErrorDetails) -> bool:
-    return len(error["input"]) < int(error["ctx"]["min_length"])
 
 
 _NUMBER = {"int_type": "a whole number", "int_from_float": "a whole number"}
@@ -239,12 +239,9 @@ def _in_words(error: ErrorDetails, values: Any) -> tuple[Where, str]:
         "Input should "
     )
     message = message[0].lower() + message[1:]
-    quotes = ": put it in quotes" if kind == "string_type" and _is_word(error["input"]) else ""
+    is_unquoted = kind == "string_type" and isinstance(error["input"], bool | int | float)
+    quotes = ": put it in quotes" if is_unquoted else ""
     return where, f"must be {message}, found {value}{quotes}"
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, bool | int | float)
 
 
 def _path(loc: Sequence[str | int], values: Any, absent: bool) -> Where:

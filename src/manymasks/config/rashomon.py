@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from manymasks.config.settings import Name, Settings, Share
+from manymasks.config.settings import DISTINCT, Name, Settings, Share
 
 Method = Literal["noise", "dropout", "checkpoint"]
 
@@ -68,7 +68,7 @@ class Rashomon(Settings):
 class Derived(Settings):
     """Members that are derived from trained ones, at far lower cost."""
 
-    methods: tuple[Method, ...] = ("noise", "dropout", "checkpoint")
+    methods: Annotated[tuple[Method, ...], DISTINCT] = ("noise", "dropout", "checkpoint")
     """`noise`: weights plus noise. `dropout`: one fixed mask per member, for all inputs.
     `checkpoint`: weights from late in training, at the shares of `training.late`."""
     parents: Annotated[int, Field(ge=1)] = 1
@@ -82,12 +82,6 @@ class Derived(Settings):
     """Windows of the select split on which scale and rate are set."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the draws."""
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        if len(set(self.methods)) < len(self.methods):
-            raise ValueError(f"methods names one more than once: {list(self.methods)}")
-        return self
 
 
 class Multiplicity(Settings):

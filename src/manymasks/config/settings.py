@@ -7,10 +7,26 @@ its result, and are in no key.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _check_rising(values: tuple[float, ...]) -> tuple[float, ...]:
+    if list(values) != sorted(set(values)):
+        raise ValueError(f"must rise, found [{', '.join(f'{value:g}' for value in values)}]")
+    return values
+
+
+def _check_distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise ValueError(f"has {twice[0]} more than once")
+    return values
+
+
+RISING, DISTINCT = AfterValidator(_check_rising), AfterValidator(_check_distinct)
 
 
 class Settings(BaseModel):

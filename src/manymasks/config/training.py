@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from manymasks.config.settings import Name, Settings
+from manymasks.config.settings import DISTINCT, RISING, Name, Settings, Share
 from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
 
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+SeedList = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1), DISTINCT
+]
 Precision = Literal["float32", "bf16"]
 Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
 
@@ -149,15 +151,9 @@ class Training(Settings):
     """Steps between two points of the loss curves."""
     curve_windows: Annotated[int, Field(ge=1)] = 64
     """Windows of the select split that are scored for a point of its loss curve."""
-    late: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    late: Annotated[tuple[Share, ...], RISING] = ()
     """Shares of the steps, rising, after which weights are saved too: parents of derived members.
     """
-
-    @model_validator(mode="after")
-    def _late_rises(self) -> Self:
-        if list(self.late) != sorted(set(self.late)):
-            raise ValueError(f"late must rise, found {list(self.late)}")
-        return self
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> Self:
@@ -172,27 +168,18 @@ class Training(Settings):
 class Seeds(Settings):
     """Seeds of initial weights and data order, crossed: one model per pair."""
 
-    init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1, 2)
+    init: SeedList = (0, 1, 2)
     """Seeds of the initial weights."""
-    order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1)
+    order: SeedList = (0, 1)
     """Seeds of the data order."""
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        for name in ("init", "order"):
-            seeds = getattr(self, name)
-            twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-            if twice:
-                raise ValueError(f"{name} names the seed {twice[0]} more than once")
-        return self
 
 
 class TrialSeeds(Seeds):
     """Seeds of the trials, crossed. No trial may have a seed of the study."""
 
-    init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1000, 1001)
+    init: SeedList = (1000, 1001)
     """Seeds of the initial weights."""
-    order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1000,)
+    order: SeedList = (1000,)
     """Seeds of the data order."""
 
 
@@ -201,9 +188,9 @@ class ReferenceSeeds(Seeds):
     text, and they write the contexts of self-written probes. No seed of the study may be among
     their seeds."""
 
-    init: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
+    init: SeedList = (900,)
     """Seeds of the initial weights."""
-    order: Annotated[tuple[Seed, ...], Field(min_length=1)] = (900,)
+    order: SeedList = (900,)
     """Seeds of the data order."""
     size: Name | None = None
     """Their size; null takes the smallest one."""
@@ -215,7 +202,7 @@ class Tune(Settings):
     """The grid of learning rates, for sizes and variants whose rate is `tune`. The rate with the
     lowest mean loss on the select split is taken."""
 
-    rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2)] = (
+    rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2), RISING] = (
         3e-3, 6e-3, 1.2e-2, 2.4e-2,
     )  # fmt: skip
     """Peak learning rates to try, rising."""
@@ -223,9 +210,3 @@ class Tune(Settings):
     """Seeds of the trials."""
     steps: Annotated[int, Field(ge=1)] | None = None
     """Optimiser steps of a trial; null takes training.steps."""
-
-    @model_validator(mode="after")
-    def _rates_rise(self) -> Self:
-        if list(self.rates) != sorted(set(self.rates)):
-            raise ValueError(f"rates must rise, found {[f'{rate:g}' for rate in self.rates]}")
-        return self

@@ -7,6 +7,7 @@ Modules are parsed, never imported. The text differs between patch versions of P
 import ast
 import hashlib
 import os
+import re
 import sysconfig
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from manymasks.corpora.documents import Raw
 from manymasks.corpora.versions import locate
 from manymasks.errors import UserError
 
+_TEST = re.compile(r"test_.*|.*_test|conftest")
 # Tests, which hold no prose, installed packages, binaries, games and vendored wheels.
 _LEFT_OUT = {
     *("test", "tests", "_tests", "idle_test", "__pycache__"),
@@ -79,16 +81,12 @@ def _modules(root: Path, package: str) -> list[tuple[str, Path]]:
         parents = Path(folder).relative_to(root).parts
         for file in files:
             stem = file.removesuffix(".py")
-            if stem == file or not stem.isidentifier() or _is_test(stem):
+            if stem == file or not stem.isidentifier() or _TEST.fullmatch(stem):
                 continue
             parts = ((package,) if package else ()) + parents
             parts += () if stem == "__init__" else (stem,)
             modules.append((".".join(parts), Path(folder, file)))
     return sorted(modules)
-
-
-def _is_test(stem: str) -> bool:
-    return stem.startswith("test_") or stem.endswith("_test") or stem == "conftest"
 
 
 def _docstrings(path: Path) -> Iterator[str]:

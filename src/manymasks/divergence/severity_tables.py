@@ -1,6 +1,6 @@
 """Rows of one severity that do not come from sums over pairs of members."""
 
-from manymasks.arrays import Floats, Row, Rows
+from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.anova import Crossing, component_rows
 from manymasks.divergence.calibration import calibration_rows, item_rows
@@ -29,14 +29,11 @@ def severity_rows(
         floor = float(floor_means(measured.floor)["kl"][crossed.members.ravel()].mean())
         tables["behaviour_component"] = component_rows(measured.anova, crossed, floor, statistics)
     if measured.reference is not None:
-        row = reference_row(measured.reference, measured.sums.tokens, statistics)
-        tables["probe_distance"] = [row]
+        # The reference seeds are fixed: the interval is over documents.
+        tokens = measured.sums.tokens
+        weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
+        loss = ratio_interval(measured.reference, tokens, weights, statistics.confidence)
+        columns = dict(zip(("value", "low", "high"), loss, strict=True))
+        row = {"measure": "reference_nats", "documents": int(tokens.size)}
+        tables["probe_distance"] = [row | finite_columns(**columns)]
     return tables
-
-
-def reference_row(nats: Floats, tokens: Floats, statistics: Statistics) -> Row:
-    """Loss of the reference seeds, (D,) each. They are fixed: the interval is over documents."""
-    weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
-    value, low, high = ratio_interval(nats, tokens, weights, statistics.confidence)
-    row = {"measure": "reference_nats", "documents": int(tokens.size)}
-    return row | finite_columns(value=value, low=low, high=high)

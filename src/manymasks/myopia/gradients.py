@@ -10,7 +10,7 @@ All results follow from the inner products of g(gamma) within a group of weights
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ def products(
     mean."""
     named = dict(model.named_parameters())
     sums = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in named.items()}
-    groups = groups_of(named)
+    groups = [*dict.fromkeys(map(_group, named)), "all"]
     single = {group: np.zeros((model.members, model.members)) for group in groups}
     for i, window in enumerate(windows):
         model.zero_grad(set_to_none=True)
@@ -53,11 +53,6 @@ def products(
         _add(mean, name, total / len(windows))
     model.zero_grad(set_to_none=True)
     return mean, {group: gram / len(windows) for group, gram in single.items()}
-
-
-def groups_of(names: Iterable[str]) -> list[str]:
-    """Groups of weights: by name over all layers, the gains of the norms, and everything."""
-    return [*dict.fromkeys(map(_group, names)), "all"]
 
 
 def gradient_rows(by_group: Products, gammas: Sequence[float]) -> Rows:
@@ -98,6 +93,7 @@ def _add(into: Products, name: str, gradient: Tensor) -> None:
 
 
 def _group(name: str) -> str:
+    """Group of a weight: by name over all layers, the gains of the norms together."""
     leaf = name.rpartition(".")[2]
     return "norms" if leaf.startswith("norm") else leaf
 

@@ -41,7 +41,8 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
         file = _file_of(name, source)
         if file is None:
             continue
-        digests[name], imports = _module(file, name)
+        state = file.stat()
+        digests[name], imports = _read_module(file, name, state.st_size, state.st_mtime_ns)
         waiting += imports
         waiting.append(name.rpartition(".")[0])
         for data in _data_files(file.parent):
@@ -61,11 +62,6 @@ def _file_of(name: str, source: Path) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
-
-
-def _module(file: Path, name: str) -> tuple[str, list[str]]:
-    state = file.stat()
-    return _read_module(file, name, state.st_size, state.st_mtime_ns)
 
 
 @functools.cache

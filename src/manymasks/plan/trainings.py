@@ -146,7 +146,11 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
     members: list[PlannedMember] = []
     corpus_seeds = study.seeds_of(corpus)
     seeds = list(product(sorted(corpus_seeds.init), sorted(corpus_seeds.order)))
-    variants = sorted(study.variants_of(corpus).items(), key=_by_dependence)
+    # A variant that needs the weights of another comes after it.
+    variants = sorted(
+        study.variants_of(corpus).items(),
+        key=lambda item: (bool(item[1].past_from or item[1].starts_from), item[0]),
+    )
     for size, (variant_name, variant) in product(study.sizes_by_weights(corpus), variants):
         settings = _arm_settings(study, corpus, size, variant_name)
         arm_inputs: dict[str, tuple[Node, ...]] = {"tokens": (tokens,)}
@@ -178,12 +182,6 @@ def _tuning_settings(study: Study, settings: dict[str, Any]) -> dict[str, Any]:
     del training["learning_rate"]
     training["steps"] = tune.pop("steps") or training["steps"]
     return {**settings, "training": training, "tune": tune}
-
-
-def _by_dependence(named_variant: tuple[str, Variant]) -> tuple[bool, str]:
-    """Sort key: variants that need the weights of another come after it; then by name."""
-    name, variant = named_variant
-    return bool(variant.past_from or variant.starts_from), name
 
 
 def _evaluation(study: Study, member: dict[str, Any], training: Node) -> Node:

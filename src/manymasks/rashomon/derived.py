@@ -81,15 +81,10 @@ def scale_reaching(
     """The scale of a method at which members lose `eps` nats per token more than their parent, as
     `excess` gives it on average over draws. With masks it is discontinuous, so the tolerance may
     not be reached: then the closest scale evaluated."""
-
-    def excess_of_one(scales: np.ndarray) -> np.ndarray:
-        return np.array([excess(float(scales[0]))])
-
-    first = np.array([FIRST[method]])
     (scale,) = crossings(
-        excess_of_one,
+        lambda scales: np.array([excess(float(scales[0]))]),
         eps,
-        first,
+        np.array([FIRST[method]]),
         largest=LARGEST[method],
         power=POWER[method],
         tolerance=tolerance,

@@ -104,14 +104,6 @@ def _mean_loss(nats: Floats, tokens: Floats, weights: Floats | None) -> Floats:
     return np.asarray(_per_token(nats, tokens, weights).mean(axis=0))
 
 
-def _sd(nats: Floats, tokens: Floats, weights: Floats | None) -> Floats:
-    return seed_sd(_per_token(nats, tokens, weights))
-
-
-def _document_sd(nats: Floats, tokens: Floats, weights: Floats | None) -> Floats:
-    return _per_token(seed_sd(nats), tokens, weights)
-
-
 def _per_token(values: Floats, tokens: Floats, weights: Floats | None) -> Floats:
     if weights is None:
         return ratio(values, tokens)
@@ -120,7 +112,7 @@ def _per_token(values: Floats, tokens: Floats, weights: Floats | None) -> Floats
 
 METRICS: dict[str, Callable[[Floats, Floats, Floats | None], Floats]] = {
     "mean_nats": _mean_loss,
-    "sd_nats": _sd,
-    "document_sd_nats": _document_sd,
+    "sd_nats": lambda nats, tokens, weights: seed_sd(_per_token(nats, tokens, weights)),
+    "document_sd_nats": lambda nats, tokens, weights: _per_token(seed_sd(nats), tokens, weights),
 }
 """Metric -> its computation; see `kinds.set_metrics` for what each means."""

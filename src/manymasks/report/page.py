@@ -31,7 +31,8 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
         number=number, size=size_in_bytes, seconds=duration, rate="{:g}".format, pivot=pivot,
         by_reference=by_reference,
     )  # fmt: skip
-    confidence = _confidence(study)
+    share = study.get("statistics", {}).get("confidence", 0.95)
+    confidence = f"{100 * float(share):g}%"
     with duckdb.connect(str(database), read_only=True) as connection:
         contents = [section.content(connection, confidence, data_address) for section in SECTIONS]
         html = page.get_template("page.html.j2").render(
@@ -84,11 +85,6 @@ def duration(value: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {seconds:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _confidence(study: Mapping[str, Any]) -> str:
-    share = (study.get("statistics") or {}).get("confidence", 0.95)
-    return f"{100 * float(share):g}%"
 
 
 def data_address(svg: str) -> dict[str, str]:

@@ -34,16 +34,11 @@ def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
         if job not in trained:
             job.say("its training failed: there is nothing to score")
     scores: dict[str, dict[str, Scores]] = {}
-    for stack in _stacks(trained):
+    on_gpu = bool(trained) and choose_device(trained[0].hardware.device).type == "cuda"
+    # On a CPU one member at a time: stacks are no faster there, and hold more.
+    for stack in [trained] if on_gpu else [[job] for job in trained]:
         scores |= _score(stack)
     return [_write(job, scores.get(job.key, {})) for job in jobs]
-
-
-def _stacks(jobs: Sequence[Job]) -> list[Sequence[Job]]:
-    """One stack on a GPU. On a CPU one member at a time: stacks are no faster, and hold more."""
-    if jobs and choose_device(jobs[0].hardware.device).type == "cuda":
-        return [jobs]
-    return [[job] for job in jobs]
 
 
 def _score(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:

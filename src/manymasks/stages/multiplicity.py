@@ -56,9 +56,6 @@ class _Pool:
         index = {member.model: i for i, member in enumerate(self.members)}
         return tuple(index[model] for model in models)
 
-    def members_of_set(self, entry: dict[str, Any]) -> Subset:
-        return self.subset(entry["members"])
-
     def resampled(self, entry: dict[str, Any], most: int) -> list[tuple[Subset, float]]:
         """The set in document resamples, without empty ones, each with its share."""
         subsets = [
@@ -154,7 +151,7 @@ def _pools(job: Job, sets: Rows) -> list[_Pool]:
 
 
 def _measure(pool: _Pool, positions: _Positions, settings: Multiplicity) -> MeasuredSets:
-    hard = [pool.members_of_set(entry) for entry in pool.sets]
+    hard = [pool.subset(entry["members"]) for entry in pool.sets]
     resampled = [
         subset for entry in pool.sets for subset, _ in pool.resampled(entry, settings.subsets)
     ]
@@ -179,7 +176,7 @@ def _set_tables(
     """Rows of the sets of one pool."""
     tables: dict[str, Rows] = {"rashomon_metric": [], "set_weight": []}
     for entry in pool.sets:
-        name, subset = entry["rashomon_set"], pool.members_of_set(entry)
+        name, subset = entry["rashomon_set"], pool.subset(entry["members"])
         resampled = pool.resampled(entry, settings.subsets)
         tables["rashomon_metric"] += metric_rows(measured, name, subset, resampled, statistics)
         tables["set_weight"] += weight_rows(measured, name, subset, entry["members"])
@@ -189,7 +186,7 @@ def _set_tables(
         tables["position_multiplicity"] = position_rows(
             measured,
             largest["rashomon_set"],
-            pool.members_of_set(largest),
+            pool.subset(largest["members"]),
             positions.kept,
             positions.document_names,
             positions.tokens,

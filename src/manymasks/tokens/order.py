@@ -82,8 +82,10 @@ def starts_of_step(
     """
     windows = windows_of_stream(tokens, context, shift=shift)
     epochs, window = windows_of_step(step, batch=batch, windows=windows, seed_order=seed_order)
+    # 64 bits leave a bias below context / 2^64.
     offsets = {
-        epoch: _offset(seed_order, epoch, context) if shift else 0 for epoch in set(epochs.tolist())
+        epoch: int(_keys((seed_order, epoch, "offset"))[0]) % context if shift else 0
+        for epoch in set(epochs.tolist())
     }
     starts = window * context + np.array([offsets[e] for e in epochs.tolist()], dtype=np.int64)
     assert int(starts.max()) + context + 1 <= tokens + 1
@@ -107,11 +109,6 @@ def starts_of_members(
             for step, seed in zip(steps, seeds_order, strict=True)
         ]
     )
-
-
-def _offset(seed_order: int, epoch: int, context: int) -> int:
-    # 64 bits leave a bias below context / 2^64.
-    return int(_keys((seed_order, epoch, "offset"))[0]) % context
 
 
 @functools.lru_cache(maxsize=64)

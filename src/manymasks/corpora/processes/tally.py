@@ -222,16 +222,6 @@ def prior(pairs: Ints) -> Floats:
     return np.asarray(ways * (1 / DIGITS) ** counts * (1 - 1 / DIGITS) ** missed)
 
 
-def cost_without_binding() -> Floats:
-    """`ceiling` of each W, (LONGEST + 1,)."""
-    return np.array([ceiling(pairs) for pairs in range(LONGEST + 1)])
-
-
-def cost_without_reading() -> Floats:
-    """What an answer costs from W alone, (LONGEST + 1,): the entropy of `prior`."""
-    return entropy(prior(np.arange(LONGEST + 1)))
-
-
 def no_binding(tokens: Ints) -> Floats:
     """Laws (documents, length, vocabulary) of a predictor of `tally` that does not bind. The truth,
     except at answers, where the law is that of `doubles` and the loss is `ceiling` on average. In
@@ -270,10 +260,12 @@ def with_answers(tokens: Ints, answer: Callable[[Ints, Ints], Floats]) -> Floats
 
 def tally_process() -> Process:
     """`tally`, where each a must be bound to its b."""
+    pairs = np.arange(LONGEST + 1)
+    without_binding = np.array([ceiling(count) for count in pairs.tolist()])
     return _block_process(
         tally(),
         {"no-binding": no_binding, "no-reading": no_reading},
-        {"no-binding": cost_without_binding(), "no-reading": cost_without_reading()},
+        {"no-binding": without_binding, "no-reading": entropy(prior(pairs))},
         lambda a, b: a == b,
     )
 
