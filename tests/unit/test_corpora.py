@@ -90,7 +90,8 @@ def test_invalid_documents_are_dropped_and_counted(tmp_path: Path) -> None:
     ]
     path = tmp_path / "documents.parquet"
     summary = write_documents([*raws(20), *bad], path, HALVES)
-    assert (summary.empty, summary.duplicates, summary.undecodable) == (2, 1, 2)
+    assert (summary.empty_documents, summary.duplicate_documents) == (2, 1)
+    assert summary.undecodable_documents == 2
     assert summary.documents == 22  # the two spellings of é are two texts: none is changed
     assert pq.read_table(path).column("text").to_pylist()[-2:] == ["e\u0301", "\u00e9"]
     assert summary.dropped() == "2 empty, 1 the same as an earlier one, 2 not UTF-8"
@@ -105,7 +106,8 @@ def test_processes_keep_repeats(tmp_path: Path, maximum: int | None) -> None:
     )
     summary = write_documents([*given, *bad], tmp_path / "d", settings)
     assert summary.documents == (maximum or 40)
-    assert (summary.duplicates, summary.empty, summary.undecodable) == (0, 1, 2)
+    assert (summary.duplicate_documents, summary.empty_documents) == (0, 1)
+    assert summary.undecodable_documents == 2
     texts = pq.read_table(tmp_path / "d").column("text").to_pylist()
     assert len(texts) == (maximum or 40)
     assert set(texts) == {"text 0", "text 1"}
@@ -413,7 +415,7 @@ def test_this_python_has_text_enough(tmp_path: Path) -> None:
     assert not any(".test" in raw.id for raw in found)
     summary = write_documents(found, tmp_path / "d", settings)
     assert summary.characters > 1_500_000
-    assert summary.undecodable == 0
+    assert summary.undecodable_documents == 0
 
 
 def test_versions_are_cheap_and_import_nothing_heavy() -> None:

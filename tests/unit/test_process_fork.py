@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_fork import document_entropy, path_entropy
+from example_processes import latent_law, swapped
 
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import (
@@ -124,8 +125,8 @@ def test_documents_end() -> None:
 def test_red_and_blue_may_be_swapped(answered: float) -> None:
     machine = fork.fork(answered)
     tokens = machine.draw(200, fork.LENGTH, np.random.default_rng(2)).tokens
-    other = fork.swapped(tokens)
-    np.testing.assert_array_equal(fork.swapped(other), tokens)
+    other = swapped(tokens)
+    np.testing.assert_array_equal(swapped(other), tokens)
     assert (other != tokens).any()
     one, two = (np.nansum(losses(machine.laws(each), each), 1) for each in (tokens, other))
     # The same products; rounding may differ, as the states are added up in another order.
@@ -148,15 +149,15 @@ def test_posteriors_of_the_latents() -> None:
     beliefs = list(machine.beliefs(drawn.tokens))
     shares = list(fork.KINDS.values())
     for belief in beliefs[:2]:
-        np.testing.assert_allclose(machine.posterior(belief, "kind")[0, :4], shares)
+        np.testing.assert_allclose(latent_law(machine, belief, "kind")[0, :4], shares)
     rows = np.arange(500)
     kind = machine.latents["kind"][drawn.states[:, 0]]
-    np.testing.assert_allclose(machine.posterior(beliefs[-1], "kind")[rows, kind], 1)
+    np.testing.assert_allclose(latent_law(machine, beliefs[-1], "kind")[rows, kind], 1)
     # An answer that is said is the one that has been named.
     for t in range(fork.LENGTH):
         here = np.flatnonzero(drawn.tokens[:, t] >= fork.FIRST["A"])
         answer = drawn.tokens[here, t] - fork.FIRST["A"]
-        known = machine.posterior(beliefs[t], "answer")[here]
+        known = latent_law(machine, beliefs[t], "answer")[here]
         np.testing.assert_allclose(known[np.arange(len(here)), answer], 1)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from example_processes import joint_law, latent_law
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,7 +132,7 @@ def test_the_law_of_the_next_tokens_together_and_of_each(spec: Spec, steps: int)
     expected = np.zeros((spec.tokens,) * steps)
     for said, chance in of.items():
         expected[said] = chance
-    joint = machine.joint(start, steps)
+    joint = joint_law(machine, start, steps)
     assert joint.shape == (1, *expected.shape)
     np.testing.assert_allclose(joint[0], expected, atol=1e-12)
     # The last of them alone: the others summed out. Where a document has ended there is none.
@@ -139,7 +140,7 @@ def test_the_law_of_the_next_tokens_together_and_of_each(spec: Spec, steps: int)
     np.testing.assert_allclose(machine.ahead(start, steps)[0], alone, atol=1e-12)
     assert alone.sum() == pytest.approx(sum(chance for chance, _, _ in spec.paths(steps)))
     # Beliefs in rows are on their own.
-    two = machine.joint(np.vstack([machine.start, np.eye(machine.states)[0]]), steps)
+    two = joint_law(machine, np.vstack([machine.start, np.eye(machine.states)[0]]), steps)
     np.testing.assert_allclose(two[0], joint[0], atol=1e-15)
 
 
@@ -148,7 +149,7 @@ def test_the_law_of_the_next_tokens_together_and_of_each(spec: Spec, steps: int)
 def test_the_posterior_of_a_latent_is_a_sum_over_states(spec: Spec) -> None:
     machine = spec.machine()
     (*_, belief) = machine.beliefs(np.zeros((1, 2), dtype=np.int64))
-    found = machine.posterior(belief, "label")[0]
+    found = latent_law(machine, belief, "label")[0]
     values = max(spec.labels) + 1
     assert found.shape == (values + 1,)
     of, of_state = spec.mass(2)
@@ -274,10 +275,10 @@ def test_beliefs_are_nan_after_an_impossible_token() -> None:
 
 def test_a_latent_that_is_not_decided_yet() -> None:
     machine = WORDS.machine()
-    found = [machine.posterior(each, "label")[0] for each in machine.beliefs(np.array([[0, 2]]))]
+    found = [latent_law(machine, each, "label")[0] for each in machine.beliefs(np.array([[0, 2]]))]
     np.testing.assert_allclose(found, [[0, 0.25, 0.75], [1, 0, 0], [0, 1, 0]], atol=1e-15)
     with pytest.raises(KeyError):
-        machine.posterior(machine.start[None], "other")
+        latent_law(machine, machine.start[None], "other")
 
 
 def test_a_prefix_is_as_likely_as_the_product_of_its_laws() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from example_masks import balanced, mask_known
+from example_processes import joint_law, latent_law
 
 from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes import chains
@@ -121,7 +122,7 @@ def test_posteriors_of_the_latents(letters: tuple[int, ...]) -> None:
             ("letter_state", joint.sum(0)),
             ("premise", np.eye(5)[premise]),
         ):
-            found = masks().posterior(belief, latent)[0]
+            found = latent_law(masks(), belief, latent)[0]
             np.testing.assert_allclose(found, [*expected, 0], atol=1e-12)
 
 
@@ -225,7 +226,7 @@ def test_gain_of_the_oracle_is_the_information_of_letters_about_the_mask() -> No
     tokens, mask, truth = sample()
     *_, belief = masks().beliefs(tokens)
     before = entropy(PRIOR).mean()
-    left = entropy(masks().posterior(belief, "mask"))
+    left = entropy(latent_law(masks(), belief, "mask"))
     assert before == pytest.approx(1.0296, abs=1e-4)
     assert left.mean() == pytest.approx(0.0080, abs=0.002)
     information = before - left.mean()
@@ -237,7 +238,9 @@ def test_gain_of_the_oracle_is_the_information_of_letters_about_the_mask() -> No
 
 def by_place(machine: Machine, longest: int) -> Floats:
     """The entropy of each token given those before it, exact: differences of block entropies."""
-    joint = [machine.joint(machine.start[None], n).reshape(1, -1) for n in range(1, longest + 1)]
+    joint = [
+        joint_law(machine, machine.start[None], n).reshape(1, -1) for n in range(1, longest + 1)
+    ]
     return np.diff([0.0, *(entropy(law)[0] for law in joint)])
 
 
@@ -309,7 +312,7 @@ def test_other_predictors_mix_the_laws_of_the_masks() -> None:
     premise = tokens[:, 1] - FIRST_PREMISE
     voices = np.stack([mask_known(tokens, np.full(200, mask)) for mask in range(4)], 2)
     weights = np.stack(
-        [masks().posterior(b, "mask")[:, :4] for b in masks().beliefs(tokens)][2:-1], 1
+        [latent_law(masks(), b, "mask")[:, :4] for b in masks().beliefs(tokens)][2:-1], 1
     )
     np.testing.assert_allclose((weights[..., None] * voices).sum(2), truth, atol=1e-12)
     never = (PRIOR[premise][:, None, :, None] * voices).sum(2)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from example_processes import latent_law
 
 from manymasks.arrays import Floats
 from manymasks.corpora.processes import tally
@@ -122,7 +123,7 @@ def test_positions_and_latents_agree(machine: Machine, counts: Rule) -> None:
     # The prefix says the state, so the filter is certain of both.
     for t, belief in enumerate(machine.beliefs(drawn.tokens)):
         for name, labels in machine.latents.items():
-            found = machine.posterior(belief, name)
+            found = latent_law(machine, belief, name)
             here = labels[drawn.states[:, t]]
             np.testing.assert_array_equal(found[np.arange(30), here], 1)
 

@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,33 +48,24 @@ class Summary:
     measure_documents: int
     characters: int
     bytes: int
-    empty: int
-    duplicates: int
-    undecodable: int
+    empty_documents: int
+    duplicate_documents: int
+    undecodable_documents: int
     beyond_maximum: int
     sha256: str
 
     def figures(self) -> dict[str, int | str]:
         """Columns of the table `corpus`."""
-        return {
-            "documents": self.documents,
-            "train_documents": self.train_documents,
-            "select_documents": self.select_documents,
-            "measure_documents": self.measure_documents,
-            "characters": self.characters,
-            "bytes": self.bytes,
-            "empty_documents": self.empty,
-            "duplicate_documents": self.duplicates,
-            "undecodable_documents": self.undecodable,
-            "sha256": self.sha256,
-        }
+        columns = asdict(self)
+        del columns["beyond_maximum"]
+        return columns
 
     def dropped(self) -> str:
         """Counts of dropped documents in words; empty if there are none."""
         counts = (
-            (self.empty, "empty"),
-            (self.duplicates, "the same as an earlier one"),
-            (self.undecodable, "not UTF-8"),
+            (self.empty_documents, "empty"),
+            (self.duplicate_documents, "the same as an earlier one"),
+            (self.undecodable_documents, "not UTF-8"),
             (self.beyond_maximum, "more than max_documents"),
         )
         return ", ".join(f"{count} {why}" for count, why in counts if count)
@@ -100,7 +91,7 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
     pass drops those above the final threshold. Raises UserError if an id occurs twice or a split
     has no document; `path` is then not written.
     """
-    counts = {"read": 0, "empty": 0, "duplicates": 0, "undecodable": 0, "good": 0}
+    counts = dict.fromkeys(("read", "empty", "duplicate", "undecodable", "good"), 0)
     good = _good(raws, counts, settings.keeps_repeats)
     part = path.with_name(path.name + ".part")
     spool = path.with_name(path.name + ".spool")
@@ -113,9 +104,9 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
             totals = _write((raw for raw in _read(spool) if smallest.holds(raw.id)), part, settings)
         summary = Summary(
             **totals,
-            empty=counts["empty"],
-            duplicates=counts["duplicates"],
-            undecodable=counts["undecodable"],
+            empty_documents=counts["empty"],
+            duplicate_documents=counts["duplicate"],
+            undecodable_documents=counts["undecodable"],
             beyond_maximum=counts["good"] - totals["documents"],
         )
         _complain_about_splits(summary, counts["read"], settings)
@@ -167,7 +158,7 @@ def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterato
         if not repeats:
             digest = hashlib.sha256(encoded).digest()[:16]
             if digest in texts:
-                counts["duplicates"] += 1
+                counts["duplicate"] += 1
                 continue
             texts.add(digest)
         counts["good"] += 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import Floats, Ints, Rows
+from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import ALL, Laws, Process
 from manymasks.truth import excess
@@ -140,13 +140,8 @@ def price_rows(
             kl = excess.divergences(laws, np.log(without))
         for row in excess.stratum_rows(kl, strata, levels, statistics):
             price = exact[capability].get((row["stratum"], row["level"]))
-            is_finite = price is not None and np.isfinite(price.nats)
-            rows.append(
-                {
-                    "capability": capability,
-                    **row,
-                    "exact": price.nats if price and is_finite else None,
-                    "exact_error": price.error if price and is_finite else None,
-                }
-            )
+            exact_columns: Row = {"exact": None, "exact_error": None}
+            if price is not None and np.isfinite(price.nats):
+                exact_columns = {"exact": price.nats, "exact_error": price.error}
+            rows.append({"capability": capability, **row, **exact_columns})
     return rows

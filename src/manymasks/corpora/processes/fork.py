@@ -138,14 +138,6 @@ def fork(answered: float = 0.0) -> Machine:
     )
 
 
-def swapped(tokens: Ints) -> Ints:
-    """Documents with red and blue swapped, which have the same probability."""
-    other = np.arange(len(VOCABULARY))
-    red, blue = (FIRST[colour] + np.arange(WORDS) for colour in "RB")
-    other[red], other[blue] = blue, red
-    return np.where(tokens == ENDED, ENDED, other[tokens])
-
-
 # ------------------------------------------------------------------------- ablated predictors
 
 

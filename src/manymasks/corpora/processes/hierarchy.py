@@ -11,7 +11,6 @@ probabilities, Baker 1979) and no `Machine` is needed. BOS precedes the symbols.
 """
 
 import functools
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,12 +57,6 @@ class Grammar:
     def vocabulary(self) -> tuple[str, ...]:
         """BOS and the symbols of the last level."""
         return ("BOS", *(f"s{i}" for i in range(self.symbols)))
-
-    @property
-    def entropy(self) -> float:
-        """Entropy of a document in nats."""
-        inner = sum(int(self.children**level) for level in range(self.levels))
-        return math.log(self.symbols) + inner * math.log(self.rules.shape[2])
 
     @cached_property
     def produces(self) -> Floats:

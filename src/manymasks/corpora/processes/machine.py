@@ -145,32 +145,8 @@ class Machine:
         a document may have ended by then."""
         for _ in range(steps - 1):
             belief = belief @ self.transition
-        return _nan_where_impossible(belief, belief @ self.emission)
-
-    def joint(self, belief: Floats, steps: int) -> Floats:
-        """The law of the next `steps` tokens together, (documents, vocabulary, ..., vocabulary)."""
-        if steps == 1:
-            return self.ahead(belief)
-        parts = [
-            self.joint(np.asarray(belief @ matrix), steps - 1) for matrix in self.token_transitions
-        ]
-        return np.stack(parts, 1)
-
-    def posterior(self, belief: Floats, latent: str) -> Floats:
-        """The law of a latent, (documents, values); its last column means undecided."""
-        labels = self.latents[latent]
-        values = int(labels.max()) + 1
-        shape = self.states, values + 1
-        column = np.where(labels < 0, values, labels)
-        sums = sparse.csr_array(
-            (np.ones(self.states), (np.arange(self.states), column)), shape=shape
-        )
-        return _nan_where_impossible(belief, belief @ sums)
-
-
-def _nan_where_impossible(belief: Floats, sums: Floats) -> Floats:
-    """Sums over states (documents, values), NaN where the belief is NaN."""
-    return np.where(np.isnan(belief).any(1, keepdims=True), np.nan, sums)
+        impossible = np.isnan(belief).any(1, keepdims=True)
+        return np.where(impossible, np.nan, belief @ self.emission)
 
 
 def entropy(law: Floats) -> Floats:

@@ -10,7 +10,6 @@ A `Machine` would need about 370,000 states for the pairs not asked yet. So the 
 down: whatever is open is uniform. Nothing is hidden, so there are no latents.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +37,6 @@ class Sizes:
         """BOS, the keys and the values: 17 tokens."""
         keys = (f"K{i}" for i in range(self.keys))
         return ("BOS", *keys, *(f"V{i}" for i in range(self.values)))
-
-    @property
-    def entropy(self) -> float:
-        """Entropy of a document in nats: 18.03."""
-        return (
-            math.log(math.perm(self.keys, self.pairs))
-            + math.log(math.perm(self.values, self.pairs))
-            + math.log(math.factorial(self.pairs))
-        )
 
 
 DEFAULT = Sizes()
