@@ -16,11 +16,13 @@ from manymasks.kinds.processes import PROCESSES
 ROOT = Path(__file__).parents[2]
 ANALYSES = {"divergence", "myopia", "rashomon", "rollouts", "truth"}
 SCIENCE = {
-    "corpora", "tokens", "models", "training", "probes", "evaluation", "statistics", *ANALYSES,
+    "corpora", "tokens", "native", "models", "training", "probes", "evaluation", "statistics",
+    *ANALYSES,
 }  # fmt: skip
 FLOORS = (
     {"errors", "catalogue", "arrays", "callbacks", "kinds"},
     {"config"},
+    {"native"},
     {"store", "statistics", "corpora", "tokens", "models", "report"},
     {"training", "evaluation", "probes", "plan", "documentation", "database"},
     {"divergence", "myopia", "rollouts", "truth"},

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from manymasks.training.muon import COEFFICIENTS, ITERATIONS, muon_step, orthogonalise
+from manymasks.training.muon import COEFFICIENTS, ITERATIONS, MOMENTUM, muon_step, orthogonalise
 
 SHAPES = [(16, 16), (32, 16), (16, 48), (3, 24, 16)]
 
@@ -98,11 +98,11 @@ def test_step_is_its_definition():
     averages = [torch.zeros_like(weight) for weight in wanted]
     for grads in steps:
         before = copy.deepcopy(grads)
-        muon_step(weights, grads, momenta, torch.tensor(rates), momentum=0.9, weight_decay=0.2)
+        muon_step(weights, grads, momenta, torch.tensor(rates), weight_decay=0.2)
         assert all(torch.equal(one, other) for one, other in zip(before, grads, strict=True))
         for weight, average, grad in zip(wanted, averages, grads, strict=True):
-            average.mul_(0.9).add_(0.1 * grad.double())
-            ahead = 0.1 * grad.double() + 0.9 * average
+            average.mul_(MOMENTUM).add_((1 - MOMENTUM) * grad.double())
+            ahead = (1 - MOMENTUM) * grad.double() + MOMENTUM * average
             for member, rate in enumerate(rates):
                 rows, columns = weight.shape[-2:]
                 for matrix, update in zip(

@@ -10,6 +10,7 @@ from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
 SeedList = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1), DISTINCT
 ]
+Kernels = Literal["auto", "native", "torch"]
 Precision = Literal["float32", "bf16"]
 Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
 
@@ -147,6 +148,10 @@ class Training(Settings):
     precision: Precision = "float32"
     """Precision of matrix products, and of attention on a GPU; all else is float32. On the text of
     the default study, the mean loss of each class with `bf16` was within 0.007 nats of float32."""
+    kernels: Kernels = "auto"
+    """Kernels of members on a CPU: `native` ones, in C++, or those of `torch`, which are slower and
+    the only ones for bf16 and on a GPU. Their last bits differ, so the choice is part of what a
+    member is. `auto` is native where the native kernels are built or can be built."""
     curve_every: Annotated[int, Field(ge=1)] = 100
     """Steps between two points of the loss curves."""
     curve_windows: Annotated[int, Field(ge=1)] = 64

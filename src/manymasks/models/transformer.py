@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from manymasks.config.training import Precision, Size
+from manymasks.config.training import Kernels, Precision, Size
 from manymasks.models import parts
 from manymasks.models.attention import Route
+from manymasks.native.build import resolved, target
+from manymasks.native.member import NativeMember, native_route
 
 
 class Transformer(nn.Module):
@@ -27,6 +29,7 @@ class Transformer(nn.Module):
             their own past change logits.
         precision: of the products with weights, except the logits, which are float32, and of
             attention itself on a GPU.
+        kernels: those of passes in float32 on a CPU that need no autograd.
     """
 
     def __init__(
@@ -36,8 +39,11 @@ class Transformer(nn.Module):
         context: int,
         routes: Sequence[Route] = (Route(),),
         precision: Precision = "float32",
+        kernels: Kernels = "torch",
     ) -> None:
         super().__init__()
+        self.kernels = resolved(kernels)
+        self._native: list[NativeMember] = []
         self.size, self.routes, self.context = size, tuple(routes), context
         self.members, self.bf16 = len(self.routes), precision == "bf16"
         d = size.width
@@ -56,6 +62,37 @@ class Transformer(nn.Module):
         self.register_buffer("rotary", table, persistent=False)
 
     rotary: Tensor
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the native library computes the passes that need no autograd."""
+        is_plain = self.W_E.dtype == torch.float32 and not self.bf16
+        return self.kernels == "native" and is_plain and self.W_E.device.type == "cpu"
+
+    @property
+    def kernel_names(self) -> str:
+        """Kernels of its passes, with the target of native ones, such as `native-avx512`."""
+        row = target()
+        return f"native-{row.name}" if self.is_native and row else "torch"
+
+    def native_members(self) -> list[NativeMember]:
+        """The members in the native library, which computes with the weights of this model."""
+        if not self._native:
+            self._native = [
+                NativeMember(
+                    self.size,
+                    self.weights_of(member),
+                    self.rotary,
+                    native_route(route.keeps, route.flow.past),
+                )
+                for member, route in enumerate(self.routes)
+            ]
+        return self._native
+
+    def _natives(self) -> list[NativeMember]:
+        """`native_members` for a pass now; none where torch computes it."""
+        needs_autograd = torch.is_grad_enabled() and self.W_E.requires_grad
+        return self.native_members() if self.is_native and not needs_autograd else []
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(members, batch, positions) token ids to (members, batch, positions, width)."""
@@ -89,11 +126,19 @@ class Transformer(nn.Module):
 
         `tokens` (members, batch, positions) token ids.
         """
+        natives = self._natives()
+        if natives:
+            members = [native.streams(part) for native, part in zip(natives, tokens, strict=True)]
+            return list(torch.stack(members, 1))
         shape = *tokens.shape, -1
         return [x.mT.reshape(shape) for x in self._through(self.embed(tokens))]
 
     def inputs(self, tokens: Tensor) -> list[Tensor]:
         """The normalised input (members, width, tokens) of each layer's attention."""
+        natives = self._natives()
+        if natives:
+            members = [native.inputs(part) for native, part in zip(natives, tokens, strict=True)]
+            return list(torch.stack(members, 1))
         inputs = []
         # Blocks first in zip, so that the last block is not computed.
         for block, x in zip(self.blocks, self._through(self.embed(tokens)), strict=False):
@@ -118,10 +163,23 @@ class Transformer(nn.Module):
 
         `last`: number of positions at the end with logits; all if not given.
         """
+        natives = self._natives()
+        if natives:
+            return torch.stack(
+                [
+                    native.logits(tokens[i], last, _of_member(past, i))
+                    for i, native in enumerate(natives)
+                ]
+            )
         return self.from_embedding(self.embed(tokens), last, past)
 
     def nats(self, windows: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
         """Mean next-token loss (members,), in nats, of (members, batch, context + 1) token ids."""
+        natives = self._natives()
+        if natives:
+            return self.W_E.new_tensor(
+                [native.nats(windows[i], _of_member(past, i)) for i, native in enumerate(natives)]
+            )
         x = self.residual(self.embed(windows[..., :-1]), past)
         stacked = x, self.norm, self.W_U, windows[..., 1:].flatten(1)
         return parts.apart(parts.NatsPart.apply, stacked, (torch.is_grad_enabled(), self.bf16))
@@ -161,6 +219,10 @@ class Block(nn.Module):
 
 def _normalised(x: Tensor, gain: Tensor) -> Tensor:
     return parts.normalise(x)[0] * gain.unsqueeze(2)
+
+
+def _of_member(past: Sequence[Tensor] | None, member: int) -> list[Tensor] | None:
+    return None if past is None else [inputs[member] for inputs in past]
 
 
 def _weight(*shape: int) -> nn.Parameter:

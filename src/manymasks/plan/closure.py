@@ -21,7 +21,8 @@ from typing import Any
 PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
 MACHINERY = tuple(f"{PACKAGE}.{name}." for name in ("config", "plan", "store", "errors", "cli"))
-DATA_SUFFIXES = {".sql", ".j2", ".css"}
+DATA_SUFFIXES = {".sql", ".j2", ".css", ".h", ".cpp"}
+COMMENTS = {".sql": "--", ".h": "//", ".cpp": "//"}
 LAZY_TARGET = re.compile(r"[\w.]+:(\w+|\*)")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -47,7 +48,7 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
         waiting.append(name.rpartition(".")[0])
         for data in _data_files(file.parent):
             relative = data.relative_to(source.parent).as_posix()
-            digests[relative] = hashlib.sha256(_sql_or_text(data).encode()).hexdigest()
+            digests[relative] = hashlib.sha256(_without_comments(data).encode()).hexdigest()
     return dict(sorted(digests.items()))
 
 
@@ -133,9 +134,10 @@ def _data_files(folder: Path) -> list[Path]:
     return files
 
 
-def _sql_or_text(path: Path) -> str:
+def _without_comments(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".sql":
+    comment = COMMENTS.get(path.suffix)
+    if comment:
         lines = (line.rstrip() for line in text.splitlines())
-        text = "\n".join(line for line in lines if line and not re.match(r"\s*--", line))
+        text = "\n".join(line for line in lines if line and not line.lstrip().startswith(comment))
     return text

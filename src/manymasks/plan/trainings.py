@@ -11,6 +11,7 @@ from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.config.training import Training, Variant
 from manymasks.kinds.processes import PROCESSES
+from manymasks.native.build import resolved
 from manymasks.plan.node import Node, member_label
 
 
@@ -119,6 +120,7 @@ def training_of(study: Study, corpus: Corpus) -> Training:
     }
     if isinstance(corpus, ProcessCorpus):
         overrides |= {"context": PROCESSES[corpus.process].length, "shift": False}
+    overrides["kernels"] = resolved(study.training.kernels)
     return study.training.model_copy(update=overrides)
 
 

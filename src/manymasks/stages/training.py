@@ -140,6 +140,7 @@ def _write(job: Job, slot: Slot | None, progress: TrainingProgress, rate: float)
         "seconds": row["cost_seconds"],
         "tokens_per_second": round(row["training_tokens"] / max(progress.seconds, 1e-9)),
         "device": None if slot is None else str(slot[0].W_U.device),
+        "kernels": None if slot is None else slot[0].kernel_names,
         "earlier_seconds": progress.earlier_seconds,
         "late": list(late),
     }

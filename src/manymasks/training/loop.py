@@ -17,6 +17,7 @@ from torch import Tensor
 from manymasks.config.training import Training
 from manymasks.models.transformer import Transformer
 from manymasks.training.checkpoint import TrainingProgress, load_state, save_state, save_weights
+from manymasks.training.native_step import NativeStepper
 from manymasks.training.optimizer import Optimizer
 from manymasks.training.schedule import learning_rate
 from manymasks.training.step import Stepper, StepSums, WindowSource, inputs_of
@@ -62,7 +63,11 @@ def train(
     dummies = model.members - len(rates)
     at_once = STEPS_AT_ONCE[select.device.type]
     optimizer = Optimizer(dict(model.named_parameters()), settings)
-    stepper = Stepper(model, optimizer, source, past, settings.batch, at_once)
+    stepper: Stepper | NativeStepper
+    if model.is_native:
+        stepper = NativeStepper(model, optimizer, settings, source, past)
+    else:
+        stepper = Stepper(model, optimizer, source, past, settings.batch, at_once)
     stops = sorted({step for member_late in late for step in member_late})
     progress = [_resumed(model, optimizer, slot, state) for slot, state in enumerate(states)]
     began = saved = time.monotonic()

@@ -16,6 +16,8 @@ every singular value above about 0.002 to between 0.68 and 1.21."""
 ITERATIONS = 5
 EPSILON = 1e-7
 """Smallest norm that divides a matrix: a gradient of 0 stays 0."""
+MOMENTUM = 0.95
+"""Decay of the moving average; updates use Nesterov momentum."""
 MATCHES_ADAMW = 0.2
 """Root mean square of AdamW's updates, measured by Liu et al."""
 
@@ -60,7 +62,6 @@ def muon_step(
     momenta: Sequence[Tensor],
     rates: Tensor,
     *,
-    momentum: float = 0.95,
     weight_decay: float,
 ) -> None:
     """One step of all members, in place.
@@ -70,7 +71,6 @@ def muon_step(
         grads: their gradients, not modified.
         momenta: their moving averages, 0 before the first step.
         rates: (members,) learning rates.
-        momentum: decay of the moving average; updates use Nesterov momentum.
         weight_decay: decoupled, times the learning rate.
 
     On a CPU a member's bits do not depend on the rest of the stack. Elsewhere all matrices of one
@@ -80,20 +80,18 @@ def muon_step(
         if rates.device.type == "cpu":
             for member in range(len(rates)):
                 for weight, grad, average in zip(weights, grads, momenta, strict=True):
-                    update = orthogonalise(_ahead(grad[member], average[member], momentum))
+                    update = orthogonalise(_ahead(grad[member], average[member]))
                     _apply(weight[member], update, rates[member], weight_decay)
             return
-        updates = [
-            _ahead(grad, average, momentum) for grad, average in zip(grads, momenta, strict=True)
-        ]
+        updates = [_ahead(grad, average) for grad, average in zip(grads, momenta, strict=True)]
         for weight, update in zip(weights, orthogonalise_all(updates), strict=True):
             rate = rates.view(-1, *[1] * (weight.ndim - 1))
             _apply(weight, update, rate, weight_decay)
 
 
-def _ahead(grad: Tensor, average: Tensor, momentum: float) -> Tensor:
-    average.lerp_(grad, 1 - momentum)
-    return grad.lerp(average, momentum)
+def _ahead(grad: Tensor, average: Tensor) -> Tensor:
+    average.lerp_(grad, 1 - MOMENTUM)
+    return grad.lerp(average, MOMENTUM)
 
 
 def _apply(weight: Tensor, update: Tensor, rate: Tensor, weight_decay: float) -> None:

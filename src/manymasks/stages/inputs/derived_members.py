@@ -43,11 +43,13 @@ def empty_stack(parent: Artifact, count: int) -> Transformer:
     """Slots for members of a trained member's shape, on the CPU, without weights. Gradients play no
     part here, and control variants, which have another forward pass, are in no set."""
     settings = parent.manifest.settings
+    training = Training.model_validate(settings["training"])
     model = Transformer(
         Size.model_validate(settings["size"]),
         parent.figures["vocabulary"],
-        Training.model_validate(settings["training"]).context,
+        training.context,
         [Route()] * count,
+        kernels=training.kernels,
     )
     return model.requires_grad_(False)
 

@@ -65,7 +65,9 @@ def prepare(
     pasts = with_dummies(pasts, hardware, device)
     starts = with_dummies(starts, hardware, device)
     routes = [route_of(variant) for variant in variants]
-    model = Transformer(size, train.vocabulary, settings.context, routes, settings.precision)
+    model = Transformer(
+        size, train.vocabulary, settings.context, routes, settings.precision, settings.kernels
+    )
     initialise(model, [seed_init for seed_init, _ in seeds])
     for slot, start in enumerate(starts):
         load_weights(model, slot, start.file("weights.safetensors"))

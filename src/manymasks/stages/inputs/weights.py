@@ -26,7 +26,8 @@ def load_members(
     """
     settings = trainings[0].manifest.settings
     size = Size.model_validate(settings["size"])
-    trained = Training.model_validate(settings["training"]).context
+    training_settings = Training.model_validate(settings["training"])
+    trained = training_settings.context
     if size.positions == "learned" and (context or trained) > trained:
         raise UserError(
             f"{trainings[0].folder}: learned {trained} positions, and windows of {context} tokens "
@@ -38,6 +39,7 @@ def load_members(
         # Learned positions are weights: their number is fixed by the training.
         trained if size.positions == "learned" else context or trained,
         [route or _forward_route(training) for training in trainings],
+        kernels=training_settings.kernels,
     )
     for slot, training in enumerate(trainings):
         load_weights(model, slot, training.file("weights.safetensors"))

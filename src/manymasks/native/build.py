@@ -1,0 +1,177 @@
+"""The library of native kernels: built for this CPU at its first use, then kept for the user.
+
+The source is part of this package. A compiler of C++17 builds it in seconds: `$CXX`, `c++`, `g++`
+or `clang++`, or the one that the package ziglang brings. The file lies in the user's cache
+(`$MANYMASKS_CACHE`, or `manymasks` in `$XDG_CACHE_HOME` or `~/.cache`), named by a digest of the
+source and the flags and by the target, so machines of different kinds may share a cache.
+"""
+
+import fcntl
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from manymasks.errors import UserError
+
+SOURCE = Path(__file__).parent / "kernels"
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    # Every operation rounds as written, so compilers agree on the bits.
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fPIC",
+    "-shared",
+)
+COMPILERS = ("c++", "g++", "clang++")
+DOUBLE = ("-DMANYMASKS_FLOAT64",)
+"""Flags of the float64 reference."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of CPU that the kernels are compiled for."""
+
+    name: str
+    flags: tuple[str, ...] = ()
+    zig_flags: tuple[str, ...] = ()
+    """The same in the words of ziglang, whose default is the CPU at hand."""
+    needs: frozenset[str] = frozenset()
+    """Features that the CPU must have, as Linux names them."""
+
+
+X86_TARGETS = (
+    Target(
+        "avx512",
+        ("-march=x86-64-v4", "-mprefer-vector-width=512"),
+        ("-mcpu=x86_64_v4", "-mprefer-vector-width=512"),
+        frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "fma"}),
+    ),
+    Target("avx2", ("-march=x86-64-v3",), ("-mcpu=x86_64_v3",), frozenset({"avx2", "fma", "bmi2"})),
+    Target("sse2", ("-march=x86-64",), ("-mcpu=x86_64",)),
+)
+"""From the fastest to the one that every CPU can run."""
+
+
+@functools.cache
+def target() -> Target | None:
+    """The target of this machine; None for a machine that the kernels are not written for."""
+    machine = platform.machine().lower()
+    if machine in ("aarch64", "arm64"):
+        return Target("neon", zig_flags=("-mcpu=generic",))
+    if machine not in ("x86_64", "amd64"):
+        return None
+    features = _cpu_features()
+    return next(row for row in X86_TARGETS if row.needs <= features)
+
+
+def _cpu_features() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def is_available() -> bool:
+    """Whether the kernels can run here: their library is built, or a compiler could build it."""
+    return target() is not None and (library_path().exists() or compiler() is not None)
+
+
+def resolved(kernels: str) -> str:
+    """`native` or `torch`, by what is available where `auto` leaves it open."""
+    if kernels != "auto":
+        return kernels
+    return "native" if is_available() else "torch"
+
+
+def library_path(extra: Sequence[str] = ()) -> Path:
+    """Where the library of this source, target and extra flags is kept."""
+    row = target()
+    if row is None:
+        raise UserError(
+            "training.kernels is native, but there are no native kernels for "
+            f"{platform.machine()}: set it to auto or torch"
+        )
+    text = hashlib.sha256(repr((FLAGS, row.flags, *extra)).encode())
+    for path in sorted(SOURCE.iterdir()):
+        text.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return _cache() / f"kernels-{row.name}-{text.hexdigest()[:16]}.so"
+
+
+def library(say: Callable[[str], None], extra: Sequence[str] = ()) -> Path:
+    """The path of the library, which is built if it is not there.
+
+    `say` is told that it is being built. `extra`: flags of another build, such as `DOUBLE`. Raises
+    UserError if it can't be built.
+    """
+    path = library_path(extra)
+    if path.exists():
+        return path
+    program = compiler()
+    if program is None:
+        raise UserError(
+            "the native kernels are not built, and no compiler is there to build them "
+            f"(looked for $CXX, {', '.join(COMPILERS)} and the Python package ziglang). Type "
+            "'pip install ziglang', or set training.kernels to torch."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        # Jobs that start together build it once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            say(f"building the native kernels with {program[-1]}, once for this machine")
+            _build(program, path, extra)
+    return path
+
+
+def _build(program: Sequence[str], path: Path, extra: Sequence[str]) -> None:
+    row = target()
+    assert row is not None
+    flags = row.zig_flags if "ziglang" in program else row.flags
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        built = Path(folder, path.name)
+        command = [*program, *FLAGS, *flags, *extra, str(SOURCE / "api.cpp"), "-o", str(built)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UserError(
+                f"the native kernels could not be built: '{' '.join(command)}' ended with\n"
+                f"{done.stderr.strip()[-2000:]}\nSet training.kernels to torch to do without them."
+            )
+        built.replace(path)
+
+
+def compiler() -> tuple[str, ...] | None:
+    """The command of a compiler, found once."""
+    chosen = os.environ.get("CXX")
+    if chosen:
+        return (*chosen.split(),)
+    for name in COMPILERS:
+        if shutil.which(name):
+            return (name,)
+    if importlib.util.find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "c++")
+    return None
+
+
+def _cache() -> Path:
+    """The user's cache; where it can't be written, a folder for temporary files."""
+    named = os.environ.get("MANYMASKS_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "manymasks"
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.access(existing, os.W_OK):
+        return folder
+    return Path(tempfile.gettempdir()) / f"manymasks-{os.getuid()}"
