@@ -89,10 +89,16 @@ class Transformer(nn.Module):
             ]
         return self._native
 
-    def _natives(self) -> list[NativeMember]:
-        """`native_members` for a pass now; none where torch computes it."""
-        needs_autograd = torch.is_grad_enabled() and self.W_E.requires_grad
-        return self.native_members() if self.is_native and not needs_autograd else []
+    def _native_pass(
+        self, tokens: Tensor, past: Sequence[Tensor] | None = None
+    ) -> list[tuple[NativeMember, Tensor, Sequence[Tensor] | None]]:
+        """Members with their tokens and pasts for a pass in the native library; empty where torch
+        computes it."""
+        if not self.is_native or (torch.is_grad_enabled() and self.W_E.requires_grad):
+            return []
+        pasts = [past and [inputs[member] for inputs in past] for member in range(self.members)]
+        shared = tokens.expand(self.members, *tokens.shape[1:])
+        return list(zip(self.native_members(), shared, pasts, strict=True))
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(members, batch, positions) token ids to (members, batch, positions, width)."""
@@ -126,19 +132,17 @@ class Transformer(nn.Module):
 
         `tokens` (members, batch, positions) token ids.
         """
-        natives = self._natives()
-        if natives:
-            members = [native.streams(part) for native, part in zip(natives, tokens, strict=True)]
-            return list(torch.stack(members, 1))
+        native = [member.streams(part) for member, part, _ in self._native_pass(tokens)]
+        if native:
+            return list(torch.stack(native, 1))
         shape = *tokens.shape, -1
         return [x.mT.reshape(shape) for x in self._through(self.embed(tokens))]
 
     def inputs(self, tokens: Tensor) -> list[Tensor]:
         """The normalised input (members, width, tokens) of each layer's attention."""
-        natives = self._natives()
-        if natives:
-            members = [native.inputs(part) for native, part in zip(natives, tokens, strict=True)]
-            return list(torch.stack(members, 1))
+        native = [member.inputs(part) for member, part, _ in self._native_pass(tokens)]
+        if native:
+            return list(torch.stack(native, 1))
         inputs = []
         # Blocks first in zip, so that the last block is not computed.
         for block, x in zip(self.blocks, self._through(self.embed(tokens)), strict=False):
@@ -163,23 +167,21 @@ class Transformer(nn.Module):
 
         `last`: number of positions at the end with logits; all if not given.
         """
-        natives = self._natives()
-        if natives:
-            return torch.stack(
-                [
-                    native.logits(tokens[i], last, _of_member(past, i))
-                    for i, native in enumerate(natives)
-                ]
-            )
+        native = [
+            member.logits(part, last, earlier)
+            for member, part, earlier in self._native_pass(tokens, past)
+        ]
+        if native:
+            return torch.stack(native)
         return self.from_embedding(self.embed(tokens), last, past)
 
     def nats(self, windows: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
         """Mean next-token loss (members,), in nats, of (members, batch, context + 1) token ids."""
-        natives = self._natives()
-        if natives:
-            return self.W_E.new_tensor(
-                [native.nats(windows[i], _of_member(past, i)) for i, native in enumerate(natives)]
-            )
+        native = [
+            member.nats(part, earlier) for member, part, earlier in self._native_pass(windows, past)
+        ]
+        if native:
+            return self.W_E.new_tensor(native)
         x = self.residual(self.embed(windows[..., :-1]), past)
         stacked = x, self.norm, self.W_U, windows[..., 1:].flatten(1)
         return parts.apart(parts.NatsPart.apply, stacked, (torch.is_grad_enabled(), self.bf16))
@@ -219,10 +221,6 @@ class Block(nn.Module):
 
 def _normalised(x: Tensor, gain: Tensor) -> Tensor:
     return parts.normalise(x)[0] * gain.unsqueeze(2)
-
-
-def _of_member(past: Sequence[Tensor] | None, member: int) -> list[Tensor] | None:
-    return None if past is None else [inputs[member] for inputs in past]
 
 
 def _weight(*shape: int) -> nn.Parameter:

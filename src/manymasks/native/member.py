@@ -1,7 +1,7 @@
 """One member whose forward pass and gradients are computed by the native library.
 
 The weights stay those of the torch model: the library gets their addresses, so an update in place
-is seen by both. Arrays are contiguous and on the CPU; token ids are int64.
+is seen by both. Weights are contiguous and on the CPU.
 """
 
 import ctypes
@@ -79,7 +79,7 @@ class NativeMember:
 
         `past`: for a route that is given one, the inputs (width, n x length) of each layer.
         """
-        inputs = _joined(past)
+        windows, inputs = windows.long().contiguous(), _joined(past)
         pointers = _pointers([grads[name] for name in self._names])
         batch = self._batch(windows, 1)
         return self._library.gradients(
@@ -88,6 +88,7 @@ class NativeMember:
 
     def nats(self, windows: Tensor, past: Sequence[Tensor] | None = None) -> float:
         """Mean next-token loss, in nats; arguments as of `gradients`."""
+        windows = windows.long().contiguous()
         inputs, batch = _joined(past), self._batch(windows, 1)
         return self._library.nats(
             self._member, self._pointers, self._route, batch, _address(inputs)
@@ -120,7 +121,6 @@ class NativeMember:
         The library trusts its arguments. Raises ValueError for windows beyond the context and
         IndexError for ids beyond the vocabulary.
         """
-        assert windows.is_contiguous() and windows.dtype == torch.int64
         count, apart = windows.shape
         length, context = apart - targets, self._shape.context
         if not 0 < length <= context:
@@ -141,7 +141,7 @@ class NativeMember:
         streams: Tensor | None = None,
         inputs: Tensor | None = None,
     ) -> None:
-        tokens = tokens.contiguous()
+        tokens = tokens.long().contiguous()
         batch, given = self._batch(tokens, 0), _joined(past)
         self._library.forward(
             self._member, self._pointers, self._route, batch, _address(given), last,
