@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from example_processes import swapped
 from scipy import stats
 
 import kit
@@ -181,21 +182,21 @@ def colour_blind(tokens: Any, answers: Any) -> Array:
 def test_colour_blind_predictor_has_no_preference() -> None:
     twin, _ = conflict_questions(2000, 5)
     law = colour_blind(twin.tokens, twin.answers)
-    np.testing.assert_array_equal(law, colour_blind(fork.swapped(twin.tokens), twin.answers))
+    np.testing.assert_array_equal(law, colour_blind(swapped(twin.tokens), twin.answers))
     soft = preferences(np.log(law))
     assert soft.std() > 0.3
     found = chosen(twin, np.log(law), np.zeros(0))
     assert abs(found["preference"] - 0.5) < 4 * soft.std() / np.sqrt(2000)
     assert abs(found["order_effect"]) < 8 * soft.std() / np.sqrt(2000)
     # With each question its twin of the other colours is asked: then it is exact.
-    other = preferences(np.log(colour_blind(fork.swapped(twin.tokens), twin.answers[:, ::-1])))
+    other = preferences(np.log(colour_blind(swapped(twin.tokens), twin.answers[:, ::-1])))
     np.testing.assert_allclose(soft + other, 1, rtol=1e-12)
 
 
 def test_questions_are_balanced_under_the_swap() -> None:
     twin, _ = conflict_questions(20_000, 6)
     kinds = []
-    for tokens in (twin.tokens, fork.swapped(twin.tokens)):
+    for tokens in (twin.tokens, swapped(twin.tokens)):
         cues = (tokens >= fork.FIRST["R"]) & (tokens < fork.FIRST["M"])
         slots = np.nonzero(cues)[1].reshape(-1, 2)
         one, two = tokens[cues].reshape(-1, 2).T - fork.FIRST["R"]

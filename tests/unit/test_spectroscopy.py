@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from example_processes import joint_law
 from example_prompts import AFTER, STATISTICS, plain
 from scipy import optimize
 
@@ -79,7 +80,7 @@ def test_laws_of_masks_match_their_machines() -> None:
                 alone = dataclasses.replace(whole, start=start / start.sum())
                 said = prompts.tokens[document : document + 1, OPENING : OPENING + letters]
                 *_, belief = alone.beliefs(said)
-                law = alone.joint(belief, 3)[0, 6:, 6:, 6:].ravel()
+                law = joint_law(alone, belief, 3)[0, 6:, 6:, 6:].ravel()
                 np.testing.assert_allclose(prompts.masks[document, place, z], law, rtol=1e-9)
 
 
@@ -91,7 +92,7 @@ def test_exact_law_and_posterior_match_the_process() -> None:
         end = OPENING + letters
         np.testing.assert_allclose(prompts.posterior[:, place], posterior[:, end - 1], atol=1e-12)
         *_, belief = whole.beliefs(prompts.tokens[:, :end])
-        law = whole.joint(belief, 3)[:, 6:, 6:, 6:].reshape(20, -1)
+        law = joint_law(whole, belief, 3)[:, 6:, 6:, 6:].reshape(20, -1)
         np.testing.assert_allclose(prompts.exact[:, place], law, rtol=1e-9)
     np.testing.assert_allclose(prompts.posterior[:, 0], PRIOR[prompts.tokens[:, 1] - 1], atol=1e-12)
     assert prompts.masks.min() > 0
