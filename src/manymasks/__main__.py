@@ -4,17 +4,36 @@ import os
 import sys
 from typing import NoReturn
 
-from manymasks.cli import main
+from manymasks.engine.client import run_in_worker
+from manymasks.engine.environment import restart_with_environment
 
 
 def program() -> NoReturn:
     """Run one command and end the process at once. To take torch and DuckDB down piece by piece
     takes a moment in every job, and DuckDB's binding prints what it could not let go of. Nothing is
     left to be done: files are closed, locks are those of the process."""
-    status = main()
+    status = _status(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)
+
+
+def _status(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"]:
+        status = run_in_worker(arguments)
+        if status is not None:
+            return status
+        restart_with_environment()
+    # Imported here: a job that has a server needs none of it.
+    from manymasks.cli import main
+
+    if arguments[:1] == ["serve"]:
+        from manymasks.engine.server import serve
+
+        descriptor, *stages = arguments[1:]
+        serve(int(descriptor), stages, main)
+        return 0
+    return main(arguments)
 
 
 if __name__ == "__main__":

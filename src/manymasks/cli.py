@@ -12,12 +12,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from manymasks import __version__
 from manymasks.catalogue import STAGES
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
+
+if TYPE_CHECKING:
+    from manymasks.plan.graph import Plan
 
 CONFIG = Path("config/config.yaml")
 
@@ -118,15 +121,21 @@ def _parser() -> argparse.ArgumentParser:
 # Commands import what they need: `plan` does not wait for duckdb, nor `sql` for torch.
 
 
-def plan(options: argparse.Namespace) -> int:
-    """Print each node with its state, and totals."""
+def _plan(options: argparse.Namespace) -> "Plan":
+    """The plan of the study that is configured."""
     from manymasks.config.loading import load_study
     from manymasks.plan.graph import plan_study
+
+    return plan_study(load_study([CONFIG, *options.configfile]), Path())
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Print each node with its state, and totals."""
     from manymasks.plan.lengths import check_lengths
     from manymasks.plan.states import statuses
 
     layout = Layout(options.results)
-    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
+    planned = _plan(options)
     check_lengths(planned, layout, Path())
     if options.stage and options.stage not in STAGES:
         raise UserError(f"--stage {options.stage}: stages are {', '.join(STAGES)}")
@@ -148,10 +157,6 @@ def plan(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
-    from manymasks.engine.environment import prepare_process
-
-    # First, because this may restart the process.
-    prepare_process()
     from manymasks.engine.jobs import run_jobs
 
     layout = Layout(options.results)
@@ -162,9 +167,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _descriptions(options: argparse.Namespace, layout: Layout) -> Iterator[dict[str, Any]]:
-    from manymasks.config.loading import load_study
     from manymasks.engine.job_file import description_of, read_description
-    from manymasks.plan.graph import Plan, plan_study
 
     if options.stage not in STAGES:
         raise UserError(f"'{options.stage}' is not a stage. Stages: {', '.join(STAGES)}")
@@ -178,7 +181,7 @@ def _descriptions(options: argparse.Namespace, layout: Layout) -> Iterator[dict[
                 raise UserError(f"{target} describes {description['stage']}, not {options.stage}")
             yield description
             continue
-        planned = planned or plan_study(load_study([CONFIG, *options.configfile]), Path())
+        planned = planned or _plan(options)
         nodes = [node for node in planned.nodes if node.stage == options.stage]
         for node in nodes:
             if target in (node.key, node.label, node.label.partition("/")[2]):
@@ -193,8 +196,6 @@ def _descriptions(options: argparse.Namespace, layout: Layout) -> Iterator[dict[
 
 def explain(options: argparse.Namespace) -> int:
     """Print what a key is computed from: stage, settings, code and inputs."""
-    from manymasks.config.loading import load_study
-    from manymasks.plan.graph import plan_study
     from manymasks.plan.node import Node
     from manymasks.store.manifest import Manifest, all_manifests
 
@@ -203,7 +204,7 @@ def explain(options: argparse.Namespace) -> int:
         manifest for manifest in all_manifests(layout) if manifest.digest.startswith(options.key)
     ]
     if not matches:
-        nodes = plan_study(load_study([CONFIG, *options.configfile]), Path()).nodes
+        nodes = _plan(options).nodes
         matches = [node for node in nodes if node.digest.startswith(options.key)]
     if not matches:
         raise UserError(
@@ -329,10 +330,8 @@ def doctor(options: argparse.Namespace) -> int:
     """Print what this machine has, and whether a run can start."""
     import shutil
 
-    from manymasks.config.loading import load_study
     from manymasks.engine.gpu import devices
     from manymasks.engine.session import lock_state
-    from manymasks.plan.graph import plan_study
     from manymasks.plan.states import missing
     from manymasks.store.provenance import environment
 
@@ -344,7 +343,7 @@ def doctor(options: argparse.Namespace) -> int:
     print(f"gpus       {', '.join(devices()) or 'none: models train on the CPU'}")
     free = shutil.disk_usage(Path()).free
     print(f"disk       {free / 1e9:.0f} GB free")
-    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
+    planned = _plan(options)
     to_make = len(missing(planned, layout))
     print(f"study      '{planned.study.name}': {to_make} of {len(planned.nodes)} artifacts to make")
     print(f"lock       {lock_state()}")

@@ -70,7 +70,7 @@ def spread(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
 
 def machine() -> str:
     """What the numbers were taken on."""
-    name = platform.processor() or platform.hardware()
+    name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = info.read_text(encoding="utf-8").splitlines()

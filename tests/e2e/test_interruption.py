@@ -60,6 +60,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
+def states(made: Clone) -> list[Path]:
+    """Saved states of members that are in training."""
+    return list((made.folder / "results/training").glob("*/state/*.safetensors"))
+
+
 def wait_for(condition, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -69,10 +74,8 @@ def wait_for(condition, seconds: float = 120) -> None:
 
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, undisturbed):
     made = project(tmp_path / "killed")
-    states = made.folder / "results" / "training"
-
     run = made.start("snakemake", "--cores", "2", *OVERLAY)
-    wait_for(lambda: len(list(states.glob("*/state/*.safetensors"))) == 2)
+    wait_for(lambda: len(states(made)) == 2)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
     assert not weights(made), "it was to be killed in the middle"
@@ -87,11 +90,44 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, undisturbed):
     assert "all match their manifests" in made.run("manymasks", "verify")
 
 
+def server_and_workers(made: Clone) -> tuple[int, list[int]]:
+    """Process ids: of the jobs that train just now, and of the server that they are forked from."""
+    locks = [path.parents[1] / "lock" for path in states(made)]
+    workers = [json.loads(lock.read_text())["pid"] for lock in locks]
+    (server,) = {
+        int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in workers
+    }
+    return server, workers
+
+
+def test_a_run_goes_on_without_its_server(tmp_path, undisturbed):
+    made = project(tmp_path / "served")
+    run = made.start("snakemake", "--cores", "2", *OVERLAY)
+    wait_for(lambda: len(states(made)) == 2)
+    server, _ = server_and_workers(made)
+    os.kill(server, signal.SIGKILL)
+    output, _ = run.communicate(timeout=300)
+    assert run.returncode == 0, output
+    assert output.count("this job starts again") == 2
+    assert "goes on from its last saved state" in output
+    assert weights(made) == undisturbed
+
+
+def test_no_process_outlives_snakemake(tmp_path):
+    made = project(tmp_path / "left")
+    run = made.start("snakemake", "--cores", "2", *OVERLAY)
+    wait_for(lambda: len(states(made)) == 2)
+    server, workers = server_and_workers(made)
+    run.kill()
+    run.communicate(timeout=60)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (server, *workers)))
+
+
 def test_an_interrupted_run_says_so_and_resumes(tmp_path, undisturbed):
     """Ctrl-C: all processes of the terminal get the signal."""
     made = project(tmp_path / "interrupted")
     run = made.start("snakemake", "--cores", "2", *OVERLAY)
-    wait_for(lambda: list((made.folder / "results/training").glob("*/state/*.safetensors")))
+    wait_for(lambda: states(made))
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=60)
     assert run.returncode != 0 and "Traceback" not in output

@@ -126,6 +126,21 @@ def test_planning_loads_no_heavy_package(package: str) -> None:
     assert done.stdout == "\n"
 
 
+def test_a_job_asks_for_its_server_before_it_imports_anything() -> None:
+    program = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import manymasks.__main__\n"
+        "added = set(sys.modules) - before\n"
+        "print(*sorted(n for n in added if n.split('.')[0] not in sys.stdlib_module_names))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    modules = ("", ".__main__", ".engine", ".engine.client", ".engine.environment")
+    assert done.stdout.split() == [f"manymasks{name}" for name in modules]
+
+
 def config_definitions() -> dict[str, ast.stmt]:
     """Definitions at the top of the modules of `config`, by module and name."""
     definitions: dict[str, ast.stmt] = {}

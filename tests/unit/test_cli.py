@@ -20,7 +20,6 @@ from manymasks.cli import main
 from manymasks.config.loading import load_study
 from manymasks.database.load import load
 from manymasks.database.queries import examples
-from manymasks.engine import environment
 from manymasks.plan.graph import Plan, plan_study
 from manymasks.stages import corpus
 from manymasks.store.layout import Layout
@@ -122,7 +121,7 @@ def test_an_unknown_command_shows_the_usage(
     "command", [["plan"], ["doctor"], ["explain", "abc"], ["run", "training", "x"]]
 )
 def test_a_broken_study_is_one_message(
-    command: list[str], here: Path, capsys: pytest.CaptureFixture[str], in_place: None
+    command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "config/config.yaml").write_text(STUDY + "trainin: 1\nname: x\n", encoding="utf-8")
     assert main(command) == 1
@@ -398,17 +397,8 @@ def test_parquet_is_not_for_a_terminal(
 # ------------------------------------------------------------------------------ run, doctor
 
 
-@pytest.fixture
-def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process is not started again."""
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    for name, value in environment.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-
-
 def test_run_makes_one_artifact(
     here: Path,
-    in_place: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -424,7 +414,7 @@ def test_run_makes_one_artifact(
     assert "done in" in capsys.readouterr().err
 
 
-def test_run_refuses(here: Path, in_place: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "run", "train", "x").startswith("'train' is not a stage. Stages: corpus")
     assert refused(capsys, "run", "training", "small") == (
         "'small' is not a key, label or file of stage training. In the plan:\n"
@@ -443,7 +433,6 @@ def test_run_refuses(here: Path, in_place: None, capsys: pytest.CaptureFixture[s
 
 def test_a_failed_job_names_its_log_and_the_next_step(
     here: Path,
-    in_place: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

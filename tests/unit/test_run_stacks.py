@@ -14,7 +14,6 @@ import pytest
 import kit
 from manymasks.cli import main
 from manymasks.config.loading import load_study
-from manymasks.engine import environment
 from manymasks.engine.job_file import description_of, write_node
 from manymasks.engine.jobs import run_jobs
 from manymasks.errors import UserError
@@ -539,9 +538,6 @@ def test_the_command_takes_several_targets(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    for name, value in environment.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
     Path("config").mkdir()
     shutil.copy("config.yaml", "config/config.yaml")
     nodes = trainings(plan)

@@ -14,7 +14,12 @@ from pathlib import Path
 try:
     from manymasks.catalogue import STAGES
     from manymasks.engine.session import Session
-    from manymasks.engine.snakemake import config_files, given_options, share_settings
+    from manymasks.engine.snakemake import (
+        config_files,
+        given_options,
+        runs_jobs_here,
+        share_settings,
+    )
 except ModuleNotFoundError as error:
     if error.name and error.name.startswith("manymasks"):
         sys.exit(

@@ -1,21 +1,20 @@
-"""The environment of a process that runs stages, and the two unusual steps that set it up.
+"""The environment of a process that runs stages, and what else it has from its parent.
 
-**Restart.** The allocator and OpenMP read their settings when a process starts, so a process that
-lacks them replaces itself by a new one that has them. Measured on a machine where fresh memory
-pages are expensive: a small model (width 64) trains 5 times faster, 115 instead of 23 thousand
-tokens a second, if the allocator keeps the pages it was given.
+The allocator and OpenMP read their settings when a process starts. Measured on a machine where
+fresh memory pages are expensive: a small model (width 64) trains 5 times faster, 115 instead of 23
+thousand tokens a second, if the allocator keeps the pages it was given.
 
-**Import hook.** pyarrow imports pandas, where it is installed, to ask whether its input is a
-Series: 0.25 s of every job, and no stage uses pandas. The hook hides it. statsmodels requires
-pandas, so where statsmodels is loaded, pandas is visible.
+The server of a run (`engine.server`) is started with these settings, and its workers have them
+from it. A job without a server starts once more, before it has imported anything else.
 
-This module imports nothing else of the package: whatever is imported before the restart is
-imported twice.
+This module and `engine.client` are all that a job imports before that, so they import little.
 """
 
 import os
+import resource
 import sys
-from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any
 
 # Keep freed memory instead of returning it to the system.
 ALLOCATOR = {
@@ -30,25 +29,37 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
+    # Arrow starts a thread when it is imported, and a process that forks may have only one.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 # cuBLAS is reproducible only with a fixed workspace.
 REPRODUCIBLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 ENVIRONMENT = {**ALLOCATOR, **ONE_THREAD, **REPRODUCIBLE}
 
 
-class HidePandas(MetaPathFinder):
-    """Import hook that hides pandas unless statsmodels is loaded."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Refuse pandas; leave every other module to the finders after this one."""
-        if name == "pandas" and "statsmodels" not in sys.modules:
-            raise ModuleNotFoundError("pandas is hidden from jobs", name=name)
+def restart_with_environment() -> None:
+    """Start this program again with `ENVIRONMENT`, unless it has it."""
+    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+        os.environ.update(ENVIRONMENT)
+        os.execv(sys.executable, [sys.executable, "-m", "manymasks", *sys.argv[1:]])
 
 
-def prepare_process() -> None:
-    """Restart this program with `ENVIRONMENT`, unless it has it; then hide pandas."""
-    if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
-        sys.meta_path.insert(0, HidePandas())
-        return
-    os.environ.update(ENVIRONMENT)
-    os.execv(sys.executable, [sys.executable, "-m", "manymasks", *sys.argv[1:]])
+def inherited() -> dict[str, Any]:
+    """Installation, limits and allotment of this process, as JSON values.
+
+    They are the same in the server of a run and in a job that Snakemake starts on the same
+    machine. A job in which one differs does not use the server.
+    """
+    umask = os.umask(0o077)
+    os.umask(umask)
+    limits = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    cgroup = Path("/proc/self/cgroup")
+    return {
+        "python": sys.prefix,
+        "package": os.path.realpath(Path(__file__).parent),
+        "umask": umask,
+        "limits": [[limit, *resource.getrlimit(limit)] for limit in limits],
+        "priority": os.getpriority(os.PRIO_PROCESS, 0),
+        "cores": sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else None,
+        "cgroup": cgroup.read_text() if cgroup.exists() else None,
+    }

@@ -89,7 +89,7 @@ def make_artifacts(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Man
     gc.disable()
     try:
         with _errors_logged(tasks):
-            # Imported here: the GPU lease sets which device torch may see.
+            # Imported here: other stages need other packages, and the log shows what is missing.
             module = importlib.import_module(f"manymasks.stages.{tasks[0].request.stage}")
     finally:
         gc.freeze()

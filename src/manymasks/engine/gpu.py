@@ -37,7 +37,7 @@ def devices() -> list[str]:
 
 @contextlib.contextmanager
 def gpu_lease(stage: str, hardware: Hardware, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold a slot on a device during the block; torch must not have been imported yet."""
+    """Hold a slot on a device during the block; CUDA must not be in use yet."""
     available = devices() if STAGES[stage].uses_models and hardware.device != "cpu" else []
     if not available:
         yield

@@ -15,6 +15,7 @@ from typing import IO, Any
 from manymasks.catalogue import STAGES
 from manymasks.config.loading import load_study
 from manymasks.engine.job_file import write_node
+from manymasks.engine.server import start_server
 from manymasks.engine.snakemake import is_locked
 from manymasks.engine.stacks import stacks_of, widths_of
 from manymasks.errors import UserError
@@ -188,8 +189,11 @@ class Session:
                         "or make each member alone: --config 'hardware={\"stack\": 1}'"
                     )
 
-    def begin(self) -> None:
-        """Write out every job, so that later edits of the configuration change none of them."""
+    def begin(self, is_local: bool) -> None:
+        """Write out every job, so that later edits of the configuration change none of them.
+
+        `is_local`: whether jobs run on this machine. Then a server is started for them.
+        """
         keys = {
             stage: [[node.key for node in nodes] for nodes in stacks]
             for stage, stacks in self.stacked.items()
@@ -198,6 +202,8 @@ class Session:
         for nodes in self.nodes.values():
             for node in nodes.values():
                 write_node(self.layout, node, self.plan.study.hardware)
+        if is_local:
+            start_server(self.nodes)
 
     def finish(self) -> None:
         """Link this study's database and report, and print what to do next."""

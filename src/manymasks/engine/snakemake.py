@@ -39,6 +39,11 @@ def config_files(workflow: Any) -> list[Path]:
     return [Path(path) for path in workflow.overwrite_configfiles]
 
 
+def runs_jobs_here(workflow: Any) -> bool:
+    """Whether jobs run as processes of this machine, and are not sent elsewhere or only touched."""
+    return bool(workflow.executor_plugin.name == "local")
+
+
 def share_settings(workflow: Any, stages: Mapping[str, str]) -> None:
     """Give rules the resources and threads that a profile or an option sets for their stages.
 
