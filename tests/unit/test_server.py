@@ -216,7 +216,7 @@ def test_jobs_of_a_killed_server_start_again(run: Run) -> None:
     with run.waiting_job() as (client, worker):
         os.kill(run.server, signal.SIGKILL)
         assert "this job starts again" in client.stderr.readline()
-        assert not is_alive(worker)
+        wait_for(lambda: not is_alive(worker))
     assert ended(client)[0] == 0
     assert run.maker == client.pid
     later = run.job()
