@@ -332,6 +332,7 @@ def doctor(options: argparse.Namespace) -> int:
 
     from manymasks.engine.gpu import devices
     from manymasks.engine.session import lock_state
+    from manymasks.native.build import availability
     from manymasks.plan.states import missing
     from manymasks.store.provenance import environment
 
@@ -341,6 +342,7 @@ def doctor(options: argparse.Namespace) -> int:
     versions = (f"{name} {version}" for name, version in record["packages"].items())
     print(f"packages   {', '.join(versions)}")
     print(f"gpus       {', '.join(devices()) or 'none: models train on the CPU'}")
+    print(f"kernels    {availability()}")
     free = shutil.disk_usage(Path()).free
     print(f"disk       {free / 1e9:.0f} GB free")
     planned = _plan(options)

@@ -4,12 +4,15 @@ myopic      a step of myopic over a step of causal training, one thread
 products    rate of matrix products in training over the sgemm rate at the same shapes, all cores
 evaluation  tokens a second forward only over tokens a second in training
 bf16        float32 over bf16
-loop        the loop (eager and compiled, all cores) over a stack of one in one process a core
+native      a step of the loop (eager and compiled) and of our torch kernels over one of the native
+            kernels: one thread each, warm, processor time, the same allocator
+tokens      the loop (eager and compiled, on all cores) over ours in one process a core
 memory      resident memory of a worker
 """
 
 import argparse
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +29,9 @@ from jobs import Job, Member, size_of, windows_of, write_tokens
 from timing import interleaved, machine, ours, processes, ratio, spread, start_well
 
 from manymasks.training.device import choose_device
+from manymasks.training.loop import stepper_of
+from manymasks.training.optimizer import Optimizer
+from manymasks.training.step import WindowSource
 
 VOCABULARY = 1024
 CHUNK = 512
@@ -41,6 +47,70 @@ def job_of(text: tuple[str, str], context: int = 128, steps: int = 40, **more: o
     # The loop's optimiser, whatever ours has by default.
     settings = {**training, "curve_windows": 16, "optimizer": "adamw", **more}
     return Job((), settings, VOCABULARY, *text)
+
+
+SHAPES = {
+    "text, width 32": ({"width": 32, "layers": 2, "heads": 2}, 1024, 128, 16),
+    "text, width 64": ({"width": 64, "layers": 2, "heads": 2}, 1024, 128, 16),
+    "text, width 128": ({"width": 128, "layers": 2, "heads": 4}, 1024, 128, 16),
+    "tally": ({"width": 64, "layers": 2, "heads": 8, "mlp": 2}, 13, 64, 32),
+    "masks": ({"width": 32, "layers": 2, "heads": 4}, 30, 64, 32),
+}
+"""Size, vocabulary, context and batch of the trainings of the default study."""
+
+
+def native(text: tuple[str, str], repeats: int, steps: int) -> None:
+    """The other side is what an expert runs: one process a core, one thread, compiled."""
+    torch.set_num_threads(1)
+    for name, (size, vocabulary, context, batch) in SHAPES.items():
+        who = Member({**size}, "causal")
+        training = {"context": context, "batch": batch, "steps": steps, "optimizer": "adamw"}
+        windows = torch.randint(vocabulary, (steps, batch, context + 1))
+        ways = {
+            kernels: partial(
+                processor_seconds, our_step(who, {**training, "kernels": kernels}, windows)
+            )
+            for kernels in ("native", "torch")
+        }
+        job = Job((), training, vocabulary, *text)
+        for other in ("eager", "compiled"):
+            _, _, step = loop.stepper(
+                who, job, torch.device("cpu"), compiled=other == "compiled", bf16=False
+            )
+            ways[other] = partial(
+                processor_seconds, lambda i, step=step, windows=windows: step(windows[i])
+            )
+        found = interleaved(ways, repeats)
+        print(f"{name}: {spread(found['native'], 'ms', 1e3)} a step")
+        for other in ("torch", "eager", "compiled"):
+            print(
+                f"  {spread(found[other], 'ms', 1e3)} of {other}: "
+                f"{ratio(found[other], found['native'])}"
+            )
+
+
+def our_step(
+    who: Member, training: dict[str, object], windows: torch.Tensor
+) -> Callable[[int], object]:
+    job = Job((), training, int(windows.max()) + 1, "", "")
+    model = build([who], job, choose_device("cpu"))
+    optimizer = Optimizer(dict(model.named_parameters()), job.settings)
+    source = WindowSource(
+        lambda wanted: torch.tensor(wanted).expand(1, windows.shape[1]),
+        lambda starts: windows[starts[:, 0]],
+    )
+    stepper = stepper_of(model, optimizer, job.settings, source, None)
+    return lambda i: stepper.run([i], [[1e-3]], [True])
+
+
+def processor_seconds(step: Callable[[int], object], steps: int = 10) -> float:
+    """Median seconds of processor time of a step."""
+    times = []
+    for i in range(steps):
+        began = time.process_time()
+        step(i)
+        times.append(time.process_time() - began)
+    return statistics.median(times)
 
 
 def step_seconds(who: Member, job: Job) -> float:
@@ -229,7 +299,8 @@ ROWS = {
     "products": products,
     "evaluation": evaluation,
     "bf16": bf16,
-    "loop": against_loop,
+    "native": native,
+    "tokens": against_loop,
     "memory": memory,
 }
 

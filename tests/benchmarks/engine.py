@@ -30,10 +30,11 @@ from manymasks.training.loop import train
 def build(members: Sequence[Member], job: Job, device: torch.device) -> Transformer:
     """A stack of untrained members."""
     settings = job.settings
-    precision = {} if settings.precision == "float32" else {"precision": settings.precision}
     routes = [Route(member.gradient) for member in members]
     size = size_of(members[0])
-    model = Transformer(size, job.vocabulary, settings.context, routes, **precision)
+    model = Transformer(
+        size, job.vocabulary, settings.context, routes, settings.precision, settings.kernels
+    )
     initialise(model, [member.seed_init for member in members])
     return model.to(device)
 

@@ -1,6 +1,8 @@
 """The native library against the torch path: kernels, gradients of every route, updates."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -330,8 +332,44 @@ def test_without_a_compiler_a_message_names_the_setting(tmp_path):
 def test_a_compiler_that_fails_is_named_with_what_it_said(tmp_path):
     done = run(OPEN, MANYMASKS_CACHE=str(tmp_path), CXX="false")
     assert "'false -std=c++17" in done.stdout, done.stderr
+    assert done.stdout.startswith("building the native kernels for this machine with false")
     assert "training.kernels" in done.stdout
     assert not list(tmp_path.glob("*.so"))
+
+
+def test_a_compiler_that_is_too_old_gives_way_to_the_next(tmp_path):
+    """g++ stands for one that succeeds; `c++`, tried before it, fails."""
+    if not shutil.which("g++"):
+        pytest.skip("no g++ here")
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "c++").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "c++").chmod(0o755)
+    path = os.pathsep.join([str(folder), os.environ["PATH"]])
+    done = run(OPEN, MANYMASKS_CACHE=str(tmp_path), PATH=path, CXX="")
+    assert done.stdout.splitlines()[-1].isdigit(), done.stdout
+
+
+@pytest.mark.slow
+def test_ziglang_builds_the_same_bits(tmp_path):
+    """Every operation rounds as written, whatever the compiler."""
+    if not importlib.util.find_spec("ziglang"):
+        pytest.skip("the package ziglang is not installed")
+    code = (
+        "import hashlib, test_native as t; from manymasks.models.attention import Route\n"
+        "size, vocabulary, positions = t.SHAPES['text']\n"
+        "model = t.model_of(size, vocabulary, positions, (Route('myopic'),))\n"
+        "grads = {name: x.clone() for name, x in model.weights_of(0).items()}\n"
+        "windows = t.windows_of(vocabulary, 3, positions + 1)\n"
+        "t.native_of(model).gradients(windows, grads)\n"
+        "text = b''.join(grad.numpy().tobytes() for grad in grads.values())\n"
+        "print(hashlib.sha256(text).hexdigest())\n"
+    )
+    tests = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    zig = f"{sys.executable} -m ziglang c++"
+    ours = run(code, PYTHONPATH=tests).stdout.splitlines()[-1]
+    theirs = run(code, PYTHONPATH=tests, CXX=zig, MANYMASKS_CACHE=str(tmp_path))
+    assert theirs.stdout.splitlines()[-1:] == [ours], theirs.stderr
 
 
 def test_a_kept_library_needs_no_compiler(tmp_path):

@@ -85,7 +85,20 @@ def _cpu_features() -> frozenset[str]:
 
 def is_available() -> bool:
     """Whether the kernels can run here: their library is built, or a compiler could build it."""
-    return target() is not None and (library_path().exists() or compiler() is not None)
+    return target() is not None and (library_path().exists() or bool(compilers()))
+
+
+def availability() -> str:
+    """What `doctor` says of the native kernels."""
+    row = target()
+    if row is None:
+        return f"torch: there are no native ones for {platform.machine()}"
+    if library_path().exists():
+        return f"native, {row.name}, built: {library_path()}"
+    programs = compilers()
+    if not programs:
+        return "torch: no compiler is there to build the native ones; pip install ziglang"
+    return f"native, {row.name}, built at first use with {' '.join(programs[0])}"
 
 
 def resolved(kernels: str) -> str:
@@ -118,8 +131,8 @@ def library(say: Callable[[str], None], extra: Sequence[str] = ()) -> Path:
     path = library_path(extra)
     if path.exists():
         return path
-    program = compiler()
-    if program is None:
+    programs = compilers()
+    if not programs:
         raise UserError(
             "the native kernels are not built, and no compiler is there to build them "
             f"(looked for $CXX, {', '.join(COMPILERS)} and the Python package ziglang). Type "
@@ -130,38 +143,50 @@ def library(say: Callable[[str], None], extra: Sequence[str] = ()) -> Path:
         # Jobs that start together build it once.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            say(f"building the native kernels with {program[-1]}, once for this machine")
-            _build(program, path, extra)
+            _build(programs, path, extra, say)
     return path
 
 
-def _build(program: Sequence[str], path: Path, extra: Sequence[str]) -> None:
+def _build(
+    programs: Sequence[Sequence[str]], path: Path, extra: Sequence[str], say: Callable[[str], None]
+) -> None:
+    """Build with the first compiler that succeeds: one may be too old for the source."""
     row = target()
     assert row is not None
-    flags = row.zig_flags if "ziglang" in program else row.flags
+    failures = []
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         built = Path(folder, path.name)
-        command = [*program, *FLAGS, *flags, *extra, str(SOURCE / "api.cpp"), "-o", str(built)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise UserError(
-                f"the native kernels could not be built: '{' '.join(command)}' ended with\n"
-                f"{done.stderr.strip()[-2000:]}\nSet training.kernels to torch to do without them."
-            )
-        built.replace(path)
+        for program in programs:
+            is_zig = "ziglang" in program
+            about = "ziglang, about a minute" if is_zig else f"{program[0]}, some seconds"
+            say(f"building the native kernels for this machine with {about}")
+            flags = row.zig_flags if is_zig else row.flags
+            command = [*program, *FLAGS, *flags, *extra, str(SOURCE / "api.cpp"), "-o", str(built)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+            except OSError as error:
+                failures.append(f"{program[0]}: {error.strerror}")
+                continue
+            if done.returncode == 0:
+                built.replace(path)
+                return
+            failures.append(f"'{' '.join(command)}' ended with\n{done.stderr.strip()[-1000:]}")
+    raise UserError(
+        "the native kernels could not be built:\n"
+        + "\n".join(failures)
+        + "\nSet training.kernels to torch to do without them."
+    )
 
 
-def compiler() -> tuple[str, ...] | None:
-    """The command of a compiler, found once."""
+def compilers() -> list[tuple[str, ...]]:
+    """Commands of compilers, the first choice first: `$CXX` alone where it is set."""
     chosen = os.environ.get("CXX")
     if chosen:
-        return (*chosen.split(),)
-    for name in COMPILERS:
-        if shutil.which(name):
-            return (name,)
+        return [tuple(chosen.split())]
+    programs: list[tuple[str, ...]] = [(name,) for name in COMPILERS if shutil.which(name)]
     if importlib.util.find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "c++")
-    return None
+        programs.append((sys.executable, "-m", "ziglang", "c++"))
+    return programs
 
 
 def _cache() -> Path:

@@ -63,11 +63,7 @@ def train(
     dummies = model.members - len(rates)
     at_once = STEPS_AT_ONCE[select.device.type]
     optimizer = Optimizer(dict(model.named_parameters()), settings)
-    stepper: Stepper | NativeStepper
-    if model.is_native:
-        stepper = NativeStepper(model, optimizer, settings, source, past)
-    else:
-        stepper = Stepper(model, optimizer, source, past, settings.batch, at_once)
+    stepper = stepper_of(model, optimizer, settings, source, past)
     stops = sorted({step for member_late in late for step in member_late})
     progress = [_resumed(model, optimizer, slot, state) for slot, state in enumerate(states)]
     began = saved = time.monotonic()
@@ -112,6 +108,20 @@ def train(
                 save_state(*tensors, progress[member], states[member])
             saved = now
     return progress
+
+
+def stepper_of(
+    model: Transformer,
+    optimizer: Optimizer,
+    settings: Training,
+    source: WindowSource,
+    past: Transformer | None,
+) -> Stepper | NativeStepper:
+    """Steps of a stack by the kernels that compute it."""
+    if model.is_native:
+        return NativeStepper(model, optimizer, settings, source, past)
+    at_once = STEPS_AT_ONCE[model.W_E.device.type]
+    return Stepper(model, optimizer, source, past, settings.batch, at_once)
 
 
 def _resumed(
