@@ -115,7 +115,7 @@ def test_transpose(shape, dtype):
 def test_exponential_within_two_units_in_the_last_place():
     x = torch.linspace(-87, 88, 1 << 16)
     wanted = x.double().exp()
-    open_library().exponential(x.data_ptr(), len(x))
+    open_library(torch.float32).exponential(x.data_ptr(), len(x))
     assert ((x - wanted).abs() / wanted).max() < 2 * 2**-23
 
 
@@ -261,6 +261,53 @@ def test_windows_that_the_library_must_not_see(windows, error):
         native.logits(windows)
 
 
+@pytest.mark.skipif(build.target() is None or build.target().name != "amx", reason="no AMX here")
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.gradient)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bf16_is_near_float32(shape, route):
+    """Factors of eight bits: errors of some per cent of the largest gradient, and no more."""
+    size, vocabulary, positions = SHAPES[shape]
+    model = model_of(size, vocabulary, positions, (route,))
+    windows = windows_of(vocabulary, 3, positions + 1)
+    past = None
+    if route.needs_past:
+        other = model_of(size, vocabulary, positions)
+        past = list(native_of(other).inputs(windows[:, :-1]))
+        with pytest.raises(ValueError, match="needs a past"):
+            native_of(model).nats(windows)
+    found = []
+    for precision in ("float32", "bf16"):
+        native = NativeMember(
+            size, model.weights_of(0), model.rotary,
+            native_route(route.keeps, route.flow.past), precision,
+        )  # fmt: skip
+        grads = {name: torch.full_like(x, 7.0) for name, x in model.weights_of(0).items()}
+        found.append((native.gradients(windows, grads, past), grads))
+    (nats, exact), (rounded_nats, rounded) = found
+    assert rounded_nats == pytest.approx(nats, abs=0.01)
+    for name, grad in exact.items():
+        assert (grad - rounded[name]).norm() <= 0.1 * grad.norm() + 1e-6, name
+
+
+@pytest.mark.skipif(build.target() is None or build.target().name != "amx", reason="no AMX here")
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (32, 32, 32), (48, 80, 64), (17, 33, 40), (6, 100, 31), (70, 5, 96)]
+)
+def test_product_of_tiles(shape, is_turned):
+    """Exact up to the order of float32 sums, of factors that are bfloat16 already."""
+    rows, columns, depth = shape
+    a, b = drawn(rows, depth).bfloat16().float(), drawn(depth, columns, seed=1).bfloat16().float()
+    a = a.T.contiguous().T if is_turned else a
+    c = drawn(rows, columns, dtype=torch.float32, seed=2)
+    wanted = c.double() + a.double() @ b.double()
+    open_library(torch.float32).product_of_tiles(
+        rows, columns, depth, a.data_ptr(), *a.stride(), b.data_ptr(), columns, c.data_ptr(),
+        columns, 1,
+    )  # fmt: skip
+    torch.testing.assert_close(c.double(), wanted, rtol=0, atol=1e-4)
+
+
 # ------------------------------------------------------------------------------ the update
 
 
@@ -312,7 +359,7 @@ def run(code, **environment):
 OPEN = (
     "import torch; from manymasks.errors import UserError\n"
     "from manymasks.native import build, library\n"
-    "try: print(library.open_library().lanes())\n"
+    "try: print(library.open_library(torch.float32).lanes())\n"
     "except UserError as error: print(error)\n"
 )
 
@@ -324,7 +371,7 @@ def test_without_a_compiler_a_message_names_the_setting(tmp_path):
     )
     done = run(code + OPEN, MANYMASKS_CACHE=str(tmp_path), PATH=str(tmp_path), CXX="")
     assert "set training.kernels to torch" in done.stdout, done.stderr
-    resolved = "from manymasks.native import build; print(build.resolved('auto'))"
+    resolved = "from manymasks.native import build; print(build.resolved('auto', 'float32'))"
     done = run(code + resolved, MANYMASKS_CACHE=str(tmp_path), PATH=str(tmp_path), CXX="")
     assert done.stdout == "torch\n"
 
@@ -374,14 +421,14 @@ def test_ziglang_builds_the_same_bits(tmp_path):
 
 def test_a_kept_library_needs_no_compiler(tmp_path):
     cache = str(build.library_path().parent)
-    open_library()
+    open_library(torch.float32)
     done = run(OPEN, MANYMASKS_CACHE=cache, PATH=str(tmp_path), CXX="")
-    assert done.stdout.strip() == str(int(open_library().lanes())), done.stderr
+    assert done.stdout.strip() == str(int(open_library(torch.float32).lanes())), done.stderr
 
 
 def test_native_is_refused_where_there_are_no_kernels_for_the_processor(monkeypatch):
     monkeypatch.setattr(build, "target", lambda: None)
-    assert build.resolved("auto") == "torch"
+    assert build.resolved("auto", "float32") == "torch"
     with pytest.raises(UserError, match="no native kernels"):
         build.library(print)
 

@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 
 
+KERNELS = [
+    str(path.relative_to(ROOT)) for path in (ROOT / "src/manymasks/native/kernels").iterdir()
+]
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -25,8 +30,9 @@ PROGRAMS = Path(sys.executable).parent
         ("ruff", "format", "--check", "."),
         ("mypy",),
         ("snakefmt", "--check", "Snakefile", "workflow"),
+        ("clang-format", "--dry-run", "--Werror", *KERNELS),
     ],
-    ids=lambda command: " ".join(command),
+    ids=lambda command: " ".join(command[:2]),
 )
 def test_clean(command: tuple[str, ...]) -> None:
     # snakefmt looks for its shell formatter on the path.

@@ -29,7 +29,7 @@ class Transformer(nn.Module):
             their own past change logits.
         precision: of the products with weights, except the logits, which are float32, and of
             attention itself on a GPU.
-        kernels: those of passes in float32 on a CPU that need no autograd.
+        kernels: those of passes on a CPU that need no autograd.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Transformer(nn.Module):
         kernels: Kernels = "torch",
     ) -> None:
         super().__init__()
-        self.kernels = resolved(kernels)
+        self.kernels = resolved(kernels, precision)
         self._native: list[NativeMember] = []
         self.size, self.routes, self.context = size, tuple(routes), context
         self.members, self.bf16 = len(self.routes), precision == "bf16"
@@ -66,8 +66,9 @@ class Transformer(nn.Module):
     @property
     def is_native(self) -> bool:
         """Whether the native library computes the passes that need no autograd."""
-        is_plain = self.W_E.dtype == torch.float32 and not self.bf16
-        return self.kernels == "native" and is_plain and self.W_E.device.type == "cpu"
+        weight = self.W_E
+        is_here = weight.dtype == torch.float32 and weight.device.type == "cpu"
+        return self.kernels == "native" and is_here
 
     @property
     def kernel_names(self) -> str:
@@ -84,6 +85,7 @@ class Transformer(nn.Module):
                     self.weights_of(member),
                     self.rotary,
                     native_route(route.keeps, route.flow.past),
+                    "bf16" if self.bf16 else "float32",
                 )
                 for member, route in enumerate(self.routes)
             ]

@@ -50,13 +50,18 @@ class Target:
     """Features that the CPU must have, as Linux names them."""
 
 
+AVX512 = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "fma"})
+TILED = "amx"
+"""The target with products of bfloat16."""
+WIDE = "-mprefer-vector-width=512"
 X86_TARGETS = (
     Target(
-        "avx512",
-        ("-march=x86-64-v4", "-mprefer-vector-width=512"),
-        ("-mcpu=x86_64_v4", "-mprefer-vector-width=512"),
-        frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "fma"}),
+        TILED,
+        ("-march=x86-64-v4", WIDE, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"),
+        ("-mcpu=x86_64_v4+avx512bf16+amx_tile+amx_bf16", WIDE),
+        AVX512 | {"avx512_bf16", "amx_tile", "amx_bf16"},
     ),
+    Target("avx512", ("-march=x86-64-v4", WIDE), ("-mcpu=x86_64_v4", WIDE), AVX512),
     Target("avx2", ("-march=x86-64-v3",), ("-mcpu=x86_64_v3",), frozenset({"avx2", "fma", "bmi2"})),
     Target("sse2", ("-march=x86-64",), ("-mcpu=x86_64",)),
 )
@@ -101,11 +106,13 @@ def availability() -> str:
     return f"native, {row.name}, built at first use with {' '.join(programs[0])}"
 
 
-def resolved(kernels: str) -> str:
+def resolved(kernels: str, precision: str) -> str:
     """`native` or `torch`, by what is available where `auto` leaves it open."""
     if kernels != "auto":
         return kernels
-    return "native" if is_available() else "torch"
+    row = target()
+    has_precision = row is not None and (precision == "float32" or row.name == TILED)
+    return "native" if has_precision and is_available() else "torch"
 
 
 def library_path(extra: Sequence[str] = ()) -> Path:

@@ -2,7 +2,7 @@
 
 import ctypes
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ctypes import POINTER, c_double, c_int, c_int64, c_long, c_void_p
 
 import torch
@@ -20,6 +20,7 @@ class Shape(ctypes.Structure):
         (name, c_int)
         for name in (
             "width", "heads", "layers", "hidden", "vocabulary", "context", "is_gelu", "is_learned",
+            "is_bf16",
         )
     )  # fmt: skip
 
@@ -67,8 +68,12 @@ class Hyperparameters(ctypes.Structure):
     )
 
 
+PRODUCT = (
+    c_int, c_int, c_int, c_void_p, c_long, c_long, c_void_p, c_long, c_void_p, c_long, c_int,
+)  # fmt: skip
 SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "lanes": (c_int, ()),
+    "has_tiles": (c_int, ()),
     "member": (c_void_p, (POINTER(Shape), c_void_p)),
     "free": (None, (c_void_p,)),
     "gradients": (
@@ -84,13 +89,8 @@ SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     ),
     "nats": (c_double, (c_void_p, Pointers, POINTER(NativeRoute), POINTER(Batch), c_void_p)),
     "update": (c_double, (POINTER(Parameter), c_int, POINTER(Hyperparameters), c_void_p)),
-    "product": (
-        None,
-        (
-            c_int, c_int, c_int, c_void_p, c_long, c_long, c_void_p, c_long, c_void_p, c_long,
-            c_int,
-        ),
-    ),
+    "product": (None, PRODUCT),
+    "product_of_tiles": (None, PRODUCT),
     "transpose": (None, (c_void_p, c_long, c_int, c_int, c_void_p, c_long)),
     "exponential": (None, (c_void_p, c_long)),
     "activate": (None, (c_int, c_void_p, c_void_p, c_long)),
@@ -115,7 +115,7 @@ class Library:
 
 
 @functools.cache
-def open_library(dtype: torch.dtype = torch.float32, extra: Sequence[str] = ()) -> Library:
+def open_library(dtype: torch.dtype) -> Library:
     """The library that computes in float32, or in float64 as a reference; built at first use."""
-    flags = (*(build.DOUBLE if dtype == torch.float64 else ()), *extra)
+    flags = build.DOUBLE if dtype == torch.float64 else ()
     return Library(str(build.library(lambda text: print(text, flush=True), flags)))

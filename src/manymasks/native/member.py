@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from manymasks.config.training import Size
+from manymasks.config.training import Precision, Size
+from manymasks.errors import UserError
 from manymasks.native.library import Batch, NativeRoute, Shape, open_library
 
 LAYER_WEIGHTS = (
@@ -42,17 +43,29 @@ class NativeMember:
     """The network of one member, with the memory for windows of up to `context` tokens.
 
     `weights`: by name, without a model axis, float32 or float64. `table`: of
-    `parts.rotary_table`, in the same type; not read where positions are learned.
+    `parts.rotary_table`, in the same type, as long as the context; not read where positions are
+    learned. `precision`: of the factors of products with weights, logits included; sums are
+    float32. Raises UserError if bf16 can't be native here.
     """
 
     def __init__(
-        self, size: Size, weights: Mapping[str, Tensor], table: Tensor, route: NativeRoute
+        self,
+        size: Size,
+        weights: Mapping[str, Tensor],
+        table: Tensor,
+        route: NativeRoute,
+        precision: Precision = "float32",
     ) -> None:
         vocabulary, width = weights["W_E"].shape
         self._names = weight_names(size)
         self._weights = [weights[name] for name in self._names]
         self._dtype = self._weights[0].dtype
         self._library = open_library(self._dtype)
+        if precision == "bf16" and not self._library.has_tiles():
+            raise UserError(
+                "training.precision is bf16 with native kernels, which need a CPU with AMX and a "
+                "system that allows its use: set training.kernels to torch, or precision to float32"
+            )
         self._pointers = _pointers(self._weights)
         self._route = route
         is_learned = size.positions == "learned"
@@ -66,6 +79,7 @@ class NativeMember:
             context=table.shape[2],
             is_gelu=size.activation == "gelu",
             is_learned=is_learned,
+            is_bf16=precision == "bf16",
         )
         self._member = self._library.member(self._shape, _address(self._table))
         if not self._member:
@@ -79,7 +93,7 @@ class NativeMember:
 
         `past`: for a route that is given one, the inputs (width, n x length) of each layer.
         """
-        windows, inputs = windows.long().contiguous(), _joined(past)
+        windows, inputs = windows.long().contiguous(), self._given(past)
         pointers = _pointers([grads[name] for name in self._names])
         batch = self._batch(windows, 1)
         return self._library.gradients(
@@ -89,7 +103,7 @@ class NativeMember:
     def nats(self, windows: Tensor, past: Sequence[Tensor] | None = None) -> float:
         """Mean next-token loss, in nats; arguments as of `gradients`."""
         windows = windows.long().contiguous()
-        inputs, batch = _joined(past), self._batch(windows, 1)
+        inputs, batch = self._given(past), self._batch(windows, 1)
         return self._library.nats(
             self._member, self._pointers, self._route, batch, _address(inputs)
         )
@@ -129,6 +143,14 @@ class NativeMember:
             raise IndexError(f"token ids beyond the vocabulary of {self._shape.vocabulary}")
         return Batch(windows.data_ptr(), count, length, apart)
 
+    def _given(self, past: Sequence[Tensor] | None) -> Tensor | None:
+        """The inputs of all layers of another model, where the route reads them."""
+        if self._route.past != PASTS.index("given"):
+            return None
+        if past is None:
+            raise ValueError("this member needs a past")
+        return torch.stack(tuple(past)).contiguous()
+
     def _empty(self, *shape: int) -> Tensor:
         return torch.empty(shape, dtype=self._dtype)
 
@@ -142,15 +164,11 @@ class NativeMember:
         inputs: Tensor | None = None,
     ) -> None:
         tokens = tokens.long().contiguous()
-        batch, given = self._batch(tokens, 0), _joined(past)
+        batch, given = self._batch(tokens, 0), self._given(past)
         self._library.forward(
             self._member, self._pointers, self._route, batch, _address(given), last,
             _address(logits), _address(streams), _address(inputs),
         )  # fmt: skip
-
-
-def _joined(past: Sequence[Tensor] | None) -> Tensor | None:
-    return None if past is None else torch.stack(tuple(past))
 
 
 def _address(tensor: Tensor | None) -> int | None:

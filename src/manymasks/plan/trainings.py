@@ -120,7 +120,7 @@ def training_of(study: Study, corpus: Corpus) -> Training:
     }
     if isinstance(corpus, ProcessCorpus):
         overrides |= {"context": PROCESSES[corpus.process].length, "shift": False}
-    overrides["kernels"] = resolved(study.training.kernels)
+    overrides["kernels"] = resolved(study.training.kernels, study.training.precision)
     return study.training.model_copy(update=overrides)
 
 

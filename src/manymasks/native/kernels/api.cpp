@@ -28,6 +28,8 @@ extern "C" {
 
 int manymasks_lanes() { return LANES; }
 
+int manymasks_has_tiles() { return has_tiles(); }
+
 Member* manymasks_member(const Shape* shape, const Real* table) {
     try {
         return new Member(*shape, table);
@@ -44,6 +46,7 @@ double manymasks_gradients(Member* member, Real* const* weights_at, Real* const*
     const Weights weights(member->shape, weights_at), grads(member->shape, grads_at);
     const Real share = 1.0 / (batch->windows * batch->length);
     double nats = 0;
+    const TileRegisters tiles(member->shape.is_bf16);
     pack_weights(*member, weights);
     clear_gradients(*member, grads);
     member->set_gamma(route->gamma, padded(batch->length, LANES));
@@ -57,12 +60,14 @@ double manymasks_gradients(Member* member, Real* const* weights_at, Real* const*
 // Logits of the last positions (windows x last x vocabulary), and residual streams before each
 // block and after the last (levels x windows x length x width); either may be null. `inputs`
 // (layers x width x windows x length), the normalised inputs of attention, may be null too.
-void manymasks_forward(Member* member, Real* const* weights_at, const Route* route, const Batch* batch,
-                       const Real* past, int64_t last, Real* logits, Real* streams, Real* inputs) {
+void manymasks_forward(Member* member, Real* const* weights_at, const Route* route,
+                       const Batch* batch, const Real* past, int64_t last, Real* logits,
+                       Real* streams, Real* inputs) {
     const Weights weights(member->shape, weights_at);
     const Shape& shape = member->shape;
     const int width = shape.width;
     const long tokens = batch->windows * batch->length;
+    const TileRegisters tiles(member->shape.is_bf16);
     pack_weights(*member, weights);
     for (int64_t i = 0; i < batch->windows; i++) {
         const Window window = prepared(*member, *batch, i);
@@ -86,27 +91,31 @@ void manymasks_forward(Member* member, Real* const* weights_at, const Route* rou
         keep_stream(shape.layers);
         if (!logits) continue;
         normalise(member->x, width, columns, member->unit, member->scale);
-        const int padded_size = padded(shape.vocabulary, PANEL), chunk = chunk_of(columns, padded_size);
+        const int padded_size = padded(shape.vocabulary, PANEL),
+                  chunk = chunk_of(columns, padded_size);
         for (int first = window.length - last; first < window.length; first += chunk) {
             const int count = window.length - first < chunk ? window.length - first : chunk;
             score(*member, first, count, columns);
             for (int t = 0; t < count; t++)
-                std::memcpy(logits + (i * last + first + t - (window.length - last)) * shape.vocabulary,
-                            member->logits + (long)t * padded_size, shape.vocabulary * sizeof(Real));
+                std::memcpy(
+                    logits + (i * last + first + t - (window.length - last)) * shape.vocabulary,
+                    member->logits + (long)t * padded_size, shape.vocabulary * sizeof(Real));
         }
     }
 }
 
 // Mean loss in nats of the windows' next tokens. `apart` is at least length + 1.
-double manymasks_nats(Member* member, Real* const* weights_at, const Route* route, const Batch* batch,
-                      const Real* past) {
+double manymasks_nats(Member* member, Real* const* weights_at, const Route* route,
+                      const Batch* batch, const Real* past) {
     const Weights weights(member->shape, weights_at);
     const Shape& shape = member->shape;
     double nats = 0;
+    const TileRegisters tiles(member->shape.is_bf16);
     pack_weights(*member, weights);
     for (int64_t i = 0; i < batch->windows; i++) {
         const Window window = prepared(*member, *batch, i);
-        const int padded_size = padded(shape.vocabulary, PANEL), chunk = chunk_of(window.columns, padded_size);
+        const int padded_size = padded(shape.vocabulary, PANEL),
+                  chunk = chunk_of(window.columns, padded_size);
         embed(*member, weights, window);
         for (int layer = 0; layer < shape.layers; layer++)
             run_layer(*member, weights, layer, *route, window, past_of(past, *batch, i), false);
@@ -115,15 +124,15 @@ double manymasks_nats(Member* member, Real* const* weights_at, const Route* rout
             const int count = window.length - first < chunk ? window.length - first : chunk;
             score(*member, first, count, window.columns);
             for (int t = 0; t < count; t++)
-                nats += loss_of_row(member->logits + (long)t * padded_size, shape.vocabulary, padded_size,
-                                    window.tokens[first + t + 1], 0);
+                nats += loss_of_row(member->logits + (long)t * padded_size, shape.vocabulary,
+                                    padded_size, window.tokens[first + t + 1], 0);
         }
     }
     return nats / (batch->windows * batch->length);
 }
 
-double manymasks_update(const Parameter* parameters, int count, const Hyperparameters* hyperparameters,
-                        Real* scratch) {
+double manymasks_update(const Parameter* parameters, int count,
+                        const Hyperparameters* hyperparameters, Real* scratch) {
     return update(parameters, count, *hyperparameters, scratch);
 }
 
@@ -134,7 +143,16 @@ void manymasks_product(int rows, int columns, int depth, const Real* a, long a_r
     product(rows, columns, depth, {a, a_rows, a_columns}, {b, line}, c, stride, adds);
 }
 
-void manymasks_transpose(const Real* from, long line, int rows, int columns, Real* to, long stride) {
+void manymasks_product_of_tiles(int rows, int columns, int depth, const Real* a, long a_rows,
+                                long a_columns, const Real* b, long line, Real* c, long stride,
+                                int adds) {
+    Member member({2, 1, 0, 2, 1, 1, 1, 1, 1}, nullptr);
+    const TileRegisters tiles(true);
+    member.multiply(rows, columns, depth, {a, a_rows, a_columns}, {b, line}, c, stride, adds);
+}
+
+void manymasks_transpose(const Real* from, long line, int rows, int columns, Real* to,
+                         long stride) {
     transpose(from, line, rows, columns, to, stride);
 }
 
@@ -149,5 +167,4 @@ void manymasks_activate(int is_gelu, Real* x, Real* slopes, long count) {
 void manymasks_orthogonalise(Real* x, int rows, int columns, Real* scratch) {
     orthogonalise(x, rows, columns, scratch);
 }
-
 }

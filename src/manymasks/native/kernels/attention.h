@@ -86,7 +86,8 @@ inline void column_products(const Real* a, const Real* b, HeadShape shape, Real*
 }
 
 // out += (a - b) * row, a row of positions.
-inline void add_difference(const Real* a, const Real* b, const Real* row, HeadShape shape, Real* out) {
+inline void add_difference(const Real* a, const Real* b, const Real* row, HeadShape shape,
+                           Real* out) {
     for (int c = 0; c < shape.features; c++)
         for (int t = 0; t < shape.positions; t += LANES) {
             const long at = (long)c * shape.positions + t;
@@ -135,8 +136,10 @@ inline void attend(const Real* queries, KeysValues<const Real> read, KeysValues<
     }
 }
 
-// target (head x positions) = rows of a square times right (positions x head), from the diagonal on.
-inline void collect(const Real* square, const Real* right, HeadShape shape, Real* scratch, Real* target) {
+// target (head x positions) = rows of a square times right (positions x head), from the diagonal
+// on.
+inline void collect(const Real* square, const Real* right, HeadShape shape, Real* scratch,
+                    Real* target) {
     const int head = shape.features, positions = shape.positions;
     for (int begin = 0; begin < positions; begin += QUERIES) {
         const int end = block_end(begin, positions);
@@ -192,8 +195,8 @@ inline void attend_backward(Attended attended, Flow flow, const Real* powers, He
                 const long at = (long)j * positions + i;
                 store(scores + at, load(weights + at) * (load(scores + at) - load(through + i)));
             }
-        product(head, count, end, by_rows(attended.read.keys, positions), {scores + begin, positions},
-                d_queries + begin, positions);
+        product(head, count, end, by_rows(attended.read.keys, positions),
+                {scores + begin, positions}, d_queries + begin, positions);
     }
     if (flow != Flow::WHOLE) {
         get_diagonal(scores, positions, diagonal);

@@ -7,8 +7,8 @@ namespace manymasks {
 
 // Losses of the window's targets, in nats; from the logits' gradients, those of W_U (without its
 // gain) and of the last stream, in member.d_x. `share` is the weight of a position in the mean.
-inline double score_backward(Member& member, const Weights& weights, const Weights& grads, Window window,
-                             Real share) {
+inline double score_backward(Member& member, const Weights& weights, const Weights& grads,
+                             Window window, Real share) {
     const Shape& shape = member.shape;
     const int width = shape.width, columns = window.columns;
     const int vocabulary = padded(shape.vocabulary, PANEL), chunk = chunk_of(columns, vocabulary);
@@ -21,16 +21,17 @@ inline double score_backward(Member& member, const Weights& weights, const Weigh
         for (int t = 0; t < count; t++)
             nats += loss_of_row(member.logits + (long)t * vocabulary, shape.vocabulary, vocabulary,
                                 window.tokens[first + t + 1], share);
-        product(count, width, shape.vocabulary, by_rows(member.logits, vocabulary), {weights.W_U, width},
-                member.narrow + (long)first * width, width);
-        product(shape.vocabulary, width, count, by_columns(member.logits, vocabulary),
-                {member.turned + (long)first * width, width}, grads.W_U, width, true);
+        member.multiply(count, width, shape.vocabulary, by_rows(member.logits, vocabulary),
+                        {weights.W_U, width}, member.narrow + (long)first * width, width, false,
+                        Shared::RIGHT);
+        member.multiply(shape.vocabulary, width, count, by_columns(member.logits, vocabulary),
+                        {member.turned + (long)first * width, width}, grads.W_U, width, true);
     }
     std::memset(member.narrow + (long)window.length * width, 0,
                 sizeof(Real) * width * (columns - window.length));
     transpose(member.narrow, width, columns, width, member.wide, columns);
-    normalise_backward(member.wide, member.unit, member.scale, weights.norm, width, columns, member.d_x,
-                       false, grads.norm, member.row);
+    normalise_backward(member.wide, member.unit, member.scale, weights.norm, width, columns,
+                       member.d_x, false, grads.norm, member.row);
     return nats;
 }
 
@@ -41,23 +42,23 @@ inline void mlp_backward(Member& member, const Weights& weights, const Weights& 
     const Tape& tape = member.tapes[index];
     const Packed& packed = member.packed[index];
     transpose(member.d_x, columns, width, columns, member.turned, width);
-    product(hidden, width, columns, by_rows(tape.after, columns), {member.turned, width},
-            packed.d_out_transposed, width, true);
-    product(hidden, columns, width, by_columns(layer.W_out, hidden), {member.d_x, columns}, member.wide,
-            columns);
+    member.multiply(hidden, width, columns, by_rows(tape.after, columns), {member.turned, width},
+                    packed.d_out_transposed, width, true);
+    member.multiply(hidden, columns, width, by_columns(layer.W_out, hidden), {member.d_x, columns},
+                    member.wide, columns, false, Shared::LEFT);
     for (long i = 0; i < (long)hidden * columns; i += LANES)
         store(member.wide + i, load(member.wide + i) * load(tape.slopes + i));
     transpose(tape.unit_mlp, columns, width, columns, member.turned, width);
-    product(hidden, width, columns, by_rows(member.wide, columns), {member.turned, width}, packed.d_in,
-            width, true);
-    product(width, columns, hidden, by_columns(layer.W_in, width), {member.wide, columns}, member.narrow,
-            columns);
+    member.multiply(hidden, width, columns, by_rows(member.wide, columns), {member.turned, width},
+                    packed.d_in, width, true);
+    member.multiply(width, columns, hidden, by_columns(layer.W_in, width), {member.wide, columns},
+                    member.narrow, columns, false, Shared::LEFT);
     normalise_backward(member.narrow, tape.unit_mlp, tape.scale_mlp, layer.norm_mlp, width, columns,
                        member.d_x, true, grads.layers[index].norm_mlp, member.row);
 }
 
-inline void attention_backward(Member& member, const Weights& weights, const Weights& grads, int index,
-                               Route route, Window window, GivenPast past) {
+inline void attention_backward(Member& member, const Weights& weights, const Weights& grads,
+                               int index, Route route, Window window, GivenPast past) {
     const Shape& shape = member.shape;
     const int width = shape.width, columns = window.columns;
     const long size = (long)width * columns, matrix = (long)width * width;
@@ -71,10 +72,11 @@ inline void attention_backward(Member& member, const Weights& weights, const Wei
     const Real* attended = is_none ? projections.values : tape.out;
 
     transpose(attended, columns, width, columns, member.turned, width);
-    product(width, width, columns, by_rows(member.d_x, columns), {member.turned, width}, grad.W_O, width,
-            true);
+    member.multiply(width, width, columns, by_rows(member.d_x, columns), {member.turned, width},
+                    grad.W_O, width, true);
     Real* d_attended = is_none ? member.d_wide + 2 * size : member.narrow;
-    product(width, columns, width, by_columns(layer.W_O, width), {member.d_x, columns}, d_attended, columns);
+    member.multiply(width, columns, width, by_columns(layer.W_O, width), {member.d_x, columns},
+                    d_attended, columns, false, Shared::LEFT);
 
     // Gradients of queries, own keys and own values, then of keys and values as read.
     Real* own = member.d_wide;
@@ -83,11 +85,12 @@ inline void attention_backward(Member& member, const Weights& weights, const Wei
     if (!is_none) {
         for (int i = 0; i < shape.heads; i++) {
             const long at = i * head.size();
-            attend_backward({projections.queries + at, projections.read().head(i, head.size()),
-                             projections.own().head(i, head.size()),
-                             tape.weights + (long)i * columns * columns, tape.out + at, d_attended + at},
-                            route.flow, member.powers, head, own + at, {read + at, read + size + at},
-                            {own + size + at, own + 2 * size + at}, member.attention);
+            attend_backward(
+                {projections.queries + at, projections.read().head(i, head.size()),
+                 projections.own().head(i, head.size()), tape.weights + (long)i * columns * columns,
+                 tape.out + at, d_attended + at},
+                route.flow, member.powers, head, own + at, {read + at, read + size + at},
+                {own + size + at, own + 2 * size + at}, member.attention);
         }
         place(member, own, columns, true, true);
         place(member, own + size, columns, false, true);
@@ -95,36 +98,42 @@ inline void attention_backward(Member& member, const Weights& weights, const Wei
     }
     // Rows of W_Q, W_K, W_V with a gradient: without a past only the values have one.
     const int first = is_none ? 2 : 0, kinds = 3 - first;
-    product(width, columns, kinds * width, by_columns(packed.qkv + first * matrix, width),
-            {own + first * size, columns}, member.narrow, columns);
+    member.multiply(width, columns, kinds * width, by_columns(packed.qkv + first * matrix, width),
+                    {own + first * size, columns}, member.narrow, columns, false, Shared::LEFT);
     transpose(tape.unit_attention, columns, width, columns, member.turned, width);
     const Right units = {member.turned, width};
     if (is_split && route.past == Past::OWN) {
-        product(width, width, columns, by_rows(own, columns), units, packed.d_qkv, width, true);
-        product(2 * width, width, columns, by_rows(read, columns), units, packed.d_qkv + matrix, width, true);
+        member.multiply(width, width, columns, by_rows(own, columns), units, packed.d_qkv, width,
+                        true);
+        member.multiply(2 * width, width, columns, by_rows(read, columns), units,
+                        packed.d_qkv + matrix, width, true);
     } else {
-        product(kinds * width, width, columns, by_rows(own + first * size, columns), units,
-                packed.d_qkv + first * matrix, width, true);
+        member.multiply(kinds * width, width, columns, by_rows(own + first * size, columns), units,
+                        packed.d_qkv + first * matrix, width, true);
     }
-    normalise_backward(member.narrow, tape.unit_attention, tape.scale_attention, layer.norm_attention, width,
-                       columns, member.d_x, true, grad.norm_attention, member.row);
+    normalise_backward(member.narrow, tape.unit_attention, tape.scale_attention,
+                       layer.norm_attention, width, columns, member.d_x, true, grad.norm_attention,
+                       member.row);
     if (route.past == Past::GIVEN) {
         // Another model's inputs have their gain already, so these gradients skip it.
         const Real* inputs = past.inputs + index * width * past.stride + past.first;
         for (int t = 0; t < columns; t++)
             for (int k = 0; k < width; k++)
-                member.turned[(long)t * width + k] = t < window.length ? inputs[k * past.stride + t] : 0;
+                member.turned[(long)t * width + k] =
+                    t < window.length ? inputs[k * past.stride + t] : 0;
         Real* targets[] = {grad.W_K, grad.W_V};
         for (int kind = 0; kind < 2; kind++)
-            product(width, width, columns, by_rows(read + kind * size, columns), {member.turned, width},
-                    targets[kind], width, true);
+            member.multiply(width, width, columns, by_rows(read + kind * size, columns),
+                            {member.turned, width}, targets[kind], width, true);
     }
 }
 
 inline void clear_gradients(const Member& member, const Weights& grads) {
     const Shape& shape = member.shape;
     const size_t width = shape.width, matrix = width * width, mlp = width * shape.hidden;
-    const auto clear = [](Real* array, size_t count) { std::memset(array, 0, count * sizeof(Real)); };
+    const auto clear = [](Real* array, size_t count) {
+        std::memset(array, 0, count * sizeof(Real));
+    };
     clear(grads.W_E, shape.vocabulary * width);
     clear(grads.W_U, shape.vocabulary * width);
     clear(grads.norm, width);
@@ -139,8 +148,8 @@ inline void clear_gradients(const Member& member, const Weights& grads) {
     }
 }
 
-inline double window_gradients(Member& member, const Weights& weights, const Weights& grads, Route route,
-                               Window window, GivenPast past, Real share) {
+inline double window_gradients(Member& member, const Weights& weights, const Weights& grads,
+                               Route route, Window window, GivenPast past, Real share) {
     const int width = member.shape.width, columns = window.columns;
     embed(member, weights, window);
     for (int i = 0; i < member.shape.layers; i++)

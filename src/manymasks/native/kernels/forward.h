@@ -25,11 +25,13 @@ struct GivenPast {
 // b_ij = a_ij gain_j, of a matrix with `rows` rows.
 inline void multiply_gain(const Real* a, const Real* gain, int rows, int columns, Real* b) {
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++) b[(long)i * columns + j] = a[(long)i * columns + j] * gain[j];
+        for (int j = 0; j < columns; j++)
+            b[(long)i * columns + j] = a[(long)i * columns + j] * gain[j];
 }
 
 // What all windows share.
 inline void pack_weights(Member& member, const Weights& weights) {
+    member.forget_packed();
     const int width = member.shape.width;
     const long matrix = (long)width * width;
     for (int i = 0; i < member.shape.layers; i++) {
@@ -85,7 +87,8 @@ inline void read_past(Member& member, int layer, Window window, GivenPast past, 
                     (columns - window.length) * sizeof(Real));
     }
     const Real* keys = member.packed[layer].qkv + (long)width * width;
-    product(2 * width, columns, width, by_rows(keys, width), {member.given, columns}, keys_values, columns);
+    member.multiply(2 * width, columns, width, by_rows(keys, width), {member.given, columns},
+                    keys_values, columns, false, Shared::LEFT);
     place(member, keys_values, columns, false, false);
 }
 
@@ -116,8 +119,8 @@ inline void run_layer(Member& member, const Weights& weights, int index, Route r
     const HeadShape head = {shape.head(), columns};
 
     normalise(member.x, width, columns, tape.unit_attention, tape.scale_attention);
-    product(3 * width, columns, width, by_rows(packed.qkv_gained, width), {tape.unit_attention, columns},
-            tape.qkv, columns);
+    member.multiply(3 * width, columns, width, by_rows(packed.qkv_gained, width),
+                    {tape.unit_attention, columns}, tape.qkv, columns, false, Shared::LEFT);
     const Projections projections(tape, shape, columns, route.past);
     const Real* attended = tape.out;
     if (route.past == Past::NONE) {
@@ -132,21 +135,24 @@ inline void run_layer(Member& member, const Weights& weights, int index, Route r
                    tape.weights + (keeps ? (long)i * columns * columns : 0),
                    tape.out + i * head.size(), member.row);
     }
-    product(width, columns, width, by_rows(layer.W_O, width), {attended, columns}, member.x, columns, true);
+    member.multiply(width, columns, width, by_rows(layer.W_O, width), {attended, columns}, member.x,
+                    columns, true, Shared::LEFT);
 
     normalise(member.x, width, columns, tape.unit_mlp, tape.scale_mlp);
-    product(shape.hidden, columns, width, by_rows(packed.in_gained, width), {tape.unit_mlp, columns},
-            tape.after, columns);
-    activate(shape.is_gelu, tape.after, keeps ? tape.slopes : nullptr, (long)shape.hidden * columns);
-    product(width, columns, shape.hidden, by_rows(layer.W_out, shape.hidden), {tape.after, columns},
-            member.x, columns, true);
+    member.multiply(shape.hidden, columns, width, by_rows(packed.in_gained, width),
+                    {tape.unit_mlp, columns}, tape.after, columns, false, Shared::LEFT);
+    activate(shape.is_gelu, tape.after, keeps ? tape.slopes : nullptr,
+             (long)shape.hidden * columns);
+    member.multiply(width, columns, shape.hidden, by_rows(layer.W_out, shape.hidden),
+                    {tape.after, columns}, member.x, columns, true, Shared::LEFT);
 }
 
 // Logits of positions first .. first + count of the normalised last stream, in member.logits.
 inline void score(Member& member, int first, int count, int columns) {
     const int vocabulary = padded(member.shape.vocabulary, PANEL);
-    product(count, vocabulary, member.shape.width, by_columns(member.unit + first, columns),
-            {member.unembedding, PANEL, (long)PANEL * member.shape.width}, member.logits, vocabulary);
+    member.multiply(count, vocabulary, member.shape.width, by_columns(member.unit + first, columns),
+                    {member.unembedding, PANEL, (long)PANEL * member.shape.width}, member.logits,
+                    vocabulary, false, Shared::RIGHT);
 }
 
 }  // namespace manymasks

@@ -1,14 +1,12 @@
 // Next-token loss of a window and its gradient, with the logits of a chunk of positions at a time.
 #pragma once
 
-#include "product.h"
+#include "tiles.h"
 
 namespace manymasks {
 
 // Logits held at once, to fit the L2 cache.
 constexpr long LOGITS = 1 << 17;
-
-inline int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
 // Positions of a chunk, whose logits are `vocabulary` entries each.
 inline int chunk_of(int positions, int vocabulary) {
@@ -18,7 +16,8 @@ inline int chunk_of(int positions, int vocabulary) {
 
 // W_U (vocabulary x width) times the gain, in panels of PANEL tokens (width x PANEL each); the last
 // one is filled up with zeros.
-inline void pack_unembedding(const Real* W_U, const Real* gain, int vocabulary, int width, Real* packed) {
+inline void pack_unembedding(const Real* W_U, const Real* gain, int vocabulary, int width,
+                             Real* packed) {
     for (int first = 0; first < vocabulary; first += PANEL) {
         const int count = vocabulary - first < PANEL ? vocabulary - first : PANEL;
         Real* panel = packed + (long)first * width;
@@ -37,7 +36,8 @@ inline void pack_unembedding(const Real* W_U, const Real* gain, int vocabulary, 
 inline double loss_of_row(Real* row, int vocabulary, int padded, long target, Real share) {
     for (int v = vocabulary; v < padded; v++) row[v] = -INFINITY;
     Vector highest_lanes = load(row);
-    for (int v = LANES; v < padded; v += LANES) highest_lanes = larger(highest_lanes, load(row + v));
+    for (int v = LANES; v < padded; v += LANES)
+        highest_lanes = larger(highest_lanes, load(row + v));
     const Real highest = largest(highest_lanes), scored = row[target];
     Vector sums = {};
     for (int v = 0; v < padded; v += LANES) {

@@ -12,7 +12,7 @@
 namespace manymasks {
 
 struct Shape {
-    int width, heads, layers, hidden, vocabulary, context, is_gelu, is_learned;
+    int width, heads, layers, hidden, vocabulary, context, is_gelu, is_learned, is_bf16;
 
     int head() const { return width / heads; }
 };
@@ -42,7 +42,8 @@ struct Weights {
         : W_E(pointers[0]), W_pos(nullptr), norm(pointers[1]), W_U(pointers[2]) {
         Real* const* next = pointers + 3;
         for (int i = 0; i < shape.layers; i++, next += 8)
-            layers.push_back({next[0], next[1], next[2], next[3], next[4], next[5], next[6], next[7]});
+            layers.push_back(
+                {next[0], next[1], next[2], next[3], next[4], next[5], next[6], next[7]});
         if (shape.is_learned) W_pos = *next;
     }
 };
@@ -61,6 +62,9 @@ class Memory {
   private:
     std::vector<std::unique_ptr<Real, void (*)(void*)>> arrays_;
 };
+
+// Which factor of a product is a weight that all windows share.
+enum class Shared { NONE, LEFT, RIGHT };
 
 // What the backward pass of a layer needs from the forward pass of a window.
 struct Tape {
@@ -93,9 +97,10 @@ struct Member {
         const long narrow_size = (long)width * positions, wide_size = (long)hidden * positions;
         const long square = (long)positions * positions;
         for (int i = 0; i < shape.layers; i++) {
-            tapes.push_back({memory.take(narrow_size), memory.take(positions), memory.take(3 * narrow_size),
-                             memory.take(2 * narrow_size), memory.take(shape.heads * square),
-                             memory.take(narrow_size), memory.take(narrow_size), memory.take(positions),
+            tapes.push_back({memory.take(narrow_size), memory.take(positions),
+                             memory.take(3 * narrow_size), memory.take(2 * narrow_size),
+                             memory.take(shape.heads * square), memory.take(narrow_size),
+                             memory.take(narrow_size), memory.take(positions),
                              memory.take(wide_size), memory.take(wide_size)});
             const long matrix = (long)width * width, mlp = (long)width * hidden;
             packed.push_back({memory.take(3 * matrix), memory.take(3 * matrix), memory.take(mlp),
@@ -115,7 +120,7 @@ struct Member {
         row = memory.take(positions);
         given = memory.take(narrow_size);
         const long head_size = (long)head * positions;
-        attention = {memory.take(square), memory.take(head_size), memory.take(head_size),
+        attention = {memory.take(square),    memory.take(head_size), memory.take(head_size),
                      memory.take(head_size), memory.take(positions), memory.take(positions)};
         cosines = memory.take((long)head / 2 * positions);
         sines = memory.take((long)head / 2 * positions);
@@ -142,8 +147,66 @@ struct Member {
         for (int i = 0; i < positions; i++) powers[i] = std::pow(gamma, i);
     }
 
+    // C = or += A B, a product with weights: of factors rounded to bfloat16 where the member is of
+    // that precision. A weight that all windows share is packed once.
+    void multiply(int rows, int columns, int depth, Left a, Right b, Real* c, long stride,
+                  bool adds = false, Shared shared = Shared::NONE) {
+#ifdef MANYMASKS_TILES
+        if (shape.is_bf16) {
+            const size_t deep = padded(depth, TILE_DEPTH);
+            const Tiles left =
+                tiles(shared == Shared::LEFT, left_, a.at, a.rows, padded(rows, SIDE) * deep);
+            const Tiles right =
+                tiles(shared == Shared::RIGHT, right_, b.at, b.line, padded(columns, SIDE) * deep);
+            if (!left.is_packed) pack_left(rows, depth, a, left.at);
+            if (!right.is_packed) pack_right(columns, depth, b, right.at);
+            product_of_tiles(rows, columns, depth, left.at, right.at, c, stride, adds);
+            return;
+        }
+#endif
+        (void)shared;
+        product(rows, columns, depth, a, b, c, stride, adds);
+    }
+
+    // Weights have changed: none is packed.
+    void forget_packed() {
+        for (PackedWeight& weight : weights_) weight.is_current = false;
+    }
+
   private:
+    struct Tiles {
+        uint16_t* at;
+        bool is_packed;
+    };
+
+    // A weight as tiles, known by its address and the distance of its rows.
+    struct PackedWeight {
+        const Real* weight;
+        long rows;
+        bool is_current;
+        std::vector<uint16_t> tiles;
+    };
+
     std::vector<Real> context_table;
+    std::vector<uint16_t> left_, right_;
+    std::vector<PackedWeight> weights_;
+
+    // Room for a factor: that of its weight if it is shared, else of any factor of its side.
+    Tiles tiles(bool is_shared, std::vector<uint16_t>& room, const Real* at, long rows,
+                size_t count) {
+        if (!is_shared) {
+            if (room.size() < count) room.resize(count);
+            return {room.data(), false};
+        }
+        for (PackedWeight& weight : weights_)
+            if (weight.weight == at && weight.rows == rows && weight.tiles.size() == count) {
+                const bool is_packed = weight.is_current;
+                weight.is_current = true;
+                return {weight.tiles.data(), is_packed};
+            }
+        weights_.push_back({at, rows, true, std::vector<uint16_t>(count)});
+        return {weights_.back().tiles.data(), false};
+    }
 };
 
 }  // namespace manymasks

@@ -25,9 +25,9 @@ inline void normalise(const Real* x, int width, int positions, Real* unit, Real*
 
 // From `grad`, that of gain * unit: d_x = or += the gradient of x, and d_gain += that of the gain.
 // `means` is scratch for one row of positions.
-inline void normalise_backward(const Real* grad, const Real* unit, const Real* scale, const Real* gain,
-                               int width, int positions, Real* d_x, bool adds, Real* d_gain,
-                               Real* means) {
+inline void normalise_backward(const Real* grad, const Real* unit, const Real* scale,
+                               const Real* gain, int width, int positions, Real* d_x, bool adds,
+                               Real* d_gain, Real* means) {
     std::memset(means, 0, positions * sizeof(Real));
     for (int k = 0; k < width; k++) {
         Vector along_row = {};
@@ -39,8 +39,7 @@ inline void normalise_backward(const Real* grad, const Real* unit, const Real* s
         }
         d_gain[k] += total(along_row);
     }
-    for (int t = 0; t < positions; t += LANES)
-        store(means + t, load(means + t) / splat(width));
+    for (int t = 0; t < positions; t += LANES) store(means + t, load(means + t) / splat(width));
     for (int k = 0; k < width; k++) {
         const Vector weight = splat(gain[k]);
         for (int t = 0; t < positions; t += LANES) {

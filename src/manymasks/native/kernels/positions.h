@@ -7,8 +7,8 @@ namespace manymasks {
 
 // x (head x positions), in place. `cosines`, `sines` (head / 2 x positions); `back` turns the other
 // way, which is the gradient. All is scaled by `factor`.
-inline void rotate(Real* x, int head, int positions, const Real* cosines, const Real* sines, Real factor,
-                   bool back) {
+inline void rotate(Real* x, int head, int positions, const Real* cosines, const Real* sines,
+                   Real factor, bool back) {
     const int half = head / 2;
     for (int n = 0; n < half; n++)
         for (int t = 0; t < positions; t += LANES) {

@@ -1,7 +1,8 @@
 // The tile product: C = A B or C += A B.
 //
 // A block of C stays in registers while k runs: ROWS rows, each entry of A broadcast, by PANEL
-// columns. Sums run over k in its order, so the entries of C do not depend on the shape of the rest.
+// columns. Sums run over k in its order, so the entries of C do not depend on the shape of the
+// rest.
 #pragma once
 
 #include "vector.h"
@@ -41,13 +42,14 @@ inline Left by_columns(const Real* at, long rows) { return {at, 1, rows}; }
 
 // One block of M rows and N vectors of C.
 template <class V, int M, int N>
-inline __attribute__((always_inline)) void block(int depth, Left a, const Real* b, long line, Real* c,
-                                                 long stride, bool adds) {
+inline __attribute__((always_inline)) void block(int depth, Left a, const Real* b, long line,
+                                                 Real* c, long stride, bool adds) {
     V sums[M][N];
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 4
-        for (int n = 0; n < N; n++) sums[m][n] = adds ? load<V>(c + m * stride + n * lanes<V>) : V{};
+        for (int n = 0; n < N; n++)
+            sums[m][n] = adds ? load<V>(c + m * stride + n * lanes<V>) : V{};
     for (int k = 0; k < depth; k++) {
         V row[N];
 #pragma GCC unroll 4
@@ -86,7 +88,8 @@ inline void margin(int rows, int columns, int depth, Left a, const Real* b, long
     for (int m = 0; m < rows; m++) {
         Vector sum = adds ? load_first(c + m * stride, columns) : Vector{};
         for (int k = 0; k < depth; k++)
-            sum = fused(splat(a.at[m * a.rows + k * a.columns]), load_first(b + k * line, columns), sum);
+            sum = fused(splat(a.at[m * a.rows + k * a.columns]), load_first(b + k * line, columns),
+                        sum);
         store_first(c + m * stride, sum, columns);
     }
 }
@@ -100,7 +103,8 @@ inline void product(int rows, int columns, int depth, Left a, Right b, Real* c, 
         const Left left = a.from(0, k);
         int n = 0;
         for (; n + PANEL <= columns; n += PANEL)
-            strip<Vector, ROWS, ACROSS>(rows, part, left, b.from(k, n), b.line, c + n, stride, more);
+            strip<Vector, ROWS, ACROSS>(rows, part, left, b.from(k, n), b.line, c + n, stride,
+                                        more);
         if (ACROSS > 2 && n + 2 * LANES <= columns) {
             strip<Vector, 2 * ROWS, 2>(rows, part, left, b.from(k, n), b.line, c + n, stride, more);
             n += 2 * LANES;

@@ -40,7 +40,8 @@ inline void transpose(const Real* from, long line, int rows, int columns, Real* 
                 continue;
             }
             for (int k = i; k < rows && k < i + LANES; k++)
-                for (int l = j; l < columns && l < j + LANES; l++) to[l * stride + k] = from[k * line + l];
+                for (int l = j; l < columns && l < j + LANES; l++)
+                    to[l * stride + k] = from[k * line + l];
         }
 }
 

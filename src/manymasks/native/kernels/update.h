@@ -64,7 +64,8 @@ inline double square_sum(const Real* x, int64_t count) {
 }
 
 inline void adamw(const Parameter& p, const Hyperparameters& h, Real factor) {
-    const Real bias1 = 1 - std::pow(h.beta1, h.step), bias2 = std::sqrt(1 - std::pow(h.beta2, h.step));
+    const Real bias1 = 1 - std::pow(h.beta1, h.step),
+               bias2 = std::sqrt(1 - std::pow(h.beta2, h.step));
     const Real decay = p.rule == (int)Rule::ADAMW ? 1 - h.rate * h.weight_decay : 1;
     const Vector rate = splat(Real(h.rate) / bias1), old = splat(Real(h.beta2));
     const Vector fresh1 = splat(Real(1 - h.beta1)), fresh2 = splat(Real(1 - h.beta2));
@@ -139,7 +140,8 @@ inline void muon(const Parameter& p, const Hyperparameters& h, Real factor, Real
 
 // Apply a step unless the gradient's norm is not finite. Returns the norm before clipping.
 // `scratch` has six times the entries of the largest matrix.
-inline double update(const Parameter* parameters, int count, const Hyperparameters& h, Real* scratch) {
+inline double update(const Parameter* parameters, int count, const Hyperparameters& h,
+                     Real* scratch) {
     double sum = 0;
     for (int i = 0; i < count; i++) sum += square_sum(parameters[i].grad, parameters[i].count());
     const double norm = std::sqrt(sum), excess = (norm + 1e-6) / h.clip;

@@ -62,7 +62,9 @@ inline Vector load_first(const Real* from, int count) {
     return x;
 }
 
-inline void store_first(Real* to, Vector x, int count) { std::memcpy(to, &x, count * sizeof(Real)); }
+inline void store_first(Real* to, Vector x, int count) {
+    std::memcpy(to, &x, count * sizeof(Real));
+}
 
 template <class V = Vector>
 inline V splat(Real x) {
