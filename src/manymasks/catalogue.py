@@ -61,10 +61,11 @@ _ROWS = (
     Stage("corpus", unit="corpus",
         summary="Documents read from packages, files or downloads, split into train, select and "
             "measure by a hash of their id.", message="reading documents of {label}",
-        tables=("corpus",)),
+        tables=("corpus", "dropped_documents")),
     Stage("process", unit="corpus",
         summary="Documents drawn from a process whose next-token law is known, split like any "
-            "corpus.", message="drawing documents of {label}", tables=("corpus",)),
+            "corpus.", message="drawing documents of {label}",
+        tables=("corpus", "dropped_documents")),
     Stage("tokenizer", unit="corpus",
         summary="The tokenizer: BPE trained on the train split, bytes, characters, or the words "
             "of a process.", message="training the tokenizer of {label}",

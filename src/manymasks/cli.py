@@ -1,4 +1,4 @@
-"""manymasks: plan | run | explain | verify | sql | doctor.
+"""manymasks: plan | run | explain | pin | verify | sql | doctor.
 
 Each command is a function that reads its arguments, calls one package and prints. A mistake that
 a person can fix is printed without a traceback, and the exit status is 1.
@@ -97,6 +97,17 @@ def _parser() -> argparse.ArgumentParser:
         command("explain", explain, "Show what the key of an artifact is computed from.")
     )
     added.add_argument("key", help="a key, or its first digits")
+
+    added = with_study(
+        command(
+            "pin",
+            pin,
+            "Write the files of a dataset and their digests into the configuration.",
+        )
+    )
+    added.add_argument("corpus", help="name of a corpus of kind dataset")
+    added.add_argument("--revision", help="branch, tag or commit of the Hub to pin (main)")
+    added.add_argument("--dry-run", action="store_true", help="print and write nothing")
 
     command("verify", verify, "Check every file of every artifact against its digest.")
 
@@ -231,6 +242,15 @@ def explain(options: argparse.Namespace) -> int:
         fields["environment"] = match.environment
         fields["figures"] = match.figures
     print(json.dumps(fields, indent=2, ensure_ascii=False))
+    return 0
+
+
+def pin(options: argparse.Namespace) -> int:
+    """Pin the files of a dataset."""
+    from manymasks.commands.pin import pin_corpus
+
+    files = [CONFIG, *options.configfile]
+    print(pin_corpus(options.corpus, files, options.revision, dry_run=options.dry_run), end="")
     return 0
 
 

@@ -28,6 +28,7 @@ FLOORS = (
     {"divergence", "myopia", "rollouts", "truth"},
     {"rashomon"},
     {"stages", "engine"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 )  # fmt: skip

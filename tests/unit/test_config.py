@@ -244,7 +244,8 @@ def test_an_unknown_setting_is_refused_with_a_suggestion(
         (
             "{kind: pydocs}",
             "{kind: pydoc}",
-            "config.yaml: corpora.pydocs.kind must be 'pydocs', 'files', 'url', 'hub', 'process', "
+            "config.yaml: corpora.pydocs.kind must be 'pydocs', 'files', 'url', 'hub', 'dataset', "
+            "'process', "
             "found 'pydoc'. Did you mean pydocs? (line 2)",
         ),
     ],

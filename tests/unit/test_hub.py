@@ -24,11 +24,13 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from manymasks.config.corpora import HubCorpus
-from manymasks.corpora.hub import fetch_hub
+from manymasks.corpora.hub import HubRevision, fetch_hub
 from manymasks.errors import UserError
 settings = HubCorpus(kind="hub", **json.loads(sys.argv[1]))
 try:
-    print(fetch_hub(settings, Path(sys.argv[2]))[0])
+    source = HubRevision(settings.repository, settings.revision)
+    files = {file.path: file.sha256 for file in settings.files}
+    print(fetch_hub(source, files, Path(sys.argv[2]))[0])
 except UserError as error:
     sys.exit(f"UserError: {error}")
 print("client imported:", "huggingface_hub" in sys.modules)

@@ -39,6 +39,18 @@ corpora:
     revision: {"a" * 40}
     files: [{{path: x, sha256: {"a" * 64}}}]
     members: {{variants: [causal, plain]}}
+  whole:
+    kind: dataset
+    path: a/b
+    files: {{x: {"a" * 64}}}
+    members: {{variants: [causal, plain]}}
+  given:
+    kind: dataset
+    path: a/b
+    data_files: {{train: x, other: y, base: z}}
+    split: {{train: train, select: other, measure: base}}
+    files: {{x: {"a" * 64}, y: {"b" * 64}}}
+    members: {{variants: [causal, plain]}}
   mine: {{kind: files, paths: [mine.txt], members: {{variants: [causal, plain]}}}}
   known:
     kind: process
@@ -134,7 +146,9 @@ def places(values: Any, path: list[str]) -> Iterator[tuple[Any, ...]]:
         yield ()
         return
     step, rest = path[0], path[1:]
-    if values is None or (step not in ("<name>", "<item>") and step not in values):
+    if not isinstance(values, dict | list) or (
+        step not in ("<name>", "<item>") and step not in values
+    ):
         return
     keys = {"<name>": list(values), "<item>": range(len(values))}.get(step, [step])
     for key in keys:

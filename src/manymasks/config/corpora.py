@@ -1,6 +1,6 @@
 """Where text comes from: the settings of each kind of corpus."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -57,14 +57,18 @@ class CorpusSettings(Settings):
 
 
 class TextCorpusSettings(CorpusSettings):
-    """Settings of corpora that are read from text, JSONL or Parquet files."""
+    """Settings of corpora that are read from text, JSONL, CSV or Parquet files. Files may be
+    compressed by gzip, Zstandard, bzip2, xz or zip."""
 
-    format: Literal["text", "jsonl", "parquet"] = "text"
-    """Format of the files: plain text, one JSON object per line, or Parquet rows."""
+    format: Literal["text", "jsonl", "csv", "parquet"] = "text"
+    """Format of the files: plain text, one JSON object per line, CSV with a header, or Parquet
+    rows."""
     field: str = "text"
-    """The field (JSONL) or column (Parquet) that holds the text of a document."""
+    """The field (JSONL) or column (CSV, Parquet) that holds the text of a document: `text`, `a.b`
+    inside another, `messages[].content` of each item of a list."""
     separator: str | None = None
-    """Text files only: the text between documents; null makes each file one document."""
+    """Text files only: the text between documents, in which a line end stands for any kind of line
+    end; null makes each file one document."""
     join_to: Annotated[int, Field(ge=1)] | None = None
     """Join consecutive pieces until a document has this many characters; null joins none."""
 
@@ -129,6 +133,86 @@ class HubCorpus(TextCorpusSettings):
     """Licence of the text, recorded with it."""
 
 
+class GivenSplits(Settings):
+    """The splits of a dataset that become those of the corpus."""
+
+    train: str
+    """Split of the dataset to train on."""
+    select: str | None = None
+    """Split of the dataset that decides membership; null cuts it from train by the hash of the
+    id."""
+    measure: str | None = None
+    """Split of the dataset to measure on; null cuts it from train by the hash of the id."""
+
+    @model_validator(mode="after")
+    def _splits_are_distinct(self) -> Self:
+        names = [name for name in (self.train, self.select, self.measure) if name is not None]
+        if len(set(names)) < len(names):
+            raise ValueError(f"names one split of the dataset twice ({', '.join(names)})")
+        return self
+
+
+class DatasetCorpus(CorpusSettings):
+    """A dataset as `datasets.load_dataset` takes it: a repository of the Hugging Face Hub, a local
+    folder, or files for a builder. `manymasks pin NAME` writes `revision` and `files`."""
+
+    kind: Literal["dataset"]
+    """Any text that `datasets` loads."""
+    path: Annotated[str, Field(min_length=1)]
+    """`owner/name` on the Hub, a local folder, or a builder such as json, csv, parquet, arrow, text
+    or webdataset."""
+    name: str | None = None
+    """Configuration of the dataset; null takes its default."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """Hub only: commit of the repository, 40 hex digits; branches move, commits do not."""
+    data_files: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] | None = None
+    """Files or patterns in the repository or folder, or the same by split; null takes those that
+    `datasets` recognises."""
+    data_dir: str | None = None
+    """Folder of the repository or local folder that holds the data."""
+    split: str | GivenSplits = "train"
+    """The split that is read and divided by the hash of the id, or the splits of the dataset by
+    those of the corpus: `{train: train, measure: test}`. Texts of select and measure are removed
+    from train."""
+    field: str = "text"
+    """Column that holds the text: `text`, `a.b` inside another, `messages[].content` of each item
+    of a list, which `separator` joins."""
+    separator: str | None = None
+    """Text between documents of a text file and between joined pieces; null stands for a line
+    end, and makes each line of a text file a document."""
+    join_to: Annotated[int, Field(ge=1)] | None = None
+    """Join consecutive rows until a document has this many characters; null joins none."""
+    options: dict[str, Any] = {}
+    """Options of the builder, such as `sep` and `encoding` of csv."""
+    files: dict[str, Sha256] = {}
+    """SHA-256 of each file by its path in the repository or folder; `manymasks pin` writes it."""
+    licence: str | None = None
+    """Licence of the text, recorded with it."""
+
+    @model_validator(mode="after")
+    def _splits_have_files(self) -> Self:
+        if isinstance(self.split, str):
+            if "[" in self.split or "+" in self.split:
+                raise ValueError(
+                    f"split '{self.split}' is a slice, which a stream cannot take: name one split "
+                    "and limit it with max_documents"
+                )
+        elif self.files and not isinstance(self.data_files, dict):
+            raise ValueError(
+                "split maps several splits, so data_files must give the files of each: "
+                "`manymasks pin` writes them"
+            )
+        patterns = self.data_files.values() if isinstance(self.data_files, dict) else ()
+        for value in (*patterns, self.data_files):
+            for pattern in (value,) if isinstance(value, str) else value or ():
+                if "://" in pattern:
+                    raise ValueError(
+                        f"data_files: '{pattern}' is an address. For a file from the web use a "
+                        "corpus of kind url, for the Hub give `path: owner/name`"
+                    )
+        return self
+
+
 if TYPE_CHECKING:
     ProcessName = str
 else:
@@ -166,5 +250,5 @@ class ProcessCorpus(CorpusSettings):
         return self
 
 
-TextCorpus = PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus
+TextCorpus = PydocsCorpus | FilesCorpus | UrlCorpus | HubCorpus | DatasetCorpus
 Corpus = Annotated[TextCorpus | ProcessCorpus, Field(discriminator="kind")]

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manymasks.config.corpora import CorpusSettings
+from manymasks.corpora.digests import DigestTable
+from manymasks.corpora.records import NOT_UTF8, Fault, checked
 from manymasks.errors import UserError
 
 Split = Literal["train", "select", "measure"]
@@ -27,20 +29,35 @@ GROUP_DOCUMENTS = 4096
 GROUP_CHARACTERS = 8 * 2**20
 
 
+SPLITS: tuple[Split, ...] = ("train", "select", "measure")
+
+
 @dataclass(frozen=True)
 class Raw:
-    """A document as it was read; `text` is None if its bytes are not UTF-8."""
+    """A document as it was read. `text` is None if it has a fault; without one its bytes are not
+    UTF-8. `split` is None if the hash of the id decides it."""
 
     id: str
     source: str
     text: str | None
+    fault: Fault | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Documents left out for one reason, and the place of the first of them."""
+
+    reason: str
+    documents: int
+    example: str
 
 
 @dataclass(frozen=True)
 class Summary:
     """Counts of written and dropped documents. `sha256` is over id, NUL, text, NUL (UTF-8) of all
-    written documents, in order. `beyond_maximum` counts the good documents that `max_documents`
-    dropped."""
+    written documents, in order. `cross_split_duplicates` counts the duplicates whose first copy is
+    in another split."""
 
     documents: int
     train_documents: int
@@ -48,27 +65,60 @@ class Summary:
     measure_documents: int
     characters: int
     bytes: int
+    longest_document: int
     empty_documents: int
     duplicate_documents: int
+    cross_split_duplicates: int
     undecodable_documents: int
-    beyond_maximum: int
     sha256: str
+    dropped: tuple[Dropped, ...]
 
     def figures(self) -> dict[str, int | str]:
         """Columns of the table `corpus`."""
         columns = asdict(self)
-        del columns["beyond_maximum"]
+        del columns["dropped"]
         return columns
 
-    def dropped(self) -> str:
-        """Counts of dropped documents in words; empty if there are none."""
-        counts = (
-            (self.empty_documents, "empty"),
-            (self.duplicate_documents, "the same as an earlier one"),
-            (self.undecodable_documents, "not UTF-8"),
-            (self.beyond_maximum, "more than max_documents"),
+    def dropped_for(self, reason: str) -> int:
+        """Number of documents left out for a reason."""
+        return sum(item.documents for item in self.dropped if item.reason == reason)
+
+    def dropped_rows(self, corpus: str) -> list[dict[str, int | str]]:
+        """Rows of the table `dropped_documents`."""
+        return [{"corpus": corpus, **asdict(dropped)} for dropped in self.dropped]
+
+    def dropped_in_words(self) -> str:
+        """Counts of dropped documents by reason; empty if there are none."""
+        counts = ", ".join(f"{dropped.documents} {dropped.reason}" for dropped in self.dropped)
+        if self.cross_split_duplicates:
+            counts += f"; {self.cross_split_duplicates} repeat a text of another split"
+        return counts
+
+
+EMPTY = "empty"
+DUPLICATE = "the same as an earlier one"
+BEYOND_MAXIMUM = "more than max_documents"
+
+
+class Drops:
+    """Dropped documents by reason, in the order in which reasons first came."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.examples: dict[str, str] = {}
+        self.read = 0
+        self.across_splits = 0
+
+    def add(self, reason: str, example: str, count: int = 1) -> None:
+        """Count documents; the first example of a reason is kept."""
+        self.counts[reason] = self.counts.get(reason, 0) + count
+        self.examples.setdefault(reason, example)
+
+    def listed(self) -> tuple[Dropped, ...]:
+        """All reasons."""
+        return tuple(
+            Dropped(reason, count, self.examples[reason]) for reason, count in self.counts.items()
         )
-        return ", ".join(f"{count} {why}" for count, why in counts if count)
 
 
 def split_of(document_id: str, select: float, measure: float) -> Split:
@@ -84,15 +134,15 @@ def split_of(document_id: str, select: float, measure: float) -> Split:
 def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> Summary:
     """Write documents to one zstd Parquet file (columns of SCHEMA), in the order given.
 
-    Documents that are only white space, repeat an earlier text or are not UTF-8 are counted and
+    Documents that are only white space, repeat an earlier text or have a fault are counted and
     dropped. Settings may keep repeats: dropping them would change the law of a process. Memory
     holds hashes and one row group. `max_documents` keeps the documents whose ids have the smallest
     hashes: a heap holds the current threshold, documents below it go to a spool file, and a second
     pass drops those above the final threshold. Raises UserError if an id occurs twice or a split
     has no document; `path` is then not written.
     """
-    counts = dict.fromkeys(("read", "empty", "duplicate", "undecodable", "good"), 0)
-    good = _good(raws, counts, settings.keeps_repeats)
+    drops = Drops()
+    good = _good(raws, drops, settings)
     part = path.with_name(path.name + ".part")
     spool = path.with_name(path.name + ".spool")
     try:
@@ -100,16 +150,20 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
             totals = _write(good, part, settings)
         else:
             smallest = _Smallest(settings.max_documents)
-            _write((raw for raw in good if smallest.offer(raw.id)), spool, settings)
+            kept = _write((raw for raw in good if smallest.offer(raw.id)), spool, settings)
             totals = _write((raw for raw in _read(spool) if smallest.holds(raw.id)), part, settings)
+            beyond = smallest.refused + kept["documents"] - totals["documents"]
+            if beyond:
+                drops.add(BEYOND_MAXIMUM, f"{settings.max_documents} are kept", beyond)
         summary = Summary(
             **totals,
-            empty_documents=counts["empty"],
-            duplicate_documents=counts["duplicate"],
-            undecodable_documents=counts["undecodable"],
-            beyond_maximum=counts["good"] - totals["documents"],
+            empty_documents=drops.counts.get(EMPTY, 0),
+            duplicate_documents=drops.counts.get(DUPLICATE, 0),
+            cross_split_duplicates=drops.across_splits,
+            undecodable_documents=drops.counts.get(NOT_UTF8, 0),
+            dropped=drops.listed(),
         )
-        _complain_about_splits(summary, counts["read"], settings)
+        _complain_about_splits(summary, drops.read, settings)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -131,38 +185,65 @@ def _hash64(text: str, salt: str = "") -> int:
     return int.from_bytes(hashlib.sha256((salt + text).encode()).digest()[:8], "big")
 
 
-def _good(raws: Iterable[Raw], counts: dict[str, int], repeats: bool) -> Iterator[Raw]:
+def _split(raw: Raw, settings: CorpusSettings) -> Split:
+    return raw.split or split_of(raw.id, settings.select, settings.measure)
+
+
+def _good(raws: Iterable[Raw], drops: Drops, settings: CorpusSettings) -> Iterator[Raw]:
     """Documents to keep; counts the others by reason."""
-    ids: set[bytes] = set()
-    texts: set[bytes] = set()
+    ids = _Ids()
+    texts = DigestTable()
     for raw in raws:
-        counts["read"] += 1
-        name = hashlib.sha256(raw.id.encode()).digest()[:16]
-        if name in ids:
+        drops.read += 1
+        ids.check(raw)
+        if raw.text is None:
+            fault = raw.fault or Fault(NOT_UTF8, raw.id)
+            drops.add(fault.reason, fault.example)
+            continue
+        if not raw.text or raw.text.isspace():
+            drops.add(EMPTY, raw.id)
+            continue
+        piece = checked(raw.text, raw.id)
+        if isinstance(piece, Fault):
+            drops.add(piece.reason, piece.example)
+            continue
+        if not settings.keeps_repeats:
+            number = SPLITS.index(_split(raw, settings))
+            earlier = texts.put(raw.text.encode(), number)
+            if earlier is not None:
+                drops.add(DUPLICATE, raw.id)
+                drops.across_splits += earlier != number
+                continue
+        yield raw
+
+
+class _Ids:
+    """Refuses an id that occurs twice. Ids of a file, `NAME#000012`, come in rising order, so only
+    the names are kept."""
+
+    def __init__(self) -> None:
+        self.names: set[bytes] = set()
+        self.name = ""
+        self.number = -1
+
+    def check(self, raw: Raw) -> None:
+        """Raise UserError if the id came earlier."""
+        name, mark, digits = raw.id.rpartition("#")
+        number = int(digits) if mark and digits.isdecimal() else None
+        if number is None:
+            name = raw.id
+        if number is not None and name == self.name:
+            is_new = number > self.number
+        else:
+            digest = hashlib.sha256(name.encode()).digest()[:16]
+            is_new = digest not in self.names
+            self.names.add(digest)
+        if not is_new:
             raise UserError(
                 f"two documents have the id '{raw.id}' (source: {raw.source}): the split "
                 "depends on the id, so ids must be unique. Is a file given twice?"
             )
-        ids.add(name)
-        if raw.text is None:
-            counts["undecodable"] += 1
-            continue
-        if not raw.text.strip():
-            counts["empty"] += 1
-            continue
-        try:
-            encoded = raw.text.encode()
-        except UnicodeEncodeError:
-            counts["undecodable"] += 1
-            continue
-        if not repeats:
-            digest = hashlib.sha256(encoded).digest()[:16]
-            if digest in texts:
-                counts["duplicate"] += 1
-                continue
-            texts.add(digest)
-        counts["good"] += 1
-        yield raw
+        self.name, self.number = name, -1 if number is None else number
 
 
 class _Smallest:
@@ -172,6 +253,7 @@ class _Smallest:
     def __init__(self, size: int) -> None:
         self.size = size
         self.negated: list[int] = []
+        self.refused = 0
 
     def offer(self, document_id: str) -> bool:
         """Add an id; whether it is among the smallest so far."""
@@ -179,7 +261,9 @@ class _Smallest:
         if len(self.negated) < self.size:
             heapq.heappush(self.negated, value)
             return True
-        return heapq.heappushpop(self.negated, value) != value
+        is_smaller = heapq.heappushpop(self.negated, value) != value
+        self.refused += not is_smaller
+        return is_smaller
 
     def holds(self, document_id: str) -> bool:
         """Whether an id is among the smallest of all offered ids."""
@@ -189,7 +273,7 @@ class _Smallest:
 def _write(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> dict[str, Any]:
     """Stream documents to Parquet in row groups of bounded size; returns totals."""
     splits = {"train": 0, "select": 0, "measure": 0}
-    characters = size = waiting = 0
+    characters = size = longest = waiting = 0
     digest = hashlib.sha256()
     rows: list[tuple[str, str, str, str]] = []
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
@@ -202,12 +286,13 @@ def _write(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> dict[st
 
         for raw in raws:
             assert raw.text is not None
-            split = split_of(raw.id, settings.select, settings.measure)
+            split = _split(raw, settings)
             encoded = raw.text.encode()
             digest.update(raw.id.encode() + b"\0" + encoded + b"\0")
             splits[split] += 1
             characters += len(raw.text)
             size += len(encoded)
+            longest = max(longest, len(encoded))
             rows.append((raw.id, raw.source, split, raw.text))
             waiting += len(raw.text)
             if len(rows) == GROUP_DOCUMENTS or waiting >= GROUP_CHARACTERS:
@@ -220,24 +305,30 @@ def _write(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> dict[st
         **{f"{split}_documents": count for split, count in splits.items()},
         "characters": characters,
         "bytes": size,
+        "longest_document": longest,
         "sha256": digest.hexdigest(),
     }
 
 
 def _read(path: Path) -> Iterator[Raw]:
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=256, columns=["id", "source", "text"]):
-            columns = (batch.column(i).to_pylist() for i in range(3))
-            for document_id, source, text in zip(*columns, strict=True):
-                yield Raw(document_id, source, text)
+        for batch in file.iter_batches(batch_size=256, columns=SCHEMA.names):
+            columns = (batch.column(name).to_pylist() for name in SCHEMA.names)
+            for document_id, source, split, text in zip(*columns, strict=True):
+                yield Raw(document_id, source, text, split=split)
 
 
 def _complain_about_splits(summary: Summary, read: int, settings: CorpusSettings) -> None:
-    dropped = f" ({summary.dropped()})" if summary.dropped() else ""
+    words = summary.dropped_in_words()
+    dropped = f" ({words})" if words else ""
     if not summary.documents:
+        first = "".join(
+            f"\n  {dropped.reason}, such as {dropped.example}" for dropped in summary.dropped
+        )
         raise UserError(
             f"no document is left: {read} were read{dropped}. "
             "Check the source of the corpus and how it is read (format, field, separator)."
+            f"{first}"
         )
     splits = {
         "train": summary.train_documents,

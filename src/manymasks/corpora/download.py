@@ -107,6 +107,26 @@ def verify_local(path: Path, sha256: str) -> Path:
     return path
 
 
+def verify_pinned(path: Path, sha256: str) -> Path:
+    """A local file of a dataset, once its digest is verified; raises UserError."""
+    again = "`manymasks pin NAME` writes the digests of the files as they are now"
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}). Restore the file, or correct path: "
+            f"{again}."
+        ) from error
+    if digest != sha256:
+        raise UserError(
+            f"{path}: is not the file that was pinned.\n"
+            f"  expected sha256 {sha256}\n"
+            f"  found    sha256 {digest} ({path.stat().st_size} bytes)\n"
+            f"If it was changed on purpose: {again}."
+        )
+    return path
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:

@@ -6,92 +6,114 @@ compares digests.
 
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from manymasks.config.corpora import HubCorpus, HubFile
 from manymasks.corpora.download import file_sha256, locked
 from manymasks.errors import UserError
 
 
-def fetch_hub(settings: HubCorpus, folder: Path) -> list[Path]:
-    """Files of a dataset repository, in order, each as `folder/<sha256>`.
+@dataclass(frozen=True)
+class HubRevision:
+    """A dataset repository at a commit."""
+
+    repository: str
+    revision: str
+
+    def named(self, path: str) -> str:
+        """A file of it in messages."""
+        return f"{self.repository}@{self.revision[:12]} {path}"
+
+
+def fetch_hub(source: HubRevision, files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Files of a dataset repository, from path to digest, in order, each as `folder/<sha256>`.
 
     An existing file with its digest needs no network. Others come through the cache of the client;
     a file with a wrong digest is downloaded once more. Raises UserError if a repository, revision
     or file is missing, the Hub cannot be reached, or the digest is wrong twice.
     """
-    return [_fetch(settings, file, folder) for file in settings.files]
+    return [_fetch(source, path, sha256, folder) for path, sha256 in files.items()]
 
 
-def _fetch(settings: HubCorpus, file: HubFile, folder: Path) -> Path:
-    target = folder / file.sha256
+def _fetch(source: HubRevision, path: str, sha256: str, folder: Path) -> Path:
+    target = folder / sha256
     # Not `.part`, which a download by URL would append to: this one may be a link.
-    copy = folder / f"{file.sha256}.copy"
+    copy = folder / f"{sha256}.copy"
     with locked(target):
-        if target.is_file() and file_sha256(target) == file.sha256:
+        if target.is_file() and file_sha256(target) == sha256:
             return target
         for again in (False, True):
-            _copy(_download(settings, file, force=again), copy)
+            _copy(download_from_hub(source, path, force=again), copy)
             digest = file_sha256(copy)
-            if digest == file.sha256:
+            if digest == sha256:
                 copy.replace(target)
                 return target
-        kept = folder / f"{file.sha256}.mismatch"
+        kept = folder / f"{sha256}.mismatch"
         copy.replace(kept)
     raise UserError(
-        f"{_named(settings, file)}: the download has another digest than the study expects, twice."
-        f"\n  expected sha256 {file.sha256}\n"
+        f"{source.named(path)}: the download has another digest than the study expects, twice."
+        f"\n  expected sha256 {sha256}\n"
         f"  found    sha256 {digest} ({kept.stat().st_size} bytes, kept as {kept})\n"
         "Check revision and sha256 of this file in the study; the Hub's page of a file shows both."
     )
 
 
-def _download(settings: HubCorpus, file: HubFile, *, force: bool) -> Path:
-    """Path of a file in the cache of the Hub's client."""
+def download_from_hub(source: HubRevision, path: str, *, force: bool = False) -> Path:
+    """Path of a file in the cache of the Hub's client; its digest is not verified. Raises
+    UserError."""
     # Imported late: the client is slow to import, and a verified file does not need it.
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import hf_hub_download
 
-    name = _named(settings, file)
     try:
-        path = hf_hub_download(
-            settings.repository,
-            file.path,
+        file = hf_hub_download(
+            source.repository,
+            path,
             repo_type="dataset",
-            revision=settings.revision,
+            revision=source.revision,
             force_download=force,
         )
-    except errors.GatedRepoError as error:
-        raise UserError(
+    except Exception as error:
+        raise hub_error(source, path, error) from error
+    return Path(str(file)).resolve()
+
+
+def hub_error(source: HubRevision, path: str, error: Exception) -> UserError:
+    """The message for an error of the Hub's client; `path`: what was asked for."""
+    from huggingface_hub import errors
+
+    name = source.named(path)
+
+    if isinstance(error, errors.GatedRepoError):
+        return UserError(
             f"{name}: this dataset asks for consent. Accept its terms on its page, then log in "
             "with `hf auth login` or set HF_TOKEN."
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise UserError(
-            f"{name}: the Hub has no dataset '{settings.repository}', or it is private. Correct "
-            "repository, or log in with `hf auth login`."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise UserError(
-            f"{name}: the dataset has no revision {settings.revision}. Take a commit from its "
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return UserError(
+            f"{name}: the Hub has no dataset '{source.repository}', or it is private. Correct "
+            "its name, or log in with `hf auth login`."
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return UserError(
+            f"{name}: the dataset has no revision {source.revision}. Take a commit from its "
             "history."
-        ) from error
-    except errors.RemoteEntryNotFoundError as error:
-        raise UserError(
-            f"{name}: the dataset has no file '{file.path}' at this revision. Correct the path, "
-            "or take another revision."
-        ) from error
-    except Exception as error:
-        # The exception for a broken network depends on the HTTP library of the client.
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        limit = " The Hub limits anonymous requests: set HF_TOKEN." if status == 429 else ""
-        cause = str(error.__cause__ or error).strip().split("\n")[0]
-        raise UserError(
-            f"{name}: could not be downloaded from the Hub ({type(error).__name__}: {cause})."
-            f"{limit}\nRun again when the network is back (downloaded bytes are kept). Without "
-            "one, copy the file here by other means and use a corpus of kind files; HF_ENDPOINT "
-            "names a mirror."
-        ) from error
-    return Path(str(path)).resolve()
+        )
+    if isinstance(error, errors.RemoteEntryNotFoundError):
+        return UserError(
+            f"{name}: the dataset has no file '{path}' at this revision. Correct the path, or "
+            "take another revision."
+        )
+    # The exception for a broken network depends on the HTTP library of the client.
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    limit = " The Hub limits anonymous requests: set HF_TOKEN." if status == 429 else ""
+    cause = str(error.__cause__ or error).strip().split("\n")[0]
+    return UserError(
+        f"{name}: could not be downloaded from the Hub ({type(error).__name__}: {cause})."
+        f"{limit}\nRun again when the network is back (downloaded bytes are kept). Without "
+        "one, copy the file here by other means and use a corpus of kind files; HF_ENDPOINT "
+        "names a mirror."
+    )
 
 
 def _copy(source: Path, copy: Path) -> None:
@@ -100,7 +122,3 @@ def _copy(source: Path, copy: Path) -> None:
         os.link(source, copy)
     except OSError:
         shutil.copyfile(source, copy)
-
-
-def _named(settings: HubCorpus, file: HubFile) -> str:
-    return f"{settings.repository}@{settings.revision[:12]} {file.path}"

@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from manymasks.config.corpora import (
     CorpusSettings,
+    DatasetCorpus,
     FilesCorpus,
     HubCorpus,
     ProcessCorpus,
@@ -21,7 +22,7 @@ from manymasks.config.study import Study
 
 Row = tuple[tuple[str, ...], FieldInfo]
 """Path of a setting, and its field."""
-CORPORA = (PydocsCorpus, FilesCorpus, UrlCorpus, HubCorpus, ProcessCorpus)
+CORPORA = (PydocsCorpus, FilesCorpus, UrlCorpus, HubCorpus, DatasetCorpus, ProcessCorpus)
 
 INTRODUCTION = """\
 # Settings

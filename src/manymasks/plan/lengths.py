@@ -43,7 +43,7 @@ def _tokens(
             yield split, tokens, f"{tokens} tokens"
     elif isinstance(settings, FilesCorpus) and settings.format == "text":
         # Imported here: only studies of local files need it.
-        from manymasks.corpora.files import expand
+        from manymasks.corpora.paths import expand
 
         size = sum(path.stat().st_size for path in expand(settings.paths, base))
         shares = {"select": settings.select, "measure": settings.measure}

@@ -1,9 +1,16 @@
 """Settings of corpora and tokenizers: what is in a text and how it is split, not its location."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.corpora import Corpus, FilesCorpus, ProcessCorpus, PydocsCorpus
+from manymasks.config.corpora import (
+    Corpus,
+    DatasetCorpus,
+    FilesCorpus,
+    ProcessCorpus,
+    PydocsCorpus,
+)
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.corpora.versions import versions
@@ -23,6 +30,9 @@ def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[
         resolved["versions"] = versions(settings)
     if isinstance(settings, FilesCorpus):
         resolved["sha256"] = digests(settings, base)
+    if isinstance(settings, DatasetCorpus):
+        # The text depends on how these parse a file.
+        resolved["versions"] = {name: version(name) for name in ("datasets", "pyarrow")}
     return resolved, operational
 
 
@@ -40,8 +50,7 @@ def digests(settings: FilesCorpus, base: Path) -> dict[str, str]:
     """SHA-256 of each file of a corpus, by the prefix of its documents' ids. Raises UserError if a
     pattern matches no file."""
     # Imported here: only studies of local files need it.
-    from manymasks.corpora.collect import names
-    from manymasks.corpora.files import expand
+    from manymasks.corpora.paths import expand, names
 
     paths = expand(settings.paths, base)
     return {name: sha256_of(path) for name, path in zip(names(paths, base), paths, strict=True)}

@@ -1,15 +1,16 @@
 """corpus: documents as Parquet, split into train, select and measure."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from manymasks.config.corpora import FilesCorpus, HubCorpus, TextCorpus, UrlCorpus
-from manymasks.corpora.collect import collect, describe, names
+from manymasks.config.corpora import FilesCorpus, TextCorpus
+from manymasks.corpora.collect import collect, describe
 from manymasks.corpora.documents import write_documents
 from manymasks.corpora.download import file_sha256
-from manymasks.corpora.files import expand
+from manymasks.corpora.paths import expand, names
 from manymasks.errors import UserError
 from manymasks.store.job import Job
 
@@ -22,20 +23,28 @@ def make(job: Job) -> dict[str, Any]:
     base = Path()
     if isinstance(settings, FilesCorpus):
         _refuse_changed(settings, base, job.settings["sha256"])
+    cache = job.folder / "datasets"
     documents = collect(
-        settings, downloads=job.layout.downloads, base=base, report=job.progress("bytes downloaded")
+        settings,
+        downloads=job.layout.downloads,
+        base=base,
+        cache=cache,
+        report=job.progress("bytes downloaded"),
     )
     summary = write_documents(documents, job.folder / "documents.parquet", settings)
-    if dropped := summary.dropped():
+    shutil.rmtree(cache, ignore_errors=True)
+    if dropped := summary.dropped_in_words():
         job.say(f"left out: {dropped}")
+    corpus = job.label.partition("/")[2]
     figures = {
-        "corpus": job.label.partition("/")[2],
+        "corpus": corpus,
         "kind": settings.kind,
         **summary.figures(),
         "source": describe(settings),
-        "licence": settings.licence if isinstance(settings, UrlCorpus | HubCorpus) else None,
+        "licence": getattr(settings, "licence", None),
     }
     job.write_table("corpus", [figures])
+    job.write_table("dropped_documents", summary.dropped_rows(corpus))
     return figures
 
 

@@ -15,12 +15,14 @@ def make(job: Job) -> dict[str, Any]:
     summary = write_documents(read_process(settings), job.folder / "documents.parquet", settings)
     values = {name: getattr(settings, name) for name in PROCESSES[settings.process].parameters}
     parameters = "".join(f", {name} {value:g}" for name, value in values.items() if value)
+    corpus = job.label.partition("/")[2]
     figures = {
-        "corpus": job.label.partition("/")[2],
+        "corpus": corpus,
         "kind": settings.kind,
         **summary.figures(),
         "source": f"process {settings.process}{parameters}, seed {settings.seed}",
         "licence": None,
     }
     job.write_table("corpus", [figures])
+    job.write_table("dropped_documents", summary.dropped_rows(corpus))
     return figures

@@ -56,8 +56,10 @@ CREATE TABLE corpus (
     measure_documents BIGINT,
     characters BIGINT,
     bytes BIGINT,
+    longest_document BIGINT,
     empty_documents BIGINT,
     duplicate_documents BIGINT,
+    cross_split_duplicates BIGINT,
     undecodable_documents BIGINT,
     sha256 VARCHAR,
     source VARCHAR,
@@ -65,19 +67,34 @@ CREATE TABLE corpus (
 );
 COMMENT ON TABLE corpus IS 'Corpora: their size, source and split by document. Grain: artifact.';
 COMMENT ON COLUMN corpus.artifact IS 'Corpus artifact';
-COMMENT ON COLUMN corpus.kind IS 'Source of the documents: pydocs, files, url, hub or process';
+COMMENT ON COLUMN corpus.kind IS 'Source of the documents: pydocs, files, url, hub, dataset or process';
 COMMENT ON COLUMN corpus.documents IS 'Documents kept';
 COMMENT ON COLUMN corpus.train_documents IS 'Documents of the train split';
 COMMENT ON COLUMN corpus.select_documents IS 'Documents of the select split, which decides membership';
 COMMENT ON COLUMN corpus.measure_documents IS 'Documents of the measure split, which is used for all measurements';
 COMMENT ON COLUMN corpus.characters IS 'Characters of all documents kept';
 COMMENT ON COLUMN corpus.bytes IS 'UTF-8 bytes of all documents kept';
+COMMENT ON COLUMN corpus.longest_document IS 'UTF-8 bytes of the longest document kept';
 COMMENT ON COLUMN corpus.empty_documents IS 'Documents dropped as blank';
 COMMENT ON COLUMN corpus.duplicate_documents IS 'Documents dropped as duplicates of an earlier text';
+COMMENT ON COLUMN corpus.cross_split_duplicates IS 'Those of the duplicates whose earlier copy is in another split';
 COMMENT ON COLUMN corpus.undecodable_documents IS 'Documents dropped because they are not UTF-8';
 COMMENT ON COLUMN corpus.sha256 IS 'SHA-256 over the ids and texts of all documents';
 COMMENT ON COLUMN corpus.source IS 'Origin of the text, with versions';
 COMMENT ON COLUMN corpus.licence IS 'Licence of the text, if known';
+
+CREATE TABLE dropped_documents (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    documents BIGINT NOT NULL,
+    example VARCHAR
+);
+COMMENT ON TABLE dropped_documents IS 'Documents and records left out of corpora, by reason. Grain: artifact, reason.';
+COMMENT ON COLUMN dropped_documents.artifact IS 'Corpus artifact';
+COMMENT ON COLUMN dropped_documents.reason IS 'Why they were left out';
+COMMENT ON COLUMN dropped_documents.documents IS 'Documents left out for this reason';
+COMMENT ON COLUMN dropped_documents.example IS 'Place and details of the first of them';
 
 CREATE TABLE tokenizer (
     artifact VARCHAR NOT NULL,

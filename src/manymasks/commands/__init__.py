@@ -1,0 +1,1 @@
+"""Commands of `manymasks` that take more than a few lines, a module each."""
