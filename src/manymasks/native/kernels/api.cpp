@@ -124,8 +124,8 @@ double manymasks_nats(Member* member, Real* const* weights_at, const Route* rout
             const int count = window.length - first < chunk ? window.length - first : chunk;
             score(*member, first, count, window.columns);
             for (int t = 0; t < count; t++)
-                nats += loss_of_row(member->logits + (long)t * padded_size, shape.vocabulary,
-                                    padded_size, window.tokens[first + t + 1], 0);
+                nats += loss_of_row<false>(member->logits + (long)t * padded_size, shape.vocabulary,
+                                           padded_size, window.tokens[first + t + 1]);
         }
     }
     return nats / (batch->windows * batch->length);

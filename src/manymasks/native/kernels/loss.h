@@ -31,9 +31,10 @@ inline void pack_unembedding(const Real* W_U, const Real* gain, int vocabulary, 
     }
 }
 
-// The loss of one position, in nats. `row`, its logits, becomes the loss's gradient times `share`;
-// `row` has `padded` entries, of which those from `vocabulary` on become 0.
-inline double loss_of_row(Real* row, int vocabulary, int padded, long target, Real share) {
+// The loss of one position, in nats. Where it LEARNS, `row`, its logits, becomes the loss's
+// gradient times `share`. `row` has `padded` entries; those from `vocabulary` on only fill it up.
+template <bool LEARNS>
+inline double loss_of_row(Real* row, int vocabulary, int padded, long target, Real share = 0) {
     for (int v = vocabulary; v < padded; v++) row[v] = -INFINITY;
     Vector highest_lanes = load(row);
     for (int v = LANES; v < padded; v += LANES)
@@ -45,12 +46,14 @@ inline double loss_of_row(Real* row, int vocabulary, int padded, long target, Re
         for (int i = vocabulary - v; i < LANES; i++)
             if (i >= 0) weight[i] = 0;
         sums += weight;
-        store(row + v, weight);
+        if (LEARNS) store(row + v, weight);
     }
     const Real sum = total(sums);
-    const Vector factor = splat(share / sum);
-    for (int v = 0; v < padded; v += LANES) store(row + v, factor * load(row + v));
-    row[target] -= share;
+    if (LEARNS) {
+        const Vector factor = splat(share / sum);
+        for (int v = 0; v < padded; v += LANES) store(row + v, factor * load(row + v));
+        row[target] -= share;
+    }
     return std::log((double)sum) + highest - scored;
 }
 
