@@ -1,4 +1,4 @@
-"""manymasks: plan | run | explain | pin | verify | sql | doctor.
+"""manymasks: plan | run | explain | pin | verify | sql | completion | doctor.
 
 Each command is a function that reads its arguments, calls one package and prints. A mistake that
 a person can fix is printed without a traceback, and the exit status is 1.
@@ -120,8 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--output", type=Path, help="write to this file instead of the terminal")
     added.add_argument("--tables", action="store_true", help="list tables, views and macros")
     added.add_argument("--describe", metavar="TABLE", help="columns of a table or view")
-    added.add_argument("--example", type=int, metavar="N", help="run an example query")
+    added.add_argument("--example", metavar="NAME", help="run an example query")
     added.add_argument("--examples", action="store_true", help="list the example queries")
+
+    completion_help = 'Print tab completion for the shell: eval "$(manymasks completion)"'
+    command("completion", completion, completion_help)
 
     with_study(
         command("doctor", doctor, "Check what this machine has, and whether a run can start.")
@@ -285,7 +288,7 @@ def verify(options: argparse.Namespace) -> int:
 def sql(options: argparse.Namespace) -> int:
     """Query the database."""
     from manymasks.database import query
-    from manymasks.database.queries import examples
+    from manymasks.database.queries import example, listing
 
     database = Layout(options.results).database
     given = [
@@ -296,11 +299,10 @@ def sql(options: argparse.Namespace) -> int:
     if len(given) != 1:
         raise UserError(
             "Give one of: a query, --file FILE, --tables, --describe TABLE, --examples or "
-            "--example N. Try: manymasks sql --example 1"
+            "--example NAME. Try: manymasks sql --example cost-of-myopia"
         )
     if options.examples:
-        for example in examples():
-            print(f"{example.number:>3}  {example.question}")
+        print(listing(), end="")
         return 0
     if options.tables or options.describe is not None:
         rows: Sequence[tuple[Any, ...]] = (
@@ -315,10 +317,7 @@ def sql(options: argparse.Namespace) -> int:
             print(text, end="")
         return 0
     if options.example is not None:
-        matches = [example for example in examples() if example.number == options.example]
-        if not matches:
-            raise UserError(f"There are examples 1 to {len(examples())}: manymasks sql --examples")
-        statement = matches[0].sql
+        statement = example(options.example).sql
         if options.form == "table":
             print(f"{statement.strip()}\n", flush=True)
     elif options.file:
@@ -344,6 +343,14 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def completion(options: argparse.Namespace) -> int:
+    """Print a script that completes commands, options and names of examples."""
+    from manymasks.documentation.completion import script
+
+    print(script(_parser()), end="")
+    return 0
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -100,4 +100,4 @@ def test_members_are_compared_with_the_exact_law(tmp_path):
         assert len(rows) == 3
         for excess, truth, loss in rows:
             assert 0.95 < (excess + truth) / loss < 1.05
-    assert "commit" in made.run("manymasks", "sql", "--example", "23")
+    assert "commit" in made.run("manymasks", "sql", "--example", "capability-prices")

@@ -3,6 +3,8 @@
 import duckdb
 from clones import clone
 
+from manymasks.database.queries import examples
+
 STUDY = """\
 name: lost
 primary: [{claim: gap, corpus: pydocs, subject: myopic, baseline: causal, within: base}]
@@ -50,6 +52,6 @@ def test_a_failed_member_enters_no_set_and_blocks_no_job(tmp_path):
         primary = asked.execute("SELECT contrast, stage, p FROM tested_claims WHERE rank = 1")
         sentence = "myopia gap: myopic minus causal, pydocs/base"
         assert primary.fetchall() == [(sentence, None, None)]
-    for number in range(1, 12):
-        made.run("manymasks", "sql", "--example", str(number))
+    for example in examples():
+        made.run("manymasks", "sql", "--example", example.name)
     assert "failed" in (made.folder / "results/report.html").read_text(encoding="utf-8")

@@ -21,10 +21,8 @@ ANSWERED = re.findall(r"```sql\n(.*?)```\n+```text\n(.*?)```", README, re.DOTALL
 
 
 def test_the_questions_are_the_shipped_examples():
-    shipped = [example.sql.strip() for example in examples()]
-    asked = [shipped.index(sql.strip()) for sql, _ in ANSWERED]
-    assert asked[:5] == [0, 1, 2, 3, 4]
-    assert asked == sorted(asked)
+    shipped = {example.sql.strip() for example in examples()}
+    assert {sql.strip() for sql, _ in ANSWERED} <= shipped
 
 
 def words(table: str) -> list[list[str]]:
@@ -60,7 +58,7 @@ def test_the_answers_are_those_of_the_default_study(number):
             try:
                 value, claim = float(cell), float(stated)
             except ValueError:
-                if number != 3:  # which pairs hide the most is a close race
+                if "hidden_ratio" not in found[0]:  # which pairs hide the most is a close race
                     assert cell == stated, name
                 continue
             if name in ("p", "hidden_ratio", "visible"):

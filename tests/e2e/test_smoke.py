@@ -11,6 +11,7 @@ from clones import ROOT, Clone
 
 import kit
 from manymasks.catalogue import STAGES
+from manymasks.database.queries import examples
 
 PLAN = kit.repository_plan("smoke.yaml")
 MODELS = sum(node.stage == "evaluation" for node in PLAN.nodes)
@@ -187,10 +188,9 @@ def test_primary_claims_come_first(smoke):
 
 def test_sql_answers(smoke, tmp_path: Path):
     project, _ = smoke
-    examples = project.run("manymasks", "sql", "--examples").splitlines()
-    assert len(examples) >= 10
-    for number in range(1, len(examples) + 1):
-        assert "──" in project.run("manymasks", "sql", "--example", str(number))
+    assert len(examples()) >= 10
+    for example in examples():
+        assert "──" in project.run("manymasks", "sql", "--example", example.name)
     question = "SELECT label, measure_nats FROM current_model ORDER BY measure_nats"
     as_json = json.loads(project.run("manymasks", "sql", question, "--format", "json"))
     assert len(as_json) == MODELS

@@ -104,7 +104,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["fly"], ["sql", "--format", "xml", "SELECT 1"], ["sql", "--example", "one"]]
+    "words", [[], ["fly"], ["sql", "--format", "xml", "SELECT 1"], ["sql", "--example"]]
 )
 def test_an_unknown_command_shows_the_usage(
     words: list[str], capsys: pytest.CaptureFixture[str]
@@ -338,11 +338,12 @@ def test_sql_describes(database: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = printed(capsys, "sql", "--examples").splitlines()
-    assert [int(line.split()[0]) for line in listed] == [each.number for each in examples()]
-    for each in examples():
-        shown = printed(capsys, "sql", "--example", str(each.number))
-        assert shown.startswith(each.sql.strip())
+    lines = printed(capsys, "sql", "--examples").splitlines()
+    listed = [line.split(maxsplit=1) for line in lines if line.startswith("  ")]
+    assert listed == [[entry.name, entry.question] for entry in examples()]
+    for entry in examples():
+        shown = printed(capsys, "sql", "--example", entry.name)
+        assert shown.startswith(entry.sql.strip())
         assert "─" in shown
 
 
@@ -351,8 +352,12 @@ def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         ([], "Give one of: a query, --file FILE, --tables"),
         (["SELECT 1", "--tables"], "Give one of: a query"),
-        (["--example", "99"], "There are examples 1 to "),
-        (["--example", "0"], "There are examples 1 to "),
+        (
+            ["--example", "cost-of-miopia"],
+            "--example cost-of-miopia: there is no example of this name. Did you mean "
+            "cost-of-myopia? List all with: manymasks sql --examples",
+        ),
+        (["--example", "3"], "--example 3: there is no example of this name. List all with: "),
         (["--describe", "modl"], "results/manymasks.duckdb: there is no table or view 'modl'. Did"),
         (["--describe", ""], "results/manymasks.duckdb: there is no table or view ''"),
         (["--file", "absent.sql"], "absent.sql: cannot be read as text ("),
@@ -465,3 +470,35 @@ def test_doctor_describes_the_machine(
     locks.mkdir(parents=True)
     (locks / "0.input.lock").touch()
     assert "  snakemake --unlock\n" in printed(capsys, "doctor")
+
+
+FORMATS = ["table", "csv", "json", "parquet"]
+
+
+def completed(script: str, *words: str) -> list[str]:
+    """What bash proposes for the last word."""
+    program = (
+        f'{script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _manymasks\n'
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", program, "bash", *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_completes_commands_options_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    script = printed(capsys, "completion")
+    assert completed(script, "manymasks", "ve") == ["verify"]
+    assert completed(script, "manymasks", "sql", "--example", "cost") == [
+        "cost-of-myopia",
+        "cost-by-stage",
+    ]
+    assert completed(script, "manymasks", "sql", "--format", "") == [
+        "table",
+        "csv",
+        "json",
+        "parquet",
+    ]
+    assert completed(script, "manymasks", "run", "corp") == ["corpus"]
+    assert "--configfile" in completed(script, "manymasks", "plan", "--con")

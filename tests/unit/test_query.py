@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from example_results import write_results
 
-from manymasks.database import query
+from manymasks.database import queries, query
 from manymasks.database.load import load
 from manymasks.database.queries import Example, examples
 from manymasks.errors import UserError
@@ -36,11 +36,14 @@ def written(database: Path, sql: str, format: query.Format) -> str:
     return out.getvalue().decode()
 
 
-def test_examples_are_numbered_questions() -> None:
-    found = examples()
-    assert [example.number for example in found] == list(range(1, len(found) + 1))
-    assert len(found) >= 10
-    for example in found:
+def test_examples_have_a_name_and_ask_a_question() -> None:
+    listed = examples()
+    assert len({entry.name for entry in listed}) == len(listed) >= 10
+    folder = Path(queries.__file__).parent
+    assert sorted(path.stem for path in folder.rglob("*.sql")) == sorted(
+        entry.name for entry in listed
+    )
+    for example in listed:
         assert example.question.endswith("?"), example.name
         assert example.sql.startswith(f"-- {example.question}\n")
 

@@ -14,7 +14,7 @@ from example_results import ExampleResults, write_results
 
 from manymasks.config.loading import load_study
 from manymasks.database.load import load
-from manymasks.database.queries import examples
+from manymasks.database.queries import example
 from manymasks.engine.job_file import description_of
 from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
@@ -391,7 +391,7 @@ def test_rates_by_hand(tmp_path: Path) -> None:
         pytest.approx((0.006, 4.101, sd, 2, 0, False, 0.1, None)),
         pytest.approx((0.012, 4.2, None, 2, 1, False, 0.199, None)),
     ]
-    query = next(example.sql for example in examples() if "grid wide enough" in example.question)
+    query = example("learning-rates").sql
     assert ask(database, query) == [
         ("pydocs/w32/causal", 0.003, 4.001, 0.0014, 0.0015, 0.1, [0.0015, 0.003, 0.006, 0.012], 1,
          "yes"),
@@ -417,7 +417,7 @@ def test_an_arm_that_was_renamed_goes_by_its_current_name(tmp_path: Path) -> Non
 def test_without_trials_there_is_no_choice(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", analyses=(), tuned=False)
     database = database_of(results, tmp_path, results.current)
-    query = next(example.sql for example in examples() if "grid wide enough" in example.question)
+    query = example("learning-rates").sql
     assert ask(database, query) == []
     text = text_of(database, tmp_path)
     assert "Learning rates" not in text

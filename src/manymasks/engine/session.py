@@ -217,7 +217,7 @@ class Session:
             f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts.\n"
             f"  report    {self.layout.report}\n"
             f"  database  {self.layout.database}\n"
-            "  ask it    manymasks sql --example 1",
+            "  ask it    manymasks sql --example equally-good-models",
             file=sys.stderr,
         )
 
