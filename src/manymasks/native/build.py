@@ -76,11 +76,11 @@ def target() -> Target | None:
         return Target("neon", zig_flags=("-mcpu=generic",))
     if machine not in ("x86_64", "amd64"):
         return None
-    features = _cpu_features()
+    features = cpu_features()
     return next(row for row in X86_TARGETS if row.needs <= features)
 
 
-def _cpu_features() -> frozenset[str]:
+def cpu_features() -> frozenset[str]:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
