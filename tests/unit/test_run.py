@@ -410,6 +410,19 @@ def test_two_processes_make_one_artifact_once(here: Path) -> None:
 # ---------------------------------------------------------------------------- descriptions
 
 
+def test_a_description_is_written_once_and_mended(here: Path) -> None:
+    plan = study_in(here)
+    node = node_of(plan, "tokens")
+    path = RESULTS.node("tokens", node.key)
+    write_node(RESULTS, node, plan.study.hardware)
+    first = path.stat()
+    write_node(RESULTS, node, plan.study.hardware)
+    assert path.stat() == first
+    path.write_bytes(path.read_bytes()[:9] + b"\xff")
+    write_node(RESULTS, node, plan.study.hardware)
+    assert read_description(path)["key"] == node.key
+
+
 def test_descriptions_go_through_files(here: Path) -> None:
     plan = study_in(here)
     node = node_of(plan, "tokens")

@@ -148,6 +148,10 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
     members: list[PlannedMember] = []
     corpus_seeds = study.seeds_of(corpus)
     seeds = list(product(sorted(corpus_seeds.init), sorted(corpus_seeds.order)))
+    evaluated = {
+        "evaluation": evaluation_settings(study, corpus),
+        "statistics": identity(study.statistics),
+    }
     # A variant that needs the weights of another comes after it.
     variants = sorted(
         study.variants_of(corpus).items(),
@@ -173,7 +177,7 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
             label = f"training/{member_label(member)}"
             training = Node("training", label, settings | member_seeds, inputs)
             trained[size, variant_name, seed_init, seed_order] = training
-            evaluation = _evaluation(study, member, training)
+            evaluation = _evaluation(member, training, evaluated)
             members.append(PlannedMember(member, variant, training, evaluation))
     return tunings, members
 
@@ -186,15 +190,11 @@ def _tuning_settings(study: Study, settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "training": training, "tune": tune}
 
 
-def _evaluation(study: Study, member: dict[str, Any], training: Node) -> Node:
+def _evaluation(member: dict[str, Any], training: Node, settings: dict[str, Any]) -> Node:
     """Losses of a member on the tokens of its corpus."""
     inputs = {"training": (training,), "tokens": training.inputs["tokens"]}
     if "past" in training.inputs:
         inputs["past"] = training.inputs["past"]
-    settings = {
-        "evaluation": evaluation_settings(study, member["corpus"]),
-        "statistics": identity(study.statistics),
-    }
     return Node("evaluation", f"evaluation/{member_label(member)}", settings, inputs)
 
 

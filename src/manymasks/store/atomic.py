@@ -10,17 +10,19 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, is_kept: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which replaces `path` on success. The content is on the
-    disk before the name changes, so a power cut leaves either the old file or the new one."""
+    disk before the name changes, so a power cut leaves either the old file or the new one; not so
+    where `is_kept` is false, for a file that the next run writes again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if is_kept:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
