@@ -6,6 +6,7 @@ a person can fix is printed without a traceback, and the exit status is 1.
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import sys
@@ -27,6 +28,9 @@ CONFIG = Path("config/config.yaml")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of another encoding shows what it can.
+        sys.stdout.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -115,7 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("query", nargs="?", help="an SQL query; - reads it from standard input")
     added.add_argument("--file", type=Path, help="read the query from this file")
     added.add_argument(
-        "--format", choices=("table", "csv", "json", "parquet"), default="table", dest="form"
+        "--format",
+        choices=("table", "csv", "json", "parquet"),
+        dest="form",
+        help="default: by the ending of --output, or else a table",
     )
     added.add_argument("--output", type=Path, help="write to this file instead of the terminal")
     added.add_argument("--tables", action="store_true", help="list tables, views and macros")
@@ -301,6 +308,9 @@ def sql(options: argparse.Namespace) -> int:
             "Give one of: a query, --file FILE, --tables, --describe TABLE, --examples or "
             "--example NAME. Try: manymasks sql --example cost-of-myopia"
         )
+    if options.form is None:
+        suffix = options.output.suffix.removeprefix(".") if options.output else ""
+        options.form = suffix if suffix in ("csv", "json", "parquet") else "table"
     if options.examples:
         print(listing(), end="")
         return 0
@@ -326,7 +336,7 @@ def sql(options: argparse.Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{options.file}: cannot be read as text ({error})") from error
     else:
-        statement = sys.stdin.read() if options.query == "-" else options.query
+        statement = _standard_input() if options.query == "-" else options.query
     if options.form == "parquet" and not options.output and sys.stdout.isatty():
         raise UserError("Parquet cannot be shown on a terminal: add --output FILE")
     if not options.output:
@@ -335,6 +345,13 @@ def sql(options: argparse.Namespace) -> int:
     with _writing(options.output):
         query.run(database, statement, options.form, options.output)
     return 0
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise UserError(f"standard input: is not UTF-8 text ({error})") from error
 
 
 @contextlib.contextmanager

@@ -502,3 +502,16 @@ def test_completes_commands_options_and_examples(capsys: pytest.CaptureFixture[s
     ]
     assert completed(script, "manymasks", "run", "corp") == ["corpus"]
     assert "--configfile" in completed(script, "manymasks", "plan", "--con")
+
+
+def test_sql_takes_the_format_from_the_ending(
+    here: Path, database: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for suffix in ("json", "csv", "parquet"):
+        assert main(["sql", "SELECT 1 AS a", "--output", f"x.{suffix}"]) == 0
+    assert json.loads((here / "x.json").read_text()) == [{"a": 1}]
+    assert (here / "x.csv").read_text() == "a\n1\n"
+    assert pq.read_table(here / "x.parquet").to_pylist() == [{"a": 1}]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xff'"), "utf-8"))
+    assert main(["sql", "-"]) == 1
+    assert "standard input: is not UTF-8 text" in capfd.readouterr().err

@@ -78,7 +78,7 @@ def test_csv_and_json(database: Path) -> None:
         "TIMESTAMP '2026-11-20 13:00:00' AS t"
     )
     assert written(database, sql, "csv") == (
-        'a,a_1,text,n,l,t\n1,,"say ""x"", y",nan,"[1, 2]",2026-11-20 13:00:00\n'
+        'a,a_1,text,n,l,t\n1,,"say ""x"", y",nan,"[1,2]",2026-11-20 13:00:00\n'
     )
     assert json.loads(written(database, sql, "json")) == [
         {
@@ -150,3 +150,44 @@ def test_a_locked_database(database: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(duckdb, "connect", locked)
     with pytest.raises(UserError, match=r"(?s)another process has it open.*PID 12"):
         query.run(database, "SELECT 1", "table", tmp_path / "out")
+
+
+EVERY_TYPE = {
+    "now()": None, "INTERVAL 90 MINUTE": "01:30:00", "0.5": 0.5, "1e400::DOUBLE": None,
+    "'inf'::FLOAT": None, "{'x': 'nan'::DOUBLE, 'y': 'a:nan,'}": {"x": None, "y": "a:nan,"},
+    "MAP {'k': ['nan'::DOUBLE, 1.5]}": {"k": [None, 1.5]}, "[['inf'::DOUBLE]]": [[None]],
+    "[TIMESTAMP '2026-01-02 03:04:05']": ["2026-01-02T03:04:05"], "DATE '2026-01-02'": "2026-01-02",
+    "TIME '03:04:05'": "03:04:05", "170141183460469231731687303715884105727": None,
+    "'\\xAA'::BLOB": "\\xAA", "uuid()": None, "'101'::BIT": "101", "NULL::DOUBLE[]": None,
+    "NULL::STRUCT(a DOUBLE)": None, "true": True, "'é\n\"'": 'é\n"',
+}  # fmt: skip
+"""Expressions of each type, and their value in JSON where it is written down here."""
+
+
+@pytest.mark.parametrize("sql", EVERY_TYPE)
+def test_every_type_in_every_format(database: Path, tmp_path: Path, sql: str) -> None:
+    query.run(database, f"SELECT {sql} AS a", "parquet", tmp_path / "a.parquet")
+    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path / 'a.parquet'}'").fetchall() == [(1,)]
+    assert written(database, f"SELECT {sql} AS a", "csv").startswith("a\n")
+    assert "a" in written(database, f"SELECT {sql} AS a", "table")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = written(database, f"SELECT {sql} AS a", "json")
+    (row,) = json.loads(text, parse_constant=refuse)
+    if EVERY_TYPE[sql] is not None:
+        assert row == {"a": EVERY_TYPE[sql]}
+
+
+@pytest.mark.parametrize("sql", ["/* nothing */", "-- nothing", ";;"])
+def test_a_query_of_nothing_is_empty(database: Path, sql: str) -> None:
+    with pytest.raises(UserError, match="the query is empty"):
+        query.run(database, sql, "json", io.BytesIO())
+
+
+def test_a_database_that_this_process_has_open_is_not_called_broken(database: Path) -> None:
+    with duckdb.connect(str(database)), pytest.raises(UserError) as caught:
+        query.tables(database)
+    assert "this process has it open" in str(caught.value)
+    assert "Delete" not in str(caught.value)

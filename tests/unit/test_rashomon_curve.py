@@ -1,11 +1,12 @@
 """The Rashomon curve: shares under shared thresholds, and their difference between two sizes."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from manymasks.rashomon.curve import curve_rows, difference_of_shares, share_difference
 from manymasks.statistics.model_classes import Member
@@ -107,3 +108,17 @@ def test_rejects_members_of_several_corpora_and_other_numbers_of_losses() -> Non
     both = members + _members("tiny", "causal", 1, corpus="d")
     with pytest.raises(ValueError, match="one corpus"):
         curve_rows(np.zeros(3), both, ["tiny"], 0.95)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize("trials", [(1, 1), (5, 3), (12, 40)])
+def test_differences_of_shares_are_those_of_statsmodels(
+    trials: tuple[int, int], confidence: float
+) -> None:
+    for successes in product(range(trials[0] + 1), range(trials[1] + 1)):
+        interval = difference_of_shares(successes, trials, confidence)
+        expected = confint_proportions_2indep(
+            successes[0], trials[0], successes[1], trials[1],
+            method="newcomb", compare="diff", alpha=1 - confidence,
+        )  # fmt: skip
+        assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-12)

@@ -5,14 +5,15 @@ import difflib
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import duckdb
-import pyarrow.parquet as pq
 
 from manymasks.errors import UserError
 
@@ -54,6 +55,11 @@ def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = duckdb.connect(str(database), read_only=True, config=settings)
     except duckdb.Error as error:
         message = str(error).strip()
+        if isinstance(error, duckdb.ConnectionException):
+            raise UserError(
+                f"{database}: this process has it open with other settings. Open it once: "
+                f"close that connection, or query with it. DuckDB says: {message}"
+            ) from error
         if "lock" in message:
             raise UserError(
                 f"{database}: another process has it open for writing. Close that one (the "
@@ -72,26 +78,113 @@ def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
     """Run `sql` read-only and write the result of its last statement to `out`. Raises UserError
-    with DuckDB's message if the query fails, writes, or returns nothing."""
-    if not sql.strip().rstrip(";"):
-        raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
+    with DuckDB's message if the query fails, writes, or returns nothing that a file can hold."""
     with connect(database) as connection:
-        if format == "parquet":
-            relation = connection.sql(sql)
-            if relation is None:
-                raise UserError("the query returns no rows to write as Parquet: end it in a SELECT")
-            buffer = io.BytesIO()
-            pq.write_table(relation.to_arrow_table(), buffer)
-            content = buffer.getvalue()
-        else:
-            result = connection.execute(sql)
-            columns = _distinct([column[0] for column in result.description or ()])
-            content = render(columns, result.fetchall() if columns else [], format).encode()
-    if isinstance(out, Path):
-        out.write_bytes(content)
-    else:
-        out.write(content)
+        if not connection.extract_statements(sql):
+            raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
+        relation = connection.sql(sql)
+        if format == "table":
+            content = _table_of(relation).encode()
+            if isinstance(out, Path):
+                out.write_bytes(content)
+            else:
+                out.write(content)
+                out.flush()
+            return
+        if relation is None:
+            raise UserError(f"the query returns no rows to write as {format}: end it in a SELECT")
+        if isinstance(out, Path):
+            _copy(relation, format, out)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "result"
+            _copy(relation, format, path)
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, out)
         out.flush()
+
+
+NESTED = ("list", "struct", "map", "array", "union")
+
+
+def _copy(relation: duckdb.DuckDBPyRelation, format: Format, path: Path) -> None:
+    """Write a relation with DuckDB's own writers."""
+    # Python must be able to write there: DuckDB would say so in a message of its own.
+    path.open("ab").close()
+    if format == "parquet":
+        relation.write_parquet(str(path))
+    elif format == "csv":
+        _projected(relation, _csv_value).write_csv(str(path), header=True)
+    else:
+        target = str(path).replace("'", "''")
+        _projected(relation, _json_expression).query(
+            "result", f"COPY result TO '{target}' (FORMAT json, ARRAY true)"
+        )
+
+
+Expression = Callable[[str, Any], str]
+"""SQL of a column, from its name and its DuckDB type."""
+
+
+def _projected(
+    relation: duckdb.DuckDBPyRelation, expression: Expression
+) -> duckdb.DuckDBPyRelation:
+    """A relation with each column as an expression of it, under names that are distinct."""
+    numbered = [f"c{i}" for i in range(len(relation.columns))]
+    names = (name.replace('"', '""') for name in _distinct(relation.columns))
+    columns = zip(numbered, relation.types, names, strict=True)
+    values = ", ".join(f'{expression(column, kind)} AS "{name}"' for column, kind, name in columns)
+    projected = relation.query("result", f"SELECT {values} FROM result AS r({', '.join(numbered)})")
+    assert projected is not None
+    return projected
+
+
+def _csv_value(column: str, kind: Any) -> str:
+    return f"to_json({_json_expression(column, kind)})" if kind.id in NESTED else column
+
+
+def _json_expression(column: str, kind: Any, depth: int = 0) -> str:
+    """A value for JSON, in which NaN and infinity become null and times follow ISO 8601."""
+    if kind.id in ("double", "float"):
+        return f"CASE WHEN isfinite({column}) THEN {column} END"
+    if "timestamp" in kind.id:
+        return f"replace({column}::VARCHAR, ' ', 'T')"
+    item = f"x{depth}"
+    if kind.id in ("list", "array"):
+        inner = _json_expression(item, kind.children[0][1], depth + 1)
+        return column if inner == item else f"list_transform({column}, lambda {item}: {inner})"
+    if kind.id == "struct":
+        fields = []
+        for name, child in kind.children:
+            quoted = '"' + name.replace('"', '""') + '"'
+            fields.append(f"{quoted} := {_json_expression(f'({column}).{quoted}', child, depth)}")
+        packed = f"struct_pack({', '.join(fields)})"
+        return f"CASE WHEN {column} IS NOT NULL THEN {packed} END"
+    if kind.id == "map":
+        inner = _json_expression(f"{item}.value", kind.children[1][1], depth + 1)
+        entries = f"list_transform(map_entries({column}), lambda {item}: "
+        return f"map_from_entries({entries}struct_pack(key := {item}.key, value := {inner})))"
+    if kind.id in ("interval", "bit", "blob", "uuid", "enum") or "time" in kind.id:
+        return f"{column}::VARCHAR"
+    return column
+
+
+def _table_of(relation: duckdb.DuckDBPyRelation | None) -> str:
+    """The first rows of a relation as an aligned table."""
+    if relation is None:
+        return _table((), (), 0)
+    shown = _projected(relation, _shown_value)
+    rows = shown.limit(TABLE_ROWS).fetchall()
+    total = len(rows)
+    if total == TABLE_ROWS:
+        counted = relation.query("result", "SELECT count(*) FROM result")
+        total = int(counted.fetchall()[0][0]) if counted is not None else total
+    return _table(shown.columns, rows, total)
+
+
+def _shown_value(column: str, kind: Any) -> str:
+    # Python has no time zones without another package.
+    return f"{column}::VARCHAR" if "TIME ZONE" in str(kind) else column
 
 
 def tables(database: Path) -> list[Table]:
@@ -140,7 +233,7 @@ def render(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: Format
     """Rows as text: an aligned table (NULL printed), CSV (NULL empty) or a JSON list of records."""
     match format:
         case "table":
-            return _table(columns, rows)
+            return _table(columns, rows, len(rows))
         case "csv":
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
@@ -157,7 +250,7 @@ def render(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: Format
             raise UserError(f"'{format}' cannot be written as text")
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], total: int) -> str:
     if not columns:
         return "The statement returns no rows.\n"
     shown = [
@@ -181,10 +274,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         return "  ".join(padded).rstrip()
 
     lines = [line(columns), "  ".join("─" * width for width in widths), *map(line, shown)]
-    if len(rows) > TABLE_ROWS:
-        lines.append(
-            f"({TABLE_ROWS} of {len(rows)} rows; --format csv, json or parquet writes all)"
-        )
+    if total > TABLE_ROWS:
+        lines.append(f"({TABLE_ROWS} of {total} rows; --format csv, json or parquet writes all)")
     elif not rows:
         lines.append("(no rows)")
     return "\n".join(lines) + "\n"

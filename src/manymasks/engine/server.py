@@ -37,7 +37,7 @@ from manymasks.plan.closure import SOURCE, code_of
 LOG = Path(".snakemake/manymasks.server.log")
 LATER = ("manymasks.engine.jobs", "manymasks.engine.job_file", "pyarrow.parquet", "pandas")
 """What jobs import on their way: Arrow asks pandas about each input, where it is installed, as it
-is with statsmodels."""
+is with `datasets`."""
 SIGNAL_OF_PARENT = 1
 """PR_SET_PDEATHSIG of Linux: the kernel sends a signal when the parent process ends."""
 

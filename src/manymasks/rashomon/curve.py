@@ -10,7 +10,6 @@ from itertools import combinations
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from manymasks.arrays import Floats, Rows
 from manymasks.statistics.comparisons import Comparison, contrast_row
@@ -73,15 +72,12 @@ def difference_of_shares(
 ) -> Interval:
     """Share of the first minus share of the second, with the interval of Newcombe (1998, method 10,
     from two Wilson intervals) and the two-sided exact p of Fisher."""
-    low, high = confint_proportions_2indep(
-        successes[0],
-        trials[0],
-        successes[1],
-        trials[1],
-        method="newcomb",
-        compare="diff",
-        alpha=1 - confidence,
+    first, second = (
+        np.array([hits / total, *wilson(hits, total, confidence)])
+        for hits, total in zip(successes, trials, strict=True)
     )
+    low = first[0] - second[0] - np.hypot(first[0] - first[1], second[2] - second[0])
+    high = first[0] - second[0] + np.hypot(first[2] - first[0], second[0] - second[1])
     table = [[hits, total - hits] for hits, total in zip(successes, trials, strict=True)]
     estimate = successes[0] / trials[0] - successes[1] / trials[1]
     p = float(stats.fisher_exact(table).pvalue)

@@ -5,25 +5,36 @@ Benjamini and Hochberg (1995) control the expected share of false discoveries am
 exploratory ones, if tests are independent or positively dependent.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import false_discovery_control
 
 from manymasks.arrays import Floats
 
 
 def holm(p: Floats) -> Floats:
     """Corrected p, (n,). NaN stays NaN and does not count as a test."""
-    return _corrected(p, "holm")
+    return _corrected(p, _stepped_down)
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
     """Corrected p, (n,). NaN stays NaN and does not count as a test."""
-    return _corrected(p, "fdr_bh")
+    return _corrected(p, false_discovery_control)
 
 
-def _corrected(p: Floats, method: str) -> Floats:
+def _stepped_down(p: Floats) -> Floats:
+    """The k-th smallest of n times n - k + 1, never falling and at most 1."""
+    order = np.argsort(p)
+    rising = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(rising, 1)
+    return corrected
+
+
+def _corrected(p: Floats, method: Callable[[Floats], Floats]) -> Floats:
     corrected = np.full(p.shape, np.nan)
     tested = np.isfinite(p)
     if tested.any():
-        corrected[tested] = multipletests(p[tested], method=method)[1]
+        corrected[tested] = method(p[tested])
     return corrected
