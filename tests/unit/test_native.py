@@ -236,6 +236,8 @@ def test_a_stack_computes_with_native_kernels_what_torch_computes():
         for compute in (
             lambda model: model(tokens, 5),
             lambda model: model.nats(windows),
+            lambda model: model.scores(windows)[0],
+            lambda model: model.scores(windows)[1].float(),
             lambda model: torch.stack(model.streams(tokens)),
             lambda model: torch.stack(list(model.inputs(tokens))),
         ):

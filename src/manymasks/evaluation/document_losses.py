@@ -107,15 +107,9 @@ def score_documents(
             longest = int(lengths[chosen].max())
             windows = torch.from_numpy(rows[chosen, : longest + 1]).to(device)
             windows = windows.expand(model.members, -1, -1)
-            seen, targets = windows[..., :-1], windows[..., 1:]
-            logits = model(seen, past=past and past.inputs(seen))
-            token_nats = torch.nn.functional.cross_entropy(
-                logits.float().flatten(0, -2), targets.flatten(), reduction="none"
-            )
-            losses = token_nats.view(targets.shape).double().cpu().numpy()
-            # The largest logit instead of its index, which takes several times as long on a CPU.
-            target_logits = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-            hits = (target_logits == logits.amax(-1)).cpu().numpy()
+            inputs = None if past is None else past.inputs(windows[..., :-1])
+            token_nats, tops = model.scores(windows, inputs)
+            losses, hits = token_nats.double().cpu().numpy(), tops.cpu().numpy()
             real = np.arange(longest) < lengths[chosen, None]
             window, position = np.nonzero(real)
             owner = owners[chosen][window]

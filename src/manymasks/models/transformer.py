@@ -188,6 +188,28 @@ class Transformer(nn.Module):
         stacked = x, self.norm, self.W_U, windows[..., 1:].flatten(1)
         return parts.apart(parts.NatsPart.apply, stacked, (torch.is_grad_enabled(), self.bf16))
 
+    def scores(
+        self, windows: Tensor, past: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Losses of (members, batch, positions + 1) token ids at all positions, in nats, and
+        whether no token is more probable than the target, (members, batch, positions) each."""
+        native = [
+            member.scores(part, earlier)
+            for member, part, earlier in self._native_pass(windows, past)
+        ]
+        if native:
+            return torch.stack([pair[0] for pair in native]), torch.stack(
+                [pair[1] for pair in native]
+            )
+        targets = windows[..., 1:]
+        logits = self(windows[..., :-1], past=past)
+        losses = nn.functional.cross_entropy(
+            logits.float().flatten(0, -2), targets.flatten(), reduction="none"
+        )
+        # The largest logit instead of its index, which takes several times as long on a CPU.
+        scored = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+        return losses.view(targets.shape), scored == logits.amax(-1)
+
     def weights_of(self, member: int) -> dict[str, Tensor]:
         """Views of one member's weights by name, without the model axis."""
         return {name: weight.detach()[member] for name, weight in self.named_parameters()}

@@ -87,7 +87,12 @@ SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
             c_void_p, c_void_p,
         ),
     ),
-    "nats": (c_double, (c_void_p, Pointers, POINTER(NativeRoute), POINTER(Batch), c_void_p)),
+    "scores": (
+        c_double,
+        (
+            c_void_p, Pointers, POINTER(NativeRoute), POINTER(Batch), c_void_p, c_void_p, c_void_p,
+        ),
+    ),
     "update": (c_double, (POINTER(Parameter), c_int, POINTER(Hyperparameters), c_void_p)),
     "product": (None, PRODUCT),
     "product_of_tiles": (None, PRODUCT),

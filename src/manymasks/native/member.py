@@ -102,11 +102,34 @@ class NativeMember:
 
     def nats(self, windows: Tensor, past: Sequence[Tensor] | None = None) -> float:
         """Mean next-token loss, in nats; arguments as of `gradients`."""
+        return self._score(windows, past)
+
+    def scores(
+        self, windows: Tensor, past: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Losses of all positions in nats, and whether no token is more probable than the target.
+
+        Both (n, length); arguments as of `gradients`.
+        """
+        count, apart = windows.shape
+        losses = self._empty(count, apart - 1)
+        tops = torch.empty(count, apart - 1, dtype=torch.bool)
+        self._score(windows, past, losses, tops)
+        return losses, tops
+
+    def _score(
+        self,
+        windows: Tensor,
+        past: Sequence[Tensor] | None,
+        losses: Tensor | None = None,
+        tops: Tensor | None = None,
+    ) -> float:
         windows = windows.long().contiguous()
         inputs, batch = self._given(past), self._batch(windows, 1)
-        return self._library.nats(
-            self._member, self._pointers, self._route, batch, _address(inputs)
-        )
+        return self._library.scores(
+            self._member, self._pointers, self._route, batch, _address(inputs), _address(losses),
+            _address(tops),
+        )  # fmt: skip
 
     def logits(
         self, tokens: Tensor, last: int | None = None, past: Sequence[Tensor] | None = None

@@ -104,9 +104,11 @@ void manymasks_forward(Member* member, Real* const* weights_at, const Route* rou
     }
 }
 
-// Mean loss in nats of the windows' next tokens. `apart` is at least length + 1.
-double manymasks_nats(Member* member, Real* const* weights_at, const Route* route,
-                      const Batch* batch, const Real* past) {
+// Mean loss in nats of the windows' next tokens, of which `apart` is at least length + 1. The loss
+// of each position, and whether its target is the most probable token, (windows x length), may be
+// null.
+double manymasks_scores(Member* member, Real* const* weights_at, const Route* route,
+                        const Batch* batch, const Real* past, Real* losses, uint8_t* tops) {
     const Weights weights(member->shape, weights_at);
     const Shape& shape = member->shape;
     double nats = 0;
@@ -114,8 +116,8 @@ double manymasks_nats(Member* member, Real* const* weights_at, const Route* rout
     pack_weights(*member, weights);
     for (int64_t i = 0; i < batch->windows; i++) {
         const Window window = prepared(*member, *batch, i);
-        const int padded_size = padded(shape.vocabulary, PANEL),
-                  chunk = chunk_of(window.columns, padded_size);
+        const int vocabulary = padded(shape.vocabulary, PANEL);
+        const int chunk = chunk_of(window.columns, vocabulary);
         embed(*member, weights, window);
         for (int layer = 0; layer < shape.layers; layer++)
             run_layer(*member, weights, layer, *route, window, past_of(past, *batch, i), false);
@@ -123,9 +125,15 @@ double manymasks_nats(Member* member, Real* const* weights_at, const Route* rout
         for (int first = 0; first < window.length; first += chunk) {
             const int count = window.length - first < chunk ? window.length - first : chunk;
             score(*member, first, count, window.columns);
-            for (int t = 0; t < count; t++)
-                nats += loss_of_row<false>(member->logits + (long)t * padded_size, shape.vocabulary,
-                                           padded_size, window.tokens[first + t + 1]);
+            for (int t = 0; t < count; t++) {
+                const Scored scored =
+                    loss_of_row<false>(member->logits + (long)t * vocabulary, shape.vocabulary,
+                                       vocabulary, window.tokens[first + t + 1]);
+                const long at = i * batch->length + first + t;
+                nats += scored.nats;
+                if (losses) losses[at] = scored.nats;
+                if (tops) tops[at] = scored.is_top;
+            }
         }
     }
     return nats / (batch->windows * batch->length);

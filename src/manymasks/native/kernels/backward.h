@@ -20,7 +20,8 @@ inline double score_backward(Member& member, const Weights& weights, const Weigh
         score(member, first, count, columns);
         for (int t = 0; t < count; t++)
             nats += loss_of_row<true>(member.logits + (long)t * vocabulary, shape.vocabulary,
-                                      vocabulary, window.tokens[first + t + 1], share);
+                                      vocabulary, window.tokens[first + t + 1], share)
+                        .nats;
         member.multiply(count, width, shape.vocabulary, by_rows(member.logits, vocabulary),
                         {weights.W_U, width}, member.narrow + (long)first * width, width, false,
                         Shared::RIGHT);

@@ -31,10 +31,16 @@ inline void pack_unembedding(const Real* W_U, const Real* gain, int vocabulary, 
     }
 }
 
-// The loss of one position, in nats. Where it LEARNS, `row`, its logits, becomes the loss's
+// The loss of a position, in nats, and whether no token is more probable than its target.
+struct Scored {
+    double nats;
+    bool is_top;
+};
+
+// The loss of one position. Where it LEARNS, `row`, its logits, becomes the loss's
 // gradient times `share`. `row` has `padded` entries; those from `vocabulary` on only fill it up.
 template <bool LEARNS>
-inline double loss_of_row(Real* row, int vocabulary, int padded, long target, Real share = 0) {
+inline Scored loss_of_row(Real* row, int vocabulary, int padded, long target, Real share = 0) {
     for (int v = vocabulary; v < padded; v++) row[v] = -INFINITY;
     Vector highest_lanes = load(row);
     for (int v = LANES; v < padded; v += LANES)
@@ -54,7 +60,7 @@ inline double loss_of_row(Real* row, int vocabulary, int padded, long target, Re
         for (int v = 0; v < padded; v += LANES) store(row + v, factor * load(row + v));
         row[target] -= share;
     }
-    return std::log((double)sum) + highest - scored;
+    return {std::log((double)sum) + highest - scored, scored == highest};
 }
 
 }  // namespace manymasks
