@@ -72,7 +72,8 @@ _ROWS = (
         inputs=("corpus", "process"), tables=("tokenizer",)),
     Stage("tokens", unit="corpus",
         summary="The documents of each split as token ids, in Arrow shards.",
-        message="tokenizing {label}", inputs=("corpus", "process", "tokenizer")),
+        message="tokenizing {label}", inputs=("corpus", "process", "tokenizer"),
+        tables=("split_tokens",)),
     # Members.
     Stage("tuning", unit="class",
         summary="The learning rate with the lowest mean loss on the select split, over a grid of "

@@ -1,4 +1,4 @@
-"""manymasks: plan | run | explain | pin | verify | sql | completion | doctor.
+"""manymasks: plan | run | explain | pin | export | corpora | verify | sql | completion | doctor.
 
 Each command is a function that reads its arguments, calls one package and prints. A mistake that
 a person can fix is printed without a traceback, and the exit status is 1.
@@ -112,6 +112,15 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("corpus", help="name of a corpus of kind dataset")
     added.add_argument("--revision", help="branch, tag or commit of the Hub to pin (main)")
     added.add_argument("--dry-run", action="store_true", help="print and write nothing")
+
+    added = with_study(
+        command("export", export, "Write a finished study as files that other tools read.")
+    )
+    added.add_argument("what", choices=("data",), help="text, tokens and tables as Parquet")
+    added.add_argument("folder", type=Path, help="folder to write")
+
+    added = command("corpora", corpora, "List named corpora, or print an overlay for one of them.")
+    added.add_argument("name", nargs="?", help="a corpus of config/corpora.yaml")
 
     command("verify", verify, "Check every file of every artifact against its digest.")
 
@@ -261,6 +270,28 @@ def pin(options: argparse.Namespace) -> int:
 
     files = [CONFIG, *options.configfile]
     print(pin_corpus(options.corpus, files, options.revision, dry_run=options.dry_run), end="")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write text, tokens and tables as Parquet with a dataset card."""
+    from manymasks.commands.export_data import export_data
+    from manymasks.config.loading import load_study
+    from manymasks.plan.graph import plan_study
+
+    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
+    for name, rows in export_data(planned, Layout(options.results), options.folder):
+        print(f"{name:<28} {rows:>12,} rows")
+    print(f'\ndatasets.load_dataset("{options.folder}", "documents")')
+    return 0
+
+
+def corpora(options: argparse.Namespace) -> int:
+    """List the named corpora, or print an overlay for one."""
+    from manymasks.commands.corpora import list_corpora, overlay_of
+
+    layout = Layout(options.results)
+    print(overlay_of(options.name) if options.name else list_corpora(layout))
     return 0
 
 

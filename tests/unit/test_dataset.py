@@ -262,6 +262,8 @@ def test_nested_fields_of_streamed_rows(tmp_path: Path) -> None:
     for builder, name in (("parquet", "a.parquet"), ("json", "a.json")):
         found = local(tmp_path, builder, [name], field="messages[].content", separator="|")
         assert texts(found) == ["a|b", ""]
+        found = local(tmp_path, builder, [name], field="messages[].content", separator="")
+        assert texts(found) == ["ab", ""]
 
 
 def test_text_is_read_by_line_paragraph_document_or_separator(tmp_path: Path) -> None:

@@ -51,19 +51,20 @@ def read_dataset(
             "writes them and their digests into the configuration."
         )
     paths = _fetched(settings, downloads, base)
-    separator = Separator(settings.separator) if settings.separator is not None else None
+    has_text = any(builder_of(settings.path, name) == "text" for name in settings.files)
+    separator = None
+    if has_text and settings.separator is not None:
+        separator = Separator(settings.separator)
     between = "\n" if settings.separator is None else settings.separator
     field = FieldPath(settings.field, between)
-    is_text = False
     for split, names in _names_by_split(settings).items():
         for name in names:
             builder = builder_of(settings.path, name)
-            is_text |= builder == "text"
             pieces = _pieces(builder, paths[name], settings, field, separator, cache)
             with explained(paths[name]):
                 for raw in numbered(joined(pieces, between, settings.join_to), name):
                     yield Raw(raw.id, name, raw.text, raw.fault, _split(raw, split, settings))
-    if is_text and separator is not None:
+    if separator is not None:
         separator.refuse_if_absent()
 
 

@@ -47,6 +47,12 @@ def make(job: Job) -> dict[str, Any]:
             vocabulary=tokenizer.vocabulary,
             end_of_text=tokenizer.end_of_text,
         )
+    corpus = job.label.partition("/")[2]
+    rows = [
+        {"corpus": corpus, "split": split, "documents": counts[split], "tokens": tokens[split]}
+        for split in SPLITS
+    ]
+    job.write_table("split_tokens", rows)
     if unknown:
         job.say(f"{unknown} tokens are unknown: characters that the train split does not have")
     return {

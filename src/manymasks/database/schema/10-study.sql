@@ -96,6 +96,19 @@ COMMENT ON COLUMN dropped_documents.reason IS 'Why they were left out';
 COMMENT ON COLUMN dropped_documents.documents IS 'Documents left out for this reason';
 COMMENT ON COLUMN dropped_documents.example IS 'Place and details of the first of them';
 
+CREATE TABLE split_tokens (
+    artifact VARCHAR NOT NULL,
+    corpus VARCHAR NOT NULL,
+    split VARCHAR NOT NULL,
+    documents BIGINT NOT NULL,
+    tokens BIGINT NOT NULL
+);
+COMMENT ON TABLE split_tokens IS 'Tokens of each split of a corpus, the end of text of each document included. Grain: artifact, split.';
+COMMENT ON COLUMN split_tokens.artifact IS 'Tokens artifact';
+COMMENT ON COLUMN split_tokens.split IS 'train, select or measure';
+COMMENT ON COLUMN split_tokens.documents IS 'Documents of the split';
+COMMENT ON COLUMN split_tokens.tokens IS 'Tokens of the split';
+
 CREATE TABLE tokenizer (
     artifact VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
