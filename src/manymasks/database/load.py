@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,9 @@ from manymasks.database.mean_intervals import fill_mean_intervals
 from manymasks.errors import UserError
 
 FOLDER = Path(__file__).parent
+MEMORY = "2GB"
+"""What DuckDB holds at most while it loads; sorts of larger tables go to the disk, beside the
+database."""
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
 
@@ -66,6 +70,7 @@ def load(
     finally:
         building.unlink(missing_ok=True)
         building.with_name(building.name + ".wal").unlink(missing_ok=True)
+        shutil.rmtree(f"{building}.spill", ignore_errors=True)
     left_out = {"missing_payloads": payloads.missing, "outdated_payloads": payloads.outdated}
     return {**rows, **left_out}
 
@@ -78,7 +83,8 @@ def _build(
     primary: Sequence[Mapping[str, Any]],
     threads: int,
 ) -> dict[str, int]:
-    with duckdb.connect(config={"threads": threads}) as connection:
+    config = {"threads": threads, "memory_limit": MEMORY, "temp_directory": f"{path}.spill"}
+    with duckdb.connect(config=config) as connection:
         connection.execute(f"ATTACH {_quoted(str(path))} AS building (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE building")
         # A commit for each of thousands of statements would take most of the time.
