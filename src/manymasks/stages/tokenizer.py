@@ -22,7 +22,7 @@ def make(job: Job) -> dict[str, Any]:
     tokenizer.save(path)
     tokens = text_bytes = 0
     for _, text in read_split(documents, "select"):
-        tokens += len(tokenizer.encode([text])[0])
+        tokens += sum(ids.size for ids in tokenizer.encode_long([text]))
         text_bytes += len(text.encode())
     figures = {
         "corpus": job.label.partition("/")[2],

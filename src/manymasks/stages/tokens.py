@@ -13,8 +13,8 @@ from manymasks.tokens.shards import write_shards
 from manymasks.tokens.tokenizer import Tokenizer, load
 
 SPLITS = ("train", "select", "measure")
-ENCODED_AT_ONCE = 256
-"""Documents that are encoded at once."""
+CHARACTERS_AT_ONCE = 2**20
+"""Characters that are encoded at once: BPE holds some hundred bytes for each."""
 
 Encoded = tuple[str, npt.NDArray[np.uint32], int]
 """Name of a document, its token ids, its size in bytes."""
@@ -65,16 +65,20 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _encoded(path: Path, split: str, tokenizer: Tokenizer) -> Iterator[Encoded]:
-    batch: list[tuple[str, str]] = []
+    """Documents of a split with their tokens; memory holds one batch of pieces of documents."""
+    waiting: list[tuple[str, str]] = []
+    size = 0
+    for name, text in read_split(path, split):
+        waiting.append((name, text))
+        size += len(text)
+        if size >= CHARACTERS_AT_ONCE:
+            yield from _batch(waiting, tokenizer)
+            waiting, size = [], 0
+    yield from _batch(waiting, tokenizer)
 
-    def flush() -> Iterator[Encoded]:
-        encoded = tokenizer.encode([text for _, text in batch])
-        for (name, text), ids in zip(batch, encoded, strict=True):
-            yield name, ids, len(text.encode())
-        batch.clear()
 
-    for document in read_split(path, split):
-        batch.append(document)
-        if len(batch) == ENCODED_AT_ONCE:
-            yield from flush()
-    yield from flush()
+def _batch(documents: list[tuple[str, str]], tokenizer: Tokenizer) -> Iterator[Encoded]:
+    for (name, text), ids in zip(
+        documents, tokenizer.encode_long([text for _, text in documents]), strict=True
+    ):
+        yield name, ids, len(text.encode())

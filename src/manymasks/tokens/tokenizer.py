@@ -5,9 +5,10 @@ of words cannot encode it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,12 +19,18 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from manymasks.config.training import TokenizerSettings
 from manymasks.errors import UserError
+from manymasks.tokens.boundaries import CUT_AT, cut_into_words, pieces
 
 Ids = npt.NDArray[np.uint32]
 Kind = Literal["bpe", "bytes", "characters", "words"]
 
 END_OF_TEXT = "<|endoftext|>"
 FORMAT = 1
+PIECES_AT_ONCE = 2**20
+"""Characters of a long text that are encoded at once."""
+MOST_WORDS = 2**18
+"""Words whose tokens are kept, and the longest of them in characters."""
+LONGEST_KEPT = 64
 UNKNOWN = 1
 """`characters` only: the token of all characters that are not in the train split."""
 
@@ -54,6 +61,54 @@ class Tokenizer:
             return [np.frombuffer(t.encode(), dtype=np.uint8).astype(np.uint32) + 1 for t in texts]
         one = self._encode_words if self.kind == "words" else self._encode_characters
         return [one(text) for text in texts]
+
+    def encode_long(self, texts: Sequence[str]) -> Iterator[Ids]:
+        """Tokens of each text, of any length: BPE encodes long texts in pieces, with the same
+        tokens."""
+        if self.kind != "bpe":
+            yield from self.encode(texts)
+            return
+        waiting: list[str] = []
+        for text in texts:
+            if len(text) <= CUT_AT:
+                waiting.append(text)
+                continue
+            yield from self._encode_by_words(waiting)
+            waiting = []
+            yield self._encode_pieces(text)
+        yield from self._encode_by_words(waiting)
+
+    def _encode_pieces(self, text: str) -> Ids:
+        parts: list[Ids] = []
+        waiting: list[str] = []
+        size = 0
+        for piece in pieces(text):
+            waiting.append(piece)
+            size += len(piece)
+            if size >= PIECES_AT_ONCE:
+                parts += self._encode_by_words(waiting)
+                waiting, size = [], 0
+        return np.concatenate([*parts, *self._encode_by_words(waiting)])
+
+    def _encode_by_words(self, texts: Sequence[str]) -> list[Ids]:
+        """Tokens of each text, of which each distinct word is encoded once: two to three times as
+        fast."""
+        words = [cut_into_words(text) for text in texts]
+        missing = list(set(chain.from_iterable(words)) - self._by_word.keys())
+        encodings = self._bpe.encode_batch_fast(missing, add_special_tokens=False)
+        self._by_word.update(
+            (word, encoding.ids) for word, encoding in zip(missing, encodings, strict=True)
+        )
+        ids = [
+            np.fromiter(chain.from_iterable(map(self._by_word.__getitem__, line)), dtype=np.uint32)
+            for line in words
+        ]
+        if len(self._by_word) > MOST_WORDS:
+            self._by_word.clear()
+        for word in missing:
+            if len(word) > LONGEST_KEPT:
+                self._by_word.pop(word, None)
+        return ids
 
     def decode(self, ids: Iterable[int] | npt.NDArray[Any]) -> str:
         """Text of tokens. The end of text is spelled out; invalid UTF-8 becomes U+FFFD."""
@@ -102,6 +157,10 @@ class Tokenizer:
         # Not saved in the file. Without it, text that spells the end of text is encoded as such.
         bpe.encode_special_tokens = True
         return bpe
+
+    @cached_property
+    def _by_word(self) -> dict[str, list[int]]:
+        return {}
 
     @cached_property
     def _points(self) -> Ids:
@@ -163,7 +222,7 @@ def train(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(texts, trainer)
+    bpe.train_from_iterator((piece for text in texts for piece in pieces(text)), trainer)
     reached = bpe.get_vocab_size()
     if reached != settings.vocabulary:
         raise UserError(
