@@ -47,10 +47,13 @@ class Stage:
     is_stacked: bool = False
     """Whether one process can make several of its artifacts at once."""
 
+    holds_mb: int | None = None
+    """Memory that a job holds at most, whatever it reads."""
+
     @property
     def mem_mb(self) -> int | None:
         """Memory that its jobs request from a cluster; None leaves that to the profile."""
-        return 4000 if self.uses_models else None
+        return 4000 if self.uses_models else self.holds_mb
 
 
 CONTEXTS = ("probe", "self_written", "search")
@@ -61,7 +64,7 @@ _ROWS = (
     Stage("corpus", unit="corpus",
         summary="Documents read from packages, files or downloads, split into train, select and "
             "measure by a hash of their id.", message="reading documents of {label}",
-        tables=("corpus", "dropped_documents")),
+        tables=("corpus", "dropped_documents"), holds_mb=1000),
     Stage("process", unit="corpus",
         summary="Documents drawn from a process whose next-token law is known, split like any "
             "corpus.", message="drawing documents of {label}",
@@ -73,7 +76,7 @@ _ROWS = (
     Stage("tokens", unit="corpus",
         summary="The documents of each split as token ids, in Arrow shards.",
         message="tokenizing {label}", inputs=("corpus", "process", "tokenizer"),
-        tables=("split_tokens",)),
+        tables=("split_tokens",), holds_mb=1000),
     # Members.
     Stage("tuning", unit="class",
         summary="The learning rate with the lowest mean loss on the select split, over a grid of "

@@ -83,6 +83,7 @@ def _build(
     primary: Sequence[Mapping[str, Any]],
     threads: int,
 ) -> dict[str, int]:
+    config: dict[str, str | bool | int | float | list[str]]
     config = {"threads": threads, "memory_limit": MEMORY, "temp_directory": f"{path}.spill"}
     with duckdb.connect(config=config) as connection:
         connection.execute(f"ATTACH {_quoted(str(path))} AS building (STORAGE_VERSION 'v1.0.0')")
