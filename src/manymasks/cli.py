@@ -28,9 +28,6 @@ CONFIG = Path("config/config.yaml")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal of another encoding shows what it can.
-        sys.stdout.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -325,6 +322,9 @@ def verify(options: argparse.Namespace) -> int:
 
 def sql(options: argparse.Namespace) -> int:
     """Query the database."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of another encoding shows what it can.
+        sys.stdout.reconfigure(errors="replace")
     from manymasks.database import query
     from manymasks.database.queries import example, listing
 
