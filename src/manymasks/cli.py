@@ -1,4 +1,5 @@
-"""manymasks: plan | run | explain | pin | export | corpora | verify | sql | completion | doctor.
+"""manymasks: plan | run | explain | pin | export | corpora | verify | sql | docs | completion |
+doctor.
 
 Each command is a function that reads its arguments, calls one package and prints. A mistake that
 a person can fix is printed without a traceback, and the exit status is 1.
@@ -28,7 +29,7 @@ CONFIG = Path("config/config.yaml")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = _parser()
+    parser = argument_parser()
     options = parser.parse_args(arguments)
     try:
         return int(options.command(options))
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
     parser = argparse.ArgumentParser(
         prog="manymasks",
         description="Train the same language model many times; measure what equal loss hides.",
@@ -135,6 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--describe", metavar="TABLE", help="columns of a table or view")
     added.add_argument("--example", metavar="NAME", help="run an example query")
     added.add_argument("--examples", action="store_true", help="list the example queries")
+
+    added = command("docs", docs, "Write the pages of results in docs/ from the database of a run.")
+    added.add_argument(
+        "--from",
+        type=Path,
+        default=Path("results"),
+        dest="source",
+        metavar="PATH",
+        help="a results folder or a database (results)",
+    )
 
     completion_help = 'Print tab completion for the shell: eval "$(manymasks completion)"'
     command("completion", completion, completion_help)
@@ -393,11 +405,23 @@ def _writing(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def docs(options: argparse.Namespace) -> int:
+    """Write pages, values and the picture; the exit status is 1 if a statement is contradicted."""
+    from manymasks.documentation.results import refresh
+
+    source = options.source
+    messages = refresh(Layout(source).database if source.is_dir() else source, Path())
+    for message in messages:
+        print(message)
+    print("docs/results, docs/overview.png and the findings of README.md are written.")
+    return int(any(message.startswith("contradicted") for message in messages))
+
+
 def completion(options: argparse.Namespace) -> int:
     """Print a script that completes commands, options and names of examples."""
     from manymasks.documentation.completion import script
 
-    print(script(_parser()), end="")
+    print(script(argument_parser()), end="")
     return 0
 
 

@@ -334,7 +334,7 @@ def test_sql_describes(database: Path, capsys: pytest.CaptureFixture[str]) -> No
         row.items() for row in columns if row["column"] == "seed_init"
     )
     assert printed(capsys, "sql", "--tables", "--format", "csv", "--output", "t.csv") == ""
-    assert Path("t.csv").read_text(encoding="utf-8").startswith("name,kind,rows,comment\n")
+    assert Path("t.csv").read_text(encoding="utf-8").startswith("subject,name,kind,rows,comment\n")
 
 
 def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from manymasks.probes.contexts import Contexts, contexts
 from manymasks.probes.windows import Tokens, choose_windows
 from manymasks.tokens.tokenizer import Tokenizer, train, word_tokenizer
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "a-probe-family.md"
 CONTEXT, END = 24, 0
 BYTES = Tokenizer("bytes", 257, "")
 BY_MODELS = sorted(name for name, family in FAMILIES.items() if family.stage != "probe")
@@ -363,10 +363,10 @@ def test_rejects_severities_outside_the_unit_of_the_family(
 # ------------------------------------------------------------------------- a family of your own
 
 
-def test_the_function_and_the_row_of_the_readme_make_a_family(
+def test_the_function_and_the_row_of_the_guide_make_a_family(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text = README.read_text(encoding="utf-8")
+    text = GUIDE.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (code,) = (block for block in blocks if "def rotation" in block)
     names: dict[str, Any] = dict(vars(changes))

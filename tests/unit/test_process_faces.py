@@ -21,7 +21,7 @@ from manymasks.truth.prices import exact_prices, price_rows
 
 pytestmark = pytest.mark.unit
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "a-process.md"
 EVERY: list[tuple[str, dict[str, float]]] = [
     *((name, {}) for name in PROCESSES),
     ("fork", {"answered": 0.1}),
@@ -234,9 +234,9 @@ def test_price_per_document_is_the_sum_over_its_tokens() -> None:
 # ------------------------------------------------------------------------ a process of one's own
 
 
-def readme_recipe() -> tuple[Callable[[], Machine], ProcessSpec]:
-    """The function and the row of the README's recipe."""
-    text = README.read_text(encoding="utf-8")
+def guide_recipe() -> tuple[Callable[[], Machine], ProcessSpec]:
+    """The function and the row of the recipe of the guide."""
+    text = GUIDE.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (code,) = (block for block in blocks if "def ratchet" in block)
     names: dict[str, Any] = dict(vars(chains))
@@ -273,7 +273,7 @@ def echoes() -> Machine:
 @pytest.mark.parametrize(
     ("maker", "spec"),
     [
-        readme_recipe(),
+        guide_recipe(),
         (echoes, ProcessSpec(("BOS", "EOS", "a", "b", ">"), 6, "corpora.processes.chains:echoes")),
     ],
     ids=["matrices", "layouts"],

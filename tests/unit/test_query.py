@@ -105,7 +105,7 @@ def test_tables_and_describe(database: Path) -> None:
     assert found["model"].rows == 54 + 24
     assert found["leaderboard"].kind == "view"
     assert "Grain: model." in (found["model"].comment or "")
-    assert found["pairs_of(model_key)"][1:3] == ("macro", None)
+    assert found["pairs_of(model_key)"][2:4] == ("macro", None)
     assert all(table.comment for table in found.values())
     columns = query.describe(database, "model_loss")
     assert columns[0].column == "artifact"

@@ -1,7 +1,7 @@
 """The settings of a study, with types, defaults and ranges.
 
-config/schema.json and config/README.md are generated from them: a setting is documented where it
-is defined.
+config/schema.json and docs/reference/settings.md are generated from them: a setting is
+documented where it is defined.
 """
 
 from collections.abc import Mapping

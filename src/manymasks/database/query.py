@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import duckdb
 
+from manymasks.database.subjects import subject_of
 from manymasks.errors import UserError
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -25,6 +26,7 @@ TABLE_ROWS = 1000
 class Table(NamedTuple):
     """A table, view or macro of the database; a macro has no rows."""
 
+    subject: str
     name: str
     kind: str
     rows: int | None
@@ -188,7 +190,9 @@ def _shown_value(column: str, kind: Any) -> str:
 
 
 def tables(database: Path) -> list[Table]:
-    """All tables, views and macros, in this order, with comments and numbers of rows."""
+    """All tables, views and macros with comments and numbers of rows, by subject: those that most
+    questions start from come first, and views before the tables that they read."""
+    subjects = subject_of()
     with connect(database) as connection:
         names = connection.execute(
             "SELECT table_name, 'table', comment FROM duckdb_tables() WHERE NOT internal "
@@ -199,12 +203,15 @@ def tables(database: Path) -> list[Table]:
         listed = []
         for name, kind, comment in names:
             row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-            listed.append(Table(name, kind, int(row[0]) if row else 0, comment))
+            subject = subjects.get(name, "other")
+            listed.append(Table(subject, name, kind, int(row[0]) if row else 0, comment))
         macros = connection.execute(
             "SELECT format('{}({})', function_name, array_to_string(parameters, ', ')), comment "
             "FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
         ).fetchall()
-        return listed + [Table(name, "macro", None, comment) for name, comment in macros]
+        order = {name: place for place, name in enumerate(subjects)}
+        listed.sort(key=lambda table: order.get(table.name, len(order)))
+        return listed + [Table("macros", name, "macro", None, comment) for name, comment in macros]
 
 
 def describe(database: Path, table: str) -> list[Column]:

@@ -5,13 +5,29 @@ A test checks that they are current.
 
 from pathlib import Path
 
-from manymasks.documentation.settings import readme, schema
+from manymasks.cli import argument_parser
+from manymasks.documentation.reference import (
+    commands_page,
+    families_page,
+    kinds_page,
+    processes_page,
+    queries_page,
+    tables_page,
+)
+from manymasks.documentation.settings import overlays_page, schema, settings_page
 from manymasks.documentation.stages import stages_page
 from manymasks.store.atomic import replacing
 
 PAGES = {
-    "config/README.md": readme,
+    "config/README.md": overlays_page,
     "config/schema.json": schema,
+    "docs/reference/settings.md": settings_page,
+    "docs/reference/families.md": families_page,
+    "docs/reference/processes.md": processes_page,
+    "docs/reference/kinds.md": kinds_page,
+    "docs/reference/tables.md": tables_page,
+    "docs/reference/queries.md": queries_page,
+    "docs/reference/commands.md": lambda: commands_page(argument_parser()),
     "docs/reference/stages.md": stages_page,
 }
 """The function that renders each page, by its path in the repository."""

@@ -1,4 +1,4 @@
-"""config/schema.json and config/README.md, generated from the settings."""
+"""config/schema.json, config/README.md and docs/reference/settings.md, from the settings."""
 
 import inspect
 import json
@@ -80,7 +80,13 @@ def _loosen(part: Any) -> None:
         part["properties"] = {EVERY: {"type": "null"}}
 
 
-def readme() -> str:
+def overlays_page() -> str:
+    """config/README.md: the files of the folder."""
+    page = "docs/reference/settings.md"
+    return f"{INTRODUCTION}\nEvery setting: [{page}](../{page}).\n"
+
+
+def settings_page() -> str:
     """Every setting with its default, its kind (identity or operational) and its meaning."""
     parts = [INTRODUCTION, _table("The study", [(("name",), Study.model_fields["name"])])]
     for section, field in Study.model_fields.items():

@@ -1,0 +1,111 @@
+"""Pages of results, written from a run: `manymasks docs --from results`.
+
+A page is a template beside it (docs/results/sets.md.j2), without a typed number: it cites answers
+by query, row and column. A sentence about a sign or an order is a `statement` with its check.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from manymasks.documentation.answers import Answers, collect, ordered, text
+from manymasks.errors import UserError
+from manymasks.store.atomic import replacing
+
+FOLDER = Path("docs/results")
+VALUES = FOLDER / "values.json"
+PICTURE = Path("docs/overview.png")
+README = Path("README.md")
+FINDINGS = FOLDER / "findings.md.j2"
+"""Fills the block of README.md between the two comments."""
+BLOCK = re.compile(r"(<!-- findings -->\n).*?(\n<!-- end of findings -->)", re.DOTALL)
+CITED = re.compile(
+    r"\b(?:numbers|one|least|most|count|value|interval|span|answer)\(\s*\"([\w-]+)\""
+)
+HEADER = (
+    "<!-- Written by `manymasks docs --from results` from {}: edit that file, not this one. -->\n\n"
+)
+
+
+def templates(root: Path) -> list[Path]:
+    """The templates, the one of the README's findings last."""
+    pages = sorted((root / FOLDER).glob("*.md.j2"))
+    return [path for path in pages if path.name != FINDINGS.name] + [root / FINDINGS]
+
+
+def cited(root: Path) -> list[str]:
+    """The example queries that templates cite."""
+    sources = (path.read_text(encoding="utf-8") for path in templates(root))
+    return sorted({name for source in sources for name in CITED.findall(source)})
+
+
+def pages(root: Path, values: dict[str, Any]) -> tuple[dict[str, str], dict[str, bool | None]]:
+    """The text of each page by its path below `root`, and which statements hold."""
+    answers = Answers(values)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+    )
+    environment.globals.update(
+        {name: getattr(answers, name) for name in dir(answers) if not name.startswith("_")},
+        ordered=ordered,
+        text=text,
+        run=values["provenance"],
+    )
+    written = {}
+    for path in templates(root):
+        rendered = environment.from_string(path.read_text(encoding="utf-8")).render()
+        if path.name == FINDINGS.name:
+            readme = (root / README).read_text(encoding="utf-8")
+            block = rendered.strip()
+            written[README.as_posix()] = BLOCK.sub(lambda m: f"{m[1]}{block}{m[2]}", readme)  # noqa: B023
+        else:
+            name = (FOLDER / path.stem).as_posix()
+            written[name] = HEADER.format(path.name) + rendered
+    return written, answers.statements
+
+
+def refresh(database: Path, root: Path) -> list[str]:
+    """Ask the database, write values.json, the pages and the picture; a message for each statement
+    that does not hold or is not settled."""
+    if not (root / FOLDER).is_dir():
+        raise UserError(f"{root / FOLDER}: no such folder. Run this in the repository's folder")
+    values = collect(database, cited(root))
+    written, statements = pages(root, values)
+    values["statements"] = statements
+    written[VALUES.as_posix()] = dumped(values)
+    for name, content in written.items():
+        with replacing(root / name) as path:
+            path.write_text(content, encoding="utf-8")
+    _draw(database, root / PICTURE)
+    unsettled = [f"not settled: {name}" for name, holds in statements.items() if holds is None]
+    return [f"contradicted: {name}" for name, holds in statements.items() if holds is False] + (
+        unsettled
+    )
+
+
+def dumped(values: dict[str, Any]) -> str:
+    """The answers as JSON with a row on each line."""
+    answers = [
+        f'  {json.dumps(name)}: {{"columns": {json.dumps(answer["columns"])}, "rows": [\n   '
+        + ",\n   ".join(json.dumps(row, ensure_ascii=False) for row in answer["rows"])
+        + "\n  ]}"
+        for name, answer in values["answers"].items()
+    ]
+    rest = {name: part for name, part in values.items() if name != "answers"}
+    head = json.dumps(rest, indent=1, ensure_ascii=False).removesuffix("\n}")
+    return head + ',\n "answers": {\n' + ",\n".join(answers) + "\n }\n}\n"
+
+
+def _draw(database: Path, path: Path) -> None:
+    """The picture of the README, in a palette of 256 colours, which is small."""
+    from PIL import Image
+
+    from manymasks.report.pictures import PICTURES, save_picture
+
+    save_picture(database, path, PICTURES[0])
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(256)
+    small.save(path, optimize=True)
