@@ -1,4 +1,4 @@
-"""The smoke study, from corpus to report, and every question the README asks of it."""
+"""The smoke study, from corpus to report, and every question that README and docs ask of it."""
 
 import json
 import re
@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import duckdb
-import pytest
 from clones import ROOT, Clone
 
 import kit
@@ -21,7 +20,10 @@ LATE = CLASSES * len(PLAN.study.training.late)
 DERIVED = 2 * DRAWN + LATE
 """Members of each class by weight noise, by dropout, and late checkpoints."""
 OVERLAY = ("--configfile", "config/smoke.yaml")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = "".join(
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/start.md", "docs/concepts/artifacts.md")
+)
 
 
 def ask(project: Clone, sql: str) -> list[tuple]:
@@ -205,24 +207,18 @@ def test_sql_answers(smoke, tmp_path: Path):
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("sql"))))
-def test_the_readmes_sql_runs(smoke, number):
-    project, _ = smoke
-    assert project.run("manymasks", "sql", blocks("sql")[number])
-
-
-def test_the_readmes_commands_exist(smoke):
-    """Each `manymasks` line of the README runs as it stands on a complete study."""
+def test_the_commands_of_readme_and_start_run(smoke):
+    """Each `manymasks` line runs as it stands on a complete study."""
     project, _ = smoke
     lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
     commands = [line for line in lines if line.startswith("manymasks ")]
     assert len(commands) >= 5
     for line in commands:
         project.run("bash", "-c", line)
-    for overlay in re.findall(r"config/\w+\.yaml", README):
+    for overlay in re.findall(r"config/\w+\.yaml", PAGES):
         assert (project.folder / overlay).exists(), overlay
 
 
