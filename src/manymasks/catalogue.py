@@ -46,6 +46,8 @@ class Stage:
     from this row. None for a node written in `plan/analyses.py`."""
     is_stacked: bool = False
     """Whether one process can make several of its artifacts at once."""
+    seconds: int = 1
+    """Processor seconds of a job in the default study, roughly: jobs on a long path go first."""
 
     holds_mb: int | None = None
     """Memory that a job holds at most, whatever it reads."""
@@ -81,11 +83,12 @@ _ROWS = (
     Stage("tuning", unit="class",
         summary="The learning rate with the lowest mean loss on the select split, over a grid of "
             "trials.", message="tuning the learning rate of {label}", inputs=("tokens", "training"),
-        tables=("tuning",), uses_models=True, if_out_of_memory="training.batch, training.context"),
+        tables=("tuning",), uses_models=True, if_out_of_memory="training.batch, training.context",
+        seconds=40),
     Stage("training", unit="member", summary="Weights and loss curves of one member.",
         message="training {label}", inputs=("tokens", "tuning", "training"),
         tables=("model", "training_curve"), uses_models=True,
-        if_out_of_memory="training.batch, training.context", is_stacked=True),
+        if_out_of_memory="training.batch, training.context", is_stacked=True, seconds=5),
     Stage("evaluation", unit="member",
         summary="Loss of one member by document and by position, on select and measure.",
         message="scoring {label}", inputs=("training", "tokens"),
@@ -96,7 +99,7 @@ _ROWS = (
         summary="Members derived from trained ones by weight noise, dropout masks and late "
             "checkpoints.", message="deriving members of {label}", inputs=("training", "tokens"),
         tables=("model", "model_loss"), uses_models=True,
-        if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True),
+        if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True, seconds=11),
     Stage("rashomon", unit="corpus",
         summary="Which members are within eps of each reference, decided on select under "
             "resampled documents, and their losses on measure.",
@@ -110,13 +113,13 @@ _ROWS = (
         inputs=("rashomon", "training", "tokens", "tokenizer", "derived"),
         tables=("rashomon_metric", "position_multiplicity", "set_weight", "headroom",
             "variance_component", "contrast"), uses_models=True,
-        if_out_of_memory="multiplicity.batch", is_analysis=True),
+        if_out_of_memory="multiplicity.batch", is_analysis=True, seconds=5),
     Stage("volume", unit="corpus",
         summary="How far the weights of each member move in random directions before the loss "
             "rises by eps.", message="measuring local volume on {label}",
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
         if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
-        compares="non-controls"),
+        compares="non-controls", seconds=9),
     # Behaviour on probes.
     Stage("probe", unit="probe",
         summary="The contexts of a probe at each severity, and their distance from training text.",
@@ -131,7 +134,7 @@ _ROWS = (
         summary="Contexts evolved to make one half of the seeds diverge, and their distance from "
             "training text.", message="searching for the contexts of {label}",
         inputs=("tokens", "training"), tables=("probe", "probe_distance", "search_step"),
-        uses_models=True, if_out_of_memory="windows and population of the probe"),
+        uses_models=True, if_out_of_memory="windows and population of the probe", seconds=7),
     Stage("divergence", unit="probe",
         summary="How differently members behave on a probe, by severity: every member, every "
             "pair, and the behaviour ANOVA of the pool, with noise floors.",
@@ -139,7 +142,7 @@ _ROWS = (
         tables=("model_probe", "pair_divergence", "pool_divergence", "noise_floor",
             "behaviour_component", "probe_item", "calibration_bin", "position_divergence",
             "probe_distance", "contrast"), uses_models=True,
-        if_out_of_memory="divergence.memory_mb, divergence.batch", is_analysis=True),
+        if_out_of_memory="divergence.memory_mb, divergence.batch", is_analysis=True, seconds=6),
     Stage("funnel", unit="corpus",
         summary="How many members pass, and how diverse they are, as constraints on loss are "
             "added.", message="adding constraints to the members of {label}",
@@ -157,13 +160,13 @@ _ROWS = (
         inputs=("training", "tokens", "tokenizer"),
         tables=("rollout", "first_divergence", "agreement_survival", "rollout_pool",
             "sequence_divergence"), uses_models=True, if_out_of_memory="rollout.batch",
-        is_analysis=True, compares="non-controls", skips_processes=True),
+        is_analysis=True, compares="non-controls", skips_processes=True, seconds=11),
     Stage("representation", unit="corpus",
         summary="Similarity of the members' representations of the same tokens, with permutation "
             "nulls.", message="comparing representations on {label}", inputs=("training", "tokens"),
         tables=("representation_similarity", "representation_pool"), uses_models=True,
         if_out_of_memory="representation.batch", is_analysis=True, compares="non-controls",
-        skips_processes=True),
+        skips_processes=True, seconds=4),
     # Myopia.
     Stage("ngram_baseline", unit="corpus",
         summary="Losses of unigram and bigram counts, by document and position.",
@@ -173,7 +176,7 @@ _ROWS = (
         summary="Shares of the causal gradient that come from the present position and from later "
             "ones.", message="splitting gradients into present and future on {label}",
         inputs=("training", "tokens"), tables=("myopia_gradient",), uses_models=True,
-        if_out_of_memory="myopia.gradient_windows"),
+        if_out_of_memory="myopia.gradient_windows", seconds=3),
     Stage("myopia", unit="corpus",
         summary="The loss that restricting gradients costs a variant, by position, size and "
             "tokens seen.", message="measuring the myopia gap on {label}",
@@ -185,7 +188,8 @@ _ROWS = (
         summary="The exact next-token law of a process, and prices of capabilities.",
         message="computing the exact law of {label}", inputs=("tokens",),
         tables=("process_truth", "capability_price"),
-        if_out_of_memory="truth.documents, truth.pricing", is_analysis=True, needs_process=True),
+        if_out_of_memory="truth.documents, truth.pricing", is_analysis=True, needs_process=True,
+        seconds=5),
     Stage("excess", unit="corpus",
         summary="Members against the exact law: excess loss, capabilities that members lack, sets "
             "by price, and divergence by position.",
@@ -193,39 +197,39 @@ _ROWS = (
         inputs=("truth", "training", "tokens"),
         tables=("excess_loss", "capability_kept", "demand_gap", "priced_set", "priced_member",
             "position_spread"), uses_models=True, if_out_of_memory="excess.batch, truth.documents",
-        is_analysis=True, needs_process=True),
+        is_analysis=True, needs_process=True, seconds=5),
     Stage("spectroscopy", unit="corpus",
         summary="The mixture of masks that best explains each member's law of the next letters, "
             "against Bayes.", message="fitting mask weights to members of {label}",
         inputs=("training", "tokens"),
         tables=("mask_weights", "mask_fit", "mask_inertia", "mask_pair", "mask_class"),
         uses_models=True, if_out_of_memory="spectroscopy.batch, spectroscopy.documents",
-        is_analysis=True, compares="own-past", needs_process=True),
+        is_analysis=True, compares="own-past", needs_process=True, seconds=9),
     Stage("belief", unit="corpus",
         summary="What linear maps read from residual streams: beliefs, exact posteriors and later "
             "tokens.", message="fitting linear maps to residual streams of {label}",
         inputs=("training", "tokens"),
         tables=("belief_fit", "belief_point", "speculation", "speculation_auc"), uses_models=True,
         if_out_of_memory="belief.batch, belief.documents", is_analysis=True,
-        compares="own-past", needs_process=True),
+        compares="own-past", needs_process=True, seconds=6),
     Stage("rule_choice", unit="corpus",
         summary="Which of two rules each member follows on questions that training text does not "
             "decide.", message="testing which rule members of {label} follow",
         inputs=("training", "tokens"), tables=("rule_choice", "rule_spread"), uses_models=True,
         if_out_of_memory="rule_choice.questions", is_analysis=True,
-        compares="own-past", needs_process=True),
+        compares="own-past", needs_process=True, seconds=2),
     Stage("swap", unit="corpus",
         summary="What predictions follow when part of the past comes from another document.",
         message="swapping pasts in members of {label}", inputs=("training", "tokens"),
         tables=("mask_swap",), uses_models=True, if_out_of_memory="swap.batch, swap.documents",
-        is_analysis=True, compares="own-past", needs_process=True),
+        is_analysis=True, compares="own-past", needs_process=True, seconds=2),
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",
         message="loading the database"),
     Stage("report", unit="study",
         summary="The report page and its pictures, drawn from the database.",
-        message="drawing the report", inputs=("database",)),
+        message="drawing the report", inputs=("database",), seconds=8),
 )  # fmt: skip
 
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _ROWS})

@@ -44,10 +44,15 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def state(process: int) -> str:
+    """The state of a process as `ps` shows it."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def is_alive(process: int) -> bool:
     """Whether a process runs; one that has ended may wait for its parent to notice."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return state(process) != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
@@ -164,6 +169,8 @@ def test_a_worker_makes_the_artifact(run: Run) -> None:
 
 def test_the_server_forks_from_one_thread_and_no_device(tmp_path: Path) -> None:
     run = Run(tmp_path / "all", *STAGES)
+    # It sleeps once everything is imported.
+    wait_for(lambda: all(state(run.server) == "S" for _ in range(9)))
     assert run.job().wait() == 0
     assert len(list(Path(f"/proc/{run.server}/task").iterdir())) == 1
     files = [path.readlink() for path in Path(f"/proc/{run.server}/fd").iterdir()]
@@ -200,9 +207,6 @@ def test_an_interrupt_reaches_the_worker(run: Run) -> None:
 
 
 def test_a_stopped_client_stops_its_worker(run: Run) -> None:
-    def state(process: int) -> str:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-
     with run.waiting_job() as (client, worker):
         client.send_signal(signal.SIGTSTP)
         wait_for(lambda: state(client.pid) == "T" and state(worker) == "T")

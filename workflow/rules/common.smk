@@ -47,3 +47,8 @@ def made_from(stage):
 def activity(stage):
     """Params function: what the job does, such as "training pydocs/base/causal i0-o1"."""
     return lambda wildcards: STUDY.activity(stage, wildcards.key)
+
+
+def priority(stage):
+    """Priority function: jobs on a long path to the end of the study go first."""
+    return lambda wildcards: STUDY.priority(stage, wildcards.key)

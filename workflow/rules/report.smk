@@ -34,6 +34,7 @@ rule report:
         "results/report/{key}/log.txt",
     wildcard_constraints:
         key=STUDY.pattern("report"),
+    priority: priority("report")
     conda:
         "../../envs/manymasks.yaml"
     threads: 1

@@ -20,6 +20,7 @@ for stack in STUDY.stacks():
             update(stack.outputs),
         log:
             stack.logs,
+        priority: stack.priority
         conda:
             "../../envs/manymasks.yaml"
         threads: 1

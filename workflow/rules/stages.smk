@@ -25,6 +25,7 @@ for stage in STAGES.values():
                 f"results/{stage.name}/{{key}}/log.txt",
             wildcard_constraints:
                 key=STUDY.pattern(stage.name),
+            priority: priority(stage.name)
             conda:
                 "../../envs/manymasks.yaml"
             threads: 1

@@ -93,8 +93,7 @@ def serve(descriptor: int, stages: Sequence[str], command: Callable[[Sequence[st
         try:
             # Read before the imports: a later edit is noticed.
             source = sorted(_source_files(SOURCE))
-            _import_stages(stages)
-            _Server(listening, source, command).run()
+            _Server(listening, source, command).run(_import_stages(stages))
         finally:
             shutil.rmtree(folder)
 
@@ -110,13 +109,17 @@ def _source_files(folder: Path) -> Iterator[tuple[str, int, int]]:
                 yield from _source_files(Path(entry.path))
 
 
-def _import_stages(stages: Sequence[str]) -> None:
+def _import_stages(stages: Sequence[str]) -> Iterator[None]:
+    """Import what jobs need, bit by bit."""
     gc.disable()
-    for name in (*LATER, *(f"manymasks.stages.{stage}" for stage in stages)):
+    for name in LATER:
         importlib.import_module(name)
+        yield
     for stage in stages:
+        importlib.import_module(f"manymasks.stages.{stage}")
         # Its parsed modules stay in a cache.
         code_of(stage)
+        yield
     gc.enable()
     # What is here stays in all workers: no collection writes to its memory, which they share.
     gc.freeze()
@@ -143,26 +146,33 @@ class _Server:
         for descriptor in (0, listening.fileno(), self._ended.fileno()):
             self._poll.register(descriptor, select.POLLIN)
 
-    def run(self) -> None:
+    def run(self, imports: Iterable[None]) -> None:
         """Serve until standard input is closed, then kill all workers."""
-        while True:
-            ready = {descriptor for descriptor, _ in self._poll.poll()}
-            if 0 in ready:
-                break
-            for worker, client in self._clients.items():
-                # Clients send nothing later, so they are here only if they have ended.
-                if client.fileno() in ready:
-                    self._poll.unregister(client)
-                    os.kill(worker, signal.SIGKILL)
-            if self._ended.fileno() in ready:
-                self._ended.recv(4096)
-                self._report(os.WNOHANG)
-            if self._listening.fileno() in ready:
-                self._fork()
+        # The first jobs of a run need little, and do not wait for the imports of the last.
+        if all(self._serve(0) for _ in imports):
+            while self._serve(None):
+                pass
         for worker in self._clients:
             os.kill(worker, signal.SIGKILL)
         # Clients are told, lest they start again on their own.
         self._report(0)
+
+    def _serve(self, milliseconds: int | None) -> bool:
+        """Do what there is to do, or wait for it; whether standard input is still open."""
+        ready = {descriptor for descriptor, _ in self._poll.poll(milliseconds)}
+        if 0 in ready:
+            return False
+        for worker, client in self._clients.items():
+            # Clients send nothing later, so they are here only if they have ended.
+            if client.fileno() in ready:
+                self._poll.unregister(client)
+                os.kill(worker, signal.SIGKILL)
+        if self._ended.fileno() in ready:
+            self._ended.recv(4096)
+            self._report(os.WNOHANG)
+        if self._listening.fileno() in ready:
+            self._fork()
+        return True
 
     def _report(self, options: int) -> None:
         """Send exit statuses of workers that have ended to their clients.

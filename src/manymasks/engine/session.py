@@ -5,6 +5,7 @@ Snakemake. Where a person inspects all jobs (`--report`, `--dag`) or forces some
 rules get every key. Missing members of one shape are grouped into stacks, each a rule.
 """
 
+import functools
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,7 @@ class Stack:
     logs: tuple[str, ...]
     activity: str
     mem_mb: int
+    priority: int
 
 
 @dataclass
@@ -140,6 +142,22 @@ class Session:
         """What the job of an artifact does, as a log shows it."""
         return _activity([self.nodes[stage][key]])
 
+    def priority(self, stage: str, key: str) -> int:
+        """Seconds from the start of the job of an artifact to the end of the study, if cores were
+        free: the last jobs of a run are then short ones."""
+        return self._path_seconds[self.nodes[stage][key].digest]
+
+    @functools.cached_property
+    def _path_seconds(self) -> dict[str, int]:
+        """Estimated seconds of the longest path from each node to the report, by digest."""
+        seconds: dict[str, int] = {}
+        for node in reversed(self.plan.nodes):
+            below = seconds.get(node.digest, 0) + STAGES[node.stage].seconds
+            seconds[node.digest] = below
+            for source in node.input_nodes():
+                seconds[source.digest] = max(seconds.get(source.digest, 0), below)
+        return seconds
+
     def resources(self, stage: str) -> dict[str, int]:
         """Resources that a job of a stage requests."""
         mem_mb = STAGES[stage].mem_mb
@@ -164,6 +182,7 @@ class Session:
             logs=tuple(str(self.layout.folder(stage, key) / "log.txt") for key in keys),
             activity=_activity(nodes),
             mem_mb=(STAGES[stage].mem_mb or 0) + MEMBER_MB * len(keys),
+            priority=max(self.priority(stage, key) for key in keys),
         )
 
     def _manifests(self, nodes: Iterable[Node]) -> list[str]:

@@ -1,0 +1,42 @@
+"""What Snakemake's rules are given: here, in which order jobs start."""
+
+from pathlib import Path
+
+import kit
+from manymasks.catalogue import STAGES
+from manymasks.engine.session import Session
+from manymasks.engine.stacks import stacks_of
+from manymasks.store.layout import Layout
+
+
+def session_of(*overlays: str) -> Session:
+    plan = kit.repository_plan(*overlays)
+    nodes: dict[str, dict[str, kit.Node]] = {}
+    for node in plan.nodes:
+        nodes.setdefault(node.stage, {})[node.key] = node
+    stacked = stacks_of(plan.nodes, {"training": 1, "evaluation": 4})
+    return Session(plan, Layout(Path("results")), nodes, stacked)
+
+
+def test_jobs_on_the_longest_path_start_first() -> None:
+    session = session_of("smoke.yaml")
+    longest = {
+        node.key: session.priority(node.stage, node.key) - STAGES[node.stage].seconds
+        for node in session.plan.nodes
+    }
+    after: dict[str, list[int]] = {node.key: [0] for node in session.plan.nodes}
+    for node in session.plan.nodes:
+        for source in node.input_nodes():
+            after[source.key].append(session.priority(node.stage, node.key))
+    assert longest == {key: max(seconds) for key, seconds in after.items()}
+    members = {node.label: longest[node.key] for node in session.nodes["training"].values()}
+    # Derived members, and the sets that they are in, wait for their parents.
+    first = {label for label, seconds in members.items() if seconds == max(members.values())}
+    assert {label.rpartition("/")[2] for label in first} == {"i0-o0"}
+
+
+def test_a_stack_starts_with_its_most_urgent_member() -> None:
+    session = session_of("smoke.yaml")
+    (first, *_) = session.stacks()
+    urgent = [session.priority(first.stage, key) for key in first.keys]
+    assert first.priority == max(urgent)
