@@ -16,7 +16,6 @@ import contextlib
 import ctypes
 import gc
 import importlib
-import io
 import json
 import os
 import select
@@ -29,6 +28,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from manymasks.engine.client import ADDRESS
 from manymasks.engine.environment import ENVIRONMENT, inherited
@@ -224,8 +224,8 @@ class _Server:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=os.isatty(1))
+        # The old ones remember what they were opened on.
+        sys.stdout, sys.stderr = _text(1, sys.stdout), _text(2, sys.stderr)
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update({**request["environment"], **ENVIRONMENT})
@@ -241,3 +241,10 @@ class _Server:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
+
+
+def _text(number: int, before: TextIO) -> TextIO:
+    """A descriptor as Python opens it: standard error, and terminals, by lines."""
+    buffering = 1 if number == 2 or os.isatty(number) else -1
+    encoding, errors = before.encoding, before.errors
+    return open(number, "w", buffering, encoding=encoding, errors=errors, closefd=False)
