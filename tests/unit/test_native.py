@@ -23,7 +23,9 @@ from manymasks.training.optimizer import Optimizer
 
 pytestmark = [
     pytest.mark.unit,
-    pytest.mark.skipif(not build.is_available(), reason="no compiler of C++ here"),
+    pytest.mark.skipif(
+        build.resolved("auto", "float32") == "torch", reason="no compiler of C++ here"
+    ),
 ]
 
 ROUTES = (
@@ -366,6 +368,13 @@ OPEN = (
 )
 
 
+RESOLVED = (
+    "from manymasks.native import build\n"
+    "for _ in range(2): kernels = build.resolved('auto', 'float32')\n"
+    "print(kernels)\n"
+)
+
+
 def test_without_a_compiler_a_message_names_the_setting(tmp_path):
     code = (
         "import importlib.util as u; find = u.find_spec\n"
@@ -373,8 +382,7 @@ def test_without_a_compiler_a_message_names_the_setting(tmp_path):
     )
     done = run(code + OPEN, MANYMASKS_CACHE=str(tmp_path), PATH=str(tmp_path), CXX="")
     assert "set training.kernels to torch" in done.stdout, done.stderr
-    resolved = "from manymasks.native import build; print(build.resolved('auto', 'float32'))"
-    done = run(code + resolved, MANYMASKS_CACHE=str(tmp_path), PATH=str(tmp_path), CXX="")
+    done = run(code + RESOLVED, MANYMASKS_CACHE=str(tmp_path), PATH=str(tmp_path), CXX="")
     assert done.stdout == "torch\n"
 
 
@@ -384,6 +392,13 @@ def test_a_compiler_that_fails_is_named_with_what_it_said(tmp_path):
     assert done.stdout.startswith("building the native kernels for this machine with false")
     assert "training.kernels" in done.stdout
     assert not list(tmp_path.glob("*.so"))
+    # It is not tried again, and a study falls back to torch with one line.
+    done = run(RESOLVED, MANYMASKS_CACHE=str(tmp_path), CXX="false")
+    assert done.stdout == "torch\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("torch computes the models")
+    (failure,) = tmp_path.glob("*.failed")
+    assert str(failure) in line
 
 
 def test_a_compiler_that_is_too_old_gives_way_to_the_next(tmp_path):

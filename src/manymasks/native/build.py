@@ -34,6 +34,8 @@ FLAGS = (
     "-shared",
 )
 COMPILERS = ("c++", "g++", "clang++")
+FAILED = ".failed"
+"""Ending of the file beside a library that says why it could not be built."""
 DOUBLE = ("-DMANYMASKS_FLOAT64",)
 """Flags of the float64 reference."""
 
@@ -88,11 +90,6 @@ def cpu_features() -> frozenset[str]:
     return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
 
 
-def is_available() -> bool:
-    """Whether the kernels can run here: their library is built, or a compiler could build it."""
-    return target() is not None and (library_path().exists() or bool(compilers()))
-
-
 def availability() -> str:
     """What `doctor` says of the native kernels."""
     row = target()
@@ -100,6 +97,11 @@ def availability() -> str:
         return f"torch: there are no native ones for {platform.machine()}"
     if library_path().exists():
         return f"native, {row.name}, built: {library_path()}"
+    failure = library_path().with_suffix(FAILED)
+    if failure.exists():
+        return (
+            f"torch: the native ones could not be built; delete {failure}, which says why, to retry"
+        )
     programs = compilers()
     if not programs:
         return "torch: no compiler is there to build the native ones; pip install ziglang"
@@ -107,12 +109,24 @@ def availability() -> str:
 
 
 def resolved(kernels: str, precision: str) -> str:
-    """`native` or `torch`, by what is available where `auto` leaves it open."""
+    """`native` or `torch`; where `auto` leaves it open, native if the library can be built."""
     if kernels != "auto":
         return kernels
     row = target()
-    has_precision = row is not None and (precision == "float32" or row.name == TILED)
-    return "native" if has_precision and is_available() else "torch"
+    if row is None or (precision == "bf16" and row.name != TILED):
+        return "torch"
+    try:
+        library(_say)
+    except UserError as error:
+        _say(f"torch computes the models, which takes several times as long: {error}")
+        return "torch"
+    return "native"
+
+
+@functools.cache
+def _say(text: str) -> None:
+    """Print a line, the first time that a process has it to say."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def library_path(extra: Sequence[str] = ()) -> Path:
@@ -138,12 +152,15 @@ def library(say: Callable[[str], None], extra: Sequence[str] = ()) -> Path:
     path = library_path(extra)
     if path.exists():
         return path
+    failure = path.with_suffix(FAILED)
+    if failure.exists():
+        raise UserError(_failed(failure))
     programs = compilers()
     if not programs:
         raise UserError(
-            "the native kernels are not built, and no compiler is there to build them "
-            f"(looked for $CXX, {', '.join(COMPILERS)} and the Python package ziglang). Type "
-            "'pip install ziglang', or set training.kernels to torch."
+            "no compiler is there to build the native kernels (looked for $CXX, "
+            f"{', '.join(COMPILERS)} and the Python package ziglang). Type 'pip install ziglang', "
+            "or set training.kernels to torch."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
@@ -178,11 +195,16 @@ def _build(
                 built.replace(path)
                 return
             failures.append(f"'{' '.join(command)}' ended with\n{done.stderr.strip()[-1000:]}")
+    path.with_suffix(FAILED).write_text("\n".join(failures), encoding="utf-8")
     raise UserError(
         "the native kernels could not be built:\n"
         + "\n".join(failures)
         + "\nSet training.kernels to torch to do without them."
     )
+
+
+def _failed(failure: Path) -> str:
+    return f"the native kernels could not be built; delete {failure}, which says why, to retry"
 
 
 def compilers() -> list[tuple[str, ...]]:
