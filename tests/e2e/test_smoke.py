@@ -217,7 +217,9 @@ def test_the_commands_of_readme_and_start_run(smoke):
     commands = [line for line in lines if line.startswith("manymasks ")]
     assert len(commands) >= 5
     for line in commands:
-        project.run("bash", "-c", line)
+        # A complete study is the smoke study here.
+        is_export = line.startswith("manymasks export ")
+        project.run("bash", "-c", f"{line} {' '.join(OVERLAY)}" if is_export else line)
     for overlay in re.findall(r"config/\w+\.yaml", PAGES):
         assert (project.folder / overlay).exists(), overlay
 
