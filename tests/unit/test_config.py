@@ -1033,7 +1033,8 @@ def test_the_studies_of_the_repository_load(overlay: str | None) -> None:
 
 def test_the_schema_accepts_overlays_and_rejects_mistakes() -> None:
     check = jsonschema.Draft202012Validator(json.loads(schema()))
-    for path in sorted(CONFIG.glob("*.yaml")):
+    # `corpora.yaml` is the registry of corpora, not a study.
+    for path in sorted({*CONFIG.glob("*.yaml")} - {CONFIG / "corpora.yaml"}):
         assert not list(check.iter_errors(read_yaml(path).values)), path.name
     for wrong in (
         {"train": {}},

@@ -14,7 +14,7 @@ from manymasks.config.loading import load_study, settings_of
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.config.training import Size
-from manymasks.documentation.settings import readme
+from manymasks.documentation.settings import settings_page
 from manymasks.errors import UserError
 from manymasks.plan import node as planning
 from manymasks.plan.graph import plan_study
@@ -262,8 +262,8 @@ def test_spelling_and_order_do_not_change_identity(tmp_path: Path, text: str) ->
     assert canonical(identity(study_of(tmp_path, BASE + text))) == expected
 
 
-def test_the_readme_has_every_setting() -> None:
-    rows = [line.split(" | ") for line in readme().splitlines() if line.startswith("| `")]
+def test_the_reference_has_every_setting() -> None:
+    rows = [line.split(" | ") for line in settings_page().splitlines() if line.startswith("| `")]
     kinds = {cells[0].strip("| `"): cells[2] for cells in rows if len(cells) > 3}
     for path in LEAVES:
         # Sizes and seeds of a corpus have the settings of the sections `sizes` and `seeds`.

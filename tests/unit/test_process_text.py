@@ -135,5 +135,5 @@ def test_a_process_becomes_a_file_of_documents(tmp_path: Path) -> None:
     path = tmp_path / "d"
     raws = list(read_process(chosen))
     summary = write_documents(read_process(chosen), path, chosen)
-    assert (summary.documents, summary.dropped()) == (300, "")
+    assert (summary.documents, summary.dropped) == (300, ())
     assert pq.read_table(path).column("text").to_pylist() == [raw.text for raw in raws]

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manymasks.database import query
@@ -90,7 +91,7 @@ def _documents(artifact: Artifact, split: str) -> Iterator[pa.RecordBatch]:
     path = artifact.file("documents.parquet")
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(ROWS):
-            chosen = batch.filter(pa.compute.equal(batch.column("split"), split))
+            chosen = batch.filter(pc.equal(batch.column("split"), split))
             if chosen.num_rows:
                 yield chosen.select(["id", "source", "text"])
 
