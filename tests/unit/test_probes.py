@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -374,8 +375,12 @@ def test_the_function_and_the_row_of_the_guide_make_a_family(
     monkeypatch.setattr(changes, "rotation", names["rotation"], raising=False)
     (row,) = (block for block in blocks if '"rotation": Family(' in block)
     (family,) = eval(f"{{{row}}}", {"Family": Family, "SHARE": SHARE}).values()
+    (overlay,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (named,) = yaml.safe_load(overlay)["probes"].values()
+    assert named.pop("family") == "rotation"
     # Its name is not one that the settings know, which read the table when they are imported.
     monkeypatch.setitem(FAMILIES, "splice", family)  # type: ignore[arg-type]
+    assert Probe(family="splice", **named).scored
     found = tried(probe("splice"))
     text, quarter, half = found.tokens
     assert (found.tokens[:, :, -4:] == text[:, -4:]).all()
