@@ -93,9 +93,9 @@ inline void attention_backward(Member& member, const Weights& weights, const Wei
                 route.flow, member.powers, head, own + at, {read + at, read + size + at},
                 {own + size + at, own + 2 * size + at}, member.attention);
         }
-        place(member, own, columns, true, true);
-        place(member, own + size, columns, false, true);
-        if (is_split) place(member, read, columns, false, true);
+        rotate_heads(member, own, columns, true, true);
+        rotate_heads(member, own + size, columns, false, true);
+        if (is_split) rotate_heads(member, read, columns, false, true);
     }
     // Rows of W_Q, W_K, W_V with a gradient: without a past only the values have one.
     const int first = is_none ? 2 : 0, kinds = 3 - first;

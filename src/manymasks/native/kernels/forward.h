@@ -63,8 +63,8 @@ inline void embed(Member& member, const Weights& weights, Window window) {
     transpose(rows, width, window.columns, width, member.x, window.columns);
 }
 
-// Rotate queries and keys, each head alone, and scale queries; `kinds` rows of heads from q on.
-inline void place(const Member& member, Real* x, int columns, bool is_query, bool back) {
+// Rotate the heads of queries or keys, width x columns, in place; queries are scaled too.
+inline void rotate_heads(const Member& member, Real* x, int columns, bool is_query, bool back) {
     const int head = member.shape.head();
     const Real factor = is_query ? 1 / std::sqrt((Real)head) : 1;
     for (int i = 0; i < member.shape.heads; i++) {
@@ -89,7 +89,7 @@ inline void read_past(Member& member, int layer, Window window, GivenPast past, 
     const Real* keys = member.packed[layer].qkv + (long)width * width;
     member.multiply(2 * width, columns, width, by_rows(keys, width), {member.given, columns},
                     keys_values, columns, false, Shared::LEFT);
-    place(member, keys_values, columns, false, false);
+    rotate_heads(member, keys_values, columns, false, false);
 }
 
 // Queries, keys and values of a layer, width x columns each.
@@ -126,8 +126,8 @@ inline void run_layer(Member& member, const Weights& weights, int index, Route r
     if (route.past == Past::NONE) {
         attended = projections.values;
     } else {
-        place(member, projections.queries, columns, true, false);
-        place(member, projections.keys, columns, false, false);
+        rotate_heads(member, projections.queries, columns, true, false);
+        rotate_heads(member, projections.keys, columns, false, false);
         if (route.past == Past::GIVEN) read_past(member, index, window, past, tape.given);
         for (int i = 0; i < shape.heads; i++)
             attend(projections.queries + i * head.size(), projections.read().head(i, head.size()),
