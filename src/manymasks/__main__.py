@@ -24,7 +24,7 @@ def _status(arguments: list[str]) -> int:
         if status is not None:
             return status
         restart_with_environment()
-    # Imported here: a job that has a server needs none of it.
+    # Imported here: a job that has a server does not need it.
     from manymasks.cli import main
 
     if arguments[:1] == ["serve"]:

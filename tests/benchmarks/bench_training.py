@@ -80,12 +80,12 @@ def native(text: tuple[str, str], repeats: int, steps: int) -> None:
             ways[other] = partial(
                 processor_seconds, lambda i, step=step, windows=windows: step(windows[i])
             )
-        found = interleaved(ways, repeats)
-        print(f"{name}: {spread(found['native'], 'ms', 1e3)} a step")
+        seconds = interleaved(ways, repeats)
+        print(f"{name}: {spread(seconds['native'], 'ms', 1e3)} a step")
         for other in ("torch", "eager", "compiled"):
             print(
-                f"  {spread(found[other], 'ms', 1e3)} of {other}: "
-                f"{ratio(found[other], found['native'])}"
+                f"  {spread(seconds[other], 'ms', 1e3)} of {other}: "
+                f"{ratio(seconds[other], seconds['native'])}"
             )
 
 

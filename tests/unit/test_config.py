@@ -745,9 +745,9 @@ def test_the_default_contrast_needs_its_variants(tmp_path: Path) -> None:
 )
 def test_excess_needs_truth(tmp_path: Path, chosen: str, expected: str) -> None:
     drawn = "corpora: {drawn: {kind: process, process: tally}}\n"
-    (found,) = problems(tmp_path, BASE, drawn, chosen)
-    assert expected in found
-    assert "add truth" in found
+    (problem,) = problems(tmp_path, BASE, drawn, chosen)
+    assert expected in problem
+    assert "add truth" in problem
     # Text without a known process has neither.
     assert study_of(tmp_path, BASE, "analyses: [excess]\n").analyses == ("excess",)
 

@@ -303,8 +303,8 @@ def test_local_files_and_a_pinned_copy(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one|two")
     folders = {"downloads": tmp_path / "downloads", "base": tmp_path, "cache": tmp_path / "cache"}
     local = FilesCorpus(kind="files", paths=("*.txt",), separator="|")
-    found = list(collect(local, **folders))
-    assert found == [Raw("a.txt#000000", "a.txt", "one"), Raw("a.txt#000001", "a.txt", "two")]
+    raws = list(collect(local, **folders))
+    assert raws == [Raw("a.txt#000000", "a.txt", "one"), Raw("a.txt#000001", "a.txt", "two")]
     digest = hashlib.sha256(b"one|two").hexdigest()
     pinned = UrlCorpus(
         kind="url", url="http://nowhere.invalid/a", sha256=digest, local="a.txt", separator="|"

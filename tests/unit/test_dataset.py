@@ -85,8 +85,8 @@ def local(folder: Path, path: str, files: list[str], **settings: object) -> list
     return list(read_dataset(corpus, downloads=folder / "d", base=folder, cache=folder / "cache"))
 
 
-def texts(found: list[Raw]) -> list[str | None]:
-    return [raw.text for raw in found]
+def texts(raws: list[Raw]) -> list[str | None]:
+    return [raw.text for raw in raws]
 
 
 # --------------------------------------------------------------------------------- the hub
@@ -115,16 +115,16 @@ def test_a_pinned_dataset_is_read_at_its_revision_and_then_without_a_network(
         assert revision == FIRST
         assert data_files == {"test": ["data/test.jsonl"], "train": ["data/train.jsonl"]}
         settings |= {"data_files": data_files, "files": files}
-        found, modules = answer(process("read", tmp_path, server.url, settings))
-    assert [text for _, _, text in found[:12]] == [f"first test {i}" for i in range(12)]
-    assert [text for _, _, text in found[12:]] == [f"first train {i}" for i in range(30)]
-    assert {split for _, split, _ in found[:12]} == {"measure"}
-    for name, part, _ in found[12:]:
+        raws, modules = answer(process("read", tmp_path, server.url, settings))
+    assert [text for _, _, text in raws[:12]] == [f"first test {i}" for i in range(12)]
+    assert [text for _, _, text in raws[12:]] == [f"first train {i}" for i in range(30)]
+    assert {split for _, split, _ in raws[:12]} == {"measure"}
+    for name, part, _ in raws[12:]:
         assert part == split_of(name, 0.1, 0.0)
     assert "huggingface_hub" in modules
     again = process("read", tmp_path, server.url, settings, HF_HUB_OFFLINE="1")
     # Nobody answers any more; neither client is imported for files that are there.
-    assert answer(again) == [found, []]
+    assert answer(again) == [raws, []]
 
 
 def test_a_revision_that_only_the_cache_of_another_answers_is_refused(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_damaged_file_of_the_hub_is_refused_with_both_digests(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"path": "owner/other"}, "the Hub has no dataset 'owner/other'"),
         ({"path": NAME, "revision": "c" * 40}, "has no revision cccc"),
@@ -157,13 +157,13 @@ def test_a_damaged_file_of_the_hub_is_refused_with_both_digests(tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_pinned_is_explained(
-    tmp_path: Path, settings: dict[str, Any], said: str
+    tmp_path: Path, settings: dict[str, Any], message: str
 ) -> None:
     with hub() as (_, server):
         done = process("pin", tmp_path, server.url, settings)
     assert done.returncode == 1
     assert done.stderr.startswith("UserError: "), done.stderr
-    assert re.search(said, done.stderr), done.stderr
+    assert re.search(message, done.stderr), done.stderr
 
 
 def test_a_local_file_is_read_without_a_request_and_without_a_home(tmp_path: Path) -> None:
@@ -175,8 +175,8 @@ def test_a_local_file_is_read_without_a_request_and_without_a_home(tmp_path: Pat
     settings = {"path": "json", "data_files": "a.json", "files": files}
     with hub() as (_, server):
         proxies = {"http_proxy": server.url, "https_proxy": server.url, "no_proxy": ""}
-        found, modules = answer(process("read", tmp_path, server.url, settings, **proxies))
-    assert [text for _, _, text in found] == [row["text"] for row in rows]
+        raws, modules = answer(process("read", tmp_path, server.url, settings, **proxies))
+    assert [text for _, _, text in raws] == [row["text"] for row in rows]
     assert "datasets" in modules
     assert server.requests == []
     assert (tmp_path / "cache").is_dir()
@@ -200,8 +200,8 @@ def test_a_local_folder_has_the_splits_that_its_names_show(tmp_path: Path) -> No
     assert pinned.files["train/a.csv"] == sha256((folder / "train" / "a.csv").read_bytes())
     given = {"data_files": pinned.data_files, "files": pinned.files}
     corpus = DatasetCorpus.model_validate({**settings.model_dump(), **given})
-    found = list(read_dataset(corpus, downloads=tmp_path, base=tmp_path, cache=tmp_path / "c"))
-    assert [(raw.id, raw.text) for raw in found] == [
+    raws = list(read_dataset(corpus, downloads=tmp_path, base=tmp_path, cache=tmp_path / "c"))
+    assert [(raw.id, raw.text) for raw in raws] == [
         ("test.csv#000000", "hello"), ("test.csv#000001", "last"),
         ("train/a.csv#000000", "hello"), ("train/a.csv#000001", "world"),
     ]  # fmt: skip
@@ -210,12 +210,12 @@ def test_a_local_folder_has_the_splits_that_its_names_show(tmp_path: Path) -> No
 def test_leaks_are_removed_from_train(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_bytes(jsonl("text", 60))
     (tmp_path / "test.jsonl").write_bytes(jsonl("text", 7))
-    found = local(
+    raws = local(
         tmp_path, "json", ["train.jsonl", "test.jsonl"],
         split={"train": "a", "measure": "b"}, data_files={"a": "train.jsonl", "b": "test.jsonl"},
     )  # fmt: skip
     corpus = DatasetCorpus(kind="dataset", path="json")
-    summary = write_documents(found, tmp_path / "documents", corpus)
+    summary = write_documents(raws, tmp_path / "documents", corpus)
     assert summary.measure_documents == 7
     assert summary.train_documents + summary.select_documents == 53
     assert summary.cross_split_duplicates == 7
@@ -239,9 +239,9 @@ def test_every_builder_gives_the_same_texts(tmp_path: Path) -> None:
         ("json", "a.json", {}), ("csv", "a.csv", {}), ("csv", "b.csv", {"sep": ";"}),
         ("csv", "b.csv", {"sep": ";", "encoding": "utf-8"}), ("text", "a.txt", {}),
     ):  # fmt: skip
-        found = local(tmp_path, builder, [name], options=options)
-        assert texts(found) == expected, (builder, name)
-        assert [raw.id for raw in found[:2]] == [f"{name}#000000", f"{name}#000001"]
+        raws = local(tmp_path, builder, [name], options=options)
+        assert texts(raws) == expected, (builder, name)
+        assert [raw.id for raw in raws[:2]] == [f"{name}#000000", f"{name}#000001"]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary()])
@@ -250,9 +250,9 @@ def test_one_bad_value_of_parquet_removes_itself_alone(tmp_path: Path, kind: pa.
     buffers = pa.array(values, pa.large_binary() if kind == pa.large_string() else pa.binary())
     column = pa.Array.from_buffers(kind, 3, buffers.buffers())
     pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
-    found = local(tmp_path, "parquet", ["a.parquet"])
-    assert texts(found) == ["a", None, "c"]
-    assert [raw.fault.reason for raw in found if raw.fault] == ["not UTF-8"]
+    raws = local(tmp_path, "parquet", ["a.parquet"])
+    assert texts(raws) == ["a", None, "c"]
+    assert [raw.fault.reason for raw in raws if raw.fault] == ["not UTF-8"]
 
 
 def test_nested_fields_of_streamed_rows(tmp_path: Path) -> None:
@@ -260,10 +260,10 @@ def test_nested_fields_of_streamed_rows(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     (tmp_path / "a.json").write_text(json.dumps(rows))
     for builder, name in (("parquet", "a.parquet"), ("json", "a.json")):
-        found = local(tmp_path, builder, [name], field="messages[].content", separator="|")
-        assert texts(found) == ["a|b", ""]
-        found = local(tmp_path, builder, [name], field="messages[].content", separator="")
-        assert texts(found) == ["ab", ""]
+        raws = local(tmp_path, builder, [name], field="messages[].content", separator="|")
+        assert texts(raws) == ["a|b", ""]
+        raws = local(tmp_path, builder, [name], field="messages[].content", separator="")
+        assert texts(raws) == ["ab", ""]
 
 
 def test_text_is_read_by_line_paragraph_document_or_separator(tmp_path: Path) -> None:
@@ -301,9 +301,9 @@ def test_what_datasets_cannot_read_names_file_and_cause(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_pinned_missing_or_changed_are_explained(tmp_path: Path) -> None:
-    def fails(said: str, **settings: object) -> None:
+    def fails(message: str, **settings: object) -> None:
         corpus = DatasetCorpus.model_validate({"kind": "dataset", "path": "json", **settings})
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             list(read_dataset(corpus, downloads=tmp_path, base=tmp_path, cache=tmp_path))
 
     fails("not pinned: `manymasks pin")
@@ -312,11 +312,11 @@ def test_files_that_are_not_pinned_missing_or_changed_are_explained(tmp_path: Pa
     fails(r"a\.jsonl: is not the file that was pinned", files={"a.jsonl": "0" * 64})
     files = {"a.jsonl": sha256(jsonl("a", 3))}
     given = {"data_files": {"x": "a.jsonl"}, "split": {"train": "y"}}
-    fails("none of the pinned files is in 'y'", files=files, **given)
+    fails("'y' of data_files has no pinned file", files=files, **given)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"split": "train[:10%]"}, "is a slice"),
         ({"split": {"train": "a", "measure": "a"}}, "twice"),
@@ -325,6 +325,6 @@ def test_files_that_are_not_pinned_missing_or_changed_are_explained(tmp_path: Pa
         ({"revision": "main"}, "pattern"),
     ],
 )
-def test_rejects_settings_that_cannot_be_pinned(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_rejects_settings_that_cannot_be_pinned(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         DatasetCorpus.model_validate({"kind": "dataset", "path": "owner/name", **settings})

@@ -56,9 +56,9 @@ def test_surprise_equals_a_dictionary_of_counts(
 ) -> None:
     pieces, tokens = cut(np.array(stream), piece), np.array(windows)
     unigrams = train_counts(pieces, V)
-    found = ngram_surprise(tokens, unigrams, ngrams(pieces, tokens, V))
+    surprise = ngram_surprise(tokens, unigrams, ngrams(pieces, tokens, V))
     expected = [naive(stream, window, V) for window in windows]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(surprise, expected, rtol=1e-12)
 
 
 def test_the_trigram_model_is_normalised() -> None:

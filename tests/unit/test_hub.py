@@ -117,7 +117,7 @@ def test_a_file_that_stays_wrong_is_an_error_with_both_digests(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "said"),
+    ("status", "code", "message"),
     [
         (404, "RepoNotFound", "has no dataset 'owner/name'"),
         (404, "RevisionNotFound", f"no revision {REVISION}"),
@@ -125,11 +125,11 @@ def test_a_file_that_stays_wrong_is_an_error_with_both_digests(tmp_path: Path) -
         (403, "GatedRepo", "asks for consent"),
     ],
 )
-def test_missing_sources_are_named(tmp_path: Path, status: int, code: str, said: str) -> None:
+def test_missing_sources_are_named(tmp_path: Path, status: int, code: str, message: str) -> None:
     with serving(lambda request: refuse(request, status, {"X-Error-Code": code})) as server:
         result = download(server.url, tmp_path)
     assert result.stderr.startswith("UserError: owner/name@0123456789ab data/a.txt: ")
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_without_a_network_the_message_gives_alternatives(tmp_path: Path) -> None:

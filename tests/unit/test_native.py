@@ -279,15 +279,15 @@ def test_bf16_is_near_float32(shape, route):
         past = list(native_of(other).inputs(windows[:, :-1]))
         with pytest.raises(ValueError, match="needs a past"):
             native_of(model).nats(windows)
-    found = []
+    results = []
     for precision in ("float32", "bf16"):
         native = NativeMember(
             size, model.weights_of(0), model.rotary,
             native_route(route.keeps, route.flow.past), precision,
         )  # fmt: skip
         grads = {name: torch.full_like(x, 7.0) for name, x in model.weights_of(0).items()}
-        found.append((native.gradients(windows, grads, past), grads))
-    (nats, exact), (rounded_nats, rounded) = found
+        results.append((native.gradients(windows, grads, past), grads))
+    (nats, exact), (rounded_nats, rounded) = results
     assert rounded_nats == pytest.approx(nats, abs=0.01)
     for name, grad in exact.items():
         assert (grad - rounded[name]).norm() <= 0.1 * grad.norm() + 1e-6, name

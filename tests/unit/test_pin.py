@@ -123,9 +123,9 @@ def test_a_folder_is_pinned_in_the_overlay_that_names_it(
 
 def test_what_cannot_be_pinned_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = overlay(project, "    path: nowhere\n")
-    for corpus, said in (
+    for corpus, message in (
         ("nothing", "'nothing' is not a corpus. Corpora: chat"),
         ("chat", "path: 'nowhere' is neither a folder"),
     ):
         assert main(["pin", corpus, "--configfile", str(path)]) == 1
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err

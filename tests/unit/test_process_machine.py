@@ -149,9 +149,9 @@ def test_the_law_of_the_next_tokens_together_and_of_each(spec: Spec, steps: int)
 def test_the_posterior_of_a_latent_is_a_sum_over_states(spec: Spec) -> None:
     machine = spec.machine()
     (*_, belief) = machine.beliefs(np.zeros((1, 2), dtype=np.int64))
-    found = latent_law(machine, belief, "label")[0]
+    law = latent_law(machine, belief, "label")[0]
     values = max(spec.labels) + 1
-    assert found.shape == (values + 1,)
+    assert law.shape == (values + 1,)
     of, of_state = spec.mass(2)
     if (0, 0) not in of:
         assert np.isnan(belief).all()
@@ -161,7 +161,7 @@ def test_the_posterior_of_a_latent_is_a_sum_over_states(spec: Spec) -> None:
         if first == second == 0:
             # Python's -1 is the last column, that of what is not decided.
             expected[spec.labels[state]] += chance / of[0, 0]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(law, expected, atol=1e-12)
 
 
 # ------------------------------------------------------------------------- a machine of words
@@ -275,8 +275,10 @@ def test_beliefs_are_nan_after_an_impossible_token() -> None:
 
 def test_a_latent_that_is_not_decided_yet() -> None:
     machine = WORDS.machine()
-    found = [latent_law(machine, each, "label")[0] for each in machine.beliefs(np.array([[0, 2]]))]
-    np.testing.assert_allclose(found, [[0, 0.25, 0.75], [1, 0, 0], [0, 1, 0]], atol=1e-15)
+    laws = [
+        latent_law(machine, belief, "label")[0] for belief in machine.beliefs(np.array([[0, 2]]))
+    ]
+    np.testing.assert_allclose(laws, [[0, 0.25, 0.75], [1, 0, 0], [0, 1, 0]], atol=1e-15)
     with pytest.raises(KeyError):
         latent_law(machine, machine.start[None], "other")
 

@@ -122,8 +122,8 @@ def test_posteriors_of_the_latents(letters: tuple[int, ...]) -> None:
             ("letter_state", joint.sum(0)),
             ("premise", np.eye(5)[premise]),
         ):
-            found = latent_law(masks(), belief, latent)[0]
-            np.testing.assert_allclose(found, [*expected, 0], atol=1e-12)
+            law = latent_law(masks(), belief, latent)[0]
+            np.testing.assert_allclose(law, [*expected, 0], atol=1e-12)
 
 
 # ---------------------------------------------------------------------------------- documents

@@ -123,9 +123,9 @@ def test_positions_and_latents_agree(machine: Machine, counts: Rule) -> None:
     # The prefix says the state, so the filter is certain of both.
     for t, belief in enumerate(machine.beliefs(drawn.tokens)):
         for name, labels in machine.latents.items():
-            found = latent_law(machine, belief, name)
+            law = latent_law(machine, belief, name)
             here = labels[drawn.states[:, t]]
-            np.testing.assert_array_equal(found[np.arange(30), here], 1)
+            np.testing.assert_array_equal(law[np.arange(30), here], 1)
 
 
 def test_positions_of_an_example() -> None:

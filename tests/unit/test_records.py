@@ -35,12 +35,12 @@ def read_bytes(data: bytes, folder: Path, **settings: object) -> list[Raw]:
     return read(folder / "file", **settings)
 
 
-def texts(found: list[Raw]) -> list[str]:
-    return [raw.text for raw in found if raw.text is not None]
+def texts(raws: list[Raw]) -> list[str]:
+    return [raw.text for raw in raws if raw.text is not None]
 
 
-def reasons(found: list[Raw]) -> list[str]:
-    return [raw.fault.reason for raw in found if raw.fault is not None]
+def reasons(raws: list[Raw]) -> list[str]:
+    return [raw.fault.reason for raw in raws if raw.fault is not None]
 
 
 # ------------------------------------------------------------- one bad record among good ones
@@ -75,10 +75,10 @@ def test_a_bad_row_of_jsonl_removes_itself_alone(
 ) -> None:
     rows = [json.dumps({"n": 1, "text": text}).encode() for text in GOOD]
     rows.insert(at, bad[0])
-    found = read_bytes(end.join(rows), tmp_path, format="jsonl", join_to=join_to)
-    assert "\n".join(texts(found)) == "\n".join(GOOD)
-    assert reasons(found) == [bad[1]]
-    (fault,) = (raw.fault for raw in found if raw.fault)
+    raws = read_bytes(end.join(rows), tmp_path, format="jsonl", join_to=join_to)
+    assert "\n".join(texts(raws)) == "\n".join(GOOD)
+    assert reasons(raws) == [bad[1]]
+    (fault,) = (raw.fault for raw in raws if raw.fault)
     assert f"file:{at + 1}" in fault.example
 
 
@@ -91,10 +91,10 @@ def test_a_bad_row_of_csv_removes_itself_alone(
 ) -> None:
     rows = [f'{i},"{text}"'.encode() for i, text in enumerate(GOOD)]
     rows.insert(at, bad[0])
-    found = read_bytes(end.join([b"n,text", *rows]), tmp_path, format="csv", join_to=join_to)
-    assert "\n".join(texts(found)) == "\n".join(GOOD)
-    assert reasons(found) == [bad[1]]
-    (fault,) = (raw.fault for raw in found if raw.fault)
+    raws = read_bytes(end.join([b"n,text", *rows]), tmp_path, format="csv", join_to=join_to)
+    assert "\n".join(texts(raws)) == "\n".join(GOOD)
+    assert reasons(raws) == [bad[1]]
+    (fault,) = (raw.fault for raw in raws if raw.fault)
     assert f"file:{at + 2}" in fault.example
 
 
@@ -116,16 +116,16 @@ def test_a_bad_value_of_parquet_and_of_text_removes_itself_alone(
         (tmp_path / "t.parquet", {"format": "parquet"}),
         (tmp_path / "a.txt", {"separator": "|"}),
     ):
-        found = read(path, join_to=join_to, **settings)
+        raws = read(path, join_to=join_to, **settings)
         between = "|" if "separator" in settings else "\n"
-        assert between.join(texts(found)) == between.join(GOOD)
-        assert reasons(found) == ["not UTF-8"]
+        assert between.join(texts(raws)) == between.join(GOOD)
+        assert reasons(raws) == ["not UTF-8"]
 
 
 def test_csv_keeps_what_is_inside_its_quotes(tmp_path: Path) -> None:
     data = 'n,text\r\n1,"a ""b"",\r\nc\n\n\rd"\r\n2,NA\r\n3,001\r\n4,\r\n\r\n5,"\u2028x\x0by"\r\n'
-    found = read_bytes(data.encode(), tmp_path, format="csv")
-    assert texts(found) == ['a "b",\r\nc\n\n\rd', "NA", "001", "", "\u2028x\x0by"]
+    raws = read_bytes(data.encode(), tmp_path, format="csv")
+    assert texts(raws) == ['a "b",\r\nc\n\n\rd', "NA", "001", "", "\u2028x\x0by"]
     (tmp_path / "b.tsv").write_bytes(b"\xef\xbb\xbftext\tn\nx, y\t1\n")
     assert texts(read(tmp_path / "b.tsv", format="csv")) == ["x, y"]
     with pytest.raises(UserError, match=r"no column 'text'. Columns found: a;b"):
@@ -135,9 +135,9 @@ def test_csv_keeps_what_is_inside_its_quotes(tmp_path: Path) -> None:
 
 
 def test_all_rows_bad_is_an_error_that_names_file_line_and_setting(tmp_path: Path) -> None:
-    found = read_bytes(b'{"body": "a"}\n' * 5, tmp_path, format="jsonl")
+    raws = read_bytes(b'{"body": "a"}\n' * 5, tmp_path, format="jsonl")
     with pytest.raises(UserError) as caught:
-        write_documents(found, tmp_path / "d", CorpusSettings())
+        write_documents(raws, tmp_path / "d", CorpusSettings())
     message = str(caught.value)
     assert "5 were read (5 without the field 'text')" in message
     assert "file:1: fields found: body" in message
@@ -203,8 +203,8 @@ def test_line_ends_of_any_kind_separate_documents(
     monkeypatch.setattr(text_pieces, "BLOCK", block)
     pieces = ["one", f"two{end}lines", "three", "", "four"]
     between = separator.replace("\r\n", "\n").replace("\n", end)
-    found = read_bytes(between.join(pieces).encode(), tmp_path, separator=separator)
-    assert texts(found) == pieces
+    raws = read_bytes(between.join(pieces).encode(), tmp_path, separator=separator)
+    assert texts(raws) == pieces
 
 
 def test_carriage_return_and_line_feed_are_one_line_end(tmp_path: Path) -> None:
@@ -234,9 +234,9 @@ def test_another_encoding_is_named_and_removes_its_file_alone(
     (tmp_path / "bad").write_bytes(rows[format].encode(encoding))
     (tmp_path / "good").write_bytes(rows[format].encode())
     settings = TextCorpusSettings.model_validate({"format": format})
-    found = list(read_files([tmp_path / "bad", tmp_path / "good"], settings, ["b", "g"]))
-    assert texts(found) == ["some text"]
-    assert reasons(found)[0].startswith(encoding.upper()[:6])
+    raws = list(read_files([tmp_path / "bad", tmp_path / "good"], settings, ["b", "g"]))
+    assert texts(raws) == ["some text"]
+    assert reasons(raws)[0].startswith(encoding.upper()[:6])
 
 
 def zipped(data: bytes) -> bytes:
@@ -268,8 +268,8 @@ def test_compressed_files_are_read_whatever_they_are_called(
         data = "\n".join(["text", *lines] if format == "csv" else lines)
     separator = "\n" if format == "text" else None
     packed = COMPRESSED[name](("\ufeff" + data).encode())
-    found = read_bytes(packed, tmp_path, format=format, separator=separator)
-    assert texts(found) == lines * (2 if name == "zip" else 1)
+    raws = read_bytes(packed, tmp_path, format=format, separator=separator)
+    assert texts(raws) == lines * (2 if name == "zip" else 1)
     with pytest.raises(UserError, match="file: cannot be read"):
         read_bytes(packed[: len(packed) // 2], tmp_path, format=format, separator=separator)
 
@@ -283,10 +283,10 @@ def test_long_text_is_cut_at_white_space_and_long_records_are_dropped(
     for module in (records, text_pieces):
         monkeypatch.setattr(module, "LONGEST", 100)
     data = ("word " * 50 + "é" * 80).encode()
-    found = texts(read_bytes(data, tmp_path))
-    assert "".join(found) == data.decode()
-    assert all(len(text.encode()) <= 100 for text in found)
-    assert found[0].endswith(" ")
+    pieces = texts(read_bytes(data, tmp_path))
+    assert "".join(pieces) == data.decode()
+    assert all(len(text.encode()) <= 100 for text in pieces)
+    assert pieces[0].endswith(" ")
     rows = [b'{"text": "a"}', b'{"text": "' + b"b" * 300 + b'"}', b'{"text": "c"}']
     found_rows = read_bytes(b"\n".join(rows), tmp_path, format="jsonl")
     assert texts(found_rows) == ["a", "c"]

@@ -50,19 +50,19 @@ def chain(seed: int) -> Writer:
 
 
 def made(writers: list[Writer], probe: Probe = PROBE) -> npt.NDArray[np.int64]:
-    found = self_written_contexts(probe, documents(), writers, context=CONTEXT, end_of_text=0)
-    return found.tokens
+    contexts = self_written_contexts(probe, documents(), writers, context=CONTEXT, end_of_text=0)
+    return contexts.tokens
 
 
 def test_only_contexts_are_written_by_the_model() -> None:
-    found = self_written_contexts(PROBE, documents(), [chain(0)], context=CONTEXT, end_of_text=0)
-    assert found.tokens.shape == (4, 7, CONTEXT + 1)
-    assert (found.tokens[:, :, -4:] == found.tokens[0, :, -4:]).all()
-    assert (found.tokens[:, :, 0] == found.tokens[0, :, 0]).all()
-    assert (found.tokens[1:, :, 1:] > 0).all(), "an end of text was written"
-    assert found.descriptions[0] == "text as it is"
-    assert "temperature 0.5" in found.descriptions[1]
-    assert (found.changed()[1:] > 0.2).all()
+    contexts = self_written_contexts(PROBE, documents(), [chain(0)], context=CONTEXT, end_of_text=0)
+    assert contexts.tokens.shape == (4, 7, CONTEXT + 1)
+    assert (contexts.tokens[:, :, -4:] == contexts.tokens[0, :, -4:]).all()
+    assert (contexts.tokens[:, :, 0] == contexts.tokens[0, :, 0]).all()
+    assert (contexts.tokens[1:, :, 1:] > 0).all(), "an end of text was written"
+    assert contexts.descriptions[0] == "text as it is"
+    assert "temperature 0.5" in contexts.descriptions[1]
+    assert (contexts.changed()[1:] > 0.2).all()
     whole = self_written_contexts(
         PROBE.model_copy(update={"severities": None}),
         documents(), [chain(0)], context=CONTEXT, end_of_text=0,

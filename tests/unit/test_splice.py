@@ -124,8 +124,8 @@ def test_bayes_changes_in_texts_longer_than_documents() -> None:
     first, second = np.repeat(pairs, 300, 0).T
     nothing = np.full((len(first), len(MASKS)), 1 / len(MASKS))
     for before, with_premise, without in ((16, 21, 16.5), (31, 35, 31)):
-        said = [draw_letters(first, before, rng), draw_letters(second, 140, rng)]
-        letters = np.hstack(said) - FIRST_LETTER
+        texts = [draw_letters(first, before, rng), draw_letters(second, 140, rng)]
+        letters = np.hstack(texts) - FIRST_LETTER
         for prior, expected in ((PRIOR[first], with_premise), (nothing, without)):
             weights = likely(prior, letters)[:, before - 1 :]
             found = letters_until_change(weights, first, second, tuple(range(141)))

@@ -50,4 +50,4 @@ def _file_of(name: str, files: Sequence[Path]) -> Path:
     for path in reversed(files):
         if ("corpora", name) in read_yaml(path).lines:
             return path
-    raise UserError(f"corpora.{name}: is set in none of {', '.join(map(str, files))}")
+    raise UserError(f"corpora.{name}: is not set in {', '.join(map(str, files))}")

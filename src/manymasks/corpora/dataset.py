@@ -107,7 +107,7 @@ def _names_by_split(settings: DatasetCorpus) -> dict[Split | None, list[str]]:
         names[split] = [path for path in settings.files if matches(path, patterns)]
         if not names[split]:
             raise UserError(
-                f"split: none of the pinned files is in '{given}' of data_files "
+                f"split: '{given}' of data_files has no pinned file "
                 f"({', '.join(settings.data_files)}). Correct split, or run `manymasks pin` again."
             )
     return names

@@ -1,5 +1,5 @@
 """A job written out as a small file beside its artifact: editing the configuration during a run
-changes none of its jobs."""
+does not change its jobs."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def description_from_manifest(manifest: Manifest) -> dict[str, Any]:
 def read_description(path: Path) -> dict[str, Any]:
     """A description from a manifest, a node.json, or a settings file of the same form.
 
-    Raises UserError if the file is none of these.
+    Raises UserError if the file is not such a description.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

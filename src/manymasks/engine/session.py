@@ -209,7 +209,7 @@ class Session:
                     )
 
     def begin(self, is_local: bool) -> None:
-        """Write out every job, so that later edits of the configuration change none of them.
+        """Write out every job, so that later edits of the configuration do not change it.
 
         `is_local`: whether jobs run on this machine. Then a server is started for them.
         """

@@ -98,7 +98,7 @@ def measure_pool(
     settings: Multiplicity,
 ) -> MeasuredSets:
     """Measure every set of a pool: `hard` ones as they are, `resampled` ones from document
-    resamples of select, none of them empty.
+    resamples of select. No set is empty.
 
     `blocks` gives all positions, the same at every call. It is called twice: the mixture for all
     positions is optimised on the `kept` positions (rising indices), whose laws are held in memory,

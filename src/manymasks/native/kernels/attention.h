@@ -113,13 +113,13 @@ inline void set_diagonal(Real* square, int positions, const Real* row) {
 }
 
 // out (head x positions) and weights (positions x positions) from scaled queries, and the keys and
-// values that are read. `own` differs from `read` where the past is that of another model: then a
-// position reads its own key and value, and earlier positions those of `read`. `row` is scratch.
-inline void attend(const Real* queries, KeysValues<const Real> read, KeysValues<const Real> own,
+// values that are read. `present` differs from `read` where the past is that of another model: then
+// a position reads its own key and value, and earlier positions those of `read`. `row` is scratch.
+inline void attend(const Real* queries, KeysValues<const Real> read, KeysValues<const Real> present,
                    HeadShape shape, Real* weights, Real* out, Real* row) {
     const int head = shape.features, positions = shape.positions;
-    const bool is_given = own.keys != read.keys;
-    if (is_given) column_products(queries, own.keys, shape, row);
+    const bool is_given = present.keys != read.keys;
+    if (is_given) column_products(queries, present.keys, shape, row);
     for (int begin = 0; begin < positions; begin += QUERIES) {
         const int end = block_end(begin, positions), count = end - begin;
         product(end, count, head, by_columns(read.keys, positions), {queries + begin, positions},
@@ -132,7 +132,7 @@ inline void attend(const Real* queries, KeysValues<const Real> read, KeysValues<
     }
     if (is_given) {
         get_diagonal(weights, positions, row);
-        add_difference(own.values, read.values, row, shape, out);
+        add_difference(present.values, read.values, row, shape, out);
     }
 }
 
@@ -162,7 +162,7 @@ inline void decay(Real* square, const Real* powers, int positions) {
 // Results of `attend` and what they were made from, with the gradient of `out`.
 struct Attended {
     const Real* queries;
-    KeysValues<const Real> read, own;
+    KeysValues<const Real> read, present;
     Real* weights;
     const Real *out, *grad;
 };
@@ -176,13 +176,13 @@ struct AttentionScratch {
 // and of a position's own, unless it is WHOLE, in which case both are one. Overwrites the weights.
 // `powers` of gamma, for DECAYED, is preceded by zeros, a vector of them.
 inline void attend_backward(Attended attended, Flow flow, const Real* powers, HeadShape shape,
-                            Real* d_queries, KeysValues<Real> d_read, KeysValues<Real> d_own,
+                            Real* d_queries, KeysValues<Real> d_read, KeysValues<Real> d_present,
                             AttentionScratch scratch) {
     const int head = shape.features, positions = shape.positions;
-    const bool is_given = attended.own.keys != attended.read.keys;
+    const bool is_given = attended.present.keys != attended.read.keys;
     Real *scores = scratch.scores, *weights = attended.weights;
     Real *diagonal = scratch.scores_row, *through = scratch.weights_row;
-    if (is_given) column_products(attended.grad, attended.own.values, shape, diagonal);
+    if (is_given) column_products(attended.grad, attended.present.values, shape, diagonal);
     column_products(attended.grad, attended.out, shape, through);
     for (int begin = 0; begin < positions; begin += QUERIES) {
         const int end = block_end(begin, positions), count = end - begin;
@@ -201,10 +201,10 @@ inline void attend_backward(Attended attended, Flow flow, const Real* powers, He
     if (flow != Flow::WHOLE) {
         get_diagonal(scores, positions, diagonal);
         get_diagonal(weights, positions, through);
-        scale_columns(attended.queries, diagonal, shape, d_own.keys);
-        scale_columns(attended.grad, through, shape, d_own.values);
+        scale_columns(attended.queries, diagonal, shape, d_present.keys);
+        scale_columns(attended.grad, through, shape, d_present.values);
         if (is_given) {
-            add_difference(attended.own.keys, attended.read.keys, diagonal, shape, d_queries);
+            add_difference(attended.present.keys, attended.read.keys, diagonal, shape, d_queries);
             set_diagonal(scores, positions, nullptr);
             set_diagonal(weights, positions, nullptr);
         }
@@ -217,8 +217,8 @@ inline void attend_backward(Attended attended, Flow flow, const Real* powers, He
     if (flow != Flow::DECAYED) return;
     decay(scores, powers, positions);
     decay(weights, powers, positions);
-    collect(scores, scratch.queries, shape, scratch.product, d_own.keys);
-    collect(weights, scratch.grad, shape, scratch.product, d_own.values);
+    collect(scores, scratch.queries, shape, scratch.product, d_present.keys);
+    collect(weights, scratch.grad, shape, scratch.product, d_present.values);
 }
 
 }  // namespace manymasks

@@ -6,7 +6,7 @@
 namespace manymasks {
 
 // Losses of the window's targets, in nats; from the logits' gradients, those of W_U (without its
-// gain) and of the last stream, in member.d_x. `share` is the weight of a position in the mean.
+// gain) and of the last stream, in member.d_x. `share` is one over the number of positions.
 inline double score_backward(Member& member, const Weights& weights, const Weights& grads,
                              Window window, Real share) {
     const Shape& shape = member.shape;
@@ -80,37 +80,38 @@ inline void attention_backward(Member& member, const Weights& weights, const Wei
                     d_attended, columns, false, Shared::LEFT);
 
     // Gradients of queries, own keys and own values, then of keys and values as read.
-    Real* own = member.d_wide;
+    Real* d_present = member.d_wide;
     const bool is_split = route.flow == Flow::READ || route.flow == Flow::DECAYED;
-    Real* read = is_split ? member.d_read : own + size;
+    Real* d_read = is_split ? member.d_read : d_present + size;
     if (!is_none) {
         for (int i = 0; i < shape.heads; i++) {
             const long at = i * head.size();
             attend_backward(
                 {projections.queries + at, projections.read().head(i, head.size()),
-                 projections.own().head(i, head.size()), tape.weights + (long)i * columns * columns,
-                 tape.out + at, d_attended + at},
-                route.flow, member.powers, head, own + at, {read + at, read + size + at},
-                {own + size + at, own + 2 * size + at}, member.attention);
+                 projections.present().head(i, head.size()),
+                 tape.weights + (long)i * columns * columns, tape.out + at, d_attended + at},
+                route.flow, member.powers, head, d_present + at, {d_read + at, d_read + size + at},
+                {d_present + size + at, d_present + 2 * size + at}, member.attention);
         }
-        rotate_heads(member, own, columns, true, true);
-        rotate_heads(member, own + size, columns, false, true);
-        if (is_split) rotate_heads(member, read, columns, false, true);
+        rotate_heads(member, d_present, columns, true, true);
+        rotate_heads(member, d_present + size, columns, false, true);
+        if (is_split) rotate_heads(member, d_read, columns, false, true);
     }
     // Rows of W_Q, W_K, W_V with a gradient: without a past only the values have one.
     const int first = is_none ? 2 : 0, kinds = 3 - first;
     member.multiply(width, columns, kinds * width, by_columns(packed.qkv + first * matrix, width),
-                    {own + first * size, columns}, member.narrow, columns, false, Shared::LEFT);
+                    {d_present + first * size, columns}, member.narrow, columns, false,
+                    Shared::LEFT);
     transpose(tape.unit_attention, columns, width, columns, member.turned, width);
     const Right units = {member.turned, width};
     if (is_split && route.past == Past::OWN) {
-        member.multiply(width, width, columns, by_rows(own, columns), units, packed.d_qkv, width,
-                        true);
-        member.multiply(2 * width, width, columns, by_rows(read, columns), units,
+        member.multiply(width, width, columns, by_rows(d_present, columns), units, packed.d_qkv,
+                        width, true);
+        member.multiply(2 * width, width, columns, by_rows(d_read, columns), units,
                         packed.d_qkv + matrix, width, true);
     } else {
-        member.multiply(kinds * width, width, columns, by_rows(own + first * size, columns), units,
-                        packed.d_qkv + first * matrix, width, true);
+        member.multiply(kinds * width, width, columns, by_rows(d_present + first * size, columns),
+                        units, packed.d_qkv + first * matrix, width, true);
     }
     normalise_backward(member.narrow, tape.unit_attention, tape.scale_attention,
                        layer.norm_attention, width, columns, member.d_x, true, grad.norm_attention,
@@ -124,7 +125,7 @@ inline void attention_backward(Member& member, const Weights& weights, const Wei
                     t < window.length ? inputs[k * past.stride + t] : 0;
         Real* targets[] = {grad.W_K, grad.W_V};
         for (int kind = 0; kind < 2; kind++)
-            member.multiply(width, width, columns, by_rows(read + kind * size, columns),
+            member.multiply(width, width, columns, by_rows(d_read + kind * size, columns),
                             {member.turned, width}, targets[kind], width, true);
     }
 }

@@ -104,7 +104,7 @@ struct Projections {
           read_values(past == Past::GIVEN ? tape.given + (long)shape.width * columns : values) {}
 
     KeysValues<const Real> read() const { return {read_keys, read_values}; }
-    KeysValues<const Real> own() const { return {keys, values}; }
+    KeysValues<const Real> present() const { return {keys, values}; }
 };
 
 // member.x += the output of a layer's attention, then of its MLP. Where `keeps` is false, nothing
@@ -131,7 +131,7 @@ inline void run_layer(Member& member, const Weights& weights, int index, Route r
         if (route.past == Past::GIVEN) read_past(member, index, window, past, tape.given);
         for (int i = 0; i < shape.heads; i++)
             attend(projections.queries + i * head.size(), projections.read().head(i, head.size()),
-                   projections.own().head(i, head.size()), head,
+                   projections.present().head(i, head.size()), head,
                    tape.weights + (keeps ? (long)i * columns * columns : 0),
                    tape.out + i * head.size(), member.row);
     }
