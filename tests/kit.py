@@ -19,6 +19,11 @@ OVERLAYS = ((), ("smoke.yaml",), ("shakespeare.yaml",), ("tinystories.yaml",))
 KEY = "0123456789ab"
 
 
+def diagonal(members: int) -> list[tuple[int, int]]:
+    """Seeds of independent members."""
+    return [(seed, seed) for seed in range(members)]
+
+
 def repository_plan(*overlays: str) -> Plan:
     """The plan of the default study of this repository, with overlays from `config/`."""
     files = [ROOT / "config" / name for name in ("config.yaml", *overlays)]

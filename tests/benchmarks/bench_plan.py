@@ -50,11 +50,11 @@ primary: []
 corpora: {{"*": null, pydocs: {{kind: pydocs}}}}
 sizes: {{"*": null, base: {{width: 32, layers: 2, heads: 2}}}}
 variants: {{"*": null, causal: {{gradient: causal}}, myopic: {{gradient: myopic}}}}
-seeds: {{init: {inits}, order: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}}
+seeds: {{init: {inits}}}
 hardware: {{device: cpu}}
 """
-MEMBERS_PER_SEED = 20
-"""Members with one initial seed."""
+MEMBERS_PER_SEED = 2
+"""Members with one pair of seeds."""
 
 
 def seconds(program: str, studies: Sequence[str], folder: Path = ROOT) -> float:

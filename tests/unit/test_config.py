@@ -469,11 +469,11 @@ def test_unknown_names_are_refused_at_every_level(tmp_path: Path) -> None:
             "probes.p reference seeds of a causal variant write the contexts of a self-written ",
         ),
         (
-            "probes: {p: {family: search, scored: 3}}\nseeds: {init: [0], order: [0, 1]}\n",
+            "probes: {p: {family: search, scored: 3}}\nseeds: {init: [0, 1, 2]}\n",
             "probes.p a search needs two members in each half of the initial seeds, and ",
         ),
         (
-            "reference_seeds: {init: [0]}\n",
+            "reference_seeds: {init: [0], order: [900]}\n",
             "reference_seeds.init 0 is a seed of the study: reference seeds are in no",
         ),
         (

@@ -71,7 +71,7 @@ variants:
   again: {{gradient: myopic, starts_from: causal}}
 training: {{late: [0.5]}}
 tune: {{rates: [0.1, 0.2]}}
-seeds: {{init: [0, 1], order: [0, 1]}}
+seeds: {{init: [0, 1, 2, 3]}}
 reference_seeds: {{size: base, variant: causal}}
 rashomon:
   references:

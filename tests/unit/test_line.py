@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import f_oneway, linregress, pearsonr
 
 import kit
+from kit import diagonal
 from manymasks.arrays import Floats
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.line import (
@@ -53,7 +54,9 @@ def test_a_line_agrees_with_scipy(sample: Floats) -> None:
     assert float(found.intercept) == pytest.approx(expected.intercept, rel=1e-8, abs=1e-8)
     residuals = y - expected.intercept - expected.slope * x
     assert found.residuals == pytest.approx(residuals, abs=1e-8)
-    assert r_squared(x, y, 0.95)[0] == pytest.approx(expected.rvalue**2, abs=1e-10)
+    assert r_squared(x, y, diagonal(x.size), 0.95)[0] == pytest.approx(
+        expected.rvalue**2, abs=1e-10
+    )
     # The error of a slope is what is off the line over the root of the sum of squares of x.
     spread = math.sqrt(float(np.sum((x - x.mean()) ** 2)))
     assert residual_sd(found.residuals) == pytest.approx(expected.stderr * spread, abs=1e-6)
@@ -71,26 +74,26 @@ def test_many_lines_are_fitted_at_once() -> None:
 def test_the_interval_of_r2_agrees_with_a_naive_jackknife() -> None:
     x, noise = np.random.default_rng(3).normal(size=(2, 9))
     y = 2 * x + noise
-    r2, low, high = r_squared(x, y, 0.9)
+    r2, low, high = r_squared(x, y, diagonal(x.size), 0.9)
     z = [math.atanh(pearsonr(np.delete(x, i), np.delete(y, i)).statistic) for i in range(9)]
     error = math.sqrt(8 / 9 * sum((each - sum(z) / 9) ** 2 for each in z))
     middle = math.atanh(math.sqrt(r2))
-    half = 1.894578605 * error  # t(7) at 95%
+    half = 1.859548038 * error  # t(8) at 95%
     assert low == pytest.approx(math.tanh(middle - half) ** 2, rel=1e-6)
     assert high == pytest.approx(math.tanh(middle + half) ** 2, rel=1e-6)
-    assert r_squared(x, -y, 0.9) == pytest.approx((r2, low, high))
+    assert r_squared(x, -y, diagonal(x.size), 0.9) == pytest.approx((r2, low, high))
 
 
 @given(samples)
 def test_the_interval_contains_r2(sample: Floats) -> None:
-    r2, low, high = r_squared(sample[0], sample[1], 0.95)
+    r2, low, high = r_squared(sample[0], sample[1], diagonal(sample[0].size), 0.95)
     if math.isfinite(low):
         assert 0 <= low <= r2 <= high <= 1
 
 
 def test_an_exact_line_has_no_interval() -> None:
     x = np.arange(6.0)
-    r2, low, high = r_squared(x, 3 - 2 * x, 0.95)
+    r2, low, high = r_squared(x, 3 - 2 * x, diagonal(x.size), 0.95)
     assert r2 == pytest.approx(1)
     assert math.isnan(low)
     assert math.isnan(high)
@@ -104,7 +107,7 @@ def test_the_interval_of_r2_covers() -> None:
     covered = 0
     for _ in range(times):
         x, noise = generator.normal(size=(2, 12))
-        _, low, high = r_squared(x, rho * x + math.sqrt(1 - rho**2) * noise, 0.95)
+        _, low, high = r_squared(x, rho * x + math.sqrt(1 - rho**2) * noise, diagonal(x.size), 0.95)
         covered += low <= rho**2 <= high
     assert 0.91 <= covered / times <= 0.99
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from example_prompts import STATISTICS, plain
 
+from kit import diagonal
 from manymasks.arrays import Floats, Ints
 from manymasks.truth.mixtures import mixed
 from manymasks.truth.noise import (
@@ -66,7 +67,9 @@ def test_noise_has_one_scale_and_is_independent() -> None:
 def test_without_noise_slope_is_1_and_share_is_none() -> None:
     prompts = plain()
     fits = [tempered(prompts, 1)] * 3
-    for found in class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS):
+    for found in class_rows(
+        prompts, fits, diagonal(len(fits)), pair_divergences(prompts, fits), STATISTICS
+    ):
         assert (found["noise"], found["share"], found["share_null"]) == (0, None, None)
         assert found["share_low"] is None
         for end in ("", "_low", "_high", "_null", "_null_lowest", "_null_highest"):
@@ -80,7 +83,9 @@ def test_random_errors_are_at_the_null() -> None:
     prompts = plain(60, (0, 4, 8, 56))
     rng = np.random.default_rng(21)
     fits = [tempered(prompts, 1, rng.normal(size=prompts.exact.shape)) for _ in range(6)]
-    rows = class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS)
+    rows = class_rows(
+        prompts, fits, diagonal(len(fits)), pair_divergences(prompts, fits), STATISTICS
+    )
     assert [each["letters"] for each in rows] == [0, 4, 8, 56]
     for found in rows:
         assert found["noise"] == pytest.approx(0.15, rel=0.03)
@@ -102,13 +107,17 @@ def test_different_weights_of_masks_exceed_the_null() -> None:
     shared = rng.normal(size=prompts.exact.shape)
     # The same errors, and so nothing but the masks to tell them apart.
     fits = [tempered(prompts, power, shared) for power in (0.4, 1.0, 1.6)]
-    rows = class_rows(prompts, fits, pair_divergences(prompts, fits), STATISTICS)
+    rows = class_rows(
+        prompts, fits, diagonal(len(fits)), pair_divergences(prompts, fits), STATISTICS
+    )
     for found in rows:
         assert found["share"] > 0.85
         assert found["share_null"] < 0.25
         assert found["share_low"] > found["share_null_highest"]
     sharp = [tempered(prompts, 1.6, rng.normal(size=prompts.exact.shape)) for _ in range(4)]
-    first = class_rows(prompts, sharp, pair_divergences(prompts, sharp), STATISTICS)[0]
+    first = class_rows(
+        prompts, sharp, diagonal(len(sharp)), pair_divergences(prompts, sharp), STATISTICS
+    )[0]
     assert first["sharpening_low"] > first["sharpening_null_highest"]
 
 
@@ -121,7 +130,7 @@ def test_the_share_of_a_class_by_hand() -> None:
     for each in (kl, mask):
         each[range(5), range(5)] = 0
     resamples = rng.multinomial(40, np.full(40, 1 / 40), size=500).astype(np.float64)
-    found = mask_share(kl, mask, resamples, 0.95)
+    found = mask_share(kl, mask, diagonal(5), resamples, 0.95)
     pairs = list(itertools.combinations(range(5), 2))
 
     def share(fits: list[tuple[int, int]], document: slice | Ints = slice(None)) -> float:
@@ -135,6 +144,6 @@ def test_the_share_of_a_class_by_hand() -> None:
     error = np.hypot(of_members, np.std(drawn, ddof=1))
     by_t = (of_members / error) ** 2 * 2.776 + (1 - (of_members / error) ** 2) * 1.96
     assert found.high - found.estimate == pytest.approx(by_t * error, rel=1e-3)
-    two = mask_share(kl[:2, :2], mask[:2, :2], resamples, 0.95)
+    two = mask_share(kl[:2, :2], mask[:2, :2], diagonal(2), resamples, 0.95)
     assert np.isfinite(two.estimate)
     assert np.isnan(two.low)

@@ -37,7 +37,7 @@ variants:
   causal: {gradient: causal}
   myopic: {gradient: myopic}
 training: {learning_rate: 0.003, steps: 100}
-seeds: {init: [0, 1, 2], order: [0, 1]}
+seeds: {init: [0, 1, 2, 3, 4, 5]}
 probes:
   held-out: {family: held-out}
   shuffle: {family: shuffle, scored: 32, severities: [2, 4]}
@@ -520,11 +520,11 @@ def test_contexts_of_models_are_tried_on_other_seeds(tmp_path: Path) -> None:
     assert writer.label == "training/pydocs/small/causal/i900-o900"
     searched = {each["seed_init"] for each in nodes["search/pydocs/search"].settings["members"]}
     tried = nodes["divergence/pydocs/search"]
-    assert searched == {0}
-    assert {each["seed_init"] for each in tried.settings["members"]} == {1, 2}
+    assert searched == {0, 1, 2}
+    assert {each["seed_init"] for each in tried.settings["members"]} == {3, 4, 5}
     assert tried.inputs["probe"] == (nodes["search/pydocs/search"],)
     of_members = [node.label for node in tried.inputs["training"]]
-    assert len(of_members) == len(tried.settings["members"]) == 16
+    assert len(of_members) == len(tried.settings["members"]) == 12
     assert not any("/i0-" in label for label in of_members)
     # The funnel and what it intersects are of all members.
     assert tried not in nodes["funnel/pydocs"].inputs["divergence"]
@@ -587,14 +587,16 @@ def test_the_same_rate_set_elsewhere_gives_the_same_training(tmp_path: Path) -> 
     assert {label for label in after if after[label] != before[label]} == {"report"}
 
 
-@pytest.mark.parametrize("seeds", [{"order": [0, 1, 2]}, {"init": [0, 1, 2, 3]}])
+@pytest.mark.parametrize(
+    "seeds", [{"init": [0, 1, 2, 3, 4, 5, 9]}, {"init": [0, 8, 1, 2, 3, 4, 5]}]
+)
 def test_one_more_seed_trains_exactly_the_new_members(
     tmp_path: Path, seeds: dict[str, list[int]]
 ) -> None:
     before, after = plan_of(tmp_path), plan_of(tmp_path, seeds=seeds)
     old = {node.digest for node in before.nodes}
     new = Counter(node.stage for node in after.nodes if node.digest not in old)
-    count = 4 * len(after.study.seeds.init) * len(after.study.seeds.order) - 24
+    count = 4 * len(after.study.seeds.pairs) - 24
     assert new == {
         "training": count,
         "evaluation": count,
@@ -662,7 +664,7 @@ def test_only_arms_with_rate_tune_are_tuned(
         assert node.inputs.get("tuning", ()) == ((tunings[arm],) if arm in tunings else ())
     for node in tunings.values():
         assert "learning_rate" not in {**node.settings["training"], **node.settings["variant"]}
-        assert node.settings["tune"] == TUNE
+        assert node.settings["tune"] == {**TUNE, "seeds": {"design": "paired", **TUNE["seeds"]}}
         assert [each.stage for each in node.input_nodes()] == ["tokens"]
     database = nodes_of(plan, "database")[""]
     assert database.inputs.get("tuning", ()) == tuple(tunings.values())
@@ -912,7 +914,7 @@ def test_a_corpus_chooses_its_members(tmp_path: Path) -> None:
     own = {
         "sizes": {"base": {"width": 64}},
         "variants": ["causal"],
-        "seeds": {"init": [3]},
+        "seeds": {"init": [3], "order": [0, 1]},
         "steps": 7,
     }
     known = {"kind": "process", "process": "masks", "members": own}

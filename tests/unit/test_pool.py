@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from kit import diagonal
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.rashomon.measurement import MeasuredSets, PositionBlock, Subset, measure_pool
@@ -83,7 +84,7 @@ def test_shared_capacity_is_at_most_the_mean_capacity() -> None:
 def test_rows_of_a_set() -> None:
     found, statistics = _measured(16), Statistics(resamples=100)
     resampled = [((2, 0), 0.7), ((2, 0, 1), 0.2), ((), 0.1)]
-    rows = metric_rows(found, "some set", HARD[0], resampled, statistics)
+    rows = metric_rows(found, "some set", HARD[0], diagonal(9), resampled, statistics)
     by_name = {(r["metric"], r["weighting"], r["members_used"]): r for r in rows}
     assert len(by_name) == len(rows)
     kl = by_name["kl", "hard", 4]
@@ -102,7 +103,7 @@ def test_rows_of_a_set() -> None:
     weights = weight_rows(found, "some set", HARD[0], ["c", "a", "b", "d"])
     assert [row["model"] for row in weights] == ["c", "a", "b", "d"]
     assert sum(row["mean_weight"] for row in weights) == pytest.approx(1)
-    assert metric_rows(found, "empty", (), [], statistics) == []
+    assert metric_rows(found, "empty", (), diagonal(9), [], statistics) == []
 
 
 def test_components_of_a_class() -> None:

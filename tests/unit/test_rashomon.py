@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import kit
+from kit import diagonal
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
 from manymasks.rashomon.losses import loss_rows, metric_rows
@@ -51,7 +52,8 @@ def _tables(
 ) -> dict[str, list[dict[str, Any]]]:
     sets = list(rashomon_sets(select, members, settings, statistics))
     weights = document_weights(measure.tokens.size, statistics.resamples, 0)
-    metrics = [row for each in sets for row in loss_rows(each, measure, weights, 0.95)]
+    seeds = [member.seeds for member in members]
+    metrics = [row for each in sets for row in loss_rows(each, seeds, measure, weights, 0.95)]
     return {**set_rows(sets, members, 0.95), "rashomon_metric": metrics}
 
 
@@ -171,7 +173,9 @@ def test_metrics_use_the_measure_split_and_have_closed_forms() -> None:
 
 def test_opposite_documents_change_only_the_document_deviation() -> None:
     losses = Losses(np.array([[1.0, 3.0], [3.0, 1.0]]), np.ones(2))
-    rows = {r["metric"]: r for r in metric_rows(losses, document_weights(2, 100, 0), 0.95)}
+    rows = {
+        r["metric"]: r for r in metric_rows(losses, diagonal(2), document_weights(2, 100, 0), 0.95)
+    }
     assert rows["sd_nats"]["value"] == 0
     assert rows["document_sd_nats"]["value"] == pytest.approx(math.sqrt(2))
     assert rows["document_sd_nats"]["low"] is None
@@ -244,7 +248,7 @@ def test_an_average_over_resamples_weights_members_by_their_probability() -> Non
     assert subsets == {(0, 1): pytest.approx(both), (0,): pytest.approx(1 - both)}
     assert found.resampled(1)[0][1] == max(subsets.values())
     measure = Losses(np.array([[1.0, 1, 1, 1], [2.0, 2, 2, 2]]), tokens)
-    rows = loss_rows(found, measure, document_weights(4, 100, 0), 0.95)
+    rows = loss_rows(found, diagonal(2), measure, document_weights(4, 100, 0), 0.95)
     mean = {r["weighting"]: r for r in rows if r["metric"] == "mean_nats"}
     assert mean["hard"]["value"] == pytest.approx(1.5)
     assert mean["resampled"]["value"] == pytest.approx(both * 1.5 + (1 - both) * 1.0)

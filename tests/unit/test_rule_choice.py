@@ -12,6 +12,7 @@ from example_processes import swapped
 from scipy import stats
 
 import kit
+from kit import diagonal
 from manymasks.config.analyses import Statistics
 from manymasks.config.training import Size
 from manymasks.corpora.processes import fork
@@ -21,6 +22,7 @@ from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import rule_choice as stage
 from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.components import components
+from manymasks.statistics.paired import mean_over_seeds
 from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import save_weights
 from manymasks.truth.rule_choice import (
@@ -227,7 +229,12 @@ def test_spread_by_hand() -> None:
     assert found["above_half"] == sum(each > 0.5)
     assert (found["members"], found["inits"], found["questions"]) == (12, 3, 30)
     picks = soft > 0.5
-    pairs = list(itertools.combinations(range(12), 2))
+    # Members with a common seed are similar, so they are no pair.
+    pairs = [
+        (a, b)
+        for a, b in itertools.combinations(range(12), 2)
+        if all(one != other for one, other in zip(CROSSED[a], CROSSED[b], strict=True))
+    ]
     agreement = [np.mean(picks[a] == picks[b]) for a, b in pairs]
     assert found["agreement"] == pytest.approx(np.mean(agreement))
     shares = [(picks[a].mean(), picks[b].mean()) for a, b in pairs]
@@ -238,29 +245,24 @@ def test_spread_by_hand() -> None:
         assert 0 <= found[f"{name}_low"] <= found[name] <= found[f"{name}_high"] <= 1
 
 
-def test_the_interval_of_the_mean_has_seeds_of_initial_weights_as_units() -> None:
+def test_the_interval_of_the_mean_has_the_seeds_as_units() -> None:
     twin, _ = conflict_questions(40, 0)
     rng = np.random.default_rng(6)
     init = np.repeat(rng.normal(0, 0.1, 5), 2)
     soft = (0.5 + init + rng.normal(0, 0.02, 10))[:, None] + rng.normal(0, 0.05, 40)
     seeds = list(itertools.product(range(5), range(2)))
     found = spread(twin, seeds, soft)
-    means = soft.reshape(5, 2, 40).mean(1)
-    of_seeds = means.mean(1).std(ddof=1) / np.sqrt(5)
     weights = document_weights(40, STATISTICS.resamples, STATISTICS.seed)
-    of_questions = (weights @ means.mean(0) / 40).std(ddof=1)
-    error = np.hypot(of_seeds, of_questions)
-    share = (of_seeds / error) ** 2
-    half = (share * stats.t.ppf(0.975, 4) + (1 - share) * stats.norm.ppf(0.975)) * error
+    expected = mean_over_seeds(soft, seeds, np.ones(40), weights, STATISTICS.confidence)
     assert found["mean"] == pytest.approx(soft.mean())
-    assert found["mean_low"] == pytest.approx(soft.mean() - half)
-    assert found["mean_high"] == pytest.approx(soft.mean() + half)
-    # Another order of one seed's weights is no other unit, and does not move the mean.
-    more = spread(twin, [*seeds, (0, 2)], np.vstack([soft, means[:1]]))
-    assert more["mean"] == pytest.approx(found["mean"])
-    assert more["mean_low"] == pytest.approx(found["mean_low"])
-    # But the table of seeds then has holes.
-    assert more["from_init"] is more["from_init_low"] is None
+    assert found["mean_low"] == pytest.approx(expected.low)
+    assert found["mean_high"] == pytest.approx(expected.high)
+    alone = spread(twin, diagonal(10), soft)
+    # Taken for independent, ten members that five weights decide look more certain.
+    assert alone["mean_high"] - alone["mean_low"] < expected.high - expected.low
+    # Without one member the table of seeds has a hole, and no components.
+    fewer = spread(twin, seeds[:-1], soft[:-1])
+    assert fewer["from_init"] is fewer["from_init_low"] is None
 
 
 def test_intervals_of_the_mean_cover_where_members_share_seeds() -> None:
@@ -335,13 +337,13 @@ def test_few_members(members: int) -> None:
     found = spread(twin, CROSSED[:members], np.full((members, 10), 0.4))
     assert found["mean"] == pytest.approx(0.4)
     assert (found["from_init"], found["sign_p"], found["above_half"]) == (None, 1, 0)
-    # Both share their initial weights: one unit.
-    for name in ("mean_low", "mean_high", "from_init_low", "from_both_high"):
+    for name in ("from_init_low", "from_both_high"):
         assert found[name] is None, name
     if members == 1:
-        for name in ("sd", "agreement", "agreement_expected"):
+        for name in ("mean_low", "mean_high", "sd", "agreement", "agreement_expected"):
             assert found[name] is None, name
     else:
+        assert (found["mean_low"], found["mean_high"]) == pytest.approx((0.4, 0.4))
         assert (found["sd"], found["agreement"]) == (0, 1)
 
 

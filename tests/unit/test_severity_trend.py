@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import linregress, spearmanr
 
 import kit
+from kit import diagonal
 from manymasks.arrays import Floats
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.trend import (
@@ -108,7 +109,7 @@ def test_rise_is_the_pair_mean_of_differences_with_its_two_errors() -> None:
         np.einsum("dij->ij", (kl + kl.swapaxes(1, 2)) / 2) / tokens.sum()
         for kl, tokens in zip(turned.kl, turned.tokens, strict=True)
     ]
-    expected = pair_mean(means[-1] - means[0])
+    expected = pair_mean(means[-1] - means[0], diagonal(5))
     weights = document_weights(7, STATISTICS.resamples, STATISTICS.seed)
     drawn = [naive_levels(turned, list(range(5)), each)[0] for each in weights]
     error = standard_error(np.array([each[-1] - each[0] for each in drawn]))
@@ -141,7 +142,7 @@ def test_ranks_of_ties_and_their_bounds(values: list[int], seed: int) -> None:
     against = generator.integers(0, 3, len(values)).astype(float)
     level = np.array(values, dtype=float)
     drawn = level[:, None] + generator.normal(size=(len(values), 20))
-    interval = rank(Levels(level, np.zeros((3, len(values))), drawn), against, 0.95)
+    interval = rank(Levels(level, np.zeros((3, len(values))), drawn, diagonal(3)), against, 0.95)
     if len(set(values)) < 2 or len(set(against.tolist())) < 2:
         assert np.isnan(interval.estimate)
         return
@@ -157,6 +158,7 @@ def test_fall_corrects_for_picking_the_maximum() -> None:
         values,
         values + 0.05 * generator.normal(size=(6, 4)),
         values[:, None] + 0.05 * generator.normal(size=(4, 300)),
+        diagonal(6),
     )
     named = np.array([0.0, 0.0, -1.0, 1.0])
     interval = fall(levels, 0.95)

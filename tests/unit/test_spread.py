@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kit import diagonal
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Statistics
 from manymasks.kinds.set_metrics import METRICS
@@ -79,7 +80,13 @@ def _set(logp: torch.Tensor, subset: list[int], reference: int = 0) -> SetSums:
 
 
 def _hard(logp: torch.Tensor, subset: list[int], reference: int = 0) -> Rows:
-    return set_rows([(_set(logp, subset, reference), 1.0)], _pairs(logp), "hard", STATISTICS)
+    return set_rows(
+        [(_set(logp, subset, reference), 1.0)],
+        _pairs(logp),
+        diagonal(len(logp)),
+        "hard",
+        STATISTICS,
+    )
 
 
 def _values(rows: Rows, members: float) -> dict[str, dict]:
@@ -210,7 +217,13 @@ def test_resampled_is_the_mean_over_sets() -> None:
     logp = _logp(4)
     one, other, alone = _set(logp, [0, 1, 2]), _set(logp, [1, 2, 3, 4]), _set(logp, [1])
     pairs = _pairs(logp)
-    rows = set_rows([(one, 0.5), (other, 0.3), (alone, 0.1)], pairs, "resampled", STATISTICS)
+    rows = set_rows(
+        [(one, 0.5), (other, 0.3), (alone, 0.1)],
+        pairs,
+        diagonal(len(logp)),
+        "resampled",
+        STATISTICS,
+    )
     used = (0.5 * 3 + 0.3 * 4 + 0.1) / 0.9
     found = _values(rows, rows[0]["members_used"])
     assert len(found) == len(rows)
@@ -225,4 +238,4 @@ def test_resampled_is_the_mean_over_sets() -> None:
         assert row["weighting"] == "resampled"
         assert row["units"] == "documents"
         assert row["covered"] == pytest.approx(0.9)
-    assert set_rows([], pairs, "resampled", STATISTICS) == []
+    assert set_rows([], pairs, diagonal(len(logp)), "resampled", STATISTICS) == []

@@ -21,7 +21,7 @@ variants:
   local: {gradient: local, past_from: causal}
   myopic: {gradient: myopic}
 training: {learning_rate: 1e-3}
-seeds: {init: [0, 1, 2], order: [0, 1]}
+seeds: {init: [0, 1, 2, 3, 4, 5]}
 """
 SEEDS = 6
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from kit import diagonal
 from manymasks.statistics.bootstrap import (
     document_weights,
     percentile_interval,
@@ -28,13 +29,13 @@ from manymasks.statistics.jackknife import (
     jackknife_error,
     pair_mean,
     pair_means_without,
-    welch_degrees,
 )
 from manymasks.statistics.model_classes import Member, classes, one_corpus, paired_by_seeds
 from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.pools import pool_mean, pools_of
 from manymasks.statistics.proportions import wilson
+from manymasks.statistics.seed_design import welch_degrees
 from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
@@ -119,19 +120,21 @@ def test_resamples_without_tokens_and_single_documents_are_nan() -> None:
 
 def test_pair_mean_and_its_jackknife_agree_with_naive_loops() -> None:
     distances = _symmetric(7, 0)
-    estimate = pair_mean(distances)
+    estimate = pair_mean(distances, diagonal(len(distances)))
     upper = np.triu_indices(7, 1)
     assert estimate.estimate == pytest.approx(distances[upper].mean())
     without = []
     for i in range(7):
         rest = np.delete(np.delete(distances, i, 0), i, 1)
         without.append(rest[np.triu_indices(6, 1)].mean())
-    assert pair_means_without(distances) == pytest.approx(without)
+    assert pair_means_without(distances, ~np.eye(len(distances), dtype=bool)) == pytest.approx(
+        without
+    )
     naive = math.sqrt(6 / 7 * np.square(without - np.mean(without)).sum())
     assert estimate.standard_error == pytest.approx(naive)
     assert estimate.degrees == 6
     noisy = distances + np.diag(np.full(7, 99.0))
-    assert pair_mean(noisy) == estimate
+    assert pair_mean(noisy, diagonal(len(noisy))) == estimate
 
 
 def test_pair_mean_jackknife_has_the_closed_form_of_the_projection() -> None:
@@ -139,7 +142,9 @@ def test_pair_mean_jackknife_has_the_closed_form_of_the_projection() -> None:
     distances = _symmetric(9, 4)
     h = distances.sum(axis=1) / 8
     closed = 4 / 9 * h.var(ddof=1) * (8 / 7) ** 2
-    assert pair_mean(distances).standard_error ** 2 == pytest.approx(closed)
+    assert pair_mean(distances, diagonal(len(distances))).standard_error ** 2 == pytest.approx(
+        closed
+    )
 
 
 def test_cross_mean_has_the_naive_two_sample_jackknife() -> None:
@@ -155,8 +160,8 @@ def test_cross_mean_has_the_naive_two_sample_jackknife() -> None:
 
 
 def test_too_few_models_leave_the_error_unknown() -> None:
-    assert math.isnan(pair_mean(np.zeros((1, 1))).estimate)
-    two = pair_mean(_symmetric(2, 0))
+    assert math.isnan(pair_mean(np.zeros((1, 1)), diagonal(1)).estimate)
+    two = pair_mean(_symmetric(2, 0), diagonal(2))
     assert two.estimate > 0
     assert math.isnan(two.standard_error)
     one = cross_mean(np.ones((1, 5)))
@@ -189,15 +194,15 @@ def test_joined_adds_variances_and_weighs_quantiles_by_them() -> None:
 
 def test_paired_mean_is_the_one_sample_t_test() -> None:
     differences = np.array([0.1, 0.3, -0.05, 0.2, 0.15])
-    interval = paired_mean(differences, 0.0, 0.9)
+    interval = paired_mean(differences, diagonal(len(differences)), 0.0, 0.9)
     reference = stats.ttest_1samp(differences, 0)
     assert interval.p == pytest.approx(reference.pvalue)
     ends = reference.confidence_interval(0.9)
     assert (interval.low, interval.high) == pytest.approx((ends.low, ends.high))
-    wider = paired_mean(differences, 0.1, 0.9)
+    wider = paired_mean(differences, diagonal(len(differences)), 0.1, 0.9)
     assert wider.low < interval.low
-    assert paired_mean(differences[:1], 0.0, 0.9).p is None
-    assert math.isnan(paired_mean(differences[:0], 0.0, 0.9).estimate)
+    assert paired_mean(differences[:1], diagonal(1), 0.0, 0.9).p is None
+    assert math.isnan(paired_mean(differences[:0], [], 0.0, 0.9).estimate)
 
 
 def test_wilson_matches_published_numbers() -> None:
@@ -218,7 +223,7 @@ def test_jackknife_over_models_covers_and_independent_pairs_do_not() -> None:
     covered = np.zeros(2)
     for sample in points:
         distances = np.square(sample[:, None] - sample[None]).sum(-1)
-        estimate = pair_mean(distances)
+        estimate = pair_mean(distances, diagonal(len(distances)))
         interval = joined(estimate.estimate, estimate.standard_error, 0.0, m - 1, 0.95)
         covered[0] += interval.low <= truth <= interval.high
         pairs = distances[upper]
@@ -266,11 +271,8 @@ def test_pools_are_the_classes_and_every_two_of_them() -> None:
             (i, j)
             for i in a
             for j in b
-            if (
-                i < j
-                if label == other
-                else members[i].seeds != members[j].seeds or (label + other) != matched
-            )
+            if (i < j if label == other else members[i].seeds != members[j].seeds)
+            or (label + other) not in (label * 2, matched)
         }
         found = list(zip(*(each.tolist() for each in pool.pairs), strict=True))
         assert set(found) == pairs and len(found) == len(pairs)
@@ -339,36 +341,40 @@ def test_very_small_p_do_not_underflow() -> None:
 # ---------------------------------------------------------------------- spreads of two groups
 
 
-def test_log_ratio_of_spreads_agrees_with_naive_loops_and_welch_degrees() -> None:
-    a, b = 2 * _symmetric(9, 0), _symmetric(6, 1)
+def test_log_ratio_of_spreads_leaves_a_seed_out_of_both_classes() -> None:
+    a, b, m = 2 * _symmetric(7, 0), _symmetric(7, 1), 7
     resamples = np.random.default_rng(0).random((2, 50)) + 1
-    found = log_ratio_of_spreads(a, b, *resamples, 0.95)
-    errors = []
-    for square in (a, b):
-        m = len(square)
-        rests = [np.delete(np.delete(square, i, 0), i, 1) for i in range(m)]
-        without = [math.log(rest[np.triu_indices(m - 1, 1)].mean()) for rest in rests]
-        errors.append(jackknife_error(np.array(without)))
-    assert found.estimate == pytest.approx(
-        math.log(a[np.triu_indices(9, 1)].mean() / b[np.triu_indices(6, 1)].mean())
-    )
-    v, w = np.square(errors)
-    degrees = (v + w) ** 2 / (v**2 / 8 + w**2 / 5)
-    assert found.degrees == pytest.approx(degrees)
+    found = log_ratio_of_spreads(a, b, diagonal(m), *resamples, 0.95)
+
+    def naive(kept: list[int]) -> float:
+        pairs = [(i, j) for i in kept for j in kept if i < j]
+        return math.log(sum(a[pair] for pair in pairs) / sum(b[pair] for pair in pairs))
+
+    assert found.estimate == pytest.approx(naive(list(range(m))))
+    without = [naive([i for i in range(m) if i != k]) for k in range(m)]
     document_se = float(np.std(np.log(resamples[0] / resamples[1]), ddof=1))
-    whole = joined(found.estimate, math.hypot(*errors), document_se, degrees, 0.95)
-    assert (found.low, found.high) == pytest.approx((whole.low, whole.high))
-    other = log_ratio_of_spreads(b, a, *resamples[::-1], 0.95)
+    error = jackknife_error(np.array(without))
+    whole = joined(found.estimate, error, document_se, m - 1, 0.95)
+    assert (found.low, found.high, found.degrees) == pytest.approx((whole.low, whole.high, m - 1))
+    other = log_ratio_of_spreads(b, a, diagonal(m), *resamples[::-1], 0.95)
     assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
     assert other.p == pytest.approx(found.p)
 
 
-def test_groups_without_a_spread_have_no_log_ratio() -> None:
+def test_what_a_seed_does_to_both_spreads_cancels() -> None:
+    a = _symmetric(6, 0)
+    found = log_ratio_of_spreads(2 * a, a, diagonal(6), np.ones(5), np.ones(5), 0.95)
+    assert (found.low, found.high) == pytest.approx((math.log(2), math.log(2)))
+
+
+def test_classes_without_a_spread_have_no_log_ratio() -> None:
     same = np.zeros((4, 4))
-    found = log_ratio_of_spreads(same, _symmetric(4, 0), np.ones(5), np.ones(5), 0.95)
+    found = log_ratio_of_spreads(same, _symmetric(4, 0), diagonal(4), np.ones(5), np.ones(5), 0.95)
     assert math.isnan(found.estimate)
     assert found.p is None
-    two = log_ratio_of_spreads(_symmetric(2, 0), _symmetric(5, 0), np.ones(5), np.ones(5), 0.95)
+    two = log_ratio_of_spreads(
+        _symmetric(2, 0), _symmetric(2, 1), diagonal(2), np.ones(5), np.ones(5), 0.95
+    )
     assert math.isfinite(two.estimate)
     assert math.isnan(two.low)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kit import diagonal
 from manymasks.config.analyses import Statistics
 from manymasks.truth.sharpening import (
     jensen_shannon,
@@ -39,7 +40,9 @@ def test_pair_divergences_match_a_loop() -> None:
             for d in range(5):
                 middle = (p[i, d] + p[j, d]) / 2
                 each.append((kl(p[i, d], middle) + kl(p[j, d], middle)) / 2)
-    assert jensen_shannon(law) == pytest.approx(np.mean(each), rel=1e-12)
+    assert jensen_shannon(law, ~np.eye(len(law), dtype=bool)) == pytest.approx(
+        np.mean(each), rel=1e-12
+    )
 
 
 def test_rows_by_position() -> None:
@@ -47,7 +50,7 @@ def test_rows_by_position() -> None:
     counted = EVERY.copy()
     counted[:, 0] = False
     counted[3:, 2] = False
-    rows = spread_rows(given, given[:, :2], counted, STATISTICS)
+    rows = spread_rows(given, diagonal(len(given)), given[:, :2], counted, STATISTICS)
     assert [(row["position"], row["documents"], row["models"]) for row in rows] == [
         (1, 5, 4),
         (2, 3, 4),
@@ -56,14 +59,14 @@ def test_rows_by_position() -> None:
         law = normalised(given[:, :documents, row["position"]])
         pairs = pair_divergences(law)
         assert row["kl"] == pytest.approx(pairs.sum() / 12 / documents)
-        assert row["js"] == pytest.approx(jensen_shannon(law))
+        assert row["js"] == pytest.approx(jensen_shannon(law, ~np.eye(len(law), dtype=bool)))
         assert 0 <= row["kl_low"] < row["kl"] < row["kl_high"]
         assert row["floor"] == 0
 
 
 def test_equal_members_have_zero_divergence() -> None:
     given = np.repeat(logs(1, 5, 3, 6), 4, 0)
-    for row in spread_rows(given, given[:, :2], EVERY, STATISTICS):
+    for row in spread_rows(given, diagonal(len(given)), given[:, :2], EVERY, STATISTICS):
         assert row["kl"] == pytest.approx(0, abs=1e-15)
         assert row["js"] == pytest.approx(0, abs=1e-15)
         assert (row["kl_low"], row["kl_high"]) == pytest.approx((0, 0), abs=1e-14)
@@ -73,7 +76,7 @@ def test_opposite_members_have_divergence_ln_2() -> None:
     # JS is bounded by ln 2, and two laws with nothing in common reach it.
     laws = np.log(np.array([[1 - 1e-12, 1e-12], [1e-12, 1 - 1e-12]]))
     given = np.repeat(laws[:, None, None], 5, 1).astype(np.float32)
-    (row,) = spread_rows(given, given, EVERY[:, :1], STATISTICS)
+    (row,) = spread_rows(given, diagonal(len(given)), given, EVERY[:, :1], STATISTICS)
     assert row["js"] == pytest.approx(math.log(2), rel=1e-6)
     assert row["kl"] == pytest.approx(12 * math.log(10), rel=1e-6)
 
@@ -81,7 +84,7 @@ def test_opposite_members_have_divergence_ln_2() -> None:
 @pytest.mark.parametrize("members", [1, 2])
 def test_few_members_have_no_interval(members: int) -> None:
     given = logs(members, 5, 3, 6)
-    rows = spread_rows(given, given, EVERY, STATISTICS)
+    rows = spread_rows(given, diagonal(len(given)), given, EVERY, STATISTICS)
     assert len(rows) == 3
     for row in rows:
         assert row["kl_low"] is row["kl_high"] is None
@@ -91,7 +94,7 @@ def test_few_members_have_no_interval(members: int) -> None:
 
 def test_one_document_has_no_interval() -> None:
     given = logs(4, 1, 3, 6)
-    rows = spread_rows(given, given, EVERY[:1], STATISTICS)
+    rows = spread_rows(given, diagonal(len(given)), given, EVERY[:1], STATISTICS)
     assert all(row["kl"] > 0 and row["kl_low"] is None for row in rows)
 
 
@@ -100,7 +103,7 @@ def test_noise_floor_is_the_largest_of_the_members() -> None:
     again = given[:, :2].copy()
     again[1, 0, 1, 0] += 0.1
     again[2, 1, 1, 0] += 0.2
-    rows = spread_rows(given, again, EVERY, STATISTICS)
+    rows = spread_rows(given, diagonal(len(given)), again, EVERY, STATISTICS)
     assert rows[0]["floor"] == rows[2]["floor"] == 0
     each = [
         np.mean(
@@ -113,13 +116,15 @@ def test_noise_floor_is_the_largest_of_the_members() -> None:
     # A position that is over in the first documents has no floor.
     counted = EVERY.copy()
     counted[:2, 1] = False
-    assert spread_rows(given, again, counted, STATISTICS)[1]["floor"] is None
+    assert spread_rows(given, diagonal(len(given)), again, counted, STATISTICS)[1]["floor"] is None
 
 
 def test_rounding_of_single_precision_is_normalised_away() -> None:
     given = logs(1, 200, 1, 30)
     noisy = given + np.random.default_rng(1).normal(0, 1e-7, given.shape).astype(np.float32)
-    (row,) = spread_rows(given, noisy, np.ones((200, 1), dtype=bool), STATISTICS)
+    (row,) = spread_rows(
+        given, diagonal(len(given)), noisy, np.ones((200, 1), dtype=bool), STATISTICS
+    )
     # A KL is of second order: without sums of exactly 1 it would be of first.
     assert row["floor"] < 1e-12
 
@@ -133,6 +138,8 @@ def test_intervals_cover_the_mean_over_pairs() -> None:
         law = np.stack([np.zeros_like(shift), shift], -1)
         law = law - np.log(np.exp(law).sum(-1, keepdims=True))
         given = law[:, :, None].astype(np.float32)
-        (row,) = spread_rows(given, given, np.ones((80, 1), dtype=bool), STATISTICS)
+        (row,) = spread_rows(
+            given, diagonal(len(given)), given, np.ones((80, 1), dtype=bool), STATISTICS
+        )
         covered.append(row["kl_low"] < 2 * (0.2**2 + 0.1**2) / 8 < row["kl_high"])
     assert np.mean(covered) > 0.8

@@ -13,15 +13,17 @@ from scipy import stats
 from scipy.special import gammaln
 from torch import Tensor
 
+from kit import diagonal
 from manymasks.arrays import Floats
 from manymasks.rashomon.volume import (
     direction,
     local_volume,
     pairs_of_sizes,
     radii,
-    size_difference,
+    size_contrasts,
     stacked_excess,
 )
+from manymasks.statistics.model_classes import Member
 
 EPS = 0.02
 
@@ -139,20 +141,28 @@ def test_the_interval_is_student_t() -> None:
     assert alone.log_radius.estimate == pytest.approx(-3)
 
 
-def test_sizes_are_compared_by_welch() -> None:
-    larger, smaller = np.array([-2.9, -2.8, -3.1, -3.0]), np.array([-3.4, -3.2, -3.3])
-    found = size_difference(larger, smaller, 0.95)
-    error = math.hypot(stats.sem(larger), stats.sem(smaller))
-    parts = [stats.sem(each) ** 2 for each in (larger, smaller)]
-    degrees = sum(parts) ** 2 / (parts[0] ** 2 / 3 + parts[1] ** 2 / 2)
-    assert found.estimate == pytest.approx(0.35)
-    half = stats.t.ppf(0.975, degrees) * error
-    assert (found.low, found.high) == pytest.approx((0.35 - half, 0.35 + half))
-    assert found.p == pytest.approx(2 * stats.t.sf(0.35 / error, degrees))
-    alone = size_difference(larger[:1], smaller, 0.95)
-    assert alone.estimate == pytest.approx(0.4)
-    assert alone.p is None
-    assert math.isnan(alone.low)
+def test_sizes_are_compared_by_members_with_the_same_seeds() -> None:
+    members = [*_sized("base", 4), *_sized("small", 5)]
+    logs = np.array([-2.9, -2.8, -3.1, -3.0, -3.4, -3.2, -3.3, -3.6, -9.0])
+    (row,) = size_contrasts(members, [9] * 4 + [4] * 5, logs, 0.95)
+    differences = logs[:4] - logs[4:8]
+    low, high = stats.t.interval(0.95, 3, differences.mean(), stats.sem(differences))
+    assert row["estimate"] == pytest.approx(differences.mean())
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
+    assert row["p"] == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert (row["degrees"], row["inits"], row["orders"]) == (3, 4, 4)
+    (alone,) = size_contrasts(
+        members[:1] + members[4:], [9] + [4] * 5, logs[[0, *range(4, 9)]], 0.95
+    )
+    assert alone["estimate"] == pytest.approx(0.5)
+    assert alone["p"] is alone["low"] is None
+
+
+def _sized(size: str, count: int) -> list[Member]:
+    return [
+        Member(f"{size}{seed}", f"c/{size}/causal", "c", size, "causal", *pair)
+        for seed, pair in enumerate(diagonal(count))
+    ]
 
 
 def test_pairs_of_sizes_name_the_larger_first() -> None:

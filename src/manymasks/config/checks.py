@@ -9,6 +9,9 @@ from manymasks.config.probes import too_large
 from manymasks.config.study import Study
 from manymasks.kinds.families import FAMILIES
 
+SEED_KINDS = {"init": "init", "order": "orders"}
+"""Setting of each kind of seed -> the attribute that holds its seeds."""
+
 
 def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
     """Path and description of each mistake that only the study as a whole shows."""
@@ -83,13 +86,12 @@ def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
 def _search_problems(study: Study, where: str) -> Iterator[tuple[str, str]]:
     """A search needs members to query and held-out members: halves of the initial seeds."""
     for name in study.texts_with_divergence():
-        seeds = study.seeds_of(name)
-        models = len(seeds.init) // 2 * len(seeds.order)
-        if models < 2:
+        inits = len(study.seeds_of(name).init)
+        if inits < 4:
             yield (
                 where,
                 f"a search needs two members in each half of the initial seeds, and {name} "
-                f"has {len(seeds.init)} initial seeds with {len(seeds.order)} orders each",
+                f"has {inits} initial seeds",
             )
 
 
@@ -113,8 +115,8 @@ def _reference_seed_problems(study: Study) -> Iterator[tuple[str, str]]:
                 "reference_seeds.variant",
                 f"'{reference.variant}' is a control or fine-tuned: name another variant",
             )
-        for kind in ("init", "order"):
-            shared = set(getattr(reference, kind)) & set(getattr(study.seeds_of(corpus), kind))
+        for kind, field in SEED_KINDS.items():
+            shared = set(getattr(reference, field)) & set(getattr(study.seeds_of(corpus), field))
             if shared:
                 yield (
                     f"reference_seeds.{kind}",
@@ -179,7 +181,7 @@ def _tuning_problems(study: Study) -> Iterator[tuple[str, str]]:
         arms = product(study.sizes_of(name), study.variants_of(name))
         tuned = [arm for arm in arms if study.learning_rate(name, *arm) == "tune"]
         for kind in seeds if tuned else ():
-            seeds[kind] |= set(getattr(study.seeds_of(name), kind))
+            seeds[kind] |= set(getattr(study.seeds_of(name), SEED_KINDS[kind]))
         for _, variant in tuned:
             if study.variants[variant].starts_from is not None:
                 yield (
@@ -187,7 +189,7 @@ def _tuning_problems(study: Study) -> Iterator[tuple[str, str]]:
                     "is `tune`, but a fine-tuned variant needs a number",
                 )
     for kind, used in seeds.items():
-        shared = set(getattr(study.tune.seeds, kind)) & used
+        shared = set(getattr(study.tune.seeds, SEED_KINDS[kind])) & used
         if shared:
             yield (
                 f"tune.seeds.{kind}",
@@ -250,8 +252,7 @@ def _untested_because(study: Study, claim: Primary) -> str | None:
         return f"headroom is measured from a size to the next one, of {', '.join(sizes)}"
     if study.variants[claim.within].is_control:
         return f"'{claim.within}' is a control, in no Rashomon set and in no divergence"
-    seeds = study.seeds_of(claim.corpus)
-    if claim.claim == "spread" and len(seeds.init) * len(seeds.order) < 2:
+    if claim.claim == "spread" and len(study.seeds_of(claim.corpus).pairs) < 2:
         return f"a spread needs two members of a size, and {claim.corpus} has one"
     is_process = isinstance(study.corpora[claim.corpus], ProcessCorpus)
     if claim.probe is not None and is_process and (study.probes[claim.probe].family != "held-out"):

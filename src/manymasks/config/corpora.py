@@ -235,6 +235,10 @@ class ProcessCorpus(CorpusSettings):
     control, or `fork` with two values of `answered`, differ in little but their rules."""
     answered: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """`fork` only: the share of BEFORE documents that end with a question."""
+    exchanged: bool = False
+    """`fork` only: the same documents with red and blue cues exchanged. A preference for red over
+    both copies has the exact null 1/2, whatever the text; the difference between them is what the
+    text decides."""
 
     keeps_repeats: ClassVar[bool] = True
 

@@ -60,7 +60,7 @@ class Trained(Settings):
     tune: Tune = Tune()
     """The grid of learning rates, used where a learning rate is `tune`."""
     seeds: Seeds = Seeds()
-    """Seeds, crossed."""
+    """Seeds of the members: a size and variant is trained once for each pair."""
     reference_seeds: ReferenceSeeds | None = None
     """Members outside all analyses, trained on each corpus of text that has divergence."""
 

@@ -1,5 +1,6 @@
 """Settings of training: tokenizers, sizes, variants, the budget, seeds, and tuning."""
 
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +11,9 @@ from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
 SeedList = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1), DISTINCT
 ]
+FEWEST_CROSSED = 4
+"""Seeds of each kind in a crossing: fewer leave an error over one of them without degrees of
+freedom."""
 Kernels = Literal["auto", "native", "torch"]
 Precision = Literal["float32", "bf16"]
 Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
@@ -172,21 +176,54 @@ class Training(Settings):
 
 
 class Seeds(Settings):
-    """Seeds of initial weights and data order, crossed: one model per pair."""
+    """Seeds of initial weights and data order, and how they are combined to members."""
 
-    init: SeedList = (0, 1, 2)
+    design: Literal["paired", "crossed"] = "paired"
+    """`paired`: the first of one with the first of the other, and so on, so members are
+    independent; a single seed of one kind is that of all members, and results hold for this seed
+    alone. `crossed`: all combinations of at least four of each, which separates the variance due to
+    initial weights from that due to data order; with as many trainings, all else is less
+    precise."""
+    init: SeedList = (0, 1, 2, 3, 4, 5)
     """Seeds of the initial weights."""
-    order: SeedList = (0, 1)
-    """Seeds of the data order."""
+    order: SeedList | None = None
+    """Seeds of the data order; null takes the numbers of the initial weights."""
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """Seeds of the data order, in the order in which they are paired."""
+        return self.init if self.order is None else self.order
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Seeds of each member, sorted: initial weights and data order."""
+        if self.design == "crossed":
+            return sorted(product(self.init, self.orders))
+        shared = 1 in (len(self.init), len(self.orders))
+        return sorted((product if shared else zip)(self.init, self.orders))
+
+    @model_validator(mode="after")
+    def _makes_independent_members(self) -> Self:
+        inits, orders = len(self.init), len(self.orders)
+        if self.design == "paired" and inits != orders and 1 not in (inits, orders):
+            raise ValueError(
+                f"`paired` takes as many of each, or one of a kind: init has {inits} and order "
+                f"{orders}. Leave `order` out to use the same numbers for both, or set "
+                "`design: crossed`"
+            )
+        if self.design == "crossed" and min(inits, orders) < FEWEST_CROSSED:
+            raise ValueError(
+                f"`crossed` takes at least {FEWEST_CROSSED} of each, for an error over either: "
+                f"init has {inits} and order {orders}. Add seeds, or leave `design` out"
+            )
+        return self
 
 
 class TrialSeeds(Seeds):
-    """Seeds of the trials, crossed. No trial may have a seed of the study."""
+    """Seeds of the trials. No trial may have a seed of the study."""
 
     init: SeedList = (1000, 1001)
     """Seeds of the initial weights."""
-    order: SeedList = (1000,)
-    """Seeds of the data order."""
 
 
 class ReferenceSeeds(Seeds):
@@ -196,8 +233,6 @@ class ReferenceSeeds(Seeds):
 
     init: SeedList = (900,)
     """Seeds of the initial weights."""
-    order: SeedList = (900,)
-    """Seeds of the data order."""
     size: Name | None = None
     """Their size; null takes the smallest one."""
     variant: Name | None = None

@@ -17,8 +17,8 @@ from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import finite_columns, joined
-from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Members
+from manymasks.statistics.seed_design import Seeds, seed_error
 
 FEWEST = 3
 """Members needed for a line and the deviation from it."""
@@ -72,7 +72,8 @@ def line_rows(
         on_probe.T, scored.tokens, weights[:, np.searchsorted(names, scored.documents)]
     )
     residuals = fit(x_resamples.T, y_resamples.T).residuals.T
-    r2, r2_low, r2_high = r_squared(x, y, statistics.confidence)
+    seeds = [member.seeds for member in members]
+    r2, r2_low, r2_high = r_squared(x, y, seeds, statistics.confidence)
     low, high = bootstrap.percentile_interval(residuals, statistics.confidence)
     where = {"probe": probe, "severity": severity}
     labels = [member.model_class for member in members]
@@ -111,20 +112,23 @@ def fit(x: Floats, y: Floats) -> Line:
     )
 
 
-def r_squared(x: Floats, y: Floats, confidence: float) -> tuple[float, float, float]:
-    """r2 of members (m,), and the ends of its interval over models, given the documents.
+def r_squared(
+    x: Floats, y: Floats, seeds: Sequence[Seeds], confidence: float
+) -> tuple[float, float, float]:
+    """r2 of members (m,), and the ends of its interval over seeds, given the documents and classes.
 
-    A delete-one jackknife of Fisher's z = atanh(r), which is closer to normal than r (Fisher 1921),
-    with t(m - 2). The ends of r are squared; if they differ in sign the lower end is 0. In a
-    simulation with 6 to 16 normal models and r of 0.5 to 0.99 a nominal 95% covered 94 to 98%. Ends
-    are NaN for fewer than 4 models, or if all but one lie exactly on a line.
+    A delete-one jackknife of Fisher's z = atanh(r), which is closer to normal than r (Fisher 1921).
+    Members of several classes with the same seeds see the same data, so the seeds are the units.
+    The ends of r are squared; if they differ in sign the lower end is 0. In a simulation with 6 to
+    16 normal models and r of 0.5 to 0.99 a nominal 95% covered 94 to 98%. Ends are NaN for fewer
+    than 4 models, or if all but one lie exactly on a line.
     """
     r = float(correlation(x, y))
     without = np.array([correlation(np.delete(x, i), np.delete(y, i)) for i in range(x.size)])
     if x.size < FEWEST + 1 or not np.all(np.abs([r, *without]) < 1):
         return r**2, math.nan, math.nan
-    error = jackknife_error(np.arctanh(without))
-    interval = joined(math.atanh(r), error, 0.0, x.size - 2, confidence)
+    error, degrees = seed_error(np.arctanh(without), seeds)
+    interval = joined(math.atanh(r), error, 0.0, degrees, confidence)
     ends = math.tanh(interval.low), math.tanh(interval.high)
     low, high = sorted(end**2 for end in ends)
     return r**2, low if ends[0] * ends[1] > 0 else 0.0, high

@@ -77,11 +77,6 @@ class Measured:
         """Those of `METRICS` that were measured."""
         return tuple(metric for metric in METRICS if metric in self.means)
 
-    def within(self, metric: str, pool: Indices) -> Floats:
-        """Mean over the pairs of a pool in every resample, (B,); the pool has at least two."""
-        rows, columns = np.triu_indices(pool.size, 1)
-        return self.between_pairs(metric, pool[rows], pool[columns])
-
     def between_pairs(self, metric: str, a: Indices, b: Indices) -> Floats:
         """Mean over the pairs (a[k], b[k]) in every resample, (B,)."""
         return np.asarray(self.resamples[metric][self.pair[a, b]].mean(axis=0))

@@ -1,6 +1,6 @@
 """Tables of divergence, from sums over documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from manymasks.arrays import Floats, Row, Rows
@@ -16,9 +16,10 @@ from manymasks.statistics.bootstrap import (
     standard_error,
 )
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.jackknife import ModelEstimate, jackknife_error
+from manymasks.statistics.jackknife import ModelEstimate
 from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
+from manymasks.statistics.seed_design import Seeds, seed_error
 
 IN_NATS = PairMetric(in_nats=True)
 """What holds for metrics of a pool that are not of pairs: its information and ensemble gain."""
@@ -179,7 +180,7 @@ def _pools(
             ("information", sums.information[:, g], sums.information_without, "kl"),
             ("ensemble_gain", sums.gain[:, g], sums.gain_without, "hidden"),
         ):
-            estimate, error = _pool_estimate(measured, values, without[:, pool.a])
+            estimate, error = _pool_estimate(measured, values, without[:, pool.a], pool.seeds)
             # m noisy copies of one law with a mean KL of pairs have an information of
             # (m - 1) / (2 m) KL, to second order in the noise; likewise the gain and `hidden`.
             floor_value = float(floor[floor_metric][pool.a].mean()) * share if floor else None
@@ -188,12 +189,13 @@ def _pools(
 
 
 def _pool_estimate(
-    measured: Measured, values: Floats, without: Floats
+    measured: Measured, values: Floats, without: Floats, seeds: Sequence[Seeds]
 ) -> tuple[ModelEstimate, float]:
     """A metric of a pool, from sums (D,), and its error over documents. `without` (D, m): the sums
     without each member; a jackknife needs 3 models."""
-    tokens, models = measured.sums.tokens, without.shape[1]
-    error = jackknife_error(ratio(without.T, tokens)) if models > 2 else float("nan")
+    tokens = measured.sums.tokens
+    error, degrees = seed_error(ratio(without.T, tokens), seeds)
+    model_se = error if len(seeds) > 2 else float("nan")
     resamples = ratio_resamples(values, tokens, measured.weights)
-    estimate = ModelEstimate(float(ratio(values, tokens)), error, models - 1)
+    estimate = ModelEstimate(float(ratio(values, tokens)), model_se, degrees)
     return estimate, standard_error(resamples)

@@ -5,6 +5,7 @@ common to all severities cancel. A trend is a weighted sum over severities; its 
 jackknife over models and the bootstrap over documents of that sum.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,8 +18,9 @@ from manymasks.statistics import bootstrap
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
-from manymasks.statistics.jackknife import jackknife_error, pair_mean, pair_means_without
-from manymasks.statistics.model_classes import Members, classes
+from manymasks.statistics.jackknife import pair_mean, pair_means_without
+from manymasks.statistics.model_classes import Members, classes, seeds_of
+from manymasks.statistics.seed_design import Seeds, seed_error, share_nothing
 
 LEAST_RISE = 1e-6
 """Smallest range of n-gram surprise over severities, in nats, for a slope against it."""
@@ -50,6 +52,8 @@ class Levels:
     """Without each of the m models, (m, S); NaN for m < 3."""
     resamples: Floats
     """In B document resamples, (S, B)."""
+    seeds: Sequence[Seeds]
+    """Of the m models."""
 
 
 def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, Rows]:
@@ -68,7 +72,7 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
     for label, pool in classes(measured.members).items():
         if pool.size < 2:
             continue
-        member = measured.members[pool[0]]
+        member, seeds = measured.members[pool[0]], seeds_of(measured.members, pool)
         for measure, levels in levels_of(measured, pool, weights).items():
             tested: list[tuple[Literal["rise", "fall"], Interval]] = [
                 ("rise", weighted(levels, _difference(severities, 0), confidence))
@@ -86,9 +90,7 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
                         probe=measured.probe,
                         severity=last,
                     )
-                    tables["contrast"].append(
-                        contrast_row(comparison, interval, pool.size, documents)
-                    )
+                    tables["contrast"].append(contrast_row(comparison, interval, seeds, documents))
             trends: list[tuple[str, Interval]] = [*tested]
             nats = measured.ngram_nats
             if nats is not None and np.ptp(nats) > LEAST_RISE:
@@ -110,32 +112,35 @@ def levels_of(measured: ProbeSeverities, pool: Indices, weights: Floats) -> dict
     """`kl`, the mean over pairs of a pool of m members, and `kl_share`, `kl` per nat of entropy.
     `weights` (B, D) are document resamples. The entropy is the mean over the members of the
     pool."""
+    seeds = seeds_of(measured.members, pool)
     by_severity = [
-        _at(kl[:, pool[:, None], pool], entropy[:, pool], tokens, weights)
+        _at(kl[:, pool[:, None], pool], entropy[:, pool], seeds, tokens, weights)
         for kl, entropy, tokens in zip(measured.kl, measured.entropy, measured.tokens, strict=True)
     ]
     values, without, resamples = (np.array(parts) for parts in zip(*by_severity, strict=True))
     # (S, 2, ...): KL and entropy.
     return {
-        "kl": Levels(values[:, 0], without[:, 0].T, resamples[:, 0]),
-        "kl_share": Levels(_share(values), _share(without).T, _share(resamples)),
+        "kl": Levels(values[:, 0], without[:, 0].T, resamples[:, 0], seeds),
+        "kl_share": Levels(_share(values), _share(without).T, _share(resamples), seeds),
     }
 
 
 def _at(
-    kl: Floats, entropy: Floats, tokens: Floats, weights: Floats
+    kl: Floats, entropy: Floats, seeds: Sequence[Seeds], tokens: Floats, weights: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Mean KL over pairs and mean entropy of a class at one severity. From kl (D, m, m), entropy
-    (D, m), tokens (D,) and weights (B, D): of all models (2,), without each model (2, m), and in
-    every resample (2, B)."""
+    """Mean KL over pairs that share no seed and mean entropy of a class at one severity. From kl
+    (D, m, m), entropy (D, m), tokens (D,) and weights (B, D): of all models (2,), without each
+    model (2, m), and in every resample (2, B)."""
     m = entropy.shape[1]
     square = bootstrap.ratio(np.moveaxis(kl + np.swapaxes(kl, 1, 2), 0, -1), tokens) / 2
     uncertainty = bootstrap.ratio(entropy.T, tokens)
-    diagonal = np.trace(kl, axis1=1, axis2=2)
-    by_document = np.stack([(kl.sum(axis=(1, 2)) - diagonal) / (m * (m - 1)), entropy.mean(axis=1)])
+    apart = share_nothing(seeds)
+    pairs = max(int(apart.sum()), 1)
+    by_document = np.stack([kl[:, apart].sum(axis=1) / pairs, entropy.mean(axis=1)])
+    without = pair_means_without(square, apart)
     return (
-        np.array([pair_mean(square).estimate, uncertainty.mean()]),
-        np.stack([pair_means_without(square), (uncertainty.sum() - uncertainty) / (m - 1)]),
+        np.array([pair_mean(square, seeds).estimate, uncertainty.mean()]),
+        np.stack([without, (uncertainty.sum() - uncertainty) / (m - 1)]),
         bootstrap.ratio_resamples(by_document, tokens, weights),
     )
 
@@ -144,13 +149,9 @@ def weighted(levels: Levels, weights: Floats, confidence: float) -> Interval:
     """Weighted sum of levels, weights (S,); the null of p is 0. In a simulation with 4 to 10 models
     of gamma-distributed outlyingness and 24 to 40 documents, a nominal 95% covered 95 to 96% for
     the last level minus the first, 96 to 97% for the slope."""
-    return joined(
-        float(weights @ levels.values),
-        jackknife_error(levels.without @ weights),
-        bootstrap.standard_error(weights @ levels.resamples),
-        levels.without.shape[0] - 1,
-        confidence,
-    )
+    error, degrees = seed_error(levels.without @ weights, levels.seeds)
+    document_se = bootstrap.standard_error(weights @ levels.resamples)
+    return joined(float(weights @ levels.values), error, document_se, degrees, confidence)
 
 
 def fall(levels: Levels, confidence: float) -> Interval:

@@ -56,7 +56,7 @@ PROCESSES: Mapping[str, ProcessSpec] = {
     ),
     "fork": ProcessSpec(
         FORK_VOCABULARY, 13, "corpora.processes.fork:fork_process", analyses=("rule_choice",),
-        parameters=("answered",),
+        parameters=("answered", "exchanged"),
     ),
     "recall": ProcessSpec(
         ("BOS", *numbered("K", 8), *numbered("V", 8)), 17, "corpora.processes.recall:recall_process"

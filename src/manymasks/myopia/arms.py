@@ -17,7 +17,13 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, interval_columns
-from manymasks.statistics.model_classes import Members, arm_positions, one_corpus, paired_arms
+from manymasks.statistics.model_classes import (
+    Members,
+    arm_positions,
+    one_corpus,
+    paired_arms,
+    seeds_of,
+)
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 
 Curve = Mapping[int, tuple[int, float]]
@@ -120,7 +126,8 @@ def _loss(scored: ScoredArms, size: str, name: str, weights: Floats, statistics:
     else:
         members = arm_positions(scored.members, size, name)
         nats = scored.nats[members]
-        interval = mean_over_seeds(nats, scored.tokens, weights, statistics.confidence)
+        seeds = seeds_of(scored.members, members)
+        interval = mean_over_seeds(nats, seeds, scored.tokens, weights, statistics.confidence)
         models = len(members)
     return interval_columns(interval, "nats", "nats_") | {"models": models}
 
@@ -133,19 +140,20 @@ def _gap(
     weights: Floats,
     statistics: Statistics,
 ) -> Row:
+    positions: Sequence[int] | Indices = []
     differences = np.zeros((0, scored.tokens.size))
     if baseline is not None and name in scored.ngrams:
-        differences = (
-            scored.ngrams[name] - scored.nats[arm_positions(scored.members, size, baseline)]
-        )
+        positions = arm_positions(scored.members, size, baseline)
+        differences = scored.ngrams[name] - scored.nats[positions]
     elif baseline is not None and name != baseline:
-        of_baseline, of_variant = scored.paired(size, baseline, name)
-        differences = scored.nats[of_variant] - scored.nats[of_baseline]
+        positions, of_variant = scored.paired(size, baseline, name)
+        differences = scored.nats[of_variant] - scored.nats[positions]
     if not len(differences):
         gap = 0.0 if name == baseline else None
         return {"gap": gap, "gap_low": gap, "gap_high": gap, "seeds": 0}
-    interval = mean_over_seeds(differences, scored.tokens, weights, statistics.confidence)
-    return interval_columns(interval, "gap", "gap_") | {"seeds": len(differences)}
+    seeds = seeds_of(scored.members, positions)
+    interval = mean_over_seeds(differences, seeds, scored.tokens, weights, statistics.confidence)
+    return interval_columns(interval, "gap", "gap_") | {"seeds": len(seeds)}
 
 
 def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
@@ -171,7 +179,7 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
             for other in others:
                 named = [arm.past, local, *([other] if other else [])]
                 positions = scored.paired(size, *named)
-                seeds = positions[0].size
+                seeds = seeds_of(scored.members, positions[0])
                 if not seeds:
                     continue
                 losses = [scored.nats[arm_members] for arm_members in positions]
@@ -179,9 +187,9 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
                 labels |= {"myopic": other, "split": "measure"}
                 for part, differences in _parts(*losses):
                     interval = mean_over_seeds(
-                        differences, scored.tokens, weights, statistics.confidence
+                        differences, seeds, scored.tokens, weights, statistics.confidence
                     )
-                    units = {"p": finite(interval.p), "seeds": seeds, "documents": documents}
+                    units = {"p": finite(interval.p), "seeds": len(seeds), "documents": documents}
                     row = labels | {"part": part} | interval_columns(interval, "nats") | units
                     tables["myopia_part"].append(row)
                     if part != "gap":
@@ -191,8 +199,7 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
                         if comparison in tested:
                             continue
                         tested.add(comparison)
-                        models = 2 * seeds
-                        row = contrast_row(comparison, interval, models, documents)
+                        row = contrast_row(comparison, interval, seeds, documents)
                         tables["contrast"].append(row)
     return tables
 
@@ -221,23 +228,23 @@ def curve_rows(
     curves: Sequence[Curve], members: Members, contrasts: Sequence[Contrast], statistics: Statistics
 ) -> Rows:
     """Rows of myopia_curve: the gap on the select split by tokens seen, paired over seeds. All
-    members and steps use the same windows; intervals are over seeds only, t with one degree less
-    than their number."""
+    members and steps use the same windows; intervals are over seeds only."""
     rows, corpus = [], one_corpus(members)
     for contrast in contrasts:
         for size in dict.fromkeys(member.size for member in members):
             pair = paired_arms(members, size, contrast.baseline, contrast.variant)
             labels = {"corpus": corpus, "size": size, **contrast.model_dump()}
-            paired = [(curves[i], curves[j]) for i, j in zip(*pair, strict=True)]
-            shared = [baseline.keys() & variant.keys() for baseline, variant in paired]
+            paired = [(curves[i], curves[j], members[i].seeds) for i, j in zip(*pair, strict=True)]
+            shared = [baseline.keys() & variant.keys() for baseline, variant, _ in paired]
             for step in sorted({step for steps in shared for step in steps}):
                 points = [
-                    (baseline[step], variant[step])
-                    for baseline, variant in paired
+                    (baseline[step], variant[step], seeds)
+                    for baseline, variant, seeds in paired
                     if step in baseline and step in variant
                 ]
-                differences = np.array([variant[1] - baseline[1] for baseline, variant in points])
-                gap = paired_mean(differences, 0.0, statistics.confidence)
+                differences = np.array([variant[1] - base[1] for base, variant, _ in points])
+                seeds = [pair_seeds for _, _, pair_seeds in points]
+                gap = paired_mean(differences, seeds, 0.0, statistics.confidence)
                 point = {"step": step, "tokens": points[0][0][0], "seeds": len(points)}
                 rows.append(labels | point | interval_columns(gap, "gap"))
     return rows

@@ -8,7 +8,13 @@ from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns, interval_columns
-from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, paired_by_seeds
+from manymasks.statistics.model_classes import (
+    Members,
+    one_corpus,
+    paired_arms,
+    paired_by_seeds,
+    seeds_of,
+)
 from manymasks.statistics.paired import mean_over_seeds
 
 
@@ -42,9 +48,8 @@ def myopia_rows(
     `nats`, `tokens` (m, D, K): by document and bucket of positions from `edges[k]`. Members, all of
     one corpus, are paired within a size by both seeds; a size without shared seeds has no rows. The
     total gap of each size is a primary contrast; the gap of the last size minus that of the first
-    is exploratory. Intervals join the error over paired seeds, t with one degree less than their
-    number, with the bootstrap over documents. Raises ValueError for members of several corpora or
-    arrays of other shapes.
+    is exploratory. Intervals join the error over seeds with the bootstrap over documents. Raises
+    ValueError for members of several corpora or arrays of other shapes.
     """
     corpus = one_corpus(members)
     expected = (len(members), tokens.shape[0], len(edges))
@@ -68,10 +73,12 @@ def myopia_rows(
         }
         arms = {size: pair for size, pair in pairs.items() if pair[0].size}
         for size, (baseline, variant) in arms.items():
+            seeds = seeds_of(members, baseline)
             common = {"corpus": corpus, "size": size, **contrast.model_dump(), "split": "measure"}
             gaps = [
                 mean_over_seeds(
                     bucket.nats[variant] - bucket.nats[baseline],
+                    seeds,
                     bucket.tokens,
                     weights,
                     statistics.confidence,
@@ -83,8 +90,7 @@ def myopia_rows(
                 for bucket, gap in zip(buckets, gaps, strict=True)
             ]
             comparison = Comparison("gap", corpus, contrast.variant, contrast.baseline, size)
-            models = 2 * baseline.size
-            tables["contrast"].append(contrast_row(comparison, gaps[0], models, total.documents))
+            tables["contrast"].append(contrast_row(comparison, gaps[0], seeds, total.documents))
         if len(arms) > 1:
             smallest, largest = next(iter(arms)), next(reversed(arms))
             four = paired_by_seeds(members, *arms[largest], *arms[smallest])
@@ -93,12 +99,14 @@ def myopia_rows(
                 sums = total.nats
                 large_gap = sums[large_variant] - sums[large_baseline]
                 differences = large_gap - (sums[small_variant] - sums[small_baseline])
-                gap = mean_over_seeds(differences, total.tokens, weights, statistics.confidence)
+                seeds = seeds_of(members, large_baseline)
+                gap = mean_over_seeds(
+                    differences, seeds, total.tokens, weights, statistics.confidence
+                )
                 comparison = Comparison(
                     "gap_by_size", corpus, largest, smallest, contrast.variant, contrast.baseline
                 )
-                models = 4 * large_baseline.size
-                tables["contrast"].append(contrast_row(comparison, gap, models, total.documents))
+                tables["contrast"].append(contrast_row(comparison, gap, seeds, total.documents))
     return tables
 
 

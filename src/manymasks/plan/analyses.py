@@ -6,6 +6,7 @@ from typing import Any
 from manymasks.catalogue import STAGES
 from manymasks.config.probes import Probe
 from manymasks.config.settings import identity
+from manymasks.config.training import Seeds
 from manymasks.kinds.families import FAMILIES, FAMILY_SETTINGS
 from manymasks.plan.node import Node, member_label
 from manymasks.plan.trainings import (
@@ -69,7 +70,10 @@ def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterato
         if corpus.is_process and probe.family != "held-out":
             continue
         is_search = FAMILIES[probe.family].stage == "search"
-        searched, compared = _halves(members) if is_search else ((), members)
+        searched: tuple[PlannedMember, ...] = ()
+        compared = members
+        if is_search:
+            searched, compared = _halves(members, corpus.study.seeds_of(corpus.name))
         contexts.append(_probe_node(corpus, name, probe, documents, references, searched))
         inputs = {
             "probe": (contexts[-1],),
@@ -129,14 +133,20 @@ def _probe_node(
 
 
 def _halves(
-    members: tuple[PlannedMember, ...],
+    members: tuple[PlannedMember, ...], seeds: Seeds
 ) -> tuple[tuple[PlannedMember, ...], tuple[PlannedMember, ...]]:
-    """Members that a search may query, and held-out ones: halves of the initial seeds."""
-    inits = sorted({member.name["seed_init"] for member in members})
-    first_half = inits[: len(inits) // 2]
-    searched = tuple(member for member in members if member.name["seed_init"] in first_half)
-    held_out = tuple(member for member in members if member.name["seed_init"] not in first_half)
-    return searched, held_out
+    """Members that a search may query, and held-out ones, which share no seed with them. Crossed
+    members with one seed of either half are in neither."""
+    inits = seeds.init[: len(seeds.init) // 2]
+    orders = seeds.orders[: len(seeds.orders) // 2]
+    searched, held_out = [], []
+    for member in members:
+        is_first = member.name["seed_init"] in inits, member.name["seed_order"] in orders
+        if all(is_first):
+            searched.append(member)
+        elif not any(is_first):
+            held_out.append(member)
+    return tuple(searched), tuple(held_out)
 
 
 def member_nodes(corpus: PlannedCorpus) -> Iterator[Node]:

@@ -146,8 +146,7 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
     tunings: list[Node] = []
     trained: dict[tuple[Any, ...], Node] = {}
     members: list[PlannedMember] = []
-    corpus_seeds = study.seeds_of(corpus)
-    seeds = list(product(sorted(corpus_seeds.init), sorted(corpus_seeds.order)))
+    seeds = study.seeds_of(corpus).pairs
     evaluated = {
         "evaluation": evaluation_settings(study, corpus),
         "statistics": identity(study.statistics),
@@ -215,7 +214,7 @@ def reference_seeds(corpus: PlannedCorpus) -> Iterator[Node]:
     # Only their last weights are used.
     settings["training"]["late"] = []
     settings["variant"]["past_from"] = settings["variant"]["starts_from"] = None
-    for seed_init, seed_order in product(sorted(seeds.init), sorted(seeds.order)):
+    for seed_init, seed_order in seeds.pairs:
         member_seeds = {"seed_init": seed_init, "seed_order": seed_order}
         member = {"corpus": corpus.name, "size": size, "variant": variant, **member_seeds}
         label = f"training/{member_label(member)}"

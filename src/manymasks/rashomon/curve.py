@@ -14,8 +14,15 @@ from scipy import stats
 from manymasks.arrays import Floats, Rows
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns
-from manymasks.statistics.model_classes import Members, arm_positions, classes, one_corpus
+from manymasks.statistics.model_classes import (
+    Members,
+    arm_positions,
+    classes,
+    one_corpus,
+    seeds_of,
+)
 from manymasks.statistics.proportions import wilson
+from manymasks.statistics.seed_design import is_crossed
 
 
 def curve_rows(
@@ -23,10 +30,11 @@ def curve_rows(
 ) -> dict[str, Rows]:
     """Rows of rashomon_curve_point and contrast, from losses on select (m,).
 
-    Thresholds are the losses of all members: between two of them no share changes. Candidates are
-    treated as independent draws, so derived members must be left out; members that share a seed are
-    not quite independent. A contrast compares two sizes of a variant, the larger minus the smaller;
-    `sizes` rise. Raises ValueError for members of several corpora or another number of losses.
+    Thresholds are the losses of all members: between two of them no share changes. Candidates must
+    be independent draws: derived members are left out, and members with crossed seeds have shares
+    without ends and no contrast. A contrast compares two sizes of a variant, the larger minus the
+    smaller; `sizes` rise. Raises ValueError for members of several corpora or another number of
+    losses.
     """
     corpus = one_corpus(members)
     if nats.shape != (len(members),):
@@ -35,7 +43,9 @@ def curve_rows(
     for label, pool in classes(members).items():
         for threshold in np.unique(nats[np.isfinite(nats)]):
             under = int((nats[pool] <= threshold).sum())
-            low, high = wilson(under, pool.size, confidence)
+            low, high = (float("nan"), float("nan"))
+            if not is_crossed(seeds_of(members, pool)):
+                low, high = wilson(under, pool.size, confidence)
             points.append(
                 {
                     "model_class": label,
@@ -48,13 +58,14 @@ def curve_rows(
     contrasts: Rows = []
     for variant in dict.fromkeys(member.variant for member in members):
         for smaller, larger in combinations(sizes, 2):
-            subject = nats[arm_positions(members, larger, variant)]
-            baseline = nats[arm_positions(members, smaller, variant)]
-            if subject.size and baseline.size:
+            subject, baseline = (
+                arm_positions(members, size, variant) for size in (larger, smaller)
+            )
+            seeds = seeds_of(members, subject)
+            if subject and baseline and not is_crossed(seeds):
                 comparison = Comparison("share", corpus, larger, smaller, variant)
-                interval = share_difference(subject, baseline, confidence)
-                models = subject.size + baseline.size
-                contrasts.append(contrast_row(comparison, interval, models))
+                interval = share_difference(nats[subject], nats[baseline], confidence)
+                contrasts.append(contrast_row(comparison, interval, seeds))
     return {"rashomon_curve_point": points, "contrast": contrasts}
 
 

@@ -20,8 +20,8 @@ from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
-from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Members
+from manymasks.statistics.seed_design import Seeds, seed_error
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LossSums:
 
     `members` (k, D): of each member. `ensemble` (D,): of the mean of their laws. `without` (k, D):
     of the mean without each member in turn. `next_best` (D,): of the member of the next size that
-    is best on select. `tokens` (D,).
+    is best on select. `tokens` (D,). `seeds`: of the k members.
     """
 
     members: Floats
@@ -38,6 +38,7 @@ class LossSums:
     without: Floats
     next_best: Floats
     tokens: Floats
+    seeds: Sequence[Seeds]
 
 
 def loss_sums(
@@ -45,6 +46,7 @@ def loss_sums(
     next_log_p: npt.NDArray[np.floating[Any]],
     owners: npt.NDArray[np.integer[Any]],
     documents: int,
+    seeds: Sequence[Seeds],
 ) -> LossSums:
     """Sums by document from log-probabilities of the true tokens: of each member at each position
     (k, n), and of the best member of the next size (n,). `owners` (n,): documents."""
@@ -71,6 +73,7 @@ def loss_sums(
         without=by_document(without),
         next_best=by_document(next_log_p.astype(np.float64)),
         tokens=np.bincount(owners, minlength=documents).astype(np.float64),
+        seeds=seeds,
     )
 
 
@@ -81,7 +84,7 @@ def headroom_rows(
     is one-sided, with the null that the gain does not exceed the headroom; that in contrast, the
     gain minus the headroom, is two-sided."""
     gain, headroom, remaining = headroom_of(sums, statistics)
-    models, documents = len(sums.members), int((sums.tokens > 0).sum())
+    documents = int((sums.tokens > 0).sum())
     negated = replace(
         remaining, estimate=-remaining.estimate, low=-remaining.high, high=-remaining.low
     )
@@ -95,9 +98,10 @@ def headroom_rows(
             | interval_columns(gain, "ensemble_gain", "gain_")
             | interval_columns(headroom, "headroom", "headroom_")
             | interval_columns(remaining, "remaining", "remaining_")
-            | {"p": finite(below_zero(remaining)), "models": models, "documents": documents}
+            | {"p": finite(below_zero(remaining)), "models": len(sums.members)}
+            | {"documents": documents}
         ],
-        "contrast": [contrast_row(comparison, negated, models + 1, documents)],
+        "contrast": [contrast_row(comparison, negated, sums.seeds, documents)],
     }
 
 
@@ -118,7 +122,8 @@ def headroom_between_sizes(
     for variant, sizes in by_variant.items():
         for (members, log_p), (larger, next_log_p) in pairwise(sizes):
             best = min(range(len(larger)), key=lambda i: select[larger[i].model])
-            sums = loss_sums(log_p, next_log_p[best], owners, documents)
+            seeds = [member.seeds for member in members]
+            sums = loss_sums(log_p, next_log_p[best], owners, documents, seeds)
             rows = headroom_rows(
                 sums, members[0].corpus, variant, members[0].size, larger[0].size, statistics
             )
@@ -149,12 +154,11 @@ def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Inter
     mean = sums.members.mean(axis=0)
 
     def interval(values: Floats, left_out: Floats, at_least: float | None) -> Interval:
-        errors = (
-            jackknife_error(left_out) if k > 2 else float("nan"),
-            standard_error(ratio_resamples(values, sums.tokens, weights)),
-        )
+        error, degrees = seed_error(left_out, sums.seeds)
+        document_se = standard_error(ratio_resamples(values, sums.tokens, weights))
         estimate = float(ratio(values, sums.tokens))
-        return joined(estimate, *errors, k - 1, statistics.confidence, at_least)
+        model_se = error if k > 2 else float("nan")
+        return joined(estimate, model_se, document_se, degrees, statistics.confidence, at_least)
 
     return (
         interval(mean - sums.ensemble, others - without, 0),

@@ -1,6 +1,6 @@
 """Losses of the members of a set on the measure split: mean and standard deviations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,20 +13,26 @@ from manymasks.statistics.bootstrap import (
     standard_error,
 )
 from manymasks.statistics.intervals import Interval, finite_columns, joined
-from manymasks.statistics.jackknife import jackknife_error
+from manymasks.statistics.seed_design import Seeds, seed_error
 
 MOST_SUBSETS = 32
 """Distinct resampled sets in an average, the most frequent first: nearly always all."""
 
 
 def loss_rows(
-    rashomon_set: RashomonSet, measure: Losses, weights: Floats, confidence: float
+    rashomon_set: RashomonSet,
+    seeds: Sequence[Seeds],
+    measure: Losses,
+    weights: Floats,
+    confidence: float,
 ) -> Rows:
-    """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set. `hard` is the set
+    """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set. `seeds`: of all
+    models of `measure`. `hard` is the set
     itself, `resampled` the mean over the sets in document resamples of the select split; `weights`
     (B, D) are resamples of the measure split."""
     chosen = Losses(measure.nats[rashomon_set.members], measure.tokens)
-    rows = metric_rows(chosen, weights, confidence)
+    set_seeds = [seeds[position] for position in rashomon_set.members]
+    rows = metric_rows(chosen, set_seeds, weights, confidence)
     common = {"rashomon_set": rashomon_set.name, "documents": int((measure.tokens > 0).sum())}
     return [
         common | row
@@ -37,7 +43,7 @@ def loss_rows(
     ]
 
 
-def metric_rows(chosen: Losses, weights: Floats, confidence: float) -> Rows:
+def metric_rows(chosen: Losses, seeds: Sequence[Seeds], weights: Floats, confidence: float) -> Rows:
     """mean_nats, sd_nats and document_sd_nats of members from their losses (k, D). Estimates are
     None for an empty set, the two deviations also for one member. Intervals join a jackknife over
     members, from 3 on, with the bootstrap over documents, given the membership."""
@@ -50,8 +56,9 @@ def metric_rows(chosen: Losses, weights: Floats, confidence: float) -> Rows:
             left_out = [np.arange(k) != i for i in range(k)]
             without = [compute(chosen.nats[rest], chosen.tokens, None) for rest in left_out]
             resamples = compute(chosen.nats, chosen.tokens, weights)
-            errors = jackknife_error(np.array(without)), standard_error(resamples)
-            interval = joined(float(value), *errors, k - 1, confidence, at_least=0)
+            error, degrees = seed_error(np.array(without), seeds)
+            document_se = standard_error(resamples)
+            interval = joined(float(value), error, document_se, degrees, confidence, at_least=0)
         rows.append(_row(metric, k, interval.estimate, interval.low, interval.high))
     return rows
 

@@ -17,6 +17,7 @@ from manymasks.statistics.components import (
 )
 from manymasks.statistics.intervals import finite, interval_columns
 from manymasks.statistics.model_classes import Members
+from manymasks.statistics.seed_design import Seeds
 
 BY_POSITION = (
     "distinct_top1", "vote_disagreement", "p_low", "p_high", "log_p_low", "log_p_high",
@@ -29,15 +30,17 @@ def metric_rows(
     measured: MeasuredSets,
     name: str,
     members: Subset,
+    seeds: Sequence[Seeds],
     resampled: Sequence[tuple[Subset, float]],
     statistics: Statistics,
 ) -> Rows:
-    """Rows of rashomon_metric for one set: the set itself, and averaged over resampled sets."""
+    """Rows of rashomon_metric for one set: the set itself, and averaged over resampled sets.
+    `seeds`: of all members that were measured."""
     hard: list[tuple[SetSums, float]] = [(measured.hard[members], 1.0)] if members else []
     soft = [(measured.resampled[subset], share) for subset, share in resampled if subset]
     rows = [
-        row | {"covered": None} for row in set_rows(hard, measured.pairs, "hard", statistics)
-    ] + set_rows(soft, measured.pairs, "resampled", statistics)
+        row | {"covered": None} for row in set_rows(hard, measured.pairs, seeds, "hard", statistics)
+    ] + set_rows(soft, measured.pairs, seeds, "resampled", statistics)
     return [{"rashomon_set": name} | row for row in rows]
 
 

@@ -27,7 +27,8 @@ from manymasks.statistics.bootstrap import (
     standard_error,
 )
 from manymasks.statistics.intervals import finite
-from manymasks.statistics.jackknife import ModelEstimate, jackknife_error, pair_mean
+from manymasks.statistics.jackknife import ModelEstimate, pair_mean
+from manymasks.statistics.seed_design import Seeds, seed_error
 
 Weighting = Literal["hard", "resampled"]
 
@@ -92,22 +93,24 @@ class _Measured:
 def set_rows(
     sets: Sequence[tuple[SetSums, float]],
     pairs: PairSums,
+    seeds: Sequence[Seeds],
     weighting: Weighting,
     statistics: Statistics,
 ) -> Rows:
     """Rows metric, weighting, members_used, value, low, high, units, documents, covered.
 
-    `sets`: for `hard` the set itself with share 1, for `resampled` those of the resamples with
-    their shares, over which metrics are averaged (pair metrics over sets of at least two members).
-    `covered` is the sum of the shares, `members_used` the mean number of members. A hard set also
-    has the rows of its rarefied metrics. Intervals of `resampled` are over documents, given the
-    select split. No rows without a set. Ends are None with too few members or documents.
+    `seeds`: of the members of the `PairSums`. `sets`: for `hard` the set itself with share 1, for
+    `resampled` those of the resamples with their shares, over which metrics are averaged (pair
+    metrics over sets of at least two members). `covered` is the sum of the shares, `members_used`
+    the mean number of members. A hard set also has the rows of its rarefied metrics. Intervals of
+    `resampled` are over documents, given the select split. No rows without a set. Ends are None
+    with too few members or documents.
     """
     if not sets:
         return []
     weights = document_weights(pairs.tokens.size, statistics.resamples, statistics.seed)
     shares = np.array([share for _, share in sets])
-    by_set = [_measured(sums, pairs, weights) for sums, _ in sets]
+    by_set = [_measured(sums, pairs, seeds, weights) for sums, _ in sets]
     used = float(shares @ [sums.subset.size for sums, _ in sets] / shares.sum())
     common: Row = {
         "weighting": weighting,
@@ -148,10 +151,13 @@ def set_rows(
     return rows
 
 
-def _measured(set_sums: SetSums, pairs: PairSums, weights: Floats) -> dict[str, _Measured]:
+def _measured(
+    set_sums: SetSums, pairs: PairSums, pool_seeds: Sequence[Seeds], weights: Floats
+) -> dict[str, _Measured]:
     """All metrics of a set except those that follow from others."""
     tokens = pairs.tokens
     subset, k = set_sums.subset, set_sums.subset.size
+    seeds = [pool_seeds[position] for position in subset]
     metrics = {
         metric: _token_mean(sums, tokens, weights)
         for metric, sums in set_sums.metrics.items()
@@ -159,9 +165,9 @@ def _measured(set_sums: SetSums, pairs: PairSums, weights: Floats) -> dict[str, 
     }
     if "ensemble_gain" in metrics:
         gain = metrics["ensemble_gain"]
+        error, degrees = seed_error(ratio(set_sums.gain_without, tokens), seeds)
         # One member alone has no gain, so two members give no error.
-        error = jackknife_error(ratio(set_sums.gain_without, tokens)) if k > 2 else math.nan
-        models = ModelEstimate(gain.value, error, k - 1)
+        models = ModelEstimate(gain.value, error if k > 2 else math.nan, degrees)
         metrics["ensemble_gain"] = _Measured(gain.value, gain.resamples, models)
     if set_sums.shared_gap is not None:
         unknown = np.full(weights.shape[0], np.nan)
@@ -177,7 +183,8 @@ def _measured(set_sums: SetSums, pairs: PairSums, weights: Floats) -> dict[str, 
         values = between(sums, rows, columns)
         square = np.zeros((k, k))
         square[rows, columns] = square[columns, rows] = ratio(values, tokens)
-        models = pair_mean(square)
+        # A set is described by all of its pairs, whatever they share.
+        models = pair_mean(square, seeds, ~np.eye(k, dtype=bool))
         mean = values.mean(axis=0) if k > 1 else np.full(tokens.size, np.nan)
         metrics[metric] = _Measured(models.estimate, ratio_resamples(mean, tokens, weights), models)
     others = np.delete(np.arange(k), set_sums.reference)

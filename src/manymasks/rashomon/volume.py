@@ -47,8 +47,13 @@ from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, joined
-from manymasks.statistics.jackknife import welch_degrees
-from manymasks.statistics.model_classes import Members, arm_positions
+from manymasks.statistics.model_classes import (
+    Members,
+    arm_positions,
+    paired_by_seeds,
+    seeds_of,
+)
+from manymasks.statistics.paired import paired_mean
 
 FIRST = 0.05
 """Initial radius of the search: trained members lose some hundredths of a nat there."""
@@ -101,29 +106,9 @@ def local_volume(radii: Floats, weights: int, confidence: float) -> LocalVolume:
     not its distance from the volume."""
     logs = np.log(radii)
     sampled = float(logsumexp(weights * logs) - np.log(logs.size))
-    radius = joined(float(logs.mean()), _error(logs), 0.0, logs.size - 1, confidence)
+    error = float(logs.std(ddof=1)) / math.sqrt(logs.size) if logs.size > 1 else math.nan
+    radius = joined(float(logs.mean()), error, 0.0, logs.size - 1, confidence)
     return LocalVolume(radius, sampled)
-
-
-def size_difference(larger: Floats, smaller: Floats, confidence: float) -> Interval:
-    """Mean log radius of larger members (m,) minus that of smaller ones (n,): Welch's t over
-    members, treated as independent (see `joined` on shared seeds). No interval below 2 members of
-    each."""
-    errors = [_error(larger), _error(smaller)]
-    return joined(
-        float(larger.mean() - smaller.mean()),
-        math.hypot(*errors),
-        0.0,
-        welch_degrees(errors, [larger.size - 1, smaller.size - 1]),
-        confidence,
-    )
-
-
-def _error(values: Floats) -> float:
-    """Standard error of a mean; NaN with fewer than 2 values."""
-    if values.size < 2:
-        return math.nan
-    return float(values.std(ddof=1)) / math.sqrt(values.size)
 
 
 def stacked_excess(
@@ -154,17 +139,21 @@ def stacked_excess(
 def size_contrasts(
     members: Members, weights: Sequence[int], log_radii: Floats, confidence: float
 ) -> Rows:
-    """Rows of contrast for every two sizes of a variant, the larger minus the smaller. `members`:
+    """Rows of contrast for every two sizes of a variant: the mean log radius of the larger minus
+    that of the smaller, over members with the same seeds. `members`:
     of one corpus. `weights`: number of weights of each. `log_radii` (members,)."""
     rows = []
     sizes = [(count, member.size) for count, member in zip(weights, members, strict=True)]
     for larger, smaller in pairs_of_sizes(sizes):
         for variant in dict.fromkeys(member.variant for member in members):
             first, second = (arm_positions(members, size, variant) for size in (larger, smaller))
-            if first and second:
-                difference = size_difference(log_radii[first], log_radii[second], confidence)
+            subject, baseline = paired_by_seeds(members, first, second)
+            if subject.size:
+                seeds = seeds_of(members, subject)
+                differences = log_radii[subject] - log_radii[baseline]
+                interval = paired_mean(differences, seeds, 0.0, confidence)
                 comparison = Comparison("volume", members[0].corpus, larger, smaller, variant)
-                rows.append(contrast_row(comparison, difference, len(first) + len(second)))
+                rows.append(contrast_row(comparison, interval, seeds))
     return rows
 
 

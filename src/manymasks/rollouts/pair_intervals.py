@@ -4,8 +4,8 @@ A statistic is a function of counts that add up over pairs and documents (nats a
 differences and texts by step), so the jackknife subtracts the pairs of a model from the sums.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from manymasks.arrays import Bools, Floats, Indices
 from manymasks.statistics.bootstrap import standard_error
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import jackknife_error
-from manymasks.statistics.model_classes import Members
+from manymasks.statistics.model_classes import Members, seeds_of
 from manymasks.statistics.pools import pools_of
+from manymasks.statistics.seed_design import Seeds, seed_factors
 
 Counts = Callable[[Indices, Indices], Floats]
 """Positions a and b (P,) of ordered pairs to their sums, (documents, K)."""
@@ -24,9 +25,9 @@ Statistic = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class OrderedPairs:
-    """Ordered pairs (a[k], b[k]) of a pool, or of two. `units`: groups of independent models, with
-    a mask (models, P) of the pairs of each model: the variances of the jackknives over the groups
-    add up. `used`: positions of all members."""
+    """Ordered pairs (a[k], b[k]) of a pool, or of two. `units`: a mask (groups, P) for each factor
+    of the seeds, of the pairs that a group takes part in: the variances of the jackknives over the
+    factors add up. `used`: positions of all members, with their `seeds`."""
 
     pool: str
     other: str
@@ -34,12 +35,13 @@ class OrderedPairs:
     b: Indices
     units: tuple[Bools, ...]
     used: Indices
+    seeds: Sequence[Seeds]
 
     @property
     def alone(self) -> "OrderedPairs":
         """Every member with itself: for statistics of single members, and for the noise floor."""
-        identity = np.eye(self.used.size, dtype=bool)
-        return OrderedPairs(self.pool, self.other, self.used, self.used, (identity,), self.used)
+        units = tuple(_pairs_of_each(label, label) for label in seed_factors(self.seeds))
+        return replace(self, a=self.used, b=self.used, units=units)
 
     @property
     def degrees(self) -> int:
@@ -53,17 +55,16 @@ def pairs_of(members: Members) -> list[OrderedPairs]:
     for pool in pools_of(members):
         k, j = pool.directed
         a, b = _both(pool.a[k], pool.b[j])
+        factors = seed_factors(pool.seeds)
         if pool.is_within:
             a, b = pool.a[k], pool.a[j]
-            units: tuple[Bools, ...] = (_pairs_of_each(pool.a.size, k, j),)
+            units = tuple(_pairs_of_each(label[k], label[j]) for label in factors)
         elif pool.is_matched:
-            units = (_pairs_of_each(pool.a.size, *_both(k, j)),)
+            units = tuple(_pairs_of_each(*_both(label[k], label[j])) for label in factors)
         else:
-            units = (
-                _pairs_of_each(pool.a.size, *_both(k, k)),
-                _pairs_of_each(pool.b.size, *_both(j, j)),
-            )
-        pairs.append(OrderedPairs(pool.label, pool.other, a, b, units, pool.members))
+            units = _pairs_of_each(*_both(k, k)), _pairs_of_each(*_both(j, j))
+        seeds = seeds_of(members, pool.members)
+        pairs.append(OrderedPairs(pool.label, pool.other, a, b, units, pool.members, seeds))
     return pairs
 
 
@@ -100,7 +101,7 @@ def _both(a: Indices, b: Indices) -> tuple[Indices, Indices]:
     return np.concatenate([a, b]), np.concatenate([b, a])
 
 
-def _pairs_of_each(models: int, a: Indices, b: Indices) -> Bools:
-    """Mask (models, P) of the pairs that contain each model."""
-    model = np.arange(models)[:, None]
-    return np.asarray((model == a) | (model == b))
+def _pairs_of_each(a: Indices, b: Indices) -> Bools:
+    """Mask (groups, P) of the pairs with a member of each group, from the labels of both."""
+    group = np.arange(max(a.max(initial=-1), b.max(initial=-1)) + 1)[:, None]
+    return np.asarray((group == a) | (group == b))

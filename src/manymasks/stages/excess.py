@@ -16,7 +16,7 @@ from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
-from manymasks.statistics.model_classes import Member, Members, classes
+from manymasks.statistics.model_classes import Member, Members, classes, seeds_of
 from manymasks.store.job import Job
 from manymasks.truth.excess import counted_tokens, divergences, document_sums, excess_rows
 from manymasks.truth.gap_by_question import demand_rows
@@ -138,7 +138,8 @@ def _spread(members: Members, scored: Scored, measure: Exact, statistics: Statis
     for positions in classes(members).values():
         first, pool = members[positions[0]], scored.of_members(positions)
         labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
-        for row in spread_rows(pool.logs, pool.again, measure.counted, statistics):
+        seeds = seeds_of(members, positions)
+        for row in spread_rows(pool.logs, seeds, pool.again, measure.counted, statistics):
             rows.append({**labels, **row})
     return rows
 

@@ -175,10 +175,12 @@ def _set_tables(
 ) -> dict[str, Rows]:
     """Rows of the sets of one pool."""
     tables: dict[str, Rows] = {"rashomon_metric": [], "set_weight": []}
+    seeds = [member.seeds for member in pool.members]
     for entry in pool.sets:
         name, subset = entry["rashomon_set"], pool.subset(entry["members"])
         resampled = pool.resampled(entry, settings.subsets)
-        tables["rashomon_metric"] += metric_rows(measured, name, subset, resampled, statistics)
+        rows = metric_rows(measured, name, subset, seeds, resampled, statistics)
+        tables["rashomon_metric"] += rows
         tables["set_weight"] += weight_rows(measured, name, subset, entry["members"])
     # Single positions only of the largest set, which contains the others.
     largest = max(pool.sets, key=lambda entry: len(entry["members"]))

@@ -32,10 +32,11 @@ def make(job: Job) -> dict[str, Any]:
     sets = list(rashomon_sets(select, members, settings, statistics))
     tables = set_rows(sets, members, statistics.confidence)
     weights = document_weights(measure.tokens.size, statistics.resamples, statistics.seed)
+    seeds = [member.seeds for member in members]
     tables["rashomon_metric"] = [
         row
         for rashomon_set in sets
-        for row in loss_rows(rashomon_set, measure, weights, statistics.confidence)
+        for row in loss_rows(rashomon_set, seeds, measure, weights, statistics.confidence)
     ]
     nats = ratio(select.nats[: len(trained)], select.tokens)
     # Members come from small to large.

@@ -11,7 +11,7 @@ from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
-from manymasks.statistics.model_classes import classes
+from manymasks.statistics.model_classes import classes, seeds_of
 from manymasks.store.job import Job
 from manymasks.truth import spectroscopy
 from manymasks.truth.noise import class_rows
@@ -68,7 +68,8 @@ def make(job: Job) -> dict[str, Any]:
         tables["mask_pair"] += spectroscopy.pair_rows(plain, keys, pairs, statistics)
         first = members[positions[0]]
         labels = {"corpus": first.corpus, "size": first.size, "variant": first.variant}
-        for row in class_rows(plain, fits, pairs, statistics):
+        seeds = seeds_of(members, positions)
+        for row in class_rows(plain, fits, seeds, pairs, statistics):
             tables["mask_class"].append({**labels, **row})
     job.write_tables(tables)
     return {

@@ -9,7 +9,6 @@ no part.
 import gc
 import json
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import torch
@@ -77,8 +76,7 @@ def make(job: Job) -> dict[str, Any]:
 
 def _run_trials(job: Job, tune: Tune, device: torch.device) -> tuple[Results, float]:
     """All trials, in the order of the grid, and the seconds that earlier runs spent on them."""
-    seeds = list(product(tune.seeds.init, tune.seeds.order))
-    slots = [(rate, *pair) for rate in tune.rates for pair in seeds]
+    slots = [(rate, *pair) for rate in tune.rates for pair in tune.seeds.pairs]
     results: Results = {}
     for slot in slots:
         path = job.state / f"{_name(slot)}.json"

@@ -1,11 +1,13 @@
 """Tested claims: rows of the table `contrast`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from manymasks.arrays import Row
 from manymasks.config.claims import Claim
 from manymasks.statistics.intervals import Interval, finite, interval_columns
+from manymasks.statistics.seed_design import Seeds
 
 TestedClaim = Claim | Literal["gap_by_size", "bonus", "malus", "beyond_seeds", "rise", "fall"]
 
@@ -28,9 +30,16 @@ class Comparison:
 
 
 def contrast_row(
-    comparison: Comparison, interval: Interval, models: int, documents: int | None = None
+    comparison: Comparison,
+    interval: Interval,
+    seeds: Sequence[Seeds],
+    documents: int | None = None,
 ) -> Row:
-    """A row of the table `contrast`: a tested claim, with the models and documents it rests on.
-    Which claims are primary, and the correction for their number, follow from the whole study."""
-    units = {"p": finite(interval.p), "models": int(models), "documents": documents}
-    return asdict(comparison) | interval_columns(interval, "estimate") | units
+    """A row of the table `contrast`: a tested claim with its degrees of freedom and the units that
+    it rests on. `seeds`: of the members on one side of the comparison; the other side has the same
+    or none. Which claims are primary, and the correction for their number, follow from the whole
+    study."""
+    inits, orders = (len(set(numbers)) for numbers in zip(*seeds, strict=True))
+    units = {"inits": inits, "orders": orders, "documents": documents}
+    tested = {"p": finite(interval.p), "degrees": finite(interval.degrees)}
+    return asdict(comparison) | interval_columns(interval, "estimate") | tested | units

@@ -16,9 +16,8 @@ import numpy as np
 from manymasks.arrays import Bools, Floats, Indices
 from manymasks.statistics.intervals import Interval, joined
 from manymasks.statistics.jackknife import jackknife_error
+from manymasks.statistics.seed_design import Seeds
 
-Seeds = tuple[int, int]
-"""Seeds of a member: initial weights, data order."""
 FEWEST_SEEDS = 3
 """Of each kind, for an interval: a 2 x 2 table without one seed has no components."""
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manymasks.arrays import Floats
+from manymasks.arrays import Bools, Floats
 from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.seed_design import Seeds, seed_error, share_nothing
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ModelEstimate:
 
     estimate: float
     standard_error: float
-    degrees: int
+    degrees: float
 
     def interval(
         self, document_se: float, confidence: float, at_least: float | None = None
@@ -32,52 +33,35 @@ class ModelEstimate:
         )
 
 
-def jackknife_error(left_out: Floats) -> float:
-    """Delete-one standard error from the m estimates without one model each, (m,). Tukey's sqrt((m
-    - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or if an estimate is
-    NaN."""
-    m = left_out.size
-    if m < 2:
-        return float("nan")
-    return float(np.sqrt((m - 1) / m * np.sum((left_out - left_out.mean()) ** 2)))
+def pair_means_without(distances: Floats, allowed: Bools) -> Floats:
+    """Mean over the allowed pairs without each model in turn, (m,), of symmetric distances (m, m).
+    `allowed` (m, m) is symmetric, without the diagonal. NaN where no pair is left."""
+    values = np.where(allowed, distances, 0.0)
+    total, count = values.sum() - 2 * values.sum(axis=1), allowed.sum() - 2 * allowed.sum(axis=1)
+    return np.asarray(total / np.where(count > 0, count, np.nan))
 
 
-def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of independent estimates (Satterthwaite 1946, Welch 1947).
-    `errors` are their standard errors, with `degrees` each. The result lies between the smallest
-    and the sum of `degrees`; it is the smallest if all errors are 0 or one is NaN."""
-    variances = np.square(np.asarray(errors, dtype=np.float64))
-    total = float(variances.sum())
-    if not total > 0 or min(degrees) < 1:
-        return min(degrees)
-    # Shares of the total, because squares of small variances underflow.
-    return 1 / float(np.sum((variances / total) ** 2 / np.asarray(degrees)))
+def pair_mean(
+    distances: Floats, seeds: Sequence[Seeds], allowed: Bools | None = None
+) -> ModelEstimate:
+    """Mean over pairs i < j of symmetric distances (m, m) between models with these seeds.
 
-
-def pair_means_without(distances: Floats) -> Floats:
-    """Mean over pairs without each model in turn, (m,), of symmetric distances (m, m). The diagonal
-    is not read. NaN for m < 3."""
-    m = distances.shape[0]
-    if m < 3:
-        return np.full(m, np.nan)
-    to_others = _off_diagonal(distances).sum(axis=1)
-    return np.asarray((to_others.sum() - 2 * to_others) / ((m - 1) * (m - 2)))
-
-
-def pair_mean(distances: Floats) -> ModelEstimate:
-    """Mean over pairs i < j of symmetric distances (m, m), with its jackknife over models. NaN for
-    m < 2; the standard error is NaN for m < 3. Degrees are m - 1."""
-    m = distances.shape[0]
-    if m < 2:
-        return ModelEstimate(float("nan"), float("nan"), m - 1)
-    estimate = float(_off_diagonal(distances).sum() / (m * (m - 1)))
-    return ModelEstimate(estimate, jackknife_error(pair_means_without(distances)), m - 1)
+    Only pairs that share no seed count, unless `allowed` (m, m) says otherwise: pairs that share a
+    data order are closer, so a mean over both kinds would depend on the grid of seeds. The error is
+    `seed_error`. NaN without such pairs; the standard error is NaN for m < 3.
+    """
+    apart = share_nothing(seeds) if allowed is None else allowed
+    count = apart.sum()
+    estimate = float(distances[apart].sum() / count) if count else float("nan")
+    error, degrees = seed_error(pair_means_without(distances, apart), seeds)
+    return ModelEstimate(estimate, error, degrees)
 
 
 def cross_mean(distances: Floats) -> ModelEstimate:
-    """Mean of (m, n) distances over pairs of a model of one group and one of a disjoint group. A
-    two-sample U-statistic: the variances of the jackknives over the two groups add up; degrees are
-    min(m, n) - 1. The standard error is NaN if a group has fewer than 2 models."""
+    """Mean of (m, n) distances over pairs of a model of one group and one of a disjoint group of
+    independent models. A two-sample U-statistic: the variances of the jackknives over the two
+    groups add up; degrees are min(m, n) - 1. The standard error is NaN if a group has fewer than 2
+    models."""
     m, n = distances.shape
     if not m or not n:
         return ModelEstimate(float("nan"), float("nan"), -1)
@@ -90,5 +74,11 @@ def cross_mean(distances: Floats) -> ModelEstimate:
     return ModelEstimate(total / (m * n), error, min(m, n) - 1)
 
 
-def _off_diagonal(distances: Floats) -> Floats:
-    return np.where(np.eye(distances.shape[0], dtype=bool), 0.0, distances)
+def jackknife_error(left_out: Floats) -> float:
+    """Delete-one standard error from the m estimates without one independent model each, (m,).
+    Tukey's sqrt((m - 1) / m * sum of squared deviations from their mean). NaN for m < 2 or if an
+    estimate is NaN. For members with seeds see `seed_error`."""
+    m = left_out.size
+    if m < 2:
+        return float("nan")
+    return float(np.sqrt((m - 1) / m * np.sum((left_out - left_out.mean()) ** 2)))

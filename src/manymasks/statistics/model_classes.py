@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manymasks.arrays import Indices
+from manymasks.statistics.seed_design import Seeds
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Member:
     method: str = "trained"
 
     @property
-    def seeds(self) -> tuple[int, int]:
+    def seeds(self) -> Seeds:
         """Both seeds: members of two classes with equal seeds form a pair."""
         return self.seed_init, self.seed_order
 
@@ -47,6 +48,11 @@ def classes(members: Members) -> dict[str, Indices]:
     for position, member in enumerate(members):
         positions.setdefault(member.model_class, []).append(position)
     return {label: np.array(group, dtype=np.intp) for label, group in positions.items()}
+
+
+def seeds_of(members: Members, positions: Sequence[int] | Indices) -> list[Seeds]:
+    """Both seeds of the members at these positions."""
+    return [members[position].seeds for position in positions]
 
 
 def arm_positions(members: Members, size: str, variant: str) -> list[int]:

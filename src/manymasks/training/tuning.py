@@ -73,7 +73,9 @@ def choose(trials: Sequence[Trial]) -> Choice | None:
         return None
     best, others = ranked[0], ranked[1:]
     edges: dict[float, Edge] = {min(losses): "lowest", max(losses): "highest"}
-    lead = paired_mean(whole[others[0]] - whole[best], 0.0, CONFIDENCE) if others else None
+    lead = None
+    if others:
+        lead = paired_mean(whole[others[0]] - whole[best], seeds, 0.0, CONFIDENCE)
     return Choice(
         rate=best,
         nats=float(whole[best].mean()),

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from manymasks.arrays import Floats, Indices, Ints, Rows
+from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio
 from manymasks.statistics.intervals import Interval, finite, interval_columns
-from manymasks.statistics.model_classes import Members, one_corpus, paired_arms
+from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, seeds_of
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
+from manymasks.statistics.seed_design import Seeds
 from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
 from manymasks.truth.prices import Prices
 
@@ -62,7 +63,14 @@ def demand_rows(
                     **labels,
                     "stratum": stratum,
                     "level": level,
-                    **gap_columns(nats, tokens, baseline, variant, weights, statistics),
+                    **gap_columns(
+                        nats[baseline],
+                        nats[variant],
+                        seeds_of(members, baseline),
+                        tokens,
+                        weights,
+                        statistics,
+                    ),
                     "ceiling": ceilings.get((stratum, level)),
                     "models": int(baseline.size),
                     "documents": int((tokens > 0).sum()),
@@ -73,19 +81,19 @@ def demand_rows(
 
 
 def gap_columns(
-    nats: Floats,
+    baseline: Floats,
+    variant: Floats,
+    seeds: Sequence[Seeds],
     tokens: Floats,
-    baseline: Indices,
-    variant: Indices,
     weights: Floats,
     statistics: Statistics,
 ) -> dict[str, float | None]:
-    """Excess loss of paired members of two arms and their gap, each with an interval, from sums
-    `nats` (members, documents) over the `tokens` (documents,) of a level."""
-    gap = _mean(nats[variant] - nats[baseline], tokens, weights, statistics)
+    """Excess loss of two arms, paired by seeds, and their gap, each with an interval, from sums of
+    nats (seeds, documents) over the `tokens` (documents,) of a level."""
+    gap = _mean(variant - baseline, seeds, tokens, weights, statistics)
     columns: dict[str, float | None] = {}
-    for name, members in (("baseline", baseline), ("variant", variant)):
-        excess = _mean(nats[members], tokens, weights, statistics)
+    for name, nats in (("baseline", baseline), ("variant", variant)):
+        excess = _mean(nats, seeds, tokens, weights, statistics)
         columns |= {
             f"{name}_nats": finite(excess.estimate),
             f"{name}_low": finite(float(np.maximum(excess.low, 0.0))),
@@ -94,9 +102,11 @@ def gap_columns(
     return columns | interval_columns(gap, "gap", "gap_")
 
 
-def _mean(nats: Floats, tokens: Floats, weights: Floats, statistics: Statistics) -> Interval:
+def _mean(
+    nats: Floats, seeds: Sequence[Seeds], tokens: Floats, weights: Floats, statistics: Statistics
+) -> Interval:
     """Mean over models of nats (models, documents) per token, tokens (documents,). There is no
     interval where a single document has such tokens: its resamples are all equal."""
     if int((tokens > 0).sum()) < 2:
-        return paired_mean(ratio(nats, tokens), float("nan"), statistics.confidence)
-    return mean_over_seeds(nats, tokens, weights, statistics.confidence)
+        return paired_mean(ratio(nats, tokens), seeds, float("nan"), statistics.confidence)
+    return mean_over_seeds(nats, seeds, tokens, weights, statistics.confidence)

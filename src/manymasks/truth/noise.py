@@ -24,8 +24,9 @@ from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.intervals import Interval, finite, joined
-from manymasks.statistics.jackknife import jackknife_error, pair_means_without
+from manymasks.statistics.jackknife import pair_means_without
 from manymasks.statistics.paired import mean_over_seeds
+from manymasks.statistics.seed_design import Seeds, seed_error, share_nothing
 from manymasks.truth.mixtures import mixed
 from manymasks.truth.spectroscopy import (
     MaskFit,
@@ -85,7 +86,11 @@ def with_noise(prompts: MaskPrompts, scale: Floats, draws: Floats) -> Floats:
 
 
 def class_rows(
-    prompts: MaskPrompts, fits: Sequence[MaskFit], pairs: PairDivergences, statistics: Statistics
+    prompts: MaskPrompts,
+    fits: Sequence[MaskFit],
+    seeds: Sequence[Seeds],
+    pairs: PairDivergences,
+    statistics: Statistics,
 ) -> Rows:
     """One row for each length of prompt: the members of a class, and the null beside them.
 
@@ -103,12 +108,12 @@ def class_rows(
     rows = []
     for length, letters in enumerate(prompts.letters):
         kl, mask = pairs.kl[..., length], pairs.mask[..., length]
-        share = mask_share(kl, mask, resamples, statistics.confidence)
+        share = mask_share(kl, mask, seeds, resamples, statistics.confidence)
         row: Row = {"letters": letters}
         row |= _columns("share", share, *(values[length] for values in null_shares))
         for name, (above, below) in sums.items():
             interval = mean_over_seeds(
-                above[..., length], below[:, length], resamples, statistics.confidence
+                above[..., length], seeds, below[:, length], resamples, statistics.confidence
             )
             draws = ratio(null_sums[name][0][..., length], below[:, length])
             row |= _columns(name, interval, draws.mean(), draws.min(), draws.max())
@@ -118,17 +123,20 @@ def class_rows(
     return rows
 
 
-def mask_share(kl: Floats, mask: Floats, resamples: Floats, confidence: float) -> Interval:
+def mask_share(
+    kl: Floats, mask: Floats, seeds: Sequence[Seeds], resamples: Floats, confidence: float
+) -> Interval:
     """The masks' share of the divergence, over pairs of members and documents, from
     `PairDivergences` of one prompt. NaN where no two members differ; without ends below 3
     members."""
+    apart = share_nothing(seeds)
     with np.errstate(invalid="ignore", divide="ignore"):
-        without = pair_means_without(mask.mean(-1)) / pair_means_without(kl.mean(-1))
-    above, below = mask.sum((0, 1)), kl.sum((0, 1))
+        without = pair_means_without(mask.mean(-1), apart) / pair_means_without(kl.mean(-1), apart)
+    above, below = mask[apart].sum(0), kl[apart].sum(0)
     document_error = standard_error(ratio_resamples(above, below, resamples))
     estimate = float(ratio(above, below))
-    degrees = len(kl) - 1
-    return joined(estimate, jackknife_error(without), document_error, degrees, confidence, 0.0)
+    error, degrees = seed_error(without, seeds)
+    return joined(estimate, error, document_error, degrees, confidence, 0.0)
 
 
 def _null_shares(prompts: MaskPrompts, null: NoisyPredictors) -> tuple[Floats, Floats, Floats]:

@@ -24,12 +24,13 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
 from manymasks.statistics.bootstrap import percentile_interval, ratio_interval
-from manymasks.statistics.components import Seeds, components, crossed
+from manymasks.statistics.components import components, crossed
 from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import mean_over_seeds
 from manymasks.statistics.proportions import wilson
+from manymasks.statistics.seed_design import Seeds
 
 
 @dataclass(frozen=True)
@@ -133,16 +134,15 @@ def spread_row(
 ) -> Row:
     """The distribution of the preference (members, questions) over the members of a class.
 
-    Members with the same initial weights are similar. So the units of the mean, its interval and
-    the sign test are the seeds of initial weights, each averaged over data orders: t over them,
-    combined with the bootstrap over questions, cut at 0 and 1. Data orders are treated as fixed.
-    The dip test asks whether the preferences of members have more than one mode.
+    The interval of the mean joins the error over seeds with the bootstrap over questions and is cut
+    at 0 and 1. The units of the sign test are the seeds of initial weights, each averaged over its
+    data orders. The dip test asks whether the preferences of members have more than one mode.
     """
     means = soft.mean(1)
     members, count = soft.shape
     inits = np.array([init for init, _ in seeds])
     by_init = np.stack([soft[inits == init].mean(0) for init in np.unique(inits)])
-    mean = mean_over_seeds(by_init, np.ones(count), weights, statistics.confidence)
+    mean = mean_over_seeds(soft, seeds, np.ones(count), weights, statistics.confidence)
     modes = dip(means)
     picks = (soft > 0.5).astype(np.float64)
     share = picks.mean(1)
@@ -159,8 +159,8 @@ def spread_row(
         "sign_p": sign_p(by_init.mean(1)),
         "dip_p": modes and modes.p,
         **share_columns(crossed(seeds, means), statistics),
-        "agreement": finite(pair_mean(agreement(picks)).estimate),
-        "agreement_expected": finite(pair_mean(agreement(share[:, None])).estimate),
+        "agreement": finite(pair_mean(agreement(picks), seeds).estimate),
+        "agreement_expected": finite(pair_mean(agreement(share[:, None]), seeds).estimate),
         "members": members,
         "inits": len(by_init),
         "questions": count,

@@ -4,6 +4,8 @@ A longer prompt leaves less open which latent generated it. Whether members come
 prompt grows is shown beside the exact entropy of the posterior, which is in `process_truth`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,11 +15,14 @@ from manymasks.corpora.processes.machine import entropy
 from manymasks.statistics.bootstrap import document_weights, ratio_resamples, standard_error
 from manymasks.statistics.intervals import finite_columns, interval_columns
 from manymasks.statistics.jackknife import pair_mean
+from manymasks.statistics.seed_design import Seeds, share_nothing
 
 Logs = npt.NDArray[np.float32]
 
 
-def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics) -> Rows:
+def spread_rows(
+    logs: Logs, seeds: Sequence[Seeds], again: Logs, counted: Bools, statistics: Statistics
+) -> Rows:
     """Rows of position_spread of one class, for every position at which a document counts.
 
     The interval of the KL combines the jackknife over members with the bootstrap over documents,
@@ -26,6 +31,7 @@ def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics)
     `again`: of the first documents, at another batch size.
     """
     weights = document_weights(logs.shape[1], statistics.resamples, statistics.seed)
+    apart = share_nothing(seeds)
     rows = []
     for t in range(logs.shape[2]):
         documents = counted[:, t]
@@ -34,17 +40,19 @@ def spread_rows(logs: Logs, again: Logs, counted: Bools, statistics: Statistics)
         law = normalised(logs[:, documents, t])
         by_document = pair_divergences(law)
         distances = by_document.mean(0)
-        mean = pair_mean((distances + distances.T) / 2)
+        mean = pair_mean((distances + distances.T) / 2, seeds)
         # A document has one such token or none, so the mean is a ratio of sums.
         sums = np.zeros(len(documents))
-        sums[documents] = by_document.sum((1, 2)) / max(len(law) * (len(law) - 1), 1)
+        sums[documents] = by_document[:, apart].sum(1) / max(int(apart.sum()), 1)
         resamples = ratio_resamples(sums, documents.astype(np.float64), weights)
         error = standard_error(resamples) if documents.sum() > 1 else float("nan")
         kl = mean.interval(error, statistics.confidence, at_least=0)
         rows.append(
             {"position": t}
             | interval_columns(kl, "kl", "kl_")
-            | finite_columns(js=jensen_shannon(law), floor=_noise_floor(logs, again, documents, t))
+            | finite_columns(
+                js=jensen_shannon(law, apart), floor=_noise_floor(logs, again, documents, t)
+            )
             | {"models": len(law), "documents": int(documents.sum())}
         )
     return rows
@@ -67,18 +75,21 @@ def pair_divergences(law: Floats) -> Floats:
     return np.maximum(negative_entropy[:, :, None] - cross, 0.0)
 
 
-def jensen_shannon(law: Floats) -> float:
-    """Mean over pairs and documents of the Jensen-Shannon divergence (Lin 1991) of
-    log-probabilities (members, documents, vocabulary), in nats; NaN with fewer than two members."""
-    members = len(law)
-    if members < 2:
+def jensen_shannon(law: Floats, apart: Bools) -> float:
+    """Mean over documents and over the pairs of members in `apart` (members, members) of the
+    Jensen-Shannon divergence (Lin 1991) of log-probabilities (members, documents, vocabulary), in
+    nats; NaN without a pair."""
+    pairs = np.argwhere(np.triu(apart, 1))
+    if not len(pairs):
         return float("nan")
     probability = np.exp(law)
-    # Summed over pairs, the entropy of a member occurs members - 1 times.
-    total = -(members - 1) / 2 * entropy(probability).sum(0)
-    for i in range(members - 1):
-        total = total + entropy((probability[i] + probability[i + 1 :]) / 2).sum(0)
-    return float(np.maximum(total.mean() / (members * (members - 1) / 2), 0.0))
+    own_entropy = entropy(probability).mean(1)
+    total = sum(
+        entropy((probability[i] + probability[j]) / 2).mean()
+        - (own_entropy[i] + own_entropy[j]) / 2
+        for i, j in pairs
+    )
+    return float(np.maximum(total / len(pairs), 0.0))
 
 
 def _noise_floor(logs: Logs, again: Logs, documents: Bools, t: int) -> float:

@@ -275,8 +275,9 @@ TOKEN_ROLES = {
 an answer, are both `end`."""
 
 
-def fork_process(answered: float = 0.0) -> Process:
-    """`fork` with the strata role and kind of the document."""
+def fork_process(answered: float = 0.0, exchanged: float = False) -> Process:
+    """`fork` with the strata role and kind of the document. `exchanged`: every document is drawn as
+    without it, then red and blue cues change places."""
     machine = fork(answered)
     latents = {"kind": ("kind",), "answer": ("answer",)}
     levels = {"role": tuple(TOKEN_ROLES), "kind": tuple(KINDS)}
@@ -289,7 +290,20 @@ def fork_process(answered: float = 0.0) -> Process:
         # Otherwise no document holds a question on which the rules disagree.
         ablated["either-word"] = lambda tokens: either_word(tokens, process.laws(tokens))
     by_capability = {name: {ALL: nats} for name, nats in prices(answered).items()}
-    return dataclasses.replace(process, ablated=ablated, prices=by_capability)
+
+    def draw(documents: int, rng: np.random.Generator) -> Ints:
+        tokens = process.draw(documents, rng)
+        return colours_exchanged(tokens) if exchanged else tokens
+
+    return dataclasses.replace(process, draw=draw, ablated=ablated, prices=by_capability)
+
+
+def colours_exchanged(tokens: Ints) -> Ints:
+    """Red cues in the place of blue ones of the same number, and vice versa."""
+    names = np.arange(len(VOCABULARY))
+    red, blue = (FIRST[family] + np.arange(WORDS) for family in "RB")
+    names[red], names[blue] = blue, red
+    return np.asarray(names[tokens])
 
 
 def token_strata(tokens: Ints) -> Strata:

@@ -509,7 +509,9 @@ CREATE TABLE contrast (
     low DOUBLE,
     high DOUBLE,
     p DOUBLE,
-    models INTEGER,
+    degrees DOUBLE,
+    inits INTEGER,
+    orders INTEGER,
     documents INTEGER
 );
 COMMENT ON TABLE contrast IS 'Tested claims, primary and exploratory: each with its estimate, interval, p and corrected p. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
@@ -519,3 +521,6 @@ COMMENT ON COLUMN contrast.within_baseline IS 'Variant whose loss is subtracted 
 COMMENT ON COLUMN contrast.estimate IS 'Difference, or log ratio for spread';
 COMMENT ON COLUMN contrast.low IS 'Lower end of its interval';
 COMMENT ON COLUMN contrast.p IS 'Two-sided p';
+COMMENT ON COLUMN contrast.degrees IS 'Degrees of freedom of its error over members, fractional where seeds are crossed';
+COMMENT ON COLUMN contrast.inits IS 'Seeds of initial weights of the members on one side; the other side has the same seeds or a single model';
+COMMENT ON COLUMN contrast.orders IS 'Seeds of data order of the members on one side';

@@ -301,7 +301,9 @@ claims AS (
         c.high,
         c.p,
         c.q,
-        c.models,
+        c.degrees,
+        c.inits,
+        c.orders,
         c.documents,
         c.artifact
     FROM current AS c
@@ -365,6 +367,9 @@ COMMENT ON COLUMN tested_claims.rank IS 'Position of a primary claim in the list
 COMMENT ON COLUMN tested_claims.baseline IS 'Variant or size it is compared with; NULL for a trend over severities';
 COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
 COMMENT ON COLUMN tested_claims.p IS 'Two-sided p';
+COMMENT ON COLUMN tested_claims.degrees IS 'Degrees of freedom of its error over members';
+COMMENT ON COLUMN tested_claims.inits IS 'Seeds of initial weights of the members on one side';
+COMMENT ON COLUMN tested_claims.orders IS 'Seeds of data order of the members on one side';
 COMMENT ON COLUMN tested_claims.artifact IS 'Artifact of the analysis';
 
 CREATE VIEW lineage AS

@@ -7,6 +7,9 @@ SELECT
     round(high, 4) AS high,
     printf('%.1e', p) AS p,
     printf('%.1e', q) AS q,
-    models
+    round(degrees, 1) AS degrees,
+    inits,
+    orders,
+    documents
 FROM tested_claims
 ORDER BY rank NULLS LAST, tested_claims.q, contrast;
