@@ -20,7 +20,7 @@ SCIENCE = {
     *ANALYSES,
 }  # fmt: skip
 FLOORS = (
-    {"errors", "catalogue", "arrays", "callbacks", "kinds"},
+    {"errors", "catalogue", "arrays", "callbacks", "kinds", "disk"},
     {"config"},
     {"native"},
     {"store", "statistics", "corpora", "tokens", "models", "report"},
@@ -72,7 +72,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 
 def test_science_knows_neither_plan_nor_store_nor_stages() -> None:
-    allowed = {"config", "errors", "arrays", "callbacks", "kinds"}
+    allowed = {"config", "errors", "arrays", "callbacks", "kinds", "disk"}
     assert imported_by(SCIENCE) <= allowed
 
 
@@ -82,11 +82,12 @@ def test_analyses_do_not_import_each_other() -> None:
     assert between == {("rashomon", "divergence")}
 
 
-def test_the_database_imports_only_errors_and_corrections() -> None:
+def test_the_database_imports_only_errors_corrections_and_writing() -> None:
     modules = [name for name in source.modules() if unit(name) == "database"]
     outside = {target for name in modules for target in source.imports(name)}
     assert {name for name in outside if unit(name) != "database"} == {
         "errors",
+        "disk.atomic",
         "statistics.corrections",
     }
 
@@ -112,7 +113,7 @@ def test_only_what_plans_and_runs_reads_the_catalogue() -> None:
 HEAVY = {"torch", "numpy", "pyarrow", "duckdb", "datasets", "tokenizers", "snakemake", "scipy"}
 
 
-@pytest.mark.parametrize("package", ["catalogue", "config", "plan", "store"])
+@pytest.mark.parametrize("package", ["catalogue", "config", "plan", "store", "disk"])
 def test_planning_loads_no_heavy_package(package: str) -> None:
     names = [f"manymasks.{name}" for name in source.modules() if unit(name) == package]
     program = (

@@ -1,6 +1,7 @@
 """Downloads against a server on loopback: resumed, retried, verified, never half there."""
 
 import hashlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
@@ -11,6 +12,7 @@ from loopback import refuse, send, serving
 
 from manymasks.corpora import download
 from manymasks.corpora.download import fetch, verify_local
+from manymasks.disk.lock import try_lock
 from manymasks.errors import UserError
 
 DATA = bytes(range(256)) * 20_000  # several blocks of BLOCK bytes
@@ -170,6 +172,21 @@ def test_concurrent_calls_download_once(tmp_path: Path) -> None:
     ):
         assert list(threads.map(one, range(3))) == [DATA] * 3
         assert len(server.requests) == 1
+
+
+def test_who_waits_for_the_download_of_another_process_reads_so(tmp_path: Path) -> None:
+    lock = try_lock(tmp_path / f"{DIGEST}.lock")
+    assert lock is not None
+    messages: list[str] = []
+
+    def say(message: str) -> None:
+        messages.append(message)
+        lock.close()
+
+    with serving(lambda request: send(request, DATA)) as server:
+        fetch(server.url, DIGEST, tmp_path, say=say)
+    (message,) = messages
+    assert f"{DIGEST} is being downloaded by process {os.getpid()} on " in message
 
 
 def test_a_full_disk_is_reported_as_such(tmp_path: Path) -> None:

@@ -310,7 +310,7 @@ EDITS = [
     ("kinds/families.py", "return context // 2", "return context // 3",
      {"probe", "self_written", "search"}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
-    ("store/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
+    ("disk/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
     ("engine/jobs.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
     # The sentence of a claim; the report follows, because the database is its input.
     ("database/views/10-study.sql", "myopia gap: {}", "gap of myopia: {}", {"database"}),

@@ -17,7 +17,9 @@ import pytest
 
 from manymasks.config.loading import load_study
 from manymasks.config.study import Hardware
+from manymasks.disk.lock import try_lock
 from manymasks.engine import environment, gpu, jobs
+from manymasks.engine.execution import clear
 from manymasks.engine.job_file import (
     description_from_manifest,
     description_of,
@@ -32,7 +34,6 @@ from manymasks.plan.lengths import check_lengths
 from manymasks.plan.states import missing
 from manymasks.stages import tokens
 from manymasks.store.layout import Layout
-from manymasks.store.lock import try_lock
 from manymasks.store.manifest import damaged_files, read_manifest
 
 STUDY = """\
@@ -340,6 +341,14 @@ def test_an_artifact_stays_until_its_replacement_is_complete(
     assert again.key == node.key
     assert (folder / "documents.parquet").read_bytes() == before
     assert not (folder / "state").exists()
+
+
+def test_what_a_killed_process_left_is_deleted(tmp_path: Path) -> None:
+    kept = [".node.json.12-0123abcd", ".nfs000", "log.txt", "state"]
+    for name in (*kept, ".documents.parquet.12-0123abcd", "documents.parquet.spool"):
+        (tmp_path / name).write_bytes(b"half")
+    clear(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
 def test_texts_that_changed_after_the_plan(here: Path) -> None:

@@ -14,13 +14,13 @@ import pytest
 import kit
 from manymasks.cli import main
 from manymasks.config.loading import load_study
+from manymasks.disk.lock import try_lock
 from manymasks.engine.job_file import description_of, write_node
 from manymasks.engine.jobs import run_jobs
 from manymasks.errors import UserError
 from manymasks.plan.graph import Node, Plan, plan_study
 from manymasks.store.job import Job
 from manymasks.store.layout import Layout
-from manymasks.store.lock import try_lock
 from manymasks.store.manifest import (
     Manifest,
     damaged_files,

@@ -17,8 +17,8 @@ import pytest
 
 import manymasks
 from manymasks.catalogue import STAGES
+from manymasks.disk.lock import try_lock
 from manymasks.engine.client import ADDRESS
-from manymasks.store.lock import try_lock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

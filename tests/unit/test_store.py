@@ -1,5 +1,6 @@
 """The store: files whole or not at all, manifests that tell the truth, locks that die."""
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -15,14 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import kit
+import source
 from manymasks.config.loading import load_study
+from manymasks.disk.atomic import link, replacing, write_json
+from manymasks.disk.lock import holder, locked, try_lock
 from manymasks.errors import UserError
 from manymasks.plan.graph import Node, Plan, plan_study
 from manymasks.plan.states import missing, statuses
-from manymasks.store.atomic import link, replacing, write_json
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
-from manymasks.store.lock import holder, locked, try_lock
 from manymasks.store.manifest import (
     InputReference,
     Manifest,
@@ -44,8 +46,52 @@ def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
         temporary.write_bytes(b"new")
         assert not path.exists()
     assert path.read_bytes() == b"new"
-    assert path.stat().st_mode & 0o777 == 0o644
     assert os.listdir(path.parent) == ["file.bin"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_others_may_read_a_file_as_any_other_of_the_user(
+    tmp_path: Path, mask: int, mode: int
+) -> None:
+    old = os.umask(mask)
+    try:
+        with replacing(tmp_path / "file") as temporary:
+            temporary.write_bytes(b"new")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize(("is_kept", "expected"), [(True, ["file", "."]), (False, [])])
+def test_content_reaches_the_disk_before_the_name_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool, expected: list[str]
+) -> None:
+    synced: list[str] = []
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append("." if path == tmp_path else "file")
+        assert (tmp_path / "file").exists() == (path == tmp_path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(tmp_path / "file", is_kept) as temporary:
+        temporary.write_bytes(b"new")
+    assert synced == expected
+
+
+def test_only_one_module_renames_files_into_place_and_only_one_locks() -> None:
+    moves = {"corpora.download", "corpora.hub", "native.build", "engine.jobs", "disk.atomic"}
+    """Those of finished files: downloads, libraries, members of a stack."""
+    calls = {
+        (name, node.func.attr)
+        for name, tree in source.modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in ("rename", "flock", "mkstemp")
+        or (node.func.attr == "replace" and len(node.args) == 1 and not node.keywords)
+    }
+    assert {name for name, call in calls if call != "flock"} <= moves
+    assert {name for name, call in calls if call == "flock"} == {"disk.lock"}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -215,7 +261,7 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from manymasks.store.lock import locked
+from manymasks.disk.lock import locked
 with locked(Path(sys.argv[1]), lambda who: print("waits for", who, flush=True)):
     print("holds", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -13,7 +13,7 @@ from fabricate import PAGE, PIXEL
 from project import NOTHING_TO_DO, OVERLAY, REPOSITORY, Project
 from test_staleness import LEARNING_RATE, MORE_INIT, SMOKE, forget, members
 
-from manymasks.store.lock import try_lock
+from manymasks.disk.lock import try_lock
 
 MISTAKES = """\
 nme: smaller
@@ -100,7 +100,7 @@ def test_a_stale_lock_names_the_command_that_removes_it(project: Project) -> Non
 
 def test_a_lock_of_a_live_run_names_its_process(project: Project) -> None:
     script = (
-        "import sys; from pathlib import Path; from manymasks.store.lock import try_lock\n"
+        "import sys; from pathlib import Path; from manymasks.disk.lock import try_lock\n"
         "held = try_lock(Path('.snakemake/manymasks.lock')); print(bool(held), flush=True)\n"
         "sys.stdin.read()"
     )

@@ -163,7 +163,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     "logic in what plans and stores": (
         edits(
             before("src/manymasks/plan/states.py", "NEW = 1\n"),
-            before("src/manymasks/store/atomic.py", "NEW = 1\n"),
+            before("src/manymasks/disk/atomic.py", "NEW = 1\n"),
             before("src/manymasks/cli.py", "NEW = 1\n"),
         ),
         NOTHING,

@@ -7,8 +7,8 @@ from manymasks.config.corpora import DatasetCorpus
 from manymasks.config.loading import load_study
 from manymasks.config.yaml_editing import NotEditable, block, with_settings
 from manymasks.config.yaml_reading import read_yaml
+from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
-from manymasks.store.atomic import replacing
 
 
 def pin_corpus(name: str, files: Sequence[Path], revision: str | None, *, dry_run: bool) -> str:

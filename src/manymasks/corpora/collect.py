@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from manymasks.callbacks import OnMessage, ignore_message
 from manymasks.config.corpora import (
     DatasetCorpus,
     FilesCorpus,
@@ -21,16 +22,23 @@ from manymasks.corpora.versions import versions
 
 
 def collect(
-    settings: TextCorpus, *, downloads: Path, base: Path, cache: Path, report: OnDownload = quiet
+    settings: TextCorpus,
+    *,
+    downloads: Path,
+    base: Path,
+    cache: Path,
+    report: OnDownload = quiet,
+    say: OnMessage = ignore_message,
 ) -> Iterator[Raw]:
     """Documents of a corpus, in a fixed order. `downloads`: folder that keeps downloaded files by
     digest. `base`: folder that relative paths start at. `cache`: folder for temporary files of
-    `datasets`. `report`: takes bytes done and in total of a download. Raises UserError if a source
+    `datasets`. `report`: takes bytes done and in total of a download. `say`: is told of another
+    process that downloads the same. Raises UserError if a source
     is missing, damaged or unreadable."""
     if isinstance(settings, PydocsCorpus):
         return read_pydocs(settings)
     if isinstance(settings, DatasetCorpus):
-        return read_dataset(settings, downloads=downloads, base=base, cache=cache)
+        return read_dataset(settings, downloads=downloads, base=base, cache=cache, say=say)
     if isinstance(settings, FilesCorpus):
         paths = expand(settings.paths, base)
         return read_files(paths, settings, names(paths, base))
@@ -38,11 +46,11 @@ def collect(
         if settings.local is not None:
             path = verify_local(base / Path(settings.local).expanduser(), settings.sha256)
         else:
-            path = fetch(settings.url, settings.sha256, downloads, report=report)
+            path = fetch(settings.url, settings.sha256, downloads, report=report, say=say)
         # Named by the digest, not by the URL: the source of a file must not change the split.
         return read_files([path], settings, [settings.sha256[:12]])
     files = {file.path: file.sha256 for file in settings.files}
-    fetched = fetch_hub(HubRevision(settings.repository, settings.revision), files, downloads)
+    fetched = fetch_hub(HubRevision(settings.repository, settings.revision), files, downloads, say)
     return read_files(fetched, settings, list(files))
 
 

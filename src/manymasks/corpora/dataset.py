@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from manymasks.callbacks import OnMessage, ignore_message
 from manymasks.config.corpora import DatasetCorpus, GivenSplits
 from manymasks.corpora.csv_rows import OPTIONS, read_csv
 from manymasks.corpora.documents import Raw, Split, split_of
@@ -37,12 +38,18 @@ FIRST_TO_LAST: tuple[Split, ...] = ("measure", "select", "train")
 
 
 def read_dataset(
-    settings: DatasetCorpus, *, downloads: Path, base: Path, cache: Path
+    settings: DatasetCorpus,
+    *,
+    downloads: Path,
+    base: Path,
+    cache: Path,
+    say: OnMessage = ignore_message,
 ) -> Iterator[Raw]:
     """Documents of a dataset; ids are `PATH#000012`: the path of a file and the index in it.
 
     `downloads`: folder that keeps files of the Hub by digest. `base`: folder that local paths start
-    at. `cache`: folder for what `datasets` writes. Raises UserError if the files are not pinned,
+    at. `cache`: folder for what `datasets` writes. `say`: is told of another process that
+    downloads the same. Raises UserError if the files are not pinned,
     are missing or differ from their digests, or cannot be read as the settings say.
     """
     if not settings.files:
@@ -50,7 +57,7 @@ def read_dataset(
             f"the files of the dataset '{settings.path}' are not pinned: `manymasks pin NAME` "
             "writes them and their digests into the configuration."
         )
-    paths = _fetched(settings, downloads, base)
+    paths = _fetched(settings, downloads, base, say)
     has_text = any(builder_of(settings.path, name) == "text" for name in settings.files)
     separator = None
     if has_text and settings.separator is not None:
@@ -123,11 +130,13 @@ def _split(raw: Raw, split: Split | None, settings: DatasetCorpus) -> Split | No
     return split_of(raw.id, select, measure)
 
 
-def _fetched(settings: DatasetCorpus, downloads: Path, base: Path) -> dict[str, Path]:
+def _fetched(
+    settings: DatasetCorpus, downloads: Path, base: Path, say: OnMessage
+) -> dict[str, Path]:
     """Verified local files by their pinned paths."""
     if settings.revision is not None:
         source = HubRevision(settings.path, settings.revision)
-        paths = fetch_hub(source, settings.files, downloads)
+        paths = fetch_hub(source, settings.files, downloads, say)
         return dict(zip(settings.files, paths, strict=True))
     folder = base / Path(settings.path).expanduser() if settings.path not in BUILDERS else base
     return {

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from manymasks.config.corpora import CorpusSettings
 from manymasks.corpora.digests import DigestTable
 from manymasks.corpora.records import NOT_UTF8, Fault, checked
+from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 
 Split = Literal["train", "select", "measure"]
@@ -143,15 +144,18 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
     """
     drops = Drops()
     good = _good(raws, drops, settings)
-    part = path.with_name(path.name + ".part")
     spool = path.with_name(path.name + ".spool")
-    try:
+    with replacing(path) as part:
         if settings.max_documents is None:
             totals = _write(good, part, settings)
         else:
             smallest = _Smallest(settings.max_documents)
-            kept = _write((raw for raw in good if smallest.offer(raw.id)), spool, settings)
-            totals = _write((raw for raw in _read(spool) if smallest.holds(raw.id)), part, settings)
+            try:
+                kept = _write((raw for raw in good if smallest.offer(raw.id)), spool, settings)
+                rest = (raw for raw in _read(spool) if smallest.holds(raw.id))
+                totals = _write(rest, part, settings)
+            finally:
+                spool.unlink(missing_ok=True)
             beyond = smallest.refused + kept["documents"] - totals["documents"]
             if beyond:
                 drops.add(BEYOND_MAXIMUM, f"{settings.max_documents} are kept", beyond)
@@ -164,10 +168,6 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
             dropped=drops.listed(),
         )
         _complain_about_splits(summary, drops.read, settings)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-        spool.unlink(missing_ok=True)
     return summary
 
 

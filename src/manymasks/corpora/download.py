@@ -1,9 +1,7 @@
 """Downloads: resumed, retried, and accepted only with the right digest."""
 
-import contextlib
 import email.utils
 import errno
-import fcntl
 import hashlib
 import http.client
 import os
@@ -11,9 +9,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
+from manymasks.callbacks import OnMessage, ignore_message
+from manymasks.disk.lock import locked
 from manymasks.errors import UserError
 
 OnDownload = Callable[[int, int | None], None]
@@ -44,6 +45,7 @@ def fetch(
     folder: Path,
     *,
     report: OnDownload = quiet,
+    say: OnMessage = ignore_message,
     attempts: int = 5,
     wait: float = 1.0,
 ) -> Path:
@@ -52,7 +54,8 @@ def fetch(
     An existing file is verified, and replaced if damaged. Bytes go to `<sha256>.part`, which a
     later call resumes (HTTP Range). Lost connections, short bodies, 408, 429 and 5xx are retried,
     up to `attempts` times without a new byte in between, after `wait`, 2 `wait`, 4 `wait`, ...
-    seconds or the time that the server asks for. A lock file prevents concurrent downloads. Raises
+    seconds or the time that the server asks for. A lock file prevents concurrent downloads; `say`
+    is told of the process that holds it. Raises
     UserError at once for any other status, after the last attempt, and if the complete file has
     another digest (it is then kept as `.mismatch`).
     """
@@ -62,7 +65,7 @@ def fetch(
         )
     target = folder / sha256
     part = folder / f"{sha256}.part"
-    with locked(target):
+    with download_lock(target, say):
         if target.is_file() and file_sha256(target) == sha256:
             return target
         resumed = part.exists()
@@ -86,6 +89,16 @@ def fetch(
             )
         part.replace(target)
     return target
+
+
+def download_lock(target: Path, say: OnMessage) -> AbstractContextManager[None]:
+    """Hold the lock of a future file, `<target>.lock`, during the block; says who is waited for.
+    The lock file is never removed: two processes could then lock different files of that name."""
+
+    def say_waiting(holder: str) -> None:
+        say(f"{target} is being downloaded by {holder}; waiting (Ctrl-C stops waiting)")
+
+    return locked(target.with_name(target.name + ".lock"), say_waiting)
 
 
 def verify_local(path: Path, sha256: str) -> Path:
@@ -131,16 +144,6 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of a future file (`<target>.lock`), waiting until it is free. The lock file is
-    never removed: two processes could then lock different files of that name."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_name(target.name + ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _download(url: str, part: Path, report: OnDownload, attempts: int, wait: float) -> None:

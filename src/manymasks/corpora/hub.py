@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from manymasks.corpora.download import file_sha256, locked
+from manymasks.callbacks import OnMessage, ignore_message
+from manymasks.corpora.download import download_lock, file_sha256
 from manymasks.errors import UserError
 
 
@@ -26,21 +27,23 @@ class HubRevision:
         return f"{self.repository}@{self.revision[:12]} {path}"
 
 
-def fetch_hub(source: HubRevision, files: Mapping[str, str], folder: Path) -> list[Path]:
+def fetch_hub(
+    source: HubRevision, files: Mapping[str, str], folder: Path, say: OnMessage = ignore_message
+) -> list[Path]:
     """Files of a dataset repository, from path to digest, in order, each as `folder/<sha256>`.
 
     An existing file with its digest needs no network. Others come through the cache of the client;
     a file with a wrong digest is downloaded once more. Raises UserError if a repository, revision
     or file is missing, the Hub cannot be reached, or the digest is wrong twice.
     """
-    return [_fetch(source, path, sha256, folder) for path, sha256 in files.items()]
+    return [_fetch(source, path, sha256, folder, say) for path, sha256 in files.items()]
 
 
-def _fetch(source: HubRevision, path: str, sha256: str, folder: Path) -> Path:
+def _fetch(source: HubRevision, path: str, sha256: str, folder: Path, say: OnMessage) -> Path:
     target = folder / sha256
     # Not `.part`, which a download by URL would append to: this one may be a link.
     copy = folder / f"{sha256}.copy"
-    with locked(target):
+    with download_lock(target, say):
         if target.is_file() and file_sha256(target) == sha256:
             return target
         for again in (False, True):

@@ -7,7 +7,6 @@ from 1.0 on can read.
 
 import glob
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from manymasks.database.artifacts import Payloads, StoredArtifact, read_artifact
 from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
 from manymasks.database.mean_intervals import fill_mean_intervals
+from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 
 FOLDER = Path(__file__).parent
@@ -52,16 +52,11 @@ def load(
     """
     artifacts = read_artifacts(results)
     payloads = table_files(artifacts, current)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    building = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    building.unlink(missing_ok=True)
     try:
-        rows = _build(building, artifacts, payloads, current, primary, threads)
-        _verify(building, rows)
-        with building.open("rb") as file:
-            os.fsync(file.fileno())
-        building.replace(target)
-        _sync_folder(target.parent)
+        with replacing(target) as building:
+            building.unlink()  # DuckDB takes an existing file for a database.
+            rows = _build(building, artifacts, payloads, current, primary, threads)
+            _verify(building, rows)
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise UserError(
             f"{target}: the database could not be written. Check the space on that disk and the "
@@ -267,13 +262,3 @@ def _count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the platform can open folders."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -6,6 +6,7 @@ A test checks that they are current.
 from pathlib import Path
 
 from manymasks.cli import argument_parser
+from manymasks.disk.atomic import replacing
 from manymasks.documentation.reference import (
     commands_page,
     families_page,
@@ -16,7 +17,6 @@ from manymasks.documentation.reference import (
 )
 from manymasks.documentation.settings import overlays_page, schema, settings_page
 from manymasks.documentation.stages import stages_page
-from manymasks.store.atomic import replacing
 
 PAGES = {
     "config/README.md": overlays_page,

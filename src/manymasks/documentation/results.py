@@ -11,9 +11,9 @@ from typing import Any
 
 import jinja2
 
+from manymasks.disk.atomic import replacing
 from manymasks.documentation.answers import Answers, collect, ordered, text
 from manymasks.errors import UserError
-from manymasks.store.atomic import replacing
 
 FOLDER = Path("docs/results")
 VALUES = FOLDER / "values.json"

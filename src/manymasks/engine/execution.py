@@ -22,6 +22,7 @@ from typing import IO, Any
 from manymasks.catalogue import STAGES
 from manymasks.config.study import Hardware
 from manymasks.database.schema import written_columns
+from manymasks.disk.atomic import intended_name
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.store.job import Artifact, Job
@@ -245,7 +246,9 @@ def _manifest(
 def clear(folder: Path) -> None:
     """Delete the partial payload of an interrupted run; keep the state that it can resume from."""
     for path in folder.iterdir():
-        if path.name in NOT_PAYLOAD or path.name.startswith("."):
+        # What a killed process left of a payload file; the rest is hidden for reasons of others.
+        name = intended_name(path.name) or path.name
+        if name in NOT_PAYLOAD or name.startswith("."):
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -253,7 +256,7 @@ def clear(folder: Path) -> None:
 def _payload(folder: Path) -> Iterator[PayloadFile]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        # A hidden file is about to be renamed: see `store.atomic`.
+        # A hidden file is about to be renamed: see `disk.atomic`.
         hidden = path.name.startswith(".")
         if not hidden and relative.parts[0] not in NOT_PAYLOAD and path.is_file():
             yield PayloadFile(relative.as_posix(), path.stat().st_size, sha256_of(path))

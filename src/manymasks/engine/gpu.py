@@ -15,7 +15,7 @@ from pathlib import Path
 
 from manymasks.catalogue import STAGES
 from manymasks.config.study import Hardware
-from manymasks.store.lock import try_lock
+from manymasks.disk.lock import try_lock
 
 
 def devices() -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from manymasks.config.study import Hardware
+from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 from manymasks.plan.node import Node
-from manymasks.store.atomic import replacing
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, read_manifest
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from manymasks.config.study import Hardware
+from manymasks.disk.lock import locked
 from manymasks.engine.execution import NOT_PAYLOAD, Request, Task, clear, make_artifacts
 from manymasks.engine.gpu import gpu_lease
 from manymasks.engine.progress import Progress
@@ -20,7 +21,6 @@ from manymasks.plan.closure import code_of
 from manymasks.plan.node import digest_of
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
-from manymasks.store.lock import locked
 from manymasks.store.manifest import Manifest, damaged_files, read_manifest, write_manifest
 
 

@@ -15,6 +15,8 @@ from typing import IO, Any
 
 from manymasks.catalogue import STAGES
 from manymasks.config.loading import load_study
+from manymasks.disk.atomic import link, write_json
+from manymasks.disk.lock import holder, try_lock
 from manymasks.engine.job_file import write_node
 from manymasks.engine.server import start_server
 from manymasks.engine.snakemake import is_locked
@@ -24,9 +26,7 @@ from manymasks.plan.graph import Plan, plan_study
 from manymasks.plan.lengths import check_lengths
 from manymasks.plan.node import Node, in_words
 from manymasks.plan.states import missing
-from manymasks.store.atomic import link, write_json
 from manymasks.store.layout import Layout
-from manymasks.store.lock import holder, try_lock
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")

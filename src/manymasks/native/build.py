@@ -6,7 +6,6 @@ or `clang++`, or the one that the package ziglang brings. The file lies in the u
 source and the flags and by the target, so machines of different kinds may share a cache.
 """
 
-import fcntl
 import functools
 import hashlib
 import importlib.util
@@ -20,6 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manymasks.disk.atomic import replacing
+from manymasks.disk.lock import locked
 from manymasks.errors import UserError
 
 SOURCE = Path(__file__).parent / "kernels"
@@ -162,10 +163,12 @@ def library(say: Callable[[str], None], extra: Sequence[str] = ()) -> Path:
             f"{', '.join(COMPILERS)} and the Python package ziglang). Type 'pip install ziglang', "
             "or set training.kernels to torch."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        # Jobs that start together build it once.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def say_waiting(holder: str) -> None:
+        say(f"the native kernels are being built by {holder}; waiting")
+
+    # Jobs that start together build it once.
+    with locked(path.with_suffix(".lock"), say_waiting):
         if not path.exists():
             _build(programs, path, extra, say)
     return path
@@ -192,7 +195,8 @@ def _build(
                 failures.append(f"{program[0]}: {error.strerror}")
                 continue
             if done.returncode == 0:
-                built.replace(path)
+                with replacing(path) as temporary:
+                    built.replace(temporary)
                 return
             failures.append(f"'{' '.join(command)}' ended with\n{done.stderr.strip()[-1000:]}")
     path.with_suffix(FAILED).write_text("\n".join(failures), encoding="utf-8")

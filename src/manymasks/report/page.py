@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from manymasks.disk.atomic import replacing
 from manymasks.report.drawing import WIDTH, Row, query, records
 from manymasks.report.section import pivot
 from manymasks.report.sections import SECTIONS
@@ -46,13 +46,8 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             cost=records(connection, query("cost")),
             cost_query=query("cost"),
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(out) as partial:
         partial.write_text(html, encoding="utf-8")
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def number(value: float | None, digits: int = 3) -> str:

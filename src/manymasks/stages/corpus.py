@@ -30,6 +30,7 @@ def make(job: Job) -> dict[str, Any]:
         base=base,
         cache=cache,
         report=job.progress("bytes downloaded"),
+        say=job.say,
     )
     summary = write_documents(documents, job.folder / "documents.parquet", settings)
     shutil.rmtree(cache, ignore_errors=True)

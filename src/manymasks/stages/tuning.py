@@ -15,10 +15,10 @@ import torch
 
 from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training, Tune, Variant
+from manymasks.disk.atomic import write_json
 from manymasks.errors import UserError
 from manymasks.stages.inputs.training_stack import prepare
 from manymasks.statistics.intervals import finite
-from manymasks.store.atomic import write_json
 from manymasks.store.job import Job
 from manymasks.training.device import choose_device
 from manymasks.training.loop import train

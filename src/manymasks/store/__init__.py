@@ -1,1 +1,1 @@
-"""Artifacts on disk: manifests, paths, atomic writes, locks."""
+"""Artifacts on disk: manifests and paths."""

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from manymasks.disk.atomic import write_json
 from manymasks.errors import UserError
-from manymasks.store.atomic import write_json
 from manymasks.store.layout import Layout
 
 FORMAT = 1

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from manymasks.arrays import Ints
+from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 
 FORMAT = b"manymasks.tokens/1"
@@ -91,10 +92,12 @@ def _write(
         pa.array([size for _, _, size in documents], type=pa.int64()),
         pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values, type=kind)),
     ]
-    part = path.with_name(path.name + ".part")
-    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        replacing(path) as part,
+        pa.OSFile(str(part), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
         writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-    part.replace(path)
 
 
 class TokenStream:

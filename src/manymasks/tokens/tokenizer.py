@@ -18,6 +18,7 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from manymasks.config.training import TokenizerSettings
+from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 from manymasks.tokens.boundaries import CUT_AT, cut_into_words, pieces
 
@@ -147,9 +148,9 @@ class Tokenizer:
             "end_of_text": self.end_of_text,
             "definition": definition,
         }
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
 
     @cached_property
     def _bpe(self) -> tokenizers.Tokenizer:

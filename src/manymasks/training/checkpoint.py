@@ -5,7 +5,6 @@ was trained or is resumed.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from manymasks.arrays import Rows
+from manymasks.disk.atomic import replacing
 from manymasks.models.transformer import Transformer
 
 
@@ -86,13 +86,7 @@ def load_state(weights: Mapping[str, Tensor], moments: Moments, path: Path) -> T
 
 
 def _save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # Weights of a member are a slice of the stack: a copy has separate storage.
     plain = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    try:
+    with replacing(path) as temporary:
         save_file(plain, temporary, metadata)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,30 +3,40 @@
 import contextlib
 import json
 import os
-import tempfile
+import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+TEMPORARY = re.compile(r"\.(.+)\.\d+-[0-9a-f]{8}")
+
 
 @contextlib.contextmanager
 def replacing(path: Path, is_kept: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which replaces `path` on success. The content is on the
-    disk before the name changes, so a power cut leaves either the old file or the new one; not so
+    """Yield the path of an empty file beside `path`, hidden, which replaces `path` on success and
+    is deleted on failure. The content is on the disk before the name changes, so a power cut leaves
+    either the old file or the new one, and the name is on the disk after the block; neither holds
     where `is_kept` is false, for a file that the next run writes again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    # Not `mkstemp`, whose files no other user may read.
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         if is_kept:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-        temporary.chmod(0o644)
+            _sync(temporary)
         temporary.replace(path)
+        if is_kept and os.name == "posix":
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def intended_name(temporary: str) -> str | None:
+    """The name that a temporary file was to get; None for the name of any other file."""
+    match = TEMPORARY.fullmatch(temporary)
+    return match and match[1]
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -46,3 +56,12 @@ def link(path: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(relative)
     temporary.replace(path)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
