@@ -10,6 +10,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from manymasks.documentation.messages import PACKAGE, is_documented
+from manymasks.errors import UserError
+
 HERE = Path(__file__).parent
 
 # What was sent in must not fail for a draw of another day.
@@ -36,3 +39,19 @@ def _torch_as_before() -> Iterator[None]:
     if torch:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def _messages_are_documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every message that the source writes in a test is one of docs/reference/errors.md."""
+    written: list[str] = []
+
+    def record(error: UserError, *arguments: object) -> None:
+        Exception.__init__(error, *arguments)
+        if sys._getframe(1).f_code.co_filename.startswith(str(PACKAGE)):
+            written.append(str(error))
+
+    monkeypatch.setattr(UserError, "__init__", record, raising=False)
+    yield
+    undocumented = [message for message in written if not is_documented(message)]
+    assert not undocumented, undocumented

@@ -141,7 +141,7 @@ _ROWS = (
         message="comparing members on {label}", inputs=(*CONTEXTS, "training", "tokenizer"),
         tables=("model_probe", "pair_divergence", "pool_divergence", "noise_floor",
             "behaviour_component", "probe_item", "calibration_bin", "position_divergence",
-            "probe_distance", "contrast"), uses_models=True,
+            "position_prediction", "probe_distance", "contrast"), uses_models=True,
         if_out_of_memory="divergence.memory_mb, divergence.batch", is_analysis=True, seconds=6),
     Stage("funnel", unit="corpus",
         summary="How many members pass, and how diverse they are, as constraints on loss are "

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     from manymasks.plan.graph import Plan
 
 CONFIG = Path("config/config.yaml")
+EXIT_STATUSES = {
+    0: "done; of `plan`, also where artifacts are to be made",
+    1: "a message says what to fix, or a traceback shows a bug; of `docs`, also a contradicted "
+    "statement; of `run`, a job that failed",
+    2: "the arguments are wrong: the usage is printed",
+    130: "interrupted: completed artifacts are kept, and trainings resume from their last state",
+}
+"""What commands tell a script. A command killed by a signal ends as that signal says."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -358,11 +367,7 @@ def sql(options: argparse.Namespace) -> int:
         print(listing(), end="")
         return 0
     if options.tables or options.describe is not None:
-        rows: Sequence[tuple[Any, ...]] = (
-            query.tables(database) if options.tables else query.describe(database, options.describe)
-        )
-        names = (query.Table if options.tables else query.Column)._fields
-        text = query.render(names, rows, options.form)
+        text = _tables(database, options) if options.tables else _description(database, options)
         if options.output:
             with _writing(options.output):
                 options.output.write_text(text, encoding="utf-8")
@@ -388,6 +393,26 @@ def sql(options: argparse.Namespace) -> int:
     with _writing(options.output):
         query.run(database, statement, options.form, options.output)
     return 0
+
+
+def _tables(database: Path, options: argparse.Namespace) -> str:
+    """The map of the database: by question on a terminal, or as rows in another format."""
+    from manymasks.database import query
+
+    listed = query.tables(database)
+    if options.form == "table":
+        return query.listing(listed, shutil.get_terminal_size((100, 24)).columns)
+    return query.render(query.Table._fields, listed, options.form)
+
+
+def _description(database: Path, options: argparse.Namespace) -> str:
+    """The columns of a table, on a terminal after what a row of it is."""
+    from manymasks.database import query
+
+    columns = query.describe(database, options.describe)
+    text = query.render(query.Column._fields, columns, options.form)
+    comment = query.comment_of(database, options.describe)
+    return f"{comment}\n\n{text}" if comment and options.form == "table" else text
 
 
 def _standard_input() -> str:
@@ -427,8 +452,6 @@ def completion(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Print what this machine has, and whether a run can start."""
-    import shutil
-
     from manymasks.engine.gpu import devices
     from manymasks.engine.session import lock_state
     from manymasks.native.build import availability

@@ -106,6 +106,7 @@ def on_probe(
         "calibration_bin": bins,
         "behaviour_component": _components(probe, severities, len(models)),
         "position_divergence": _positions(probe, severities, len(models), random),
+        "position_prediction": _predictions(probe, severities, models),
     }
 
 
@@ -166,6 +167,24 @@ def _positions(probe: str, severities: int, models: int, random: np.random.Gener
             }
         )
     return rows
+
+
+def _predictions(probe: str, severities: int, models: Rows) -> Rows:
+    """Members with an even seed rank a first; the n-th model has log p(y) = -n - place / 10."""
+    return [
+        {
+            "probe": probe,
+            "severity": severity,
+            "item": place // 3,
+            "position": 100 + place,
+            "model": model["model"],
+            "first_token": " b" if model["seed_init"] % 2 else " a",
+            "p_first": 0.5,
+            "log_p": -(1 + number) * (1 + place / 10),
+        }
+        for severity, place in itertools.product(range(severities), range(SHOWN))
+        for number, model in enumerate(models)
+    ]
 
 
 def rollout(models: Rows, random: np.random.Generator) -> dict[str, Rows]:

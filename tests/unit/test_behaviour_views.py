@@ -115,6 +115,24 @@ def test_the_most_contested_come_first(example: Example) -> None:
     assert [share for (share,) in ask(example, shares)] == pytest.approx([1.0] * 10)
 
 
+def test_the_tokens_of_a_pair_are_in_the_order_of_its_log_ratios(example: Example) -> None:
+    one, other = ask(example, "SELECT model_a, model_b FROM current_pair ORDER BY ALL LIMIT 1")[0]
+    rows = ask(example, f"SELECT * FROM pair_tokens('{one}', '{other}')")
+    expected = ask(
+        example,
+        "SELECT a.probe, a.severity, a.position, a.log_p - b.log_p FROM position_prediction AS a "
+        "JOIN position_prediction AS b USING (artifact, severity, item, position) "
+        f"WHERE a.model = '{one}' AND b.model = '{other}'",
+    )
+    assert len(rows) == len(expected) > 0
+    assert sorted(row[-1] for row in rows) == sorted(row[-1] for row in expected)
+    for probe, severity in {row[:2] for row in rows}:
+        ratios = [abs(row[-1]) for row in rows if row[:2] == (probe, severity)]
+        assert ratios == sorted(ratios, reverse=True)
+    reverse = ask(example, f"SELECT visible FROM pair_tokens('{other}', '{one}')")
+    assert [row[0] for row in reverse] == [-row[-1] for row in rows]
+
+
 def test_calibration_by_hand(example: Example) -> None:
     tokens = np.array([1000 // (place + 1) for place in range(example_behaviour.BINS)])
     confidence = (np.arange(example_behaviour.BINS) + 0.5) / example_behaviour.BINS

@@ -20,6 +20,8 @@ from manymasks.cli import main
 from manymasks.config.loading import load_study
 from manymasks.database.load import load
 from manymasks.database.queries import examples
+from manymasks.database.query import MACROS
+from manymasks.database.questions import QUESTIONS, START
 from manymasks.plan.graph import Plan, plan_study
 from manymasks.stages import corpus
 from manymasks.store.layout import Layout
@@ -334,7 +336,23 @@ def test_sql_describes(database: Path, capsys: pytest.CaptureFixture[str]) -> No
         row.items() for row in columns if row["column"] == "seed_init"
     )
     assert printed(capsys, "sql", "--tables", "--format", "csv", "--output", "t.csv") == ""
-    assert Path("t.csv").read_text(encoding="utf-8").startswith("subject,name,kind,rows,comment\n")
+    assert Path("t.csv").read_text(encoding="utf-8").startswith("question,name,kind,rows,comment\n")
+
+
+def test_the_map_of_the_database_is_grouped_by_question(
+    database: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    lines = printed(capsys, "sql", "--tables").splitlines()
+    assert [line for line in lines[2:] if line and not line.startswith(" ")] == [
+        *QUESTIONS, MACROS,
+    ]  # fmt: skip
+    assert lines[3] == START
+    assert lines[4].split(maxsplit=2)[0] == "leaderboard"
+    assert "Grain" not in "".join(lines)
+    assert max(map(len, lines[3:])) <= 90
+    described = printed(capsys, "sql", "--describe", "stage_cost")
+    assert described.startswith("A stage with its seconds")
 
 
 def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -363,8 +381,8 @@ def test_sql_examples(database: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["--file", "absent.sql"], "absent.sql: cannot be read as text ("),
         (["--file", "config"], "config: cannot be read as text ("),
         (["--file", "latin.sql"], "latin.sql: cannot be read as text ("),
-        (["SELEC 1"], "Parser Error"),
-        (["SELECT * FROM modl"], "Catalog Error: Table with name modl does not exist"),
+        (["SELEC 1"], "the query failed. DuckDB says: Parser Error"),
+        (["SELECT * FROM modl"], "the query failed. DuckDB says: Catalog Error: Table with name"),
         (["DELETE FROM model"], "the database is opened read-only"),
         ([" ; "], "the query is empty"),
         (["SELECT 1", "--output", "absent/x.csv"], "absent/x.csv: cannot be written (No such"),

@@ -28,8 +28,9 @@ from scipy import stats
 
 import kit
 from manymasks.database import load as loading
-from manymasks.database import schema
+from manymasks.database import query, schema
 from manymasks.database.load import load
+from manymasks.database.questions import QUESTIONS, START
 from manymasks.errors import UserError
 from manymasks.statistics.comparisons import Comparison, TestedClaim, contrast_row
 from manymasks.statistics.intervals import Interval
@@ -101,6 +102,41 @@ def test_everything_has_a_comment(example: tuple[ExampleResults, Path]) -> None:
         """,
     )
     assert bare == []
+
+
+def test_comments_say_what_a_row_is_and_why_one_would_look(
+    example: tuple[ExampleResults, Path],
+) -> None:
+    comments = dict(
+        ask(
+            example[1],
+            "SELECT table_name, comment FROM duckdb_tables() WHERE NOT internal "
+            "UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE NOT internal",
+        )
+    )
+    for name, comment in comments.items():
+        text = comment.partition(" Grain:")[0]
+        # A row is one thing, not "all metrics", and it has something, or a question is answered.
+        assert re.match(r"An? \w|Two |The ", text), (name, text)
+        purpose = re.search(r"\?|: |For |with |behind ", text)
+        behind = re.search(r"behind (\w+)", text)
+        assert purpose, (name, text)
+        assert len(text.split()) >= 10, (name, text)
+        assert not behind or behind[1] in comments, (name, text)
+
+
+def test_every_table_has_its_question(example: tuple[ExampleResults, Path]) -> None:
+    listed = [table for table in query.tables(example[1]) if table.kind != "macro"]
+    assert [table.name for table in listed] == [
+        name for names in QUESTIONS.values() for name in names
+    ]
+    assert [table.name for table in listed if table.question == START] == list(QUESTIONS[START])
+    assert len(QUESTIONS[START]) == 12
+    # In each question but the first, views before the tables that they read.
+    for question in list(QUESTIONS)[1:]:
+        kinds = [table.kind for table in listed if table.question == question]
+        if question not in ("Which text, and which models?", list(QUESTIONS)[-1]):
+            assert kinds == sorted(kinds, reverse=True), question
 
 
 def test_views_keep_the_grain_they_state(example: tuple[ExampleResults, Path]) -> None:

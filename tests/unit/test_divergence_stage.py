@@ -26,7 +26,8 @@ DOCUMENTS = ["c", "a", "a", "b", "c", "b", "b"]
 SETTINGS = Divergence(batch=4, floor_batch=3, floor_windows=5, sampled=12, shown=5, bins=4)
 TABLES = (
     "model_probe", "pair_divergence", "noise_floor", "pool_divergence", "behaviour_component",
-    "probe_item", "calibration_bin", "position_divergence", "probe_distance",
+    "probe_item", "calibration_bin", "position_divergence", "position_prediction",
+    "probe_distance",
 )  # fmt: skip
 KEYS = ("severity", "model", "model_a", "model_b", "pool", "other", "metric", "item", "position",
         "bin", "kind", "ordering", "component", "measure", "perturbation")  # fmt: skip
@@ -217,6 +218,17 @@ def test_shown_positions_have_their_own_tokens(
             p = np.exp([logp[window, place] for logp, _ in both])
             information = -(p.mean(0) * np.log(p.mean(0))).sum() + (p * np.log(p)).sum() / 4
             assert row["information"] == pytest.approx(information, rel=1e-4)
+            for i, (logp, true) in enumerate(both):
+                (prediction,) = (
+                    other
+                    for other in made[0]["position_prediction"]
+                    if all(other[key] == row[key] for key in ("severity", "item", "position"))
+                    and other["model"] == inputs["training"][i].key
+                )
+                assert prediction["first_token"] == f"w{logp[window, place].argmax()}"
+                highest = np.exp(logp[window, place].max())
+                assert prediction["p_first"] == pytest.approx(highest, rel=1e-4)
+                assert prediction["log_p"] == pytest.approx(true[window, place], rel=1e-4)
     # The same places at all severities, counted from the first token each of them sees.
     moved = LENGTHS[1] - LENGTHS[0]
     assert [(row["item"], row["position"] + moved) for row in by_severity[0]] == [

@@ -10,7 +10,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.divergence import calibration
 from manymasks.divergence.calibration import calibration_rows, item_rows, item_sums
 from manymasks.divergence.grouping import summed
-from manymasks.divergence.position_examples import CONTEXT, position_rows
+from manymasks.divergence.position_examples import CONTEXT, position_rows, prediction_rows
 from manymasks.divergence.position_sample import sampled_positions
 from manymasks.statistics.model_classes import Member
 
@@ -157,6 +157,15 @@ def test_positions_agree_with_naive_sums_and_carry_their_tokens() -> None:
         assert row["nats"] == pytest.approx(-of[:, true].mean(), rel=1e-9)
         assert row["distinct_top1"] == len(set(of.argmax(-1).tolist()))
         assert row["models"] == m
+
+
+def test_predictions_of_each_member_are_those_of_its_law() -> None:
+    laws = torch.tensor([[0.1, 0.6, 0.3], [0.6, 0.1, 0.3]]).log()[:, None]
+    rows = prediction_rows(laws, np.array([[5, 2]]), 1, np.array([0]), lambda ids: f"t{ids[0]}")
+    assert [(row["model"], row["item"], row["position"]) for row in rows] == [(0, 0, 1), (1, 0, 1)]
+    assert [row["first_token"] for row in rows] == ["t1", "t0"]
+    assert [row["p_first"] for row in rows] == pytest.approx([0.6, 0.6])
+    assert [row["log_p"] for row in rows] == pytest.approx([np.log(0.3)] * 2)
 
 
 def test_first_ranked_tokens_are_listed_by_frequency() -> None:

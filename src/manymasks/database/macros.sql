@@ -20,6 +20,26 @@ WHERE model_key IN (model_a, model_b)
 ORDER BY probe, severity, kl;
 COMMENT ON MACRO TABLE pairs_of IS 'Pairwise divergences of one member from all others, with visible from its side';
 
+CREATE MACRO pair_tokens(one, other) AS TABLE
+SELECT
+    a.probe,
+    a.severity,
+    p.document,
+    p.context,
+    p.token,
+    a.first_token AS first_of_one,
+    b.first_token AS first_of_other,
+    exp(a.log_p) AS p_one,
+    exp(b.log_p) AS p_other,
+    a.log_p - b.log_p AS visible
+FROM position_prediction AS a
+JOIN position_prediction AS b USING (artifact, severity, item, position)
+JOIN position_divergence AS p USING (artifact, severity, item, position)
+JOIN artifact AS e ON e.artifact = a.artifact AND e.is_current
+WHERE a.model = one AND b.model = other
+ORDER BY a.probe, a.severity, abs(a.log_p - b.log_p) DESC, p.document, p.position;
+COMMENT ON MACRO TABLE pair_tokens IS 'Tokens on which two given members differ, those with the largest log ratio of their probabilities first, by probe and severity: sampled positions, as many as divergence.shown';
+
 CREATE MACRO ancestors(artifact_key) AS TABLE
 SELECT ancestor, ancestor_stage, ancestor_label, distance
 FROM lineage

@@ -5,8 +5,10 @@ import difflib
 import io
 import json
 import math
+import re
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -15,10 +17,17 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import duckdb
 
-from manymasks.database.subjects import subject_of
+from manymasks.database.questions import OTHER, question_of
 from manymasks.errors import UserError
 
 Format = Literal["table", "csv", "json", "parquet"]
+MACROS = "Functions of SQL"
+LEGEND = (
+    "Views, of the current study, and tables (*), of all that the results folder holds, with their "
+    "rows.\nColumns: manymasks sql --describe NAME"
+)
+GRAIN = re.compile(r" Grain: ([\w, ]+)\.$")
+"""The end of the comment of a table or view: the columns that tell its rows apart."""
 TABLE_ROWS = 1000
 """Largest number of rows that the table format prints."""
 
@@ -26,7 +35,7 @@ TABLE_ROWS = 1000
 class Table(NamedTuple):
     """A table, view or macro of the database; a macro has no rows."""
 
-    subject: str
+    question: str
     name: str
     kind: str
     rows: int | None
@@ -190,9 +199,9 @@ def _shown_value(column: str, kind: Any) -> str:
 
 
 def tables(database: Path) -> list[Table]:
-    """All tables, views and macros with comments and numbers of rows, by subject: those that most
-    questions start from come first, and views before the tables that they read."""
-    subjects = subject_of()
+    """All tables, views and macros with comments and numbers of rows, by question: those that most
+    studies start from come first, and views before the tables that they read."""
+    questions = question_of()
     with connect(database) as connection:
         names = connection.execute(
             "SELECT table_name, 'table', comment FROM duckdb_tables() WHERE NOT internal "
@@ -203,15 +212,36 @@ def tables(database: Path) -> list[Table]:
         listed = []
         for name, kind, comment in names:
             row = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-            subject = subjects.get(name, "other")
-            listed.append(Table(subject, name, kind, int(row[0]) if row else 0, comment))
+            question = questions.get(name, OTHER)
+            listed.append(Table(question, name, kind, int(row[0]) if row else 0, comment))
         macros = connection.execute(
             "SELECT format('{}({})', function_name, array_to_string(parameters, ', ')), comment "
             "FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
         ).fetchall()
-        order = {name: place for place, name in enumerate(subjects)}
+        order = {name: rank for rank, name in enumerate(questions)}
         listed.sort(key=lambda table: order.get(table.name, len(order)))
-        return listed + [Table("macros", name, "macro", None, comment) for name, comment in macros]
+        return listed + [Table(MACROS, name, "macro", None, comment) for name, comment in macros]
+
+
+def listing(listed: Sequence[Table], width: int) -> str:
+    """Tables as a terminal of `width` columns shows them: by question, with what a row is."""
+    lines = [LEGEND]
+    longest = max((len(table.name) for table in listed if table.kind != "macro"), default=0)
+    question = ""
+    for table in listed:
+        if table.question != question:
+            question = table.question
+            lines += ["", question]
+        rows = "" if table.rows is None else f"{table.rows}{'*' if table.kind == 'table' else ''}"
+        head = f"  {table.name:<{longest}} {rows:>9}  "
+        text = GRAIN.sub("", table.comment or "")
+        lines += textwrap.wrap(
+            text,
+            max(width, len(head) + 40),
+            initial_indent=head,
+            subsequent_indent=" " * min(len(head), longest + 14),
+        )
+    return "\n".join(lines) + "\n"
 
 
 def describe(database: Path, table: str) -> list[Column]:
@@ -234,6 +264,18 @@ def describe(database: Path, table: str) -> list[Column]:
         + (f"Did you mean '{close[0]}'? " if close else "")
         + f"There are: {', '.join(names)}"
     )
+
+
+def comment_of(database: Path, table: str) -> str | None:
+    """What a row of a table or view is, and the columns that tell its rows apart."""
+    with connect(database) as connection:
+        row = connection.execute(
+            "SELECT comment FROM (SELECT table_name AS name, comment FROM duckdb_tables() "
+            "UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE NOT internal) "
+            "WHERE name = ?",
+            [table],
+        ).fetchone()
+    return row[0] if row else None
 
 
 def render(columns: Sequence[str], rows: Sequence[Sequence[Any]], format: Format) -> str:
@@ -331,4 +373,4 @@ def _explain(message: str) -> str:
             "the database is opened read-only: it is built by the workflow and never changed in "
             f"place. Use SELECT, or copy the file first. DuckDB says: {message.strip()}"
         )
-    return message.strip()
+    return f"the query failed. DuckDB says: {message.strip()}"

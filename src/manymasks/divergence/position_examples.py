@@ -70,3 +70,34 @@ def position_rows(
             }
         )
     return rows
+
+
+def prediction_rows(
+    logp: Tensor,
+    tokens: npt.NDArray[np.integer],
+    scored: int,
+    positions: Indices,
+    decode: Decode,
+) -> Rows:
+    """Rows of the table `position_prediction`, without probe and severity, with the index of the
+    member as `model`. Arguments as in `position_rows`."""
+    log = logp.double().log_softmax(-1)
+    first = log.argmax(-1).cpu().numpy()
+    log_p = log.cpu().numpy()
+    texts = {int(token): decode(np.array([token])) for token in np.unique(first)}
+    rows = []
+    for k, (window, offset) in enumerate(zip(*divmod(positions, scored), strict=True)):
+        position = tokens.shape[1] - scored + int(offset)
+        true = int(tokens[window, position])
+        rows += [
+            {
+                "item": int(window),
+                "position": position,
+                "model": member,
+                "first_token": texts[int(first[member, k])],
+                "p_first": finite(float(np.exp(log_p[member, k, first[member, k]]))),
+                "log_p": finite(float(log_p[member, k, true])),
+            }
+            for member in range(len(log))
+        ]
+    return rows

@@ -20,7 +20,7 @@ from manymasks.divergence.anova import AnovaSums, Crossing, anova_sums
 from manymasks.divergence.blocks import positions_at_once, windows_at_once
 from manymasks.divergence.calibration import ItemSums, item_sums
 from manymasks.divergence.grouping import summed
-from manymasks.divergence.position_examples import Decode, position_rows
+from manymasks.divergence.position_examples import Decode, position_rows, prediction_rows
 from manymasks.divergence.position_sample import (
     AtPositions,
     Sampled,
@@ -74,6 +74,8 @@ class AtSeverity:
     """(D,) nats of the scored tokens, averaged over the reference seeds; None without them."""
     shown: Rows
     """Rows of the table `position_divergence`, without probe and severity."""
+    predictions: Rows
+    """Rows of the table `position_prediction`, without these, with indices of members."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class _Parts:
     items: list[ItemSums] = field(default_factory=list)
     reference: list[_Nats] = field(default_factory=list)
     shown: Rows = field(default_factory=list)
+    predictions: Rows = field(default_factory=list)
 
 
 class ProbePass:
@@ -177,6 +180,7 @@ class ProbePass:
             summed(parts.items, units),
             summed(parts.reference, owners[units]).nats if parts.reference else None,
             parts.shown,
+            parts.predictions,
         )
 
     def _measured(
@@ -202,9 +206,9 @@ class ProbePass:
                 for positions in (self.positions, self.shown)
             )
             parts.sampled.append(at_positions(flat[:, sample - start]))
-            parts.shown += position_rows(
-                flat[:, shown - start], level, scored, shown, self.documents, self.decode
-            )
+            laws = flat[:, shown - start]
+            parts.shown += position_rows(laws, level, scored, shown, self.documents, self.decode)
+            parts.predictions += prediction_rows(laws, level, scored, shown, self.decode)
             if begin < self.settings.floor_windows:
                 in_floor = slice(self.settings.floor_windows - begin)
                 parts.floor.append(self._floor(logp[:, in_floor], windows[in_floor], count))

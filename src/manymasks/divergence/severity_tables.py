@@ -18,12 +18,16 @@ def severity_rows(
     windows: ProbeWindows,
     statistics: Statistics,
 ) -> dict[str, Rows]:
-    """Rows of probe_item, calibration_bin, position_divergence, behaviour_component (with a
-    crossing) and probe_distance (with reference seeds), without probe and severity."""
+    """Rows of probe_item, calibration_bin, position_divergence, position_prediction,
+    behaviour_component (with a crossing) and probe_distance (with reference seeds), without probe
+    and severity."""
     tables = {
         "probe_item": item_rows(measured.items, members, windows.documents),
         "calibration_bin": calibration_rows(measured.items, members, windows.owners, statistics),
         "position_divergence": measured.shown,
+        "position_prediction": [
+            {**row, "model": members[row["model"]].model} for row in measured.predictions
+        ],
     }
     if crossed is not None and measured.anova is not None:
         floor = float(floor_means(measured.floor)["kl"][crossed.members.ravel()].mean())

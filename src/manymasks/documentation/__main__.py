@@ -5,8 +5,9 @@ A test checks that they are current.
 
 from pathlib import Path
 
-from manymasks.cli import argument_parser
+from manymasks.cli import EXIT_STATUSES, argument_parser
 from manymasks.disk.atomic import replacing
+from manymasks.documentation.errors_page import errors_page
 from manymasks.documentation.reference import (
     commands_page,
     families_page,
@@ -28,6 +29,7 @@ PAGES = {
     "docs/reference/tables.md": tables_page,
     "docs/reference/queries.md": queries_page,
     "docs/reference/commands.md": lambda: commands_page(argument_parser()),
+    "docs/reference/errors.md": lambda: errors_page(EXIT_STATUSES),
     "docs/reference/stages.md": stages_page,
 }
 """The function that renders each page, by its path in the repository."""

@@ -18,7 +18,7 @@ CREATE TABLE artifact (
     environment JSON,
     figures JSON
 );
-COMMENT ON TABLE artifact IS 'Artifacts: one result of one stage, with its settings, code and cost. Everything in the results folder is here; is_current marks what the study uses. Grain: artifact.';
+COMMENT ON TABLE artifact IS 'An artifact: the result of a job, with its settings, code and cost. Everything in the results folder is here; is_current marks what the study uses. Grain: artifact.';
 COMMENT ON COLUMN artifact.artifact IS 'Key: first 12 hex digits of the digest; the artifact lies in results/<stage>/<artifact>/';
 COMMENT ON COLUMN artifact.stage IS 'Stage that made it';
 COMMENT ON COLUMN artifact.label IS 'Readable name, such as training/pydocs/base/causal/i0-o1; of a current artifact, its name in the current study';
@@ -40,7 +40,7 @@ CREATE TABLE artifact_input (
     position INTEGER NOT NULL,
     input VARCHAR NOT NULL
 );
-COMMENT ON TABLE artifact_input IS 'Provenance: the inputs of each artifact, so that a number can be traced to its training runs. Grain: artifact, role, position.';
+COMMENT ON TABLE artifact_input IS 'An input of an artifact: trace a number to the trainings that it comes from. Grain: artifact, role, position.';
 COMMENT ON COLUMN artifact_input.artifact IS 'Artifact that was made';
 COMMENT ON COLUMN artifact_input.role IS 'Role of the input in its stage';
 COMMENT ON COLUMN artifact_input.position IS 'Index among the inputs of that role, from 0';
@@ -65,7 +65,7 @@ CREATE TABLE corpus (
     source VARCHAR,
     licence VARCHAR
 );
-COMMENT ON TABLE corpus IS 'Corpora: their size, source and split by document. Grain: artifact.';
+COMMENT ON TABLE corpus IS 'A corpus with its source, its size and its split by document: what were models trained on? Grain: artifact.';
 COMMENT ON COLUMN corpus.artifact IS 'Corpus artifact';
 COMMENT ON COLUMN corpus.kind IS 'Source of the documents: pydocs, files, url, hub, dataset or process';
 COMMENT ON COLUMN corpus.documents IS 'Documents kept';
@@ -90,7 +90,7 @@ CREATE TABLE dropped_documents (
     documents BIGINT NOT NULL,
     example VARCHAR
 );
-COMMENT ON TABLE dropped_documents IS 'Documents and records left out of corpora, by reason. Grain: artifact, reason.';
+COMMENT ON TABLE dropped_documents IS 'A reason for which documents or records were left out of a corpus, with their number: is text missing that you expected? Grain: artifact, reason.';
 COMMENT ON COLUMN dropped_documents.artifact IS 'Corpus artifact';
 COMMENT ON COLUMN dropped_documents.reason IS 'Why they were left out';
 COMMENT ON COLUMN dropped_documents.documents IS 'Documents left out for this reason';
@@ -103,7 +103,7 @@ CREATE TABLE split_tokens (
     documents BIGINT NOT NULL,
     tokens BIGINT NOT NULL
 );
-COMMENT ON TABLE split_tokens IS 'Tokens of each split of a corpus, the end of text of each document included. Grain: artifact, split.';
+COMMENT ON TABLE split_tokens IS 'A split of a corpus with its documents and tokens, the end of text of each document included: is there enough text? Grain: artifact, split.';
 COMMENT ON COLUMN split_tokens.artifact IS 'Tokens artifact';
 COMMENT ON COLUMN split_tokens.split IS 'train, select or measure';
 COMMENT ON COLUMN split_tokens.documents IS 'Documents of the split';
@@ -117,7 +117,7 @@ CREATE TABLE tokenizer (
     bytes_per_token DOUBLE,
     sha256 VARCHAR
 );
-COMMENT ON TABLE tokenizer IS 'Tokenizers: one per corpus, with vocabulary and compression. Grain: artifact.';
+COMMENT ON TABLE tokenizer IS 'A tokenizer: one per corpus, with its vocabulary and its compression. For turning nats per token into bits per byte. Grain: artifact.';
 COMMENT ON COLUMN tokenizer.artifact IS 'Tokenizer artifact';
 COMMENT ON COLUMN tokenizer.corpus IS 'Name of the corpus it was trained on';
 COMMENT ON COLUMN tokenizer.kind IS 'bpe, bytes or characters';
@@ -136,7 +136,7 @@ CREATE TABLE model_class (
     models INTEGER,
     is_current BOOLEAN NOT NULL
 );
-COMMENT ON TABLE model_class IS 'Model classes: corpus x size x variant x training budget, fixed while seeds vary. Join on label for corpus, size and variant. Grain: model_class.';
+COMMENT ON TABLE model_class IS 'A class: corpus x size x variant x training budget, which is fixed while seeds vary. Join on label for corpus, size and variant. Grain: model_class.';
 COMMENT ON COLUMN model_class.model_class IS 'First 12 hex digits of the digest of everything but the seeds';
 COMMENT ON COLUMN model_class.label IS 'corpus/size/variant';
 COMMENT ON COLUMN model_class.models IS 'Members trained, including failed ones';
@@ -165,7 +165,7 @@ CREATE TABLE model (
     cost_seconds DOUBLE,
     weights_sha256 VARCHAR
 );
-COMMENT ON TABLE model IS 'Members: one trained, fine-tuned or derived model each, with its seeds and training outcome. Grain: model.';
+COMMENT ON TABLE model IS 'A model: trained, fine-tuned or derived, with its seeds and the outcome of its training. Every model of the results folder is here, those of earlier settings too. Grain: model.';
 COMMENT ON COLUMN model.artifact IS 'Training artifact; of a derived member, the derived artifact';
 COMMENT ON COLUMN model.model IS 'Key of the training artifact; of a derived member, a digest of its parent, method, scale and draw';
 COMMENT ON COLUMN model.model_class IS 'Its class';
@@ -192,7 +192,7 @@ CREATE TABLE tuning (
     status VARCHAR NOT NULL,
     is_chosen BOOLEAN NOT NULL
 );
-COMMENT ON TABLE tuning IS 'Learning-rate trials, one training run each. Their seeds are used nowhere else in the study. Grain: artifact, learning_rate, seed_init, seed_order.';
+COMMENT ON TABLE tuning IS 'A learning-rate trial: one training run, whose seeds are used nowhere else in the study. The losses behind tuning_summary. Grain: artifact, learning_rate, seed_init, seed_order.';
 COMMENT ON COLUMN tuning.artifact IS 'Tuning artifact, one for each corpus, size and variant without a fixed learning rate';
 COMMENT ON COLUMN tuning.learning_rate IS 'Peak learning rate of the trial';
 COMMENT ON COLUMN tuning.seed_init IS 'Seed of the initial weights; used by no member';
@@ -209,7 +209,7 @@ CREATE TABLE training_curve (
     learning_rate DOUBLE,
     gradient_norm DOUBLE
 );
-COMMENT ON TABLE training_curve IS 'Loss curves of all members, on train and select. Grain: model, step, split.';
+COMMENT ON TABLE training_curve IS 'A member at a step of its training, with its loss on train and select: had training converged? Grain: model, step, split.';
 COMMENT ON COLUMN training_curve.split IS 'train (mean over the steps since the last point) or select (fixed windows)';
 COMMENT ON COLUMN training_curve.nats IS 'Loss, nats per token';
 COMMENT ON COLUMN training_curve.tokens IS 'Tokens trained on so far';
@@ -229,7 +229,7 @@ CREATE TABLE model_loss (
     tokens BIGINT,
     bytes BIGINT
 );
-COMMENT ON TABLE model_loss IS 'Losses of each member on the select and the measure split, with intervals over documents. Grain: artifact, model, split.';
+COMMENT ON TABLE model_loss IS 'A member on a split, with its loss, interval over documents and accuracy: the losses that decide membership (select) and that are reported (measure). Grain: artifact, model, split.';
 COMMENT ON COLUMN model_loss.artifact IS 'Evaluation artifact';
 COMMENT ON COLUMN model_loss.split IS 'select (decides membership) or measure';
 COMMENT ON COLUMN model_loss.nats IS 'Loss, nats per token';
@@ -249,7 +249,7 @@ CREATE TABLE document_loss (
     bytes BIGINT,
     top1 BIGINT
 );
-COMMENT ON TABLE document_loss IS 'Loss sums by member and document: the units of document bootstraps and of paired comparisons. Grain: artifact, split, document.';
+COMMENT ON TABLE document_loss IS 'A member on a document, with the sum of its losses: for paired comparisons and bootstraps of your own, whose units are documents. Grain: artifact, split, document.';
 COMMENT ON COLUMN document_loss.artifact IS 'Evaluation artifact';
 COMMENT ON COLUMN document_loss.split IS 'select or measure';
 COMMENT ON COLUMN document_loss.document IS 'Document id';
@@ -267,7 +267,7 @@ CREATE TABLE position_loss (
     nats DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE position_loss IS 'Losses of each member by position in the window: how much context helps. Grain: artifact, split, position_low.';
+COMMENT ON TABLE position_loss IS 'A member on a bucket of positions in the window: how much does context help, and is one variant worse only late in the window? Grain: artifact, split, position_low.';
 COMMENT ON COLUMN position_loss.artifact IS 'Evaluation artifact';
 COMMENT ON COLUMN position_loss.split IS 'select or measure';
 COMMENT ON COLUMN position_loss.position_low IS 'First position of the bucket: tokens of context before the predicting one';
@@ -292,7 +292,7 @@ CREATE TABLE myopia_gap (
     seeds INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE myopia_gap IS 'Myopia gaps by position: loss of a variant minus that of its baseline, paired over seeds. The cost of gradients that do not reach earlier positions. Grain: artifact, size, baseline, variant, split, is_total, position_low.';
+COMMENT ON TABLE myopia_gap IS 'A variant against its baseline on a bucket of positions or on all, paired over seeds: the loss that is due to gradients that do not reach earlier positions. The gaps of all artifacts, behind myopia_total and myopia_by_position. Grain: artifact, size, baseline, variant, split, is_total, position_low.';
 COMMENT ON COLUMN myopia_gap.artifact IS 'Myopia artifact';
 COMMENT ON COLUMN myopia_gap.is_total IS 'Whether the row covers all positions';
 COMMENT ON COLUMN myopia_gap.low IS 'Lower end of its interval over seeds and documents';
@@ -317,7 +317,7 @@ CREATE TABLE myopia_arm (
     seeds INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE myopia_arm IS 'All arms of the myopia comparison, variants and n-gram baselines, each with its loss and its gap to the causal variant. Grain: artifact, size, arm.';
+COMMENT ON TABLE myopia_arm IS 'An arm of the myopia comparison at a size, variant or n-gram baseline, with its loss and its gap to the causal variant. The rows behind arms. Grain: artifact, size, arm.';
 COMMENT ON COLUMN myopia_arm.artifact IS 'Myopia artifact';
 COMMENT ON COLUMN myopia_arm.size IS 'Name of the size; n-gram baselines have a row for each, with their gap to that size';
 COMMENT ON COLUMN myopia_arm.arm IS 'Name of the variant, or unigram or bigram for n-gram counts of the train split';
@@ -347,7 +347,7 @@ CREATE TABLE myopia_part (
     seeds INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE myopia_part IS 'Decomposition of the myopia gap into local malus and local bonus: lost information from the past against gained local fit. Grain: artifact, size, local, myopic, part.';
+COMMENT ON TABLE myopia_part IS 'A part of the myopia gap at a size: local malus, the information lost from the past, or local bonus, the better local fit. The rows behind myopia_parts. Grain: artifact, size, local, myopic, part.';
 COMMENT ON COLUMN myopia_part.artifact IS 'Myopia artifact';
 COMMENT ON COLUMN myopia_part.local IS 'Variant trained on top of a frozen member that provides all earlier positions';
 COMMENT ON COLUMN myopia_part.past IS 'Variant of the frozen member';
@@ -371,7 +371,7 @@ CREATE TABLE myopia_curve (
     high DOUBLE,
     seeds INTEGER
 );
-COMMENT ON TABLE myopia_curve IS 'Myopia gap during training, on the windows of the select curve: does it close with more steps? Grain: artifact, size, baseline, variant, step.';
+COMMENT ON TABLE myopia_curve IS 'A variant against its baseline at a step of training, on the windows of the select curve. The rows behind myopia_by_tokens. Grain: artifact, size, baseline, variant, step.';
 COMMENT ON COLUMN myopia_curve.artifact IS 'Myopia artifact';
 COMMENT ON COLUMN myopia_curve.tokens IS 'Tokens trained on so far';
 COMMENT ON COLUMN myopia_curve.low IS 'Lower end of its interval over seeds; the windows are fixed';
@@ -393,7 +393,7 @@ CREATE TABLE myopia_horizon (
     fitted_horizon DOUBLE,
     seeds INTEGER
 );
-COMMENT ON TABLE myopia_horizon IS 'Planning horizon: the distance over which gradients must flow to recover half of the myopia gap. Grain: artifact, size.';
+COMMENT ON TABLE myopia_horizon IS 'A size with its planning horizon: the distance over which gradients must flow to recover half of the myopia gap. The rows behind planning_horizon. Grain: artifact, size.';
 COMMENT ON COLUMN myopia_horizon.artifact IS 'Myopia artifact';
 COMMENT ON COLUMN myopia_horizon.baseline IS 'The causal variant';
 COMMENT ON COLUMN myopia_horizon.gammas IS 'Discounts with members, including 0 (myopic) and 1 (causal); NULL, with all that follow, if either is missing';
@@ -419,7 +419,7 @@ CREATE TABLE myopia_gradient (
     rest_cosine DOUBLE,
     windows INTEGER
 );
-COMMENT ON TABLE myopia_gradient IS 'Discounted gradients of causal members: the part of the gradient from losses k positions later is scaled by gamma^k, so 0 is the present position alone and 1 the full gradient. Grain: artifact, model, level, weights, gamma.';
+COMMENT ON TABLE myopia_gradient IS 'A group of weights of a causal member at a discount gamma, where the part of the gradient from losses k positions later is scaled by gamma^k: 0 is the present position alone, 1 the full gradient. The rows behind gradient_share. Grain: artifact, model, level, weights, gamma.';
 COMMENT ON COLUMN myopia_gradient.artifact IS 'Gradient artifact';
 COMMENT ON COLUMN myopia_gradient.level IS 'mean (gradient of the mean loss over all windows) or window (squares and products of the gradient of one window, averaged over windows)';
 COMMENT ON COLUMN myopia_gradient.weights IS 'Weight group: W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
@@ -444,7 +444,7 @@ CREATE TABLE ngram_loss (
     documents BIGINT,
     tokens BIGINT
 );
-COMMENT ON TABLE ngram_loss IS 'Losses of the n-gram baselines, counted on the train split: reference points for the losses of members. Grain: artifact, baseline, split.';
+COMMENT ON TABLE ngram_loss IS 'An n-gram baseline on a split: what do counts of the train split reach, as a point of comparison for the losses of members? Grain: artifact, baseline, split.';
 COMMENT ON COLUMN ngram_loss.artifact IS 'N-gram baseline artifact';
 COMMENT ON COLUMN ngram_loss.baseline IS 'unigram (add-one) or bigram (Witten-Bell, interpolated with the unigram)';
 COMMENT ON COLUMN ngram_loss.split IS 'select or measure';
@@ -463,7 +463,7 @@ CREATE TABLE ngram_position_loss (
     nats DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE ngram_position_loss IS 'Losses of the n-gram baselines by position, in the windows of members. Grain: artifact, baseline, split, position_low.';
+COMMENT ON TABLE ngram_position_loss IS 'An n-gram baseline on a bucket of positions, in the windows of members: from which position on do members use more than the last token? Grain: artifact, baseline, split, position_low.';
 COMMENT ON COLUMN ngram_position_loss.artifact IS 'N-gram baseline artifact';
 COMMENT ON COLUMN ngram_position_loss.baseline IS 'unigram or bigram';
 COMMENT ON COLUMN ngram_position_loss.split IS 'select or measure';
@@ -474,7 +474,7 @@ CREATE TABLE mean_interval (
     confidence DOUBLE NOT NULL,
     half_width DOUBLE NOT NULL
 );
-COMMENT ON TABLE mean_interval IS 'Half widths of t intervals by sample size: a mean over n members has the interval mean ± half_width * sd. Views take their intervals from here. Grain: n.';
+COMMENT ON TABLE mean_interval IS 'A number of values, with the half width of the t interval of their mean in standard deviations: the mean over n members is mean ± half_width * sd. Views take their intervals from here. Grain: n.';
 COMMENT ON COLUMN mean_interval.n IS 'Independent values in the mean, from 2 to 1,001: members, seeds or documents';
 COMMENT ON COLUMN mean_interval.confidence IS 'Confidence of the current study';
 COMMENT ON COLUMN mean_interval.half_width IS 'Half width in standard deviations of the values: quantile of Student''s t with n - 1 degrees of freedom / sqrt(n)';
@@ -490,7 +490,7 @@ CREATE TABLE primary_claim (
     severity INTEGER,
     stage VARCHAR NOT NULL
 );
-COMMENT ON TABLE primary_claim IS 'Primary claims: those the current study named before the run. Grain: rank.';
+COMMENT ON TABLE primary_claim IS 'A claim that the study named before the run, in its order: what was there to be tested? Grain: rank.';
 COMMENT ON COLUMN primary_claim.rank IS 'Position in the list of the configuration, from 1';
 COMMENT ON COLUMN primary_claim.baseline IS 'Variant or size it is compared with';
 COMMENT ON COLUMN primary_claim.stage IS 'Analysis that tests it';
@@ -514,7 +514,7 @@ CREATE TABLE contrast (
     orders INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE contrast IS 'Tested claims, primary and exploratory: each with its estimate, interval, p and corrected p. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
+COMMENT ON TABLE contrast IS 'A claim that an analysis tested, primary or exploratory, with estimate, interval, p and corrected p. The rows behind tested_claims. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
 COMMENT ON COLUMN contrast.artifact IS 'Artifact of the analysis';
 COMMENT ON COLUMN contrast.baseline IS 'Variant or size it is compared with; NULL for a trend over severities';
 COMMENT ON COLUMN contrast.within_baseline IS 'Variant whose loss is subtracted from that of within; gap_by_size only';

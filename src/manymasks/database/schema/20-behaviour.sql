@@ -12,7 +12,7 @@ CREATE TABLE probe (
     documents INTEGER,
     changed DOUBLE
 );
-COMMENT ON TABLE probe IS 'Probes: named families of contexts with a severity knob; severity 0 is the clean text. Grain: artifact, severity.';
+COMMENT ON TABLE probe IS 'A probe at a severity: a named family of contexts, with the change that this severity makes. Severity 0 is the text as it is. Grain: artifact, severity.';
 COMMENT ON COLUMN probe.artifact IS 'Probe artifact';
 COMMENT ON COLUMN probe.split IS 'Split that the windows come from';
 COMMENT ON COLUMN probe.is_synthetic IS 'Whether whole windows are generated, scored tokens included';
@@ -31,7 +31,7 @@ CREATE TABLE probe_distance (
     high DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE probe_distance IS 'Distance of the contexts of a probe from the train split, by n-gram counts and by the loss of reference seeds, which take part in no analysis. Grain: artifact, severity, measure.';
+COMMENT ON TABLE probe_distance IS 'A distance of the contexts of a probe at a severity from the train split: n-gram counts, or the loss of reference seeds, which are in no analysis. For asking whether far means different. Grain: artifact, severity, measure.';
 COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, of its divergence';
 COMMENT ON COLUMN probe_distance.measure IS 'ngram_nats (mean surprise of a context token under counts of up to three tokens), unseen_share (share of trigrams absent from train), unigram_kl (KL of the token frequencies from those of train, nats), all three on whole windows if all tokens are scored; or reference_nats (loss of the reference seeds on the scored tokens, nats per token; they also write the contexts of family self-written)';
 COMMENT ON COLUMN probe_distance.value IS 'Value of the measure';
@@ -51,7 +51,7 @@ CREATE TABLE model_probe (
     documents INTEGER,
     tokens BIGINT
 );
-COMMENT ON TABLE model_probe IS 'Losses and entropies of each member on each probe: how much a context change costs. Grain: artifact, model, severity.';
+COMMENT ON TABLE model_probe IS 'A member on a probe at a severity, with its loss and entropy: what does a changed context cost it? Grain: artifact, model, severity.';
 COMMENT ON COLUMN model_probe.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN model_probe.nats IS 'Loss on the scored tokens, nats per token';
 COMMENT ON COLUMN model_probe.nats_low IS 'Lower end of its interval over documents';
@@ -94,7 +94,7 @@ CREATE TABLE pair_divergence (
     documents INTEGER,
     tokens BIGINT
 );
-COMMENT ON TABLE pair_divergence IS 'Pairwise divergences: how differently two members predict on a probe, whatever their losses. All metrics of a pair are here. Grain: artifact, severity, model_a, model_b.';
+COMMENT ON TABLE pair_divergence IS 'Two members on a probe at a severity, with every metric of their divergence. The rows behind current_pair, for all artifacts. Grain: artifact, severity, model_a, model_b.';
 COMMENT ON COLUMN pair_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN pair_divergence.kl_ab IS 'Mean KL(a || b), nats per token, full vocabulary';
 COMMENT ON COLUMN pair_divergence.kl_ba IS 'Mean KL(b || a), nats per token, full vocabulary';
@@ -130,7 +130,7 @@ CREATE TABLE noise_floor (
     top1_agreement DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE noise_floor IS 'Numerical noise floor: each member against itself under another batch size or thread count. Divergences near it are not measurable. Grain: artifact, severity, model, perturbation.';
+COMMENT ON TABLE noise_floor IS 'A member against itself under another batch size or thread count, on a probe: divergences near these are rounding, not behaviour. Grain: artifact, severity, model, perturbation.';
 COMMENT ON COLUMN noise_floor.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN noise_floor.perturbation IS 'Changed computation, such as batch 8 -> 3';
 COMMENT ON COLUMN noise_floor.kl IS 'Mean KL between the two computations, nats per token';
@@ -150,7 +150,7 @@ CREATE TABLE pool_divergence (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE pool_divergence IS 'Mean divergences within a class, or between two, with intervals over members and documents, beside the noise floor. Grain: artifact, severity, pool, other, metric.';
+COMMENT ON TABLE pool_divergence IS 'A class, or two, on a probe at a severity, with the mean of a divergence over pairs, its interval over members and documents, and the noise floor. The rows behind severity_curve and variant_divergence. Grain: artifact, severity, pool, other, metric.';
 COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without pairs that share both seeds)';
 COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, js, tv, top1_disagreement or hidden; within a class also information, I(Y; model | x) = H(mean p) - mean H(p), and ensemble_gain, log mean p(y) - mean log p(y)';
@@ -176,7 +176,7 @@ CREATE TABLE behaviour_component (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE behaviour_component IS 'Behaviour ANOVA: mutual information of next token and member, split by the chain rule into size, variant and seeds. Grain: artifact, severity, kind, ordering, component.';
+COMMENT ON TABLE behaviour_component IS 'A component of the behaviour ANOVA on a probe: a part of the mutual information of next token and member, by the chain rule. The rows behind behaviour_anova. Grain: artifact, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_component.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN behaviour_component.kind IS 'information: I(Y; model | x) = H(mean p) - mean H(p); or variance: -ln Z of the geometric centroid, the mean KL of the centroid from the members';
 COMMENT ON COLUMN behaviour_component.ordering IS 'Order of the factors, such as size > variant > seed_init > seed_order, each conditional on those before; or interactions: main effects and interactions by inclusion and exclusion';
@@ -203,7 +203,7 @@ CREATE TABLE probe_item (
     rank DOUBLE,
     tokens INTEGER
 );
-COMMENT ON TABLE probe_item IS 'Losses of each member on each probe window; windows are paired over severities and members. Grain: artifact, severity, item, model.';
+COMMENT ON TABLE probe_item IS 'A member on a window of a probe at a severity, with its loss: windows are paired over severities and members, so differences can be taken window by window. Grain: artifact, severity, item, model.';
 COMMENT ON COLUMN probe_item.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN probe_item.item IS 'Window, the same text at all severities if the probe changes contexts';
 COMMENT ON COLUMN probe_item.document IS 'Document of the window';
@@ -226,7 +226,7 @@ CREATE TABLE calibration_bin (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE calibration_bin IS 'Reliability diagrams: accuracy of each member by its confidence, on each probe. Grain: artifact, severity, model, bin.';
+COMMENT ON TABLE calibration_bin IS 'A member on a probe in a bin of confidence, with its accuracy there: draw a reliability diagram. Grain: artifact, severity, model, bin.';
 COMMENT ON COLUMN calibration_bin.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN calibration_bin.bin IS 'Bin of the probability of the first-ranked token, equal widths from 0';
 COMMENT ON COLUMN calibration_bin.confidence IS 'Mean probability of the first-ranked token';
@@ -252,7 +252,7 @@ CREATE TABLE position_divergence (
     first_tokens VARCHAR NOT NULL,
     models INTEGER
 );
-COMMENT ON TABLE position_divergence IS 'Sampled positions with their text and the disagreement of members there. Grain: artifact, severity, item, position.';
+COMMENT ON TABLE position_divergence IS 'A sampled position of a probe with its context, its token and the disagreement of all members there. The rows behind most_contested_contexts. Grain: artifact, severity, item, position.';
 COMMENT ON COLUMN position_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN position_divergence.item IS 'Window';
 COMMENT ON COLUMN position_divergence.position IS 'Position in the window, counted from its first token';
@@ -263,6 +263,25 @@ COMMENT ON COLUMN position_divergence.kl IS 'Mean KL over ordered pairs of membe
 COMMENT ON COLUMN position_divergence.entropy IS 'Entropy of the mean distribution, nats';
 COMMENT ON COLUMN position_divergence.nats IS 'Mean loss of the members on the true token';
 COMMENT ON COLUMN position_divergence.first_tokens IS 'First-ranked tokens with the number of members for each, most frequent first';
+
+CREATE TABLE position_prediction (
+    artifact VARCHAR NOT NULL,
+    probe VARCHAR NOT NULL,
+    severity INTEGER NOT NULL,
+    item INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    model VARCHAR NOT NULL,
+    first_token VARCHAR NOT NULL,
+    p_first DOUBLE,
+    log_p DOUBLE
+);
+COMMENT ON TABLE position_prediction IS 'A member at a sampled position of a probe, with the token that it ranks first and its probability of the true one: on which tokens do two given members differ? pair_tokens compares two. Grain: artifact, severity, item, position, model.';
+COMMENT ON COLUMN position_prediction.artifact IS 'Divergence artifact';
+COMMENT ON COLUMN position_prediction.item IS 'Window';
+COMMENT ON COLUMN position_prediction.position IS 'Position in the window, counted from its first token';
+COMMENT ON COLUMN position_prediction.first_token IS 'Token that the member ranks first';
+COMMENT ON COLUMN position_prediction.p_first IS 'Its probability';
+COMMENT ON COLUMN position_prediction.log_p IS 'Log-probability of the true token, nats';
 
 CREATE TABLE line_fit (
     artifact VARCHAR NOT NULL,
@@ -279,7 +298,7 @@ CREATE TABLE line_fit (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE line_fit IS 'Accuracy-on-the-line fits: regression of the loss on a probe on the loss on text, over members. Do text losses predict probe losses? Grain: artifact, probe, severity.';
+COMMENT ON TABLE line_fit IS 'A probe at a severity, with the regression of losses there on losses on text. The rows behind on_the_line. Grain: artifact, probe, severity.';
 COMMENT ON COLUMN line_fit.artifact IS 'Severity artifact';
 COMMENT ON COLUMN line_fit.slope IS 'Nats on the probe per nat on text';
 COMMENT ON COLUMN line_fit.intercept IS 'Nats on the probe at loss 0 on text';
@@ -301,7 +320,7 @@ CREATE TABLE line_residual (
     low DOUBLE,
     high DOUBLE
 );
-COMMENT ON TABLE line_residual IS 'Residuals of each member from the line of probe loss on text loss. Grain: artifact, probe, severity, model.';
+COMMENT ON TABLE line_residual IS 'A member on a probe at a severity, with its distance from the regression line. The rows behind line_residuals. Grain: artifact, probe, severity, model.';
 COMMENT ON COLUMN line_residual.artifact IS 'Severity artifact';
 COMMENT ON COLUMN line_residual.text_nats IS 'Loss on held-out text, nats per token';
 COMMENT ON COLUMN line_residual.nats IS 'Loss on the probe';
@@ -321,7 +340,7 @@ CREATE TABLE severity_trend (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE severity_trend IS 'Trends over severity: does divergence between equally good seeds rise, and fall again, away from text? Grain: artifact, probe, pool, measure, trend.';
+COMMENT ON TABLE severity_trend IS 'A trend over the severities of a probe for a class. The rows behind severity_trends. Grain: artifact, probe, pool, measure, trend.';
 COMMENT ON COLUMN severity_trend.artifact IS 'Severity artifact';
 COMMENT ON COLUMN severity_trend.measure IS 'kl: mean KL over pairs of members; kl_share: kl / mean predictive entropy';
 COMMENT ON COLUMN severity_trend.trend IS 'rise: value at the highest severity minus that at severity 0; fall: value at the highest severity minus the maximum over the others (negative if it falls again; interval and p account for picking the maximum); slope: least squares over severities, per nat of n-gram surprise; rank: Spearman correlation with n-gram surprise over severities';
@@ -342,7 +361,7 @@ CREATE TABLE search_step (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE search_step IS 'Adversarial search: contexts evolved to maximise the disagreement of one half of the seeds, by generation. Grain: artifact, severity, pool.';
+COMMENT ON TABLE search_step IS 'A class at a generation of a search for disagreement, with that of the half of its seeds that the search queried. The rows behind search_gain. Grain: artifact, severity, pool.';
 COMMENT ON COLUMN search_step.artifact IS 'Search artifact';
 COMMENT ON COLUMN search_step.severity IS 'Severity: a number of generations, 0 is unchanged text';
 COMMENT ON COLUMN search_step.generations IS 'Generations of the search';

@@ -13,7 +13,7 @@ CREATE TABLE rollout (
     nats DOUBLE,
     entropy DOUBLE
 );
-COMMENT ON TABLE rollout IS 'Texts that members generate after shared prompts, with loops and losses. Grain: artifact, mode, model, item.';
+COMMENT ON TABLE rollout IS 'A text that a member wrote after a prompt, with its loops and its losses. The rows behind written_text. Grain: artifact, mode, model, item.';
 COMMENT ON COLUMN rollout.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN rollout.item IS 'Prompt, the same for all members and modes';
 COMMENT ON COLUMN rollout.document IS 'Document of the prompt, from the measure split';
@@ -37,7 +37,7 @@ CREATE TABLE first_divergence (
     margin_a DOUBLE,
     margin_b DOUBLE
 );
-COMMENT ON TABLE first_divergence IS 'First token at which the texts of two members differ after the same prompt: survival data, censored at the end of the text. Grain: artifact, mode, model_a, model_b, item.';
+COMMENT ON TABLE first_divergence IS 'Two members and a prompt, with the first token at which their texts differ, censored at the end of the text: survival data for an analysis of your own. Grain: artifact, mode, model_a, model_b, item.';
 COMMENT ON COLUMN first_divergence.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN first_divergence.item IS 'Prompt';
 COMMENT ON COLUMN first_divergence.step IS 'Number of that token, from 1; without a difference, the tokens generated';
@@ -57,7 +57,7 @@ CREATE TABLE agreement_survival (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE agreement_survival IS 'Kaplan-Meier curves of agreement: share of pairs and prompts with identical texts after a number of tokens. Texts that end identically agree to the last step. Grain: artifact, mode, pool, other, step.';
+COMMENT ON TABLE agreement_survival IS 'A class, or two, at a number of generated tokens: a point of the Kaplan-Meier curve of agreement. Texts that end identically agree to the last step. The rows behind rollout_agreement. Grain: artifact, mode, pool, other, step.';
 COMMENT ON COLUMN agreement_survival.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN agreement_survival.step IS 'Tokens generated; 0 is the prompt';
 COMMENT ON COLUMN agreement_survival.survival IS 'Share in agreement so far (Kaplan-Meier)';
@@ -77,7 +77,7 @@ CREATE TABLE rollout_pool (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE rollout_pool IS 'Divergence of generated texts within a class, or between two, averaged over pairs of members. Grain: artifact, mode, pool, other, metric.';
+COMMENT ON TABLE rollout_pool IS 'A class, or two, with a divergence of generated texts, averaged over pairs. The rows behind rollout_summary. Grain: artifact, mode, pool, other, metric.';
 COMMENT ON COLUMN rollout_pool.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN rollout_pool.metric IS 'agreed_tokens (restricted mean of the tokens before the first difference), censored (share of pairs and prompts without a difference), loops (share of texts that end in a loop), sequence_kl (exact KL of the predictive distributions summed along a text of the first, per token: Rao-Blackwell), cross_nats (loss of the second on texts of the first), text_kl (the same KL along the true continuation); across two classes the last three are means of both directions';
 COMMENT ON COLUMN rollout_pool.value IS 'Mean; sequence_kl, cross_nats and text_kl in nats per token';
@@ -97,7 +97,7 @@ CREATE TABLE sequence_divergence (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE sequence_divergence IS 'Cross-scores: each member on the texts of each other, for the KL of their text distributions. Grain: artifact, model_a, model_b.';
+COMMENT ON TABLE sequence_divergence IS 'A member on the texts that another wrote, with its loss there: the KL between the two as distributions over texts. Grain: artifact, model_a, model_b.';
 COMMENT ON COLUMN sequence_divergence.artifact IS 'Rollout artifact';
 COMMENT ON COLUMN sequence_divergence.model_a IS 'Member that generated the texts, sampled at the temperature of the study';
 COMMENT ON COLUMN sequence_divergence.model_b IS 'Member that scores them, possibly the same';

@@ -12,7 +12,7 @@ CREATE TABLE representation_similarity (
     tokens INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE representation_similarity IS 'Similarity of hidden representations of two members, by layer, calibrated against chance. Grain: artifact, layer, model_a, model_b, measure.';
+COMMENT ON TABLE representation_similarity IS 'Two members at a layer, with a similarity of their hidden representations, calibrated against chance: which two compute alike? Grain: artifact, layer, model_a, model_b, measure.';
 COMMENT ON COLUMN representation_similarity.artifact IS 'Representation artifact';
 COMMENT ON COLUMN representation_similarity.layer IS 'Residual stream before this block; the last is after all blocks. For unequal depths, the layer of the deeper member';
 COMMENT ON COLUMN representation_similarity.measure IS 'cka: debiased linear centred kernel alignment; mutual_knn: share of nearest neighbours in common';
@@ -37,7 +37,7 @@ CREATE TABLE representation_pool (
     floor DOUBLE,
     models INTEGER
 );
-COMMENT ON TABLE representation_pool IS 'Similarity of hidden representations within a class, or between two, averaged over pairs. Grain: artifact, layer, pool, other, measure.';
+COMMENT ON TABLE representation_pool IS 'A class, or two, at a layer, with a similarity of representations, averaged over pairs. The rows behind representation_by_layer. Grain: artifact, layer, pool, other, measure.';
 COMMENT ON COLUMN representation_pool.artifact IS 'Representation artifact';
 COMMENT ON COLUMN representation_pool.layer IS 'Residual stream before this block; the last is after all blocks. For unequal depths, the layer of the deeper member';
 COMMENT ON COLUMN representation_pool.measure IS 'cka or mutual_knn';

@@ -14,7 +14,7 @@ CREATE TABLE rashomon_set (
     share_low DOUBLE,
     share_high DOUBLE
 );
-COMMENT ON TABLE rashomon_set IS 'Rashomon sets: members of a class with a select loss within eps of a reference, at each threshold. Grain: artifact, rashomon_set.';
+COMMENT ON TABLE rashomon_set IS 'A Rashomon set: members of a class with a select loss within eps of a reference. The rows behind current_set, for all artifacts. Grain: artifact, rashomon_set.';
 COMMENT ON COLUMN rashomon_set.artifact IS 'Rashomon artifact';
 COMMENT ON COLUMN rashomon_set.rashomon_set IS 'Readable name: class | reference | eps, and the method of derived candidates';
 COMMENT ON COLUMN rashomon_set.method IS 'Method of its candidates: trained, noise, dropout or checkpoint; the reference is always among trained members';
@@ -32,7 +32,7 @@ CREATE TABLE rashomon_member (
     excess_nats DOUBLE,
     probability DOUBLE
 );
-COMMENT ON TABLE rashomon_member IS 'Membership: every candidate of every Rashomon set, inside or not, with its resampled probability. Grain: artifact, rashomon_set, model.';
+COMMENT ON TABLE rashomon_member IS 'A candidate of a Rashomon set, inside or not, with the probability of its membership over resampled documents: is a member inside by luck? Grain: artifact, rashomon_set, model.';
 COMMENT ON COLUMN rashomon_member.artifact IS 'Rashomon artifact';
 COMMENT ON COLUMN rashomon_member.model IS 'Candidate';
 COMMENT ON COLUMN rashomon_member.is_member IS 'Whether its select loss is within eps of the reference';
@@ -52,7 +52,7 @@ CREATE TABLE rashomon_metric (
     covered DOUBLE,
     documents BIGINT
 );
-COMMENT ON TABLE rashomon_metric IS 'Multiplicity metrics of each Rashomon set on the measure split, for the whole set and rarefied to fewer members. Grain: artifact, rashomon_set, metric, weighting, members_used.';
+COMMENT ON TABLE rashomon_metric IS 'A metric of a Rashomon set on the measure split, for the whole set and for fewer members. The rows behind set_metric. Grain: artifact, rashomon_set, metric, weighting, members_used.';
 COMMENT ON COLUMN rashomon_metric.artifact IS 'Rashomon artifact (metrics of losses) or multiplicity artifact (metrics of predictive distributions)';
 COMMENT ON COLUMN rashomon_metric.metric IS 'Name of the metric: of losses mean_nats, sd_nats and document_sd_nats (sd over members of a document''s loss per token, averaged over tokens); of predictive distributions ambiguity, capacity, kl and others, which the README explains';
 COMMENT ON COLUMN rashomon_metric.weighting IS 'hard (the set as it is) or resampled (mean over the sets from document resamples of the select split, which weights each member by its probability)';
@@ -69,7 +69,7 @@ CREATE TABLE set_weight (
     weight DOUBLE,
     mean_weight DOUBLE
 );
-COMMENT ON TABLE set_weight IS 'Mixture weights of the members of a set at its shared capacity: members of weight 0 add nothing to the others. Grain: artifact, rashomon_set, model.';
+COMMENT ON TABLE set_weight IS 'A member of a Rashomon set with its weight in the mixture that attains the capacity: members of weight 0 add nothing to the others. The rows behind disclosure_subset. Grain: artifact, rashomon_set, model.';
 COMMENT ON COLUMN set_weight.artifact IS 'Multiplicity artifact';
 COMMENT ON COLUMN set_weight.weight IS 'Weight in the one mixture for all positions that attains the shared capacity; the disclosure subset has weights above 0';
 COMMENT ON COLUMN set_weight.mean_weight IS 'Weight in the mixture that attains the capacity of a position, mean over positions';
@@ -94,7 +94,7 @@ CREATE TABLE position_multiplicity (
     effective_models DOUBLE,
     ensemble_gain DOUBLE
 );
-COMMENT ON TABLE position_multiplicity IS 'Multiplicity at sampled positions of the measure split: how differently the members of a set predict one token. Grain: artifact, rashomon_set, position.';
+COMMENT ON TABLE position_multiplicity IS 'A sampled position of the measure split and a Rashomon set, with the spread of its members'' predictions there. The rows behind contested_positions. Grain: artifact, rashomon_set, position.';
 COMMENT ON COLUMN position_multiplicity.artifact IS 'Multiplicity artifact';
 COMMENT ON COLUMN position_multiplicity.position IS 'Number of the position in the evaluated windows';
 COMMENT ON COLUMN position_multiplicity.document IS 'Document of the token';
@@ -127,7 +127,7 @@ CREATE TABLE headroom (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE headroom IS 'Ensembling against scale: the loss reduction from averaging the members of a class, beside that from the best member of the next size. A mixture cannot gain more than the headroom if the larger class contains it. Grain: artifact, model_class, next_class.';
+COMMENT ON TABLE headroom IS 'A class beside its next size, with the gain from averaging its members and that of the best larger member. A mixture cannot gain more if the larger class contains it. The rows behind headroom_test. Grain: artifact, model_class, next_class.';
 COMMENT ON COLUMN headroom.artifact IS 'Multiplicity artifact';
 COMMENT ON COLUMN headroom.next_class IS 'Label of the class of the next size';
 COMMENT ON COLUMN headroom.gain_low IS 'Lower end of its interval over models and documents';
@@ -149,7 +149,7 @@ CREATE TABLE rashomon_curve_point (
     members INTEGER,
     candidates INTEGER
 );
-COMMENT ON TABLE rashomon_curve_point IS 'Rashomon curve: share of the candidates of each class under loss thresholds that all classes share, for comparing classes. Grain: artifact, model_class, threshold_nats.';
+COMMENT ON TABLE rashomon_curve_point IS 'A class under a loss threshold that all classes share, with the share of candidates that reach it. The rows behind rashomon_curve. Grain: artifact, model_class, threshold_nats.';
 COMMENT ON COLUMN rashomon_curve_point.artifact IS 'Rashomon artifact';
 COMMENT ON COLUMN rashomon_curve_point.threshold_nats IS 'Select loss, nats per token';
 COMMENT ON COLUMN rashomon_curve_point.share IS 'Share of trained members at or below the threshold';
@@ -171,7 +171,7 @@ CREATE TABLE local_volume (
     directions INTEGER,
     windows INTEGER
 );
-COMMENT ON TABLE local_volume IS 'Local volume around each member: how far its weights can move in random directions before the loss rises by eps. Grain: artifact, model, eps_nats.';
+COMMENT ON TABLE local_volume IS 'A member and an allowed rise of the loss, with how far its weights can move in random directions before the loss has risen so. The rows behind member_volume. Grain: artifact, model, eps_nats.';
 COMMENT ON COLUMN local_volume.artifact IS 'Volume artifact';
 COMMENT ON COLUMN local_volume.eps_nats IS 'Allowed rise of the loss, nats per token on windows of select';
 COMMENT ON COLUMN local_volume.log_radius IS 'Mean over directions of ln r, where noise of r times the rms of each weight tensor raises the loss by eps';
@@ -196,7 +196,7 @@ CREATE TABLE variance_component (
     orders INTEGER,
     models INTEGER
 );
-COMMENT ON TABLE variance_component IS 'Variance components within a class where seeds are crossed: how much depends on initial weights, how much on data order. Grain: artifact, model_class, measure, component.';
+COMMENT ON TABLE variance_component IS 'A component of the variance within a class whose seeds are crossed. The rows behind variance_components. Grain: artifact, model_class, measure, component.';
 COMMENT ON COLUMN variance_component.artifact IS 'Multiplicity artifact';
 COMMENT ON COLUMN variance_component.measure IS 'nats (loss on measure), kl or top1_disagreement (of pairs, on measure)';
 COMMENT ON COLUMN variance_component.component IS 'init, order, or rest: their interaction and residual';
@@ -218,7 +218,7 @@ CREATE TABLE funnel_constraint (
     share_high DOUBLE,
     models INTEGER
 );
-COMMENT ON TABLE funnel_constraint IS 'Constraints of the funnel: one loss threshold or one property each, with the share of members that pass. Grain: artifact, pool, constraint_name.';
+COMMENT ON TABLE funnel_constraint IS 'A constraint of the funnel (a loss threshold on a part of the text, or a property) with the share of members that pass: which requirement is hard to meet? Grain: artifact, pool, constraint_name.';
 COMMENT ON COLUMN funnel_constraint.artifact IS 'Funnel artifact';
 COMMENT ON COLUMN funnel_constraint.pool IS 'Label of a class, or corpus/size for all variants of a size';
 COMMENT ON COLUMN funnel_constraint.constraint_name IS 'Name of the text or property';
@@ -248,7 +248,7 @@ CREATE TABLE funnel_step (
     models INTEGER,
     orders INTEGER
 );
-COMMENT ON TABLE funnel_step IS 'The constraint funnel: members that survive as constraints are added, averaged over orders of the constraints. Grain: artifact, pool, constraints.';
+COMMENT ON TABLE funnel_step IS 'A pool after a number of constraints, averaged over orders of the constraints. The rows behind funnel. Grain: artifact, pool, constraints.';
 COMMENT ON COLUMN funnel_step.artifact IS 'Funnel artifact';
 COMMENT ON COLUMN funnel_step.pool IS 'Label of a class, or corpus/size for all variants of a size';
 COMMENT ON COLUMN funnel_step.constraints IS 'Constraints applied so far';
@@ -273,7 +273,7 @@ CREATE TABLE pattern (
     models INTEGER,
     probes INTEGER
 );
-COMMENT ON TABLE pattern IS 'Distinct patterns of passing and failing the probes, by the number of members drawn: do equally good members fail on different probes? Grain: artifact, pool, members_used.';
+COMMENT ON TABLE pattern IS 'A pool and a number of members drawn, with the number of distinct patterns of passing and failing. The rows behind pattern_count. Grain: artifact, pool, members_used.';
 COMMENT ON COLUMN pattern.artifact IS 'Funnel artifact';
 COMMENT ON COLUMN pattern.pool IS 'Label of a class, or corpus/size';
 COMMENT ON COLUMN pattern.members_used IS 'Members drawn at a time';

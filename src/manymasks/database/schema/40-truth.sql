@@ -12,7 +12,7 @@ CREATE TABLE process_truth (
     entropy_given_latent DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE process_truth IS 'Exact quantities of each process by position: entropy of the next token and of the latent given the prefix. No model can have a lower loss. Grain: artifact, position.';
+COMMENT ON TABLE process_truth IS 'A position of a known process, with the exact entropy of the next token and of the latent: the loss that no model can go below. Grain: artifact, position.';
 COMMENT ON COLUMN process_truth.artifact IS 'Truth artifact';
 COMMENT ON COLUMN process_truth.position IS 'Position of the token in its document; the token after BOS is 1';
 COMMENT ON COLUMN process_truth.entropy IS 'Mean exact entropy of the next token given its prefix, nats: a lower bound on the expected loss of any model';
@@ -38,7 +38,7 @@ CREATE TABLE capability_price (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE capability_price IS 'Capability prices: the loss increase of the exact predictor without a capability, in expectation and on the documents of the members. Grain: artifact, capability, stratum, level.';
+COMMENT ON TABLE capability_price IS 'A capability of the exact predictor on a stratum, with the loss that is added without it, in expectation and on the documents of members: what is it worth? Grain: artifact, capability, stratum, level.';
 COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
 COMMENT ON COLUMN capability_price.capability IS 'Capability that the predictor is without';
 COMMENT ON COLUMN capability_price.stratum IS 'all, or a partition of the tokens, such as role';

@@ -10,7 +10,7 @@ CREATE TABLE excess_loss (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE excess_loss IS 'Excess losses: KL from the exact predictor of a process to each member, overall and by stratum. Grain: artifact, model, stratum, level.';
+COMMENT ON TABLE excess_loss IS 'A member on a stratum of tokens, with its loss above the exact predictor. The rows behind current_excess, for all artifacts. Grain: artifact, model, stratum, level.';
 COMMENT ON COLUMN excess_loss.artifact IS 'Excess artifact';
 COMMENT ON COLUMN excess_loss.nats IS 'Mean KL from the exact predictor to the member, nats per token: its avoidable loss';
 COMMENT ON COLUMN excess_loss.nats_low IS 'Lower end of its interval over documents; NULL by position';
@@ -25,7 +25,7 @@ CREATE TABLE capability_kept (
     tokens BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE capability_kept IS 'Capabilities of each member: its predictions as a mixture of the exact predictor and the one without a capability. Grain: artifact, model, capability.';
+COMMENT ON TABLE capability_kept IS 'A member and a capability, with the weight of the exact predictor against the one without it that its predictions show: how much of the capability does it have? Grain: artifact, model, capability.';
 COMMENT ON COLUMN capability_kept.artifact IS 'Excess artifact';
 COMMENT ON COLUMN capability_kept.capability IS 'Capability in question';
 COMMENT ON COLUMN capability_kept.kept IS 'Weight of the exact predictor in the mixture that fits the member best (weighted least squares): 1 has the capability, 0 is without it, values beyond are possible; NULL if the two predictors never differ';
@@ -44,7 +44,7 @@ CREATE TABLE priced_set (
     members INTEGER,
     candidates INTEGER
 );
-COMMENT ON TABLE priced_set IS 'Priced Rashomon sets: members with an excess loss below a share of the exact price of the cheapest capability. Prices and excess losses are means over all scored tokens, the premise of masks included. Grain: artifact, corpus, size, variant, share.';
+COMMENT ON TABLE priced_set IS 'A Rashomon set whose threshold is a share of the price of the cheapest capability: how many members are that close to the truth? Prices and losses are means over all scored tokens, the premise of masks included. Grain: artifact, corpus, size, variant, share.';
 COMMENT ON COLUMN priced_set.artifact IS 'Excess artifact';
 COMMENT ON COLUMN priced_set.share IS 'Threshold / price of the cheapest capability';
 COMMENT ON COLUMN priced_set.eps IS 'The threshold in nats per token';
@@ -62,7 +62,7 @@ CREATE TABLE priced_member (
     is_member BOOLEAN,
     probability DOUBLE
 );
-COMMENT ON TABLE priced_member IS 'Members of the priced sets, inside or not, with their excess losses. Grain: artifact, model, share.';
+COMMENT ON TABLE priced_member IS 'A member and a priced threshold, with whether it is inside: the members behind priced_set. Grain: artifact, model, share.';
 COMMENT ON COLUMN priced_member.artifact IS 'Excess artifact';
 COMMENT ON COLUMN priced_member.share IS 'Threshold / price of the cheapest capability';
 COMMENT ON COLUMN priced_member.eps IS 'The threshold in nats per token';
@@ -94,7 +94,7 @@ CREATE TABLE demand_gap (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE demand_gap IS 'Myopia gaps in excess loss by what a position demands, such as the number of pairs to bind; paired over seeds. Grain: artifact, size, baseline, variant, stratum, level.';
+COMMENT ON TABLE demand_gap IS 'A variant against its baseline by what a position demands, in loss above the truth, paired over seeds. The rows behind myopia_by_demand. Grain: artifact, size, baseline, variant, stratum, level.';
 COMMENT ON COLUMN demand_gap.artifact IS 'Excess artifact';
 COMMENT ON COLUMN demand_gap.control_of IS 'Process that this process is the control of; NULL for others';
 COMMENT ON COLUMN demand_gap.stratum IS 'all, or a partition of the tokens, such as answers by W';
@@ -121,7 +121,7 @@ CREATE TABLE position_spread (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE position_spread IS 'Divergence between members of a class by prompt length: do longer prompts bring seeds together? Grain: artifact, size, variant, position.';
+COMMENT ON TABLE position_spread IS 'A class at a length of the prompt, with the divergence between its members. The rows behind spread_by_position. Grain: artifact, size, variant, position.';
 COMMENT ON COLUMN position_spread.artifact IS 'Excess artifact';
 COMMENT ON COLUMN position_spread.position IS 'Position of the predicted token: the number of tokens before it';
 COMMENT ON COLUMN position_spread.kl IS 'Mean KL between two members, over ordered pairs, nats';

@@ -9,7 +9,7 @@ CREATE TABLE mask_weights (
     weight DOUBLE,
     posterior DOUBLE
 );
-COMMENT ON TABLE mask_weights IS 'Mask spectroscopy: the mixture of masks closest to each member''s distribution of the next three letters, beside the exact posterior, by document and prompt length. Grain: artifact, model, kind, document, letters, mask.';
+COMMENT ON TABLE mask_weights IS 'A member (or the exact posterior) after a prompt, with the weight of one mask in the mixture closest to its prediction of the next three letters: watch it infer who speaks. Grain: artifact, model, kind, document, letters, mask.';
 COMMENT ON COLUMN mask_weights.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_weights.document IS 'Index of the document in the measure split, the first 40; spliced documents are counted separately from 0';
 COMMENT ON COLUMN mask_weights.kind IS 'plain, or spliced from two masks';
@@ -37,7 +37,7 @@ CREATE TABLE mask_fit (
     sharpening_high DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE mask_fit IS 'Calibration of mask weights: each member against the exact posterior, means over documents. Is its mixture as sharp as Bayes'' rule says? Grain: artifact, model, kind, letters.';
+COMMENT ON TABLE mask_fit IS 'A member at a number of letters, with its mask weights against the exact posterior, averaged over documents. The members behind mask_calibration. Grain: artifact, model, kind, letters.';
 COMMENT ON COLUMN mask_fit.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_fit.kind IS 'plain, or spliced from two masks';
 COMMENT ON COLUMN mask_fit.from_bayes IS 'KL from the exact posterior of the masks to the member''s weights, nats; values below 0.01 are set to 0.01 in both, the precision of the weights';
@@ -60,7 +60,7 @@ CREATE TABLE mask_inertia (
     changed DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE mask_inertia IS 'Mask inertia: letters after a splice until a member changes its mask. The exact posterior has its own row, with model = bayes. Grain: artifact, model.';
+COMMENT ON TABLE mask_inertia IS 'A member with the letters after a splice until it changes its mask; the exact posterior has a row of its own, with model = bayes. The members behind mask_inertia_by_class. Grain: artifact, model.';
 COMMENT ON COLUMN mask_inertia.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_inertia.model IS 'Member, or bayes';
 COMMENT ON COLUMN mask_inertia.before IS 'Letters of the first mask';
@@ -86,7 +86,7 @@ CREATE TABLE mask_pair (
     machinery_high DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE mask_pair IS 'Divergence of two members split into the mask weights and the rest (the machinery), by prompt length. The split is a definition, not an estimate of causes. Grain: artifact, model_a, model_b, letters.';
+COMMENT ON TABLE mask_pair IS 'Two members at a number of letters, with their divergence split into mask weights and the rest. The split is a definition, not an estimate of causes. The pairs behind masks_or_machinery. Grain: artifact, model_a, model_b, letters.';
 COMMENT ON COLUMN mask_pair.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_pair.model_a IS 'First member, the key that sorts first';
 COMMENT ON COLUMN mask_pair.model_b IS 'Second member';
@@ -128,7 +128,7 @@ CREATE TABLE mask_class (
     models INTEGER,
     documents INTEGER
 );
-COMMENT ON TABLE mask_class IS 'Mask statistics by class, beside exact predictors under noise as large as the members'' residual (log-normal, independent for each continuation, prompt and predictor). Errors of a network correlate over similar prompts, and this noise does not: a yardstick, not a test. Grain: artifact, size, variant, letters.';
+COMMENT ON TABLE mask_class IS 'A class at a number of letters, with its mask statistics beside those of exact predictors with noise as large as the residual of its members (log-normal, independent for each continuation, prompt and predictor): a yardstick, not a test, since errors of a network correlate over similar prompts. Grain: artifact, size, variant, letters.';
 COMMENT ON COLUMN mask_class.artifact IS 'Spectroscopy artifact';
 COMMENT ON COLUMN mask_class.share IS 'Share of the divergence between members that lies in their mask weights: mean of mask / mean of kl, over pairs';
 COMMENT ON COLUMN mask_class.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; members may share a seed; NULL below 3 members';

@@ -11,7 +11,7 @@ CREATE TABLE belief_fit (
     documents INTEGER,
     tokens BIGINT
 );
-COMMENT ON TABLE belief_fit IS 'Linear readouts of the exact posterior from the residual stream, by layer, beside controls: is the belief state linearly represented? Grain: artifact, model, layer, latent, control.';
+COMMENT ON TABLE belief_fit IS 'A member at a layer, with the fit of an exact posterior on its residual stream, or that of a control. The rows behind belief_by_layer. Grain: artifact, model, layer, latent, control.';
 COMMENT ON COLUMN belief_fit.artifact IS 'Belief artifact';
 COMMENT ON COLUMN belief_fit.latent IS 'Latent variable of the posterior: in masks mask, letter_state or state (both together), in tally pairs (their number in the block), in a chain state';
 COMMENT ON COLUMN belief_fit.control IS 'none: the member. untrained: a model of its shape at initialisation. shuffled: documents with the beliefs of another document. last-letters: an indicator of the last tokens instead of the stream (layer 0). premise+last-letters, of masks: the same with the premise, which the exact belief also depends on';
@@ -35,7 +35,7 @@ CREATE TABLE belief_point (
     read_b DOUBLE,
     read_c DOUBLE
 );
-COMMENT ON TABLE belief_point IS 'Exact and linearly read beliefs at single positions, for plots of the belief simplex. Grain: artifact, model, layer, point.';
+COMMENT ON TABLE belief_point IS 'A position in a document, with the exact belief and the one decoded at a layer: plot the belief simplex. Grain: artifact, model, layer, point.';
 COMMENT ON COLUMN belief_point.artifact IS 'Belief artifact';
 COMMENT ON COLUMN belief_point.point IS 'Index of the position';
 COMMENT ON COLUMN belief_point.mask IS 'Most probable mask at the position; chain for processes without masks';
@@ -61,7 +61,7 @@ CREATE TABLE speculation (
     efficiency_high DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE speculation IS 'Linear readouts of later tokens from the residual stream, beside the exact predictor that many steps ahead: how much is computed in advance? Grain: artifact, model, layer, ahead, control.';
+COMMENT ON TABLE speculation IS 'A member at a layer, with how well tokens some steps ahead are decodable, beside the exact predictor that many steps ahead. The rows behind speculation_by_variant. Grain: artifact, model, layer, ahead, control.';
 COMMENT ON COLUMN speculation.artifact IS 'Belief artifact';
 COMMENT ON COLUMN speculation.ahead IS 'How many tokens ahead: 1 is the next one';
 COMMENT ON COLUMN speculation.nats IS 'Loss of the linear map on held-out documents, nats per token';
@@ -83,7 +83,7 @@ CREATE TABLE speculation_auc (
     pairs BIGINT,
     documents INTEGER
 );
-COMMENT ON TABLE speculation_auc IS 'Linear readouts of whether the last pair counts for the answer, in counting processes: is binding done before the question? Grain: artifact, model, layer, site, control.';
+COMMENT ON TABLE speculation_auc IS 'A member at a layer, with how well it is decodable whether the last pair counts, in counting processes. The rows behind speculation_auc_by_variant. Grain: artifact, model, layer, site, control.';
 COMMENT ON COLUMN speculation_auc.artifact IS 'Belief artifact';
 COMMENT ON COLUMN speculation_auc.site IS 'b: at the second digit of the pair. next: one token later, at the first digit of another pair';
 COMMENT ON COLUMN speculation_auc.auc IS 'Area under the ROC curve on held-out documents: 0.5 is chance';

@@ -17,7 +17,7 @@ CREATE TABLE rule_choice (
     p_right DOUBLE,
     questions INTEGER
 );
-COMMENT ON TABLE rule_choice IS 'Preferences of each member between two rules that agree on the training data, measured where they disagree. Grain: artifact, model, question.';
+COMMENT ON TABLE rule_choice IS 'A member and a question on which two rules disagree, with its preference. The rows behind rule_choice_by_member. Grain: artifact, model, question.';
 COMMENT ON COLUMN rule_choice.artifact IS 'Rule-choice artifact';
 COMMENT ON COLUMN rule_choice.answered IS 'Share of BEFORE documents that end with a question in training';
 COMMENT ON COLUMN rule_choice.other IS 'The other rule: blue, or first';
@@ -61,7 +61,7 @@ CREATE TABLE rule_spread (
     inits INTEGER,
     questions INTEGER
 );
-COMMENT ON TABLE rule_spread IS 'Distribution of the preference between two rules over the seeds of a class: underspecification by training data. Grain: artifact, size, variant, question.';
+COMMENT ON TABLE rule_spread IS 'A class and such a question, with the spread of the preference over its seeds: how much training data leaves open. The rows behind rule_choice_over_seeds. Grain: artifact, size, variant, question.';
 COMMENT ON COLUMN rule_spread.artifact IS 'Rule-choice artifact';
 COMMENT ON COLUMN rule_spread.answered IS 'Share of BEFORE documents that end with a question in training';
 COMMENT ON COLUMN rule_spread.mean IS 'Mean preference over seeds of initial weights, each averaged over data orders';

@@ -13,7 +13,7 @@ CREATE TABLE mask_swap (
     apart DOUBLE,
     documents INTEGER
 );
-COMMENT ON TABLE mask_swap IS 'Activation swaps: the share of a donor in the next-letter prediction after part of the past is replaced by the donor''s, for members and for the exact predictor. Grain: artifact, model, donor, site, layer, letters.';
+COMMENT ON TABLE mask_swap IS 'A member (or the exact predictor) and a site at a layer, with the share of the donor in its prediction of the next letter. The rows behind swap_by_layer. Grain: artifact, model, donor, site, layer, letters.';
 COMMENT ON COLUMN mask_swap.artifact IS 'Swap artifact';
 COMMENT ON COLUMN mask_swap.model IS 'Member; bayes: the exact predictor, which has no layers: past in all of them, or residual at 0';
 COMMENT ON COLUMN mask_swap.donor IS 'other mask: a document with another mask and premise. same mask: another document with the recipient''s mask and premise';

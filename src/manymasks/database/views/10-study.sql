@@ -7,7 +7,7 @@ SELECT DISTINCT i.input AS model
 FROM artifact_input AS i
 JOIN artifact AS a ON a.artifact = i.artifact AND a.is_current
 WHERE i.role = 'reference' OR (a.stage = 'self_written' AND i.role = 'training');
-COMMENT ON VIEW reference_model IS 'Reference seeds: trained like members but excluded from every set and comparison; they measure the distance of probes and write contexts. Grain: model.';
+COMMENT ON VIEW reference_model IS 'A reference seed: trained like a member, but in no set and no comparison. These measure how hard the contexts of a probe are, and write contexts. Grain: model.';
 COMMENT ON COLUMN reference_model.model IS 'Key';
 
 CREATE VIEW current_model AS
@@ -42,7 +42,7 @@ LEFT JOIN (
     SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
 ) AS t ON t.model = m.model AND t.split = 'measure'
 WHERE m.method IN ('trained', 'fine-tuned') AND m.model NOT IN (FROM reference_model);
-COMMENT ON VIEW current_model IS 'Trained members of the current study with their losses: the starting point for most questions. Reference seeds are excluded. Grain: model.';
+COMMENT ON VIEW current_model IS 'A trained member of the study, with its class, seeds, losses and cost: the list of models, and the table to join for their names. Reference seeds are excluded. Grain: model.';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
 COMMENT ON COLUMN current_model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';
 COMMENT ON COLUMN current_model.learning_rate IS 'Peak learning rate';
@@ -79,7 +79,7 @@ SELECT
 FROM rate
 WINDOW arm AS (PARTITION BY corpus, size, variant)
 ORDER BY corpus, size, variant, learning_rate;
-COMMENT ON VIEW tuning_summary IS 'Learning-rate grids of the classes with a tuned rate: was the best rate inside the grid? Grain: corpus, size, variant, learning_rate.';
+COMMENT ON VIEW tuning_summary IS 'A learning rate tried for a class with a tuned rate, with the mean loss of its trials: was the best rate inside the grid? Grain: corpus, size, variant, learning_rate.';
 COMMENT ON COLUMN tuning_summary.learning_rate IS 'Peak learning rate of the trial';
 COMMENT ON COLUMN tuning_summary.nats IS 'Mean loss on the select split over trials that did not fail';
 COMMENT ON COLUMN tuning_summary.sd_nats IS 'Standard deviation of that loss over trials';
@@ -109,7 +109,7 @@ SELECT
 FROM current_model
 GROUP BY corpus, size, variant
 ORDER BY corpus, nats;
-COMMENT ON VIEW leaderboard IS 'Leaderboard of the classes by mean loss on the measure split, with the spread over seeds. Grain: corpus, size, variant.';
+COMMENT ON VIEW leaderboard IS 'A class, with the mean loss of its members on the measure split and its spread over seeds: which classes are best, and do their losses overlap? Grain: corpus, size, variant.';
 COMMENT ON COLUMN leaderboard.models IS 'Trained members: mean and spread are over these';
 COMMENT ON COLUMN leaderboard.failed IS 'Members with a failed training run; excluded from all other columns';
 COMMENT ON COLUMN leaderboard.nats IS 'Mean loss over members';
@@ -128,7 +128,7 @@ FROM myopia_gap AS g
 JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
 WHERE NOT g.is_total
 ORDER BY g.corpus, g.size, g.baseline, g.variant, g.position_low;
-COMMENT ON VIEW myopia_by_position IS 'Myopia gap by position in the window: where in the text do gradients from later positions pay? Grain: corpus, size, baseline, variant, split, position_low.';
+COMMENT ON VIEW myopia_by_position IS 'A variant against its baseline on a bucket of positions: where in the window do gradients from later positions pay? Grain: corpus, size, baseline, variant, split, position_low.';
 COMMENT ON COLUMN myopia_by_position.low IS 'Lower end of its interval over seeds and documents';
 COMMENT ON COLUMN myopia_by_position.p IS 'Two-sided; the null is gap = 0';
 
@@ -138,7 +138,7 @@ FROM myopia_gap AS g
 JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
 WHERE g.is_total
 ORDER BY g.corpus, g.size, g.baseline, g.variant;
-COMMENT ON VIEW myopia_total IS 'Myopia gap over all positions, one number per size and variant: the cost of myopia. Grain: corpus, size, baseline, variant, split.';
+COMMENT ON VIEW myopia_total IS 'A variant against its baseline at a size, over all positions: what does it cost that no gradient reaches earlier positions? Grain: corpus, size, baseline, variant, split.';
 COMMENT ON COLUMN myopia_total.low IS 'Lower end of its interval over seeds and documents';
 COMMENT ON COLUMN myopia_total.p IS 'Two-sided; the null is gap = 0';
 
@@ -172,7 +172,7 @@ LEFT JOIN (
     SELECT corpus, size, max(parameters) AS parameters FROM current_model GROUP BY corpus, size
 ) AS s ON s.corpus = m.corpus AND s.size = m.size
 ORDER BY m.corpus, s.parameters, m.size, m.nats;
-COMMENT ON VIEW arms IS 'All arms of the myopia comparison on the measure split: variants from causal to transformer bigram, and n-gram baselines. Grain: corpus, size, arm.';
+COMMENT ON VIEW arms IS 'An arm of the myopia comparison (a variant, a transformer that sees no past, or n-gram counts) at a size, with its loss above the causal variant: how much of the loss does each restriction cost? Grain: corpus, size, arm.';
 COMMENT ON COLUMN arms.size IS 'Name of the size; n-gram baselines have a row for each';
 COMMENT ON COLUMN arms.gradient IS 'Gradient flow of the variant; NULL for n-gram baselines';
 COMMENT ON COLUMN arms.gamma IS 'Factor on the gradient per position back: 1 for causal, 0 for myopic, NULL without one';
@@ -190,7 +190,7 @@ SELECT m.* EXCLUDE (artifact)
 FROM myopia_part AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size, m.local, m.myopic, m.part;
-COMMENT ON VIEW myopia_parts IS 'Myopia gap as local malus minus local bonus: worse earlier positions against a better local fit. Grain: corpus, size, local, myopic, part.';
+COMMENT ON VIEW myopia_parts IS 'A part of the myopia gap at a size, local malus or local bonus: is the loss due to earlier positions that serve later ones less, or is some of it won back by a better local fit? Grain: corpus, size, local, myopic, part.';
 COMMENT ON COLUMN myopia_parts.part IS 'bonus: possible gain of the past''s own predictions; malus: loss of myopic from worse earlier positions; gap = malus - bonus';
 COMMENT ON COLUMN myopia_parts.nats IS 'Mean over shared seeds';
 COMMENT ON COLUMN myopia_parts.low IS 'Lower end of its interval over seeds and documents';
@@ -202,7 +202,7 @@ SELECT m.* EXCLUDE (artifact)
 FROM myopia_curve AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size, m.baseline, m.variant, m.step;
-COMMENT ON VIEW myopia_by_tokens IS 'Myopia gap during training, on the select split: does it close with more tokens? Grain: corpus, size, baseline, variant, step.';
+COMMENT ON VIEW myopia_by_tokens IS 'A variant against its baseline at a step of training, on the select split: does the gap close with more tokens? Grain: corpus, size, baseline, variant, step.';
 COMMENT ON COLUMN myopia_by_tokens.tokens IS 'Tokens trained on so far';
 COMMENT ON COLUMN myopia_by_tokens.low IS 'Lower end of its interval over seeds; the windows are fixed';
 
@@ -211,7 +211,7 @@ SELECT m.* EXCLUDE (artifact)
 FROM myopia_horizon AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 ORDER BY m.corpus, m.size;
-COMMENT ON VIEW planning_horizon IS 'Planning horizon by size: the distance over which gradients must flow to recover half of the myopia gap. Grain: corpus, size.';
+COMMENT ON VIEW planning_horizon IS 'A size with the distance over which gradients must flow to recover half of the myopia gap: how far ahead does training plan? Grain: corpus, size.';
 COMMENT ON COLUMN planning_horizon.baseline IS 'The causal variant';
 COMMENT ON COLUMN planning_horizon.gap IS 'Gap at gamma = 0';
 COMMENT ON COLUMN planning_horizon.seeds IS 'Seeds that all variants share';
@@ -261,7 +261,7 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY corpus, size, variant, level, weights, gamma;
-COMMENT ON VIEW gradient_share IS 'Share of the gradient of causal members within a distance, by weight group, mean over members; at gamma = 0, the share that serves the present position. Grain: corpus, size, variant, level, weights, gamma.';
+COMMENT ON VIEW gradient_share IS 'A group of weights of a class with the share of its gradient that comes from losses within a distance: how much of training serves later positions? At gamma = 0 it is the share that serves the present position. Grain: corpus, size, variant, level, weights, gamma.';
 COMMENT ON COLUMN gradient_share.level IS 'mean (gradient of the mean loss over all windows) or window (gradient of one window at a time)';
 COMMENT ON COLUMN gradient_share.weights IS 'Weight group: W_E, W_pos, W_Q, W_K, W_V, W_O, W_in, W_out, W_U (over all layers), norms or all';
 COMMENT ON COLUMN gradient_share.gamma IS 'Discount: gradients from losses k positions later are scaled by gamma^k';
@@ -359,7 +359,7 @@ SELECT
     *
 FROM claims
 ORDER BY rank NULLS LAST, p, contrast;
-COMMENT ON VIEW tested_claims IS 'Tested claims of the current study, null results included; primary claims first, tested or not. Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
+COMMENT ON VIEW tested_claims IS 'A claim with its estimate, interval and corrected p, primary claims first, null results included: what did the study establish? Grain: artifact, claim, corpus, subject, baseline, within, within_baseline, probe, severity.';
 COMMENT ON COLUMN tested_claims.contrast IS 'The claim as a sentence';
 COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, like its numbers, for a claim left untested because members failed';
 COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
@@ -393,7 +393,7 @@ FROM walk AS w
 JOIN artifact AS a ON a.artifact = w.artifact
 LEFT JOIN artifact AS b ON b.artifact = w.ancestor
 GROUP BY ALL;
-COMMENT ON VIEW lineage IS 'Provenance of every artifact, current or old: all its direct and indirect inputs. Grain: artifact, ancestor.';
+COMMENT ON VIEW lineage IS 'An artifact and one of its inputs, direct or indirect: everything that a number depends on, of current and old artifacts. Grain: artifact, ancestor.';
 COMMENT ON COLUMN lineage.artifact IS 'Artifact that was made';
 COMMENT ON COLUMN lineage.stage IS 'Its stage';
 COMMENT ON COLUMN lineage.label IS 'Its label';
@@ -415,7 +415,7 @@ FROM artifact
 WHERE is_current
 GROUP BY stage
 ORDER BY wall_seconds DESC;
-COMMENT ON VIEW stage_cost IS 'Time, memory and disk of the current study by stage. Grain: stage.';
+COMMENT ON VIEW stage_cost IS 'A stage with its seconds, memory and disk, summed over its artifacts: where did the time go? Grain: stage.';
 COMMENT ON COLUMN stage_cost.stage IS 'Stage';
 COMMENT ON COLUMN stage_cost.artifacts IS 'Artifacts of the stage';
 COMMENT ON COLUMN stage_cost.wall_seconds IS 'Wall-clock seconds, summed over artifacts (they may have run in parallel)';
@@ -428,14 +428,14 @@ SELECT c.corpus
 FROM corpus AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
 QUALIFY c.kind <> 'process' OR bool_and(c.kind = 'process') OVER ();
-COMMENT ON VIEW text_corpus IS 'Corpora of real text, which tables and figures show first; all corpora if there are none. Grain: corpus.';
+COMMENT ON VIEW text_corpus IS 'A corpus of real text, or any corpus if none is text: the ones that tables and figures show first. Grain: corpus.';
 
 CREATE VIEW old_artifact AS
 SELECT artifact, stage, label, created, wall_seconds, payload_bytes
 FROM artifact
 WHERE NOT is_current
 ORDER BY stage, created;
-COMMENT ON VIEW old_artifact IS 'Artifacts that the current study does not use, with the disk space that deleting them would free. Grain: artifact.';
+COMMENT ON VIEW old_artifact IS 'An artifact that the study does not use, with the disk space that deleting it would free. Grain: artifact.';
 COMMENT ON COLUMN old_artifact.artifact IS 'Key';
 COMMENT ON COLUMN old_artifact.stage IS 'Stage';
 COMMENT ON COLUMN old_artifact.label IS 'Readable name when it was made';

@@ -52,7 +52,7 @@ SELECT
     p.ngram_nats,
     p.reference_nats
 FROM distant AS p;
-COMMENT ON VIEW current_probe IS 'Probes of the current study with their distance from training data. Grain: corpus, probe, severity.';
+COMMENT ON VIEW current_probe IS 'A probe of the study at a severity, with its family and its distance from the training data: how far from the text is it? Grain: corpus, probe, severity.';
 COMMENT ON COLUMN current_probe.artifact IS 'Probe artifact';
 COMMENT ON COLUMN current_probe.windows IS 'Number of windows';
 COMMENT ON COLUMN current_probe.documents IS 'Documents of the windows';
@@ -81,7 +81,7 @@ JOIN current_model AS a ON a.model = d.model_a
 JOIN current_model AS b ON b.model = d.model_b
 LEFT JOIN current_probe AS p
     ON p.corpus = a.corpus AND p.probe = d.probe AND p.severity = d.severity;
-COMMENT ON VIEW current_pair IS 'Pairwise divergences between members of the current study, with the factors in which the two differ. Grain: corpus, probe, severity, model_a, model_b.';
+COMMENT ON VIEW current_pair IS 'Two members on a probe at a severity, with their divergence in every metric and the factors in which they differ: how differently do any two models predict? Grain: corpus, probe, severity, model_a, model_b.';
 COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
 COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
@@ -143,7 +143,7 @@ LEFT JOIN (
 ) AS m ON m.artifact = d.artifact AND m.severity = d.severity AND m.pool = d.pool
 WHERE d.metric = 'kl'
 ORDER BY d.probe, d.severity, c.parameters, d.pool;
-COMMENT ON VIEW severity_curve IS 'Mean KL between two seeds of a class against severity: do equally good models diverge away from text? Grain: label, probe, severity.';
+COMMENT ON VIEW severity_curve IS 'A class on a probe at a severity, with the mean divergence between its seeds: do equally good models come apart away from the text? Grain: label, probe, severity.';
 COMMENT ON COLUMN severity_curve.reference_nats IS 'Loss of the reference seeds on the scored tokens; they also write the contexts of family self-written';
 COMMENT ON COLUMN severity_curve.kl IS 'Mean KL over pairs of members';
 COMMENT ON COLUMN severity_curve.low IS 'Lower end of its interval over models and documents';
@@ -194,7 +194,7 @@ LEFT JOIN kl AS wb
 LEFT JOIN current_probe AS p
     ON p.corpus = a.corpus AND p.probe = k.probe AND p.severity = k.severity
 ORDER BY a.corpus, a.parameters, variant_a, variant_b, k.probe, k.severity;
-COMMENT ON VIEW variant_divergence IS 'Divergence between two variants of one size, beside that between seeds of each: does the variant matter more than the seed? Grain: corpus, size, variant_a, variant_b, probe, severity.';
+COMMENT ON VIEW variant_divergence IS 'Two variants of a size on a probe at a severity, with the divergence between them beside that between seeds of each: does the variant matter more than the seed? Grain: corpus, size, variant_a, variant_b, probe, severity.';
 COMMENT ON COLUMN variant_divergence.variant_a IS 'One variant';
 COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
 COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each, without pairs that share both seeds';
@@ -222,7 +222,7 @@ LEFT JOIN severity_curve AS s
     ON s.label = m.label AND s.probe = n.probe AND s.severity = n.severity
 GROUP BY m.label, n.probe, n.severity, n.perturbation
 ORDER BY n.probe, n.severity, m.label;
-COMMENT ON VIEW noise_floor_summary IS 'Numerical noise floor by class and probe, beside the divergence of seeds: is the measured divergence far above it? Grain: label, probe, severity, perturbation.';
+COMMENT ON VIEW noise_floor_summary IS 'A class on a probe at a severity, with its numerical noise floor beside the divergence of its seeds: is what is measured far above rounding? Grain: label, probe, severity, perturbation.';
 COMMENT ON COLUMN noise_floor_summary.models IS 'Members measured';
 COMMENT ON COLUMN noise_floor_summary.mean_kl IS 'Mean KL between a member and its perturbed computation';
 COMMENT ON COLUMN noise_floor_summary.max_kl IS 'Maximum of that KL over members';
@@ -270,7 +270,7 @@ SELECT
     documents
 FROM component
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
-COMMENT ON VIEW behaviour_anova IS 'Behaviour ANOVA: information of the next token about the member, split into size, variant, initial weights and data order. Grain: corpus, probe, severity, kind, ordering, component.';
+COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (size, variant, initial weights, data order): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_anova.kind IS 'information: I(Y; model | x); or variance: mean KL of the geometric centroid from the members';
 COMMENT ON COLUMN behaviour_anova.component IS 'A factor, an interaction (factors joined by x), or total';
 COMMENT ON COLUMN behaviour_anova.nats IS 'Nats per token; interactions may be negative';
@@ -310,7 +310,7 @@ JOIN artifact AS e ON e.artifact = d.artifact AND e.is_current
 JOIN artifact_input AS i ON i.artifact = d.artifact AND i.role = 'probe'
 JOIN current_probe AS p ON p.artifact = i.input AND p.severity = d.severity
 ORDER BY d.information DESC, p.corpus, d.probe, d.severity, d.item, d.position;
-COMMENT ON VIEW most_contested_contexts IS 'Sampled positions with their text, those with the most disagreement between members first. Grain: corpus, probe, severity, item, position.';
+COMMENT ON VIEW most_contested_contexts IS 'A sampled position with its context and the tokens that members rank first, the most disputed first: read what models disagree about. Grain: corpus, probe, severity, item, position.';
 COMMENT ON COLUMN most_contested_contexts.item IS 'Window';
 COMMENT ON COLUMN most_contested_contexts.position IS 'Position in the window, counted from its first token';
 COMMENT ON COLUMN most_contested_contexts.document IS 'Document of the window';
@@ -346,7 +346,7 @@ LEFT JOIN current_probe AS p
 WHERE c.tokens > 0
 GROUP BY ALL
 ORDER BY m.corpus, c.probe, c.severity, m.label, c.model;
-COMMENT ON VIEW calibration IS 'Calibration of each member on each probe: confidence against accuracy. Grain: model, probe, severity.';
+COMMENT ON VIEW calibration IS 'A member on a probe at a severity, with its confidence and its accuracy: is it as right as it is sure, also away from the text? Grain: model, probe, severity.';
 COMMENT ON COLUMN calibration.calibration_error IS 'Expected calibration error of the first-ranked token: mean of |confidence - accuracy| over bins, by tokens; grows with fewer tokens, so compare equal numbers';
 COMMENT ON COLUMN calibration.overconfidence IS 'Mean confidence minus accuracy: above 0 if overconfident';
 COMMENT ON COLUMN calibration.confidence IS 'Mean probability of the first-ranked token';
@@ -368,7 +368,7 @@ JOIN artifact_input AS i ON i.artifact = l.artifact AND i.role = 'probe'
 JOIN current_probe AS p
     ON p.artifact = i.input AND p.probe = l.probe AND p.severity = l.severity
 ORDER BY p.corpus, l.probe, l.severity;
-COMMENT ON VIEW on_the_line IS 'Accuracy-on-the-line fits: do losses on a probe follow losses on text? Grain: corpus, probe, severity.';
+COMMENT ON VIEW on_the_line IS 'A probe at a severity, with the regression of losses there on losses on text, over members: do losses on text predict losses on the probe? Grain: corpus, probe, severity.';
 COMMENT ON COLUMN on_the_line.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents fixed';
 COMMENT ON COLUMN on_the_line.documents IS 'Documents of the probe';
@@ -394,7 +394,7 @@ FROM line_residual AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN current_model AS m ON m.model = r.model
 ORDER BY m.corpus, r.probe, r.severity, m.label, m.seed_init, m.seed_order;
-COMMENT ON VIEW line_residuals IS 'Residuals of each member from the line of probe loss on text loss: which member is better or worse than its text loss predicts? Grain: model, probe, severity.';
+COMMENT ON VIEW line_residuals IS 'A member on a probe at a severity, with its distance from the line of on_the_line: which member is better or worse there than its loss on text predicts? Grain: model, probe, severity.';
 COMMENT ON COLUMN line_residuals.nats IS 'Loss on the probe';
 COMMENT ON COLUMN line_residuals.residual IS 'nats minus the prediction of the line';
 COMMENT ON COLUMN line_residuals.low IS 'Lower end of its interval over documents';
@@ -420,7 +420,7 @@ JOIN artifact AS e ON e.artifact = t.artifact AND e.is_current
 JOIN model_class AS c ON c.label = t.pool AND c.is_current
 LEFT JOIN current_probe AS p ON p.corpus = c.corpus AND p.probe = t.probe AND p.severity = 0
 ORDER BY c.corpus, t.probe, t.measure, t.trend, c.parameters, t.pool;
-COMMENT ON VIEW severity_trends IS 'Trends over severity in the divergence between seeds of a class: does it rise, and fall again, away from text? Grain: label, probe, measure, trend.';
+COMMENT ON VIEW severity_trends IS 'A trend over the severities of a probe in the divergence between seeds of a class: does it rise away from the text, and fall again at noise? Grain: label, probe, measure, trend.';
 COMMENT ON COLUMN severity_trends.measure IS 'kl, or kl_share: kl / mean predictive entropy';
 COMMENT ON COLUMN severity_trends.trend IS 'rise: value at the highest severity minus that at severity 0; fall: value at the highest severity minus the maximum over the others; slope: per nat of n-gram surprise; rank: Spearman correlation with n-gram surprise';
 COMMENT ON COLUMN severity_trends.value IS 'Nats per token, or share of entropy; rank from -1 to 1';
@@ -480,7 +480,7 @@ SELECT
     documents
 FROM step
 ORDER BY corpus, probe, label, severity;
-COMMENT ON VIEW search_gain IS 'Adversarial search on held-out members: contexts evolved to maximise disagreement in one half of the seeds, evaluated on the other half (other initial weights, the same data orders). Grain: label, probe, severity.';
+COMMENT ON VIEW search_gain IS 'A class at a generation of a search for disagreement, on the seeds that it queried and on those held out (other initial weights, the same data orders): does disagreement that was searched for carry over? Grain: label, probe, severity.';
 COMMENT ON COLUMN search_gain.severity IS 'Severity: a number of generations, 0 is unchanged text';
 COMMENT ON COLUMN search_gain.changed IS 'Share of context tokens that differ from the text';
 COMMENT ON COLUMN search_gain.searched IS 'Information of the searched half, within the class, nats per token: biased upwards, since the search maximises its mean over classes';

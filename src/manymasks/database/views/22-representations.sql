@@ -19,7 +19,7 @@ FROM representation_pool AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN model_class AS c ON c.label = r.pool AND c.is_current
 ORDER BY c.corpus, r.measure, c.parameters, r.pool, r.other, r.layer;
-COMMENT ON VIEW representation_by_layer IS 'Similarity of hidden representations by layer, within a class or between two: do equally good models compute the same way? Grain: label, other, measure, layer.';
+COMMENT ON VIEW representation_by_layer IS 'A class, or two, at a layer, with a similarity of the hidden representations of pairs: do equally good models compute the same way? Grain: label, other, measure, layer.';
 COMMENT ON COLUMN representation_by_layer.measure IS 'cka or mutual_knn';
 COMMENT ON COLUMN representation_by_layer.layer IS 'Residual stream before this block; the last is after all blocks';
 COMMENT ON COLUMN representation_by_layer.depth IS 'layer / number of blocks';

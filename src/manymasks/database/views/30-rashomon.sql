@@ -14,7 +14,7 @@ FROM rashomon_set AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 LEFT JOIN model_class AS c ON c.label = s.model_class AND c.is_current
 ORDER BY s.reference, s.model_class, s.method, s.eps_nats;
-COMMENT ON VIEW current_set IS 'Rashomon sets of the current study with their class: start here for the sets that exist. Grain: rashomon_set.';
+COMMENT ON VIEW current_set IS 'A Rashomon set: the members of a class within one threshold of one reference loss. How many seeds are equally good? Grain: rashomon_set.';
 COMMENT ON COLUMN current_set.artifact IS 'Rashomon artifact';
 COMMENT ON COLUMN current_set.share IS 'members / candidates; not comparable between classes with unequal numbers of candidates';
 COMMENT ON COLUMN current_set.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate';
@@ -36,7 +36,7 @@ JOIN rashomon_member AS a
 JOIN rashomon_member AS b
     ON b.artifact = s.artifact AND b.rashomon_set = s.rashomon_set AND b.is_member
 JOIN current_pair AS d ON d.model_a = a.model AND d.model_b = b.model;
-COMMENT ON VIEW rashomon_divergence IS 'Pairwise divergences within each Rashomon set, on every probe: how equally good members differ, on text and away from it. Trained members only. Grain: rashomon_set, probe, severity, model_a, model_b.';
+COMMENT ON VIEW rashomon_divergence IS 'Two members of one Rashomon set on a probe at a severity: how do equally good models differ, on text and away from it? Trained members only. Grain: rashomon_set, probe, severity, model_a, model_b.';
 COMMENT ON COLUMN rashomon_divergence.excess_nats IS 'Select loss minus the reference loss, the larger of the two members';
 COMMENT ON COLUMN rashomon_divergence.kl_low IS 'Lower end of its interval over documents';
 
@@ -44,7 +44,7 @@ CREATE VIEW equal_loss_pairs AS
 SELECT * EXCLUDE (is_text)
 FROM rashomon_divergence
 WHERE is_text;
-COMMENT ON VIEW equal_loss_pairs IS 'Pairs of one Rashomon set on held-out text: the loss difference that a leaderboard shows, and what it hides. Membership is decided on select, divergence measured on measure. Grain: rashomon_set, model_a, model_b.';
+COMMENT ON VIEW equal_loss_pairs IS 'Two members of one Rashomon set on held-out text, with the loss difference that a leaderboard shows and what it hides: which equally good models differ most? Membership is decided on select, divergence measured on measure. Grain: rashomon_set, model_a, model_b.';
 COMMENT ON COLUMN equal_loss_pairs.severity IS 'Severity: 0';
 COMMENT ON COLUMN equal_loss_pairs.excess_nats IS 'Select loss minus the reference loss, the larger of the two members';
 COMMENT ON COLUMN equal_loss_pairs.kl_low IS 'Lower end of its interval over documents';
@@ -77,7 +77,7 @@ FROM rashomon_metric AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 JOIN current_set AS s ON s.rashomon_set = m.rashomon_set
 ORDER BY s.reference, s.label, s.method, s.eps_nats, m.metric, m.weighting, m.members_used;
-COMMENT ON VIEW set_metric IS 'Multiplicity metrics of each Rashomon set: ambiguity, capacity, KL and others, for the whole set and for fewer members. Grain: rashomon_set, metric, weighting, members_used.';
+COMMENT ON VIEW set_metric IS 'A multiplicity metric of a Rashomon set, such as ambiguity or capacity, for the whole set and for fewer members: how much does the choice among equally good models decide? Grain: rashomon_set, metric, weighting, members_used.';
 COMMENT ON COLUMN set_metric.members_used IS 'Members that entered, or the number drawn at a time';
 COMMENT ON COLUMN set_metric.is_whole IS 'Whether all members entered; otherwise fewer are drawn (rarefaction)';
 COMMENT ON COLUMN set_metric.value IS 'Estimate on the measure split';
@@ -115,7 +115,7 @@ FROM current_set AS s
 LEFT JOIN member AS m ON m.artifact = s.artifact AND m.rashomon_set = s.rashomon_set
 LEFT JOIN pair AS d ON d.rashomon_set = s.rashomon_set
 ORDER BY s.reference, s.method <> 'trained', s.method, s.eps_unit, s.eps, s.label;
-COMMENT ON VIEW rashomon_summary IS 'Rashomon sets by size and by the divergence of their pairs on held-out text; further metrics are in set_metric. Grain: label, method, reference, eps, eps_unit.';
+COMMENT ON VIEW rashomon_summary IS 'A Rashomon set with its number of members and the divergence of their pairs on held-out text: one line a set. Further metrics are in set_metric. Grain: label, method, reference, eps, eps_unit.';
 COMMENT ON COLUMN rashomon_summary.share IS 'members / candidates; not comparable between classes with unequal numbers of candidates';
 COMMENT ON COLUMN rashomon_summary.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate';
 COMMENT ON COLUMN rashomon_summary.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate';
@@ -156,7 +156,7 @@ QUALIFY
         ORDER BY weight DESC, reference, members DESC, eps_nats, eps_unit, eps
     )
 ORDER BY corpus, parameters, size, variant, method <> 'trained', method;
-COMMENT ON VIEW widest_set IS 'One Rashomon set per class and method, for tables and figures with room for one: the set with most members, at the smallest threshold that reaches them, under the reference with most members in the corpus. Grain: label, method.';
+COMMENT ON VIEW widest_set IS 'A class and method with its widest Rashomon set: the one to take where there is room for one. It has most members, at the smallest threshold that reaches them, under the reference with most members in the corpus. Grain: label, method.';
 
 CREATE VIEW derived_model AS
 WITH loss AS (
@@ -189,7 +189,7 @@ LEFT JOIN loss AS p ON p.model = m.parent AND p.split = 'select'
 LEFT JOIN loss AS q ON q.model = m.parent AND q.split = 'measure'
 WHERE m.method NOT IN ('trained', 'fine-tuned')
 ORDER BY m.corpus, m.size, m.variant, m.method, m.parent, m.scale, m.draw;
-COMMENT ON VIEW derived_model IS 'Members derived from trained ones by weight noise, a dropout mask or an earlier checkpoint, with their losses. Their weights are not stored but recomputed from the parent. Grain: model.';
+COMMENT ON VIEW derived_model IS 'A member derived from a trained one by weight noise, a dropout mask or an earlier checkpoint, with its loss: is a cheap member as good as its parent? Its weights are not stored, but recomputed from the parent. Grain: model.';
 COMMENT ON COLUMN derived_model.method IS 'noise, dropout or checkpoint';
 COMMENT ON COLUMN derived_model.parent IS 'Trained member that it was derived from';
 COMMENT ON COLUMN derived_model.seed_init IS 'Seed of the initial weights of its parent';
@@ -220,7 +220,7 @@ FROM local_volume AS v
 JOIN artifact AS e ON e.artifact = v.artifact AND e.is_current
 JOIN current_model AS m ON m.model = v.model
 ORDER BY m.corpus, m.parameters, m.size, m.variant, m.seed_init, m.seed_order;
-COMMENT ON VIEW member_volume IS 'Local volume around each member: how far its weights can move before the loss rises by eps. Grain: model, eps_nats.';
+COMMENT ON VIEW member_volume IS 'A member and an allowed rise of the loss, with how far its weights can move in random directions: how much room is around it? Grain: model, eps_nats.';
 COMMENT ON COLUMN member_volume.eps_nats IS 'Allowed rise of the loss, nats per token on windows of select';
 COMMENT ON COLUMN member_volume.log_radius IS 'Mean over directions of ln r, where noise of r times the rms of each weight tensor raises the loss by eps: a lower bound of the log-volume per weight';
 COMMENT ON COLUMN member_volume.low IS 'Lower end of its interval over directions';
@@ -267,7 +267,7 @@ LEFT JOIN volume AS v ON v.label = r.model_class
 LEFT JOIN mean_interval AS i ON i.n = v.models
 LEFT JOIN (FROM severity_curve WHERE is_text) AS k ON k.label = r.model_class
 ORDER BY c.corpus, c.parameters, c.size, c.variant, r.threshold_nats;
-COMMENT ON VIEW rashomon_curve IS 'Classes of all sizes under one loss threshold: the share of members that reach it, the local volume around them and the KL between them. Grain: label, threshold_nats.';
+COMMENT ON VIEW rashomon_curve IS 'A class under a loss threshold that all classes share, with the share of members that reach it, the room around them in weight space and their divergence: do larger classes hold more good models? Grain: label, threshold_nats.';
 COMMENT ON COLUMN rashomon_curve.threshold_nats IS 'Select loss, the same thresholds for all classes of the corpus, nats per token';
 COMMENT ON COLUMN rashomon_curve.is_median IS 'Whether this is the median loss of all members of the corpus; a claim on two classes uses the median of those two';
 COMMENT ON COLUMN rashomon_curve.share IS 'Share of trained members at or below the threshold';
@@ -295,7 +295,7 @@ JOIN artifact AS e ON e.artifact = h.artifact AND e.is_current
 LEFT JOIN model_class AS c ON c.label = h.model_class AND c.is_current
 LEFT JOIN model_class AS n ON n.label = h.next_class AND n.is_current
 ORDER BY c.corpus, c.parameters, h.model_class, h.next_class;
-COMMENT ON VIEW headroom_test IS 'Ensembling against scale: the loss reduction from averaging the members of a class, beside that from its next size. Grain: label, next_label.';
+COMMENT ON VIEW headroom_test IS 'A class beside its next size: does averaging its members gain more than the larger model? Grain: label, next_label.';
 COMMENT ON COLUMN headroom_test.next_label IS 'Label of the class of the next size';
 COMMENT ON COLUMN headroom_test.next_size IS 'Name of the next size';
 COMMENT ON COLUMN headroom_test.p IS 'One-sided; the null is that the gain does not exceed the headroom';
@@ -310,7 +310,7 @@ UNION ALL
 SELECT DISTINCT concat_ws('/', corpus, size) AS pool, corpus, size, NULL AS variant
 FROM model_class
 WHERE is_current;
-COMMENT ON VIEW current_pool IS 'Pools that constraints are applied to: each class, and each size with all its variants. Grain: pool.';
+COMMENT ON VIEW current_pool IS 'A pool of members that constraints are applied to: a class, or a size with all its variants. The pools that funnel and pattern_count are about. Grain: pool.';
 COMMENT ON COLUMN current_pool.pool IS 'Label of a class, or corpus/size for all variants of a size';
 COMMENT ON COLUMN current_pool.variant IS 'Name of the variant; NULL for all variants of a size';
 
@@ -320,7 +320,7 @@ FROM funnel_step AS f
 JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
 LEFT JOIN current_pool AS p ON p.pool = f.pool
 ORDER BY f.pool, f.constraints;
-COMMENT ON VIEW funnel IS 'The constraint funnel: members that survive as constraints are added, against independence, and the KL between survivors. Grain: pool, constraints.';
+COMMENT ON VIEW funnel IS 'A pool after a number of constraints, with the members that pass all of them, beside what independent constraints would leave: how many models survive as requirements are added? Grain: pool, constraints.';
 COMMENT ON COLUMN funnel.pool IS 'Label of a class, or corpus/size for all variants of a size';
 COMMENT ON COLUMN funnel.variant IS 'Name of the variant; NULL for all variants of a size';
 COMMENT ON COLUMN funnel.share IS 'survivors / models';
@@ -337,7 +337,7 @@ FROM pattern AS n
 JOIN artifact AS e ON e.artifact = n.artifact AND e.is_current
 LEFT JOIN current_pool AS p ON p.pool = n.pool
 ORDER BY n.pool, n.members_used;
-COMMENT ON VIEW pattern_count IS 'Distinct patterns of passing and failing the probes, by the number of members drawn: do equally good members fail on different probes? Grain: pool, members_used.';
+COMMENT ON VIEW pattern_count IS 'A pool and a number of members drawn, with the number of distinct patterns of passing and failing the probes: do equally good members fail on different probes? Grain: pool, members_used.';
 COMMENT ON COLUMN pattern_count.pool IS 'Label of a class, or corpus/size for all variants of a size';
 COMMENT ON COLUMN pattern_count.variant IS 'Name of the variant; NULL for all variants of a size';
 COMMENT ON COLUMN pattern_count.members_used IS 'Members drawn at a time';
@@ -398,7 +398,7 @@ LEFT JOIN set_metric AS k
 LEFT JOIN made AS m ON m.artifact = s.artifact AND m.rashomon_set = s.rashomon_set
 LEFT JOIN ancestor AS a ON a.artifact = s.artifact AND a.rashomon_set = s.rashomon_set
 ORDER BY s.reference, s.eps_unit, s.eps, s.label, s.method <> 'trained', s.method;
-COMMENT ON VIEW method_yield IS 'Yield of each way to make members (retraining, noise, dropout, checkpoints): the share within the threshold, their divergence and their cost. Grain: label, method, reference, eps, eps_unit.';
+COMMENT ON VIEW method_yield IS 'A way to make members of a class (retraining, noise, dropout, checkpoints) under a threshold, with the share inside, their divergence and their cost: which way yields most for its time? Grain: label, method, reference, eps, eps_unit.';
 COMMENT ON COLUMN method_yield.share IS 'members / candidates: the yield';
 COMMENT ON COLUMN method_yield.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate';
 COMMENT ON COLUMN method_yield.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate';
@@ -438,7 +438,7 @@ WINDOW heaviest AS (
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 )
 ORDER BY s.reference, s.label, s.method, s.eps_nats, s.rashomon_set, rank;
-COMMENT ON VIEW disclosure_subset IS 'The smallest subset of a Rashomon set that shows all its predictions: the members with weight in the one mixture that attains the shared capacity, heaviest first. Grain: rashomon_set, model.';
+COMMENT ON VIEW disclosure_subset IS 'A member of the smallest subset of a Rashomon set that shows all its predictions, heaviest first: which models must be shown to show the set? It has the members with weight in the one mixture that attains the shared capacity. Grain: rashomon_set, model.';
 COMMENT ON COLUMN disclosure_subset.rank IS 'Rank by weight, 1 for the heaviest';
 COMMENT ON COLUMN disclosure_subset.weight IS 'Weight in the one mixture for all positions; members of at most 0.001 are left out';
 COMMENT ON COLUMN disclosure_subset.covered IS 'Cumulative weight';
@@ -461,7 +461,7 @@ FROM position_multiplicity AS p
 JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 JOIN current_set AS s ON s.rashomon_set = p.rashomon_set
 ORDER BY p.effective_models DESC, s.rashomon_set, p.position;
-COMMENT ON VIEW contested_positions IS 'Sampled tokens of the measure split, those with most disagreement within a Rashomon set first. Grain: rashomon_set, position.';
+COMMENT ON VIEW contested_positions IS 'A sampled token of the measure split and a Rashomon set, the most disputed first: on which tokens do equally good models disagree? Grain: rashomon_set, position.';
 COMMENT ON COLUMN contested_positions.position IS 'Number of the position in the evaluated windows';
 COMMENT ON COLUMN contested_positions.document IS 'Document of the token';
 COMMENT ON COLUMN contested_positions.information IS 'Mutual information of token and member under equal weights, nats';
@@ -478,7 +478,7 @@ FROM variance_component AS v
 JOIN artifact AS e ON e.artifact = v.artifact AND e.is_current
 LEFT JOIN model_class AS c ON c.label = v.model_class AND c.is_current
 ORDER BY v.measure, c.corpus, c.parameters, v.model_class, v.component = 'rest', v.component;
-COMMENT ON VIEW variance_components IS 'Variance components within a class where seeds are crossed: initial weights against data order. Grain: label, measure, component.';
+COMMENT ON VIEW variance_components IS 'A component of the variance within a class whose seeds are crossed: do initial weights decide more than data order? Grain: label, measure, component.';
 COMMENT ON COLUMN variance_components.measure IS 'nats (loss on measure), kl or top1_disagreement (of pairs, on measure)';
 COMMENT ON COLUMN variance_components.component IS 'init, order, or rest: their interaction and residual';
 COMMENT ON COLUMN variance_components.share IS 'Share of the variance, or of the mean divergence of pairs that differ in both seeds';
@@ -492,7 +492,7 @@ FROM set_metric
 WHERE weighting = 'hard'
 QUALIFY count(*) OVER (PARTITION BY rashomon_set, metric) > 1
 ORDER BY reference, label, method, eps_nats, rashomon_set, metric, members_used;
-COMMENT ON VIEW rarefaction_curve IS 'Rarefaction: the expected metric of a set with fewer members, exact over all subsets, for comparing sets at equal numbers. Grain: rashomon_set, metric, members_used.';
+COMMENT ON VIEW rarefaction_curve IS 'A metric of a Rashomon set with a smaller number of members, exact over all subsets: would more seeds show more, and which of two sets of unequal size is more diverse? Grain: rashomon_set, metric, members_used.';
 COMMENT ON COLUMN rarefaction_curve.members_used IS 'Members drawn at a time';
 COMMENT ON COLUMN rarefaction_curve.is_whole IS 'Whether these are all members of the set';
 COMMENT ON COLUMN rarefaction_curve.value IS 'Mean over all subsets of this size';

@@ -18,7 +18,7 @@ SELECT
 FROM excess_loss AS x
 JOIN artifact AS e ON e.artifact = x.artifact AND e.is_current
 JOIN current_model AS m ON m.model = x.model;
-COMMENT ON VIEW current_excess IS 'Excess losses of the members of the current study: KL from the exact predictor of the process, overall and by stratum. Grain: model, stratum, level.';
+COMMENT ON VIEW current_excess IS 'A member on a stratum of tokens of a known process, with its loss above the exact predictor: how far from the optimum is it, and where? Grain: model, stratum, level.';
 COMMENT ON COLUMN current_excess.nats IS 'Mean KL from the exact predictor to the member, nats per token';
 COMMENT ON COLUMN current_excess.nats_low IS 'Lower end of its interval over documents; NULL by position';
 
@@ -51,7 +51,7 @@ SELECT
     documents
 FROM current_excess
 WHERE stratum = 'all';
-COMMENT ON VIEW price_ladder IS 'Members and capabilities on one scale of excess loss: which capabilities could a member be without? Over all scored tokens; in masks this includes the premise, so a price per letter is 63/62 of the one here. Grain: corpus, kind, name, seed_init, seed_order.';
+COMMENT ON VIEW price_ladder IS 'A capability of the exact predictor or a member, on one scale of loss above the truth: which capabilities could a member lack? Over all scored tokens; in masks this includes the premise, so a price per letter is 63/62 of the one here. Grain: corpus, kind, name, seed_init, seed_order.';
 COMMENT ON COLUMN price_ladder.kind IS 'capability (the exact predictor without it) or member';
 COMMENT ON COLUMN price_ladder.name IS 'The capability, or the label of the member''s class';
 COMMENT ON COLUMN price_ladder.seed_init IS 'Seed of the initial weights of a member';
@@ -99,7 +99,7 @@ LEFT JOIN inside AS i
 LEFT JOIN capability_kept AS k
     ON k.artifact = s.artifact AND k.model = i.model AND k.capability = p.capability
 GROUP BY ALL;
-COMMENT ON VIEW capability_sets IS 'Capabilities that members within a priced threshold may lack, and that they do lack. Prices and thresholds are over all scored tokens, the premise of masks included. Grain: corpus, size, variant, share, capability.';
+COMMENT ON VIEW capability_sets IS 'A capability and a threshold that is a share of the cheapest price, with what members within it keep of it: what may an equally good member lack, and does it? Prices and thresholds are over all scored tokens, the premise of masks included. Grain: corpus, size, variant, share, capability.';
 COMMENT ON COLUMN capability_sets.share IS 'Threshold / price of the cheapest capability';
 COMMENT ON COLUMN capability_sets.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN capability_sets.capability IS 'Capability in question';
@@ -157,7 +157,7 @@ LEFT JOIN control AS c
     AND c.variant = d.variant
     AND c.stratum = d.stratum
     AND c.level = d.level;
-COMMENT ON VIEW myopia_by_demand IS 'Myopia gap by what a position demands, against the exact cost of no binding and against the control process without binding: is the gap pre-caching? Grain: corpus, size, baseline, variant, stratum, level.';
+COMMENT ON VIEW myopia_by_demand IS 'A variant against its baseline by what a position demands, such as the number of pairs to bind, beside the exact cost without binding and the control process: is the gap work done ahead? Grain: corpus, size, baseline, variant, stratum, level.';
 COMMENT ON COLUMN myopia_by_demand.stratum IS 'answers by W, the pairs in a block, or role';
 COMMENT ON COLUMN myopia_by_demand.baseline_nats IS 'Mean excess loss of the baseline, nats per token';
 COMMENT ON COLUMN myopia_by_demand.variant_nats IS 'Mean excess loss of the variant';
@@ -194,7 +194,7 @@ JOIN (
     JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 ) AS t
     ON t.corpus = s.corpus AND t.position = s.position;
-COMMENT ON VIEW spread_by_position IS 'Divergence between members of a class by prompt length, beside the exact entropy that the prompt leaves: do longer prompts bring seeds together? Grain: corpus, size, variant, position.';
+COMMENT ON VIEW spread_by_position IS 'A class at a length of the prompt, with the divergence of its members beside the exact entropy that the prompt leaves: do longer prompts bring seeds together? Grain: corpus, size, variant, position.';
 COMMENT ON COLUMN spread_by_position.position IS 'Position of the predicted token: the number of tokens before it';
 COMMENT ON COLUMN spread_by_position.kl IS 'Mean KL between two members, over ordered pairs, nats';
 COMMENT ON COLUMN spread_by_position.kl_low IS 'Lower end of its interval over models and documents';
@@ -233,7 +233,7 @@ LEFT JOIN (
     AND p.capability = 'no-binding'
     AND p.stratum = x.stratum
     AND p.level = x.level;
-COMMENT ON VIEW erosion IS 'Fine-tuned members beside the member they started from: does a myopic gradient erode a solution found with another gradient? Grain: corpus, size, variant, seed_init, seed_order, stratum, level.';
+COMMENT ON VIEW erosion IS 'A fine-tuned member beside the member that it started from, by stratum: does a myopic gradient unlearn what another gradient learned? Grain: corpus, size, variant, seed_init, seed_order, stratum, level.';
 COMMENT ON COLUMN erosion.learning_rate IS 'Peak learning rate of the fine-tuning';
 COMMENT ON COLUMN erosion.seed_init IS 'Seed of the initial weights of the member it started from';
 COMMENT ON COLUMN erosion.start_nats IS 'Excess loss of the member it started from, nats per token';

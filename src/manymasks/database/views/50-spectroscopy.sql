@@ -20,7 +20,7 @@ JOIN artifact AS e ON e.artifact = i.artifact AND e.is_current
 JOIN current_model AS m ON m.model = i.model
 JOIN mask_inertia AS b ON b.artifact = i.artifact AND b.model = 'bayes'
 GROUP BY ALL;
-COMMENT ON VIEW mask_inertia_by_class IS 'Mask inertia by class: letters after a splice until members change their mask, beside the exact posterior. Grain: label, before.';
+COMMENT ON VIEW mask_inertia_by_class IS 'A class, with the letters after a splice until its members change their mask, beside the exact posterior: is it slower than Bayes to change its mind? Grain: label, before.';
 COMMENT ON COLUMN mask_inertia_by_class.median IS 'Letters after the splice until the second mask outweighs the first: mean of the members'' medians, without medians beyond the document';
 COMMENT ON COLUMN mask_inertia_by_class.median_lowest IS 'Lowest median of a member';
 COMMENT ON COLUMN mask_inertia_by_class.median_highest IS 'Highest median of a member';
@@ -58,7 +58,7 @@ LEFT JOIN mask_class AS c
     AND c.variant = a.variant
     AND c.letters = p.letters
 GROUP BY ALL;
-COMMENT ON VIEW masks_or_machinery IS 'Divergence between members of a class split into mask weights and the rest, by prompt length: do two seeds differ in the mask or in the machinery? Grain: label, letters.';
+COMMENT ON VIEW masks_or_machinery IS 'A class at a number of letters, with the divergence of its members split into mask weights and the rest: do two seeds differ in which mask they assume, or in what they do with it? Grain: label, letters.';
 COMMENT ON COLUMN masks_or_machinery.kl IS 'KL between the distributions of the next three letters, both directions averaged, mean over pairs, nats';
 COMMENT ON COLUMN masks_or_machinery.mask IS 'Part of it from the mask weights: KL between the mixtures closest to the two';
 COMMENT ON COLUMN masks_or_machinery.share IS 'mask / kl';
@@ -100,7 +100,7 @@ LEFT JOIN mask_class AS c
     AND c.letters = f.letters
 WHERE f.kind = 'plain'
 GROUP BY ALL;
-COMMENT ON VIEW mask_calibration IS 'Calibration of mask weights by class and prompt length, beside the exact posterior: means over members. Grain: label, letters.';
+COMMENT ON VIEW mask_calibration IS 'A class at a number of letters, with the slope of its mask weights on the exact posterior: does it become sure as fast as Bayes? Grain: label, letters.';
 COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of the weights on those of the exact posterior: above 1 overconfident, but compare with sharpening_null, the slope of a calibrated predictor with errors; values below 0.01 are set to 0.01 in both';
 COMMENT ON COLUMN mask_calibration.sharpening_low IS 'Lower end of its interval over members and documents; members may share a seed';
 COMMENT ON COLUMN mask_calibration.sharpening_null IS 'Slope for exact predictors with noise as large as the members'' residual, mean over draws';

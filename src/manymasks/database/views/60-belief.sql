@@ -44,7 +44,7 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY label, latent, control, layer;
-COMMENT ON VIEW belief_by_layer IS 'Linear readouts of exact posteriors from the residual stream, by class and layer, beside controls: where is the belief state represented? Grain: corpus, size, variant, latent, layer, control.';
+COMMENT ON VIEW belief_by_layer IS 'A class at a layer, with how well an exact posterior is linearly decodable from the residual stream, beside controls: where is the belief represented? Grain: corpus, size, variant, latent, layer, control.';
 COMMENT ON COLUMN belief_by_layer.latent IS 'Latent variable of the posterior';
 COMMENT ON COLUMN belief_by_layer.control IS 'none: the members. Controls without them: untrained, shuffled, last-letters and premise+last-letters';
 COMMENT ON COLUMN belief_by_layer.r2 IS 'Share of the variance explained on held-out documents, mean over members';
@@ -96,7 +96,7 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY label, control, ahead, layer;
-COMMENT ON VIEW speculation_by_variant IS 'Linear readouts of later tokens from the residual stream, by class and layer: how much of the predictable future is computed in advance? Grain: corpus, size, variant, layer, ahead, control.';
+COMMENT ON VIEW speculation_by_variant IS 'A class at a layer, with how well tokens some steps ahead are linearly decodable: how much of the predictable future is computed in advance? Grain: corpus, size, variant, layer, ahead, control.';
 COMMENT ON COLUMN speculation_by_variant.efficiency IS '(marginal - nats) / (marginal - exact), mean over members: the share of the possible gain; NULL if no gain is possible';
 COMMENT ON COLUMN speculation_by_variant.efficiency_low IS 'Lower end of its t interval over members; NULL for a single one';
 COMMENT ON COLUMN speculation_by_variant.efficiency_lowest IS 'Lowest efficiency of a member';
@@ -142,7 +142,7 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = models
 ORDER BY label, control, site, layer;
-COMMENT ON VIEW speculation_auc_by_variant IS 'Linear readouts of whether the last pair counts, by class and layer: is binding done before the question? In the control process the second digit alone decides. Grain: corpus, size, variant, site, layer, control.';
+COMMENT ON VIEW speculation_auc_by_variant IS 'A class at a layer, with how well it is decodable whether the last pair counts: is binding done before the question? In the control process the second digit alone decides. Grain: corpus, size, variant, site, layer, control.';
 COMMENT ON COLUMN speculation_auc_by_variant.site IS 'b: at the second digit of the pair. next: one token later';
 COMMENT ON COLUMN speculation_auc_by_variant.auc IS 'Area under the ROC curve on held-out documents, mean over members: 0.5 is chance';
 COMMENT ON COLUMN speculation_auc_by_variant.auc_low IS 'Lower end of its t interval over members; NULL for a single one';

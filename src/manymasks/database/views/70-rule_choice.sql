@@ -24,7 +24,7 @@ SELECT
 FROM rule_choice AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
 JOIN current_model AS m ON m.model = c.model;
-COMMENT ON VIEW rule_choice_by_member IS 'Preferences of each member of the current study between two rules that agree on the training data. Grain: model, question.';
+COMMENT ON VIEW rule_choice_by_member IS 'A member and a question on which two rules disagree that agree on all training data: which of the two did it learn? Grain: model, question.';
 COMMENT ON COLUMN rule_choice_by_member.other IS 'The other rule: blue, or first';
 COMMENT ON COLUMN rule_choice_by_member.share IS 'Share of questions at which the rule''s answer is the likelier of the two';
 COMMENT ON COLUMN rule_choice_by_member.share_low IS 'Lower end of its interval (Wilson)';
@@ -64,5 +64,5 @@ SELECT
     s.questions
 FROM rule_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current;
-COMMENT ON VIEW rule_choice_over_seeds IS 'Distribution over seeds of the preferred rule, by class: does the training data or the seed decide? Grain: corpus, size, variant, question.';
+COMMENT ON VIEW rule_choice_over_seeds IS 'A class and such a question, with the distribution of the preferred rule over seeds: does the training data decide, or the seed? Grain: corpus, size, variant, question.';
 COMMENT ON COLUMN rule_choice_over_seeds.members IS 'Members';

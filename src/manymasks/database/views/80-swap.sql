@@ -58,7 +58,7 @@ LEFT JOIN swap AS b
     AND b.letters = c.letters
 LEFT JOIN mean_interval AS i ON i.n = c.members
 ORDER BY c.label, c.letters, c.site, c.layer, c.donor;
-COMMENT ON VIEW swap_by_layer IS 'Activation swaps by class, site and layer, beside the exact predictor. Members minus bayes is their deviation from optimal behaviour; other mask minus same mask is the effect of the donor''s mask beyond its letters. Grain: corpus, size, variant, donor, site, layer, letters.';
+COMMENT ON VIEW swap_by_layer IS 'A class and a site at a layer, with how far its prediction follows a donor whose activations replace part of the past, beside the exact predictor: which layer hands on who speaks? Members minus bayes is their deviation from optimal behaviour; other mask minus same mask is the effect of the donor''s mask beyond its letters. Grain: corpus, size, variant, donor, site, layer, letters.';
 COMMENT ON COLUMN swap_by_layer.donor IS 'other mask, or same mask: another document with the recipient''s mask and premise';
 COMMENT ON COLUMN swap_by_layer.site IS 'Part that is replaced. residual: the residual stream of the last position. past: the keys and values of all earlier positions';
 COMMENT ON COLUMN swap_by_layer.layer IS 'residual: blocks before the swap; past: the layer of the keys and values, -1 for all layers';
