@@ -26,8 +26,8 @@ def calls_of_user_error() -> int:
 def only_message(source: str, module: str = "database/x") -> str:
     """The message of a module with this source."""
     tree = ast.parse(source)
-    (argument,) = messages._arguments(module, tree, {})
-    return messages.Message(module, messages._template(argument, {})).shown()
+    (argument,) = messages.message_arguments(module, tree, {})
+    return messages.Message(module, messages.template_of(argument, {})).shown()
 
 
 def test_a_message_is_read_with_what_varies() -> None:

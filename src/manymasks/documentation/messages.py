@@ -25,13 +25,13 @@ class Varying(NamedTuple):
     name: str
 
 
-class Choice(NamedTuple):
+class OneOf(NamedTuple):
     """Texts of which a message has one; the second may be empty."""
 
     texts: "tuple[Template, ...]"
 
 
-Template = tuple["str | Varying | Choice", ...]
+Template = tuple["str | Varying | OneOf", ...]
 
 
 class Message(NamedTuple):
@@ -60,8 +60,8 @@ def messages() -> tuple[Message, ...]:
     listed: dict[Message, None] = {}
     for module, tree in trees.items():
         constants = {**texts, **dict(_texts(tree))}
-        for node in _arguments(module, tree, constants):
-            template = _template(node, constants)
+        for node in message_arguments(module, tree, constants):
+            template = template_of(node, constants)
             is_part = _letters(template) < LEAST_LETTERS or str(template[0]).startswith(" ")
             if not is_part:
                 listed[Message(module, template)] = None
@@ -102,7 +102,7 @@ def _texts(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                 yield name, text
 
 
-def _arguments(module: str, tree: ast.Module, constants: Constants) -> Iterator[ast.expr]:
+def message_arguments(module: str, tree: ast.Module, constants: Constants) -> Iterator[ast.expr]:
     """The expressions of a module that are messages."""
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     for node in ast.walk(tree):
@@ -144,7 +144,7 @@ def _resolved(
                 and node.target.id == name
                 and isinstance(node.value, ast.ListComp)
             ]
-    if not _letters(_template(text, constants)):
+    if not _letters(template_of(text, constants)):
         raise NoText(f"{module}.py line {text.lineno}: UserError({ast.unparse(text)})")
     return [text]
 
@@ -159,26 +159,26 @@ def _results(function: ast.FunctionDef) -> list[ast.expr]:
     return [value.elts[-1] if isinstance(value, ast.Tuple) else value for value in values]
 
 
-def _template(node: ast.expr, constants: Constants) -> Template:
+def template_of(node: ast.expr, constants: Constants) -> Template:
     match node:
         case ast.Constant(value):
             return (str(value),)
         case ast.Name(name) if name in constants:
-            return _template(constants[name], constants)
+            return template_of(constants[name], constants)
         case ast.FormattedValue(ast.Constant() | ast.IfExp() | ast.Name() as value):
-            return _template(value, constants)
+            return template_of(value, constants)
         case ast.FormattedValue(value):
             return (Varying(_name(value)),)
         case ast.JoinedStr(parts):
-            return tuple(part for value in parts for part in _template(value, constants))
+            return tuple(part for value in parts for part in template_of(value, constants))
         case ast.BinOp(left, ast.Add(), right):
-            return _template(left, constants) + _template(right, constants)
+            return template_of(left, constants) + template_of(right, constants)
         case ast.IfExp(body=body, orelse=ast.Constant(None)):
-            return _template(body, constants)
+            return template_of(body, constants)
         case ast.IfExp(body=ast.Constant(None), orelse=orelse):
-            return _template(orelse, constants)
+            return template_of(orelse, constants)
         case ast.IfExp(body=body, orelse=orelse):
-            return (Choice((_template(body, constants), _template(orelse, constants))),)
+            return (OneOf((template_of(body, constants), template_of(orelse, constants))),)
     return (Varying(_name(node)),)
 
 
@@ -218,7 +218,7 @@ def _shown(template: Template) -> str:
         match part:
             case Varying(name):
                 shown += f"<{name}>"
-            case Choice(texts):
+            case OneOf(texts):
                 present = [text for text in map(_shown, texts) if text]
                 shown += f"({' | '.join(present)})" if len(present) > 1 else f"[{present[0]}]"
             case text:
@@ -232,7 +232,7 @@ def _pattern(template: Template) -> str:
         match part:
             case Varying():
                 pattern += ".*"
-            case Choice(texts):
+            case OneOf(texts):
                 pattern += f"(?:{'|'.join(map(_pattern, texts))})"
             case text:
                 pattern += re.escape(text)
@@ -245,7 +245,7 @@ def _letters(template: Template) -> int:
         len(re.findall("[A-Za-z]", part))
         if isinstance(part, str)
         else max(map(_letters, part.texts))
-        if isinstance(part, Choice)
+        if isinstance(part, OneOf)
         else 0
         for part in template
     )
