@@ -153,3 +153,6 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results" / "text.html").exists()
+    stages = (tmp_path / "reference" / "stages.html").read_text(encoding="utf-8")
+    assert "<svg" in stages
+    assert "flowchart LR" not in stages

@@ -9,7 +9,8 @@ INTRODUCTION = """\
 
 A study is a graph of artifacts, and each artifact is made by one stage. An arrow leads from a stage
 to one that may read its artifacts. The database reads the artifacts of every stage; arrows to it
-are drawn only from stages that no other stage reads.
+are drawn only from stages that no other stage reads. On the site, arrows that others imply are
+faint.
 """
 UNITS = {
     "corpus": "corpus",
