@@ -183,6 +183,10 @@ _ROWS = (
         inputs=("evaluation", "training", "ngram_baseline"),
         tables=("myopia_gap", "myopia_arm", "myopia_part", "myopia_curve", "myopia_horizon",
             "contrast"), is_analysis=True),
+    Stage("control", unit="corpus",
+        summary="The myopia gap of a process beyond that of its control, seed by seed.",
+        message="comparing the myopia gap on {label} with that of the control",
+        inputs=("evaluation",), tables=("contrast",)),
     # Text whose next-token law is known.
     Stage("truth", unit="corpus",
         summary="The exact next-token law of a process, and prices of capabilities.",

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit import diagonal
 from manymasks.config.analyses import Statistics
-from manymasks.divergence import anova
 from manymasks.divergence.anova import (
     INTERACTIONS,
     TOTAL,
@@ -29,6 +29,8 @@ from manymasks.statistics.model_classes import Member
 
 STATISTICS = Statistics(resamples=200)
 BOTH = ("information", "variance")
+FACTORS = ("size", "variant", "seed_init", "seed_order")
+"""Of members whose seeds are crossed."""
 
 
 def _members(sizes: int, variants: int, inits: int, orders: int) -> list[Member]:
@@ -78,7 +80,7 @@ def test_every_set_of_factors_agrees_with_a_naive_float64_loop(
     members = [members[i] for i in np.random.default_rng(0).permutation(len(members))]
     logp = _logp(len(members), 2, 3, 11, 1)
     crossed = _crossed(members)
-    assert crossed.factors == anova.FACTORS
+    assert crossed.factors == FACTORS
     sums = anova_sums(logp, crossed)
     log = logp.double().log_softmax(-1).numpy()
     for kept in range(16):
@@ -131,19 +133,19 @@ def test_a_nested_example_by_hand() -> None:
     """Two sizes that are sure of different tokens, seeds that are the same: all is size."""
     laws = torch.tensor([[0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5]])
     crossed = _crossed(_members(2, 1, 2, 1))
-    assert crossed.factors == ("size", "seed_init")
+    assert crossed.factors == ("size", "seed")
     information = anova_sums(laws.clamp_min(1e-30).log()[:, None, None], crossed).information[0]
-    forward = orderings(crossed.factors)["size > seed_init"]
+    forward = orderings(crossed.factors)["size > seed"]
     assert forward["size"] @ information == pytest.approx(math.log(2), rel=1e-5)
-    assert forward["seed_init"] @ information == pytest.approx(0, abs=1e-6)
+    assert forward["seed"] @ information == pytest.approx(0, abs=1e-6)
     # Seeds that are sure of a token each, whatever the size: the total is size x seed only
     # if the token depends on both.
     exclusive = torch.tensor([[1, 0], [0, 1], [0, 1], [1, 0]]).float().clamp_min(1e-30).log()
     information = anova_sums(exclusive[:, None, None], crossed).information[0]
     joint = orderings(crossed.factors)[INTERACTIONS]
     assert joint["size"] @ information == pytest.approx(0, abs=1e-6)
-    assert joint["seed_init"] @ information == pytest.approx(0, abs=1e-6)
-    assert joint["size x seed_init"] @ information == pytest.approx(math.log(2), rel=1e-5)
+    assert joint["seed"] @ information == pytest.approx(0, abs=1e-6)
+    assert joint["size x seed"] @ information == pytest.approx(math.log(2), rel=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
@@ -232,14 +234,27 @@ def test_shares_of_chance_by_hand() -> None:
     rows = component_rows(one, crossed, None, STATISTICS)
     found = {(row["ordering"], row["component"]): 15 * row["chance_share"] for row in rows}
     forward, backward = list(orderings(crossed.factors))[:2]
-    assert [found[forward, name] for name in anova.FACTORS] == pytest.approx([1, 2, 4, 8])
-    assert [found[backward, name] for name in anova.FACTORS] == pytest.approx([8, 4, 2, 1])
+    assert [found[forward, name] for name in FACTORS] == pytest.approx([1, 2, 4, 8])
+    assert [found[backward, name] for name in FACTORS] == pytest.approx([8, 4, 2, 1])
     assert {round(found[INTERACTIONS, name], 9) for _, name in found if " x " in name} == {1}
     assert {value for (_, name), value in found.items() if name == TOTAL} == {15}
     # Of three levels there are twice as many interactions.
     three = orderings(("size", "seed_init"))[INTERACTIONS]
     shares = chance_shares(_crossed(_members(2, 1, 3, 1)))
     assert [5 * three[name] @ shares for name in three] == pytest.approx([1, 2, 2, 5])
+
+
+def test_independent_members_have_one_factor_of_seeds() -> None:
+    members = [
+        Member(f"{size}{seed}", f"c/{size}/v", "c", size, "v", *pair)
+        for size in ("s", "t")
+        for seed, pair in enumerate(diagonal(3))
+    ]
+    crossed = _crossed(members)
+    assert crossed.factors == ("size", "seed")
+    assert crossed.members.tolist() == [[0, 1, 2], [3, 4, 5]]
+    # Without one member its seed is left out of both sizes.
+    assert _crossed(members[:-1]).members.tolist() == [[0, 1], [3, 4]]
 
 
 def test_missing_members_remove_seeds_or_sizes() -> None:
@@ -256,7 +271,7 @@ def test_missing_members_remove_seeds_or_sizes() -> None:
         )  # fmt: skip
     one_arm_less = [member for member in members if not member.model.startswith("11")]
     found = _crossed(one_arm_less)
-    assert found.factors in (("size", "seed_init", "seed_order"), ("variant", *anova.FACTORS[2:]))
+    assert found.factors in (("size", "seed_init", "seed_order"), ("variant", *FACTORS[2:]))
     assert found.size == 12
     # Of a variant that has one member, the variant goes, not the seeds of the other.
     one_myopic = _members(1, 2, 5, 2)[:11]

@@ -27,6 +27,7 @@ from example_rows import SHARE
 from scipy import stats
 
 import kit
+from kit import diagonal
 from manymasks.database import load as loading
 from manymasks.database import query, schema
 from manymasks.database.load import load
@@ -254,19 +255,26 @@ def holm(p: list[float]) -> list[float]:
     return q.tolist()
 
 
-def benjamini_hochberg(p: list[float]) -> list[float]:
-    """For each test, the smallest n p_(k) / k over the k no smaller than its own place."""
-    ordered = sorted(p)
+def benjamini_yekutieli(p: list[float]) -> list[float]:
+    """For each test, the smallest n p_(k) / k over the k no smaller than its own place, times the
+    harmonic number."""
+    ordered, harmonic = sorted(p), sum(1 / k for k in range(1, len(p) + 1))
     return [
-        min(min(1.0, len(p) * ordered[k] / (k + 1)) for k in range(len(p)) if ordered[k] >= value)
+        min(
+            min(1.0, harmonic * len(p) * ordered[k] / (k + 1))
+            for k in range(len(p))
+            if ordered[k] >= value
+        )
         for value in p
     ]
 
 
 def test_corrections_of_the_example(example: tuple[ExampleResults, Path]) -> None:
     rows = ask(example[1], "SELECT kind, p, q FROM tested_claims WHERE p IS NOT NULL")
-    assert [row[2] for row in rows] == pytest.approx([0.008, 0.03, 0.04, 0.04, 0.9, 0.9])
+    assert [row[2] for row in rows] == pytest.approx([0.008, 0.03, 0.06, 1])
     assert {row[1] for row in rows} == set(P_VALUES)
+    # A claim with the same numbers on another probe is counted once.
+    assert ask(example[1], "SELECT count(*) FROM contrast WHERE is_copy") == [(2,)]
     # Old claims take no part in the correction and get none.
     without = "SELECT count(*) FROM contrast WHERE q IS NULL AND p IS NOT NULL"
     assert ask(example[1], without) == [(2,)]
@@ -360,7 +368,7 @@ def test_every_kind_of_claim_has_a_sentence(tmp_path: Path) -> None:
                     5 if claim in (*trends, "spread", "beyond_seeds") else None,
                 ),
                 Interval(0.1, 0.0, 0.2, 0.5, 3),
-                4,
+                diagonal(4),
             )
         }
         for claim in kinds
@@ -391,7 +399,7 @@ def test_corrections_against_naive_ones(tmp_path: Path) -> None:
     primary = [claims[name] for name in values if name == "untested" or name.startswith("True")]
     load(results.root, results.current, tmp_path / "x.duckdb", primary=primary)
     q = dict(ask(tmp_path / "x.duckdb", "SELECT within, q FROM contrast"))
-    for kind, correction in ((True, holm), (False, benjamini_hochberg)):
+    for kind, correction in ((True, holm), (False, benjamini_yekutieli)):
         corrected = [q[f"{kind} {i}"] for i in range(len(p))]
         assert corrected == pytest.approx(correction(p), abs=1e-12)
     assert q["untested"] is None

@@ -21,7 +21,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.corrections import benjamini_hochberg, holm
+from manymasks.statistics.corrections import benjamini_yekutieli, holm
 from manymasks.statistics.correlation import correlation
 from manymasks.statistics.intervals import finite, joined
 from manymasks.statistics.jackknife import (
@@ -394,12 +394,13 @@ def test_welch_degrees_are_those_of_scipy() -> None:
 
 
 def _stepped(p: list[float]) -> tuple[list[float], list[float]]:
-    """Holm and Benjamini-Hochberg by their definitions."""
+    """Holm and Benjamini-Yekutieli by their definitions."""
     n, order = len(p), sorted(range(len(p)), key=lambda i: p[i])
+    any_dependence = sum(1 / k for k in range(1, n + 1))
     down, up = [0.0] * n, [0.0] * n
     for place, i in enumerate(order):
         down[i] = min(1, max((n - k) * p[order[k]] for k in range(place + 1)))
-        up[i] = min(1, min(n / (k + 1) * p[order[k]] for k in range(place, n)))
+        up[i] = min(1, any_dependence * min(n / (k + 1) * p[order[k]] for k in range(place, n)))
     return down, up
 
 
@@ -409,27 +410,27 @@ def _stepped(p: list[float]) -> tuple[list[float], list[float]]:
 def test_corrections_follow_their_definitions(p: list[float]) -> None:
     down, up = _stepped(p)
     assert holm(np.array(p)) == pytest.approx(down)
-    assert benjamini_hochberg(np.array(p)) == pytest.approx(up)
+    assert benjamini_yekutieli(np.array(p)) == pytest.approx(up)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
 def test_corrections_are_those_of_statsmodels(n: int) -> None:
     rng = np.random.default_rng(n)
     p = np.round(rng.random(n), 2)  # with ties
-    for ours, method in ((holm, "holm"), (benjamini_hochberg, "fdr_bh")):
+    for ours, method in ((holm, "holm"), (benjamini_yekutieli, "fdr_by")):
         np.testing.assert_allclose(ours(p), multipletests(p, method=method)[1], atol=1e-15)
 
 
 def test_nan_p_do_not_count_as_tests() -> None:
     p = np.array([0.01, np.nan, 0.04, 0.03, np.nan])
-    for correct, method in ((holm, "holm"), (benjamini_hochberg, "fdr_bh")):
+    for correct, method in ((holm, "holm"), (benjamini_yekutieli, "fdr_by")):
         found = correct(p)
         assert np.isnan(found[[1, 4]]).all()
         assert found[[0, 2, 3]] == pytest.approx(
             multipletests([0.01, 0.04, 0.03], method=method)[1]
         )
     assert holm(p)[[0, 2, 3]] == pytest.approx([0.03, 0.06, 0.06])
-    assert np.isnan(benjamini_hochberg(np.full(3, np.nan))).all()
+    assert np.isnan(benjamini_yekutieli(np.full(3, np.nan))).all()
     assert holm(np.empty(0)).shape == (0,)
 
 

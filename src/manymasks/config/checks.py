@@ -1,6 +1,6 @@
 """Checks between sections of a study: names that are unknown, settings that contradict another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from manymasks.config.claims import TESTED_BY, Primary
@@ -8,6 +8,7 @@ from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import too_large
 from manymasks.config.study import Study
 from manymasks.kinds.families import FAMILIES
+from manymasks.kinds.processes import PROCESSES
 
 SEED_KINDS = {"init": "init", "order": "orders"}
 """Setting of each kind of seed -> the attribute that holds its seeds."""
@@ -225,17 +226,32 @@ def _untested_claims(study: Study) -> Iterator[tuple[str, str]]:
 def _unknown_names(study: Study, claim: Primary) -> Iterator[tuple[str, str]]:
     """Unknown names in a claim on a known corpus, by setting."""
     variants, sizes = study.variants_of(claim.corpus), study.sizes_of(claim.corpus)
-    compared, shared = (variants, sizes) if claim.claim == "gap" else (sizes, variants)
-    for role, names in {"subject": compared, "baseline": compared, "within": shared}.items():
+    known: dict[str, Iterable[str]] = {"subject": sizes, "baseline": sizes, "within": variants}
+    if claim.claim == "gap":
+        known = {"subject": variants, "baseline": variants, "within": sizes}
+    elif claim.claim == "gap_beyond_control":
+        known["baseline"] = _controls(study, claim.corpus)
+    for role, names in known.items():
         name = getattr(claim, role)
         if name not in names:
             yield (
                 role,
-                f"'{name}' is not one of {', '.join(names)}, as a claim of kind "
+                f"'{name}' is not one of {', '.join(names) or 'none'}, as a claim of kind "
                 f"{claim.claim} on {claim.corpus} needs",
             )
     if claim.probe is not None and claim.probe not in study.probes:
         yield "probe", f"'{claim.probe}' is not a probe. Probes: {', '.join(study.probes)}"
+
+
+def _controls(study: Study, name: str) -> list[str]:
+    """The corpora drawn from the control of the process of a corpus."""
+    corpora = {
+        other: PROCESSES[corpus.process]
+        for other, corpus in study.corpora.items()
+        if isinstance(corpus, ProcessCorpus)
+    }
+    process = getattr(study.corpora[name], "process", None)
+    return [other for other, spec in corpora.items() if spec.control_of == process]
 
 
 def _untested_because(study: Study, claim: Primary) -> str | None:
@@ -244,6 +260,14 @@ def _untested_because(study: Study, claim: Primary) -> str | None:
         pairs = {(contrast.variant, contrast.baseline) for contrast in study.myopia.contrasts}
         is_tested = (claim.subject, claim.baseline) in pairs
         return None if is_tested else "add these two variants to myopia.contrasts"
+    if claim.claim == "gap_beyond_control":
+        if claim.subject not in study.sizes_of(claim.baseline):
+            return f"'{claim.subject}' is not trained on {claim.baseline}"
+        if "myopia" not in study.analyses_of(claim.baseline):
+            return f"'myopia' is not an analysis of {claim.baseline}. Add it to analyses"
+        shown = {contrast.variant for contrast in study.myopia.contrasts}
+        both = claim.within in study.variants_of(claim.baseline) and claim.within in shown
+        return None if both else f"'{claim.within}' has no contrast on {claim.baseline}"
     sizes = study.sizes_by_weights(claim.corpus)
     steps = sizes.index(claim.subject) - sizes.index(claim.baseline)
     if steps < 0:

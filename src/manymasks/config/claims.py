@@ -7,10 +7,11 @@ from pydantic import model_validator
 from manymasks.config.analyses import Analysis
 from manymasks.config.settings import Name, Settings
 
-Claim = Literal["gap", "spread", "share", "volume", "headroom"]
+Claim = Literal["gap", "gap_beyond_control", "spread", "share", "volume", "headroom"]
 
 TESTED_BY: dict[Claim, Analysis] = {
     "gap": "myopia",
+    "gap_beyond_control": "myopia",
     "spread": "divergence",
     "share": "rashomon",
     "volume": "volume",
@@ -23,7 +24,9 @@ class Primary(Settings):
     """A claim that is named before the run: its p is corrected among the named ones alone."""
 
     claim: Claim
-    """`gap`: loss of variant `subject` minus that of `baseline`, at one size. `spread`: log ratio
+    """`gap`: loss of variant `subject` minus that of `baseline`, at one size.
+    `gap_beyond_control`: gap of variant `within` at size `subject` on a process, minus that on the
+    corpus `baseline` of its control. `spread`: log ratio
     of the mean KL within size `subject` to that within `baseline`, for one variant. `share`:
     share of the members of size `subject` under a common loss minus that of `baseline`. `volume`:
     local log-volume per weight of size `subject` minus that of `baseline`. `headroom`: gain of
@@ -31,9 +34,10 @@ class Primary(Settings):
     corpus: Name
     """The corpus."""
     subject: Name
-    """A variant for `gap`, else the larger size."""
+    """A variant for `gap`, a size for `gap_beyond_control`, else the larger size."""
     baseline: Name
-    """What `subject` is compared with: a variant for `gap`, else the smaller size."""
+    """What `subject` is compared with: a variant for `gap`, the corpus of the control for
+    `gap_beyond_control`, else the smaller size."""
     within: Name
     """What both share: a size for `gap`, else a variant."""
     probe: Name | None = None

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from manymasks.errors import UserError
-from manymasks.statistics.corrections import benjamini_hochberg, holm
+from manymasks.statistics.corrections import benjamini_yekutieli, holm
 
 # A claim may stay untested where a member of what it compares failed in training.
 _UNTESTED = """
@@ -43,12 +43,13 @@ ORDER BY p.rank
 
 
 def correct(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set q of the current claims: Holm over primary ones, Benjamini-Hochberg over the rest."""
-    for is_primary, correction in ((True, holm), (False, benjamini_hochberg)):
+    """Set q of the current claims, without copies: Holm over primary ones, Benjamini-Yekutieli over
+    the rest."""
+    for is_primary, correction in ((True, holm), (False, benjamini_yekutieli)):
         rows = connection.execute(
             "SELECT c.rowid, c.p FROM contrast AS c "
             "JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current "
-            "WHERE c.p IS NOT NULL AND NOT isnan(c.p) AND c.is_primary = ? ORDER BY c.rowid",
+            "WHERE c.p IS NOT NULL AND NOT isnan(c.p) AND NOT c.is_copy AND c.is_primary = ? ORDER BY c.rowid",
             [is_primary],
         ).fetchall()
         if rows:

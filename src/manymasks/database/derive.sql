@@ -48,9 +48,11 @@ GROUP BY m.model_class
 ORDER BY label, m.model_class;
 
 ALTER TABLE contrast ADD COLUMN is_primary BOOLEAN;
+ALTER TABLE contrast ADD COLUMN is_copy BOOLEAN;
 ALTER TABLE contrast ADD COLUMN q DOUBLE;
 COMMENT ON COLUMN contrast.is_primary IS 'Named in the study before the run; all others are exploratory';
-COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Hochberg for the rest';
+COMMENT ON COLUMN contrast.q IS 'p after correction over the current contrasts of its kind: Holm for primary ones, Benjamini-Yekutieli for the rest; NULL for a copy';
+COMMENT ON COLUMN contrast.is_copy IS 'The same claim with the same numbers stands in an earlier row, such as that of another probe whose severity 0 has the same windows; counted once';
 UPDATE contrast SET is_primary = EXISTS (
     SELECT 1
     FROM primary_claim AS p
@@ -63,6 +65,21 @@ UPDATE contrast SET is_primary = EXISTS (
         AND p.probe IS NOT DISTINCT FROM contrast.probe
         AND p.severity IS NOT DISTINCT FROM contrast.severity
 );
+
+UPDATE contrast SET is_copy = copies.place > 1
+FROM (
+    SELECT
+        c.rowid AS contrast_row,
+        row_number() OVER (
+            PARTITION BY
+                c.claim, c.corpus, c.subject, c.baseline, c.within, c.within_baseline, c.estimate,
+                c.low, c.high, c.p, a.is_current
+            ORDER BY c.is_primary DESC, c.severity, c.probe, c.rowid
+        ) AS place
+    FROM contrast AS c
+    JOIN artifact AS a ON a.artifact = c.artifact
+) AS copies
+WHERE copies.contrast_row = contrast.rowid;
 
 -- Artifacts from before derived members and before resampled sets.
 UPDATE rashomon_set SET method = 'trained' WHERE method IS NULL;

@@ -1,7 +1,7 @@
 """The behaviour ANOVA: an exact split of the differences between members by factor.
 
-The factors (size, variant, seeds) are crossed. For a set S of factors, members with the same levels
-of S are a group, and
+The factors are crossed: size, variant and seed, or both seeds where these are crossed too. For a
+set S of factors, members with the same levels of S are a group, and
 
     U(S) = F(all members) - mean over groups of F(group)
 
@@ -37,10 +37,11 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.model_classes import Members
+from manymasks.statistics.model_classes import Member, Members
+from manymasks.statistics.seed_design import is_crossed
 
-FACTORS = ("size", "variant", "seed_init", "seed_order")
-Levels = tuple[list[str], list[str], list[int], list[int]]
+ARMS = ("size", "variant")
+Levels = tuple[list[Any], ...]
 """Remaining levels of each factor."""
 KINDS = ("information", "variance")
 TOTAL, INTERACTIONS = "total", "interactions"
@@ -52,7 +53,8 @@ SCALE = 2.0**60
 @dataclass(frozen=True)
 class Crossing:
     """Members in a full crossing of factors. `members`: positions of members, one axis for each
-    factor. `factors`: those with more than one level, in the order of `FACTORS`."""
+    factor. `factors`: those with more than one level: size, variant, then the seed, or `seed_init`
+    and `seed_order` where these are crossed."""
 
     members: Indices
     factors: tuple[str, ...]
@@ -82,26 +84,36 @@ def crossing(members: Members) -> Crossing | None:
     one, each time the one whose removal keeps the most members; in each step seeds that are not
     complete are removed. The result has the most members; of equals, the most sizes and variants.
     """
-    position = {(m.size, m.variant, m.seed_init, m.seed_order): i for i, m in enumerate(members)}
-    levels: Levels = ([], [], [], [])
+    has_crossed_seeds = is_crossed([member.seeds for member in members])
+    factors = (*ARMS, "seed_init", "seed_order") if has_crossed_seeds else (*ARMS, "seed")
+
+    def cell(member: Member) -> tuple[Any, ...]:
+        seeds = member.seeds if has_crossed_seeds else (member.seeds,)
+        return member.size, member.variant, *seeds
+
+    position = {cell(member): i for i, member in enumerate(members)}
+    levels: Levels = ([],) * len(factors)
     remaining = list(members)
     while remaining:
-        crossed = _levels(position, remaining)
+        crossed = _levels(position, remaining, has_crossed_seeds)
         if _cells(crossed) > _cells(levels):
             levels = crossed
         smaller = [
             [member for member in remaining if getattr(member, factor) != level]
-            for factor in FACTORS[:2]
+            for factor in ARMS
             for level in dict.fromkeys(getattr(member, factor) for member in remaining)
         ]
-        remaining = max(smaller, key=lambda kept: (_cells(_levels(position, kept)), len(kept)))
+        remaining = max(
+            smaller,
+            key=lambda kept: (_cells(_levels(position, kept, has_crossed_seeds)), len(kept)),
+        )
     shape = [len(factor_levels) for factor_levels in levels]
     if math.prod(shape) < 2:
         return None
-    cells = [position[cell] for cell in product(*levels)]
+    cells = [position[levels_of_cell] for levels_of_cell in product(*levels)]
     positions = np.array(cells, dtype=np.intp).reshape(shape)
-    factors = [factor for factor, count in zip(FACTORS, shape, strict=True) if count > 1]
-    return Crossing(positions.squeeze(), tuple(factors))
+    varying = [factor for factor, count in zip(factors, shape, strict=True) if count > 1]
+    return Crossing(positions.squeeze(), tuple(varying))
 
 
 def anova_sums(logp: Tensor, crossing: Crossing) -> AnovaSums:
@@ -217,17 +229,23 @@ def component_rows(
     return rows
 
 
-def _levels(position: Mapping[tuple[str, str, int, int], int], members: Members) -> Levels:
-    """Sizes and variants of the members, and a full crossing of the seeds that all of them have.
-    `position`: existing members, by size, variant and seeds."""
+def _levels(
+    position: Mapping[tuple[Any, ...], int], members: Members, has_crossed_seeds: bool
+) -> Levels:
+    """Sizes and variants of the members, and the seeds that all of them have: pairs, or a full
+    crossing. `position`: existing members, by size, variant and seeds."""
     sizes = list(dict.fromkeys(member.size for member in members))
     variants = list(dict.fromkeys(member.variant for member in members))
     complete = [
         pair
         for pair in sorted({member.seeds for member in members})
-        if all((size, variant, *pair) in position for size in sizes for variant in variants)
+        if all(
+            (size, variant, *(pair if has_crossed_seeds else (pair,))) in position
+            for size in sizes
+            for variant in variants
+        )
     ]
-    return sizes, variants, *_full(complete)
+    return sizes, variants, *(_full(complete) if has_crossed_seeds else (complete,))
 
 
 def _cells(levels: Levels) -> int:

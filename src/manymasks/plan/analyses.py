@@ -1,6 +1,7 @@
 """The nodes of each group of analyses of a corpus."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 from manymasks.catalogue import STAGES
@@ -198,6 +199,23 @@ def myopia_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
         "ngram_baseline": (baseline,),
     }
     yield Node("myopia", f"myopia/{corpus.name}", settings, inputs)
+
+
+def control_nodes(corpora: Mapping[str, PlannedCorpus]) -> Iterator[Node]:
+    """The gap of each process beyond that of its control, where the study has both."""
+    measured = [corpus for corpus in corpora.values() if corpus.has_analysis("myopia")]
+    for corpus, control in product(measured, measured):
+        contrasts = [contrast for contrast in corpus.contrasts if contrast in control.contrasts]
+        if contrasts and control.is_control_of(corpus):
+            members = [
+                member
+                for member in (*corpus.members, *control.members)
+                if member.variant.starts_from is None
+            ]
+            settings = {"members": names(members), "statistics": corpus.statistics}
+            settings["contrasts"] = contrasts
+            label = f"control/{corpus.name}/{control.name}"
+            yield Node("control", label, settings, {"evaluation": evaluations(members)})
 
 
 def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:

@@ -9,7 +9,7 @@ tables show them, and in no key of an expensive artifact. Sizes are ordered by t
 everything else by name, so that the order of settings in a file changes no key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from manymasks.config.settings import identity
 from manymasks.config.study import Study
 from manymasks.errors import UserError
 from manymasks.plan.analyses import (
+    control_nodes,
     member_nodes,
     myopia_nodes,
     probe_nodes,
@@ -51,8 +52,11 @@ def plan_study(study: Study, base: Path) -> Plan:
     planned_code.cache_clear()
     documents = {name: _documents(study, name, base) for name in sorted(study.corpora)}
     nodes = list(documents.values())
+    corpora: dict[str, PlannedCorpus] = {}
     for name in documents:
-        nodes += _corpus_nodes(study, name, documents)
+        corpora[name], corpus_nodes = _corpus_nodes(study, name, documents)
+        nodes += corpus_nodes
+    nodes += control_nodes(corpora)
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)
@@ -87,20 +91,22 @@ def _documents(study: Study, name: str, base: Path) -> Node:
     return Node(stage, f"{stage}/{name}", settings, operational=operational)
 
 
-def _corpus_nodes(study: Study, name: str, documents: Mapping[str, Node]) -> Iterator[Node]:
-    """All nodes of a corpus after its documents."""
+def _corpus_nodes(
+    study: Study, name: str, documents: Mapping[str, Node]
+) -> tuple[PlannedCorpus, list[Node]]:
+    """A corpus, and all of its nodes after its documents."""
     inputs = {"corpus": (documents[name],)}
     settings = tokenizer_settings(study, study.corpora[name])
     tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, inputs)
     tokens = Node("tokens", f"tokens/{name}", {}, {**inputs, "tokenizer": (tokenizer,)})
-    yield from (tokenizer, tokens)
     tunings, members = arms(study, name, tokens)
-    yield from tunings
+    nodes = [tokenizer, tokens, *tunings]
     for member in members:
-        yield from (member.training, member.evaluation)
+        nodes += (member.training, member.evaluation)
     corpus = PlannedCorpus(study, name, tokenizer, tokens, tuple(members))
-    yield from set_nodes(corpus)
-    yield from probe_nodes(corpus, documents)
-    yield from myopia_nodes(corpus)
-    yield from process_nodes(corpus)
-    yield from member_nodes(corpus)
+    nodes += set_nodes(corpus)
+    nodes += probe_nodes(corpus, documents)
+    nodes += myopia_nodes(corpus)
+    nodes += process_nodes(corpus)
+    nodes += member_nodes(corpus)
+    return corpus, nodes

@@ -59,6 +59,13 @@ class PlannedCorpus:
         """Whether the text is drawn from a process, whose next-token law is known."""
         return isinstance(self.settings, ProcessCorpus)
 
+    def is_control_of(self, other: "PlannedCorpus") -> bool:
+        """Whether this is drawn from the control of the process that the other is drawn from."""
+        mine, theirs = self.settings, other.settings
+        if not isinstance(mine, ProcessCorpus) or not isinstance(theirs, ProcessCorpus):
+            return False
+        return PROCESSES[mine.process].control_of == theirs.process
+
     @property
     def process(self) -> dict[str, Any]:
         """Settings of the process, without those of its members."""

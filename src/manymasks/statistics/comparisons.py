@@ -16,7 +16,9 @@ TestedClaim = Claim | Literal["gap_by_size", "bonus", "malus", "beyond_seeds", "
 class Comparison:
     """What a claim compares, as the names of its columns in the table `contrast`. `subject` is
     compared with `baseline`, and `within` is what both share. Two variants share a size; two sizes
-    share a variant. A trend over severities is that of the size `subject` alone."""
+    share a variant; beyond a control, size `subject` of a corpus is compared with the corpus
+    `baseline` for the variants `within` and `within_baseline`. A trend over severities is that of
+    the size `subject` alone."""
 
     claim: TestedClaim
     corpus: str

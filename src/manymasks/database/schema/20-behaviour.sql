@@ -179,7 +179,7 @@ CREATE TABLE behaviour_component (
 COMMENT ON TABLE behaviour_component IS 'A component of the behaviour ANOVA on a probe: a part of the mutual information of next token and member, by the chain rule. The rows behind behaviour_anova. Grain: artifact, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_component.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN behaviour_component.kind IS 'information: I(Y; model | x) = H(mean p) - mean H(p); or variance: -ln Z of the geometric centroid, the mean KL of the centroid from the members';
-COMMENT ON COLUMN behaviour_component.ordering IS 'Order of the factors, such as size > variant > seed_init > seed_order, each conditional on those before; or interactions: main effects and interactions by inclusion and exclusion';
+COMMENT ON COLUMN behaviour_component.ordering IS 'Order of the factors, such as size > variant > seed (or seed_init > seed_order where seeds are crossed), each conditional on those before; or interactions: main effects and interactions by inclusion and exclusion';
 COMMENT ON COLUMN behaviour_component.component IS 'A factor, an interaction (factors joined by x), or total; components of an ordering sum to the total';
 COMMENT ON COLUMN behaviour_component.value IS 'Nats per token; interactions may be negative';
 COMMENT ON COLUMN behaviour_component.low IS 'Lower end of its interval over documents, the members fixed';

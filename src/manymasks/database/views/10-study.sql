@@ -282,6 +282,7 @@ WITH current AS (
     SELECT c.*, a.stage
     FROM contrast AS c
     JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current
+    WHERE NOT c.is_copy
 ),
 claims AS (
     SELECT
@@ -301,6 +302,7 @@ claims AS (
         c.high,
         c.p,
         c.q,
+        greatest(abs(c.low), abs(c.high)) AS at_most,
         c.degrees,
         c.inits,
         c.orders,
@@ -322,6 +324,10 @@ SELECT
         WHEN 'gap_by_size' THEN format(
             'myopia gap, {} minus {}, {}: {} minus {}',
             within, within_baseline, corpus, subject, baseline
+        )
+        WHEN 'gap_beyond_control' THEN format(
+            'myopia gap, {} minus {}, {}/{}: minus that of the control {}',
+            within, coalesce(within_baseline, 'its baseline'), corpus, subject, baseline
         )
         WHEN 'bonus' THEN
             format('local myopia bonus: {} minus {}, {}/{}', subject, baseline, corpus, within)
@@ -367,6 +373,7 @@ COMMENT ON COLUMN tested_claims.rank IS 'Position of a primary claim in the list
 COMMENT ON COLUMN tested_claims.baseline IS 'Variant or size it is compared with; NULL for a trend over severities';
 COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
 COMMENT ON COLUMN tested_claims.p IS 'Two-sided p';
+COMMENT ON COLUMN tested_claims.at_most IS 'Equivalence bound: with the confidence of the interval, the effect is no larger than this in either direction';
 COMMENT ON COLUMN tested_claims.degrees IS 'Degrees of freedom of its error over members';
 COMMENT ON COLUMN tested_claims.inits IS 'Seeds of initial weights of the members on one side';
 COMMENT ON COLUMN tested_claims.orders IS 'Seeds of data order of the members on one side';

@@ -15,6 +15,7 @@ from manymasks.report.style import COLOURS, DOTTED, INIT_COLOUR, INK, MUTED, ORD
 FACTORS = {
     "size": ("size", COLOURS[0]),
     "variant": ("variant", COLOURS[1]),
+    "seed": ("seed", INIT_COLOUR),
     "seed_init": ("initial weights", INIT_COLOUR),
     "seed_order": ("data order", ORDER_COLOUR),
 }

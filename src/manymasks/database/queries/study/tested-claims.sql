@@ -7,6 +7,7 @@ SELECT
     round(high, 4) AS high,
     printf('%.1e', p) AS p,
     printf('%.1e', q) AS q,
+    round(at_most, 4) AS at_most,
     round(degrees, 1) AS degrees,
     inits,
     orders,
