@@ -49,7 +49,8 @@ def correct(connection: duckdb.DuckDBPyConnection) -> None:
         rows = connection.execute(
             "SELECT c.rowid, c.p FROM contrast AS c "
             "JOIN artifact AS a ON a.artifact = c.artifact AND a.is_current "
-            "WHERE c.p IS NOT NULL AND NOT isnan(c.p) AND NOT c.is_copy AND c.is_primary = ? ORDER BY c.rowid",
+            "WHERE c.p IS NOT NULL AND NOT isnan(c.p) AND NOT c.is_copy AND c.is_primary = ? "
+            "ORDER BY c.rowid",
             [is_primary],
         ).fetchall()
         if rows:

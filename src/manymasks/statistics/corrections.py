@@ -1,10 +1,10 @@
 """Corrections of p for multiple tests.
 
-Holm (1979) controls the probability of any false claim, for the few named before the run.
-Benjamini and Yekutieli (2001) control the expected share of false discoveries among the many
-exploratory ones under any dependence. The weaker correction of Benjamini and Hochberg (1995) needs
-independent or positively dependent tests: exploratory contrasts are two-sided and share members, and
-the sign of one says little about the sign of another.
+Holm (1979) controls the probability of any false claim, for the few named before the run. Benjamini
+and Yekutieli (2001) control the expected share of false discoveries among the many exploratory ones
+under any dependence. The weaker correction of Benjamini and Hochberg (1995) needs independent or
+positively dependent tests: exploratory contrasts are two-sided and share members, and the sign of
+one says little about the sign of another.
 """
 
 from collections.abc import Callable
