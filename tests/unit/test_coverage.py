@@ -29,15 +29,13 @@ from manymasks.statistics.bootstrap import (
     standard_error,
 )
 from manymasks.statistics.components import distance_components, score_components
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import NO_ERROR, Interval, StandardError, joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.paired import mean_over_seeds, paired_mean
 from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 DIMENSIONS = 60
 MILD, HEAVY = 0.15, 0.5
-NO_DOCUMENTS = np.zeros(2)
-"""Resamples over documents without any variation."""
 
 
 def points(m: int, generator: np.random.Generator, sigma: float = MILD) -> np.ndarray:
@@ -62,20 +60,18 @@ def covers(interval: Interval, truth: float) -> bool:
 
 def of_pairs(m: int, generator: np.random.Generator, sigma: float = MILD) -> bool:
     found = pair_mean(squares(points(m, generator, sigma)), diagonal(m))
-    return covers(
-        joined(found.estimate, found.standard_error, 0.0, found.degrees, 0.95), spread(sigma)
-    )
+    return covers(found.interval(NO_ERROR, 0.95), spread(sigma))
 
 
 def of_class_mean(m: int, generator: np.random.Generator) -> bool:
     """A loss that grows with the distance from the middle of the class."""
     losses = np.square(points(m, generator)).sum(-1) / 2
-    return covers(paired_mean(losses, diagonal(m), 0.0, 0.95), spread() / 4)
+    return covers(paired_mean(losses, diagonal(m), NO_ERROR, 0.95), spread() / 4)
 
 
 def of_log_ratio(m: int, generator: np.random.Generator) -> bool:
     a, b = squares(1.5 * points(m, generator)), squares(points(m, generator))
-    found = log_ratio_of_spreads(a, b, diagonal(m), 1 + NO_DOCUMENTS, 1 + NO_DOCUMENTS, 0.95)
+    found = log_ratio_of_spreads(a, b, diagonal(m), *np.ones((3, 9)), 0.95)
     return covers(found, 2 * math.log(1.5))
 
 
@@ -94,10 +90,9 @@ def of_pairs_and_documents(m: int, generator: np.random.Generator) -> bool:
     distances = squares(points(m, generator), weights) * tokens[:, None, None]
     found = pair_mean(distances.sum(0) / tokens.sum(), diagonal(m))
     drawn = document_weights(DOCUMENTS, RESAMPLES, int(generator.integers(1 << 30)))
-    error = standard_error(ratio_resamples(distances.sum((1, 2)), tokens, drawn)) / (m * (m - 1))
-    return covers(
-        joined(found.estimate, found.standard_error, error, found.degrees, 0.95), spread()
-    )
+    sums = distances.sum((1, 2)) / (m * (m - 1))
+    error = standard_error(ratio_resamples(sums, tokens, drawn), tokens)
+    return covers(found.interval(error, 0.95), spread())
 
 
 def of_class_mean_and_documents(m: int, generator: np.random.Generator) -> bool:
@@ -119,7 +114,7 @@ def of_log_ratio_and_documents(m: int, generator: np.random.Generator) -> bool:
     drawn = document_weights(DOCUMENTS, RESAMPLES, int(generator.integers(1 << 30)))
     a, b = (ratio(np.moveaxis(each, 0, -1), tokens) for each in by_document)
     in_resamples = [ratio_resamples(each.sum((1, 2)), tokens, drawn) for each in by_document]
-    found = log_ratio_of_spreads(a, b, diagonal(m), *in_resamples, 0.95)
+    found = log_ratio_of_spreads(a, b, diagonal(m), *in_resamples, tokens, 0.95)
     return covers(found, 2 * math.log(1.5))
 
 
@@ -170,10 +165,13 @@ def test_joined_covers_whichever_errs_more(m: int, models: float, documents: flo
     for _ in range(4000):
         each = generator.normal(0, models, size=m)
         other = generator.normal(0, documents, size=80)
-        errors = each.std(ddof=1) / math.sqrt(m), other.std(ddof=1) / math.sqrt(m)
+        errors = (
+            StandardError(each.std(ddof=1) / math.sqrt(m), m - 1),
+            StandardError(other.std(ddof=1) / math.sqrt(m), other.size - 1),
+        )
         # Both errors in proportion to the settings: the documents' mean is of m of them.
         middle = each.mean() + documents * generator.normal() / math.sqrt(m)
-        hits += covers(joined(middle, *errors, m - 1, 0.95), 0.0)
+        hits += covers(joined(middle, *errors, 0.95), 0.0)
     assert 0.94 <= hits / 4000 <= 0.975
 
 

@@ -12,7 +12,7 @@ from kit import diagonal
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.headroom import LossSums, below_zero, headroom_of, headroom_rows, loss_sums
 from manymasks.statistics.bootstrap import document_weights, standard_error
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import Interval, StandardError, joined
 
 STATISTICS = Statistics(resamples=300)
 
@@ -78,11 +78,11 @@ def test_estimates_and_errors_agree_with_a_naive_computation() -> None:
     over_models = np.sqrt((k - 1) / k * ((left_out - left_out.mean(0)) ** 2).sum(0))
     weights = document_weights(documents, STATISTICS.resamples, STATISTICS.seed)
     resampled = np.array([three(log_p, row[owners]) for row in weights])
-    over_documents = [standard_error(column) for column in resampled.T]
+    over_documents = [standard_error(column, sums.tokens) for column in resampled.T]
     for interval, value, a, b in zip(
         (gain, headroom, remaining), values, over_models, over_documents, strict=True
     ):
-        plain = joined(value, a, b, k - 1, 0.95, 0 if interval is gain else None)
+        plain = joined(value, StandardError(a, k - 1), b, 0.95, 0 if interval is gain else None)
         assert (interval.low, interval.high) == pytest.approx((plain.low, plain.high))
         assert interval.p == pytest.approx(plain.p)
     assert remaining.estimate == pytest.approx(headroom.estimate - gain.estimate)

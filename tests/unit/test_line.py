@@ -233,4 +233,4 @@ def test_fewer_than_three_members_have_no_line() -> None:
     assert tables["line_fit"][0]["residual_sd_noise"] is None
     assert tables["line_residual"][0]["low"] is None
     assert math.isnan(residual_sd(np.zeros(2)))
-    assert residual_sd_noise(np.zeros((3, 10))) == 0
+    assert residual_sd_noise(np.zeros((3, 10)), np.ones(5)) == 0

@@ -30,7 +30,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import joined
+from manymasks.statistics.intervals import StandardError, joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member, classes
 
@@ -176,18 +176,12 @@ def test_means_and_errors_agree_with_the_jackknife_of_pairs() -> None:
         for prompt, owner in enumerate(OWNERS):
             sums[:, owner] += kl[pairs.a, pairs.b, prompt]
         resamples = ratio_resamples(sums.mean(0), np.bincount(OWNERS).astype(float), weights)
-        interval = joined(
-            expected.estimate,
-            expected.standard_error,
-            standard_error(resamples),
-            expected.degrees,
-            0.9,
-            at_least=0,
-        )
-        (found,) = intervals(pairs, counts, quotient, weights, 0.9)
+        sizes = np.bincount(OWNERS).astype(float)
+        interval = expected.interval(standard_error(resamples, sizes), 0.9, at_least=0)
+        (found,) = intervals(pairs, counts, quotient, weights, sizes, 0.9)
         assert found.estimate == pytest.approx(interval.estimate)
         assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
-        assert found.degrees == interval.degrees
+        assert found.degrees == pytest.approx(interval.degrees)
 
 
 def test_survival_agrees_with_a_loop_over_pairs_and_prompts() -> None:
@@ -216,14 +210,16 @@ def test_survival_agrees_with_a_loop_over_pairs_and_prompts() -> None:
         return [*survival, sum(survival[1:]), 1 - parted]
 
     weights = document_weights(4, 100, 0)
-    found = intervals(pairs, differences(steps, is_censored, OWNERS, LENGTH), agreed, weights, 0.95)
+    sizes = np.bincount(OWNERS).astype(float)
+    counts = differences(steps, is_censored, OWNERS, LENGTH)
+    found = intervals(pairs, counts, agreed, weights, sizes, 0.95)
     estimates = naive([0, 1, 2, 3], np.ones(4))
     left_out = np.array([naive([i for i in range(4) if i != k], np.ones(4)) for k in range(4)])
     resamples = np.array([naive([0, 1, 2, 3], row) for row in weights])
     for q, own in enumerate(found):
         jackknife = np.sqrt(3 / 4 * ((left_out[:, q] - left_out[:, q].mean()) ** 2).sum())
-        error = resamples[:, q].std(ddof=1)
-        expected = joined(estimates[q], jackknife, error, 3, 0.95, at_least=0)
+        error = standard_error(resamples[:, q], sizes)
+        expected = joined(estimates[q], StandardError(jackknife, 3), error, 0.95, at_least=0)
         assert own.estimate == pytest.approx(expected.estimate)
         assert (own.low, own.high) == pytest.approx((expected.low, expected.high))
 
@@ -310,7 +306,7 @@ def test_sequence_divergence_is_per_token_with_an_interval_over_documents() -> N
     for row, (a, b) in zip(rows, product(range(4), repeat=2), strict=True):
         assert (row["model_a"], row["model_b"]) == (members[a].model, members[b].model)
         kl, tokens = (np.bincount(OWNERS, each) for each in (along.kl[a, b], along.tokens[a]))
-        low, high = percentile_interval(ratio_resamples(kl, tokens, weights), 0.95)
+        low, high = percentile_interval(ratio_resamples(kl, tokens, weights), 0.95, tokens)
         assert row["kl"] == pytest.approx(float(ratio(kl, tokens)))
         assert (row["kl_low"], row["kl_high"]) == pytest.approx((float(low), float(high)))
         assert row["cross_nats"] == pytest.approx(along.cross[a, b].sum() / tokens.sum())

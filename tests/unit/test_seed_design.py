@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from kit import diagonal
+from manymasks.statistics.intervals import NO_ERROR
 from manymasks.statistics.jackknife import jackknife_error, pair_mean
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.seed_design import (
@@ -48,25 +49,24 @@ def test_pairs_that_share_nothing_differ_in_both_seeds() -> None:
 
 def test_error_of_independent_members_is_that_of_the_mean() -> None:
     values = np.random.default_rng(0).normal(size=7)
-    error, degrees = mean_error(values, diagonal(7))
-    assert (error, degrees) == pytest.approx((stats.sem(values), 6))
+    found = mean_error(values, diagonal(7))
+    assert (found.error, found.degrees) == pytest.approx((stats.sem(values), 6))
     without = (values.sum() - values) / 6
-    assert seed_error(without, diagonal(7))[0] == pytest.approx(jackknife_error(without))
+    assert seed_error(without, diagonal(7)).error == pytest.approx(jackknife_error(without))
 
 
 def test_error_of_crossed_members_has_the_two_mean_squares() -> None:
     table = np.random.default_rng(1).normal(size=(4, 5))
-    error, degrees = mean_error(table.ravel(), grid(4, 5))
+    found = mean_error(table.ravel(), grid(4, 5))
     rows = stats.sem(table.mean(1)) ** 2
     columns = stats.sem(table.mean(0)) ** 2
-    assert error**2 == pytest.approx(rows + columns)
-    assert degrees == pytest.approx((rows + columns) ** 2 / (rows**2 / 3 + columns**2 / 4))
+    assert found.error**2 == pytest.approx(rows + columns)
+    assert found.degrees == pytest.approx((rows + columns) ** 2 / (rows**2 / 3 + columns**2 / 4))
 
 
 def test_one_member_has_no_error() -> None:
-    error, _ = mean_error(np.ones(1), diagonal(1))
-    assert math.isnan(error)
-    assert math.isnan(mean_error(np.ones(0), [])[0])
+    assert math.isnan(mean_error(np.ones(1), diagonal(1)).error)
+    assert math.isnan(mean_error(np.ones(0), []).error)
 
 
 # ------------------------------------------------------- a study in which the data order matters
@@ -85,7 +85,9 @@ def losses(seeds: list[tuple[int, int]], generator: np.random.Generator) -> np.n
 
 def coverage(seeds: list[tuple[int, int]], treated_as: list[tuple[int, int]]) -> float:
     generator = np.random.default_rng(len(seeds))
-    intervals = [paired_mean(losses(seeds, generator), treated_as, 0.0, 0.95) for _ in range(2000)]
+    intervals = [
+        paired_mean(losses(seeds, generator), treated_as, NO_ERROR, 0.95) for _ in range(2000)
+    ]
     return float(np.mean([interval.low <= 0 <= interval.high for interval in intervals]))
 
 

@@ -28,7 +28,6 @@ from manymasks.divergence.trend import (
 )
 from manymasks.stages import severity as stage
 from manymasks.statistics.bootstrap import document_weights, standard_error
-from manymasks.statistics.intervals import joined
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact, Job
@@ -112,8 +111,10 @@ def test_rise_is_the_pair_mean_of_differences_with_its_two_errors() -> None:
     expected = pair_mean(means[-1] - means[0], diagonal(5))
     weights = document_weights(7, STATISTICS.resamples, STATISTICS.seed)
     drawn = [naive_levels(turned, list(range(5)), each)[0] for each in weights]
-    error = standard_error(np.array([each[-1] - each[0] for each in drawn]))
-    interval = joined(expected.estimate, expected.standard_error, error, 4, 0.95)
+    error = standard_error(
+        np.array([each[-1] - each[0] for each in drawn]), turned.tokens.mean(axis=0)
+    )
+    interval = expected.interval(error, 0.95)
     row = found(trend_rows(turned, STATISTICS)["severity_trend"], "c/s/a", "kl")["rise"]
     assert row["value"] == pytest.approx(interval.estimate, rel=1e-12)
     assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high), rel=1e-9)
@@ -142,7 +143,8 @@ def test_ranks_of_ties_and_their_bounds(values: list[int], seed: int) -> None:
     against = generator.integers(0, 3, len(values)).astype(float)
     level = np.array(values, dtype=float)
     drawn = level[:, None] + generator.normal(size=(len(values), 20))
-    interval = rank(Levels(level, np.zeros((3, len(values))), drawn, diagonal(3)), against, 0.95)
+    levels = Levels(level, np.zeros((3, len(values))), drawn, np.ones(9), diagonal(3))
+    interval = rank(levels, against, 0.95)
     if len(set(values)) < 2 or len(set(against.tolist())) < 2:
         assert np.isnan(interval.estimate)
         return
@@ -158,6 +160,7 @@ def test_fall_corrects_for_picking_the_maximum() -> None:
         values,
         values + 0.05 * generator.normal(size=(6, 4)),
         values[:, None] + 0.05 * generator.normal(size=(4, 300)),
+        np.ones(9),
         diagonal(6),
     )
     named = np.array([0.0, 0.0, -1.0, 1.0])

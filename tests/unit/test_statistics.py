@@ -14,7 +14,11 @@ from statsmodels.stats.multitest import multipletests
 
 from kit import diagonal
 from manymasks.statistics.bootstrap import (
+    central_range,
+    document_columns,
     document_weights,
+    effective_documents,
+    interval_over_documents,
     percentile_interval,
     ratio,
     ratio_interval,
@@ -23,7 +27,14 @@ from manymasks.statistics.bootstrap import (
 )
 from manymasks.statistics.corrections import benjamini_yekutieli, holm
 from manymasks.statistics.correlation import correlation
-from manymasks.statistics.intervals import finite, joined
+from manymasks.statistics.intervals import (
+    NO_ERROR,
+    StandardError,
+    finite,
+    joined,
+    satterthwaite,
+    summed,
+)
 from manymasks.statistics.jackknife import (
     cross_mean,
     jackknife_error,
@@ -35,7 +46,6 @@ from manymasks.statistics.modes import dip
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.pools import pool_mean, pools_of
 from manymasks.statistics.proportions import wilson
-from manymasks.statistics.seed_design import welch_degrees
 from manymasks.statistics.spread_ratio import log_ratio_of_spreads
 
 
@@ -63,8 +73,10 @@ def test_weights_are_counts_of_whole_documents_and_repeatable() -> None:
 def test_bootstrap_of_a_mean_has_the_analytic_error() -> None:
     values = np.random.default_rng(0).normal(size=300)
     resamples = ratio_resamples(values, np.ones(300), document_weights(300, 4000, 1))
-    assert standard_error(resamples) == pytest.approx(values.std() / math.sqrt(300), rel=0.05)
-    low, high = percentile_interval(resamples, 0.95)
+    error = standard_error(resamples, np.ones(300))
+    assert error.error == pytest.approx(values.std() / math.sqrt(300), rel=0.05)
+    assert error.degrees == pytest.approx(299)
+    low, high = percentile_interval(resamples, 0.95, np.ones(300))
     half = 1.96 * values.std() / math.sqrt(300)
     assert [low, high] == pytest.approx([values.mean() - half, values.mean() + half], abs=0.01)
 
@@ -77,14 +89,68 @@ def test_bootstrap_of_a_ratio_has_the_delta_method_error() -> None:
     delta = math.sqrt(np.square(nats - rate * tokens).sum()) / tokens.sum()
     resamples = ratio_resamples(nats, tokens, document_weights(400, 4000, 2))
     assert ratio(nats, tokens) == pytest.approx(rate)
-    assert standard_error(resamples) == pytest.approx(delta, rel=0.06)
+    assert standard_error(resamples, tokens).error == pytest.approx(delta, rel=0.06)
+
+
+def test_effective_documents_are_those_of_kish() -> None:
+    assert effective_documents(np.full(8, 3.0)) == pytest.approx(8)
+    assert effective_documents(np.array([4.0, 2.0, 0.0])) == pytest.approx(36 / 20)
+    assert np.isnan(effective_documents(np.zeros(3)))
+    by_row = effective_documents(np.array([[1.0, 1.0], [1.0, 0.0]]))
+    assert by_row == pytest.approx([2, 1])
+    columns = document_columns(np.array([4.0, 2.0, 0.0]))
+    assert columns == {"documents": 2, "effective_documents": pytest.approx(1.8)}
+
+
+def test_percentiles_are_expanded_for_few_and_for_unequal_documents() -> None:
+    draws = np.random.default_rng(0).normal(size=200_000)
+    for sizes in (np.ones(10), np.array([9.0, 3, 3, 3, 3, 3, 1, 1])):
+        n = float(effective_documents(sizes))
+        low, high = percentile_interval(draws, 0.95, sizes)
+        # Hesterberg (2015), The American Statistician 69, section 5.
+        end = math.sqrt(n / (n - 1)) * stats.t.isf(0.025, n - 1)
+        assert (low, high) == pytest.approx((-end, end), rel=0.02)
+        error = standard_error(draws, sizes)
+        assert error.error == pytest.approx(math.sqrt(n / (n - 1)), rel=0.01)
+        assert error.degrees == pytest.approx(n - 1)
+    one = np.array([0.0, 5.0, 0.0])
+    assert np.isnan(percentile_interval(draws, 0.95, one)).all()
+    assert math.isnan(standard_error(draws, one).error)
+    assert interval_over_documents("x", 1.5, draws, one, 0.95) == {
+        "x": 1.5,
+        "x_low": None,
+        "x_high": None,
+    }
+
+
+def test_rows_of_other_sizes_have_percentiles_of_their_own() -> None:
+    draws = np.random.default_rng(1).normal(size=(3, 500))
+    draws[0, ::2] = np.nan
+    sizes = np.array([[1.0, 1, 1, 1], [5, 1, 1, 1], [1, 0, 0, 0]])
+    low, high = percentile_interval(draws, 0.9, sizes)
+    for row in range(2):
+        ends = percentile_interval(draws[row], 0.9, sizes[row])
+        assert (low[row], high[row]) == pytest.approx([float(end) for end in ends])
+    assert np.isnan([low[2], high[2]]).all()
+
+
+@given(st.integers(1, 40), st.floats(0, 0.5), st.integers(0, 99))
+def test_central_ranges_are_quantiles_of_numpy(n: int, tail: float, seed: int) -> None:
+    draws = np.random.default_rng(seed).normal(size=(4, n))
+    draws[1, : n // 2] = np.nan
+    draws[2] = np.nan
+    low, high = central_range(draws, tail)
+    for row in (0, 1, 3):
+        expected = np.nanquantile(draws[row], [tail, 1 - tail])
+        assert (low[row], high[row]) == pytest.approx(tuple(expected))
+    assert np.isnan([low[2], high[2]]).all()
 
 
 def test_ratio_interval_combines_ratio_and_percentiles() -> None:
     generator = np.random.default_rng(2)
     sums, sizes = generator.gamma(2, size=30), generator.integers(1, 9, size=30).astype(float)
     weights = document_weights(30, 500, 3)
-    low, high = percentile_interval(ratio_resamples(sums, sizes, weights), 0.9)
+    low, high = percentile_interval(ratio_resamples(sums, sizes, weights), 0.9, sizes)
     assert ratio_interval(sums, sizes, weights, 0.9) == (ratio(sums, sizes), low, high)
     alone = ratio_interval(sums[:1], sizes[:1], np.ones((5, 1)), 0.9)
     assert alone[0] == sums[0] / sizes[0]
@@ -114,7 +180,7 @@ def test_resamples_without_tokens_and_single_documents_are_nan() -> None:
     assert np.isnan(resamples[0])
     assert resamples[1] == 2
     assert np.isnan(ratio_resamples(np.ones(1), np.ones(1), np.ones((5, 1)))).all()
-    assert np.isnan(percentile_interval(np.full((2, 5), np.nan), 0.9)).all()
+    assert np.isnan(percentile_interval(np.full((2, 5), np.nan), 0.9, np.ones(4))).all()
     assert math.isnan(ratio(np.ones(2), np.zeros(2)))
 
 
@@ -168,41 +234,40 @@ def test_too_few_models_leave_the_error_unknown() -> None:
     assert one.estimate == 1
     assert math.isnan(one.standard_error)
     assert math.isnan(cross_mean(np.ones((0, 5))).estimate)
-    interval = joined(two.estimate, two.standard_error, 0.1, two.degrees, 0.95)
+    interval = two.interval(StandardError(0.1, 20), 0.95)
     assert (finite(interval.low), finite(interval.high), interval.p) == (None, None, None)
 
 
-def test_joined_adds_variances_and_weighs_quantiles_by_them() -> None:
-    interval = joined(2.0, 0.3, 0.4, 5, 0.95)
-    # Cochran (1964): (0.09 t(5) + 0.16 z) / 0.25.
-    quantile = 0.36 * 2.570582 + 0.64 * 1.959964
-    assert interval.high - 2 == pytest.approx(0.5 * quantile, rel=1e-6)
+def test_joined_adds_variances_and_degrees_of_freedom() -> None:
+    interval = joined(2.0, StandardError(0.3, 5), StandardError(0.4, 20), 0.95)
+    # Satterthwaite (1946).
+    degrees = 0.25**2 / (0.09**2 / 5 + 0.16**2 / 20)
+    assert interval.degrees == pytest.approx(degrees)
+    assert interval.high - 2 == pytest.approx(0.5 * stats.t.isf(0.025, degrees), rel=1e-9)
     assert interval.low + interval.high == pytest.approx(4)
-    p = interval.p or 0
-    at_p = 0.36 * stats.t.isf(p / 2, 5) + 0.64 * stats.norm.isf(p / 2)
-    assert at_p == pytest.approx(2.0 / 0.5, rel=1e-9)
-    models = joined(2.0, 0.5, 0.0, 5, 0.95)
+    assert interval.p == pytest.approx(2 * stats.t.sf(4, degrees))
+    models = joined(2.0, StandardError(0.5, 5), NO_ERROR, 0.95)
     assert models.high - 2 == pytest.approx(0.5 * 2.570582, rel=1e-6)
     assert models.p == pytest.approx(2 * stats.t.sf(4, 5))
-    documents = joined(2.0, 0.0, 0.5, 5, 0.95)
-    assert documents.high - 2 == pytest.approx(0.5 * 1.959964, rel=1e-6)
-    assert documents.p == pytest.approx(2 * stats.norm.sf(4))
-    assert joined(0.1, 0.3, 0.4, 5, 0.95, at_least=0).low == 0
-    assert joined(0.0, 0.0, 0.0, 5, 0.95).p == 1
-    assert joined(1.0, 0.0, 0.0, 5, 0.95).p == 0
+    documents = joined(2.0, StandardError(0.0, 5), StandardError(0.5, 46), 0.95)
+    assert documents.degrees == pytest.approx(46)
+    assert documents.p == pytest.approx(2 * stats.t.sf(4, 46))
+    assert joined(0.1, StandardError(0.3, 5), NO_ERROR, 0.95, at_least=0).low == 0
+    assert joined(0.0, StandardError(0.0, 5), NO_ERROR, 0.95).p == 1
+    assert joined(1.0, StandardError(0.0, 5), NO_ERROR, 0.95).p == 0
 
 
 def test_paired_mean_is_the_one_sample_t_test() -> None:
     differences = np.array([0.1, 0.3, -0.05, 0.2, 0.15])
-    interval = paired_mean(differences, diagonal(len(differences)), 0.0, 0.9)
+    interval = paired_mean(differences, diagonal(len(differences)), NO_ERROR, 0.9)
     reference = stats.ttest_1samp(differences, 0)
     assert interval.p == pytest.approx(reference.pvalue)
     ends = reference.confidence_interval(0.9)
     assert (interval.low, interval.high) == pytest.approx((ends.low, ends.high))
-    wider = paired_mean(differences, diagonal(len(differences)), 0.1, 0.9)
+    wider = paired_mean(differences, diagonal(len(differences)), StandardError(0.1, 20), 0.9)
     assert wider.low < interval.low
-    assert paired_mean(differences[:1], diagonal(1), 0.0, 0.9).p is None
-    assert math.isnan(paired_mean(differences[:0], [], 0.0, 0.9).estimate)
+    assert paired_mean(differences[:1], diagonal(1), NO_ERROR, 0.9).p is None
+    assert math.isnan(paired_mean(differences[:0], [], NO_ERROR, 0.9).estimate)
 
 
 def test_wilson_matches_published_numbers() -> None:
@@ -224,7 +289,7 @@ def test_jackknife_over_models_covers_and_independent_pairs_do_not() -> None:
     for sample in points:
         distances = np.square(sample[:, None] - sample[None]).sum(-1)
         estimate = pair_mean(distances, diagonal(len(distances)))
-        interval = joined(estimate.estimate, estimate.standard_error, 0.0, m - 1, 0.95)
+        interval = estimate.interval(NO_ERROR, 0.95)
         covered[0] += interval.low <= truth <= interval.high
         pairs = distances[upper]
         half = 1.96 * pairs.std(ddof=1) / math.sqrt(pairs.size)
@@ -300,40 +365,49 @@ def test_the_jackknife_of_matched_variants_leaves_out_a_pair_of_seeds() -> None:
 
 
 def test_percentiles_of_empty_resamples_are_nan() -> None:
-    low, high = percentile_interval(np.empty((0, 50)), 0.95)
+    low, high = percentile_interval(np.empty((0, 50)), 0.95, np.ones(3))
     assert low.shape == high.shape == (0,)
 
 
 positive = st.floats(1e-3, 1e3)
 
 
-@given(st.floats(-1e3, 1e3), positive, positive, st.integers(1, 60), st.floats(0.5, 0.99))
+@given(
+    st.floats(-1e3, 1e3),
+    positive,
+    positive,
+    st.integers(1, 60),
+    st.floats(1, 100),
+    st.floats(0.5, 0.99),
+)
 def test_p_is_below_the_level_exactly_if_the_interval_excludes_0(
-    estimate: float, models: float, documents: float, degrees: int, confidence: float
+    estimate: float,
+    models: float,
+    documents: float,
+    degrees: int,
+    of_documents: float,
+    confidence: float,
 ) -> None:
-    interval = joined(estimate, models, documents, degrees, confidence)
+    interval = joined(
+        estimate,
+        StandardError(models, degrees),
+        StandardError(documents, of_documents),
+        confidence,
+    )
     p = interval.p
     assert p is not None
     assert 0 <= p <= 1
     if abs(p - (1 - confidence)) > 1e-6:
         assert (p < 1 - confidence) == (interval.low > 0 or interval.high < 0)
     half, error = interval.high - estimate, math.hypot(models, documents)
-    most = float(stats.t.ppf((1 + confidence) / 2, degrees)) * error
+    most = float(stats.t.ppf((1 + confidence) / 2, min(degrees, of_documents))) * error
     assert half <= most * (1 + 1e-9) + 1e-9
     assert half >= float(stats.norm.ppf((1 + confidence) / 2)) * error * (1 - 1e-9) - 1e-9
 
 
-@pytest.mark.parametrize("distance", np.logspace(-12, -3, 10))
-def test_p_close_to_1_is_found_where_rounding_hides_the_root(distance: float) -> None:
-    for degrees in range(1, 61):
-        for share in np.linspace(0.01, 0.999999, 20):
-            found = joined(distance, share**0.5, (1 - share) ** 0.5, degrees, 0.95).p
-            assert found == pytest.approx(1, abs=distance)
-
-
 def test_very_small_p_do_not_underflow() -> None:
     for models, documents in ((0.3, 0.4), (1e-9, 0.4), (0.3, 1e-9), (0.0, 0.4), (0.3, 0.0)):
-        found = joined(1e6, models, documents, 300, 0.95).p
+        found = joined(1e6, StandardError(models, 300), StandardError(documents, 300), 0.95).p
         assert found is not None
         assert 0 <= found < 1e-100
 
@@ -344,7 +418,7 @@ def test_very_small_p_do_not_underflow() -> None:
 def test_log_ratio_of_spreads_leaves_a_seed_out_of_both_classes() -> None:
     a, b, m = 2 * _symmetric(7, 0), _symmetric(7, 1), 7
     resamples = np.random.default_rng(0).random((2, 50)) + 1
-    found = log_ratio_of_spreads(a, b, diagonal(m), *resamples, 0.95)
+    found = log_ratio_of_spreads(a, b, diagonal(m), *resamples, np.ones(30), 0.95)
 
     def naive(kept: list[int]) -> float:
         pairs = [(i, j) for i in kept for j in kept if i < j]
@@ -352,42 +426,44 @@ def test_log_ratio_of_spreads_leaves_a_seed_out_of_both_classes() -> None:
 
     assert found.estimate == pytest.approx(naive(list(range(m))))
     without = [naive([i for i in range(m) if i != k]) for k in range(m)]
-    document_se = float(np.std(np.log(resamples[0] / resamples[1]), ddof=1))
-    error = jackknife_error(np.array(without))
-    whole = joined(found.estimate, error, document_se, m - 1, 0.95)
-    assert (found.low, found.high, found.degrees) == pytest.approx((whole.low, whole.high, m - 1))
-    other = log_ratio_of_spreads(b, a, diagonal(m), *resamples[::-1], 0.95)
+    documents = standard_error(np.log(resamples[0] / resamples[1]), np.ones(30))
+    models = StandardError(jackknife_error(np.array(without)), m - 1)
+    whole = joined(found.estimate, models, documents, 0.95)
+    expected = whole.low, whole.high, whole.degrees
+    assert (found.low, found.high, found.degrees) == pytest.approx(expected)
+    other = log_ratio_of_spreads(b, a, diagonal(m), *resamples[::-1], np.ones(30), 0.95)
     assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
     assert other.p == pytest.approx(found.p)
 
 
 def test_what_a_seed_does_to_both_spreads_cancels() -> None:
     a = _symmetric(6, 0)
-    found = log_ratio_of_spreads(2 * a, a, diagonal(6), np.ones(5), np.ones(5), 0.95)
+    found = log_ratio_of_spreads(2 * a, a, diagonal(6), *np.ones((3, 5)), 0.95)
     assert (found.low, found.high) == pytest.approx((math.log(2), math.log(2)))
 
 
 def test_classes_without_a_spread_have_no_log_ratio() -> None:
     same = np.zeros((4, 4))
-    found = log_ratio_of_spreads(same, _symmetric(4, 0), diagonal(4), np.ones(5), np.ones(5), 0.95)
+    found = log_ratio_of_spreads(same, _symmetric(4, 0), diagonal(4), *np.ones((3, 5)), 0.95)
     assert math.isnan(found.estimate)
     assert found.p is None
     two = log_ratio_of_spreads(
-        _symmetric(2, 0), _symmetric(2, 1), diagonal(2), np.ones(5), np.ones(5), 0.95
+        _symmetric(2, 0), _symmetric(2, 1), diagonal(2), *np.ones((3, 5)), 0.95
     )
     assert math.isfinite(two.estimate)
     assert math.isnan(two.low)
 
 
-def test_welch_degrees_are_those_of_scipy() -> None:
+def test_satterthwaite_degrees_are_those_of_welch_in_scipy() -> None:
     a, b = np.random.default_rng(0).normal(size=(2, 12))
     b = 3 * b[:7]
     reference = stats.ttest_ind(a, b, equal_var=False)
-    found = welch_degrees([stats.sem(a), stats.sem(b)], [11, 6])
-    assert found == pytest.approx(reference.df)
-    assert welch_degrees([0.0, 0.0], [11, 6]) == 6
-    assert welch_degrees([1.0, 0.0], [11, 6]) == pytest.approx(11)
-    assert welch_degrees([float("nan"), 1.0], [11, 6]) == 6
+    errors = [StandardError(stats.sem(values), values.size - 1) for values in (a, b)]
+    assert satterthwaite(errors) == pytest.approx(reference.df)
+    assert summed(errors).error == pytest.approx(math.hypot(*(one.error for one in errors)))
+    assert satterthwaite([StandardError(0.0, 11), StandardError(0.0, 6)]) == 6
+    assert satterthwaite([StandardError(1.0, 11), StandardError(0.0, 6)]) == pytest.approx(11)
+    assert satterthwaite([StandardError(math.nan, 11), StandardError(1.0, 6)]) == 6
 
 
 # ------------------------------------------------------------------------------ corrections

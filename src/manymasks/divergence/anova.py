@@ -214,7 +214,9 @@ def component_rows(
         for ordering, components in orderings(crossing.factors).items():
             for component, coefficients in components.items():
                 estimate = float(coefficients @ value)
-                low, high = percentile_interval(coefficients @ resamples, statistics.confidence)
+                low, high = percentile_interval(
+                    coefficients @ resamples, statistics.confidence, sums.tokens
+                )
                 rows.append(
                     {"kind": kind, "ordering": ordering, "component": component}
                     | finite_columns(value=estimate, low=low, high=high)

@@ -112,10 +112,11 @@ def calibration_rows(
     tokens, hits = (
         (weights @ sums.reshape(documents, -1)).T for sums in (grouped.count, grouped.right)
     )
+    sizes = grouped.count.reshape(documents, -1).T
     resamples = np.divide(hits, tokens, out=np.full(hits.shape, np.nan), where=tokens > 0)
-    resamples[bin_documents.ravel() < 2] = np.nan
     low, high = (
-        ends.reshape(count.shape) for ends in percentile_interval(resamples, statistics.confidence)
+        ends.reshape(count.shape)
+        for ends in percentile_interval(resamples, statistics.confidence, sizes)
     )
     return [
         {"model": member.model, "bin": int(k)}

@@ -73,7 +73,7 @@ def beyond_seeds(
     between = partial(measured.between_pairs, "kl")
     inside = (between(pool[k], pool[j]) + between(other[k], other[j])) / 2
     resamples = between(pool[k], other[j]) - inside
-    return estimate.interval(standard_error(resamples), statistics.confidence)
+    return estimate.interval(standard_error(resamples, measured.sums.tokens), statistics.confidence)
 
 
 def log_ratio(
@@ -95,6 +95,7 @@ def log_ratio(
         seeds,
         measured.between_pairs("kl", other[k], other[j]),
         measured.between_pairs("kl", pool[k], pool[j]),
+        measured.sums.tokens,
         statistics.confidence,
     )
     return interval if math.isfinite(interval.estimate) else None

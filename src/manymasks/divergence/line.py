@@ -16,7 +16,7 @@ from manymasks.arrays import Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics import bootstrap
 from manymasks.statistics.correlation import correlation
-from manymasks.statistics.intervals import finite_columns, joined
+from manymasks.statistics.intervals import NO_ERROR, finite_columns, joined
 from manymasks.statistics.model_classes import Members
 from manymasks.statistics.seed_design import Seeds, seed_error
 
@@ -74,14 +74,14 @@ def line_rows(
     residuals = fit(x_resamples.T, y_resamples.T).residuals.T
     seeds = [member.seeds for member in members]
     r2, r2_low, r2_high = r_squared(x, y, seeds, statistics.confidence)
-    low, high = bootstrap.percentile_interval(residuals, statistics.confidence)
+    low, high = bootstrap.percentile_interval(residuals, statistics.confidence, scored.tokens)
     where = {"probe": probe, "severity": severity}
     labels = [member.model_class for member in members]
     fitted = finite_columns(
         slope=line.slope,
         intercept=line.intercept,
         residual_sd=residual_sd(line.residuals),
-        residual_sd_noise=residual_sd_noise(residuals),
+        residual_sd_noise=residual_sd_noise(residuals, scored.tokens),
         class_share=class_share(line.residuals, labels),
     )
     fitted |= finite_columns(r2=r2, r2_low=r2_low, r2_high=r2_high)
@@ -127,8 +127,8 @@ def r_squared(
     without = np.array([correlation(np.delete(x, i), np.delete(y, i)) for i in range(x.size)])
     if x.size < FEWEST + 1 or not np.all(np.abs([r, *without]) < 1):
         return r**2, math.nan, math.nan
-    error, degrees = seed_error(np.arctanh(without), seeds)
-    interval = joined(math.atanh(r), error, 0.0, degrees, confidence)
+    models = seed_error(np.arctanh(without), seeds)
+    interval = joined(math.atanh(r), models, NO_ERROR, confidence)
     ends = math.tanh(interval.low), math.tanh(interval.high)
     low, high = sorted(end**2 for end in ends)
     return r**2, low if ends[0] * ends[1] > 0 else 0.0, high
@@ -140,8 +140,9 @@ def residual_sd(residuals: Floats) -> float:
     return math.sqrt(float(np.sum(residuals**2)) / (m - 2)) if m > 2 else math.nan
 
 
-def residual_sd_noise(residuals: Floats) -> float:
-    """`residual_sd` expected from sampling of documents alone, from residuals (m, B) of resamples.
+def residual_sd_noise(residuals: Floats, tokens: Floats) -> float:
+    """`residual_sd` expected from sampling of documents alone, from residuals (m, B) of resamples
+    of documents with these tokens (D,).
 
     The line is refitted in each of B resamples. To first order the residuals change by the effect
     of documents on the losses, without the part common to all members or linear in the loss on
@@ -151,7 +152,7 @@ def residual_sd_noise(residuals: Floats) -> float:
     """
     m = residuals.shape[0]
     return math.sqrt(
-        sum(bootstrap.standard_error(resamples) ** 2 for resamples in residuals) / (m - 2)
+        sum(bootstrap.standard_error(row, tokens).error ** 2 for row in residuals) / (m - 2)
     )
 
 

@@ -66,11 +66,11 @@ class Measured:
         """Scored tokens of all documents."""
         return int(self.sums.tokens.sum())
 
-    def documents_of(self, metric: str) -> int:
-        """Documents with a position that the metric is measured on."""
+    def tokens_of(self, metric: str) -> Floats:
+        """Positions of each document that the metric is measured on, (D,)."""
         if self.sampled is not None and metric in METRICS and METRICS[metric].on_sample:
-            return int((self.sampled.tokens > 0).sum())
-        return self.documents
+            return self.sampled.tokens
+        return self.sums.tokens
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -113,9 +113,6 @@ def measure(sums: Sums, statistics: Statistics, sampled: Sampled | None = None) 
             values = by_document[:, a, b].T
             means[metric] = ratio(values, sampled.tokens)
             resamples[metric] = ratio_resamples(values, sampled.tokens, weights)
-            if (sampled.tokens > 0).sum() < 2:
-                # A single document with sampled positions shows no variation.
-                resamples[metric][:] = np.nan
     square = {metric: _symmetric(values, members) for metric, values in means.items()}
     return Measured(sums, sampled, weights, square, resamples, pair)
 

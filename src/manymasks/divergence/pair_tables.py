@@ -15,7 +15,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
     standard_error,
 )
-from manymasks.statistics.intervals import finite, finite_columns
+from manymasks.statistics.intervals import UNKNOWN_ERROR, StandardError, finite, finite_columns
 from manymasks.statistics.jackknife import ModelEstimate
 from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.pools import Pool, pool_mean, pools_of
@@ -89,7 +89,7 @@ def _models(measured: Measured, members: Members, statistics: Statistics) -> Row
     sums, weights = measured.sums, measured.weights
     nats = -ratio(sums.log_p.T, sums.tokens)
     low, high = percentile_interval(
-        -ratio_resamples(sums.log_p.T, sums.tokens, weights), statistics.confidence
+        -ratio_resamples(sums.log_p.T, sums.tokens, weights), statistics.confidence, sums.tokens
     )
     entropy, top1 = ratio(sums.entropy.T, sums.tokens), ratio(sums.top1.T, sums.tokens)
     return [
@@ -110,7 +110,9 @@ def _pairs(
     common: Row = {"documents": measured.documents, "tokens": measured.tokens}
     if sampled is not None:
         common["sampled"] = int(sampled.tokens.sum())
-    low, high = percentile_interval(measured.resamples["kl"], statistics.confidence)
+    low, high = percentile_interval(
+        measured.resamples["kl"], statistics.confidence, measured.sums.tokens
+    )
     by_key = sorted(range(len(members)), key=lambda i: members[i].model)
     return [
         {"model_a": members[a].model, "model_b": members[b].model}
@@ -148,10 +150,10 @@ def _pools(
         pool: Pool,
         metric: str,
         estimate: ModelEstimate,
-        document_se: float,
+        documents: StandardError,
         floor_value: float | None,
     ) -> None:
-        interval = estimate.interval(document_se, statistics.confidence, at_least=0)
+        interval = estimate.interval(documents, statistics.confidence, at_least=0)
         kind = METRICS.get(metric, IN_NATS)
         uncertainty = float(entropy[pool.members].mean())
         share = estimate.estimate / uncertainty if kind.in_nats and uncertainty else None
@@ -164,12 +166,17 @@ def _pools(
                 floor=floor_value,
                 entropy_share=share,
             )
-            | {"models": pool.members.size, "documents": measured.documents_of(metric)}
+            | {
+                "models": pool.members.size,
+                "documents": int((measured.tokens_of(metric) > 0).sum()),
+            }
         )
 
     for pool in pools_of(members):
         for metric in measured.metrics:
-            error = standard_error(measured.between_pairs(metric, *pool.pairs))
+            error = standard_error(
+                measured.between_pairs(metric, *pool.pairs), measured.tokens_of(metric)
+            )
             floor_value = float(floor[metric][pool.members].mean()) if floor else None
             add(pool, metric, pool_mean(measured.means[metric], pool), error, floor_value)
         if not pool.is_within:
@@ -190,12 +197,11 @@ def _pools(
 
 def _pool_estimate(
     measured: Measured, values: Floats, without: Floats, seeds: Sequence[Seeds]
-) -> tuple[ModelEstimate, float]:
+) -> tuple[ModelEstimate, StandardError]:
     """A metric of a pool, from sums (D,), and its error over documents. `without` (D, m): the sums
     without each member; a jackknife needs 3 models."""
     tokens = measured.sums.tokens
-    error, degrees = seed_error(ratio(without.T, tokens), seeds)
-    model_se = error if len(seeds) > 2 else float("nan")
+    models = seed_error(ratio(without.T, tokens), seeds) if len(seeds) > 2 else UNKNOWN_ERROR
     resamples = ratio_resamples(values, tokens, measured.weights)
-    estimate = ModelEstimate(float(ratio(values, tokens)), model_se, degrees)
-    return estimate, standard_error(resamples)
+    estimate = ModelEstimate(float(ratio(values, tokens)), models.error, models.degrees)
+    return estimate, standard_error(resamples, tokens)

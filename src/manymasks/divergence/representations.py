@@ -24,7 +24,7 @@ import numpy.typing as npt
 from manymasks.arrays import Floats, Indices, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Representation, Statistics
-from manymasks.statistics.intervals import finite
+from manymasks.statistics.intervals import NO_ERROR, finite
 from manymasks.statistics.model_classes import Members, one_corpus
 from manymasks.statistics.pools import pool_mean, pools_of
 
@@ -232,7 +232,7 @@ def _pools(
     for pool in pools_of(members):
         mean, used = pool_mean(scores["calibrated"], pool), pool.members
         # The tokens are given: no error over documents.
-        interval = mean.interval(0.0, confidence, at_least=0)
+        interval = mean.interval(NO_ERROR, confidence, at_least=0)
         yield {
             "layer": int(layers[used[0], used[-1]]),
             "pool": pool.label,

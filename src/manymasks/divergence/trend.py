@@ -52,6 +52,8 @@ class Levels:
     """Without each of the m models, (m, S); NaN for m < 3."""
     resamples: Floats
     """In B document resamples, (S, B)."""
+    tokens: Floats
+    """Of the D documents, mean over severities, (D,)."""
     seeds: Sequence[Seeds]
     """Of the m models."""
 
@@ -118,10 +120,11 @@ def levels_of(measured: ProbeSeverities, pool: Indices, weights: Floats) -> dict
         for kl, entropy, tokens in zip(measured.kl, measured.entropy, measured.tokens, strict=True)
     ]
     values, without, resamples = (np.array(parts) for parts in zip(*by_severity, strict=True))
+    tokens = measured.tokens.mean(axis=0)
     # (S, 2, ...): KL and entropy.
     return {
-        "kl": Levels(values[:, 0], without[:, 0].T, resamples[:, 0], seeds),
-        "kl_share": Levels(_share(values), _share(without).T, _share(resamples), seeds),
+        "kl": Levels(values[:, 0], without[:, 0].T, resamples[:, 0], tokens, seeds),
+        "kl_share": Levels(_share(values), _share(without).T, _share(resamples), tokens, seeds),
     }
 
 
@@ -149,9 +152,9 @@ def weighted(levels: Levels, weights: Floats, confidence: float) -> Interval:
     """Weighted sum of levels, weights (S,); the null of p is 0. In a simulation with 4 to 10 models
     of gamma-distributed outlyingness and 24 to 40 documents, a nominal 95% covered 95 to 96% for
     the last level minus the first, 96 to 97% for the slope."""
-    error, degrees = seed_error(levels.without @ weights, levels.seeds)
-    document_se = bootstrap.standard_error(weights @ levels.resamples)
-    return joined(float(weights @ levels.values), error, document_se, degrees, confidence)
+    models = seed_error(levels.without @ weights, levels.seeds)
+    documents = bootstrap.standard_error(weights @ levels.resamples, levels.tokens)
+    return joined(float(weights @ levels.values), models, documents, confidence)
 
 
 def fall(levels: Levels, confidence: float) -> Interval:
@@ -178,7 +181,9 @@ def rank(levels: Levels, surprise: Floats, confidence: float) -> Interval:
     estimate = float(correlation(ranks, rankdata(levels.values)))
     known = np.isfinite(levels.resamples).all(axis=0)
     resamples = correlation(ranks, rankdata(levels.resamples[:, known], axis=0).T)
-    low, high = (float(end) for end in bootstrap.percentile_interval(resamples, confidence))
+    low, high = (
+        float(end) for end in bootstrap.percentile_interval(resamples, confidence, levels.tokens)
+    )
     # np.minimum keeps NaN.
     return Interval(
         estimate,

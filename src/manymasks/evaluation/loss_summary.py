@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.bootstrap import document_weights, percentile_interval, ratio_resamples
+from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
 
@@ -17,13 +18,13 @@ def split_loss(
 ) -> Row:
     """Loss of a split, in nats per token and bits per byte, with a bootstrap over documents. `nats`
     and `tokens` are sums (documents, buckets); `text_bytes` is the length of the text."""
-    sums, counts = nats.sum(1), tokens.sum(1)
+    sums, counts = nats.sum(1), tokens.sum(1).astype(np.float64)
     weights = document_weights(len(sums), statistics.resamples, statistics.seed)
-    low, high = percentile_interval(ratio_resamples(sums, counts, weights), statistics.confidence)
+    loss, low, high = ratio_interval(sums, counts, weights, statistics.confidence)
     return {
-        "nats": sums.sum() / counts.sum(),
-        "nats_low": finite(float(low)),
-        "nats_high": finite(float(high)),
+        "nats": loss,
+        "nats_low": finite(low),
+        "nats_high": finite(high),
         "bits_per_byte": sums.sum() / math.log(2) / text_bytes,
         "documents": len(sums),
         "tokens": int(counts.sum()),

@@ -9,14 +9,9 @@ import numpy as np
 from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.kinds.gradient_flows import GRADIENTS
-from manymasks.statistics.bootstrap import (
-    document_weights,
-    percentile_interval,
-    ratio,
-    ratio_resamples,
-)
+from manymasks.statistics.bootstrap import document_weights, ratio_interval
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, finite, interval_columns
+from manymasks.statistics.intervals import NO_ERROR, Interval, finite, interval_columns
 from manymasks.statistics.model_classes import (
     Members,
     arm_positions,
@@ -117,11 +112,8 @@ def arm_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -
 def _loss(scored: ScoredArms, size: str, name: str, weights: Floats, statistics: Statistics) -> Row:
     if name in scored.ngrams:
         nats = scored.ngrams[name]
-        low, high = percentile_interval(
-            ratio_resamples(nats, scored.tokens, weights), statistics.confidence
-        )
-        estimate = float(ratio(nats, scored.tokens))
-        interval = Interval(estimate, float(low), float(high), None, 0)
+        ends = ratio_interval(nats, scored.tokens, weights, statistics.confidence)
+        interval = Interval(*ends, None, 0)
         models = None
     else:
         members = arm_positions(scored.members, size, name)
@@ -244,7 +236,7 @@ def curve_rows(
                 ]
                 differences = np.array([variant[1] - base[1] for base, variant, _ in points])
                 seeds = [pair_seeds for _, _, pair_seeds in points]
-                gap = paired_mean(differences, seeds, 0.0, statistics.confidence)
+                gap = paired_mean(differences, seeds, NO_ERROR, statistics.confidence)
                 point = {"step": step, "tokens": points[0][0][0], "seeds": len(points)}
                 rows.append(labels | point | interval_columns(gap, "gap"))
     return rows

@@ -7,7 +7,7 @@ import numpy as np
 from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.myopia.arms import Arm, ScoredArms
-from manymasks.statistics.bootstrap import ratio, ratio_resamples
+from manymasks.statistics.bootstrap import central_range, expanded_tail, ratio, ratio_resamples
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import one_corpus
 
@@ -18,7 +18,7 @@ def horizon_rows(scored: ScoredArms, baseline: str | None, statistics: Statistic
     The gap to the causal baseline is measured at the trained gammas. `half_gamma` is where the
     linear interpolation first reaches half of the gap at 0 (myopic), and the effective planning
     horizon is 1 / (1 - half_gamma). Its interval is a joint bootstrap over paired seeds and
-    documents; with few seeds it is too narrow. All values are None without myopic or causal
+    documents, expanded for the number of seeds. All values are None without myopic or causal
     members, or if the gap at 0 is not positive.
     """
     discounts = [arm for arm in scored.arms.values() if arm.is_discount]
@@ -99,17 +99,18 @@ def _by_gamma(arms: Mapping[str, Arm], baseline: str | None) -> dict[float, str]
 
 
 def _interval(gammas: Floats, resampled: Floats, statistics: Statistics) -> tuple[float, float]:
-    """Percentiles of half_gamma over joint resamples of seeds and documents (K, seeds, B). NaN for
-    a single seed, or if half_gamma is NaN in a larger share of resamples than a tail."""
+    """Percentiles of half_gamma over joint resamples of seeds and documents (K, seeds, B), expanded
+    for the number of seeds. NaN for a single seed, or if half_gamma is NaN in a larger share of
+    resamples than a tail."""
     seeds, resamples = resampled.shape[1:]
     generator = np.random.default_rng(statistics.seed)
     times = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
     gaps = np.einsum("ksb,bs->bk", resampled, times) / seeds
     values = half_gamma(gammas, gaps)
-    tail = (1 - statistics.confidence) / 2
+    tail = expanded_tail(np.ones(seeds), statistics.confidence)
     if seeds < 2 or np.isnan(values).mean() > tail:
         return float("nan"), float("nan")
-    low, high = np.nanquantile(values, [tail, 1 - tail])
+    low, high = central_range(values, tail)
     return float(low), float(high)
 
 

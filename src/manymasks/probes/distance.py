@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from manymasks.arrays import Floats, Row
 from manymasks.config.analyses import Statistics
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.windows import Tokens
 from manymasks.statistics.bootstrap import document_weights, ratio_interval, standard_error
-from manymasks.statistics.intervals import finite_columns
+from manymasks.statistics.intervals import NO_ERROR, StandardError, finite_columns, joined
 
 STRENGTH = 20.0
 """Observations that the lower order is worth: the best of 1 to 100 for held-out pydocs."""
@@ -141,13 +140,13 @@ def distance_rows(
             interval = ratio_interval(sums, sizes, weights, statistics.confidence)
             yield _row(probe, severity, measure, *interval, len(names))
         kl, error = _unigram_kl(level[:, 1:], owners, unigrams, weights)
-        half = -float(ndtri((1 - statistics.confidence) / 2)) * error
-        yield _row(probe, severity, "unigram_kl", kl, max(kl - half, 0), kl + half, len(names))
+        distance = joined(kl, error, NO_ERROR, statistics.confidence, at_least=0)
+        yield _row(probe, severity, "unigram_kl", kl, distance.low, distance.high, len(names))
 
 
 def _unigram_kl(
     tokens: Tokens, owners: Tokens, unigrams: Tokens, weights: Floats
-) -> tuple[float, float]:
+) -> tuple[float, StandardError]:
     """The KL over all windows, and its standard error over documents. A percentile interval would
     be biased: a resample has fewer distinct tokens, which makes its KL larger."""
     # Columns only for tokens that occur, because the vocabulary may be large.
@@ -158,7 +157,7 @@ def _unigram_kl(
     law = (unigrams[occurring] + 1) / (unigrams.sum() + len(unigrams))
     parts = np.array_split(weights, -(-weights.shape[0] * occurring.size // 2**22))
     drawn = np.concatenate([unigram_kl(part @ counts, law) for part in parts])
-    return float(unigram_kl(counts.sum(axis=0), law)), standard_error(drawn)
+    return float(unigram_kl(counts.sum(axis=0), law)), standard_error(drawn, counts.sum(axis=1))
 
 
 def _row(

@@ -18,7 +18,7 @@ from manymasks.arrays import Bools, Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
 from manymasks.rashomon.rarefaction import expected_patterns
-from manymasks.statistics.bootstrap import percentile_interval, ratio
+from manymasks.statistics.bootstrap import central_range, ratio
 from manymasks.statistics.intervals import finite_columns
 from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.statistics.proportions import wilson
@@ -163,9 +163,9 @@ def step_rows(passes: Bools, kl: Floats | None, settings: Funnel, confidence: fl
     orders = orders_of(c, settings.orders, settings.seed)
     survived = survivors(passes, orders)
     counts = survived.sum(axis=-1).astype(np.float64)
-    low, high = percentile_interval(counts.T, confidence)
+    low, high = central_range(counts.T, (1 - confidence) / 2)
     spread = np.full(counts.shape, np.nan) if kl is None else spread_of(survived, kl)
-    kl_low, kl_high = percentile_interval(spread.T, confidence)
+    kl_low, kl_high = central_range(spread.T, (1 - confidence) / 2)
     rows = []
     for k in range(c + 1):
         known = spread[np.isfinite(spread[:, k]), k]

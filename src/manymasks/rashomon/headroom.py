@@ -19,7 +19,7 @@ from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, finite, interval_columns, joined
+from manymasks.statistics.intervals import UNKNOWN_ERROR, Interval, finite, interval_columns, joined
 from manymasks.statistics.model_classes import Members
 from manymasks.statistics.seed_design import Seeds, seed_error
 
@@ -154,11 +154,11 @@ def headroom_of(sums: LossSums, statistics: Statistics) -> tuple[Interval, Inter
     mean = sums.members.mean(axis=0)
 
     def interval(values: Floats, left_out: Floats, at_least: float | None) -> Interval:
-        error, degrees = seed_error(left_out, sums.seeds)
-        document_se = standard_error(ratio_resamples(values, sums.tokens, weights))
+        models = seed_error(left_out, sums.seeds) if k > 2 else UNKNOWN_ERROR
+        over_documents = ratio_resamples(values, sums.tokens, weights)
+        documents = standard_error(over_documents, sums.tokens)
         estimate = float(ratio(values, sums.tokens))
-        model_se = error if k > 2 else float("nan")
-        return joined(estimate, model_se, document_se, degrees, statistics.confidence, at_least)
+        return joined(estimate, models, documents, statistics.confidence, at_least)
 
     return (
         interval(mean - sums.ensemble, others - without, 0),

@@ -56,9 +56,9 @@ def metric_rows(chosen: Losses, seeds: Sequence[Seeds], weights: Floats, confide
             left_out = [np.arange(k) != i for i in range(k)]
             without = [compute(chosen.nats[rest], chosen.tokens, None) for rest in left_out]
             resamples = compute(chosen.nats, chosen.tokens, weights)
-            error, degrees = seed_error(np.array(without), seeds)
-            document_se = standard_error(resamples)
-            interval = joined(float(value), error, document_se, degrees, confidence, at_least=0)
+            models = seed_error(np.array(without), seeds)
+            documents = standard_error(resamples, chosen.tokens)
+            interval = joined(float(value), models, documents, confidence, at_least=0)
         rows.append(_row(metric, k, interval.estimate, interval.low, interval.high))
     return rows
 
@@ -84,7 +84,8 @@ def resampled_rows(
         if shares:
             normalised = np.array(shares) / covered
             mean = float(normalised @ np.array(values))
-            ends = percentile_interval(normalised @ np.array(resamples), confidence)
+            mixed = normalised @ np.array(resamples)
+            ends = percentile_interval(mixed, confidence, measure.tokens)
             low, high = (float(end) for end in ends)
         rows.append(
             {

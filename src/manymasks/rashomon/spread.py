@@ -120,7 +120,7 @@ def set_rows(
     rows = []
 
     def add(metric: str, members: float, measured: _Measured) -> None:
-        low, high = _interval(measured, statistics.confidence)
+        low, high = _interval(measured, pairs.tokens, statistics.confidence)
         if PAIR_MEANS.get(metric) in SHARES:
             low, high = (1.0 if end > 1 else end for end in (low, high))
         values = {"value": measured.value, "low": low, "high": high}
@@ -165,9 +165,9 @@ def _measured(
     }
     if "ensemble_gain" in metrics:
         gain = metrics["ensemble_gain"]
-        error, degrees = seed_error(ratio(set_sums.gain_without, tokens), seeds)
+        error = seed_error(ratio(set_sums.gain_without, tokens), seeds)
         # One member alone has no gain, so two members give no error.
-        models = ModelEstimate(gain.value, error if k > 2 else math.nan, degrees)
+        models = ModelEstimate(gain.value, error.error if k > 2 else math.nan, error.degrees)
         metrics["ensemble_gain"] = _Measured(gain.value, gain.resamples, models)
     if set_sums.shared_gap is not None:
         unknown = np.full(weights.shape[0], np.nan)
@@ -216,10 +216,10 @@ def _averaged(measured: Sequence[_Measured], shares: Floats) -> _Measured:
     return _Measured(value, share @ np.stack([measured[i].resamples for i in known]))
 
 
-def _interval(measured: _Measured, confidence: float) -> tuple[float, float]:
+def _interval(measured: _Measured, tokens: Floats, confidence: float) -> tuple[float, float]:
     if measured.models is None:
-        low, high = percentile_interval(measured.resamples, confidence)
+        low, high = percentile_interval(measured.resamples, confidence, tokens)
         return float(low), float(high)
-    document_se = standard_error(measured.resamples)
-    interval = measured.models.interval(document_se, confidence, at_least=0)
+    documents = standard_error(measured.resamples, tokens)
+    interval = measured.models.interval(documents, confidence, at_least=0)
     return interval.low, interval.high

@@ -46,7 +46,7 @@ from manymasks.arrays import Floats, Rows
 from manymasks.rashomon.crossing import crossings
 from manymasks.rashomon.derived import noise_like, root_mean_square
 from manymasks.statistics.comparisons import Comparison, contrast_row
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import NO_ERROR, UNKNOWN_ERROR, Interval, StandardError, joined
 from manymasks.statistics.model_classes import (
     Members,
     arm_positions,
@@ -106,8 +106,10 @@ def local_volume(radii: Floats, weights: int, confidence: float) -> LocalVolume:
     not its distance from the volume."""
     logs = np.log(radii)
     sampled = float(logsumexp(weights * logs) - np.log(logs.size))
-    error = float(logs.std(ddof=1)) / math.sqrt(logs.size) if logs.size > 1 else math.nan
-    radius = joined(float(logs.mean()), error, 0.0, logs.size - 1, confidence)
+    error = UNKNOWN_ERROR
+    if logs.size > 1:
+        error = StandardError(float(logs.std(ddof=1)) / math.sqrt(logs.size), logs.size - 1)
+    radius = joined(float(logs.mean()), error, NO_ERROR, confidence)
     return LocalVolume(radius, sampled)
 
 
@@ -140,8 +142,8 @@ def size_contrasts(
     members: Members, weights: Sequence[int], log_radii: Floats, confidence: float
 ) -> Rows:
     """Rows of contrast for every two sizes of a variant: the mean log radius of the larger minus
-    that of the smaller, over members with the same seeds. `members`:
-    of one corpus. `weights`: number of weights of each. `log_radii` (members,)."""
+    that of the smaller, over members with the same seeds. `members`: of one corpus.
+    `weights`: number of weights of each. `log_radii` (members,)."""
     rows = []
     sizes = [(count, member.size) for count, member in zip(weights, members, strict=True)]
     for larger, smaller in pairs_of_sizes(sizes):
@@ -151,7 +153,7 @@ def size_contrasts(
             if subject.size:
                 seeds = seeds_of(members, subject)
                 differences = log_radii[subject] - log_radii[baseline]
-                interval = paired_mean(differences, seeds, 0.0, confidence)
+                interval = paired_mean(differences, seeds, NO_ERROR, confidence)
                 comparison = Comparison("volume", members[0].corpus, larger, smaller, variant)
                 rows.append(contrast_row(comparison, interval, seeds))
     return rows

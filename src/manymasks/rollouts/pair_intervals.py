@@ -11,7 +11,7 @@ import numpy as np
 
 from manymasks.arrays import Bools, Floats, Indices
 from manymasks.statistics.bootstrap import standard_error
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import Interval, StandardError, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Members, seeds_of
 from manymasks.statistics.pools import pools_of
@@ -69,11 +69,17 @@ def pairs_of(members: Members) -> list[OrderedPairs]:
 
 
 def intervals(
-    pairs: OrderedPairs, counts: Counts, statistic: Statistic, weights: Floats, confidence: float
+    pairs: OrderedPairs,
+    counts: Counts,
+    statistic: Statistic,
+    weights: Floats,
+    sizes: Floats,
+    confidence: float,
 ) -> list[Interval]:
     """Q intervals over models and documents, of values that are at least 0. `pairs`: of the
     members. `counts`: sums over pairs, by document. `statistic`: of sums over pairs and documents.
-    `weights` (B, documents) document resamples. `confidence`: nominal coverage."""
+    `weights` (B, documents) document resamples; `sizes` (documents,) their prompts; `confidence`:
+    nominal coverage."""
     by_document = counts(pairs.a, pairs.b)
     values = statistic(by_document.sum(axis=0))
     resamples = statistic(weights @ by_document)
@@ -89,10 +95,9 @@ def intervals(
         model_error = float(
             np.hypot.reduce([jackknife_error(without[:, q]) for without in left_out])
         )
-        error = standard_error(resamples[:, q])
-        result.append(
-            joined(float(value), model_error, error, pairs.degrees, confidence, at_least=0)
-        )
+        models = StandardError(model_error, pairs.degrees)
+        documents = standard_error(resamples[:, q], sizes)
+        result.append(joined(float(value), models, documents, confidence, at_least=0))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -61,6 +62,7 @@ def rollout_rows(
     one_corpus(members)
     _, owners = np.unique(np.asarray(prompts.documents), return_inverse=True)
     count = int(owners.max()) + 1
+    sizes = np.bincount(owners).astype(np.float64)
     weights = document_weights(count, statistics.resamples, statistics.seed)
     tables: dict[str, Rows] = {
         "rollout": [],
@@ -69,6 +71,7 @@ def rollout_rows(
         "rollout_pool": [],
         "sequence_divergence": _sequences(divergence, members, owners, weights, statistics),
     }
+    measured = partial(intervals, weights=weights, sizes=sizes, confidence=statistics.confidence)
     pools = pairs_of(members)
     for mode, mode_texts in texts.items():
         written = _texts(mode_texts, members, prompts, mode)
@@ -83,7 +86,7 @@ def rollout_rows(
         shape = mode_texts.lengths.shape
         ends = ratios(_paired(loops.reshape(shape)), _paired(np.ones(shape)), owners)
         for pairs in pools:
-            agreement = intervals(pairs, differ_counts, agreed, weights, statistics.confidence)
+            agreement = measured(pairs, differ_counts, agreed)
             agreement_floor = _value(pairs, floor, agreed)
             where = {"mode": mode, "pool": pairs.pool, "other": pairs.other}
             units = {"models": int(pairs.used.size), "documents": count}
@@ -101,13 +104,13 @@ def rollout_rows(
                     | units
                 )
             if pairs.pool == pairs.other:
-                (share,) = intervals(pairs.alone, ends, quotient, weights, statistics.confidence)
+                (share,) = measured(pairs.alone, ends, quotient)
                 tables["rollout_pool"].append(where | _metric("loops", share, None, 1) | units)
             if mode == "shared-noise":
                 for metric, counts, floor_counts in _divergence_counts(
                     divergence, floors[mode], owners
                 ):
-                    (mean,) = intervals(pairs, counts, quotient, weights, statistics.confidence)
+                    (mean,) = measured(pairs, counts, quotient)
                     (mean_floor,) = _value(pairs, floor_counts, quotient)
                     row = where | _metric(metric, mean, mean_floor, np.inf) | units
                     tables["rollout_pool"].append(row)
@@ -221,7 +224,7 @@ def _sequences(
         np.add.at(tokens, owners, along.tokens[a])
         np.add.at(sums.T, owners, along.kl[a].T)
         low, high = percentile_interval(
-            ratio_resamples(sums, tokens, weights), statistics.confidence
+            ratio_resamples(sums, tokens, weights), statistics.confidence, tokens
         )
         kl = ratio(sums, tokens)
         for b, reader in enumerate(members):

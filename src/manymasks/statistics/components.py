@@ -14,7 +14,7 @@ from itertools import permutations, product
 import numpy as np
 
 from manymasks.arrays import Bools, Floats, Indices
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import NO_ERROR, Interval, StandardError, joined
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.seed_design import Seeds
 
@@ -245,7 +245,7 @@ def _with_intervals(
     intervals = []
     for k, share in enumerate(shares):
         error = math.hypot(*(jackknife_error(shares_without[:, k]) for shares_without in left_out))
-        unclipped = joined(float(raw[k]), error, 0.0, degrees, confidence)
+        unclipped = joined(float(raw[k]), StandardError(error, degrees), NO_ERROR, confidence)
         low, high = np.clip([unclipped.low, unclipped.high], 0.0, 1.0)
         ends = float(np.minimum(low, share)), float(np.maximum(high, share))
         intervals.append(Interval(share, *ends, None, degrees))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manymasks.arrays import Bools, Floats
-from manymasks.statistics.intervals import Interval, joined
+from manymasks.statistics.intervals import Interval, StandardError, joined
 from manymasks.statistics.seed_design import Seeds, seed_error, share_nothing
 
 
@@ -25,12 +25,11 @@ class ModelEstimate:
     degrees: float
 
     def interval(
-        self, document_se: float, confidence: float, at_least: float | None = None
+        self, documents: StandardError, confidence: float, at_least: float | None = None
     ) -> Interval:
         """Interval over models and documents: see `joined`."""
-        return joined(
-            self.estimate, self.standard_error, document_se, self.degrees, confidence, at_least
-        )
+        models = StandardError(self.standard_error, self.degrees)
+        return joined(self.estimate, models, documents, confidence, at_least)
 
 
 def pair_means_without(distances: Floats, allowed: Bools) -> Floats:
@@ -53,8 +52,8 @@ def pair_mean(
     apart = share_nothing(seeds) if allowed is None else allowed
     count = apart.sum()
     estimate = float(distances[apart].sum() / count) if count else float("nan")
-    error, degrees = seed_error(pair_means_without(distances, apart), seeds)
-    return ModelEstimate(estimate, error, degrees)
+    models = seed_error(pair_means_without(distances, apart), seeds)
+    return ModelEstimate(estimate, models.error, models.degrees)
 
 
 def cross_mean(distances: Floats) -> ModelEstimate:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from manymasks.arrays import Bools, Floats, Indices
+from manymasks.statistics.intervals import UNKNOWN_ERROR, StandardError, summed
 
 Seeds = tuple[int, int]
 """Seeds of a member: initial weights, data order."""
@@ -47,9 +48,9 @@ def share_nothing(seeds: Sequence[Seeds]) -> Bools:
     return apart
 
 
-def seed_error(left_out: Floats, seeds: Sequence[Seeds]) -> tuple[float, float]:
-    """Standard error over members and its degrees of freedom, from the m estimates without one
-    member each, (m,), of members with these seeds.
+def seed_error(left_out: Floats, seeds: Sequence[Seeds]) -> StandardError:
+    """Standard error over members, from the m estimates without one member each, (m,), of members
+    with these seeds.
 
     On a diagonal this is Tukey's jackknife, sqrt((m - 1) / m * sum of squared deviations), with m -
     1 degrees. Crossed, the deviations are summed by initial weights and by data order, and the two
@@ -61,33 +62,21 @@ def seed_error(left_out: Floats, seeds: Sequence[Seeds]) -> tuple[float, float]:
     """
     m = left_out.size
     if m < 2:
-        return float("nan"), 0.0
+        return UNKNOWN_ERROR
     influence = (m - 1) / m * (left_out.mean() - left_out)
-    errors, degrees = [], []
+    errors = []
     for label in seed_factors(seeds):
         groups = int(label.max()) + 1
         if groups < 2:
-            return float("nan"), 0.0
+            return UNKNOWN_ERROR
         sums = np.bincount(label, influence, minlength=groups)
-        errors.append(float(np.sqrt(groups / (groups - 1) * np.sum(sums**2))))
-        degrees.append(groups - 1)
-    return float(np.hypot.reduce(errors)), welch_degrees(errors, degrees)
+        error = float(np.sqrt(groups / (groups - 1) * np.sum(sums**2)))
+        errors.append(StandardError(error, groups - 1))
+    return summed(errors)
 
 
-def mean_error(values: Floats, seeds: Sequence[Seeds]) -> tuple[float, float]:
+def mean_error(values: Floats, seeds: Sequence[Seeds]) -> StandardError:
     """`seed_error` of the mean of values (m,)."""
     m = values.size
     without = (values.sum() - values) / (m - 1) if m > 1 else np.full(m, np.nan)
     return seed_error(without, seeds)
-
-
-def welch_degrees(errors: Sequence[float], degrees: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of independent estimates (Satterthwaite 1946, Welch 1947).
-    `errors` are their standard errors, with `degrees` each. The result lies between the smallest
-    and the sum of `degrees`; it is the smallest if all errors are 0 or one is NaN."""
-    variances = np.square(np.asarray(errors, dtype=np.float64))
-    total = float(variances.sum())
-    if not total > 0 or min(degrees) < 1:
-        return min(degrees)
-    # Shares of the total, because squares of small variances underflow.
-    return 1 / float(np.sum((variances / total) ** 2 / np.asarray(degrees)))

@@ -21,6 +21,7 @@ def log_ratio_of_spreads(
     seeds: Sequence[Seeds],
     resamples_a: Floats,
     resamples_b: Floats,
+    documents: Floats,
     confidence: float,
 ) -> Interval:
     """log(spread of a / spread of b) for two classes with the same seeds; the null of p is a ratio
@@ -29,7 +30,7 @@ def log_ratio_of_spreads(
     The logarithm of a spread is closer to normal than the spread. A seed is left out of both
     classes at once, so what it does to both cancels. NaN if a spread is not positive. `square_a`,
     `square_b`: symmetric distances (m, m). `resamples_a`, `resamples_b`: spreads in the same
-    document resamples (B,).
+    document resamples (B,), of `documents` with these sizes (D,).
     """
     spreads = [pair_mean(square, seeds).estimate for square in (square_a, square_b)]
     if not min(spreads) > 0:
@@ -38,7 +39,9 @@ def log_ratio_of_spreads(
     with np.errstate(invalid="ignore", divide="ignore"):
         without = np.log(pair_means_without(square_a, apart) / pair_means_without(square_b, apart))
         resamples = np.log(resamples_a) - np.log(resamples_b)
-    error, degrees = seed_error(without, seeds)
     return joined(
-        math.log(spreads[0] / spreads[1]), error, standard_error(resamples), degrees, confidence
+        math.log(spreads[0] / spreads[1]),
+        seed_error(without, seeds),
+        standard_error(resamples, documents),
+        confidence,
     )

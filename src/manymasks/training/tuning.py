@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from manymasks.arrays import Rows
-from manymasks.statistics.intervals import Interval
+from manymasks.statistics.intervals import NO_ERROR, Interval
 from manymasks.statistics.paired import paired_mean
 
 CONFIDENCE = 0.95
@@ -75,7 +75,7 @@ def choose(trials: Sequence[Trial]) -> Choice | None:
     edges: dict[float, Edge] = {min(losses): "lowest", max(losses): "highest"}
     lead = None
     if others:
-        lead = paired_mean(whole[others[0]] - whole[best], seeds, 0.0, CONFIDENCE)
+        lead = paired_mean(whole[others[0]] - whole[best], seeds, NO_ERROR, CONFIDENCE)
     return Choice(
         rate=best,
         nats=float(whole[best].mean()),

@@ -118,7 +118,7 @@ def r2_columns(errors: HeldOutErrors, weights: Floats, confidence: float) -> Row
     r2 = 1 - squares / total if total > 0 else float("nan")
     ratios = ratio_resamples(errors.squared_errors, errors.squared_deviations, weights)
     return {
-        **interval_over_documents("r2", r2, 1 - ratios, errors.documents, confidence),
+        **interval_over_documents("r2", r2, 1 - ratios, errors.squared_deviations, confidence),
         "rmse": (squares / (errors.tokens * values)) ** 0.5 if errors.tokens else None,
         "documents": errors.documents,
         "tokens": errors.tokens,

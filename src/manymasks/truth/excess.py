@@ -93,11 +93,12 @@ def stratum_rows(
         row = mean_row(stratum, level, kl, selected)
         if not row["tokens"]:
             continue
-        resamples = ratio_resamples(*document_sums(kl, selected), weights)
+        sums = document_sums(kl, selected)
+        resamples = ratio_resamples(*sums, weights)
         rows.append(
             row
             | interval_over_documents(
-                "nats", row["nats"], resamples, row["documents"], statistics.confidence
+                "nats", row["nats"], resamples, sums[1], statistics.confidence
             )
         )
     return rows
@@ -156,19 +157,21 @@ def truth_rows(
         if not documents.any():
             continue
         sums = document_sums(exact[:, t : t + 1], documents[:, None])
-        resamples, count = ratio_resamples(*sums, weights), int(documents.sum())
+        resamples = ratio_resamples(*sums, weights)
         mean = float(exact[documents, t].mean())
         rows.append(
             {
                 "position": t,
-                **interval_over_documents("entropy", mean, resamples, count, statistics.confidence),
+                **interval_over_documents(
+                    "entropy", mean, resamples, sums[1], statistics.confidence
+                ),
                 "nats": finite(float(nats[documents, t].mean())),
                 "latent": None if latent is None else latent[0],
                 "posterior_entropy": finite(float(unsure[documents, t].mean())),
                 "entropy_given_latent": None
                 if given_latent is None
                 else finite(float(given_latent[documents, t].mean())),
-                "tokens": count,
+                "tokens": int(documents.sum()),
             }
         )
     return rows

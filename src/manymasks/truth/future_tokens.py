@@ -153,12 +153,13 @@ def efficiency_columns(
         for values in (gain, possible)
     )
     resamples = ratio_resamples(gain_sums, possible_sums, weights)
-    counted = documents if is_possible else 0
+    rows = np.bincount(test.document - test.first, minlength=size).astype(np.float64)
+    sizes = rows if is_possible else np.zeros(size)
     return {
         **finite_columns(
             nats=nats.mean(), marginal=target.marginal.mean(), exact=target.exact.mean()
         ),
-        **interval_over_documents("efficiency", efficiency, resamples, counted, confidence),
+        **interval_over_documents("efficiency", efficiency, resamples, sizes, confidence),
         "documents": documents,
     }
 
@@ -228,8 +229,8 @@ def auc_columns(
     comparisons = (weights @ positive) * (weights @ negative)
     weighted_wins = ((weights @ wins) * weights).sum(1)
     resamples = weighted_wins / np.where(comparisons > 0, comparisons, np.nan)
-    count = len(np.unique(document))
-    return interval_over_documents("auc", auc, resamples, count, confidence)
+    sizes = np.bincount(document, minlength=documents).astype(np.float64)
+    return interval_over_documents("auc", auc, resamples, sizes, confidence)
 
 
 def wins_by_document(scores: Floats, counts: Bools, document: Ints) -> Iterator[tuple[int, Floats]]:

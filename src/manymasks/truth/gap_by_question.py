@@ -11,10 +11,10 @@ import numpy as np
 
 from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.statistics.bootstrap import document_weights, ratio
+from manymasks.statistics.bootstrap import document_weights
 from manymasks.statistics.intervals import Interval, finite, interval_columns
 from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, seeds_of
-from manymasks.statistics.paired import mean_over_seeds, paired_mean
+from manymasks.statistics.paired import mean_over_seeds
 from manymasks.statistics.seed_design import Seeds
 from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
 from manymasks.truth.prices import Prices
@@ -106,7 +106,5 @@ def _mean(
     nats: Floats, seeds: Sequence[Seeds], tokens: Floats, weights: Floats, statistics: Statistics
 ) -> Interval:
     """Mean over models of nats (models, documents) per token, tokens (documents,). There is no
-    interval where a single document has such tokens: its resamples are all equal."""
-    if int((tokens > 0).sum()) < 2:
-        return paired_mean(ratio(nats, tokens), seeds, float("nan"), statistics.confidence)
+    interval where a single document has such tokens."""
     return mean_over_seeds(nats, seeds, tokens, weights, statistics.confidence)

@@ -133,10 +133,9 @@ def mask_share(
     with np.errstate(invalid="ignore", divide="ignore"):
         without = pair_means_without(mask.mean(-1), apart) / pair_means_without(kl.mean(-1), apart)
     above, below = mask[apart].sum(0), kl[apart].sum(0)
-    document_error = standard_error(ratio_resamples(above, below, resamples))
+    document_error = standard_error(ratio_resamples(above, below, resamples), below)
     estimate = float(ratio(above, below))
-    error, degrees = seed_error(without, seeds)
-    return joined(estimate, error, document_error, degrees, confidence, 0.0)
+    return joined(estimate, seed_error(without, seeds), document_error, confidence, 0.0)
 
 
 def _null_shares(prompts: MaskPrompts, null: NoisyPredictors) -> tuple[Floats, Floats, Floats]:

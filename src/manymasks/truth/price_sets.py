@@ -95,7 +95,7 @@ def kept_rows(
             kept, resamples = float(ratio(*sums)), ratio_resamples(*sums, weights)
             rows.append(
                 {"model": member.model, "capability": capability}
-                | interval_over_documents("kept", kept, resamples, documents, statistics.confidence)
+                | interval_over_documents("kept", kept, resamples, sums[1], statistics.confidence)
                 | {"tokens": int(differs.sum()), "documents": documents}
             )
     return rows

@@ -23,7 +23,7 @@ from manymasks.arrays import Bools, Floats, Ints, Row
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import fork
 from manymasks.corpora.processes.machine import ENDED
-from manymasks.statistics.bootstrap import percentile_interval, ratio_interval
+from manymasks.statistics.bootstrap import central_range, ratio_interval
 from manymasks.statistics.components import components, crossed
 from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.jackknife import pair_mean
@@ -205,7 +205,7 @@ def share_intervals(table: Floats, statistics: Statistics) -> tuple[list[float],
     )
     parts = np.maximum(parts, 0.0)
     with np.errstate(invalid="ignore"):
-        low, high = percentile_interval(parts / parts.sum(0), statistics.confidence)
+        low, high = central_range(parts / parts.sum(0), (1 - statistics.confidence) / 2)
     return low.tolist(), high.tolist()
 
 

@@ -45,7 +45,7 @@ def spread_rows(
         sums = np.zeros(len(documents))
         sums[documents] = by_document[:, apart].sum(1) / max(int(apart.sum()), 1)
         resamples = ratio_resamples(sums, documents.astype(np.float64), weights)
-        error = standard_error(resamples) if documents.sum() > 1 else float("nan")
+        error = standard_error(resamples, documents.astype(np.float64))
         kl = mean.interval(error, statistics.confidence, at_least=0)
         rows.append(
             {"position": t}

@@ -292,7 +292,7 @@ def pair_rows(
             for name, values in parts.items()
         }
         ends = {
-            name: percentile_interval(values, statistics.confidence)
+            name: percentile_interval(values, statistics.confidence, np.ones(documents))
             for name, values in means.items()
         }
         for length, letters in enumerate(prompts.letters):

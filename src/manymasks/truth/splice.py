@@ -17,7 +17,7 @@ import numpy as np
 from manymasks.arrays import Floats, Ints, Row
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes import masks
-from manymasks.statistics.bootstrap import document_weights
+from manymasks.statistics.bootstrap import document_weights, expanded_tail
 from manymasks.statistics.intervals import finite
 from manymasks.truth.spectroscopy import LONGEST_PROMPT
 
@@ -82,7 +82,7 @@ def inertia_row(letters: Floats, before: int, statistics: Statistics) -> Row:
     """The median of `letters_until_change` with a bootstrap over documents. A document without a
     change counts as later than all others; an infinite median or end is None."""
     resamples = document_weights(len(letters), statistics.resamples, statistics.seed)
-    tail = (1 - statistics.confidence) / 2
+    tail = float(expanded_tail(np.ones(len(letters)), statistics.confidence))
     # Resamples with an infinite median are included.
     low, high = np.quantile(medians(letters, resamples), [tail, 1 - tail], method="nearest")
     return {

@@ -176,7 +176,7 @@ def swap_rows(swaps: Iterable[SwapLaws], statistics: Statistics) -> Rows:
         rows.append(
             {"donor": swap.donors, "site": swap.site, "layer": swap.layer}
             | interval_over_documents(
-                "followed", followed, shares, documents, statistics.confidence
+                "followed", followed, shares, np.ones(documents), statistics.confidence
             )
             | finite_columns(
                 from_recipient=divergence(swap.law, swap.recipient).mean(),
