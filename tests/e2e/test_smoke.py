@@ -34,7 +34,12 @@ def ask(project: Clone, sql: str) -> list[tuple]:
 
 def test_the_study_ends_with_a_database_and_a_report(smoke):
     project, output = smoke
-    assert "The study 'smoke' is complete" in output
+    (artifacts, made, jobs) = re.search(
+        r"The study 'smoke' is complete: (\d+) artifacts, (\d+) of them made in (\d+) jobs", output
+    ).groups()
+    assert int(artifacts) == int(made) == len(PLAN.nodes)
+    steps = int(jobs) + 1
+    assert f"{steps} of {steps} steps" in output
     assert "Traceback" not in output
     page = (project.folder / "results" / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)=["']https?://""", page), "the page must stand alone"

@@ -40,3 +40,16 @@ def test_a_stack_starts_with_its_most_urgent_member() -> None:
     (first, *_) = session.stacks()
     urgent = [session.priority(first.stage, key) for key in first.keys]
     assert first.priority == max(urgent)
+
+
+def test_what_a_run_made_is_counted_in_artifacts_and_jobs() -> None:
+    session = session_of("smoke.yaml")
+    stacks = session.stacks()
+    assert stacks
+    shared = sum(len(stack.keys) for stack in stacks)
+    count = len(session.plan.nodes)
+    jobs = count - shared + len(stacks)
+    assert jobs < count
+    assert session.made.startswith(f", {count} of them made in {jobs} jobs\n")
+    session.nodes, session.stacked = {}, {}
+    assert session.made == ""

@@ -233,12 +233,22 @@ class Session:
             return
         count = len({node.digest for node in self.plan.nodes})
         print(
-            f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts.\n"
+            f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts{self.made}.\n"
             f"  report    {self.layout.report}\n"
             f"  database  {self.layout.database}\n"
             "  ask it    manymasks sql --example equally-good-models",
             file=sys.stderr,
         )
+
+    @property
+    def made(self) -> str:
+        """What this run made, in Snakemake's counts: a stack is one job of several artifacts."""
+        artifacts = sum(map(len, self.nodes.values()))
+        stacks = [stack for stacks in self.stacked.values() for stack in stacks]
+        jobs = artifacts - sum(map(len, stacks)) + len(stacks)
+        if not artifacts:
+            return ""
+        return f", {artifacts} of them made in {jobs} jobs\n  (Snakemake's steps: these and `all`)"
 
     def publish(self) -> None:
         """Link the database and report of this study, which an earlier run may have made."""
