@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -520,6 +521,27 @@ def test_completes_commands_options_and_examples(capsys: pytest.CaptureFixture[s
     ]
     assert completed(script, "manymasks", "run", "corp") == ["corpus"]
     assert "--configfile" in completed(script, "manymasks", "plan", "--con")
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_completes_in_zsh(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "completion").write_text(printed(capsys, "completion"), encoding="utf-8")
+    program = """
+        zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell 'source completion; manymasks() { echo typed $* }; echo re""ady'
+        zpty -r shell output '*ready*'
+        zpty -n -w shell $'manymasks sql --example cost-of\\t\\n'
+        zpty -r shell output '*typed*myopia*'
+        print -r -- $output
+    """
+    done = subprocess.run(
+        ["zsh", "-f", "-c", program], cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert "typed sql --example cost-of-myopia" in done.stdout
 
 
 def test_sql_takes_the_format_from_the_ending(

@@ -6,7 +6,10 @@ from manymasks.catalogue import STAGES
 from manymasks.database.queries import examples
 
 SCRIPT = """\
-# In zsh: autoload -U +X bashcompinit && bashcompinit
+if [ -n "${ZSH_VERSION-}" ]; then
+    whence compdef > /dev/null || { autoload -Uz compinit && compinit -i; }
+    autoload -U +X bashcompinit && bashcompinit
+fi
 _manymasks() {
     local words=""
     case "${COMP_WORDS[COMP_CWORD-1]}" in
