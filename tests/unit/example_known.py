@@ -130,7 +130,7 @@ def excess(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, 
             eps = share * costs[cheapest]
             row = {"model": model["model"], "share": share, "eps": eps}
             row |= {"select_nats": nats, "measure_nats": 1.05 * nats}
-            priced.append({**row, "is_member": nats <= eps, "probability": 0.7})
+            priced.append({**row, "is_member": nats <= eps, "probability": 0.7, "is_at_edge": True})
     for (size, variant), members in classes(models).items():
         keys = {model["model"] for model in members}
         for share in SHARES if cheapest else ():
@@ -139,7 +139,7 @@ def excess(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, 
             ]
             row = {"corpus": corpus, "size": size, "variant": variant, "share": share}
             row |= {"eps": share * costs[cheapest], "cheapest": cheapest}
-            sets.append({**row, "members": sum(inside), "candidates": len(inside)})
+            sets.append({**row, "members": sum(inside), "at_edge": 0, "candidates": len(inside)})
     return {
         "excess_loss": excess,
         "capability_kept": kept,
@@ -330,7 +330,8 @@ def rule_choice(corpus: str, models: Rows, random: np.random.Generator) -> dict[
     choices, spreads = [], []
     for model, (question, rule, other, mean, sd) in itertools.product(models, asked):
         value = float(np.clip(random.normal(mean, sd), 0.02, 0.98))
-        row = {"model": model["model"], "corpus": corpus, "answered": 0.0, "question": question}
+        row = {"model": model["model"], "corpus": corpus, "answered": 0.0, "text_seed": 0}
+        row |= {"exchanged": False, "question": question}
         row |= {"rule": rule, "other": other, "mass": 0.98, "p_right": 0.99, "questions": 60}
         row |= {**interval("preference", value, 0.03), **interval("share", value, 0.06)}
         choices.append({**row, "order_effect": 0.05 if question == "twin" else None})
@@ -343,6 +344,7 @@ def rule_choice(corpus: str, models: Rows, random: np.random.Generator) -> dict[
                 if row["model"] in keys and row["question"] == question
             ]
             row = {"corpus": corpus, "size": size, "variant": variant, "answered": 0.0}
+            row |= {"text_seed": 0, "exchanged": False}
             row |= {"question": question, "rule": rule, "members": len(values), "questions": 60}
             row |= {
                 **interval("mean", float(np.mean(values)), 0.15),

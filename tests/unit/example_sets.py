@@ -328,8 +328,10 @@ def funnel(classes: Classes) -> dict[str, Rows]:
                     "pool": name,
                     "constraints": k,
                     "survivors": left,
-                    "survivors_low": left * (1 - 0.1 * min(k, len(parts) - k)),
-                    "survivors_high": min(count, left * (1 + 0.15 * min(k, len(parts) - k))),
+                    "survivors_lower_quantile": left * (1 - 0.1 * min(k, len(parts) - k)),
+                    "survivors_upper_quantile": min(
+                        count, left * (1 + 0.15 * min(k, len(parts) - k))
+                    ),
                     "share": share,
                     "independent_share": 0.5**k,
                     "log_ratio": float(np.log(share / 0.5**k)),

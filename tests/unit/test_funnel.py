@@ -75,13 +75,17 @@ def test_steps_agree_with_all_orders(inside: npt.NDArray[np.bool_]) -> None:
         assert row["share"] == pytest.approx(np.mean(counts) / m, abs=1e-12)
         assert row["independent_share"] == pytest.approx(independent, abs=1e-12)
         low, high = np.quantile(counts, [0.025, 0.975])
-        assert (row["survivors_low"], row["survivors_high"]) == pytest.approx((low, high))
+        assert (row["survivors_lower_quantile"], row["survivors_upper_quantile"]) == pytest.approx(
+            (low, high)
+        )
         if spreads:
             assert row["kl"] == pytest.approx(np.mean(spreads))
             low, high = np.quantile(spreads, [0.025, 0.975])
-            assert (row["kl_low"], row["kl_high"]) == pytest.approx((low, high))
+            assert (row["kl_lower_quantile"], row["kl_upper_quantile"]) == pytest.approx(
+                (low, high)
+            )
         else:
-            assert row["kl"] is row["kl_low"] is row["kl_high"] is None
+            assert row["kl"] is row["kl_lower_quantile"] is row["kl_upper_quantile"] is None
         if np.mean(counts) and independent:
             assert row["log_ratio"] == pytest.approx(np.log(np.mean(counts) / m / independent))
         else:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.registry import process
@@ -40,7 +41,7 @@ def test_cheapest_capability_has_a_positive_finite_price() -> None:
         "elsewhere": price(0.3, 0.1),
         "unbounded": price(float("inf")),
     }
-    assert cheapest(prices) == ("cheap", 0.2)
+    assert cheapest(prices) == ("cheap", prices["cheap"]["all", "all"])
     assert cheapest({"nothing": price(0.0)}) is None
     assert cheapest({}) is None
 
@@ -51,7 +52,7 @@ def test_sets_and_members_by_hand() -> None:
     measure = np.array([[2.0, 2, 2, 2], [1, 1, 1, 1], [1, 1, 1, 1]])
     members = [member(0), member(1), member(0, "myopic")]
     sums = (select, tokens), (measure, tokens)
-    tables = priced_rows(*sums, members, ("commit", 0.2), (1, 0.5), STATISTICS)
+    tables = priced_rows(*sums, members, ("commit", Price(0.2, 0.0)), (1, 0.5), STATISTICS)
     sets = {(row["variant"], row["share"]): row for row in tables["priced_set"]}
     assert list(sets) == [("causal", 0.5), ("myopic", 0.5), ("causal", 1), ("myopic", 1)]
     assert sets["causal", 1] == {
@@ -62,6 +63,7 @@ def test_sets_and_members_by_hand() -> None:
         "eps": 0.2,
         "cheapest": "commit",
         "members": 2,
+        "at_edge": 1,
         "candidates": 2,
     }
     assert [row["members"] for row in sets.values()] == [1, 0, 2, 0]
@@ -74,6 +76,7 @@ def test_sets_and_members_by_hand() -> None:
         "measure_nats": pytest.approx(0.2),
         "is_member": True,
         "probability": 1.0,
+        "is_at_edge": False,
     }
     # The select split decides, whatever the measure split shows.
     assert not found["myopic0", 1]["is_member"]
@@ -81,6 +84,17 @@ def test_sets_and_members_by_hand() -> None:
     assert found["myopic0", 1]["probability"] == 0
     # Resamples with two or fewer of the dear documents: 11 of 16 for a fair coin.
     assert found["causal1", 1]["probability"] == pytest.approx(11 / 16, abs=0.1)
+    assert found["causal1", 1]["is_at_edge"]
+
+
+def test_error_of_the_price_leaves_members_undecided() -> None:
+    sums = np.full((1, 40), 1.9), np.full(40, 10.0)
+    for error, is_at_edge in ((0.001, False), (0.02, True)):
+        price = "commit", Price(0.2, error)
+        (row,) = priced_rows(sums, sums, [member(0)], price, (1.0,), STATISTICS)["priced_member"]
+        assert row["is_member"]
+        assert row["is_at_edge"] == is_at_edge
+    assert row["probability"] == pytest.approx(stats.norm.cdf(0.5), abs=0.1)
 
 
 def test_there_are_no_sets_without_a_price() -> None:
@@ -88,13 +102,13 @@ def test_there_are_no_sets_without_a_price() -> None:
     tables = priced_rows(sums, sums, [member(0)], None, (1.0,), STATISTICS)
     assert tables == {"priced_set": [], "priced_member": []}
     nobody = np.ones((0, 3)), np.ones(3)
-    tables = priced_rows(nobody, nobody, [], ("commit", 0.1), (1.0,), STATISTICS)
+    tables = priced_rows(nobody, nobody, [], ("commit", Price(0.1, 0.0)), (1.0,), STATISTICS)
     assert tables == {"priced_set": [], "priced_member": []}
 
 
 def test_one_document_gives_no_probability() -> None:
     sums = np.ones((1, 1)), np.ones(1)
-    tables = priced_rows(sums, sums, [member(0)], ("commit", 2.0), (1.0,), STATISTICS)
+    tables = priced_rows(sums, sums, [member(0)], ("commit", Price(2.0, 0.0)), (1.0,), STATISTICS)
     assert tables["priced_member"][0]["is_member"]
     assert tables["priced_member"][0]["probability"] is None
 

@@ -167,6 +167,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "Known processes: which of two rules was learned?": (
         "rule_choice_by_member",
         "rule_choice_over_seeds",
+        "rule_symmetry",
         "rule_choice",
         "rule_spread",
     ),

@@ -173,9 +173,9 @@ def step_rows(passes: Bools, kl: Floats | None, settings: Funnel, confidence: fl
         ends = wilson(int(counts[0, c]), m, confidence) if k == c else (math.nan, math.nan)
         rows.append(
             {"constraints": k, "survivors": share * m, "share": share, "models": m}
-            | finite_columns(survivors_low=low[k], survivors_high=high[k])
+            | finite_columns(survivors_lower_quantile=low[k], survivors_upper_quantile=high[k])
             | finite_columns(share_low=ends[0], share_high=ends[1])
-            | finite_columns(kl_low=kl_low[k], kl_high=kl_high[k])
+            | finite_columns(kl_lower_quantile=kl_low[k], kl_upper_quantile=kl_high[k])
             | {
                 "independent_share": expected,
                 "log_ratio": math.log(share / expected) if share and expected else None,

@@ -32,7 +32,12 @@ def make(job: Job) -> dict[str, Any]:
     tokens = process_documents(job, "measure", DOCUMENTS)
     kinds = rule_choice.conflict_questions(settings.questions, settings.seed)
     weights = document_weights(settings.questions, statistics.resamples, statistics.seed)
-    labels = {"corpus": members[0].corpus, "answered": process.answered}
+    labels = {
+        "corpus": members[0].corpus,
+        "answered": process.answered,
+        "text_seed": process.seed,
+        "exchanged": process.exchanged,
+    }
     choices: Rows = []
     soft: dict[str, list[Floats]] = {questions.question: [] for questions in kinds}
     for member, model in member_models(job):

@@ -21,13 +21,17 @@ from manymasks.statistics.bootstrap import (
 from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.model_classes import Members, classes, one_corpus
 from manymasks.truth.excess import ROUNDING
+from manymasks.truth.prices import Price
+
+EDGE = 0.05
+"""Probability of the less likely side, from which on membership counts as undecided."""
 
 
 def priced_rows(
     select: tuple[Floats, Floats],
     measure: tuple[Floats, Floats],
     members: Members,
-    price: tuple[str, float] | None,
+    price: tuple[str, Price] | None,
     shares: Iterable[float],
     statistics: Statistics,
 ) -> dict[str, Rows]:
@@ -35,40 +39,47 @@ def priced_rows(
 
     Price and excess loss are means over all counted tokens, so a capability that matters at few
     tokens makes both small. The select split decides. `probability` is the share of document
-    resamples in which the member is in the set; the threshold is exact. `select`, `measure`: sums
-    of the excess loss over the tokens of each document (members, documents), and the number of
-    those tokens. `price`: the cheapest capability and its price. `shares`: thresholds as shares of
-    it.
+    resamples in which the member is in the set, where each resample draws the threshold too, normal
+    with the standard error of the price. A member is at the edge if this is neither below `EDGE`
+    nor above 1 - `EDGE`: membership is then a matter of the documents. `select`, `measure`: sums of
+    the excess loss over the tokens of each document (members, documents), and the number of those
+    tokens. `price`: the cheapest capability and its price. `shares`: thresholds as shares of it.
     """
     tables: dict[str, Rows] = {"priced_set": [], "priced_member": []}
     if price is None or not members:
         return tables
     corpus = one_corpus(members)
     capability, whole = price
+    generator = np.random.default_rng([statistics.seed, 1])
     weights = document_weights(len(select[1]), statistics.resamples, statistics.seed)
     select_nats, measure_nats = ratio(*select), ratio(*measure)
     resamples = ratio_resamples(*select, weights)
+    noise: Floats = generator.normal(size=resamples.shape[1])
     for share in sorted(set(shares)):
-        eps = share * whole
+        eps = share * whole.nats
         inside = select_nats <= eps
-        probabilities = _share_within(resamples, eps)
+        probabilities = _share_within(resamples, eps + share * whole.error * noise)
+        at_edge = (probabilities >= EDGE) & (probabilities <= 1 - EDGE)
         for pool in classes(members).values():
             first = members[pool[0]]
             row = {"corpus": corpus, "size": first.size, "variant": first.variant, "share": share}
             row |= {"eps": eps, "cheapest": capability}
-            row |= {"members": int(inside[pool].sum()), "candidates": len(pool)}
+            row |= {"members": int(inside[pool].sum()), "at_edge": int(at_edge[pool].sum())}
+            row |= {"candidates": len(pool)}
             tables["priced_set"].append(row)
         tables["priced_member"] += [
             {"model": member.model, "share": share, "eps": eps}
             | finite_columns(select_nats=select_nats[i], measure_nats=measure_nats[i])
             | {"is_member": bool(inside[i]), "probability": finite(float(probabilities[i]))}
+            | {"is_at_edge": bool(at_edge[i])}
             for i, member in enumerate(members)
         ]
     return tables
 
 
-def _share_within(resamples: Floats, eps: float) -> Floats:
-    """Share of finite resamples (members, B) that are at most eps, (members,); NaN without any."""
+def _share_within(resamples: Floats, eps: Floats) -> Floats:
+    """Share of finite resamples (members, B) that are at most eps (B,), (members,); NaN without
+    any."""
     usable = np.isfinite(resamples)
     total = usable.sum(1)
     return np.where(total, (usable & (resamples <= eps)).sum(1) / np.maximum(total, 1), np.nan)

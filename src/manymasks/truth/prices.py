@@ -106,7 +106,7 @@ def prices_from(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[Any, Pri
     return prices
 
 
-def cheapest(prices: Prices) -> tuple[str, float] | None:
+def cheapest(prices: Prices) -> tuple[str, Price] | None:
     """The capability with the lowest price over all counted tokens, and that price. Prices of 0, up
     to rounding, and infinite ones are left out; None where no other is left."""
     candidates = [
@@ -116,8 +116,8 @@ def cheapest(prices: Prices) -> tuple[str, float] | None:
     ]
     if not candidates:
         return None
-    nats, capability = min(candidates)
-    return capability, nats
+    _, capability = min(candidates)
+    return capability, prices[capability][ALL]
 
 
 def price_rows(

@@ -8,8 +8,10 @@ For `twin` there is a null. Swapping red and blue changes neither the law of doc
 the initial weights, so over draws of weights and documents the distribution of a preference for
 red is symmetric about 1/2, for any network and training. For `before` there is no null. Members of
 a study share their documents, and given the documents the symmetry need not hold: a small p may
-come from the text as well as from the network. Corpora that differ only in their seed show how much
-this matters.
+come from the text as well as from the network. A copy of the corpus with the colours exchanged
+settles this: training on it is training on the original with other initial weights of the same law,
+so the mean over both copies has the null 1/2 given the documents, and half of their difference is
+what the documents decide (view `rule_symmetry`).
 """
 
 from collections.abc import Sequence

@@ -235,16 +235,16 @@ CREATE TABLE funnel_step (
     pool VARCHAR NOT NULL,
     constraints INTEGER NOT NULL,
     survivors DOUBLE,
-    survivors_low DOUBLE,
-    survivors_high DOUBLE,
+    survivors_lower_quantile DOUBLE,
+    survivors_upper_quantile DOUBLE,
     share DOUBLE,
     share_low DOUBLE,
     share_high DOUBLE,
     independent_share DOUBLE,
     log_ratio DOUBLE,
     kl DOUBLE,
-    kl_low DOUBLE,
-    kl_high DOUBLE,
+    kl_lower_quantile DOUBLE,
+    kl_upper_quantile DOUBLE,
     models INTEGER,
     orders INTEGER
 );
@@ -253,15 +253,15 @@ COMMENT ON COLUMN funnel_step.artifact IS 'Funnel artifact';
 COMMENT ON COLUMN funnel_step.pool IS 'Label of a class, or corpus/size for all variants of a size';
 COMMENT ON COLUMN funnel_step.constraints IS 'Constraints applied so far';
 COMMENT ON COLUMN funnel_step.survivors IS 'Members that pass all of them, mean over orders of the constraints';
-COMMENT ON COLUMN funnel_step.survivors_low IS '2.5% quantile over orders';
-COMMENT ON COLUMN funnel_step.survivors_high IS '97.5% quantile over orders';
+COMMENT ON COLUMN funnel_step.survivors_lower_quantile IS '2.5% quantile over orders';
+COMMENT ON COLUMN funnel_step.survivors_upper_quantile IS '97.5% quantile over orders';
 COMMENT ON COLUMN funnel_step.share IS 'survivors / models';
 COMMENT ON COLUMN funnel_step.share_low IS 'Lower end of its Wilson interval; NULL before the last step';
 COMMENT ON COLUMN funnel_step.independent_share IS 'Product of the constraints'' shares: the expected share if they were independent';
 COMMENT ON COLUMN funnel_step.log_ratio IS 'ln(share / independent_share): above 0 if constraints remove the same members';
 COMMENT ON COLUMN funnel_step.kl IS 'Mean KL of pairs of survivors on held-out text, mean over orders that leave a pair';
-COMMENT ON COLUMN funnel_step.kl_low IS '2.5% quantile over orders';
-COMMENT ON COLUMN funnel_step.kl_high IS '97.5% quantile over orders';
+COMMENT ON COLUMN funnel_step.kl_lower_quantile IS '2.5% quantile over orders';
+COMMENT ON COLUMN funnel_step.kl_upper_quantile IS '97.5% quantile over orders';
 COMMENT ON COLUMN funnel_step.models IS 'Members of the pool';
 COMMENT ON COLUMN funnel_step.orders IS 'Orders of the constraints: random ones, or all if there are fewer';
 

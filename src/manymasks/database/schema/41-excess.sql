@@ -42,6 +42,7 @@ CREATE TABLE priced_set (
     eps DOUBLE,
     cheapest VARCHAR,
     members INTEGER,
+    at_edge INTEGER,
     candidates INTEGER
 );
 COMMENT ON TABLE priced_set IS 'A Rashomon set whose threshold is a share of the price of the cheapest capability: how many members are that close to the truth? Prices and losses are means over all scored tokens, the premise of masks included. Grain: artifact, corpus, size, variant, share.';
@@ -50,6 +51,7 @@ COMMENT ON COLUMN priced_set.share IS 'Threshold / price of the cheapest capabil
 COMMENT ON COLUMN priced_set.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN priced_set.cheapest IS 'Capability with the smallest price above 0';
 COMMENT ON COLUMN priced_set.members IS 'Members of the set, by excess loss on the select split';
+COMMENT ON COLUMN priced_set.at_edge IS 'Candidates whose membership the select documents, and the error of the price, leave undecided: probability from 0.05 to 0.95';
 COMMENT ON COLUMN priced_set.candidates IS 'Members of the class that did not fail';
 
 CREATE TABLE priced_member (
@@ -60,7 +62,8 @@ CREATE TABLE priced_member (
     select_nats DOUBLE,
     measure_nats DOUBLE,
     is_member BOOLEAN,
-    probability DOUBLE
+    probability DOUBLE,
+    is_at_edge BOOLEAN
 );
 COMMENT ON TABLE priced_member IS 'A member and a priced threshold, with whether it is inside: the members behind priced_set. Grain: artifact, model, share.';
 COMMENT ON COLUMN priced_member.artifact IS 'Excess artifact';
@@ -69,7 +72,8 @@ COMMENT ON COLUMN priced_member.eps IS 'The threshold in nats per token';
 COMMENT ON COLUMN priced_member.select_nats IS 'Excess loss on the select split, which decides membership';
 COMMENT ON COLUMN priced_member.measure_nats IS 'Excess loss on the measure split';
 COMMENT ON COLUMN priced_member.is_member IS 'Whether it is in the set';
-COMMENT ON COLUMN priced_member.probability IS 'Share of document resamples in which it is in the set';
+COMMENT ON COLUMN priced_member.probability IS 'Share of document resamples in which it is in the set, the threshold drawn with the error of the price';
+COMMENT ON COLUMN priced_member.is_at_edge IS 'Whether that is from 0.05 to 0.95: membership is undecided';
 
 CREATE TABLE demand_gap (
     artifact VARCHAR NOT NULL,

@@ -3,6 +3,8 @@ CREATE TABLE rule_choice (
     model VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
     answered DOUBLE,
+    text_seed BIGINT,
+    exchanged BOOLEAN,
     question VARCHAR NOT NULL,
     rule VARCHAR NOT NULL,
     other VARCHAR NOT NULL,
@@ -20,6 +22,8 @@ CREATE TABLE rule_choice (
 COMMENT ON TABLE rule_choice IS 'A member and a question on which two rules disagree, with its preference. The rows behind rule_choice_by_member. Grain: artifact, model, question.';
 COMMENT ON COLUMN rule_choice.artifact IS 'Rule-choice artifact';
 COMMENT ON COLUMN rule_choice.answered IS 'Share of BEFORE documents that end with a question in training';
+COMMENT ON COLUMN rule_choice.text_seed IS 'Seed of the documents';
+COMMENT ON COLUMN rule_choice.exchanged IS 'Whether red and blue cues are exchanged in all documents';
 COMMENT ON COLUMN rule_choice.other IS 'The other rule: blue, or first';
 COMMENT ON COLUMN rule_choice.preference IS 'Mean of p(rule) / (p(rule) + p(other)) over questions';
 COMMENT ON COLUMN rule_choice.preference_low IS 'Lower end of its interval over questions';
@@ -35,6 +39,8 @@ CREATE TABLE rule_spread (
     size VARCHAR NOT NULL,
     variant VARCHAR NOT NULL,
     answered DOUBLE,
+    text_seed BIGINT,
+    exchanged BOOLEAN,
     question VARCHAR NOT NULL,
     rule VARCHAR NOT NULL,
     mean DOUBLE,
@@ -64,8 +70,10 @@ CREATE TABLE rule_spread (
 COMMENT ON TABLE rule_spread IS 'A class and such a question, with the spread of the preference over its seeds: how much training data leaves open. The rows behind rule_choice_over_seeds. Grain: artifact, size, variant, question.';
 COMMENT ON COLUMN rule_spread.artifact IS 'Rule-choice artifact';
 COMMENT ON COLUMN rule_spread.answered IS 'Share of BEFORE documents that end with a question in training';
-COMMENT ON COLUMN rule_spread.mean IS 'Mean preference over seeds of initial weights, each averaged over data orders';
-COMMENT ON COLUMN rule_spread.mean_low IS 'Lower end of its interval: t over seeds of initial weights, joined with questions; data orders and text fixed. NULL for one seed';
+COMMENT ON COLUMN rule_spread.text_seed IS 'Seed of the documents';
+COMMENT ON COLUMN rule_spread.exchanged IS 'Whether red and blue cues are exchanged in all documents';
+COMMENT ON COLUMN rule_spread.mean IS 'Mean preference over members';
+COMMENT ON COLUMN rule_spread.mean_low IS 'Lower end of its interval over seeds and questions, the text fixed; NULL for one seed';
 COMMENT ON COLUMN rule_spread.sd IS 'Standard deviation over members';
 COMMENT ON COLUMN rule_spread.above_half IS 'Members that prefer the rule';
 COMMENT ON COLUMN rule_spread.dip_p IS 'p of the dip test of members'' preferences: small if they are multimodal; NULL below 4 members';

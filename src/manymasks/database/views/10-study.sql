@@ -233,6 +233,8 @@ WITH class AS (
         avg(g.cosine) AS cosine,
         avg(g.rest_cosine) AS rest_cosine,
         count(g.projection) AS models,
+        -- Crossed members share seeds, and a mean over them has no interval here.
+        greatest(count(DISTINCT m.seed_init), count(DISTINCT m.seed_order)) AS independent,
         any_value(g.windows) AS windows
     FROM myopia_gradient AS g
     JOIN artifact AS e ON e.artifact = g.artifact AND e.is_current
@@ -259,7 +261,7 @@ SELECT
     models,
     windows
 FROM class
-LEFT JOIN mean_interval ON n = models
+LEFT JOIN mean_interval ON n = models AND n = independent
 ORDER BY corpus, size, variant, level, weights, gamma;
 COMMENT ON VIEW gradient_share IS 'A group of weights of a class with the share of its gradient that comes from losses within a distance: how much of training serves later positions? At gamma = 0 it is the share that serves the present position. Grain: corpus, size, variant, level, weights, gamma.';
 COMMENT ON COLUMN gradient_share.level IS 'mean (gradient of the mean loss over all windows) or window (gradient of one window at a time)';

@@ -75,6 +75,7 @@ SELECT
     s.eps,
     s.cheapest,
     s.members,
+    s.at_edge,
     s.candidates,
     p.capability,
     p.exact AS price,
@@ -102,6 +103,7 @@ GROUP BY ALL;
 COMMENT ON VIEW capability_sets IS 'A capability and a threshold that is a share of the cheapest price, with what members within it keep of it: what may an equally good member lack, and does it? Prices and thresholds are over all scored tokens, the premise of masks included. Grain: corpus, size, variant, share, capability.';
 COMMENT ON COLUMN capability_sets.share IS 'Threshold / price of the cheapest capability';
 COMMENT ON COLUMN capability_sets.eps IS 'The threshold in nats per token';
+COMMENT ON COLUMN capability_sets.at_edge IS 'Candidates whose membership is undecided';
 COMMENT ON COLUMN capability_sets.capability IS 'Capability in question';
 COMMENT ON COLUMN capability_sets.price IS 'Its exact price, nats per token; NULL where it is infinite';
 COMMENT ON COLUMN capability_sets.may_lack IS 'Whether the threshold allows a member without it: its price is at most the threshold';

@@ -15,7 +15,9 @@ WITH class AS (
         avg(b.r2_low) AS documents_low,
         avg(b.r2_high) AS documents_high,
         avg(b.rmse) AS rmse,
-        count(b.r2) AS models
+        count(b.r2) AS models,
+        -- Crossed members share seeds, and a mean over them has no interval here.
+        greatest(count(DISTINCT m.seed_init), count(DISTINCT m.seed_order)) AS independent
     FROM belief_fit AS b
     JOIN artifact AS e ON e.artifact = b.artifact AND e.is_current
     JOIN current_model AS m ON m.model = b.model
@@ -42,7 +44,7 @@ SELECT
     rmse,
     models
 FROM class
-LEFT JOIN mean_interval ON n = models
+LEFT JOIN mean_interval ON n = models AND n = independent
 ORDER BY label, latent, control, layer;
 COMMENT ON VIEW belief_by_layer IS 'A class at a layer, with how well an exact posterior is linearly decodable from the residual stream, beside controls: where is the belief represented? Grain: corpus, size, variant, latent, layer, control.';
 COMMENT ON COLUMN belief_by_layer.latent IS 'Latent variable of the posterior';
@@ -70,7 +72,9 @@ WITH class AS (
         avg(s.nats) AS nats,
         avg(s.marginal) AS marginal,
         avg(s.exact) AS exact,
-        count(s.efficiency) AS models
+        count(s.efficiency) AS models,
+        -- Crossed members share seeds, and a mean over them has no interval here.
+        greatest(count(DISTINCT m.seed_init), count(DISTINCT m.seed_order)) AS independent
     FROM speculation AS s
     JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
     JOIN current_model AS m ON m.model = s.model
@@ -94,7 +98,7 @@ SELECT
     exact,
     models
 FROM class
-LEFT JOIN mean_interval ON n = models
+LEFT JOIN mean_interval ON n = models AND n = independent
 ORDER BY label, control, ahead, layer;
 COMMENT ON VIEW speculation_by_variant IS 'A class at a layer, with how well tokens some steps ahead are linearly decodable: how much of the predictable future is computed in advance? Grain: corpus, size, variant, layer, ahead, control.';
 COMMENT ON COLUMN speculation_by_variant.efficiency IS '(marginal - nats) / (marginal - exact), mean over members: the share of the possible gain; NULL if no gain is possible';
@@ -119,7 +123,9 @@ WITH class AS (
         stddev_samp(a.auc) AS sd,
         min(a.auc) AS auc_lowest,
         max(a.auc) AS auc_highest,
-        count(a.auc) AS models
+        count(a.auc) AS models,
+        -- Crossed members share seeds, and a mean over them has no interval here.
+        greatest(count(DISTINCT m.seed_init), count(DISTINCT m.seed_order)) AS independent
     FROM speculation_auc AS a
     JOIN artifact AS e ON e.artifact = a.artifact AND e.is_current
     JOIN current_model AS m ON m.model = a.model
@@ -140,7 +146,7 @@ SELECT
     auc_highest,
     models
 FROM class
-LEFT JOIN mean_interval ON n = models
+LEFT JOIN mean_interval ON n = models AND n = independent
 ORDER BY label, control, site, layer;
 COMMENT ON VIEW speculation_auc_by_variant IS 'A class at a layer, with how well it is decodable whether the last pair counts: is binding done before the question? In the control process the second digit alone decides. Grain: corpus, size, variant, site, layer, control.';
 COMMENT ON COLUMN speculation_auc_by_variant.site IS 'b: at the second digit of the pair. next: one token later';

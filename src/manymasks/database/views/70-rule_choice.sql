@@ -8,6 +8,8 @@ SELECT
     m.seed_init,
     m.seed_order,
     c.answered,
+    c.text_seed,
+    c.exchanged,
     c.question,
     c.rule,
     c.other,
@@ -25,6 +27,8 @@ FROM rule_choice AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
 JOIN current_model AS m ON m.model = c.model;
 COMMENT ON VIEW rule_choice_by_member IS 'A member and a question on which two rules disagree that agree on all training data: which of the two did it learn? Grain: model, question.';
+COMMENT ON COLUMN rule_choice_by_member.text_seed IS 'Seed of the documents';
+COMMENT ON COLUMN rule_choice_by_member.exchanged IS 'Whether red and blue cues are exchanged in all documents';
 COMMENT ON COLUMN rule_choice_by_member.other IS 'The other rule: blue, or first';
 COMMENT ON COLUMN rule_choice_by_member.share IS 'Share of questions at which the rule''s answer is the likelier of the two';
 COMMENT ON COLUMN rule_choice_by_member.share_low IS 'Lower end of its interval (Wilson)';
@@ -37,6 +41,8 @@ SELECT
     s.size,
     s.variant,
     s.answered,
+    s.text_seed,
+    s.exchanged,
     s.question,
     s.rule,
     s.mean,
@@ -65,4 +71,81 @@ SELECT
 FROM rule_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current;
 COMMENT ON VIEW rule_choice_over_seeds IS 'A class and such a question, with the distribution of the preferred rule over seeds: does the training data decide, or the seed? Grain: corpus, size, variant, question.';
+COMMENT ON COLUMN rule_choice_over_seeds.text_seed IS 'Seed of the documents';
+COMMENT ON COLUMN rule_choice_over_seeds.exchanged IS 'Whether red and blue cues are exchanged in all documents';
 COMMENT ON COLUMN rule_choice_over_seeds.members IS 'Members';
+
+CREATE VIEW rule_symmetry AS
+WITH pair AS (
+    SELECT
+        a.size,
+        a.variant,
+        a.answered,
+        a.text_seed,
+        a.rule,
+        a.preference,
+        b.preference AS exchanged_preference,
+        (a.preference + b.preference) / 2 AS both,
+        (a.preference - b.preference) / 2 AS by_text,
+        -- Crossed members share seeds, and a mean over them has no interval here.
+        a.seed_init,
+        a.seed_order
+    FROM rule_choice_by_member AS a
+    JOIN rule_choice_by_member AS b
+        ON b.exchanged
+        AND b.size = a.size
+        AND b.variant = a.variant
+        AND b.answered = a.answered
+        AND b.text_seed = a.text_seed
+        AND b.question = a.question
+        AND b.seed_init = a.seed_init
+        AND b.seed_order = a.seed_order
+    WHERE a.question = 'twin' AND NOT a.exchanged
+),
+class AS (
+    SELECT
+        size,
+        variant,
+        answered,
+        text_seed,
+        rule,
+        avg(preference) AS preference,
+        avg(exchanged_preference) AS exchanged_preference,
+        avg(both) AS both,
+        stddev_samp(both) AS both_sd,
+        avg(by_text) AS by_text,
+        stddev_samp(by_text) AS by_text_sd,
+        count(*) AS seeds,
+        greatest(count(DISTINCT seed_init), count(DISTINCT seed_order)) AS independent
+    FROM pair
+    GROUP BY ALL
+)
+SELECT
+    size,
+    variant,
+    answered,
+    text_seed,
+    rule,
+    preference,
+    exchanged_preference,
+    both,
+    both - half_width * both_sd AS both_low,
+    both + half_width * both_sd AS both_high,
+    by_text,
+    by_text - half_width * by_text_sd AS by_text_low,
+    by_text + half_width * by_text_sd AS by_text_high,
+    seeds
+FROM class
+LEFT JOIN mean_interval ON n = seeds AND n = independent
+ORDER BY size, variant, answered, text_seed;
+COMMENT ON VIEW rule_symmetry IS 'Members trained on a text of fork and on its copy with the colours exchanged, paired by seeds: is the preferred colour a matter of the text or of chance? Over both copies the mean preference is 1/2 for any network, whatever the text. Grain: size, variant, answered, text_seed.';
+COMMENT ON COLUMN rule_symmetry.answered IS 'Share of BEFORE documents that end with a question in training';
+COMMENT ON COLUMN rule_symmetry.text_seed IS 'Seed of the documents';
+COMMENT ON COLUMN rule_symmetry.rule IS 'The rule that a preference of 1 follows: red';
+COMMENT ON COLUMN rule_symmetry.preference IS 'Mean preference of members trained on the text';
+COMMENT ON COLUMN rule_symmetry.exchanged_preference IS 'The same on the copy';
+COMMENT ON COLUMN rule_symmetry.both IS 'Mean over the two copies; its null is exactly 1/2';
+COMMENT ON COLUMN rule_symmetry.both_low IS 'Lower end of its interval over seeds';
+COMMENT ON COLUMN rule_symmetry.by_text IS 'Half of the difference between the copies: how far this text moves the mean preference from 1/2';
+COMMENT ON COLUMN rule_symmetry.by_text_low IS 'Lower end of its interval over seeds';
+COMMENT ON COLUMN rule_symmetry.seeds IS 'Pairs of members with the same seeds';

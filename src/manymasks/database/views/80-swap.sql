@@ -22,7 +22,9 @@ class AS (
         avg(s.from_recipient) AS from_recipient,
         avg(s.from_donor) AS from_donor,
         avg(s.apart) AS apart,
-        count(s.followed) AS members
+        count(s.followed) AS members,
+        -- Crossed members share seeds, and a mean over them has no interval here.
+        greatest(count(DISTINCT m.seed_init), count(DISTINCT m.seed_order)) AS independent
     FROM swap AS s
     JOIN current_model AS m ON m.model = s.model
     GROUP BY ALL
@@ -56,7 +58,7 @@ LEFT JOIN swap AS b
     AND b.site = c.site
     AND b.layer = c.layer
     AND b.letters = c.letters
-LEFT JOIN mean_interval AS i ON i.n = c.members
+LEFT JOIN mean_interval AS i ON i.n = c.members AND i.n = c.independent
 ORDER BY c.label, c.letters, c.site, c.layer, c.donor;
 COMMENT ON VIEW swap_by_layer IS 'A class and a site at a layer, with how far its prediction follows a donor whose activations replace part of the past, beside the exact predictor: which layer hands on who speaks? Members minus bayes is their deviation from optimal behaviour; other mask minus same mask is the effect of the donor''s mask beyond its letters. Grain: corpus, size, variant, donor, site, layer, letters.';
 COMMENT ON COLUMN swap_by_layer.donor IS 'other mask, or same mask: another document with the recipient''s mask and premise';

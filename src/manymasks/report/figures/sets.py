@@ -182,14 +182,19 @@ def _draw_funnel(figure: Canvas, rows: list[Row]) -> None:
             colour = INK if variant is None else panels.colour_at(variant, variants)
             label = "all variants" if variant is None else variant
             x, y, low, high, independent = panels.columns(
-                line, "constraints", "survivors", "survivors_low", "survivors_high", "independent"
+                line,
+                "constraints",
+                "survivors",
+                "survivors_lower_quantile",
+                "survivors_upper_quantile",
+                "independent",
             )
             # Shifted, since equal lines would hide each other.
             x = x + 0.05 * index
             left.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
             left.plot(x, y, color=colour, marker="o", markersize=3, linewidth=1.3, label=label)
             left.plot(x, independent, color=colour, linewidth=1, linestyle=DASHED)
-            y, low, high = panels.columns(line, "kl", "kl_low", "kl_high")
+            y, low, high = panels.columns(line, "kl", "kl_lower_quantile", "kl_upper_quantile")
             right.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
             right.plot(x, y, color=colour, marker="o", markersize=3, linewidth=1.3)
         left.set_ylim(bottom=0)

@@ -11,6 +11,13 @@ SELECT
     label,
     least(a.seeds, b.seeds) AS one,
     greatest(a.seeds, b.seeds) AS other,
+    CASE
+        WHEN same_init AND same_order THEN 'both'
+        WHEN same_init THEN 'weights'
+        WHEN same_order THEN 'order'
+        ELSE 'nothing'
+    END AS they_share,
+    round(eps_nats, 4) AS eps_on_select,
     round(abs(visible), 5) AS visible,
     round(hidden, 4) AS hidden,
     round(hidden_ratio)::INTEGER AS hidden_ratio,
