@@ -43,7 +43,7 @@ def contrast_rows(
             continue
         if interval is not None:
             comparison = replace(comparison, probe=probe, severity=severity)
-            rows.append(contrast_row(comparison, interval, seeds, measured.documents))
+            rows.append(contrast_row(comparison, interval, seeds, measured.sums.tokens))
     return rows
 
 

@@ -92,7 +92,9 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
                         probe=measured.probe,
                         severity=last,
                     )
-                    tables["contrast"].append(contrast_row(comparison, interval, seeds, documents))
+                    tables["contrast"].append(
+                        contrast_row(comparison, interval, seeds, levels.tokens)
+                    )
             trends: list[tuple[str, Interval]] = [*tested]
             nats = measured.ngram_nats
             if nats is not None and np.ptp(nats) > LEAST_RISE:

@@ -191,7 +191,7 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
                         if comparison in tested:
                             continue
                         tested.add(comparison)
-                        row = contrast_row(comparison, interval, seeds, documents)
+                        row = contrast_row(comparison, interval, seeds, scored.tokens)
                         tables["contrast"].append(row)
     return tables
 

@@ -14,11 +14,13 @@ from manymasks.arrays import Floats, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.statistics.bootstrap import (
     document_weights,
+    effective_documents,
     ratio,
     ratio_resamples,
     standard_error,
 )
 from manymasks.statistics.comparisons import Comparison, contrast_row
+from manymasks.statistics.intervals import StandardError, summed
 from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, seeds_of
 from manymasks.statistics.paired import paired_mean
 from manymasks.statistics.seed_design import Seeds
@@ -44,7 +46,9 @@ def control_rows(
     the process minus that on its control, over the seeds that all four arms share. Documents of the
     two corpora are independent, so their variances add up."""
     corpus, of_control = one_corpus(process.members), one_corpus(control.members)
-    documents = min(int((scored.tokens > 0).sum()) for scored in (process, control))
+    sizes = min(
+        (process.tokens, control.tokens), key=lambda tokens: effective_documents(tokens).item()
+    )
     rows: Rows = []
     for contrast in contrasts:
         for size in dict.fromkeys(member.size for member in process.members):
@@ -54,11 +58,11 @@ def control_rows(
                 continue
             nats, error = _mean_and_error(gap, seeds, process.tokens, statistics)
             control_nats, control_error = _mean_and_error(other, seeds, control.tokens, statistics)
-            document_se = float(np.hypot(error, control_error))
-            interval = paired_mean(nats - control_nats, seeds, document_se, statistics.confidence)
+            documents = summed([error, control_error])
+            interval = paired_mean(nats - control_nats, seeds, documents, statistics.confidence)
             variants = contrast.variant, contrast.baseline
             comparison = Comparison("gap_beyond_control", corpus, size, of_control, *variants)
-            rows.append(contrast_row(comparison, interval, seeds, documents))
+            rows.append(contrast_row(comparison, interval, seeds, sizes))
     return rows
 
 
@@ -71,9 +75,9 @@ def _gaps(scored: ScoredCorpus, size: str, contrast: Contrast) -> dict[Seeds, Fl
 
 def _mean_and_error(
     gaps: Mapping[Seeds, Floats], seeds: Sequence[Seeds], tokens: Floats, statistics: Statistics
-) -> tuple[Floats, float]:
+) -> tuple[Floats, StandardError]:
     """Gaps per token of these seeds, (seeds,), and the error of their mean over documents."""
     differences = np.stack([gaps[pair] for pair in seeds])
     weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
     resamples = ratio_resamples(differences.mean(axis=0), tokens, weights)
-    return ratio(differences, tokens), standard_error(resamples)
+    return ratio(differences, tokens), standard_error(resamples, tokens)

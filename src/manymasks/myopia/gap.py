@@ -90,7 +90,7 @@ def myopia_rows(
                 for bucket, gap in zip(buckets, gaps, strict=True)
             ]
             comparison = Comparison("gap", corpus, contrast.variant, contrast.baseline, size)
-            tables["contrast"].append(contrast_row(comparison, gaps[0], seeds, total.documents))
+            tables["contrast"].append(contrast_row(comparison, gaps[0], seeds, total.tokens))
         if len(arms) > 1:
             smallest, largest = next(iter(arms)), next(reversed(arms))
             four = paired_by_seeds(members, *arms[largest], *arms[smallest])
@@ -106,7 +106,7 @@ def myopia_rows(
                 comparison = Comparison(
                     "gap_by_size", corpus, largest, smallest, contrast.variant, contrast.baseline
                 )
-                tables["contrast"].append(contrast_row(comparison, gap, seeds, total.documents))
+                tables["contrast"].append(contrast_row(comparison, gap, seeds, total.tokens))
     return tables
 
 

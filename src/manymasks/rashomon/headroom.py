@@ -101,7 +101,7 @@ def headroom_rows(
             | {"p": finite(below_zero(remaining)), "models": len(sums.members)}
             | {"documents": documents}
         ],
-        "contrast": [contrast_row(comparison, negated, sums.seeds, documents)],
+        "contrast": [contrast_row(comparison, negated, sums.seeds, sums.tokens)],
     }
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from manymasks.arrays import Row
+from manymasks.arrays import Floats, Row
 from manymasks.config.claims import Claim
-from manymasks.statistics.intervals import Interval, finite, interval_columns
+from manymasks.statistics.bootstrap import document_columns
+from manymasks.statistics.intervals import Interval, finite_columns, interval_columns
 from manymasks.statistics.seed_design import Seeds
 
 TestedClaim = Claim | Literal["gap_by_size", "bonus", "malus", "beyond_seeds", "rise", "fall"]
@@ -35,13 +36,18 @@ def contrast_row(
     comparison: Comparison,
     interval: Interval,
     seeds: Sequence[Seeds],
-    documents: int | None = None,
+    sizes: Floats | None = None,
 ) -> Row:
-    """A row of the table `contrast`: a tested claim with its degrees of freedom and the units that
-    it rests on. `seeds`: of the members on one side of the comparison; the other side has the same
-    or none. Which claims are primary, and the correction for their number, follow from the whole
-    study."""
+    """A row of the table `contrast`: a tested claim with its power and the units that it rests on.
+    `seeds`: of the members on one side of the comparison; the other side has the same or none.
+    `sizes` (D,): tokens of the documents; None for a claim about losses as they are. Which claims
+    are primary, and the correction for their number, follow from the whole study."""
     inits, orders = (len(set(numbers)) for numbers in zip(*seeds, strict=True))
-    units = {"inits": inits, "orders": orders, "documents": documents}
-    tested = {"p": finite(interval.p), "degrees": finite(interval.degrees)}
+    units: Row = {"inits": inits, "orders": orders}
+    units |= {"documents": None, "effective_documents": None}
+    if sizes is not None:
+        units |= document_columns(sizes)
+    tested = finite_columns(
+        p=interval.p, degrees=interval.degrees, detectable=interval.detectable()
+    )
     return asdict(comparison) | interval_columns(interval, "estimate") | tested | units

@@ -38,6 +38,14 @@ class Interval:
     high: float
     p: float | None
     degrees: float
+    standard_error: float = math.nan
+    """NaN for an interval that is not built from one, such as that of a share."""
+
+    def detectable(self, level: float = 0.05, power: float = 0.8) -> float:
+        """The true effect whose interval excludes 0 in a share `power` of studies like this one:
+        the sum of two quantiles of Student's t (Cohen 1988) in standard errors."""
+        quantiles = stdtrit(self.degrees, level / 2) + stdtrit(self.degrees, 1 - power)
+        return -float(quantiles) * self.standard_error
 
 
 def finite(value: SupportsFloat | None) -> float | None:
@@ -88,7 +96,7 @@ def joined(
     if at_least is not None:
         low, high = max(low, at_least), max(high, at_least)
     p = 2 * float(stdtr(degrees, -abs(estimate) / error)) if error else float(not estimate)
-    return Interval(estimate, low, high, p, degrees)
+    return Interval(estimate, low, high, p, degrees, error)
 
 
 def satterthwaite(errors: Sequence[StandardError]) -> float:

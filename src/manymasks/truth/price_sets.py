@@ -54,7 +54,7 @@ def priced_rows(
     weights = document_weights(len(select[1]), statistics.resamples, statistics.seed)
     select_nats, measure_nats = ratio(*select), ratio(*measure)
     resamples = ratio_resamples(*select, weights)
-    noise: Floats = generator.normal(size=resamples.shape[1])
+    noise: Floats = generator.normal(size=(resamples.shape[1],))
     for share in sorted(set(shares)):
         eps = share * whole.nats
         inside = select_nats <= eps

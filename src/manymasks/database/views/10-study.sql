@@ -306,9 +306,11 @@ claims AS (
         c.q,
         greatest(abs(c.low), abs(c.high)) AS at_most,
         c.degrees,
+        c.detectable,
         c.inits,
         c.orders,
         c.documents,
+        c.effective_documents,
         c.artifact
     FROM current AS c
     FULL JOIN primary_claim AS p ON p.claim = c.claim
@@ -377,6 +379,7 @@ COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
 COMMENT ON COLUMN tested_claims.p IS 'Two-sided p';
 COMMENT ON COLUMN tested_claims.at_most IS 'Equivalence bound: with the confidence of the interval, the effect is no larger than this in either direction';
 COMMENT ON COLUMN tested_claims.degrees IS 'Degrees of freedom of its error over members';
+COMMENT ON COLUMN tested_claims.detectable IS 'Power: the true effect whose interval excludes 0 in 80% of studies with these errors, before correction';
 COMMENT ON COLUMN tested_claims.inits IS 'Seeds of initial weights of the members on one side';
 COMMENT ON COLUMN tested_claims.orders IS 'Seeds of data order of the members on one side';
 COMMENT ON COLUMN tested_claims.artifact IS 'Artifact of the analysis';

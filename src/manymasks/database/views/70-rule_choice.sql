@@ -85,7 +85,7 @@ WITH pair AS (
         a.rule,
         a.preference,
         b.preference AS exchanged_preference,
-        (a.preference + b.preference) / 2 AS both,
+        (a.preference + b.preference) / 2 AS over_both,
         (a.preference - b.preference) / 2 AS by_text,
         -- Crossed members share seeds, and a mean over them has no interval here.
         a.seed_init,
@@ -111,8 +111,8 @@ class AS (
         rule,
         avg(preference) AS preference,
         avg(exchanged_preference) AS exchanged_preference,
-        avg(both) AS both,
-        stddev_samp(both) AS both_sd,
+        avg(over_both) AS over_both,
+        stddev_samp(over_both) AS over_both_sd,
         avg(by_text) AS by_text,
         stddev_samp(by_text) AS by_text_sd,
         count(*) AS seeds,
@@ -128,9 +128,9 @@ SELECT
     rule,
     preference,
     exchanged_preference,
-    both,
-    both - half_width * both_sd AS both_low,
-    both + half_width * both_sd AS both_high,
+    over_both,
+    over_both - half_width * over_both_sd AS over_both_low,
+    over_both + half_width * over_both_sd AS over_both_high,
     by_text,
     by_text - half_width * by_text_sd AS by_text_low,
     by_text + half_width * by_text_sd AS by_text_high,
@@ -144,8 +144,8 @@ COMMENT ON COLUMN rule_symmetry.text_seed IS 'Seed of the documents';
 COMMENT ON COLUMN rule_symmetry.rule IS 'The rule that a preference of 1 follows: red';
 COMMENT ON COLUMN rule_symmetry.preference IS 'Mean preference of members trained on the text';
 COMMENT ON COLUMN rule_symmetry.exchanged_preference IS 'The same on the copy';
-COMMENT ON COLUMN rule_symmetry.both IS 'Mean over the two copies; its null is exactly 1/2';
-COMMENT ON COLUMN rule_symmetry.both_low IS 'Lower end of its interval over seeds';
+COMMENT ON COLUMN rule_symmetry.over_both IS 'Mean over the two copies; its null is exactly 1/2';
+COMMENT ON COLUMN rule_symmetry.over_both_low IS 'Lower end of its interval over seeds';
 COMMENT ON COLUMN rule_symmetry.by_text IS 'Half of the difference between the copies: how far this text moves the mean preference from 1/2';
 COMMENT ON COLUMN rule_symmetry.by_text_low IS 'Lower end of its interval over seeds';
 COMMENT ON COLUMN rule_symmetry.seeds IS 'Pairs of members with the same seeds';

@@ -1,4 +1,4 @@
 -- All tested claims, null results included
-SELECT contrast, kind, estimate, low, high, p, q, at_most, degrees, inits, orders, documents
+SELECT contrast, kind, estimate, low, high, p, q, at_most, detectable, degrees, inits, orders, documents, effective_documents
 FROM tested_claims
 ORDER BY rank NULLS LAST, p, contrast;
