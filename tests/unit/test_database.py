@@ -280,6 +280,17 @@ def test_corrections_of_the_example(example: tuple[ExampleResults, Path]) -> Non
     assert ask(example[1], without) == [(2,)]
 
 
+def test_named_claim_with_a_reason_is_exploratory(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
+    database = tmp_path / "x.duckdb"
+    reason = "the size was chosen for its result"
+    primary = [{**PRIMARY[0], "exploratory": reason}, {**PRIMARY[1], "exploratory": None}]
+    load(results.root, results.current, database, primary=primary)
+    rows = ask(database, "SELECT kind, because FROM tested_claims WHERE rank IS NOT NULL")
+    assert rows == [("exploratory", reason), ("primary", None)]
+    assert ask(database, "SELECT count(*) FROM contrast WHERE is_primary") == [(1,)]
+
+
 def test_primary_claims_come_first_tested_or_not(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", analyses=OF_TEXT)
     results.train("w128", "causal", 0, 0, has_failed=True)

@@ -57,7 +57,8 @@ UPDATE contrast SET is_primary = EXISTS (
     SELECT 1
     FROM primary_claim AS p
     JOIN artifact AS a ON a.artifact = contrast.artifact AND a.is_current
-    WHERE p.claim = contrast.claim
+    WHERE p.exploratory IS NULL
+        AND p.claim = contrast.claim
         AND p.corpus = contrast.corpus
         AND p.subject = contrast.subject
         AND p.baseline = contrast.baseline

@@ -38,6 +38,7 @@ With `schema.json` an editor completes and checks these files.
 |---|---|
 | `config.yaml` | the default study: embedded text and four processes |
 | `smoke.yaml` | overlay: the whole workflow on little text, with small models |
+| `crossed.yaml` | overlay: crossed seeds, which tell initial weights from data order |
 | `truth.yaml` | overlay: only processes: more variants and seeds, erosion, `fork` by `answered` |
 | `erosion.yaml` | overlay: causal members of `tally`, fine-tuned with myopic gradients |
 | `myopia.yaml` | overlay: every variant, with controls and n-gram baselines |

@@ -487,12 +487,14 @@ CREATE TABLE primary_claim (
     baseline VARCHAR NOT NULL,
     within VARCHAR NOT NULL,
     probe VARCHAR,
+    exploratory VARCHAR,
     severity INTEGER,
     stage VARCHAR NOT NULL
 );
 COMMENT ON TABLE primary_claim IS 'A claim that the study named before the run, in its order: what was there to be tested? Grain: rank.';
 COMMENT ON COLUMN primary_claim.rank IS 'Position in the list of the configuration, from 1';
 COMMENT ON COLUMN primary_claim.baseline IS 'Variant or size it is compared with';
+COMMENT ON COLUMN primary_claim.exploratory IS 'Why it is exploratory all the same, such as a size that was chosen for its result; NULL for a primary claim';
 COMMENT ON COLUMN primary_claim.stage IS 'Analysis that tests it';
 
 CREATE TABLE contrast (

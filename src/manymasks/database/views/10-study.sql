@@ -297,7 +297,10 @@ claims AS (
         coalesce(c.probe, p.probe) AS probe,
         coalesce(c.severity, p.severity) AS severity,
         c.stage,
-        CASE WHEN p.rank IS NULL THEN 'exploratory' ELSE 'primary' END AS kind,
+        CASE
+            WHEN p.rank IS NULL OR p.exploratory IS NOT NULL THEN 'exploratory' ELSE 'primary'
+        END AS kind,
+        p.exploratory AS because,
         p.rank,
         c.estimate,
         c.low,
@@ -373,6 +376,7 @@ COMMENT ON VIEW tested_claims IS 'A claim with its estimate, interval and correc
 COMMENT ON COLUMN tested_claims.contrast IS 'The claim as a sentence';
 COMMENT ON COLUMN tested_claims.stage IS 'The analysis that tested it; NULL, like its numbers, for a claim left untested because members failed';
 COMMENT ON COLUMN tested_claims.kind IS 'primary (named before the run) or exploratory';
+COMMENT ON COLUMN tested_claims.because IS 'Why a named claim is exploratory; NULL for all others';
 COMMENT ON COLUMN tested_claims.rank IS 'Position of a primary claim in the list of the configuration';
 COMMENT ON COLUMN tested_claims.baseline IS 'Variant or size it is compared with; NULL for a trend over severities';
 COMMENT ON COLUMN tested_claims.low IS 'Lower end of its interval';
