@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.corpora.processes import tally
 from manymasks.corpora.processes.process import COUNTED
 from manymasks.corpora.processes.registry import process
-from manymasks.statistics.bootstrap import document_weights
+from manymasks.statistics.bootstrap import document_weights, standard_error
+from manymasks.statistics.intervals import StandardError, joined
 from manymasks.statistics.model_classes import Member
 from manymasks.truth.excess import divergences
 from manymasks.truth.gap_by_question import demand_rows
@@ -69,10 +69,9 @@ def test_rows_by_hand() -> None:
             each = sums.sum(1) / tokens.sum()
             assert value == pytest.approx(each.mean())
             resamples = np.array([w @ sums.mean(0) / (w @ tokens) for w in weights if w @ tokens])
-            errors = each.std(ddof=1) / math.sqrt(2), resamples.std(ddof=1)
-            # Quantiles of the models and of the documents, weighted by variances.
-            both = errors[0] ** 2 * stats.t.ppf(0.975, 1) + errors[1] ** 2 * stats.norm.ppf(0.975)
-            half = both / math.hypot(*errors)
+            models = StandardError(each.std(ddof=1) / math.sqrt(2), 1)
+            over_documents = standard_error(resamples, tokens.astype(float))
+            half = joined(0.0, models, over_documents, 0.95).high
             low = each.mean() - half if name == "gap" else max(each.mean() - half, 0)
             ends = row[f"{name}_low"], row[f"{name}_high"]
             assert ends == pytest.approx((low, each.mean() + half))

@@ -73,7 +73,7 @@ class Rollout(WithFloor):
     """What members write after the same prompts, and when two of them first differ."""
 
     prompts: Annotated[int, Field(ge=2)] = 48
-    """Number of prompts: beginnings of windows of the measure split."""
+    """Number of prompts: beginnings of windows of the measure split, stratified over documents."""
     prompt: Annotated[int, Field(ge=1)] = 24
     """Tokens in a prompt."""
     length: Annotated[int, Field(ge=2)] = 40
@@ -92,7 +92,7 @@ class Representation(WithFloor):
     """Similarity of representations, with permutation nulls."""
 
     windows: Annotated[int, Field(ge=2)] = 64
-    """Windows of the measure split."""
+    """Windows of the measure split, stratified over documents."""
     tokens: Annotated[int, Field(ge=20)] = 256
     """Tokens to compare, sampled evenly from the windows."""
     neighbours: Annotated[int, Field(ge=1)] = 10

@@ -22,6 +22,7 @@ def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
     yield from _reference_seed_problems(study)
     yield from _probe_problems(study)
     yield from _excess_without_truth(study)
+    yield from _documents_cut_too_short(study)
     context = study.training.context
     written = study.rollout.prompt + study.rollout.length
     if "rollout" in study.analyses and written > context:
@@ -82,6 +83,26 @@ def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
                             f"a {probe.family} probe needs rotary positions; size {size_name} "
                             "learns its positions",
                         )
+
+
+def _documents_cut_too_short(study: Study) -> Iterator[tuple[str, str]]:
+    """Corpora whose held-out documents are cut before one window of an analysis ends."""
+    context = study.training.context
+    longest = context
+    for probe in study.probes.values():
+        family = FAMILIES[probe.family]
+        if family.lengthens:
+            factors = probe.severities or family.severities
+            longest = max(longest, *(round(factor * context) for factor in factors))
+    for name, corpus in study.corpora.items():
+        if isinstance(corpus, ProcessCorpus) or corpus.held_out_tokens is None:
+            continue
+        if corpus.held_out_tokens <= longest:
+            yield (
+                f"corpora.{name}.held_out_tokens",
+                f"is {corpus.held_out_tokens}, and windows have up to {longest} tokens: raise it "
+                f"to {longest + 1} or more, or set it to null, which counts documents whole",
+            )
 
 
 def _search_problems(study: Study, where: str) -> Iterator[tuple[str, str]]:

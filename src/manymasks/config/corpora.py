@@ -56,7 +56,16 @@ class CorpusSettings(Settings):
         return self
 
 
-class TextCorpusSettings(CorpusSettings):
+class WrittenCorpusSettings(CorpusSettings):
+    """Settings of corpora of written text, whose documents may differ much in length."""
+
+    held_out_tokens: Annotated[int, Field(ge=2)] | None = 2000
+    """Tokens of a document of select and measure that count, from its beginning on, so that a few
+    long documents do not decide every mean (`docs/concepts/intervals.md`); null counts all. Train
+    is not cut."""
+
+
+class TextCorpusSettings(WrittenCorpusSettings):
     """Settings of corpora that are read from text, JSONL, CSV or Parquet files. Files may be
     compressed by gzip, Zstandard, bzip2, xz or zip."""
 
@@ -73,7 +82,7 @@ class TextCorpusSettings(CorpusSettings):
     """Join consecutive pieces until a document has this many characters; null joins none."""
 
 
-class PydocsCorpus(CorpusSettings):
+class PydocsCorpus(WrittenCorpusSettings):
     """Reference prose that every Python has: language topics and docstrings of modules."""
 
     kind: Literal["pydocs"]
@@ -152,7 +161,7 @@ class GivenSplits(Settings):
         return self
 
 
-class DatasetCorpus(CorpusSettings):
+class DatasetCorpus(WrittenCorpusSettings):
     """A dataset as `datasets.load_dataset` takes it: a repository of the Hugging Face Hub, a local
     folder, or files for a builder. `manymasks pin NAME` writes `revision` and `files`."""
 

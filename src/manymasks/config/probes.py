@@ -21,7 +21,8 @@ class Probe(Settings):
 
     family: FamilyName = Field(description=f"How contexts are made. {_TEXTS}.")
     windows: Annotated[int, Field(ge=2)] = 256
-    """Windows of the measure split, or of the train split for `train-replay`."""
+    """Windows of the measure split, or of the train split for `train-replay`, stratified over
+    documents: the documents that intervals rest on are at most as many."""
     scored: Annotated[int, Field(ge=1)] | None = None
     """Tokens scored at the end of each window, the same at every severity; null scores all of them,
     which only families of unchanged text allow."""

@@ -88,7 +88,10 @@ class Multiplicity(Settings):
     """How differently the members of a set predict the next token."""
 
     windows: Annotated[int, Field(ge=2)] = 48
-    """Windows of the measure split on which all sets are compared."""
+    """Windows of the measure split on which all sets are compared, stratified over documents."""
+    scored: Annotated[int, Field(ge=1)] | None = None
+    """Positions scored in each window, drawn at random; null scores all. Many windows with few
+    positions have more documents than few windows with many."""
     batch: Annotated[int, Field(ge=1)] = 4
     """Windows in one pass of all members of a class, with the full vocabulary."""
     top_k: Annotated[int, Field(ge=2)] = 5

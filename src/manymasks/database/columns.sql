@@ -29,6 +29,7 @@ FROM (
     ('split', 'measure: the split that decides no membership'),
     ('models', 'Members that entered'),
     ('documents', 'Documents that entered'),
+    ('effective_documents', 'Documents of equal length that would vary as much (Kish), the units of the interval over documents: below 20 read it as approximate'),
     ('tokens', 'Tokens scored'),
     ('inits', 'Seeds of initial weights'),
     ('*high', 'Upper end of its interval'),

@@ -31,6 +31,7 @@ from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import BLOCK_ELEMENTS, TINY, blocks
 from manymasks.statistics.bootstrap import (
+    document_columns,
     document_weights,
     percentile_interval,
     ratio,
@@ -225,7 +226,7 @@ def component_rows(
                         "entropy_share": finite(estimate / entropy) if entropy else None,
                         "chance_share": float(coefficients @ chance),
                         "models": crossing.size,
-                        "documents": int(sums.tokens.size),
+                        **document_columns(sums.tokens),
                     }
                 )
     return rows

@@ -12,7 +12,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import blocks
 from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import first_ranked
-from manymasks.statistics.bootstrap import document_weights, percentile_interval
+from manymasks.statistics.bootstrap import document_columns, document_weights, percentile_interval
 from manymasks.statistics.intervals import finite, finite_columns
 from manymasks.statistics.model_classes import Members
 
@@ -107,7 +107,6 @@ def calibration_rows(
     count, confidence, right = (
         sums.sum(0) for sums in (grouped.count, grouped.confidence, grouped.right)
     )
-    bin_documents = (grouped.count > 0).sum(0)
     weights = document_weights(documents, statistics.resamples, statistics.seed)
     tokens, hits = (
         (weights @ sums.reshape(documents, -1)).T for sums in (grouped.count, grouped.right)
@@ -126,7 +125,8 @@ def calibration_rows(
             low=low[i, k],
             high=high[i, k],
         )
-        | {"tokens": int(count[i, k]), "documents": int(bin_documents[i, k])}
+        | {"tokens": int(count[i, k])}
+        | document_columns(grouped.count[:, i, k])
         for i, member in enumerate(members)
         for k in np.flatnonzero(count[i])
     ]

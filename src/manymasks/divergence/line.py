@@ -85,7 +85,7 @@ def line_rows(
         class_share=class_share(line.residuals, labels),
     )
     fitted |= finite_columns(r2=r2, r2_low=r2_low, r2_high=r2_high)
-    units = {"models": len(members), "documents": int(scored.tokens.size)}
+    units = {"models": len(members)} | bootstrap.document_columns(scored.tokens)
     return {
         "line_fit": [where | fitted | units],
         "line_residual": [

@@ -10,6 +10,7 @@ from manymasks.divergence.pair_metrics import METRICS, Measured, PairMetric, mea
 from manymasks.divergence.pairs import FloorSums, Sums
 from manymasks.divergence.position_sample import Sampled
 from manymasks.statistics.bootstrap import (
+    document_columns,
     percentile_interval,
     ratio,
     ratio_resamples,
@@ -97,7 +98,8 @@ def _models(measured: Measured, members: Members, statistics: Statistics) -> Row
         | finite_columns(
             nats=nats[i], nats_low=low[i], nats_high=high[i], entropy=entropy[i], top1=top1[i]
         )
-        | {"documents": measured.documents, "tokens": measured.tokens}
+        | document_columns(measured.sums.tokens)
+        | {"tokens": measured.tokens}
         for i, member in enumerate(members)
     ]
 
@@ -107,7 +109,7 @@ def _pairs(
 ) -> Rows:
     columns = pair_columns(measured)
     sampled = measured.sampled
-    common: Row = {"documents": measured.documents, "tokens": measured.tokens}
+    common: Row = document_columns(measured.sums.tokens) | {"tokens": measured.tokens}
     if sampled is not None:
         common["sampled"] = int(sampled.tokens.sum())
     low, high = percentile_interval(
@@ -166,10 +168,8 @@ def _pools(
                 floor=floor_value,
                 entropy_share=share,
             )
-            | {
-                "models": pool.members.size,
-                "documents": int((measured.tokens_of(metric) > 0).sum()),
-            }
+            | {"models": pool.members.size}
+            | document_columns(measured.tokens_of(metric))
         )
 
     for pool in pools_of(members):

@@ -6,7 +6,7 @@ from manymasks.divergence.anova import Crossing, component_rows
 from manymasks.divergence.calibration import calibration_rows, item_rows
 from manymasks.divergence.pair_tables import floor_means
 from manymasks.divergence.probe_pass import AtSeverity, ProbeWindows
-from manymasks.statistics.bootstrap import document_weights, ratio_interval
+from manymasks.statistics.bootstrap import document_columns, document_weights, ratio_interval
 from manymasks.statistics.intervals import finite_columns
 from manymasks.statistics.model_classes import Members
 
@@ -38,6 +38,6 @@ def severity_rows(
         weights = document_weights(tokens.size, statistics.resamples, statistics.seed)
         loss = ratio_interval(measured.reference, tokens, weights, statistics.confidence)
         columns = dict(zip(("value", "low", "high"), loss, strict=True))
-        row = {"measure": "reference_nats", "documents": int(tokens.size)}
+        row = {"measure": "reference_nats"} | document_columns(tokens)
         tables["probe_distance"] = [row | finite_columns(**columns)]
     return tables

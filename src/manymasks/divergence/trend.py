@@ -106,7 +106,8 @@ def trend_rows(measured: ProbeSeverities, statistics: Statistics) -> dict[str, R
             tables["severity_trend"] += [
                 {"probe": measured.probe, "pool": label, "measure": measure, "trend": trend}
                 | interval_columns(interval, "value")
-                | {"p": finite(interval.p), "models": pool.size, "documents": documents}
+                | {"p": finite(interval.p), "models": pool.size}
+                | bootstrap.document_columns(levels.tokens)
                 for trend, interval in trends
             ]
     return tables

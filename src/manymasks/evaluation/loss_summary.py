@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.bootstrap import document_weights, ratio_interval
+from manymasks.statistics.bootstrap import document_columns, document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
 
@@ -26,7 +26,7 @@ def split_loss(
         "nats_low": finite(low),
         "nats_high": finite(high),
         "bits_per_byte": sums.sum() / math.log(2) / text_bytes,
-        "documents": len(sums),
+        **document_columns(counts),
         "tokens": int(counts.sum()),
     }
 

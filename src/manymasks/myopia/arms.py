@@ -9,7 +9,7 @@ import numpy as np
 from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
 from manymasks.kinds.gradient_flows import GRADIENTS
-from manymasks.statistics.bootstrap import document_weights, ratio_interval
+from manymasks.statistics.bootstrap import document_columns, document_weights, ratio_interval
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import NO_ERROR, Interval, finite, interval_columns
 from manymasks.statistics.model_classes import (
@@ -102,7 +102,7 @@ def arm_rows(scored: ScoredArms, baseline: str | None, statistics: Statistics) -
                 "split": "measure",
                 **_loss(scored, size, name, weights, statistics),
                 **_gap(scored, size, name, baseline, weights, statistics),
-                "documents": int((scored.tokens > 0).sum()),
+                **document_columns(scored.tokens),
             }
             for name in [*variants, *scored.ngrams]
         ]
@@ -181,8 +181,9 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
                     interval = mean_over_seeds(
                         differences, seeds, scored.tokens, weights, statistics.confidence
                     )
-                    units = {"p": finite(interval.p), "seeds": len(seeds), "documents": documents}
+                    units = {"p": finite(interval.p), "seeds": len(seeds)}
                     row = labels | {"part": part} | interval_columns(interval, "nats") | units
+                    row |= document_columns(scored.tokens)
                     tables["myopia_part"].append(row)
                     if part != "gap":
                         subject = arm.past if other is None or part == "bonus" else other

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.statistics.bootstrap import document_weights, ratio
+from manymasks.statistics.bootstrap import document_columns, document_weights, ratio
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import Interval, finite_columns, interval_columns
 from manymasks.statistics.model_classes import (
@@ -119,5 +119,6 @@ def _gap_row(bucket: _Bucket, gap: Interval, baseline: Indices, variant: Indices
             baseline_nats=ratio(bucket.nats[baseline], bucket.tokens).mean(),
             variant_nats=ratio(bucket.nats[variant], bucket.tokens).mean(),
         )
-        | {"seeds": baseline.size, "documents": bucket.documents}
+        | {"seeds": baseline.size}
+        | document_columns(bucket.tokens)
     )

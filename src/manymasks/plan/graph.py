@@ -28,7 +28,7 @@ from manymasks.plan.analyses import (
     set_nodes,
 )
 from manymasks.plan.node import Node, planned_code
-from manymasks.plan.sources import corpus_settings, tokenizer_settings
+from manymasks.plan.sources import corpus_settings, token_settings, tokenizer_settings
 from manymasks.plan.trainings import PlannedCorpus, arms
 
 
@@ -98,7 +98,8 @@ def _corpus_nodes(
     inputs = {"corpus": (documents[name],)}
     settings = tokenizer_settings(study, study.corpora[name])
     tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, inputs)
-    tokens = Node("tokens", f"tokens/{name}", {}, {**inputs, "tokenizer": (tokenizer,)})
+    settings = token_settings(study.corpora[name])
+    tokens = Node("tokens", f"tokens/{name}", settings, {**inputs, "tokenizer": (tokenizer,)})
     tunings, members = arms(study, name, tokens)
     nodes = [tokenizer, tokens, *tunings]
     for member in members:

@@ -24,8 +24,9 @@ def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[
     not exist."""
     resolved: dict[str, Any] = {"corpus": identity(settings)}
     operational = settings.model_dump(mode="json", exclude=set(resolved["corpus"]))
-    # The members trained on it do not change the text.
+    # Neither the members trained on it nor what counts of it change the text.
     del resolved["corpus"]["members"]
+    resolved["corpus"].pop("held_out_tokens", None)
     if isinstance(settings, PydocsCorpus):
         resolved["versions"] = versions(settings)
     if isinstance(settings, FilesCorpus):
@@ -34,6 +35,13 @@ def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[
         # The text depends on how these parse a file.
         resolved["versions"] = {name: version(name) for name in ("datasets", "pyarrow")}
     return resolved, operational
+
+
+def token_settings(corpus: Corpus) -> dict[str, Any]:
+    """Settings of the tokens of a corpus. Documents of a process count whole."""
+    if isinstance(corpus, ProcessCorpus):
+        return {"held_out_tokens": None}
+    return {"held_out_tokens": corpus.held_out_tokens}
 
 
 def tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:

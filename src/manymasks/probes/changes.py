@@ -99,9 +99,10 @@ def offset(source: ProbeSource, share: float, generator: np.random.Generator) ->
     room = changed.shape[1] - 1
     taken = max(round(share * room), 1)
     for row, donor in enumerate(_others(source, generator)):
-        end = source.windows.ends[donor][-taken:]
+        text = source.windows.ends[donor]
+        end = text[len(text) - min(taken - 1, len(text)) :]
         changed[row, : 1 + taken] = source.end_of_text
-        changed[row, 1 + taken - len(end) : taken] = end[:-1]
+        changed[row, taken - len(end) : taken] = end
     return changed
 
 

@@ -15,7 +15,12 @@ from manymasks.arrays import Floats, Row
 from manymasks.config.analyses import Statistics
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.windows import Tokens
-from manymasks.statistics.bootstrap import document_weights, ratio_interval, standard_error
+from manymasks.statistics.bootstrap import (
+    document_columns,
+    document_weights,
+    ratio_interval,
+    standard_error,
+)
 from manymasks.statistics.intervals import NO_ERROR, StandardError, finite_columns, joined
 
 STRENGTH = 20.0
@@ -126,6 +131,7 @@ def distance_rows(
         """Sums of values (windows,) over the windows of each document."""
         return np.asarray(np.bincount(owners, values, len(names)), dtype=np.float64)
 
+    windows = np.bincount(owners, minlength=len(names)).astype(np.float64)
     for severity in range(len(contexts.tokens)):
         level = contexts.windows(severity)[:, :end]
         nats = ngram_surprise(level, unigrams, higher)
@@ -138,10 +144,10 @@ def distance_rows(
             sums = summed(values.sum(axis=1).astype(np.float64))
             sizes = summed(np.full(len(level), float(values.shape[1])))
             interval = ratio_interval(sums, sizes, weights, statistics.confidence)
-            yield _row(probe, severity, measure, *interval, len(names))
+            yield _row(probe, severity, measure, *interval, sizes)
         kl, error = _unigram_kl(level[:, 1:], owners, unigrams, weights)
-        distance = joined(kl, error, NO_ERROR, statistics.confidence, at_least=0)
-        yield _row(probe, severity, "unigram_kl", kl, distance.low, distance.high, len(names))
+        distance = joined(kl, NO_ERROR, error, statistics.confidence, at_least=0)
+        yield _row(probe, severity, "unigram_kl", kl, distance.low, distance.high, windows)
 
 
 def _unigram_kl(
@@ -161,10 +167,10 @@ def _unigram_kl(
 
 
 def _row(
-    probe: str, severity: int, measure: str, value: float, low: float, high: float, documents: int
+    probe: str, severity: int, measure: str, value: float, low: float, high: float, sizes: Floats
 ) -> Row:
     row = {"probe": probe, "severity": severity, "measure": measure, "value": value}
-    return row | finite_columns(low=low, high=high) | {"documents": documents}
+    return row | finite_columns(low=low, high=high) | document_columns(sizes)
 
 
 def _numbers(tokens: Tokens, order: int, vocabulary: int) -> Tokens:

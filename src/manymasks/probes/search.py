@@ -25,7 +25,7 @@ from manymasks.models.transformer import Transformer
 from manymasks.probes.contexts import Contexts, probe_windows
 from manymasks.probes.distance import ngram_surprise, ngrams
 from manymasks.probes.windows import ProbeSource, Tokens
-from manymasks.statistics.bootstrap import document_weights, ratio_interval
+from manymasks.statistics.bootstrap import document_columns, document_weights, ratio_interval
 from manymasks.statistics.intervals import finite
 
 Disagreement = Callable[[Tokens], Floats]
@@ -225,7 +225,7 @@ def step_rows(
                 "low": finite(low),
                 "high": finite(high),
                 "models": members,
-                "documents": len(names),
+                **document_columns(sizes),
             }
 
 

@@ -27,7 +27,8 @@ class Windows:
     before: tuple[Tokens, ...]
     """(windows,) the text before each window in its document, at most `context` tokens."""
     ends: tuple[Tokens, ...]
-    """(windows,) the last tokens of the document of each window, at most `context`."""
+    """(windows,) the last tokens of the document of each window before its end of text, at most
+    `context`."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +110,18 @@ def choose_windows(
     length_setting: str = "training.context",
 ) -> Windows:
     """At most `count` random windows, of `context` tokens before the last target, that share no
-    target.
+    target, stratified over documents.
 
-    The documents (id, token ids) are read one at a time, twice, so a large split can be read from
-    disk. `purpose` and the settings of number and length are for the message of the UserError that
-    windows from fewer than two documents raise.
+    Documents get a window in turn, in random order, until `count` are dealt or their text is used
+    up: a long document has as few as any other, so the effective number of documents is as large as
+    the number of windows allows. The documents (id, token ids) are read one at a time, twice, so a
+    large split can be read from disk. `purpose` and the settings of number and length are for the
+    message of the UserError that windows from fewer than two documents raise.
     """
     # With the end of text before it, a document of n tokens has n + 1.
     windows_of = np.array([len(tokens) // context for _, tokens in documents], dtype=np.int64)
     first = np.concatenate(([0], np.cumsum(windows_of)))
-    generator = np.random.default_rng([seed, 0])
-    chosen = np.sort(generator.permutation(int(first[-1]))[:count])
+    chosen = dealt(windows_of, count, np.random.default_rng([seed, 0]))
     owners = np.searchsorted(first, chosen, side="right") - 1
     if len(set(owners.tolist())) < 2:
         raise UserError(
@@ -131,10 +133,25 @@ def choose_windows(
     for owner in np.unique(owners):
         name, tokens = documents[owner]
         with_start = np.concatenate(([end_of_text], tokens))
+        # A document that is cut has no end of text.
+        text = np.asarray(tokens[:-1] if tokens[-1] == end_of_text else tokens)
         for index in chosen[owners == owner] - first[owner]:
             begin = int(index) * context
             rows.append(with_start[begin : begin + context + 1])
             before.append(with_start[max(begin - context, 0) : begin])
-            ends.append(np.asarray(tokens[-context:]))
+            ends.append(text[-context:])
             names.append(name)
     return Windows(np.array(rows, dtype=np.int64), tuple(names), tuple(before), tuple(ends))
+
+
+def dealt(windows_of: Tokens, count: int, generator: np.random.Generator) -> Tokens:
+    """At most `count` windows, rising, of documents that have `windows_of` (documents,) each and
+    follow one another. Every document has a window before any has two, and so on; which windows and
+    which documents are first is random."""
+    owners = np.repeat(np.arange(windows_of.size), windows_of)
+    first = np.cumsum(windows_of) - windows_of
+    turn = np.empty(owners.size, dtype=np.int64)
+    shuffled = np.lexsort((generator.random(owners.size), owners))
+    turn[shuffled] = np.arange(owners.size) - first[owners]
+    in_turn = np.lexsort((generator.random(owners.size), turn))
+    return np.sort(in_turn[:count])

@@ -17,7 +17,13 @@ import numpy.typing as npt
 
 from manymasks.arrays import Floats, Indices, Rows
 from manymasks.config.analyses import Statistics
-from manymasks.statistics.bootstrap import document_weights, ratio, ratio_resamples, standard_error
+from manymasks.statistics.bootstrap import (
+    document_columns,
+    document_weights,
+    ratio,
+    ratio_resamples,
+    standard_error,
+)
 from manymasks.statistics.comparisons import Comparison, contrast_row
 from manymasks.statistics.intervals import UNKNOWN_ERROR, Interval, finite, interval_columns, joined
 from manymasks.statistics.model_classes import Members
@@ -99,7 +105,7 @@ def headroom_rows(
             | interval_columns(headroom, "headroom", "headroom_")
             | interval_columns(remaining, "remaining", "remaining_")
             | {"p": finite(below_zero(remaining)), "models": len(sums.members)}
-            | {"documents": documents}
+            | document_columns(sums.tokens)
         ],
         "contrast": [contrast_row(comparison, negated, sums.seeds, sums.tokens)],
     }

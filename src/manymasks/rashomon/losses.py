@@ -7,6 +7,7 @@ import numpy as np
 from manymasks.arrays import Floats, Row, Rows
 from manymasks.rashomon.membership import Losses, RashomonSet, seed_sd
 from manymasks.statistics.bootstrap import (
+    document_columns,
     percentile_interval,
     ratio,
     ratio_resamples,
@@ -33,7 +34,7 @@ def loss_rows(
     chosen = Losses(measure.nats[rashomon_set.members], measure.tokens)
     set_seeds = [seeds[position] for position in rashomon_set.members]
     rows = metric_rows(chosen, set_seeds, weights, confidence)
-    common = {"rashomon_set": rashomon_set.name, "documents": int((measure.tokens > 0).sum())}
+    common = {"rashomon_set": rashomon_set.name} | document_columns(measure.tokens)
     return [
         common | row
         for row in (

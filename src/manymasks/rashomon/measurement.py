@@ -50,18 +50,26 @@ class PositionBlock:
 
 
 def position_blocks(
-    models: Sequence[Transformer], tokens: Ints, owners: Indices, batch: int
+    models: Sequence[Transformer], tokens: Ints, scored: Ints, owners: Indices, batch: int
 ) -> Iterator[PositionBlock]:
-    """Predictions of models, each a stack of one, at all positions of windows (n, length + 1),
-    `batch` windows at a time. `owners` (n x length,): document of each position, from 0."""
-    begin = 0
-    for windows in torch.split(torch.from_numpy(tokens).to(models[0].W_E.device), batch):
-        prefixes = windows[:, :-1].unsqueeze(0)
+    """Predictions of models, each a stack of one, at the positions `scored` (n, s) of windows (n,
+    length + 1), `batch` windows at a time. `owners` (n x s,): document of each position, from
+    0."""
+    begin, device = 0, models[0].W_E.device
+    for windows, columns in zip(
+        torch.split(torch.from_numpy(tokens).to(device), batch),
+        torch.split(torch.from_numpy(scored).to(device), batch),
+        strict=True,
+    ):
+        prefixes, rows = windows[:, :-1].unsqueeze(0), torch.arange(len(windows), device=device)
         with torch.no_grad():
-            logits = torch.stack([model(prefixes, prefixes.shape[-1])[0] for model in models])
+            logits = torch.stack(
+                [model(prefixes, prefixes.shape[-1])[0][rows[:, None], columns] for model in models]
+            )
         logp = torch.log_softmax(logits.float(), -1).flatten(1, 2)
         end = begin + logp.shape[1]
-        yield PositionBlock(logp, windows[:, 1:].flatten(), owners[begin:end], begin)
+        targets = windows[:, 1:].gather(1, columns).flatten()
+        yield PositionBlock(logp, targets, owners[begin:end], begin)
         begin = end
 
 

@@ -20,6 +20,7 @@ from manymasks.arrays import Floats, Indices, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.rashomon.multiplicity import PairSums
 from manymasks.statistics.bootstrap import (
+    document_columns,
     document_weights,
     percentile_interval,
     ratio,
@@ -114,7 +115,7 @@ def set_rows(
     used = float(shares @ [sums.subset.size for sums, _ in sets] / shares.sum())
     common: Row = {
         "weighting": weighting,
-        "documents": int((pairs.tokens > 0).sum()),
+        **document_columns(pairs.tokens),
         "covered": float(shares.sum()),
     }
     rows = []

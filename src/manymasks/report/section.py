@@ -61,7 +61,7 @@ class Section:
             is_shown = any(before["name"] == item.query for before in items)
             content: dict[str, Any] = {"name": item.query, "sql": "" if is_shown else sql}
             if isinstance(item, PageTable):
-                content["rows"] = rows
+                content |= {"rows": rows, "units": units(rows)}
             else:
                 content |= {
                     "title": item.title,
@@ -96,13 +96,27 @@ def pivot(rows: list[Row], names: tuple[str, ...], across: str) -> dict[str, Any
     return {"across": sorted({row[across] for row in rows}), "lines": list(lines.values())}
 
 
+FEW_DOCUMENTS = 20
+"""Effective documents below which the page says that an interval is approximate."""
+
+
 def units(rows: list[Row]) -> str:
-    """The numbers of models and documents that a figure rests on, such as `4 models a class`."""
+    """The numbers of models and documents that a figure rests on, such as `4 models a class`, and
+    whether its documents are few."""
     parts = []
     for name, suffix in (("models", " per class"), ("documents", "")):
         counts = [row[name] for row in rows if row.get(name) is not None]
         if counts:
-            low, high = min(counts), max(counts)
-            span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-            parts.append(f"{span} {name if high > 1 else name[:-1]}{suffix}")
+            parts.append(f"{_span(counts)} {name if max(counts) > 1 else name[:-1]}{suffix}")
+    known = (row.get("effective_documents") for row in rows)
+    effective = [round(number) for number in known if number is not None]
+    if effective:
+        parts[-1] += f" ({_span(effective)} effective)"
+        if min(effective) < FEW_DOCUMENTS:
+            parts.append(f"fewer than {FEW_DOCUMENTS} effective documents: intervals approximate")
     return ", ".join(parts)
+
+
+def _span(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

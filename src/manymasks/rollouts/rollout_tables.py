@@ -16,6 +16,7 @@ from manymasks.rollouts.pair_intervals import Counts, OrderedPairs, Statistic, i
 from manymasks.rollouts.sampling import Mode, Texts
 from manymasks.rollouts.sequences import Again, Along, first_differences
 from manymasks.statistics.bootstrap import (
+    document_columns,
     document_weights,
     percentile_interval,
     ratio,
@@ -89,7 +90,7 @@ def rollout_rows(
             agreement = measured(pairs, differ_counts, agreed)
             agreement_floor = _value(pairs, floor, agreed)
             where = {"mode": mode, "pool": pairs.pool, "other": pairs.other}
-            units = {"models": int(pairs.used.size), "documents": count}
+            units = {"models": int(pairs.used.size)} | document_columns(sizes)
             tables["agreement_survival"] += [
                 where
                 | {"step": step, "survival": finite(interval.estimate)}
@@ -237,7 +238,8 @@ def _sequences(
                     cross_nats=along.cross[a, b].sum() / tokens.sum(),
                     text_kl=divergence.text_kl[a, b].mean() / divergence.length,
                 )
-                | {"tokens": int(tokens.sum()), "documents": documents}
+                | {"tokens": int(tokens.sum())}
+                | document_columns(tokens)
             )
     return rows
 

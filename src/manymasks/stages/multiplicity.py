@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from manymasks.arrays import Indices, Rows
+from manymasks.arrays import Indices, Ints, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
 from manymasks.models.transformer import Transformer
@@ -31,6 +31,8 @@ class _Positions:
     """The scored positions: their documents, and those that are kept one by one."""
 
     windows: Windows
+    scored: Ints
+    """(windows, s) scored positions of each window, rising."""
     documents: int
     owners: Indices
     """(positions,) index of the document."""
@@ -102,7 +104,7 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _positions(job: Job, settings: Multiplicity) -> _Positions:
-    """Positions of windows of unchanged text of the measure split; all tokens are scored."""
+    """Positions of windows of unchanged text of the measure split."""
     stream = TokenStream.open(job.input("tokens").files("measure/"))
     windows = choose_windows(
         [(name, stream.document(i)) for i, name in enumerate(stream.documents)],
@@ -114,13 +116,16 @@ def _positions(job: Job, settings: Multiplicity) -> _Positions:
         windows_setting="multiplicity.windows",
     )
     names, documents = np.unique(np.array(windows.documents), return_inverse=True)
-    owners = np.repeat(documents, windows.tokens.shape[1] - 1)
     generator = np.random.default_rng(settings.seed)
+    shape = len(windows.tokens), windows.tokens.shape[1] - 1
+    in_window = np.sort(generator.random(shape).argsort(axis=1)[:, : settings.scored], axis=1)
+    owners = np.repeat(documents, in_window.shape[1])
     kept = np.sort(generator.permutation(owners.size)[: settings.kept])
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
-    targets = windows.tokens[:, 1:].ravel()[kept]
+    targets = np.take_along_axis(windows.tokens[:, 1:], in_window, axis=1).ravel()[kept]
     return _Positions(
         windows,
+        in_window,
         len(names),
         owners,
         kept,
@@ -155,9 +160,15 @@ def _measure(pool: _Pool, positions: _Positions, settings: Multiplicity) -> Meas
     resampled = [
         subset for entry in pool.sets for subset, _ in pool.resampled(entry, settings.subsets)
     ]
-    tokens, owners = positions.windows.tokens, positions.owners
     return measure_pool(
-        partial(position_blocks, pool.models, tokens, owners, settings.batch),
+        partial(
+            position_blocks,
+            pool.models,
+            positions.windows.tokens,
+            positions.scored,
+            positions.owners,
+            settings.batch,
+        ),
         [subset for subset in hard if subset],
         resampled,
         positions.documents,

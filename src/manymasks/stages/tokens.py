@@ -5,23 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from manymasks.corpora.documents import read_split
+from manymasks.statistics.bootstrap import document_columns
 from manymasks.store.job import Job
-from manymasks.tokens.shards import write_shards
+from manymasks.tokens.shards import EncodedDocument, TokenStream, write_shards
 from manymasks.tokens.tokenizer import Tokenizer, load
 
 SPLITS = ("train", "select", "measure")
 CHARACTERS_AT_ONCE = 2**20
 """Characters that are encoded at once: BPE holds some hundred bytes for each."""
 
-Encoded = tuple[str, npt.NDArray[np.uint32], int]
-"""Name of a document, its token ids, its size in bytes."""
-
 
 def make(job: Job) -> dict[str, Any]:
-    """Write <split>/tokens-*.arrow; the figures are tokens and documents by split."""
+    """Write <split>/tokens-*.arrow and the table `split_tokens`; the figures are tokens and
+    documents by split."""
+    held_out_tokens: int | None = job.setting("held_out_tokens", int | None)
     documents = job.input("corpus").file("documents.parquet")
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     total = job.input("corpus").figures["documents"]
@@ -29,29 +28,30 @@ def make(job: Job) -> dict[str, Any]:
     counts = dict.fromkeys(SPLITS, 0)
     unknown = 0
 
-    def encoded(split: str) -> Iterator[Encoded]:
+    def encoded(split: str) -> Iterator[EncodedDocument]:
         """The documents of a split, counted on their way."""
         nonlocal unknown
-        for document in _encoded(documents, split, tokenizer):
-            _, ids, _ = document
-            tokens[split] += len(ids) + 1
+        most = None if split == "train" else held_out_tokens
+        for document in _encoded(documents, split, tokenizer, most):
+            tokens[split] += len(document.tokens) + (not document.is_cut)
             counts[split] += 1
-            unknown += tokenizer.unknown(ids)
+            unknown += tokenizer.unknown(document.tokens)
             job.report(sum(counts.values()), total, "documents")
             yield document
 
+    corpus, rows = job.label.partition("/")[2], []
     for split in SPLITS:
-        write_shards(
+        shards = write_shards(
             encoded(split),
             job.folder / split,
             vocabulary=tokenizer.vocabulary,
             end_of_text=tokenizer.end_of_text,
         )
-    corpus = job.label.partition("/")[2]
-    rows = [
-        {"corpus": corpus, "split": split, "documents": counts[split], "tokens": tokens[split]}
-        for split in SPLITS
-    ]
+        stream = TokenStream.open(shards)
+        units = document_columns(stream.lengths.astype(np.float64))
+        cut = int(stream.is_cut.sum())
+        rows.append({"corpus": corpus, "split": split, **units, "cut_documents": cut})
+        rows[-1]["tokens"] = tokens[split]
     job.write_table("split_tokens", rows)
     if unknown:
         job.say(f"{unknown} tokens are unknown: characters that the train split does not have")
@@ -64,21 +64,30 @@ def make(job: Job) -> dict[str, Any]:
     }
 
 
-def _encoded(path: Path, split: str, tokenizer: Tokenizer) -> Iterator[Encoded]:
-    """Documents of a split with their tokens; memory holds one batch of pieces of documents."""
+def _encoded(
+    path: Path, split: str, tokenizer: Tokenizer, most: int | None
+) -> Iterator[EncodedDocument]:
+    """Documents of a split with their tokens, at most `most`, the end of text included; memory
+    holds one batch of documents."""
     waiting: list[tuple[str, str]] = []
     size = 0
     for name, text in read_split(path, split):
         waiting.append((name, text))
         size += len(text)
         if size >= CHARACTERS_AT_ONCE:
-            yield from _batch(waiting, tokenizer)
+            yield from _batch(waiting, tokenizer, most)
             waiting, size = [], 0
-    yield from _batch(waiting, tokenizer)
+    yield from _batch(waiting, tokenizer, most)
 
 
-def _batch(documents: list[tuple[str, str]], tokenizer: Tokenizer) -> Iterator[Encoded]:
+def _batch(
+    documents: list[tuple[str, str]], tokenizer: Tokenizer, most: int | None
+) -> Iterator[EncodedDocument]:
     for (name, text), ids in zip(
         documents, tokenizer.encode_long([text for _, text in documents]), strict=True
     ):
-        yield name, ids, len(text.encode())
+        if most is None or len(ids) < most:
+            yield EncodedDocument(name, ids, len(text.encode()))
+        else:
+            size = tokenizer.bytes_of_first(text, ids, most)
+            yield EncodedDocument(name, ids[:most], size, is_cut=True)

@@ -3,38 +3,50 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
-from manymasks.arrays import Ints
+from manymasks.arrays import Bools, Ints
 from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 
-FORMAT = b"manymasks.tokens/1"
+FORMAT = b"manymasks.tokens/2"
 UINT16_VOCABULARY = 2**16
 """The largest vocabulary whose tokens fit 16 bits."""
 PIECE = 2**20
 """Tokens that `TokenStream.pieces` reads at once."""
 
 
+class EncodedDocument(NamedTuple):
+    """A document as tokens, without its end of text."""
+
+    name: str
+    tokens: npt.NDArray[Any]
+    bytes: int
+    """UTF-8 bytes of the text that the tokens stand for."""
+    is_cut: bool = False
+    """Whether the text goes on after these tokens."""
+
+
 def write_shards(
-    documents: Iterable[tuple[str, npt.NDArray[Any], int]],
+    documents: Iterable[EncodedDocument | tuple[str, npt.NDArray[Any], int]],
     folder: Path,
     *,
     vocabulary: int,
     end_of_text: int,
     shard_tokens: int = 32 * 2**20,
 ) -> list[Path]:
-    """Write documents (id, tokens, UTF-8 bytes) as Arrow IPC files; the paths, in order.
+    """Write documents as Arrow IPC files; the paths, in order.
 
-    The end of text is appended to each document. A shard holds whole documents, at most
+    The end of text is appended to each document; after one that is cut it only separates the stream
+    and is not a token of the document. A shard holds whole documents, at most
     `shard_tokens` tokens unless one document is longer, as one uncompressed record batch with the
-    columns `document`, `bytes` and `tokens`, a list of uint16 (uint32 for a vocabulary beyond
-    65,536). The same input gives the same bytes. Raises ValueError for a token outside the
+    columns `document`, `bytes`, `tokens`, a list of uint16 (uint32 for a vocabulary beyond 65,536),
+    and `is_cut`. The same input gives the same bytes. Raises ValueError for a token outside the
     vocabulary, and without documents.
     """
     if not 0 <= end_of_text < vocabulary:
@@ -42,7 +54,7 @@ def write_shards(
     folder.mkdir(parents=True, exist_ok=True)
     width = np.uint16 if vocabulary <= UINT16_VOCABULARY else np.uint32
     paths: list[Path] = []
-    waiting: list[tuple[str, npt.NDArray[Any], int]] = []
+    waiting: list[EncodedDocument] = []
     tokens = 0
     end = np.array([end_of_text], dtype=width)
 
@@ -51,7 +63,7 @@ def write_shards(
         _write(waiting, paths[-1], vocabulary, end_of_text, width)
         waiting.clear()
 
-    for document, ids, size in documents:
+    for document, ids, size, is_cut in (EncodedDocument(*one) for one in documents):
         # The cast below wraps silently, so a token that does not fit must not reach it.
         if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary:
             raise ValueError(
@@ -61,7 +73,8 @@ def write_shards(
         if waiting and tokens + ids.size + 1 > shard_tokens:
             flush()
             tokens = 0
-        waiting.append((document, np.concatenate([ids.astype(width), end]), size))
+        with_end = np.concatenate([ids.astype(width), end])
+        waiting.append(EncodedDocument(document, with_end, size, is_cut))
         tokens += ids.size + 1
     if not waiting:
         raise ValueError("there is no document to write")
@@ -70,7 +83,7 @@ def write_shards(
 
 
 def _write(
-    documents: list[tuple[str, npt.NDArray[Any], int]],
+    documents: list[EncodedDocument],
     path: Path,
     vocabulary: int,
     end_of_text: int,
@@ -78,19 +91,25 @@ def _write(
 ) -> None:
     kind = pa.from_numpy_dtype(np.dtype(width))
     schema = pa.schema(
-        [("document", pa.string()), ("bytes", pa.int64()), ("tokens", pa.large_list(kind))],
+        [
+            ("document", pa.string()),
+            ("bytes", pa.int64()),
+            ("tokens", pa.large_list(kind)),
+            ("is_cut", pa.bool_()),
+        ],
         metadata={
             b"format": FORMAT,
             b"vocabulary": str(vocabulary).encode(),
             b"end_of_text": str(end_of_text).encode(),
         },
     )
-    offsets = np.cumsum([0, *(ids.size for _, ids, _ in documents)], dtype=np.int64)
-    values = np.concatenate([ids for _, ids, _ in documents])
+    offsets = np.cumsum([0, *(one.tokens.size for one in documents)], dtype=np.int64)
+    values = np.concatenate([one.tokens for one in documents])
     columns = [
-        pa.array([document for document, _, _ in documents], type=pa.string()),
-        pa.array([size for _, _, size in documents], type=pa.int64()),
+        pa.array([one.name for one in documents], type=pa.string()),
+        pa.array([one.bytes for one in documents], type=pa.int64()),
         pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values, type=kind)),
+        pa.array([one.is_cut for one in documents], type=pa.bool_()),
     ]
     with (
         replacing(path) as part,
@@ -104,10 +123,10 @@ class TokenStream:
     """Shards as one stream, without a copy in memory.
 
     *Tokens* run from 0 to `tokens` - 1 through all documents, each closed by the end of text;
-    document d is tokens `offsets[d]` to `offsets[d + 1]`. *Positions*, which `gather` counts, begin
-    with one more end of text, which gives the first token a context: position i is token i - 1. So
-    position `offsets[d]` is the end of text before document d, and the n + 1 positions from there
-    score its n tokens.
+    document d is tokens `offsets[d]` to `offsets[d + 1]`, without the last one if it is cut.
+    *Positions*, which `gather` counts, begin with one more end of text, which gives the first token
+    a context: position i is token i - 1. So position `offsets[d]` is the end of text before
+    document d, and the n + 1 positions from there score its n tokens.
     """
 
     def __init__(self, batches: list[pa.RecordBatch], end_of_text: int, vocabulary: int) -> None:
@@ -123,7 +142,11 @@ class TokenStream:
         self.offsets: Ints = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
         """Start of each document, then the end of the stream, (documents + 1,)."""
         self.bytes: Ints = np.concatenate([batch.column(1).to_numpy() for batch in batches])
-        """UTF-8 bytes of each document, (documents,)."""
+        """UTF-8 bytes of the tokens of each document, (documents,)."""
+        self.is_cut: Bools = np.concatenate(
+            [batch.column(3).to_numpy(zero_copy_only=False) for batch in batches]
+        )
+        """Whether the text of each document goes on after its tokens, (documents,)."""
 
     @classmethod
     def open(cls, paths: Sequence[Path]) -> "TokenStream":
@@ -158,8 +181,13 @@ class TokenStream:
         return [name for batch in self._batches for name in batch.column(0).to_pylist()]
 
     def document(self, i: int) -> Ints:
-        """Tokens of document i, its end of text last, (n,)."""
-        return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+        """Tokens of document i, (n,); its end of text is last, unless the document is cut."""
+        return self._slice(int(self.offsets[i]), int(self.offsets[i + 1]) - int(self.is_cut[i]))
+
+    @property
+    def lengths(self) -> Ints:
+        """Tokens of each document, (documents,)."""
+        return np.asarray(np.diff(self.offsets) - self.is_cut, dtype=np.int64)
 
     def spread(self, count: int, length: int) -> Ints:
         """At most `count` evenly spread windows of `length` + 1 positions, (n, length + 1). No two

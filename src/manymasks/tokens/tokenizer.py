@@ -134,6 +134,17 @@ class Tokenizer:
         ]
         return END_OF_TEXT.join(text.decode(errors="replace") for text in texts)
 
+    def bytes_of_first(self, text: str, ids: Ids, count: int) -> int:
+        """UTF-8 bytes of a text that the first `count` of its tokens `ids` stand for. A character
+        may be cut within."""
+        if self.kind == "bpe":
+            return int(self._token_bytes[ids[:count]].sum())
+        if self.kind == "bytes":
+            return count
+        if self.kind == "characters":
+            return len(text[:count].encode())
+        return len(" ".join(text.split(" ")[:count]).encode())
+
     def unknown(self, ids: npt.NDArray[Any]) -> int:
         """Number of tokens that stand for unknown characters."""
         return int(np.count_nonzero(ids == UNKNOWN)) if self.kind == "characters" else 0
@@ -158,6 +169,12 @@ class Tokenizer:
         # Not saved in the file. Without it, text that spells the end of text is encoded as such.
         bpe.encode_special_tokens = True
         return bpe
+
+    @cached_property
+    def _token_bytes(self) -> npt.NDArray[np.int64]:
+        """Bytes of each token: the byte-level alphabet has a character for each byte."""
+        names = (self._bpe.id_to_token(i) or "" for i in range(self.vocabulary))
+        return np.array([len(name) for name in names], dtype=np.int64)
 
     @cached_property
     def _by_word(self) -> dict[str, list[int]]:

@@ -19,6 +19,7 @@ from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.masks import MASKS, OPENING
 from manymasks.statistics.bootstrap import (
+    document_columns,
     document_weights,
     interval_over_documents,
     ratio_resamples,
@@ -120,6 +121,7 @@ def r2_columns(errors: HeldOutErrors, weights: Floats, confidence: float) -> Row
     return {
         **interval_over_documents("r2", r2, 1 - ratios, errors.squared_deviations, confidence),
         "rmse": (squares / (errors.tokens * values)) ** 0.5 if errors.tokens else None,
+        **document_columns(errors.squared_deviations),
         "documents": errors.documents,
         "tokens": errors.tokens,
     }

@@ -16,6 +16,7 @@ from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import entropy, losses
 from manymasks.corpora.processes.process import ALL, COUNTED
 from manymasks.statistics.bootstrap import (
+    document_columns,
     document_weights,
     interval_over_documents,
     ratio_resamples,
@@ -124,7 +125,7 @@ def mean_row(stratum: str, level: str, kl: Floats, selected: Bools) -> Row:
         "nats_low": None,
         "nats_high": None,
         "tokens": tokens,
-        "documents": int(selected.any(1).sum()),
+        **document_columns(selected.sum(1).astype(np.float64)),
     }
 
 

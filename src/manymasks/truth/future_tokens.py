@@ -18,7 +18,11 @@ import numpy as np
 from manymasks.arrays import Bools, Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.process import Process
-from manymasks.statistics.bootstrap import interval_over_documents, ratio_resamples
+from manymasks.statistics.bootstrap import (
+    document_columns,
+    interval_over_documents,
+    ratio_resamples,
+)
 from manymasks.statistics.intervals import finite_columns
 from manymasks.truth.belief import Stream, first_half, held_out_weights
 from manymasks.truth.logistic import fit_logistic, frequencies
@@ -144,7 +148,7 @@ def efficiency_columns(
     """Losses and the share of the possible gain, with its bootstrap over documents. `nats`: loss of
     the fit in each row of the test. `weights`: of `held_out_weights`."""
     test = target.halves.test
-    documents, size = len(np.unique(test.document)), weights.shape[1]
+    size = weights.shape[1]
     gain, possible = target.marginal - nats, target.marginal - target.exact
     is_possible = bool(possible.mean() >= LEAST_GAIN)
     efficiency = float(gain.sum() / possible.sum()) if is_possible else float("nan")
@@ -160,7 +164,7 @@ def efficiency_columns(
             nats=nats.mean(), marginal=target.marginal.mean(), exact=target.exact.mean()
         ),
         **interval_over_documents("efficiency", efficiency, resamples, sizes, confidence),
-        "documents": documents,
+        **document_columns(rows),
     }
 
 
@@ -202,7 +206,7 @@ def auc_rows(
                     "control": control,
                     **auc_columns(scores, counts, document, weights, statistics.confidence),
                     "pairs": len(scores),
-                    "documents": len(np.unique(document)),
+                    **document_columns(np.bincount(document).astype(np.float64)),
                 }
             )
     return rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.statistics.bootstrap import document_weights
+from manymasks.statistics.bootstrap import document_columns, document_weights
 from manymasks.statistics.intervals import Interval, finite, interval_columns
 from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, seeds_of
 from manymasks.statistics.paired import mean_over_seeds
@@ -73,7 +73,7 @@ def demand_rows(
                     ),
                     "ceiling": ceilings.get((stratum, level)),
                     "models": int(baseline.size),
-                    "documents": int((tokens > 0).sum()),
+                    **document_columns(tokens),
                 }
                 for (stratum, level), (nats, tokens) in sums.items()
             ]

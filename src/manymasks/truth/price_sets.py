@@ -13,6 +13,7 @@ import numpy.typing as npt
 from manymasks.arrays import Bools, Floats, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.statistics.bootstrap import (
+    document_columns,
     document_weights,
     interval_over_documents,
     ratio,
@@ -100,14 +101,14 @@ def kept_rows(
     rows = []
     for capability, without in ablated.items():
         differs = counted & (np.abs(laws - without).max(-1) > ROUNDING)
-        documents = int(differs.any(1).sum())
         for member, log_probs in zip(members, logs, strict=True):
             sums = kept_sums(laws, without, np.exp(log_probs, dtype=np.float64), differs)
             kept, resamples = float(ratio(*sums)), ratio_resamples(*sums, weights)
             rows.append(
                 {"model": member.model, "capability": capability}
                 | interval_over_documents("kept", kept, resamples, sums[1], statistics.confidence)
-                | {"tokens": int(differs.sum()), "documents": documents}
+                | {"tokens": int(differs.sum())}
+                | document_columns(differs.sum(1).astype(np.float64))
             )
     return rows
 

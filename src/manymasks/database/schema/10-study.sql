@@ -101,13 +101,16 @@ CREATE TABLE split_tokens (
     corpus VARCHAR NOT NULL,
     split VARCHAR NOT NULL,
     documents BIGINT NOT NULL,
+    effective_documents DOUBLE NOT NULL,
+    cut_documents BIGINT NOT NULL,
     tokens BIGINT NOT NULL
 );
-COMMENT ON TABLE split_tokens IS 'A split of a corpus with its documents and tokens, the end of text of each document included: is there enough text? Grain: artifact, split.';
+COMMENT ON TABLE split_tokens IS 'A split of a corpus with its documents and the tokens of them that count, the end of text of each whole document included: is there enough text? Grain: artifact, split.';
 COMMENT ON COLUMN split_tokens.artifact IS 'Tokens artifact';
 COMMENT ON COLUMN split_tokens.split IS 'train, select or measure';
 COMMENT ON COLUMN split_tokens.documents IS 'Documents of the split';
-COMMENT ON COLUMN split_tokens.tokens IS 'Tokens of the split';
+COMMENT ON COLUMN split_tokens.cut_documents IS 'Documents of which only the first held_out_tokens tokens count; none of train';
+COMMENT ON COLUMN split_tokens.tokens IS 'Tokens of the split that count';
 
 CREATE TABLE tokenizer (
     artifact VARCHAR NOT NULL,
@@ -226,6 +229,7 @@ CREATE TABLE model_loss (
     bits_per_byte DOUBLE,
     top1 DOUBLE,
     documents BIGINT,
+    effective_documents DOUBLE,
     tokens BIGINT,
     bytes BIGINT
 );
@@ -290,7 +294,8 @@ CREATE TABLE myopia_gap (
     baseline_nats DOUBLE,
     variant_nats DOUBLE,
     seeds INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE myopia_gap IS 'A variant against its baseline on a bucket of positions or on all, paired over seeds: the loss that is due to gradients that do not reach earlier positions. The gaps of all artifacts, behind myopia_total and myopia_by_position. Grain: artifact, size, baseline, variant, split, is_total, position_low.';
 COMMENT ON COLUMN myopia_gap.artifact IS 'Myopia artifact';
@@ -315,7 +320,8 @@ CREATE TABLE myopia_arm (
     gap_high DOUBLE,
     models INTEGER,
     seeds INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE myopia_arm IS 'An arm of the myopia comparison at a size, variant or n-gram baseline, with its loss and its gap to the causal variant. The rows behind arms. Grain: artifact, size, arm.';
 COMMENT ON COLUMN myopia_arm.artifact IS 'Myopia artifact';
@@ -345,7 +351,8 @@ CREATE TABLE myopia_part (
     high DOUBLE,
     p DOUBLE,
     seeds INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE myopia_part IS 'A part of the myopia gap at a size: local malus, the information lost from the past, or local bonus, the better local fit. The rows behind myopia_parts. Grain: artifact, size, local, myopic, part.';
 COMMENT ON COLUMN myopia_part.artifact IS 'Myopia artifact';
@@ -442,6 +449,7 @@ CREATE TABLE ngram_loss (
     nats_high DOUBLE,
     bits_per_byte DOUBLE,
     documents BIGINT,
+    effective_documents DOUBLE,
     tokens BIGINT
 );
 COMMENT ON TABLE ngram_loss IS 'An n-gram baseline on a split: what do counts of the train split reach, as a point of comparison for the losses of members? Grain: artifact, baseline, split.';

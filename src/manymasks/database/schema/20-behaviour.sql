@@ -10,6 +10,7 @@ CREATE TABLE probe (
     windows INTEGER,
     scored INTEGER,
     documents INTEGER,
+    effective_documents DOUBLE,
     changed DOUBLE
 );
 COMMENT ON TABLE probe IS 'A probe at a severity: a named family of contexts, with the change that this severity makes. Severity 0 is the text as it is. Grain: artifact, severity.';
@@ -29,7 +30,8 @@ CREATE TABLE probe_distance (
     value DOUBLE,
     low DOUBLE,
     high DOUBLE,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE probe_distance IS 'A distance of the contexts of a probe at a severity from the train split: n-gram counts, or the loss of reference seeds, which are in no analysis. For asking whether far means different. Grain: artifact, severity, measure.';
 COMMENT ON COLUMN probe_distance.artifact IS 'Artifact of the probe; of reference_nats, of its divergence';
@@ -49,6 +51,7 @@ CREATE TABLE model_probe (
     entropy DOUBLE,
     top1 DOUBLE,
     documents INTEGER,
+    effective_documents DOUBLE,
     tokens BIGINT
 );
 COMMENT ON TABLE model_probe IS 'A member on a probe at a severity, with its loss and entropy: what does a changed context cost it? Grain: artifact, model, severity.';
@@ -92,6 +95,7 @@ CREATE TABLE pair_divergence (
     sampled INTEGER,
     kl_floor DOUBLE,
     documents INTEGER,
+    effective_documents DOUBLE,
     tokens BIGINT
 );
 COMMENT ON TABLE pair_divergence IS 'Two members on a probe at a severity, with every metric of their divergence. The rows behind current_pair, for all artifacts. Grain: artifact, severity, model_a, model_b.';
@@ -148,7 +152,8 @@ CREATE TABLE pool_divergence (
     floor DOUBLE,
     entropy_share DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE pool_divergence IS 'A class, or two, on a probe at a severity, with the mean of a divergence over pairs, its interval over members and documents, and the noise floor. The rows behind severity_curve and variant_divergence. Grain: artifact, severity, pool, other, metric.';
 COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
@@ -174,7 +179,8 @@ CREATE TABLE behaviour_component (
     entropy_share DOUBLE,
     chance_share DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE behaviour_component IS 'A component of the behaviour ANOVA on a probe: a part of the mutual information of next token and member, by the chain rule. The rows behind behaviour_anova. Grain: artifact, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_component.artifact IS 'Divergence artifact';
@@ -224,7 +230,8 @@ CREATE TABLE calibration_bin (
     low DOUBLE,
     high DOUBLE,
     tokens BIGINT,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE calibration_bin IS 'A member on a probe in a bin of confidence, with its accuracy there: draw a reliability diagram. Grain: artifact, severity, model, bin.';
 COMMENT ON COLUMN calibration_bin.artifact IS 'Divergence artifact';
@@ -296,7 +303,8 @@ CREATE TABLE line_fit (
     residual_sd_noise DOUBLE,
     class_share DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE line_fit IS 'A probe at a severity, with the regression of losses there on losses on text. The rows behind on_the_line. Grain: artifact, probe, severity.';
 COMMENT ON COLUMN line_fit.artifact IS 'Severity artifact';
@@ -338,7 +346,8 @@ CREATE TABLE severity_trend (
     high DOUBLE,
     p DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE severity_trend IS 'A trend over the severities of a probe for a class. The rows behind severity_trends. Grain: artifact, probe, pool, measure, trend.';
 COMMENT ON COLUMN severity_trend.artifact IS 'Severity artifact';
@@ -359,7 +368,8 @@ CREATE TABLE search_step (
     low DOUBLE,
     high DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE search_step IS 'A class at a generation of a search for disagreement, with that of the half of its seeds that the search queried. The rows behind search_gain. Grain: artifact, severity, pool.';
 COMMENT ON COLUMN search_step.artifact IS 'Search artifact';

@@ -55,7 +55,8 @@ CREATE TABLE agreement_survival (
     low DOUBLE,
     high DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE agreement_survival IS 'A class, or two, at a number of generated tokens: a point of the Kaplan-Meier curve of agreement. Texts that end identically agree to the last step. The rows behind rollout_agreement. Grain: artifact, mode, pool, other, step.';
 COMMENT ON COLUMN agreement_survival.artifact IS 'Rollout artifact';
@@ -75,7 +76,8 @@ CREATE TABLE rollout_pool (
     high DOUBLE,
     floor DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE rollout_pool IS 'A class, or two, with a divergence of generated texts, averaged over pairs. The rows behind rollout_summary. Grain: artifact, mode, pool, other, metric.';
 COMMENT ON COLUMN rollout_pool.artifact IS 'Rollout artifact';
@@ -95,7 +97,8 @@ CREATE TABLE sequence_divergence (
     cross_nats DOUBLE,
     text_kl DOUBLE,
     tokens BIGINT,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE sequence_divergence IS 'A member on the texts that another wrote, with its loss there: the KL between the two as distributions over texts. Grain: artifact, model_a, model_b.';
 COMMENT ON COLUMN sequence_divergence.artifact IS 'Rollout artifact';

@@ -50,7 +50,8 @@ CREATE TABLE rashomon_metric (
     high DOUBLE,
     units VARCHAR,
     covered DOUBLE,
-    documents BIGINT
+    documents BIGINT,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE rashomon_metric IS 'A metric of a Rashomon set on the measure split, for the whole set and for fewer members. The rows behind set_metric. Grain: artifact, rashomon_set, metric, weighting, members_used.';
 COMMENT ON COLUMN rashomon_metric.artifact IS 'Rashomon artifact (metrics of losses) or multiplicity artifact (metrics of predictive distributions)';
@@ -125,7 +126,8 @@ CREATE TABLE headroom (
     remaining_high DOUBLE,
     p DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE headroom IS 'A class beside its next size, with the gain from averaging its members and that of the best larger member. A mixture cannot gain more if the larger class contains it. The rows behind headroom_test. Grain: artifact, model_class, next_class.';
 COMMENT ON COLUMN headroom.artifact IS 'Multiplicity artifact';

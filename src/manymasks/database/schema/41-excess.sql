@@ -8,7 +8,8 @@ CREATE TABLE excess_loss (
     nats_low DOUBLE,
     nats_high DOUBLE,
     tokens BIGINT,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE excess_loss IS 'A member on a stratum of tokens, with its loss above the exact predictor. The rows behind current_excess, for all artifacts. Grain: artifact, model, stratum, level.';
 COMMENT ON COLUMN excess_loss.artifact IS 'Excess artifact';
@@ -23,7 +24,8 @@ CREATE TABLE capability_kept (
     kept_low DOUBLE,
     kept_high DOUBLE,
     tokens BIGINT,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE capability_kept IS 'A member and a capability, with the weight of the exact predictor against the one without it that its predictions show: how much of the capability does it have? Grain: artifact, model, capability.';
 COMMENT ON COLUMN capability_kept.artifact IS 'Excess artifact';
@@ -96,7 +98,8 @@ CREATE TABLE demand_gap (
     gap_high DOUBLE,
     ceiling DOUBLE,
     models INTEGER,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE demand_gap IS 'A variant against its baseline by what a position demands, in loss above the truth, paired over seeds. The rows behind myopia_by_demand. Grain: artifact, size, baseline, variant, stratum, level.';
 COMMENT ON COLUMN demand_gap.artifact IS 'Excess artifact';

@@ -9,6 +9,7 @@ CREATE TABLE belief_fit (
     r2_high DOUBLE,
     rmse DOUBLE,
     documents INTEGER,
+    effective_documents DOUBLE,
     tokens BIGINT
 );
 COMMENT ON TABLE belief_fit IS 'A member at a layer, with the fit of an exact posterior on its residual stream, or that of a control. The rows behind belief_by_layer. Grain: artifact, model, layer, latent, control.';
@@ -59,7 +60,8 @@ CREATE TABLE speculation (
     efficiency DOUBLE,
     efficiency_low DOUBLE,
     efficiency_high DOUBLE,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE speculation IS 'A member at a layer, with how well tokens some steps ahead are decodable, beside the exact predictor that many steps ahead. The rows behind speculation_by_variant. Grain: artifact, model, layer, ahead, control.';
 COMMENT ON COLUMN speculation.artifact IS 'Belief artifact';
@@ -81,7 +83,8 @@ CREATE TABLE speculation_auc (
     auc_low DOUBLE,
     auc_high DOUBLE,
     pairs BIGINT,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE speculation_auc IS 'A member at a layer, with how well it is decodable whether the last pair counts, in counting processes. The rows behind speculation_auc_by_variant. Grain: artifact, model, layer, site, control.';
 COMMENT ON COLUMN speculation_auc.artifact IS 'Belief artifact';

@@ -159,6 +159,7 @@ SELECT
     m.models,
     m.seeds,
     m.documents,
+    m.effective_documents,
     c.learning_rate,
     s.parameters
 FROM myopia_arm AS m

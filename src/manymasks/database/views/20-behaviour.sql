@@ -37,6 +37,7 @@ SELECT
     p.windows,
     p.scored,
     p.documents,
+    p.effective_documents,
     p.changed,
     p.is_text,
     p.severity > 0
@@ -122,7 +123,8 @@ SELECT
     m.ensemble_gain,
     m.top1_disagreement,
     d.models,
-    d.documents
+    d.documents,
+    d.effective_documents
 FROM within_class AS d
 JOIN model_class AS c ON c.label = d.pool AND c.is_current
 LEFT JOIN current_probe AS p
@@ -267,7 +269,8 @@ SELECT
     entropy_share,
     floor,
     models,
-    documents
+    documents,
+    effective_documents
 FROM component
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
 COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (size, variant, initial weights, data order): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
@@ -414,7 +417,8 @@ SELECT
     t.high,
     t.p,
     t.models,
-    t.documents
+    t.documents,
+    t.effective_documents
 FROM severity_trend AS t
 JOIN artifact AS e ON e.artifact = t.artifact AND e.is_current
 JOIN model_class AS c ON c.label = t.pool AND c.is_current
@@ -477,7 +481,8 @@ SELECT
         AS carried_over,
     models AS searched_models,
     unseen_models,
-    documents
+    documents,
+    effective_documents
 FROM step
 ORDER BY corpus, probe, label, severity;
 COMMENT ON VIEW search_gain IS 'A class at a generation of a search for disagreement, on the seeds that it queried and on those held out (other initial weights, the same data orders): does disagreement that was searched for carry over? Grain: label, probe, severity.';

@@ -12,7 +12,8 @@ SELECT
     s.low,
     s.high,
     s.models,
-    s.documents
+    s.documents,
+    s.effective_documents
 FROM agreement_survival AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 JOIN model_class AS c ON c.label = s.pool AND c.is_current
@@ -37,7 +38,8 @@ SELECT
     r.high,
     r.floor,
     r.models,
-    r.documents
+    r.documents,
+    r.effective_documents
 FROM rollout_pool AS r
 JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN model_class AS c ON c.label = r.pool AND c.is_current

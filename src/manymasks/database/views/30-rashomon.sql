@@ -72,7 +72,8 @@ SELECT
     m.high,
     m.units,
     m.covered,
-    m.documents
+    m.documents,
+    m.effective_documents
 FROM rashomon_metric AS m
 JOIN artifact AS e ON e.artifact = m.artifact AND e.is_current
 JOIN current_set AS s ON s.rashomon_set = m.rashomon_set

@@ -14,7 +14,8 @@ SELECT
     x.nats_low,
     x.nats_high,
     x.tokens,
-    x.documents
+    x.documents,
+    x.effective_documents
 FROM excess_loss AS x
 JOIN artifact AS e ON e.artifact = x.artifact AND e.is_current
 JOIN current_model AS m ON m.model = x.model;
@@ -150,7 +151,8 @@ SELECT
     c.gap_low AS control_low,
     c.gap_high AS control_high,
     d.models,
-    d.documents
+    d.documents,
+    d.effective_documents
 FROM demand AS d
 LEFT JOIN control AS c
     ON c.control_of = d.process

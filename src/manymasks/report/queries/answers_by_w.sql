@@ -15,6 +15,7 @@ SELECT
     d.ceiling,
     d.models,
     d.documents,
+    d.effective_documents,
     c.parameters
 FROM myopia_by_demand AS d
 LEFT JOIN model_class AS c

@@ -13,6 +13,8 @@ SELECT
     gap_low,
     gap_high,
     models,
+    documents,
+    effective_documents,
     learning_rate
 FROM arms
 ORDER BY corpus, parameters, size, nats, arm;

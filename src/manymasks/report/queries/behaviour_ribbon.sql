@@ -11,7 +11,8 @@ SELECT
     bits_low AS low,
     bits_high AS high,
     chance_share,
-    documents
+    documents,
+    effective_documents
 FROM behaviour_anova
 WHERE kind = 'information'
     AND ordering <> 'interactions'

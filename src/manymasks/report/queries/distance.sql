@@ -12,6 +12,7 @@ SELECT
     s.is_text,
     s.models,
     s.documents,
+    s.effective_documents,
     c.parameters
 FROM severity_curve AS s
 JOIN model_class AS c ON c.label = s.label AND c.is_current

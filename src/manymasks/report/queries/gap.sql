@@ -12,6 +12,7 @@ SELECT
     g.high,
     g.seeds,
     g.documents,
+    g.effective_documents,
     c.parameters
 FROM (
     SELECT *, FALSE AS is_total FROM myopia_by_position

@@ -13,6 +13,7 @@ SELECT
     l.residual_sd,
     l.residual_sd_noise,
     l.documents,
+    l.effective_documents,
     c.parameters
 FROM line_residuals AS r
 JOIN on_the_line AS l USING (corpus, probe, severity)

@@ -14,6 +14,7 @@ SELECT
     s.floor,
     s.models,
     s.documents,
+    s.effective_documents,
     c.parameters,
     s.probe IN (SELECT probe FROM current_probe WHERE corpus = s.corpus AND is_furthest)
         AS is_furthest

@@ -9,6 +9,7 @@ SELECT
     r.low,
     r.high,
     r.documents,
+    r.effective_documents,
     w.parameters
 FROM rarefaction_curve AS r
 JOIN widest_set AS w ON w.rashomon_set = r.rashomon_set

@@ -15,7 +15,8 @@ SELECT
     g.unseen_high AS high,
     g.searched_models,
     g.unseen_models AS models,
-    g.documents
+    g.documents,
+    g.effective_documents
 FROM search_gain AS g
 JOIN model_class AS c ON c.label = g.label AND c.is_current
 WHERE g.corpus IN (FROM text_corpus)

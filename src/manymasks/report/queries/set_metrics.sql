@@ -12,6 +12,7 @@ SELECT
     any_value(s.value) FILTER (WHERE s.weighting = 'resampled') AS resampled,
     any_value(s.members) AS models,
     any_value(s.documents) AS documents,
+    any_value(s.effective_documents) AS effective_documents,
     any_value(w.parameters) AS parameters
 FROM set_metric AS s
 JOIN (

@@ -12,6 +12,7 @@ SELECT
     r.high,
     r.models,
     r.documents,
+    r.effective_documents,
     c.parameters
 FROM rollout_agreement AS r
 JOIN model_class AS c ON c.label = r.label AND c.is_current

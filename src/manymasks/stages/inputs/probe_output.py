@@ -9,6 +9,7 @@ from manymasks.kinds.families import FAMILIES
 from manymasks.probes.contexts import Contexts
 from manymasks.probes.distance import distance_rows
 from manymasks.probes.windows import Tokens
+from manymasks.statistics.bootstrap import document_columns
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
 
@@ -27,6 +28,8 @@ def write_probe(
     severities, windows = contexts.tokens.shape[:2]
     changed = contexts.changed()
     family = FAMILIES[settings.family]
+    _, sizes = np.unique(contexts.documents, return_counts=True)
+    units = document_columns(sizes.astype(np.float64))
     rows = [
         {
             "probe": name,
@@ -38,7 +41,7 @@ def write_probe(
             "description": contexts.descriptions[severity],
             "windows": windows,
             "scored": contexts.scored,
-            "documents": len(set(contexts.documents)),
+            **units,
             "changed": changed[severity],
         }
         for severity in range(severities)
