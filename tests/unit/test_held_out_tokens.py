@@ -52,6 +52,7 @@ def corpus(tmp_path: Path) -> dict[str, Any]:
         Raw(f"d{i}", "here", f"{i:03d}" + "x" * ((SHORT if i % 4 else LONG) - 3), split=split)
         for i, split in enumerate(["train", "select", "measure"] * 6)
     ]
+    (tmp_path / "corpus").mkdir()
     settings = PydocsCorpus(kind="pydocs")
     summary = write_documents(raws, tmp_path / "corpus/documents.parquet", settings)
     (tmp_path / "tokenizer").mkdir()
