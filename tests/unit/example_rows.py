@@ -11,7 +11,14 @@ from manymasks.database import schema
 Row = dict[str, Any]
 SHARE = 0.1
 """Half the width of an interval, as a share of the value in it."""
-COUNTS = {"documents": 20, "models": 4, "seeds": 4, "tokens": 4000, "windows": 64}
+COUNTS = {
+    "documents": 20,
+    "effective_documents": 18.5,
+    "models": 4,
+    "seeds": 4,
+    "tokens": 4000,
+    "windows": 64,
+}
 TYPES = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.5, "INTEGER": 1, "BIGINT": 1}
 
 

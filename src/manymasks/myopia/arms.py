@@ -159,7 +159,6 @@ def part_rows(scored: ScoredArms, statistics: Statistics) -> dict[str, Rows]:
     """
     tables: dict[str, Rows] = {"myopia_part": [], "contrast": []}
     tested: set[Comparison] = set()
-    documents = int((scored.tokens > 0).sum())
     weights, corpus = scored.weights(statistics), one_corpus(scored.members)
     myopic = [name for name, arm in scored.arms.items() if arm.gradient == "myopic"]
     for size in scored.sizes:

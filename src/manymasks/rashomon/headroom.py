@@ -90,7 +90,6 @@ def headroom_rows(
     is one-sided, with the null that the gain does not exceed the headroom; that in contrast, the
     gain minus the headroom, is two-sided."""
     gain, headroom, remaining = headroom_of(sums, statistics)
-    documents = int((sums.tokens > 0).sum())
     negated = replace(
         remaining, estimate=-remaining.estimate, low=-remaining.high, high=-remaining.low
     )

@@ -533,7 +533,7 @@ COMMENT ON COLUMN contrast.within_baseline IS 'Variant whose loss is subtracted 
 COMMENT ON COLUMN contrast.estimate IS 'Difference, or log ratio for spread';
 COMMENT ON COLUMN contrast.low IS 'Lower end of its interval';
 COMMENT ON COLUMN contrast.p IS 'Two-sided p';
-COMMENT ON COLUMN contrast.degrees IS 'Degrees of freedom of its error over members, fractional where seeds are crossed';
+COMMENT ON COLUMN contrast.degrees IS 'Degrees of freedom of its error over members and documents together, fractional (Satterthwaite)';
 COMMENT ON COLUMN contrast.detectable IS 'The true effect whose interval excludes 0 in 80% of studies with these errors, before correction; NULL where the interval is that of shares';
 COMMENT ON COLUMN contrast.inits IS 'Seeds of initial weights of the members on one side; the other side has the same seeds or a single model';
 COMMENT ON COLUMN contrast.orders IS 'Seeds of data order of the members on one side';
