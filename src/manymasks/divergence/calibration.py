@@ -12,9 +12,15 @@ from manymasks.config.analyses import Statistics
 from manymasks.divergence.blocks import blocks
 from manymasks.divergence.grouping import summed
 from manymasks.divergence.pairs import first_ranked
-from manymasks.statistics.bootstrap import document_columns, document_weights, percentile_interval
-from manymasks.statistics.intervals import finite, finite_columns
+from manymasks.statistics.bootstrap import (
+    document_columns,
+    document_weights,
+    effective_documents,
+    standard_error,
+)
+from manymasks.statistics.intervals import finite, finite_columns, interval_columns
 from manymasks.statistics.model_classes import Members
+from manymasks.statistics.proportions import share_interval
 
 BLOCK_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Log-probabilities in one block: 2 MiB on a CPU, because several passes read them."""
@@ -100,8 +106,8 @@ def calibration_rows(
     sums: ItemSums, members: Members, owners: Indices, statistics: Statistics
 ) -> Rows:
     """Rows of the table `calibration_bin`, without probe and severity, of bins with a token.
-    `owners` (w,): index of each window's document, from 0. The interval is over documents; it is
-    None with fewer than two documents that have a token in the bin."""
+    `owners` (w,): index of each window's document, from 0. The interval is over documents, by
+    `share_interval`; it is None with fewer than two documents that have a token in the bin."""
     grouped = summed([sums], owners)
     documents = grouped.tokens.size
     count, confidence, right = (
@@ -111,22 +117,23 @@ def calibration_rows(
     tokens, hits = (
         (weights @ sums.reshape(documents, -1)).T for sums in (grouped.count, grouped.right)
     )
-    sizes = grouped.count.reshape(documents, -1).T
     resamples = np.divide(hits, tokens, out=np.full(hits.shape, np.nan), where=tokens > 0)
-    low, high = (
-        ends.reshape(count.shape)
-        for ends in percentile_interval(resamples, statistics.confidence, sizes)
-    )
-    return [
-        {"model": member.model, "bin": int(k)}
-        | finite_columns(
-            confidence=confidence[i, k] / count[i, k],
-            accuracy=right[i, k] / count[i, k],
-            low=low[i, k],
-            high=high[i, k],
-        )
-        | {"tokens": int(count[i, k])}
-        | document_columns(grouped.count[:, i, k])
-        for i, member in enumerate(members)
-        for k in np.flatnonzero(count[i])
-    ]
+    resamples = resamples.reshape(*count.shape, -1)
+    rows = []
+    for i, member in enumerate(members):
+        for k in np.flatnonzero(count[i]):
+            sizes = grouped.count[:, i, k]
+            accuracy = share_interval(
+                right[i, k] / count[i, k],
+                standard_error(resamples[i, k], sizes),
+                float(effective_documents(sizes)),
+                statistics.confidence,
+            )
+            rows.append(
+                {"model": member.model, "bin": int(k)}
+                | finite_columns(confidence=confidence[i, k] / count[i, k])
+                | interval_columns(accuracy, "accuracy")
+                | {"tokens": int(count[i, k])}
+                | document_columns(sizes)
+            )
+    return rows

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from manymasks.arrays import Bools, Floats, Indices
-from manymasks.statistics.bootstrap import standard_error
-from manymasks.statistics.intervals import Interval, StandardError, joined
+from manymasks.statistics.bootstrap import effective_documents, standard_error
+from manymasks.statistics.intervals import Interval, StandardError, joined, summed
 from manymasks.statistics.jackknife import jackknife_error
 from manymasks.statistics.model_classes import Members, seeds_of
 from manymasks.statistics.pools import pools_of
+from manymasks.statistics.proportions import share_interval
 from manymasks.statistics.seed_design import Seeds, seed_factors
 
 Counts = Callable[[Indices, Indices], Floats]
@@ -75,11 +76,15 @@ def intervals(
     weights: Floats,
     sizes: Floats,
     confidence: float,
+    is_share: Sequence[bool] = (),
 ) -> list[Interval]:
-    """Q intervals over models and documents, of values that are at least 0. `pairs`: of the
-    members. `counts`: sums over pairs, by document. `statistic`: of sums over pairs and documents.
-    `weights` (B, documents) document resamples; `sizes` (documents,) their prompts; `confidence`:
-    nominal coverage."""
+    """Q intervals over models and documents, of values that are at least 0.
+
+    Values marked in `is_share` are also at most 1 and have those of `share_interval`. `pairs`: of
+    the members. `counts`: sums over pairs, by document. `statistic`: of sums over pairs and
+    documents. `weights` (B, documents): document resamples; `sizes` (documents,): their prompts;
+    `confidence`: nominal coverage.
+    """
     by_document = counts(pairs.a, pairs.b)
     values = statistic(by_document.sum(axis=0))
     resamples = statistic(weights @ by_document)
@@ -97,7 +102,11 @@ def intervals(
         )
         models = StandardError(model_error, pairs.degrees)
         documents = standard_error(resamples[:, q], sizes)
-        result.append(joined(float(value), models, documents, confidence, at_least=0))
+        if q < len(is_share) and is_share[q]:
+            both, units = summed([models, documents]), float(effective_documents(sizes))
+            result.append(share_interval(float(value), both, units, confidence))
+        else:
+            result.append(joined(float(value), models, documents, confidence, at_least=0))
     return result
 
 

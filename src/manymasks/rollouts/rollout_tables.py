@@ -81,13 +81,15 @@ def rollout_rows(
         steps, is_censored = first_differences(mode_texts)
         tables["first_divergence"] += _differences(mode_texts, steps, is_censored, members, mode)
         length = mode_texts.tokens.shape[2]
+        # All agree before the first step: no estimate.
+        is_share = [False, *[True] * length, False, True]
         differ_counts = differences(steps, is_censored, owners, length)
         floor_steps, floor_censored = floors[mode].steps, floors[mode].is_censored
         floor = differences(_paired(floor_steps), _paired(floor_censored), owners, length)
         shape = mode_texts.lengths.shape
         ends = ratios(_paired(loops.reshape(shape)), _paired(np.ones(shape)), owners)
         for pairs in pools:
-            agreement = measured(pairs, differ_counts, agreed)
+            agreement = measured(pairs, differ_counts, agreed, is_share=is_share)
             agreement_floor = _value(pairs, floor, agreed)
             where = {"mode": mode, "pool": pairs.pool, "other": pairs.other}
             units = {"models": int(pairs.used.size)} | document_columns(sizes)
@@ -105,7 +107,7 @@ def rollout_rows(
                     | units
                 )
             if pairs.pool == pairs.other:
-                (share,) = measured(pairs.alone, ends, quotient)
+                (share,) = measured(pairs.alone, ends, quotient, is_share=[True])
                 tables["rollout_pool"].append(where | _metric("loops", share, None, 1) | units)
             if mode == "shared-noise":
                 for metric, counts, floor_counts in _divergence_counts(
