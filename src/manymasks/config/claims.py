@@ -44,7 +44,8 @@ class Primary(Settings):
     """`spread` only: the probe on which it is measured, at severity 0."""
     exploratory: str | None = None
     """Why the claim is exploratory although it is named, such as a size that was chosen for its
-    result on the same seeds. It is then corrected with the exploratory ones, and tables show why."""
+    result on the same seeds. It is then corrected with the exploratory ones, and tables show
+    why."""
 
     @model_validator(mode="after")
     def _has_its_probe(self) -> Self:

@@ -199,7 +199,7 @@ ORDER BY a.corpus, a.parameters, variant_a, variant_b, k.probe, k.severity;
 COMMENT ON VIEW variant_divergence IS 'Two variants of a size on a probe at a severity, with the divergence between them beside that between seeds of each: does the variant matter more than the seed? Grain: corpus, size, variant_a, variant_b, probe, severity.';
 COMMENT ON COLUMN variant_divergence.variant_a IS 'One variant';
 COMMENT ON COLUMN variant_divergence.variant_b IS 'The other';
-COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each, without pairs that share both seeds';
+COMMENT ON COLUMN variant_divergence.between_kl IS 'Mean KL over pairs of one member of each, without pairs that share a seed';
 COMMENT ON COLUMN variant_divergence.between_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN variant_divergence.within_a_kl IS 'Mean KL over pairs of seeds of variant_a';
 COMMENT ON COLUMN variant_divergence.within_b_kl IS 'Mean KL over pairs of seeds of variant_b';
@@ -273,7 +273,7 @@ SELECT
     effective_documents
 FROM component
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
-COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (size, variant, initial weights, data order): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
+COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (size, variant, seed, or both seeds where they are crossed): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_anova.kind IS 'information: I(Y; model | x); or variance: mean KL of the geometric centroid from the members';
 COMMENT ON COLUMN behaviour_anova.component IS 'A factor, an interaction (factors joined by x), or total';
 COMMENT ON COLUMN behaviour_anova.nats IS 'Nats per token; interactions may be negative';
@@ -485,7 +485,7 @@ SELECT
     effective_documents
 FROM step
 ORDER BY corpus, probe, label, severity;
-COMMENT ON VIEW search_gain IS 'A class at a generation of a search for disagreement, on the seeds that it queried and on those held out (other initial weights, the same data orders): does disagreement that was searched for carry over? Grain: label, probe, severity.';
+COMMENT ON VIEW search_gain IS 'A class at a generation of a search for disagreement, on the seeds that it queried and on those held out, which share no seed with them: does disagreement that was searched for carry over? Grain: label, probe, severity.';
 COMMENT ON COLUMN search_gain.severity IS 'Severity: a number of generations, 0 is unchanged text';
 COMMENT ON COLUMN search_gain.changed IS 'Share of context tokens that differ from the text';
 COMMENT ON COLUMN search_gain.searched IS 'Information of the searched half, within the class, nats per token: biased upwards, since the search maximises its mean over classes';
@@ -495,6 +495,6 @@ COMMENT ON COLUMN search_gain.unseen IS 'Information of the held-out half, withi
 COMMENT ON COLUMN search_gain.unseen_low IS 'Lower end of its interval over models and documents';
 COMMENT ON COLUMN search_gain.unseen_floor IS 'Noise floor of unseen';
 COMMENT ON COLUMN search_gain.unseen_gain IS 'unseen minus that on text';
-COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 if the whole gain transfers to other initial weights; NULL if the halves have unequal numbers of members, since information grows with it';
+COMMENT ON COLUMN search_gain.carried_over IS 'unseen_gain / searched_gain: 1 if the whole gain transfers to other seeds; NULL if the halves have unequal numbers of members, since information grows with it';
 COMMENT ON COLUMN search_gain.searched_models IS 'Members of the class in the searched half';
 COMMENT ON COLUMN search_gain.unseen_models IS 'Members of the class in the held-out half';

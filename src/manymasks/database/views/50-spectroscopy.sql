@@ -62,7 +62,7 @@ COMMENT ON VIEW masks_or_machinery IS 'A class at a number of letters, with the 
 COMMENT ON COLUMN masks_or_machinery.kl IS 'KL between the distributions of the next three letters, both directions averaged, mean over pairs, nats';
 COMMENT ON COLUMN masks_or_machinery.mask IS 'Part of it from the mask weights: KL between the mixtures closest to the two';
 COMMENT ON COLUMN masks_or_machinery.share IS 'mask / kl';
-COMMENT ON COLUMN masks_or_machinery.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; members may share a seed; NULL below 3 members';
+COMMENT ON COLUMN masks_or_machinery.share_low IS 'Lower end of its interval over members (delete-one jackknife) and documents; NULL below 3 members';
 COMMENT ON COLUMN masks_or_machinery.share_null IS 'Share for two exact predictors under independent noise as large as the members'' residual: the value for errors without direction';
 COMMENT ON COLUMN masks_or_machinery.pairs IS 'Pairs of members';
 
@@ -102,7 +102,7 @@ WHERE f.kind = 'plain'
 GROUP BY ALL;
 COMMENT ON VIEW mask_calibration IS 'A class at a number of letters, with the slope of its mask weights on the exact posterior: does it become sure as fast as Bayes? Grain: label, letters.';
 COMMENT ON COLUMN mask_calibration.sharpening IS 'Slope of the log-odds of the weights on those of the exact posterior: above 1 overconfident, but compare with sharpening_null, the slope of a calibrated predictor with errors; values below 0.01 are set to 0.01 in both';
-COMMENT ON COLUMN mask_calibration.sharpening_low IS 'Lower end of its interval over members and documents; members may share a seed';
+COMMENT ON COLUMN mask_calibration.sharpening_low IS 'Lower end of its interval over members and documents';
 COMMENT ON COLUMN mask_calibration.sharpening_null IS 'Slope for exact predictors with noise as large as the members'' residual, mean over draws';
 COMMENT ON COLUMN mask_calibration.sharpening_lowest IS 'Lowest slope of a member';
 COMMENT ON COLUMN mask_calibration.sharpening_highest IS 'Highest slope of a member';

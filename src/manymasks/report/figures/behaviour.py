@@ -135,8 +135,8 @@ _ITEMS = (
         "in the other",
         caption="Information between members against generations of a search, which evolves "
         "contexts that set one half of the members apart. Dashed: the half searched, biased "
-        "upwards by selection. Solid: members unseen by the search, with other initial weights "
-        "and the same data orders. Bars and bands: {confidence} intervals over documents.",
+        "upwards by selection. Solid: members unseen by the search, which share no seed "
+        "with those. Bars and bands: {confidence} intervals over documents.",
     ),
     Figure("survival", _draw_survival, panels.stacked(0.6, 2.7, "corpus"), title="Written text",
         alt="Share of pairs of members that still agree against tokens written",

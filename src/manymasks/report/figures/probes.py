@@ -158,7 +158,7 @@ _ITEMS = (
     ),
     PageTable("trends"),
     Figure("behaviour_ribbon", _draw_ribbon, _ribbon_inches, title="What sets members apart",
-        alt="Bits per token that go with size, variant, initial weights and data order, by "
+        alt="Bits per token that go with size, variant and seed, by "
         "severity of each probe",
         caption="Information that a prediction carries about which member made it, "
         "I(Y; model | x), against severity. The chain rule splits it exactly into size, then "

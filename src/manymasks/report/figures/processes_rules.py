@@ -64,7 +64,7 @@ _ITEMS = (
         alt="Preference of each member between two rules that agree on all training text",
         caption="Preference between two rules that agree on all questions answered in training "
         "and disagree here. Dots: members, mean of p(rule) / (p(rule) + p(other)); bars: "
-        "{confidence} intervals over questions; lines: means over seeds of the initial weights. "
+        "{confidence} intervals over questions; lines: means over members. "
         "Grey: range of that mean under symmetry, {confidence} of the time, if seeds vary as "
         "observed.",
         note="<b>Provable:</b> red and blue play the same role, so over draws of text and weights "
