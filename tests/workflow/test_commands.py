@@ -88,7 +88,7 @@ def test_a_stale_lock_names_the_command_that_removes_it(project: Project) -> Non
     assert "snakemake --unlock" in done.stderr
     assert "Traceback" not in done.stderr
     # Looking at the study is not locked out.
-    assert project.planned() >= members(init=[3])
+    assert project.planned() >= members(seeds=[(3, 3)])
 
     done = project.snakemake("--unlock")
     assert done.returncode == 0, done.stderr
@@ -196,7 +196,7 @@ def test_jobs_say_what_they_do(checkout: Project) -> None:
     done = checkout.snakemake("-n", "--cores", "1")
     for message in (
         "reading documents of pydocs\n",
-        "training pydocs/base/causal i1-o0\n",
+        "training pydocs/base/causal i1-o1\n",
         "scoring pydocs/base/causal i0-o0 and 2 more\n",
         "making the contexts of pydocs/shuffle\n",
         "loading the database\n",

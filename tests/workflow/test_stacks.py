@@ -81,7 +81,7 @@ def test_stacks_are_wide_on_a_gpu_by_default(
 def test_only_new_and_deleted_members_are_made(project: Project, width: int) -> None:
     project.set("hardware.stack", width)
     assert project.planned() == set()
-    one = "training/pydocs/base/myopic/i1-o0"
+    one = "training/pydocs/base/myopic/i1-o1"
     remake(project, one, one.replace("training", "evaluation"))
     assert alone(project) == {"training": 1, "evaluation": 1}
     assert project.planned() == {one, one.replace("training", "evaluation"), *OF_ALL_MEMBERS}
@@ -89,12 +89,12 @@ def test_only_new_and_deleted_members_are_made(project: Project, width: int) -> 
     project.fabricate()
     assert project.planned() == set()
     MORE_INIT(project)
-    assert project.planned() == members(init=[3]) | OF_ALL_MEMBERS
+    assert project.planned() == members(seeds=[(3, 3)]) | OF_ALL_MEMBERS
     # Two variants of a size are of one shape: each size has a member more of each.
     assert alone(project) == ({"training": 4, "evaluation": 4} if width == 1 else {})
     if width > 1:
         assert sorted(map(sorted, (labels for _, labels in stacked(project)))) == sorted(
-            sorted(members([stage], size=[size], init=[3]))
+            sorted(members([stage], size=[size], seeds=[(3, 3)]))
             for stage in STACKED
             for size in ("small", "base")
         )

@@ -18,7 +18,7 @@ from manymasks.config.yaml_reading import read_yaml
 Edit = Callable[[Project], object]
 
 SMOKE = kit.repository_plan("smoke.yaml")
-INIT, ORDER = SMOKE.study.seeds.init, SMOKE.study.seeds.order
+SEEDS = SMOKE.study.seeds.pairs
 LOOP = "src/manymasks/training/loop.py"
 OPTIMIZER = "src/manymasks/training/optimizer.py"
 VIEWS = "src/manymasks/database/views/10-study.sql"
@@ -41,13 +41,12 @@ def members(
     stages: Iterable[str] = ("training", "evaluation"),
     size: Iterable[str] = ("small", "base"),
     variant: Iterable[str] = ("causal", "myopic"),
-    init: Iterable[int] = INIT,
-    order: Iterable[int] = ORDER,
+    seeds: Iterable[tuple[int, int]] = SEEDS,
 ) -> set[str]:
     """Labels of what is made once for each member."""
     return {
         f"{stage}/pydocs/{s}/{v}/i{i}-o{o}"
-        for stage, s, v, i, o in product(stages, size, variant, init, order)
+        for stage, s, v, (i, o) in product(stages, size, variant, seeds)
     }
 
 
@@ -175,10 +174,10 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         {"report"},
     ),
     # Seeds
-    "one more seed of the initial weights": (MORE_INIT, members(init=[3]) | OF_ALL_MEMBERS),
-    "one more seed of the data order": (
-        setting("seeds.order", [0, 7]),
-        members(order=[7]) | OF_ALL_MEMBERS,
+    "one more seed": (MORE_INIT, members(seeds=[(3, 3)]) | OF_ALL_MEMBERS),
+    "another seed of the data order": (
+        setting("seeds.order", [0, 1, 7]),
+        members(seeds=[(2, 7)]) | OF_ALL_MEMBERS,
     ),
     "a seed removed": (setting("seeds.init", [0, 2]), OF_ALL_MEMBERS),
     "seeds in another order": (setting("seeds.init", [2, 0, 1]), {"report"}),
@@ -241,7 +240,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "other reference seeds": (
         setting("reference_seeds.init", [901]),
-        {"training/pydocs/small/causal/i901-o900"}
+        {"training/pydocs/small/causal/i901-o901"}
         | SAMPLED
         | DIVERGENCES
         | SEVERITY
@@ -290,12 +289,12 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     "the report deleted": (delete("report"), {"report"}),
     "the database deleted": (delete("database"), {"database"}),
     "an intermediate deleted": (
-        delete("tokens/pydocs", "training/pydocs/base/causal/i1-o0", "rashomon/pydocs"),
+        delete("tokens/pydocs", "training/pydocs/base/causal/i1-o1", "rashomon/pydocs"),
         NOTHING,
     ),
     "an intermediate deleted, then a seed added": (
         edits(delete("tokens/pydocs"), MORE_INIT),
-        {"tokens/pydocs"} | members(init=[3]) | OF_ALL_MEMBERS,
+        {"tokens/pydocs"} | members(seeds=[(3, 3)]) | OF_ALL_MEMBERS,
     ),
 }
 
