@@ -12,9 +12,20 @@ def program() -> NoReturn:
     """Run one command and end the process at once. To take torch and DuckDB down piece by piece
     takes a moment in every job, and DuckDB's binding prints what it could not let go of. Nothing is
     left to be done: files are closed, locks are those of the process."""
+    for name in ("stdout", "stderr"):
+        # A stream that was closed before the start.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
     status = _status(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        # A reader such as `head` closed the pipe.
+        pass
+    except OSError as error:
+        print(f"\nthe output cannot be written: {error.strerror}\n", file=sys.stderr)
+        status = 1
     os._exit(status)
 
 

@@ -29,6 +29,8 @@ class Stage:
     """What a job does, as the log of a run shows it; `{label}` names the corpus or member."""
     inputs: tuple[str, ...] = ()
     """Stages whose artifacts it reads. The database reads every stage."""
+    reads: str = ""
+    """Prefix of those files of its inputs that it reads."""
     tables: tuple[str, ...] = ()
     """Database tables that it writes."""
     uses_models: bool = False
@@ -230,7 +232,7 @@ _ROWS = (
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",
-        message="loading the database"),
+        message="loading the database", reads="tables/"),
     Stage("report", unit="study",
         summary="The report page and its pictures, drawn from the database.",
         message="drawing the report", inputs=("database",), seconds=8),

@@ -1,5 +1,5 @@
 """manymasks: plan | run | explain | pin | export | corpora | verify | sql | docs | completion |
-doctor.
+status | gc | doctor.
 
 Each command is a function that reads its arguments, calls one package and prints. A mistake that
 a person can fix is printed without a traceback, and the exit status is 1.
@@ -49,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A reader such as `head` closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, MemoryError) as error:
+        from manymasks.engine.endings import machine_fault
+
+        fault = machine_fault(error)
+        if fault is None:
+            raise
+        print(f"\n{fault}\n", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Completed artifacts are kept.", file=sys.stderr)
         return 130
@@ -142,6 +150,9 @@ def argument_parser() -> argparse.ArgumentParser:
         help="default: by the ending of --output, or else a table",
     )
     added.add_argument("--output", type=Path, help="write to this file instead of the terminal")
+    added.add_argument(
+        "--allow-files", action="store_true", help="let the query read and write other files"
+    )
     added.add_argument("--tables", action="store_true", help="list tables, views and macros")
     added.add_argument("--describe", metavar="TABLE", help="columns of a table or view")
     added.add_argument("--example", metavar="NAME", help="run an example query")
@@ -159,6 +170,26 @@ def argument_parser() -> argparse.ArgumentParser:
 
     completion_help = 'Print tab completion for the shell: eval "$(manymasks completion)"'
     command("completion", completion, completion_help)
+
+    command("status", status, "Show what runs on the results: how far, since when, and where.")
+
+    added = with_study(
+        command(
+            "gc", gc, "Delete files of artifacts that no recent plan needs; lists them at first."
+        )
+    )
+    added.add_argument(
+        "--plans", type=int, default=3, metavar="N", help="keep what the last N plans need (3)"
+    )
+    added.add_argument(
+        "--keep", nargs="+", default=[], metavar="STUDY", help="keep all plans of these studies"
+    )
+    added.add_argument(
+        "--folders",
+        action="store_true",
+        help="delete manifests too: the database forgets these artifacts",
+    )
+    added.add_argument("--delete", action="store_true", help="delete, and do not only list")
 
     with_study(
         command("doctor", doctor, "Check what this machine has, and whether a run can start.")
@@ -198,7 +229,7 @@ def plan(options: argparse.Namespace) -> int:
     counts = Counter(row.state for row in rows)
     states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     print(f"\n{len(rows)} artifacts: {states}")
-    if not counts["will run"]:
+    if not counts["will run"] and not counts["damaged"]:
         print("Everything is up to date.")
     return 0
 
@@ -244,40 +275,9 @@ def _descriptions(options: argparse.Namespace, layout: Layout) -> Iterator[dict[
 
 def explain(options: argparse.Namespace) -> int:
     """Print what a key is computed from: stage, settings, code and inputs."""
-    from manymasks.plan.node import Node
-    from manymasks.store.manifest import Manifest, all_manifests
+    from manymasks.commands.explain import explanation
 
-    layout = Layout(options.results)
-    matches: list[Manifest | Node] = [
-        manifest for manifest in all_manifests(layout) if manifest.digest.startswith(options.key)
-    ]
-    if not matches:
-        nodes = _plan(options).nodes
-        matches = [node for node in nodes if node.digest.startswith(options.key)]
-    if not matches:
-        raise UserError(
-            f"{options.key}: no artifact in {layout.results} and no node of the plan has a key "
-            "that starts with these digits. `manymasks plan` lists all keys."
-        )
-    if len(matches) > 1:
-        raise UserError(f"{options.key}: {len(matches)} keys start with it; give more digits")
-    (match,) = matches
-    fields: dict[str, Any] = {
-        "label": match.label,
-        "stage": match.stage,
-        "digest": match.digest,
-        "settings": match.settings,
-        "code": match.code,
-        "inputs": {
-            role: [f"{source.stage}/{source.key}" for source in sources]
-            for role, sources in match.inputs.items()
-        },
-        "made": None,
-    }
-    if isinstance(match, Manifest):
-        fields["made"] = match.created
-        fields["environment"] = match.environment
-        fields["figures"] = match.figures
+    fields = explanation(options.key, Layout(options.results), lambda: _plan(options))
     print(json.dumps(fields, indent=2, ensure_ascii=False))
     return 0
 
@@ -315,29 +315,9 @@ def corpora(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Check every payload file; the exit status is 1 if one is missing or damaged."""
-    from manymasks.store.manifest import all_manifests, damaged_files
+    from manymasks.commands.verify import verify_artifacts
 
-    layout = Layout(options.results)
-    artifacts, files, size = 0, 0, 0
-    damaged: list[str] = []
-    commands: list[str] = []
-    for manifest in all_manifests(layout):
-        artifacts += 1
-        files += len(manifest.files)
-        size += sum(file.bytes for file in manifest.files)
-        folder = layout.folder(manifest.stage, manifest.key)
-        messages = damaged_files(folder, manifest)
-        damaged += messages
-        if messages:
-            commands.append(f"manymasks run {manifest.stage} {manifest.key} --force")
-    if damaged:
-        raise UserError(
-            "\n".join(damaged) + f"\n{len(damaged)} of {files} files differ from their manifests. "
-            "Make them again:" + "".join(f"\n  {command}" for command in commands)
-        )
-    if not artifacts:
-        raise UserError(f"{layout.results}: there are no artifacts to verify")
-    print(f"{artifacts} artifacts, {files} files, {size / 1e6:.1f} MB: all match their manifests")
+    print(verify_artifacts(Layout(options.results)))
     return 0
 
 
@@ -387,11 +367,12 @@ def sql(options: argparse.Namespace) -> int:
         statement = _standard_input() if options.query == "-" else options.query
     if options.form == "parquet" and not options.output and sys.stdout.isatty():
         raise UserError("Parquet cannot be shown on a terminal: add --output FILE")
+    allow_files = options.allow_files
     if not options.output:
-        query.run(database, statement, options.form, sys.stdout.buffer)
+        query.run(database, statement, options.form, sys.stdout.buffer, allow_files=allow_files)
         return 0
     with _writing(options.output):
-        query.run(database, statement, options.form, options.output)
+        query.run(database, statement, options.form, options.output, allow_files=allow_files)
     return 0
 
 
@@ -451,24 +432,37 @@ def completion(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print what this machine has, and whether a run can start."""
-    from manymasks.engine.gpu import devices
-    from manymasks.engine.session import lock_state
-    from manymasks.native.build import availability
-    from manymasks.plan.states import missing
-    from manymasks.store.provenance import environment
+    """Print what this machine has, whether a run can start, and what is wrong in the results."""
+    from manymasks.commands import doctor as checks
 
-    layout = Layout(options.results)
-    record = environment()
-    print(f"python     {record['python']}, {record['processor']}, {record['cores']} cores")
-    versions = (f"{name} {version}" for name, version in record["packages"].items())
-    print(f"packages   {', '.join(versions)}")
-    print(f"gpus       {', '.join(devices()) or 'none: models train on the CPU'}")
-    print(f"kernels    {availability()}")
-    free = shutil.disk_usage(Path()).free
-    print(f"disk       {free / 1e9:.0f} GB free")
-    planned = _plan(options)
-    to_make = len(missing(planned, layout))
-    print(f"study      '{planned.study.name}': {to_make} of {len(planned.nodes)} artifacts to make")
-    print(f"lock       {lock_state()}")
+    for line in checks.machine():
+        print(line, flush=True)
+    for line in checks.study(_plan(options), Layout(options.results)):
+        print(line)
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print what runs on the results."""
+    from manymasks.commands.status import activity
+
+    for line in activity(Layout(options.results)):
+        print(line)
+    return 0
+
+
+def gc(options: argparse.Namespace) -> int:
+    """Evict what no recent plan needs, or print what would be."""
+    from manymasks.commands.gc import collect_garbage
+
+    planned = _plan(options) if CONFIG.is_file() or options.configfile else None
+    for line in collect_garbage(
+        Layout(options.results),
+        planned,
+        plans=options.plans,
+        studies=options.keep,
+        folders=options.folders,
+        delete=options.delete,
+    ):
+        print(line)
     return 0

@@ -3,6 +3,7 @@
 Of real text it has 2 sizes x 2 variants x (2 x 2) seeds, of each known process one size of these.
 """
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from example_rows import completed
 
 import kit
-from manymasks.store.manifest import InputReference, write_manifest
+from manymasks.store.manifest import InputReference, read_manifest, write_manifest
 
 SIZES = {"w32": 40_000, "w64": 120_000}
 VARIANTS = ("causal", "myopic")
@@ -674,10 +675,7 @@ def write_results(
 def replace_table(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write other rows to a table, and its new digest to the manifest."""
     pq.write_table(pa.Table.from_pylist(rows), path)
-    manifest_path = path.parents[1] / "manifest.json"
-    manifest = json.loads(manifest_path.read_text())
-    for entry in manifest["files"]:
-        if entry["path"] == f"tables/{path.name}":
-            entry["bytes"] = path.stat().st_size
-            entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest_path.write_text(json.dumps(manifest))
+    manifest = path.parents[1] / "manifest.json"
+    files = kit.payload(path.parents[1])
+    listed = tuple(file for file in files if file.path != "manifest.json")
+    write_manifest(manifest, dataclasses.replace(read_manifest(manifest), files=listed))

@@ -212,7 +212,7 @@ def test_plan_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
     (folder,) = make(planned(), "tokens")
     (folder / "manifest.json").write_text("{", encoding="utf-8")
-    assert f"{folder}/manifest.json: is not a readable manifest" in refused(capsys, "plan")
+    assert f"{folder}/manifest.json: is not the manifest that was" in refused(capsys, "plan")
 
 
 # ---------------------------------------------------------------------------------- explain

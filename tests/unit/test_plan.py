@@ -23,8 +23,9 @@ from manymasks.errors import UserError
 from manymasks.plan import node as planning
 from manymasks.plan.closure import SOURCE, code_of
 from manymasks.plan.graph import Plan, plan_study
-from manymasks.plan.node import Node, digest_of
+from manymasks.plan.node import Node
 from manymasks.store.canonical import canonical, digest
+from manymasks.store.manifest import digest_of
 
 ROOT = Path(__file__).parents[2]
 BASE = """\

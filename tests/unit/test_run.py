@@ -454,10 +454,10 @@ def test_descriptions_go_through_files(here: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("no json", "cannot be read as JSON"),
-        ("[1]", "expected a manifest.json, a node.json, or an object with stage, settings"),
+        ("no json", "describes no job (Expecting value"),
+        ("[1]", "describes no job (it holds a list in place of an object)"),
         ('{"stage": "tokens"}', "expected a manifest.json, a node.json"),
-        ('{"format": 1}', "is not a readable manifest"),
+        ('{"format": 1}', "describes no job (stage: field required"),
     ],
 )
 def test_files_that_hold_no_description_are_refused(

@@ -5,10 +5,12 @@ import dataclasses
 import hashlib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,14 @@ from manymasks.plan.states import missing, statuses
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import (
+    DamagedManifest,
     InputReference,
     Manifest,
     PayloadFile,
     all_manifests,
     damaged_files,
+    digest_of,
+    parse_manifest,
     read_manifest,
     sha256_of,
     write_manifest,
@@ -167,7 +172,9 @@ def test_a_manifest_round_trips(tmp_path: Path) -> None:
     path = layout.manifest("tokens", "0123456789ab")
     assert path == tmp_path / "tokens/0123456789ab/manifest.json"
     assert read_manifest(path) == made.manifest
-    assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert written["format"] == 2
+    assert re.fullmatch("[0-9a-f]{64}", written["content_sha256"])
     assert made.manifest.files == (
         PayloadFile("tables/model.parquet", 3, hashlib.sha256(b"123").hexdigest()),
     )
@@ -177,13 +184,20 @@ def test_a_manifest_round_trips(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda text: text[:100], "is not a readable manifest"),
-        (lambda text: "", "is not a readable manifest"),
-        (lambda text: "[]", "is not a readable manifest"),
-        (lambda text: "{}", "is not a readable manifest ('format')"),
-        (lambda text: text.replace('"format": 1', '"format": 2'), "manifest format 2, this vers"),
-        (lambda text: text.replace('"created"', '"made"'), "is not a readable manifest"),
-        (lambda text: text.replace('"digest": "b', '"sum": "b'), "is not a readable manifest"),
+        (lambda text: text[:100], "Unterminated string"),
+        (lambda text: "", "Expecting value"),
+        (lambda text: "[]", "it holds a list in place of an object"),
+        (lambda text: "null", "it holds null"),
+        (lambda text: "1", "it holds a number"),
+        (lambda text: '"x"', "it holds text"),
+        (lambda text: '{"a": ' * 9999, "it is nested too deeply"),
+        (lambda text: "{}", "its format is None"),
+        (lambda text: text.replace('"format": 2', '"format": 3'), "its format is 3, this vers"),
+        (lambda text: text.replace('"format": 2', '"format": 1'), "content_sha256: unexpected"),
+        (lambda text: text.replace('"created"', '"made"'), "its content differs from content_sha"),
+        (lambda text: text.replace('"digest": "b', '"sum": "b'), "its content differs"),
+        (lambda text: text.replace("2.5", "2.25"), "its content differs"),
+        (lambda text: text.replace('"content_sha256"', '"content_sha255"'), "it lacks content_sha"),
     ],
 )
 def test_an_unreadable_manifest_is_refused(tmp_path: Path, change: Any, expected: str) -> None:
@@ -193,10 +207,68 @@ def test_an_unreadable_manifest_is_refused(tmp_path: Path, change: Any, expected
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         read_manifest(path)
-    assert str(caught.value).startswith(f"{path}: {expected}")
-    assert f"Delete the folder {path.parent}" in str(caught.value)
+    told = str(caught.value)
+    assert told.startswith(f"{path}: is not the manifest that was written here ({expected}")
+    assert "\n  manymasks run tokens 0123456789ab --force\n" in told
+    assert f"delete the folder {path.parent}" in told
     with pytest.raises(UserError):
         list(all_manifests(layout))
+    damaged: list[DamagedManifest] = []
+    assert not list(all_manifests(layout, on_damage=damaged.append))
+    assert [error.reason for error in damaged] == [caught.value.reason]
+
+
+def test_a_manifest_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    made = artifact(layout, manifest_of())
+    for stage, key in (("tokens", "b" * 12), ("corpus", "0123456789ab")):
+        copy = layout.manifest(stage, key)
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(layout.manifest("tokens", "0123456789ab").read_bytes())
+        with pytest.raises(DamagedManifest, match="it is that of tokens/0123456789ab"):
+            read_manifest(copy)
+        assert parse_manifest(copy) == made.manifest
+
+
+def flips(content: bytes, chosen: random.Random, count: int) -> Iterator[bytes]:
+    """Copies of a file with one bit flipped."""
+    for _ in range(count):
+        flipped = bytearray(content)
+        flipped[chosen.randrange(len(content))] ^= 1 << chosen.randrange(8)
+        yield bytes(flipped)
+
+
+def test_a_flipped_bit_of_a_manifest_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    made = artifact(layout, manifest_of(), tables__model_dot_parquet=b"123")
+    path = layout.manifest("tokens", "0123456789ab")
+    noticed = 0
+    for content in flips(path.read_bytes(), random.Random(0), 600):
+        path.write_bytes(content)
+        try:
+            # A blank that became another kind of blank.
+            assert read_manifest(path) == made.manifest
+        except DamagedManifest:
+            noticed += 1
+    assert noticed > 500
+
+
+def test_a_manifest_of_the_first_format_is_held_against_its_key(tmp_path: Path) -> None:
+    inputs = {"corpus": (InputReference("corpus", "b" * 12, "b" * 64),)}
+    settings, code = {"a": 1.5}, {"manymasks.stages.tokens": "c" * 64}
+    digest = digest_of("tokens", settings, code, {"corpus": ["b" * 64]})
+    parts = {"settings": settings, "code": code, "inputs": inputs}
+    made = manifest_of(key=digest[:12], digest=digest, **parts)
+    path = Layout(tmp_path).manifest("tokens", made.key)
+    text = json.dumps({"format": 1, **dataclasses.asdict(made)})
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert read_manifest(path) == made
+    changes = {"1.5": "1.25", "cccc": "cccd", "bbbb": "bbbc", '"files": []': '"files": 1'}
+    for old, new in changes.items():
+        path.write_text(text.replace(old, new))
+        with pytest.raises(DamagedManifest):
+            read_manifest(path)
 
 
 def test_all_manifests_are_the_complete_artifacts(tmp_path: Path) -> None:

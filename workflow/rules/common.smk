@@ -17,6 +17,7 @@ try:
     from manymasks.engine.snakemake import (
         config_files,
         given_options,
+        job_program,
         runs_jobs_here,
         share_settings,
     )
@@ -34,6 +35,8 @@ STUDY = Session.start(
     options=given_options(sys.argv[1:]),
     is_main=workflow.is_main_process,
 )
+
+PROGRAM = job_program(workflow)
 
 # Before the first rule, which is when Snakemake reads these settings.
 share_settings(workflow, {stack.name: stack.stage for stack in STUDY.stacks()})

@@ -39,8 +39,9 @@ rule report:
         "../../envs/manymasks.yaml"
     threads: 1
     params:
+        program=PROGRAM,
         activity=activity("report"),
     message:
         "{params.activity}"
     shell:
-        "manymasks run report {wildcards.key} --lines"
+        "{params.program} run report {wildcards.key} --lines"

@@ -27,9 +27,10 @@ for stack in STUDY.stacks():
         resources:
             mem_mb=stack.mem_mb,
         params:
+            program=PROGRAM,
             stage=stack.stage,
             members=stack.keys,
         message:
             stack.activity
         shell:
-            "manymasks run {params.stage} {params.members} --lines"
+            "{params.program} run {params.stage} {params.members} --lines"

@@ -32,9 +32,10 @@ for stage in STAGES.values():
             resources:
                 **STUDY.resources(stage.name),
             params:
+                program=PROGRAM,
                 stage=stage.name,
                 activity=activity(stage.name),
             message:
                 "{params.activity}"
             shell:
-                "manymasks run {params.stage} {wildcards.key} --lines"
+                "{params.program} run {params.stage} {wildcards.key} --lines"

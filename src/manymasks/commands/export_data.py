@@ -42,7 +42,7 @@ def export_data(plan: Plan, layout: Layout, folder: Path) -> list[tuple[str, int
         "tokens": _write(folder / "tokens", tokens, _tokens),
     }
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    with query.connect(layout.database) as connection:
+    with query.connect(layout.database, allow_files=True) as connection:
         for table in tables:
             if table.kind != "macro" and table.name not in sets:
                 _write_table(connection, table.name, folder / "tables" / f"{table.name}.parquet")

@@ -12,10 +12,16 @@ from manymasks.kinds.processes import PROCESSES
 
 SEED_KINDS = {"init": "init", "order": "orders"}
 """Setting of each kind of seed -> the attribute that holds its seeds."""
+MEMBERS = 10_000
+"""Most members of a study, which is planned and loaded as a whole."""
 
 
 def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
     """Path and description of each mistake that only the study as a whole shows."""
+    members = sum(map(study.members_of, study.corpora))
+    if members > MEMBERS:
+        yield "seeds", f"give {members:,} members, and a study has at most {MEMBERS:,}"
+        return
     yield from _unknown_variants(study)
     yield from _tuning_problems(study)
     yield from _untested_claims(study)

@@ -16,6 +16,8 @@ from manymasks.config.yaml_reading import Document, Where, read_text, read_yaml
 from manymasks.errors import UserError
 
 COMMAND_LINE = "--config"
+SHOWN = 100
+"""Mistakes that a message lists at most."""
 
 
 def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None) -> Study:
@@ -42,10 +44,17 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
         mistakes = [(where, text) for where, text in mistakes if not text.startswith(MISSING)]
     else:
         mistakes += _cross_field_mistakes(merged, {str(where[0]) for where, _ in mistakes})
-    problems += [_located(where, text, documents) for where, text in mistakes]
+    problems += [_located(where, text, documents) for where, text in mistakes[: SHOWN + 1]]
     if study is None or problems:
-        raise UserError("\n".join(dict.fromkeys(problems)))
+        raise UserError("\n".join(_first(list(dict.fromkeys(problems)))))
     return study
+
+
+def _first(problems: Sequence[str]) -> Iterator[str]:
+    """As many mistakes as a message lists."""
+    yield from problems[:SHOWN]
+    if len(problems) > SHOWN:
+        yield "There are more mistakes: correct these first."
 
 
 def _merge(below: Any, above: Any, where: tuple[str, ...] = ()) -> Any:
@@ -95,7 +104,7 @@ def _validate(values: dict[str, Any]) -> tuple[Study | None, list[tuple[Where, s
             e
             for e in error.errors()
             if e["type"] != "too_short" or len(e["input"]) < int(e["ctx"]["min_length"])
-        ]
+        ][: SHOWN + 1]
         return None, _without_new_names([_in_words(e, values) for e in _joined(real)])
     return study, []
 
@@ -172,10 +181,9 @@ def _located(where: Where, text: str, documents: Sequence[Document]) -> str:
     """A mistake with the file and line that set the value; the last file to set it counts."""
     for depth in range(len(where), 0, -1):
         for document in reversed(documents):
-            lines = {tuple(map(str, key)): line for key, line in document.lines.items()}
             path = tuple(map(str, where[:depth]))
-            if path in lines:
-                suffix = f" (line {lines[path]})"
+            if path in document.lines_by_text:
+                suffix = f" (line {document.lines_by_text[path]})"
                 return f"{document.path}: {_dotted(where)} {text}{suffix}"
             if str(document.path) == COMMAND_LINE and _holds(document.values, where[:depth]):
                 return f"{COMMAND_LINE}: {_dotted(where)} {text}"
@@ -263,7 +271,7 @@ def _path(loc: Sequence[str | int], values: Any, absent: bool) -> Where:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        return f"the text '{value}'"
+        return f"the text '{value}'" if len(value) <= 200 else f"the text '{value[:197]}...'"
     if isinstance(value, bool):
         return str(value).lower()
     text = "nothing" if value is None else json.dumps(value, default=str)

@@ -20,9 +20,9 @@ def _check_rising(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _check_distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    twice = [value for value in values if values.count(value) > 1]
-    if twice:
-        raise ValueError(f"has {twice[0]} more than once")
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"has {twice} more than once")
     return values
 
 

@@ -96,6 +96,11 @@ class Study(Analyses, Trained):
         """The seeds of the members on a corpus."""
         return self.corpora[corpus].members.seeds or self.seeds
 
+    def members_of(self, corpus: str) -> int:
+        """The number of members that are trained on a corpus."""
+        arms = len(self.sizes_of(corpus)) * len(self.variants_of(corpus))
+        return arms * self.seeds_of(corpus).count
+
     def analyses_of(self, corpus: str) -> tuple[Analysis, ...]:
         """The analyses of the members on a corpus."""
         chosen = self.corpora[corpus].members.analyses

@@ -195,6 +195,12 @@ class Seeds(Settings):
         return self.init if self.order is None else self.order
 
     @property
+    def count(self) -> int:
+        """The number of pairs, which need not be made for it."""
+        inits, orders = len(self.init), len(self.orders)
+        return inits * orders if self.design == "crossed" else max(inits, orders)
+
+    @property
     def pairs(self) -> list[tuple[int, int]]:
         """Seeds of each member, sorted: initial weights and data order."""
         if self.design == "crossed":

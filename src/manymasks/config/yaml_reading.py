@@ -5,12 +5,15 @@ keys. Here scalars follow the core schema of YAML 1.2, `1e-3` is a number, and a
 mistake, reported with both lines.
 """
 
+import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from manymasks.config.yaml_limits import BYTES, excess
 
 Where = tuple[str | int, ...]
 
@@ -23,6 +26,11 @@ class Document:
     values: dict[str, Any] = field(default_factory=dict)
     lines: dict[Where, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+
+    @functools.cached_property
+    def lines_by_text(self) -> dict[tuple[str, ...], int]:
+        """Lines of a document that is read, by keys and places in lists as text."""
+        return {tuple(map(str, where)): line for where, line in self.lines.items()}
 
 
 class _Core(yaml.SafeLoader):
@@ -44,6 +52,10 @@ for _tag, _pattern, _first in (
 
 def read_text(text: str, where: Where, document: Document) -> Any:
     """Parse a text as a value in a file; mistakes are added to the document."""
+    problem = excess(text)
+    if problem is not None:
+        document.problems.append(f"{document.path}: {'.'.join(map(str, where))} {problem}")
+        return None
     try:
         return _value(yaml.compose(text, Loader=_Core), where, document)
     except yaml.YAMLError:
@@ -54,12 +66,22 @@ def read_yaml(path: Path) -> Document:
     """Read a file. It raises nothing: mistakes are in `problems`."""
     document = Document(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            # One byte more than a file may have: a device has no size and no end.
+            content = file.read(BYTES + 1)
+        if len(content) > BYTES:
+            document.problems.append(f"{path}: is larger than {BYTES / 1e6:g} MB, no settings are")
+            return document
+        text = content.decode("utf-8")
     except FileNotFoundError:
         document.problems.append(f"{path}: there is no such file")
         return document
     except (OSError, UnicodeDecodeError) as error:
         document.problems.append(f"{path}: cannot be read as UTF-8 text ({error})")
+        return document
+    problem = excess(text)
+    if problem is not None:
+        document.problems.append(f"{path} {problem}")
         return document
     try:
         root = yaml.compose(text, Loader=_Core)
@@ -103,7 +125,7 @@ def _value(
             if not isinstance(key_node, yaml.ScalarNode):
                 document.problems.append(f"{document.path} line {line}: a key must be a plain word")
                 continue
-            key = key_node.value
+            key = _characters(key_node, document)
             if key in values:
                 document.problems.append(
                     f"{document.path} line {line}: '{'.'.join(map(str, (*where, key)))}' is set "
@@ -121,13 +143,27 @@ def _value(
             items.append(_value(item, (*where, i), document, parents))
         return items
     try:
-        return _scalar(node.tag.removeprefix("tag:yaml.org,2002:"), node.value)
+        text = _characters(node, document)
+        return _scalar(node.tag.removeprefix("tag:yaml.org,2002:"), text)
     except ValueError:
         document.problems.append(
             f"{document.path} line {node.start_mark.line + 1}: '{node.value[:40]}' cannot be read "
             f"as {node.tag}: write it without the tag"
         )
         return node.value
+
+
+def _characters(node: yaml.Node, document: Document) -> str:
+    """The text of a scalar, in which escapes of two halves are one character."""
+    try:
+        text: str = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        return text
+    except UnicodeDecodeError:
+        document.problems.append(
+            f"{document.path} line {node.start_mark.line + 1}: {node.value[:40]!r} has half of a "
+            "character, a lone surrogate: write the character itself"
+        )
+        return ""
 
 
 def _scalar(tag: str, text: str) -> Any:

@@ -1,17 +1,17 @@
 """Artifacts of a results folder: their manifests and tables, checked before they are loaded."""
 
-import hashlib
-import json
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
 from manymasks.database.schema import written_columns
 from manymasks.errors import UserError
+from manymasks.store.layout import Layout
+from manymasks.store.manifest import DamagedManifest, Manifest, again, all_manifests, sha256_of
 
 _TABLE = re.compile(r"tables/([^/]+)\.parquet")
 
@@ -27,8 +27,7 @@ class TableFile(NamedTuple):
 class StoredArtifact(NamedTuple):
     """An artifact as its manifest describes it."""
 
-    folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     tables: list[TableFile]
 
 
@@ -41,42 +40,33 @@ class Payloads:
     """Columns of the schema that at least one file of a table has."""
     missing: int = 0
     """Files that are gone (evicted)."""
+    needed: dict[str, str] = field(default_factory=dict)
+    """Labels of artifacts of the current study that lack one, by the command that makes each."""
     outdated: int = 0
     """Files of artifacts that are not current and fit no longer: their table was removed or
     renamed since, or they lack a column that may not be NULL."""
 
 
 def read_artifacts(results: Path) -> list[StoredArtifact]:
-    """Every artifact below `results`, sorted by key. Raises UserError for a manifest that cannot be
-    read, is of another version, or lies where another artifact belongs."""
+    """Every artifact below `results`, sorted by key. Raises UserError for all manifests that are
+    damaged, of another version, or lie where another artifact belongs."""
+    damaged: list[DamagedManifest] = []
+    layout = Layout(results)
     artifacts = []
-    for path in results.glob("*/*/manifest.json"):
-        try:
-            manifest = json.loads(path.read_bytes())
-            stage, key, version = manifest["stage"], manifest["key"], manifest["format"]
-            tables = [
-                TableFile(match[1], path.parent / file["path"], file["sha256"])
-                for file in manifest["files"]
-                if (match := _TABLE.fullmatch(file["path"]))
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path}: this manifest cannot be read ({type(error).__name__}: {error}). "
-                "Manifests are written whole, so it was damaged or edited: delete the folder it "
-                "lies in and run again to make the artifact anew."
-            ) from error
-        if version != 1:
-            raise UserError(
-                f"{path}: format is {version!r}, expected 1: the artifact was made by another "
-                "version of manymasks. Use that version, or move the folder away."
-            )
-        if (stage, key) != (path.parent.parent.name, path.parent.name):
-            raise UserError(
-                f"{path}: the manifest says {stage}/{key}, but lies in "
-                f"{path.parent.parent.name}/{path.parent.name}. Move the copy out of {results}."
-            )
-        artifacts.append(StoredArtifact(path.parent, manifest, tables))
-    return sorted(artifacts, key=lambda stored: (stored.manifest["key"], stored.manifest["stage"]))
+    for manifest in all_manifests(layout, on_damage=damaged.append):
+        folder = layout.folder(manifest.stage, manifest.key)
+        tables = [
+            TableFile(match[1], folder / file.path, file.sha256)
+            for file in manifest.files
+            if (match := _TABLE.fullmatch(file.path))
+        ]
+        artifacts.append(StoredArtifact(manifest, tables))
+    if damaged:
+        raise UserError(
+            "\n".join(map(str, damaged)) + f"\n{len(damaged)} manifests are damaged: the database "
+            "is loaded from all artifacts of the folder"
+        )
+    return sorted(artifacts, key=lambda stored: (stored.manifest.key, stored.manifest.stage))
 
 
 def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) -> Payloads:
@@ -85,19 +75,21 @@ def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) ->
     has other columns than the schema."""
     columns, required = written_columns(), written_columns(required=True)
     payloads = Payloads()
-    for _, manifest, tables in artifacts:
-        again = f"manymasks run {manifest['stage']} {manifest['key']} --force"
+    for manifest, tables in artifacts:
+        command = again(manifest.stage, manifest.key)
         for file in tables:
             if not file.path.is_file():
                 payloads.missing += 1
+                if manifest.key in current:
+                    payloads.needed[command] = manifest.label
                 continue
-            _check_digest(file, again)
+            _check_digest(file, command)
             names = set(pq.read_schema(file.path).names)
             # A table without rows may have been written without columns: nothing to load.
             if not names:
                 continue
-            if manifest["key"] in current:
-                _check_columns(file, names, columns, again)
+            if manifest.key in current:
+                _check_columns(file, names, columns, command)
             elif file.table not in columns or not names >= required[file.table]:
                 payloads.outdated += 1
                 continue
@@ -106,18 +98,17 @@ def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) ->
     return payloads
 
 
-def _check_digest(file: TableFile, again: str) -> None:
-    with file.path.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+def _check_digest(file: TableFile, command: str) -> None:
+    digest = sha256_of(file.path)
     if digest != file.sha256:
         raise UserError(
             f"{file.path}: has SHA-256 {digest}, its manifest says {file.sha256}: the file was "
-            f"damaged after it was made. Make it again with\n  {again}"
+            f"damaged after it was made. Make it again with\n  {command}"
         )
 
 
 def _check_columns(
-    file: TableFile, names: set[str], columns: Mapping[str, frozenset[str]], again: str
+    file: TableFile, names: set[str], columns: Mapping[str, frozenset[str]], command: str
 ) -> None:
     if file.table not in columns:
         raise UserError(
@@ -130,5 +121,5 @@ def _check_columns(
         parts += [f"has {', '.join(sorted(unknown))}"] if unknown else []
         raise UserError(
             f"{file.path}: {' and '.join(parts)}, unlike table '{file.table}' in database/schema. "
-            f"Correct the schema or the stage, then make the artifact again with\n  {again}"
+            f"Correct the schema or the stage, then make the artifact again with\n  {command}"
         )

@@ -9,7 +9,7 @@ import glob
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from manymasks.database.columns import comment_columns
 from manymasks.database.mean_intervals import fill_mean_intervals
 from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
+from manymasks.store.manifest import Manifest
 
 FOLDER = Path(__file__).parent
 MEMORY = "2GB"
@@ -38,12 +39,14 @@ def load(
     *,
     primary: Sequence[Mapping[str, Any]] = (),
     threads: int = 1,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, int]:
     """Build the database from every artifact of a results folder, those of earlier settings
     included.
 
     `current`: labels of the artifacts of the current study, by key. `primary`: claims named before
-    the run, in order: rows of `primary_claim` without `rank`. Returns the rows by table; under
+    the run, in order: rows of `primary_claim` without `rank`. `say`: is told what is left out, and
+    how to bring it back. Returns the rows by table; under
     `missing_payloads` the tables that manifests list and that are gone (evicted), under
     `outdated_payloads` those of an earlier schema that were left out. Raises UserError if a
     manifest or table cannot be read, a table of a current artifact does not fit the schema, rows
@@ -52,6 +55,8 @@ def load(
     """
     artifacts = read_artifacts(results)
     payloads = table_files(artifacts, current)
+    for line in _left_out(payloads):
+        say(line)
     try:
         with replacing(target) as building:
             building.unlink()  # DuckDB takes an existing file for a database.
@@ -68,6 +73,24 @@ def load(
         shutil.rmtree(f"{building}.spill", ignore_errors=True)
     left_out = {"missing_payloads": payloads.missing, "outdated_payloads": payloads.outdated}
     return {**rows, **left_out}
+
+
+def _left_out(payloads: Payloads) -> Iterator[str]:
+    """Lines about tables that are not in the database."""
+    if payloads.needed:
+        yield (
+            f"tables of {len(payloads.needed)} artifacts of this study are gone and not in the "
+            f"database: {', '.join(payloads.needed.values())}. Type\n  "
+            + "\n  ".join(payloads.needed)
+            + "\nand make the database again."
+        )
+    elif payloads.missing:
+        yield f"{payloads.missing} tables of earlier studies are gone and not in the database"
+    if payloads.outdated:
+        yield (
+            f"{payloads.outdated} tables of earlier artifacts fit the tables of this version no "
+            "longer and are left out"
+        )
 
 
 def _build(
@@ -126,20 +149,14 @@ def _insert_artifacts(
 ) -> None:
     artifacts: dict[str, list[Any]] = {name: [] for name in _columns(connection, "artifact")}
     inputs: dict[str, list[Any]] = {name: [] for name in _columns(connection, "artifact_input")}
-    for folder, manifest, _ in stored:
-        try:
-            for name, values in artifacts.items():
-                values.append(_artifact_value(name, manifest, current))
-            for role, references in manifest["inputs"].items():
-                for position, reference in enumerate(references):
-                    row = (manifest["key"], role, position, reference["key"])
-                    for values, value in zip(inputs.values(), row, strict=True):
-                        values.append(value)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                f"{folder / 'manifest.json'}: the manifest lacks something or has it in another "
-                f"form ({type(error).__name__}: {error}). Delete its folder and run again."
-            ) from error
+    for manifest, _ in stored:
+        for name, values in artifacts.items():
+            values.append(_artifact_value(name, manifest, current))
+        for role, references in manifest.inputs.items():
+            for position, reference in enumerate(references):
+                row = (manifest.key, role, position, reference.key)
+                for values, value in zip(inputs.values(), row, strict=True):
+                    values.append(value)
     for table, rows in (("artifact", artifacts), ("artifact_input", inputs)):
         _insert(connection, table, rows)
 
@@ -152,25 +169,23 @@ def _insert(
     connection.unregister("rows")
 
 
-def _artifact_value(column: str, manifest: dict[str, Any], current: Mapping[str, str]) -> Any:
+def _artifact_value(column: str, manifest: Manifest, current: Mapping[str, str]) -> Any:
     match column:
         case "artifact":
-            return manifest["key"]
+            return manifest.key
         case "is_current":
-            return manifest["key"] in current
+            return manifest.key in current
         case "created":
-            return datetime.fromisoformat(manifest["created"]).astimezone(UTC).replace(tzinfo=None)
+            return datetime.fromisoformat(manifest.created).astimezone(UTC).replace(tzinfo=None)
         case "payload_bytes":
-            return sum(file["bytes"] for file in manifest["files"])
+            return sum(file.bytes for file in manifest.files)
         case "settings" | "code" | "environment" | "figures":
-            return json.dumps(manifest.get(column), sort_keys=True)
+            return json.dumps(getattr(manifest, column), sort_keys=True)
         case "label":
             # Few keys hold names, so a corpus, size or variant may have been renamed since.
-            return current.get(manifest["key"], manifest["label"])
-        case "stage" | "digest":
-            return manifest[column]
+            return current.get(manifest.key, manifest.label)
         case _:
-            return manifest.get(column)
+            return getattr(manifest, column)
 
 
 def _insert_payload(

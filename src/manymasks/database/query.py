@@ -5,8 +5,8 @@ import difflib
 import io
 import json
 import math
+import os
 import re
-import shutil
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import duckdb
 
 from manymasks.database.questions import OTHER, question_of
+from manymasks.database.streaming import copied, replaced
+from manymasks.database.unchanged import DAMAGE, change, remedy
 from manymasks.errors import UserError
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -51,13 +53,24 @@ class Column(NamedTuple):
 
 
 @contextmanager
-def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    database: Path, *, allow_files: bool = False, output: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database read-only and turn DuckDB errors inside the block into UserError. Raises
-    UserError if the file is missing, is not a database, or is being written."""
+    UserError if the file is missing, is not a database, was changed, or is being written.
+
+    `allow_files`: whether statements may read and write other files. `output`: a file that they may
+    write nevertheless.
+    """
     if not database.is_file():
         raise UserError(
             f"{database}: there is no database yet. Make it with: snakemake --cores all"
+            if not database.is_symlink()
+            else f"{database}: the file that it leads to is gone. {remedy(database)}"
         )
+    changed = change(database)
+    if changed is not None:
+        raise UserError(f"{database}: was changed after it was made: {changed}. {remedy(database)}")
     try:
         # Otherwise a misspelt function may start a download.
         settings: dict[str, str | bool | int | float | list[str]] = {
@@ -71,48 +84,61 @@ def connect(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"{database}: this process has it open with other settings. Open it once: "
                 f"close that connection, or query with it. DuckDB says: {message}"
             ) from error
-        if "lock" in message:
+        if "lock on file" in message:
             raise UserError(
                 f"{database}: another process has it open for writing. Close that one (the "
                 f"workflow itself never keeps it open). DuckDB says: {message}"
             ) from error
+        damage = change(database, is_suspect=True)
         raise UserError(
-            f"{database}: cannot be opened as a DuckDB database. Delete it and run snakemake "
-            f"again. DuckDB says: {message}"
+            f"{database}: cannot be opened as a DuckDB database{f': it {damage}' if damage else ''}"
+            f". DuckDB says: {message}\n{remedy(database)}"
         ) from error
     with connection:
         try:
+            if not allow_files:
+                if output is not None:
+                    connection.execute(f"SET allowed_paths = [{_quoted(output)}]")
+                connection.execute("SET enable_external_access = false")
             yield connection
         except duckdb.Error as error:
-            raise UserError(_explain(str(error))) from error
+            damage = change(database, is_suspect=True) if isinstance(error, DAMAGE) else None
+            if damage is not None:
+                raise UserError(
+                    f"{database}: is damaged: it {damage}. {remedy(database)}"
+                ) from error
+            raise UserError(_explain(error)) from error
 
 
-def run(database: Path, sql: str, format: Format, out: BinaryIO | Path) -> None:
-    """Run `sql` read-only and write the result of its last statement to `out`. Raises UserError
-    with DuckDB's message if the query fails, writes, or returns nothing that a file can hold."""
-    with connect(database) as connection:
-        if not connection.extract_statements(sql):
-            raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
-        relation = connection.sql(sql)
-        if format == "table":
-            content = _table_of(relation).encode()
-            if isinstance(out, Path):
-                out.write_bytes(content)
-            else:
-                out.write(content)
-                out.flush()
-            return
-        if relation is None:
-            raise UserError(f"the query returns no rows to write as {format}: end it in a SELECT")
-        if isinstance(out, Path):
-            _copy(relation, format, out)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "result"
-            _copy(relation, format, path)
-            with path.open("rb") as file:
-                shutil.copyfileobj(file, out)
-        out.flush()
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def run(
+    database: Path, sql: str, format: Format, out: BinaryIO | Path, *, allow_files: bool = False
+) -> None:
+    """Run `sql` read-only and write the result of its last statement to `out`, as it comes. Raises
+    UserError with DuckDB's message if the query fails, writes, or returns nothing that a file can
+    hold; a file keeps its content then. `allow_files`: whether it may read and write other files.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = Path(folder) / "result"
+        os.mkfifo(pipe)
+        with connect(database, allow_files=allow_files, output=pipe) as connection:
+            if not connection.extract_statements(sql):
+                raise UserError("the query is empty. Example: SELECT * FROM leaderboard")
+            relation = connection.sql(sql)
+            if relation is None and format != "table":
+                raise UserError(
+                    f"the query returns no rows to write as {format}: end it in a SELECT"
+                )
+            with replaced(out) as file:
+                if relation is None or format == "table":
+                    file.write(_table_of(relation).encode())
+                else:
+                    with copied(pipe, file):
+                        _copy(relation, format, pipe)
+                file.flush()
 
 
 NESTED = ("list", "struct", "map", "array", "union")
@@ -120,16 +146,13 @@ NESTED = ("list", "struct", "map", "array", "union")
 
 def _copy(relation: duckdb.DuckDBPyRelation, format: Format, path: Path) -> None:
     """Write a relation with DuckDB's own writers."""
-    # Python must be able to write there: DuckDB would say so in a message of its own.
-    path.open("ab").close()
     if format == "parquet":
         relation.write_parquet(str(path))
     elif format == "csv":
         _projected(relation, _csv_value).write_csv(str(path), header=True)
     else:
-        target = str(path).replace("'", "''")
         _projected(relation, _json_expression).query(
-            "result", f"COPY result TO '{target}' (FORMAT json, ARRAY true)"
+            "result", f"COPY result TO {_quoted(path)} (FORMAT json, ARRAY true)"
         )
 
 
@@ -367,10 +390,13 @@ def _distinct(names: list[str]) -> list[str]:
     return distinct
 
 
-def _explain(message: str) -> str:
+def _explain(error: duckdb.Error) -> str:
+    message = str(error).strip()
+    if isinstance(error, duckdb.PermissionException):
+        return f"files are read and written only with --allow-files. DuckDB says: {message}"
     if "read-only" in message:
         return (
             "the database is opened read-only: it is built by the workflow and never changed in "
-            f"place. Use SELECT, or copy the file first. DuckDB says: {message.strip()}"
+            f"place. Use SELECT, or copy the file first. DuckDB says: {message}"
         )
-    return f"the query failed. DuckDB says: {message.strip()}"
+    return f"the query failed. DuckDB says: {message}"

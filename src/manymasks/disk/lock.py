@@ -36,6 +36,21 @@ def try_lock(path: Path) -> IO[str] | None:
     return file
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock."""
+    try:
+        file = path.open(encoding="utf-8")
+    except OSError:
+        return False
+    with file:
+        try:
+            # Shared and given back at once: nobody is kept out for longer than a moment.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno in (errno.EAGAIN, errno.EACCES)
+    return False
+
+
 def holder(path: Path) -> str:
     """The process that holds a lock, such as "process 12 on host since 10:15:00 UTC"."""
     try:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parents[1]
-CHECKS = ("config/checks", "config/loading", "config/probes", "config/yaml_reading")
+CHECKS = (
+    "config/checks", "config/loading", "config/probes", "config/yaml_limits", "config/yaml_reading",
+)  # fmt: skip
 """Modules whose functions return or yield messages."""
 LEAST_LETTERS = 8
 """A text with fewer letters is a part of a message."""
@@ -79,7 +81,7 @@ def is_documented(message: str) -> bool:
 def _patterns() -> tuple[re.Pattern[str], ...]:
     """Templates as patterns; those about a setting stand after its file and path."""
     return tuple(
-        re.compile(rf"(?:.*: )?(?:[^ ]+ )?{text}(?: \(line \d+\))?", re.DOTALL)
+        re.compile(rf"(?:.*: )?(?:.* )?{text}(?: \(line \d+\))?", re.DOTALL)
         if _is_of_settings(module)
         else re.compile(text, re.DOTALL)
         for module, template in messages()
@@ -107,6 +109,12 @@ def message_arguments(module: str, tree: ast.Module, constants: Constants) -> It
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     for node in ast.walk(tree):
         match node:
+            case ast.ClassDef(bases=[ast.Name("UserError")]):
+                # A kind of error with a message of its own.
+                for call in ast.walk(node):
+                    match call:
+                        case ast.Call(func=ast.Attribute(attr="__init__"), args=[text]):
+                            yield text
             case ast.Call(func=ast.Name("UserError"), args=[text]):
                 yield from _resolved(module, text, tree, functions, constants)
             case ast.Call(func=ast.Name("ValueError"), args=[text]) if module.startswith("config/"):

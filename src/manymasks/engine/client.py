@@ -92,6 +92,12 @@ def _forward_signals(worker: int) -> dict[signal.Signals, Any]:
 def _end_like(status: int) -> int:
     """The exit status of a worker; does not return if a signal ended the worker."""
     if status < 0:
+        if status == -signal.SIGKILL:
+            print(
+                "the job was killed (SIGKILL): by a person, or by the system because memory was "
+                "short. Fewer jobs at a time need less: lower snakemake --cores",
+                file=sys.stderr,
+            )
         # SIGKILL cannot be set, nor need it be.
         with contextlib.suppress(OSError):
             signal.signal(-status, signal.SIG_DFL)

@@ -23,10 +23,12 @@ from manymasks.catalogue import STAGES
 from manymasks.config.study import Hardware
 from manymasks.database.schema import written_columns
 from manymasks.disk.atomic import intended_name
+from manymasks.engine.endings import machine_fault
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.store.job import Artifact, Job
 from manymasks.store.layout import Layout
+from manymasks.store.leftovers import SPILL
 from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
 from manymasks.store.provenance import environment
 from manymasks.training.memory import is_out_of_memory
@@ -192,9 +194,17 @@ def _errors_logged(stack: Sequence[Task]) -> Iterator[None]:
             print(error, file=task.log)
         raise
     except Exception as error:
-        for task in stack:
-            traceback.print_exc(file=task.log)
+        # On a full disk the log cannot be written either.
+        with contextlib.suppress(OSError):
+            for task in stack:
+                traceback.print_exc(file=task.log)
         keys = " ".join(task.request.key for task in stack)
+        fault = machine_fault(error)
+        if fault is not None:
+            raise UserError(
+                f"{_title(stack)}: {fault}. Mend that and rerun the command: completed artifacts "
+                f"are kept. ({type(error).__name__}: {error})"
+            ) from error
         raise UserError(
             f"{_title(stack)} failed: {type(error).__name__}: {error}\n"
             "This is a bug in manymasks or a problem of this machine. The traceback is in\n"
@@ -244,10 +254,11 @@ def _manifest(
 
 
 def clear(folder: Path) -> None:
-    """Delete the partial payload of an interrupted run; keep the state that it can resume from."""
+    """Delete what an interrupted run left, half files included; keep the state that it can resume
+    from. Its lock is held."""
     for path in folder.iterdir():
         # What a killed process left of a payload file; the rest is hidden for reasons of others.
-        name = intended_name(path.name) or path.name
+        name = intended_name(path.name.removesuffix(SPILL)) or path.name
         if name in NOT_PAYLOAD or name.startswith("."):
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -10,7 +10,8 @@ from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 from manymasks.plan.node import Node
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, read_manifest
+from manymasks.store.manifest import Manifest, parse_manifest
+from manymasks.store.sealed import SEAL, check_seal, read_object, sealed
 
 
 def description_of(node: Node, hardware: Hardware) -> dict[str, Any]:
@@ -33,7 +34,8 @@ def write_node(layout: Layout, node: Node, hardware: Hardware) -> None:
     """Write the description of a job beside the artifact that it makes."""
     path = layout.node(node.stage, node.key)
     # On one line: ten times as fast, and a run writes one for each job.
-    text = json.dumps(description_of(node, hardware), sort_keys=True, ensure_ascii=False) + "\n"
+    description = sealed(description_of(node, hardware))
+    text = json.dumps(description, sort_keys=True, ensure_ascii=False) + "\n"
     if not path.exists() or path.read_bytes() != text.encode():
         with replacing(path, is_kept=False) as temporary:
             temporary.write_bytes(text.encode())
@@ -58,13 +60,18 @@ def read_description(path: Path) -> dict[str, Any]:
 
     Raises UserError if the file is not such a description.
     """
+    is_node = path.name == "node.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_object(path)
+        if "format" in values:
+            return description_from_manifest(parse_manifest(path))
+        # A settings file that a person wrote has no seal.
+        if is_node or SEAL in values:
+            check_seal(values)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from error
-    if isinstance(values, dict) and "format" in values:
-        return description_from_manifest(read_manifest(path))
-    if not isinstance(values, dict) or not {"stage", "settings"} <= values.keys():
+        remedy = " Delete it: the plan of the study describes the job." if is_node else ""
+        raise UserError(f"{path}: describes no job ({error}).{remedy}") from error
+    if not {"stage", "settings"} <= values.keys():
         raise UserError(
             f"{path}: expected a manifest.json, a node.json, or an object with stage, settings "
             "and inputs"

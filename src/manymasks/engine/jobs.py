@@ -11,17 +11,27 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from manymasks.catalogue import STAGES
 from manymasks.config.study import Hardware
 from manymasks.disk.lock import locked
 from manymasks.engine.execution import NOT_PAYLOAD, Request, Task, clear, make_artifacts
 from manymasks.engine.gpu import gpu_lease
+from manymasks.engine.job_file import description_from_manifest
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.plan.closure import code_of
-from manymasks.plan.node import digest_of
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, damaged_files, read_manifest, write_manifest
+from manymasks.store.manifest import (
+    DamagedManifest,
+    Manifest,
+    absent_files,
+    damaged_files,
+    digest_of,
+    parse_manifest,
+    read_manifest,
+    write_manifest,
+)
 
 
 def run_job(
@@ -54,6 +64,8 @@ def run_jobs(
     Returns:
         The manifests, in the order of the descriptions.
     """
+    for description in descriptions:
+        _restore_inputs(description, layout, bar)
     ordered = [_request(description, layout) for description in descriptions]
     if len({request.stage for request in ordered}) != 1:
         raise UserError("artifacts of one stage can be made together; make each stage alone")
@@ -80,6 +92,17 @@ def run_jobs(
         for task in tasks.values():
             shutil.rmtree(task.folder / "state", ignore_errors=True)
     return [manifests[request.key] for request in ordered]
+
+
+def _restore_inputs(description: Mapping[str, Any], layout: Layout, bar: bool) -> None:
+    """Make inputs again whose files are gone, before any lock or GPU is held."""
+    needed = STAGES[str(description["stage"])].reads
+    for artifacts in _inputs(description, layout).values():
+        for artifact in artifacts:
+            if absent_files(artifact.folder, artifact.manifest, needed):
+                evicted = description_from_manifest(artifact.manifest)
+                hardware = description.get("hardware", {})
+                run_job({**evicted, "key": artifact.key, "hardware": hardware}, layout, bar=bar)
 
 
 def _request(description: Mapping[str, Any], layout: Layout) -> Request:
@@ -127,12 +150,19 @@ def _lock(request: Request, layout: Layout, held: contextlib.ExitStack, bar: boo
 
 
 def _complete(task: Task) -> Manifest | None:
-    """The manifest, restored from its copy if Snakemake deleted it with a failed stack."""
+    """The manifest, restored from its copy if Snakemake deleted it with a failed stack; None if
+    the artifact is to be made, or its files are gone."""
     if task.manifest.exists():
-        return read_manifest(task.manifest)
+        manifest = read_manifest(task.manifest)
+        if manifest.digest != task.request.digest:
+            raise DamagedManifest(task.manifest, f"it is that of {manifest.digest}")
+        absent = absent_files(task.folder, manifest)
+        if absent:
+            task.progress.say(f"{absent[0]} is gone: it is made again")
+        return None if absent else manifest
     if task.manifest_copy.exists():
-        with contextlib.suppress(UserError):
-            manifest = read_manifest(task.manifest_copy)
+        with contextlib.suppress(OSError, ValueError):
+            manifest = parse_manifest(task.manifest_copy)
             is_current = manifest.digest == task.request.digest
             if is_current and not damaged_files(task.folder, manifest):
                 write_manifest(task.manifest, manifest)

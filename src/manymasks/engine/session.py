@@ -11,12 +11,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from manymasks.catalogue import STAGES
 from manymasks.config.loading import load_study
 from manymasks.disk.atomic import link, write_json
 from manymasks.disk.lock import holder, try_lock
+from manymasks.engine.endings import FAILED, Signals, machine_fault
 from manymasks.engine.job_file import write_node
 from manymasks.engine.server import start_server
 from manymasks.engine.snakemake import is_locked
@@ -27,6 +28,7 @@ from manymasks.plan.lengths import check_lengths
 from manymasks.plan.node import Node, in_words
 from manymasks.plan.states import missing
 from manymasks.store.layout import Layout
+from manymasks.store.plans import active_folders, record_plan
 
 RESULTS = Path("results")
 RUN_LOCK = Path(".snakemake/manymasks.lock")
@@ -80,11 +82,12 @@ class Session:
     report_files: tuple[tuple[str, str], ...] = ()
     """Name and content of files that `snakemake --report` shows."""
     locks: list[IO[str]] = field(default_factory=list)
+    signals: Signals | None = None
 
-    failed = (
-        "\nA job failed. Its message is above, and in results/<stage>/<key>/log.txt. Completed "
-        "artifacts are kept. Fix the cause and rerun the command."
-    )
+    @property
+    def failed(self) -> str:
+        """Why the run did not succeed."""
+        return f"\n{self.signals.ending() if self.signals else FAILED}"
 
     @classmethod
     def start(
@@ -103,6 +106,10 @@ class Session:
         given = set(options)
         layout = Layout(RESULTS)
         try:
+            if set("{}") & set(str(Path.cwd())):
+                raise UserError(
+                    f"{Path.cwd()}: Snakemake reads braces in a path as names. Rename the folder."
+                )
             plan = plan_study(load_study([_as_typed(path) for path in files], overrides), Path())
             check_lengths(plan, layout, Path())
             wanted = plan.nodes if given & set(ALL_JOBS_OPTIONS) else missing(plan, layout)
@@ -116,12 +123,12 @@ class Session:
             session.check_rules(options)
             if is_main and not given & set(NO_LOCK_OPTIONS):
                 session.locks = [_lock_run()]
-        except UserError as error:
-            print(f"\n{error}\n", file=sys.stderr)
-            sys.exit(1)
+        except (UserError, OSError) as error:
+            _exit_with(error)
         if given & set(REPORT_OPTIONS):
             session.report_files = REPORT_FILES
         if is_main and not nodes and not given & set(NO_WRITE_OPTIONS):
+            session.record()
             session.publish()
         return session
 
@@ -217,12 +224,24 @@ class Session:
             stage: [[node.key for node in nodes] for nodes in stacks]
             for stage, stacks in self.stacked.items()
         }
-        write_json(STACKS_FILE, keys)
-        for nodes in self.nodes.values():
-            for node in nodes.values():
-                write_node(self.layout, node, self.plan.study.hardware)
+        self.signals = Signals()
+        try:
+            self.record()
+            write_json(STACKS_FILE, keys)
+            for nodes in self.nodes.values():
+                for node in nodes.values():
+                    write_node(self.layout, node, self.plan.study.hardware)
+        except OSError as error:
+            _exit_with(error)
         if is_local:
             start_server(self.nodes)
+
+    def record(self) -> None:
+        """Write down that this plan is run, which `manymasks gc` and `status` read."""
+        artifacts = (f"{node.stage}/{node.key}" for node in self.plan.nodes)
+        lock = record_plan(self.layout, self.plan.study.name, artifacts)
+        if lock is not None:
+            self.locks.append(lock)
 
     def finish(self) -> None:
         """Link this study's database and report, and print what to do next."""
@@ -262,6 +281,15 @@ class Session:
                 link(path, target)
 
 
+def _exit_with(error: UserError | OSError) -> NoReturn:
+    """End with the message of an error that a person can mend; raises any other."""
+    message = str(error) if isinstance(error, UserError) else machine_fault(error)
+    if message is None:
+        raise error
+    print(f"\n{message}\n", file=sys.stderr)
+    sys.exit(1)
+
+
 def _activity(nodes: Sequence[Node]) -> str:
     more = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
     return STAGES[nodes[0].stage].message.format(label=in_words(nodes[0]) + more)
@@ -279,7 +307,7 @@ def _stacks_of_main_process(plan: Plan) -> dict[str, list[tuple[Node, ...]]] | N
             stage: [tuple(nodes[stage, key] for key in keys) for keys in stacks]
             for stage, stacks in keys_of_stacks.items()
         }
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -302,8 +330,20 @@ def _lock_run() -> IO[str]:
         )
     if is_locked():
         lock.close()
-        raise UserError(STALE_LOCK)
+        raise UserError(_stale_lock())
     return lock
+
+
+def _stale_lock() -> str:
+    """What to do about the lock of a run that was killed."""
+    orphan = next(active_folders(Layout(RESULTS)), None)
+    if orphan is None:
+        return STALE_LOCK
+    return (
+        "An earlier run was killed and left Snakemake's lock behind, and a job of it is still "
+        f"alive: {orphan.parent.name} {orphan.name}, {holder(orphan / 'lock')}. Wait for it or "
+        "end it, then type\n  snakemake --unlock\nand rerun your command."
+    )
 
 
 def lock_state() -> str:
@@ -314,4 +354,4 @@ def lock_state() -> str:
         if lock is None:
             return f"Another run is active in this folder: {holder(RUN_LOCK)}"
         lock.close()
-    return STALE_LOCK if is_locked() else "free"
+    return _stale_lock() if is_locked() else "free"

@@ -6,6 +6,8 @@ folder.
 
 import contextlib
 import io
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,14 @@ def config_files(workflow: Any) -> list[Path]:
 def runs_jobs_here(workflow: Any) -> bool:
     """Whether jobs run as processes of this machine, and are not sent elsewhere or only touched."""
     return bool(workflow.executor_plugin.name == "local")
+
+
+def job_program(workflow: Any) -> str:
+    """The program of jobs: this interpreter with its packages, whatever PATH has. Where Snakemake
+    deploys an environment or a container for jobs, the program is in there."""
+    if workflow.deployment_settings.deployment_method:
+        return "manymasks"
+    return f"{shlex.quote(sys.executable)} -m manymasks"
 
 
 def share_settings(workflow: Any, stages: Mapping[str, str]) -> None:

@@ -7,9 +7,7 @@ from functools import cache
 from typing import Any
 
 from manymasks.plan.closure import code_of
-from manymasks.store.canonical import digest
-
-SCHEME = 1
+from manymasks.store.manifest import digest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +46,6 @@ class Node:
 def planned_code(stage: str) -> dict[str, str]:
     """Code of a stage, read once for all its nodes; `plan_study` clears this cache."""
     return code_of(stage)
-
-
-def digest_of(
-    stage: str, settings: dict[str, Any], code: dict[str, str], inputs: dict[str, list[str]]
-) -> str:
-    """The digest of an artifact; its first digits are the key."""
-    return digest(
-        {"scheme": SCHEME, "stage": stage, "settings": settings, "code": code, "inputs": inputs}
-    )
 
 
 def member_label(member: dict[str, Any]) -> str:

@@ -3,14 +3,21 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from manymasks.plan.graph import Plan
 from manymasks.plan.node import Node
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, all_manifests
+from manymasks.store.manifest import (
+    DamagedManifest,
+    Manifest,
+    absent_files,
+    all_manifests,
+    read_manifest,
+)
 
-State = Literal["done", "will run", "not needed"]
+State = Literal["done", "will run", "not needed", "evicted", "damaged"]
 SHOWN = 4
 """Differences from an earlier artifact that are listed; the rest are counted."""
 
@@ -45,15 +52,31 @@ def statuses(plan: Plan, layout: Layout) -> list[Status]:
     earlier: dict[str, list[Manifest]] = {}
     result = []
     for node in plan.nodes:
-        if layout.manifest(node.stage, node.key).exists():
-            result.append(Status(node, "done"))
+        path = layout.manifest(node.stage, node.key)
+        if path.exists():
+            result.append(_complete(node, path))
         elif node.digest not in needed:
             result.append(Status(node, "not needed", "deleted, and no missing artifact uses it"))
         else:
             if node.stage not in earlier:
-                earlier[node.stage] = list(all_manifests(layout, node.stage))
+                manifests = all_manifests(layout, node.stage, on_damage=lambda error: None)
+                earlier[node.stage] = list(manifests)
             result.append(Status(node, "will run", _because(node, earlier[node.stage])))
     return result
+
+
+def _complete(node: Node, path: Path) -> Status:
+    """The state of a node with a manifest."""
+    try:
+        manifest = read_manifest(path)
+    except DamagedManifest as error:
+        return Status(node, "damaged", f"{error.reason}; type {error.command}")
+    absent = absent_files(path.parent, manifest)
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        gone = f"{absent[0].name}{more} is gone; made again when it is needed"
+        return Status(node, "evicted", gone)
+    return Status(node, "done")
 
 
 def _because(node: Node, earlier: list[Manifest]) -> str:

@@ -13,10 +13,6 @@ def make(job: Job) -> dict[str, Any]:
         job.settings["labels"],
         job.folder / "manymasks.duckdb",
         primary=job.settings["primary"],
+        say=job.say,
     )
-    if rows["outdated_payloads"]:
-        job.say(
-            f"{rows['outdated_payloads']} tables of earlier artifacts fit the tables of this "
-            "version no longer and are left out"
-        )
     return {"rows": rows}

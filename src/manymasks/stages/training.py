@@ -7,7 +7,7 @@ from typing import Any
 
 from manymasks.config.training import Size, Training, Variant
 from manymasks.models.transformer import Transformer
-from manymasks.stages.inputs.training_stack import prepare
+from manymasks.stages.inputs.training_stack import can_resume, prepare
 from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import sha256_of
@@ -65,7 +65,7 @@ def _train(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     )
     states = [job.state / "training.safetensors" for job in jobs]
     for job, state in zip(jobs, states, strict=True):
-        if state.exists():
+        if can_resume(state, job.say):
             job.say("goes on from its last saved state")
     step_tokens = settings.batch * settings.context
     total = settings.steps * step_tokens * len(jobs)

@@ -7,7 +7,6 @@ no part.
 """
 
 import gc
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +14,11 @@ import torch
 
 from manymasks.config.study import Hardware
 from manymasks.config.training import Size, Training, Tune, Variant
-from manymasks.disk.atomic import write_json
 from manymasks.errors import UserError
-from manymasks.stages.inputs.training_stack import prepare
+from manymasks.stages.inputs.training_stack import can_resume, prepare
 from manymasks.statistics.intervals import finite
 from manymasks.store.job import Job
+from manymasks.store.sealed import read_sealed, write_sealed
 from manymasks.training.device import choose_device
 from manymasks.training.loop import train
 from manymasks.training.memory import is_out_of_memory
@@ -81,7 +80,11 @@ def _run_trials(job: Job, tune: Tune, device: torch.device) -> tuple[Results, fl
     for slot in slots:
         path = job.state / f"{_name(slot)}.json"
         if path.exists():
-            results[slot] = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                results[slot] = read_sealed(path)
+            except (OSError, ValueError) as error:
+                job.say(f"a trial begins again, as {path.name} is damaged ({error})")
+                path.unlink()
     if results:
         job.say(f"{len(results)} of {len(slots)} trials are done already")
     earlier = sum(result["seconds"] for result in results.values())
@@ -126,6 +129,9 @@ def _run_stack(
         job.label,
     )
     step_tokens = settings.batch * settings.context
+    states = [job.state / f"{_name(slot)}.safetensors" for slot in stack]
+    for state in states:
+        can_resume(state, job.say)
     names = f"trials {done + 1} to {done + len(stack)}" if stack[1:] else f"trial {done + 1}"
 
     def on_step(step: int, note: str) -> None:
@@ -141,7 +147,7 @@ def _run_stack(
         [rate for rate, _, _ in stack],
         prepared.windows,
         prepared.select,
-        states=[job.state / f"{_name(slot)}.safetensors" for slot in stack],
+        states=states,
         checkpoint_seconds=job.hardware.checkpoint_seconds,
         on_step=on_step,
         past=prepared.past,
@@ -150,7 +156,7 @@ def _run_stack(
     for slot, trial in zip(stack, progress, strict=True):
         nats = None if trial.failed_step is not None else trial.select_nats
         results[slot] = {"nats": nats, "seconds": trial.seconds}
-        write_json(job.state / f"{_name(slot)}.json", results[slot])
+        write_sealed(job.state / f"{_name(slot)}.json", results[slot])
         (job.state / f"{_name(slot)}.safetensors").unlink(missing_ok=True)
         if nats is None:
             rate, seed_init, seed_order = slot

@@ -28,6 +28,11 @@ class Layout:
         return self.results / "downloads"
 
     @property
+    def plans(self) -> Path:
+        """Records of the plans that were run, and locks of live runs."""
+        return self.results / "plans"
+
+    @property
     def database(self) -> Path:
         """Link to the current study's database."""
         return self.results / "manymasks.duckdb"

@@ -1,20 +1,24 @@
 """Weights on disk, and the state from which a killed training resumes to the same bits.
 
 A file holds one member without the model axis, independent of the stack and the slot in which it
-was trained or is resumed.
+was trained or is resumed. A state carries a digest of its content, which is checked before the
+state is used.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from safetensors import safe_open
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from manymasks.arrays import Rows
 from manymasks.disk.atomic import replacing
+from manymasks.disk.checksum import sha256_of
 from manymasks.models.transformer import Transformer
 
 
@@ -30,6 +34,8 @@ class TrainingProgress:
     since: int = 0
     curve: Rows = field(default_factory=list)
     failed_step: int | None = None
+    late: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file of weights that was saved on the way, by its name."""
 
     @property
     def select_nats(self) -> float | None:
@@ -71,7 +77,40 @@ def save_state(
     tensors = {f"weight/{name}": weight for name, weight in weights.items()}
     for name, kinds in moments.items():
         tensors |= {f"{kind}/{name}": tensor for kind, tensor in kinds.items()}
-    _save(tensors, {"progress": json.dumps(asdict(progress))}, path)
+    text = json.dumps(asdict(progress))
+    _save(tensors, {"progress": text, "sha256": _digest(tensors, text)}, path)
+
+
+def damage(state: Path) -> str | None:
+    """What is wrong with a saved state, or with weights that were saved on its way; None if the
+    training can go on from it."""
+    try:
+        with safe_open(state, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = metadata.get("progress", "")
+        if metadata.get("sha256") != _digest(tensors, text):
+            return "its content differs from its digest"
+        late = json.loads(text)["late"]
+    except (OSError, SafetensorError) as error:
+        return str(error)
+    for name, digest in late.items():
+        path = state.with_name(name)
+        if not path.is_file():
+            return f"{name} is missing"
+        if sha256_of(path) != digest:
+            return f"{name} differs from its digest"
+    return None
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """SHA-256 of tensors, with their names, types and shapes, and of a text."""
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"\n{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_state(weights: Mapping[str, Tensor], moments: Moments, path: Path) -> TrainingProgress:

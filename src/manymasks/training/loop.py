@@ -15,8 +15,14 @@ import torch
 from torch import Tensor
 
 from manymasks.config.training import Training
+from manymasks.disk.checksum import sha256_of
 from manymasks.models.transformer import Transformer
-from manymasks.training.checkpoint import TrainingProgress, load_state, save_state, save_weights
+from manymasks.training.checkpoint import (
+    TrainingProgress,
+    load_state,
+    save_state,
+    save_weights,
+)
 from manymasks.training.native_step import NativeStepper
 from manymasks.training.optimizer import Optimizer
 from manymasks.training.schedule import learning_rate
@@ -48,7 +54,7 @@ def train(
         rates: peak learning rate of each member.
         source: of the windows of all slots.
         select: (windows, context + 1) token ids scored for the select curves.
-        states: file of each member to resume from and to save to.
+        states: file of each member to resume from, undamaged, and to save to.
         checkpoint_seconds: seconds between two saved states.
         on_step: called with the steps done, summed over members, and the current loss as text.
         past: for members that need a past, the stack that provides it.
@@ -97,6 +103,7 @@ def train(
             path = late[member].get(progress[member].step) if late else None
             if path is not None:
                 save_weights(model, member, path)
+                progress[member].late[path.name] = sha256_of(path)
         now = time.monotonic()
         for member in active:
             spent = (now - began) / len(progress)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from manymasks.stages.inputs.weights import load_members, route_of
 from manymasks.store.job import Artifact
 from manymasks.tokens.order import starts_of_members
 from manymasks.tokens.shards import TokenStream
-from manymasks.training.checkpoint import load_weights
+from manymasks.training.checkpoint import damage, load_weights
 from manymasks.training.device import choose_device, with_dummies
 from manymasks.training.step import WindowSource
 
@@ -88,6 +89,17 @@ def prepare(
     windows = WindowSource(starts_of, _gather(train, settings.context + 1, device))
     curve = torch.from_numpy(select.spread(settings.curve_windows, settings.context)).to(device)
     return PreparedStack(model, past, windows, curve)
+
+
+def can_resume(state: Path, say: Callable[[str], None]) -> bool:
+    """Whether there is a saved state to go on from; one that is damaged is deleted."""
+    if not state.exists():
+        return False
+    problem = damage(state)
+    if problem is not None:
+        say(f"begins again, as its saved state is damaged: {state.name}: {problem}")
+        state.unlink()
+    return problem is None
 
 
 def _gather(stream: TokenStream, length: int, device: torch.device) -> Callable[[Tensor], Tensor]:

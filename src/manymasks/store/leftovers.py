@@ -1,0 +1,29 @@
+"""What killed processes left in a results folder: half files, and states that nobody resumes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from manymasks.disk.atomic import intended_name
+from manymasks.disk.lock import is_held
+from manymasks.store.layout import Layout
+
+SPILL = ".spill"
+"""End of the name of a folder in which DuckDB sorts what does not fit in memory."""
+
+
+def leftovers(layout: Layout) -> Iterator[Path]:
+    """Temporary files of processes that ended before they were renamed, and states beside complete
+    artifacts. Those of artifacts that are being made are left out."""
+    for folder in (layout.results, *sorted(layout.results.glob("*/*"))):
+        if not folder.is_dir() or is_held(folder / "lock"):
+            continue
+        for path in sorted(folder.iterdir()):
+            is_state = path.name == "state" and (folder / "manifest.json").exists()
+            if is_state or intended_name(path.name.removesuffix(SPILL)) is not None:
+                yield path
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
