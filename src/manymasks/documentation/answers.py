@@ -102,6 +102,13 @@ class Answers:
         complete = len(values) == len(self.numbers(name, column, **where)) > 0
         return max(values) if complete else None
 
+    def rows_rise(self, name: str, *columns: str, **where: Any) -> bool | None:
+        """Whether the numbers of these columns rise strictly in every row; None if one is missing
+        or there is no row."""
+        rows = self._rows(name, columns, where)
+        settled = [ordered(*map(number, row)) for row in rows]
+        return None if None in settled or not settled else all(settled)
+
     def count(self, name: str, **where: Any) -> int:
         """The number of rows."""
         return len(self._rows(name, [], where))
@@ -151,8 +158,11 @@ class Answers:
 
     def statement(self, name: str, holds: bool | None, caller: Any) -> str:
         """A sentence about a sign or an order: printed if it holds in this run."""
+        if name in self.statements:
+            raise UserError(f"statement {name}: there are two of this name")
         self.statements[name] = holds
-        sentence = str(caller()).strip()
+        # A line of its own: jinja takes the line break after the end of a call.
+        sentence = f"{str(caller()).strip()}\n"
         if holds is None:
             return f"*Not settled by this run:* {sentence}"
         return sentence if holds else f"**Contradicted by this run:** {sentence}"
@@ -164,6 +174,16 @@ def ordered(*values: float | None) -> bool | None:
     if len(present) < len(values):
         return None
     return all(a < b for a, b in itertools.pairwise(present))
+
+
+def every(*settled: bool | None) -> bool | None:
+    """Whether all hold; None if one is not settled and none is false."""
+    return False if False in settled else None if None in settled else True
+
+
+def times(factor: float, value: float | None) -> float | None:
+    """A multiple of a number; None if it is missing."""
+    return None if value is None else factor * value
 
 
 def number(value: Any) -> float | None:

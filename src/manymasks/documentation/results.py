@@ -1,7 +1,8 @@
 """Pages of results, written from a run: `manymasks docs --from results`.
 
 A page is a template beside it (docs/results/sets.md.j2), without a typed number: it cites answers
-by query, row and column. A sentence about a sign or an order is a `statement` with its check.
+by query, row and column, and records of longer runs. A sentence about a sign or an order is a
+`statement` with its check.
 """
 
 import json
@@ -12,7 +13,8 @@ from typing import Any
 import jinja2
 
 from manymasks.disk.atomic import replacing
-from manymasks.documentation.answers import Answers, collect, ordered, text
+from manymasks.documentation.answers import Answers, collect, every, ordered, text, times
+from manymasks.documentation.run_records import RECORDS, Records
 from manymasks.errors import UserError
 
 FOLDER = Path("docs/results")
@@ -23,7 +25,7 @@ FINDINGS = FOLDER / "findings.md.j2"
 """Fills the block of README.md between the two comments."""
 BLOCK = re.compile(r"(<!-- findings -->\n).*?(\n<!-- end of findings -->)", re.DOTALL)
 CITED = re.compile(
-    r"\b(?:numbers|one|least|most|count|value|interval|span|answer)\(\s*\"([\w-]+)\""
+    r"\b(?:numbers|one|least|most|rows_rise|count|value|interval|span|answer)\(\s*\"([\w-]+)\""
 )
 HEADER = (
     "<!-- Written by `manymasks docs --from results` from {}: edit that file, not this one. -->\n\n"
@@ -42,15 +44,20 @@ def cited(root: Path) -> list[str]:
     return sorted({name for source in sources for name in CITED.findall(source)})
 
 
-def pages(root: Path, values: dict[str, Any]) -> tuple[dict[str, str], dict[str, bool | None]]:
+def pages(
+    root: Path, values: dict[str, Any], records: Records | None = None
+) -> tuple[dict[str, str], dict[str, bool | None]]:
     """The text of each page by its path below `root`, and which statements hold."""
-    answers = Answers(values)
+    answers, records = Answers(values), records or Records(root / FOLDER / RECORDS)
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
     environment.globals.update(
         {name: getattr(answers, name) for name in dir(answers) if not name.startswith("_")},
         ordered=ordered,
+        every=every,
+        times=times,
+        **{name: getattr(records, name) for name in ("record", "recorded", "source")},
         text=text,
         run=values["provenance"],
     )
