@@ -7,6 +7,7 @@ from pathlib import Path
 
 from manymasks.cli import EXIT_STATUSES, argument_parser
 from manymasks.disk.atomic import replacing
+from manymasks.documentation.coverage_table import intervals_page
 from manymasks.documentation.errors_page import errors_page
 from manymasks.documentation.reference import (
     commands_page,
@@ -22,6 +23,7 @@ from manymasks.documentation.stages import stages_page
 PAGES = {
     "config/README.md": overlays_page,
     "config/schema.json": schema,
+    "docs/concepts/intervals.md": intervals_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/families.md": families_page,
     "docs/reference/processes.md": processes_page,
