@@ -13,7 +13,7 @@ SHARE = 0.1
 """Half the width of an interval, as a share of the value in it."""
 COUNTS = {
     "documents": 20,
-    "effective_documents": 18.5,
+    "effective_documents": 20,
     "models": 4,
     "seeds": 4,
     "tokens": 4000,

@@ -21,6 +21,7 @@ from manymasks.database.load import load
 from manymasks.kinds.set_metrics import METRICS
 from manymasks.report import drawing, page, pictures
 from manymasks.report.figures import pair_maps
+from manymasks.report.section import units
 from manymasks.report.sections import SECTIONS
 
 NEEDED = {
@@ -92,6 +93,18 @@ def drawn(database: Path) -> set[str]:
 def save(database: Path, name: str, path: Path) -> bool:
     (picture,) = (picture for picture in pictures.PICTURES if picture.name == name)
     return pictures.save_picture(database, path, picture, dpi=40)
+
+
+def test_units_say_when_documents_are_few() -> None:
+    rows = [{"models": 4, "documents": 93, "effective_documents": 46.9}]
+    assert units(rows) == "4 models per class, 93 documents (47 effective)"
+    assert units([{"documents": 48, "effective_documents": 48.0}]) == "48 documents"
+    few = [*rows, {"models": 4, "documents": 60, "effective_documents": 12.3}]
+    assert units(few) == (
+        "4 models per class, 60 to 93 documents (12 to 47 effective), "
+        "fewer than 20 effective documents: intervals approximate"
+    )
+    assert units([{"models": 1, "documents": None}]) == "1 model per class"
 
 
 def test_the_section_on_sets(sets_database: Path) -> None:

@@ -261,6 +261,7 @@ def test_rows_have_intervals_over_documents() -> None:
     assert rows[2] == {
         "probe": "sought", "severity": 1, "pool": "two/tiny/causal", "generations": 2,
         "evaluations": 9, "searched": 7.0, "low": 7.0, "high": 7.0, "models": 4, "documents": 2,
+        "effective_documents": pytest.approx(9 / 5),
     }  # fmt: skip
     assert (rows[3]["pool"], rows[3]["models"]) == ("two/wide/causal", 2)
     alone, _ = step_rows("sought", steps[:1], ("a", "a", "a"), models, statistics)

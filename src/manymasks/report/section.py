@@ -102,19 +102,25 @@ FEW_DOCUMENTS = 20
 
 def units(rows: list[Row]) -> str:
     """The numbers of models and documents that a figure rests on, such as `4 models a class`, and
-    whether its documents are few."""
+    whether its documents are few. The effective number of documents is given where it is not the
+    number of documents."""
     parts = []
     for name, suffix in (("models", " per class"), ("documents", "")):
-        counts = [row[name] for row in rows if row.get(name) is not None]
+        counts = _numbers(rows, name)
         if counts:
             parts.append(f"{_span(counts)} {name if max(counts) > 1 else name[:-1]}{suffix}")
-    known = (row.get("effective_documents") for row in rows)
-    effective = [round(number) for number in known if number is not None]
+    effective = _numbers(rows, "effective_documents")
     if effective:
-        parts[-1] += f" ({_span(effective)} effective)"
+        if _span(effective) != _span(_numbers(rows, "documents")):
+            parts[-1] += f" ({_span(effective)} effective)"
         if min(effective) < FEW_DOCUMENTS:
             parts.append(f"fewer than {FEW_DOCUMENTS} effective documents: intervals approximate")
     return ", ".join(parts)
+
+
+def _numbers(rows: list[Row], name: str) -> list[int]:
+    """The values of a column, rounded, without NULL."""
+    return [round(row[name]) for row in rows if row.get(name) is not None]
 
 
 def _span(counts: list[int]) -> str:
