@@ -189,6 +189,8 @@ def _demand(mine: dict[str, str], models: Rows) -> Rows:
         row |= {"baseline_high": row.pop("baseline_nats_high")}
         row |= {"variant_nats": worse + causal, "variant_low": worse + causal - 0.03}
         row |= {"variant_high": worse + causal + 0.03, **interval("gap", worse, 0.02)}
+        rate = {"binding": 4, "rate_low": 0.51, "rate_high": 1.0}
+        row |= {f"{arm}_{name}": rate[name] for arm in ("baseline", "variant") for name in rate}
         rows.append({**row, "ceiling": ceiling, "models": 4, "documents": 50})
     return rows
 

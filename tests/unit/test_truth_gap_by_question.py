@@ -13,8 +13,9 @@ from manymasks.corpora.processes.registry import process
 from manymasks.statistics.bootstrap import document_weights, standard_error
 from manymasks.statistics.intervals import StandardError, joined
 from manymasks.statistics.model_classes import Member
+from manymasks.statistics.proportions import wilson
 from manymasks.truth.excess import divergences
-from manymasks.truth.gap_by_question import demand_rows
+from manymasks.truth.gap_by_question import binding_columns, demand_rows
 from manymasks.truth.prices import Price, exact_prices
 
 STATISTICS = Statistics(resamples=200)
@@ -131,3 +132,14 @@ def test_predictor_without_binding_is_at_the_ceiling() -> None:
         row = found["answers by W", str(pairs)]
         assert row["ceiling"] == tally.ceiling(pairs)
         assert row["variant_low"] - 1e-9 <= row["ceiling"] <= row["variant_high"] + 1e-9
+
+
+def test_binding_is_a_rate_over_seeds() -> None:
+    tokens = np.array([2.0, 3.0])
+    causal, myopic = np.array([[0.1, 0.1], [3.0, 4.0]]), np.array([[3.0, 3.0], [2.5, 3.0]])
+    columns = binding_columns(causal, myopic, tokens, 1.3, 0.95)
+    assert (columns["baseline_binding"], columns["variant_binding"]) == (1, 0)
+    low, high = wilson(0, 2, 0.95)
+    assert (columns["variant_rate_low"], columns["variant_rate_high"]) == (low, high)
+    without = binding_columns(causal, myopic, tokens, None, 0.95)
+    assert without["ceiling"] is without["baseline_binding"] is without["variant_rate_high"] is None

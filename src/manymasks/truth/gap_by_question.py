@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from manymasks.arrays import Floats, Ints, Rows
+from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Contrast, Statistics
-from manymasks.statistics.bootstrap import document_columns, document_weights
-from manymasks.statistics.intervals import Interval, finite, interval_columns
+from manymasks.statistics.bootstrap import document_columns, document_weights, ratio
+from manymasks.statistics.intervals import Interval, finite, finite_columns, interval_columns
 from manymasks.statistics.model_classes import Members, one_corpus, paired_arms, seeds_of
 from manymasks.statistics.paired import mean_over_seeds
+from manymasks.statistics.proportions import wilson
 from manymasks.statistics.seed_design import Seeds
-from manymasks.truth.excess import counted_tokens, document_sums, tokens_by_level
+from manymasks.truth.excess import ROUNDING, counted_tokens, document_sums, tokens_by_level
 from manymasks.truth.prices import Prices
 
 CEILING = "no-binding"
@@ -35,10 +36,9 @@ def demand_rows(
     """Rows of demand_gap: over all counted tokens and by each stratum, for each size.
 
     Members are paired within a size by both seeds; a size whose arms share no seeds has no rows,
-    nor has a level without tokens. Intervals combine the error over models, t with one degree of
-    freedom per pair minus one, with the bootstrap over documents, whose resamples are the same for
-    all rows. The interval of an excess loss is cut at 0. The ceiling, from `prices`, is exact.
-    `kl`: (members, documents, length) nats, NaN where the truth is NaN.
+    nor has a level without tokens. Intervals join the errors over seeds and documents, whose
+    resamples are the same for all rows. The interval of an excess loss is cut at 0. The ceiling,
+    from `prices`, is exact. `kl`: (members, documents, length) nats, NaN where the truth is NaN.
     """
     if not contrasts:
         return []
@@ -71,7 +71,13 @@ def demand_rows(
                         weights,
                         statistics,
                     ),
-                    "ceiling": ceilings.get((stratum, level)),
+                    **binding_columns(
+                        nats[baseline],
+                        nats[variant],
+                        tokens,
+                        ceilings.get((stratum, level)),
+                        statistics.confidence,
+                    ),
                     "models": int(baseline.size),
                     **document_columns(tokens),
                 }
@@ -100,6 +106,23 @@ def gap_columns(
             f"{name}_high": finite(excess.high),
         }
     return columns | interval_columns(gap, "gap", "gap_")
+
+
+def binding_columns(
+    baseline: Floats, variant: Floats, tokens: Floats, ceiling: float | None, confidence: float
+) -> Row:
+    """The ceiling of a level, and how many seeds of either arm bind: members whose excess loss is
+    below half of it, from sums of nats (seeds, documents). Binding is learned or not, so its
+    success is a rate over seeds, with Wilson's interval. None without a ceiling above rounding."""
+    columns: Row = {"ceiling": ceiling}
+    for name, nats in (("baseline", baseline), ("variant", variant)):
+        columns |= dict.fromkeys(f"{name}_{end}" for end in ("binding", "rate_low", "rate_high"))
+        if ceiling is not None and ceiling > ROUNDING:
+            binding = int((ratio(nats, tokens) < ceiling / 2).sum())
+            low, high = wilson(binding, len(nats), confidence)
+            ends = {f"{name}_rate_low": low, f"{name}_rate_high": high}
+            columns |= {f"{name}_binding": binding, **finite_columns(**ends)}
+    return columns
 
 
 def _mean(

@@ -97,6 +97,12 @@ CREATE TABLE demand_gap (
     gap_low DOUBLE,
     gap_high DOUBLE,
     ceiling DOUBLE,
+    baseline_binding INTEGER,
+    baseline_rate_low DOUBLE,
+    baseline_rate_high DOUBLE,
+    variant_binding INTEGER,
+    variant_rate_low DOUBLE,
+    variant_rate_high DOUBLE,
     models INTEGER,
     documents INTEGER,
     effective_documents DOUBLE
@@ -112,6 +118,10 @@ COMMENT ON COLUMN demand_gap.variant_low IS 'Lower end of its interval over mode
 COMMENT ON COLUMN demand_gap.gap IS 'variant_nats minus baseline_nats';
 COMMENT ON COLUMN demand_gap.gap_low IS 'Lower end of its interval over pairs of models and documents';
 COMMENT ON COLUMN demand_gap.ceiling IS 'Exact excess loss of the predictor without binding, if the process has one';
+COMMENT ON COLUMN demand_gap.baseline_binding IS 'Members of the baseline that bind: excess loss below half of the ceiling; NULL without a ceiling';
+COMMENT ON COLUMN demand_gap.baseline_rate_low IS 'Lower end of the interval of their share (Wilson)';
+COMMENT ON COLUMN demand_gap.variant_binding IS 'Members of the variant that bind';
+COMMENT ON COLUMN demand_gap.variant_rate_low IS 'Lower end of the interval of their share (Wilson)';
 COMMENT ON COLUMN demand_gap.models IS 'Pairs of members with the same seeds';
 
 CREATE TABLE position_spread (

@@ -9,6 +9,9 @@ SELECT
     round(gap, 3) AS gap,
     round(gap_low, 3) AS low,
     round(gap_high, 3) AS high,
+    baseline_binding AS causal_binding,
+    variant_binding AS binding,
+    round(variant_rate_high, 2) AS rate_at_most,
     models
 FROM myopia_by_demand
 WHERE stratum = 'answers by W' AND baseline = 'causal'
