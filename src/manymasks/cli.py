@@ -122,10 +122,10 @@ def argument_parser() -> argparse.ArgumentParser:
         command(
             "pin",
             pin,
-            "Write the files of a dataset and their digests into the configuration.",
+            "Write the files of a dataset or tokenizer and their digests into the configuration.",
         )
     )
-    added.add_argument("corpus", help="name of a corpus of kind dataset")
+    added.add_argument("name", help="a corpus of kind dataset, or `tokenizer`")
     added.add_argument("--revision", help="branch, tag or commit of the Hub to pin (main)")
     added.add_argument("--dry-run", action="store_true", help="print and write nothing")
 
@@ -210,11 +210,14 @@ def _plan(options: argparse.Namespace) -> "Plan":
 
 def plan(options: argparse.Namespace) -> int:
     """Print each node with its state, and totals."""
+    from manymasks.config.effects import warnings
     from manymasks.plan.lengths import check_lengths
     from manymasks.plan.states import statuses
 
-    layout = Layout(options.results)
+    layout = Layout.at(options.results)
     planned = _plan(options)
+    for warning in warnings(planned.study, [CONFIG, *options.configfile]):
+        print(f"warning: {warning}", file=sys.stderr)
     check_lengths(planned, layout, Path())
     if options.stage and options.stage not in STAGES:
         raise UserError(f"--stage {options.stage}: stages are {', '.join(STAGES)}")
@@ -238,7 +241,7 @@ def run(options: argparse.Namespace) -> int:
     """Make artifacts of one stage in this process."""
     from manymasks.engine.jobs import run_jobs
 
-    layout = Layout(options.results)
+    layout = Layout.at(options.results)
     descriptions = list(_descriptions(options, layout))
     bar = sys.stderr.isatty() and not options.lines
     run_jobs(descriptions, layout, force=options.force, bar=bar)
@@ -277,17 +280,17 @@ def explain(options: argparse.Namespace) -> int:
     """Print what a key is computed from: stage, settings, code and inputs."""
     from manymasks.commands.explain import explanation
 
-    fields = explanation(options.key, Layout(options.results), lambda: _plan(options))
+    fields = explanation(options.key, Layout.at(options.results), lambda: _plan(options))
     print(json.dumps(fields, indent=2, ensure_ascii=False))
     return 0
 
 
 def pin(options: argparse.Namespace) -> int:
-    """Pin the files of a dataset."""
-    from manymasks.commands.pin import pin_corpus
+    """Pin the files of a dataset or tokenizer."""
+    from manymasks.commands.pin import pin_files
 
     files = [CONFIG, *options.configfile]
-    print(pin_corpus(options.corpus, files, options.revision, dry_run=options.dry_run), end="")
+    print(pin_files(options.name, files, options.revision, dry_run=options.dry_run), end="")
     return 0
 
 
@@ -298,7 +301,7 @@ def export(options: argparse.Namespace) -> int:
     from manymasks.plan.graph import plan_study
 
     planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
-    for name, rows in export_data(planned, Layout(options.results), options.folder):
+    for name, rows in export_data(planned, Layout.at(options.results), options.folder):
         print(f"{name:<28} {rows:>12,} rows")
     print(f'\ndatasets.load_dataset("{options.folder}", "documents")')
     return 0
@@ -308,7 +311,7 @@ def corpora(options: argparse.Namespace) -> int:
     """List the named corpora, or print an overlay for one."""
     from manymasks.commands.corpora import list_corpora, overlay_of
 
-    layout = Layout(options.results)
+    layout = Layout.at(options.results)
     print(overlay_of(options.name) if options.name else list_corpora(layout))
     return 0
 
@@ -317,7 +320,7 @@ def verify(options: argparse.Namespace) -> int:
     """Check every payload file; the exit status is 1 if one is missing or damaged."""
     from manymasks.commands.verify import verify_artifacts
 
-    print(verify_artifacts(Layout(options.results)))
+    print(verify_artifacts(Layout.at(options.results)))
     return 0
 
 
@@ -329,7 +332,7 @@ def sql(options: argparse.Namespace) -> int:
     from manymasks.database import query
     from manymasks.database.queries import example, listing
 
-    database = Layout(options.results).database
+    database = Layout.at(options.results).database
     given = [
         name
         for name in ("query", "file", "tables", "describe", "example", "examples")
@@ -437,7 +440,7 @@ def doctor(options: argparse.Namespace) -> int:
 
     for line in checks.machine():
         print(line, flush=True)
-    for line in checks.study(_plan(options), Layout(options.results)):
+    for line in checks.study(_plan(options), Layout.at(options.results)):
         print(line)
     return 0
 
@@ -446,7 +449,7 @@ def status(options: argparse.Namespace) -> int:
     """Print what runs on the results."""
     from manymasks.commands.status import activity
 
-    for line in activity(Layout(options.results)):
+    for line in activity(Layout.at(options.results)):
         print(line)
     return 0
 
@@ -457,7 +460,7 @@ def gc(options: argparse.Namespace) -> int:
 
     planned = _plan(options) if CONFIG.is_file() or options.configfile else None
     for line in collect_garbage(
-        Layout(options.results),
+        Layout.at(options.results),
         planned,
         plans=options.plans,
         studies=options.keep,

@@ -47,19 +47,23 @@ def repository() -> dict[str, dict[str, bytes]]:
 
 @dataclass
 class Hub:
-    """What the hub holds; `states_digests`: whether it lists files as large ones, with SHA-256."""
+    """What the hub holds; `holds`: the kind of repository; `states_digests`: whether it lists files
+    as large ones, with SHA-256."""
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=repository)
     branches: dict[str, str] = field(default_factory=lambda: {"main": SECOND})
+    holds: str = "dataset"
     states_digests: bool = True
     damaged: set[str] = field(default_factory=set)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         url = urllib.parse.urlparse(request.path)
         parts = urllib.parse.unquote(url.path).strip("/").split("/")
+        if "/".join(parts[:2]) == NAME and parts[2] == "resolve" and self.holds == "model":
+            return self._file(request, parts[3], "/".join(parts[4:]))
         if parts[:1] == ["datasets"] and "/".join(parts[1:3]) == NAME and "resolve" in parts:
             return self._file(request, parts[4], "/".join(parts[5:]))
-        if parts[:2] == ["api", "datasets"] and "/".join(parts[2:4]) == NAME:
+        if parts[:2] == ["api", f"{self.holds}s"] and "/".join(parts[2:4]) == NAME:
             return self._api(request, parts[4:], urllib.parse.parse_qs(url.query))
         return reply(request, 404, headers={"X-Error-Code": "RepoNotFound"})
 

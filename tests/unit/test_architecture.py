@@ -21,6 +21,7 @@ SCIENCE = {
 }  # fmt: skip
 FLOORS = (
     {"errors", "catalogue", "arrays", "callbacks", "kinds", "disk"},
+    {"downloads"},
     {"config"},
     {"native"},
     {"store", "statistics", "corpora", "tokens", "models", "report"},
@@ -72,7 +73,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 
 def test_science_knows_neither_plan_nor_store_nor_stages() -> None:
-    allowed = {"config", "errors", "arrays", "callbacks", "kinds", "disk"}
+    allowed = {"config", "errors", "arrays", "callbacks", "kinds", "disk", "downloads"}
     assert imported_by(SCIENCE) <= allowed
 
 
@@ -115,7 +116,7 @@ def test_only_what_plans_and_runs_reads_the_catalogue() -> None:
 HEAVY = {"torch", "numpy", "pyarrow", "duckdb", "datasets", "tokenizers", "snakemake", "scipy"}
 
 
-@pytest.mark.parametrize("package", ["catalogue", "config", "plan", "store", "disk"])
+@pytest.mark.parametrize("package", ["catalogue", "config", "plan", "store", "disk", "downloads"])
 def test_planning_loads_no_heavy_package(package: str) -> None:
     names = [f"manymasks.{name}" for name in source.modules() if unit(name) == package]
     program = (

@@ -81,7 +81,7 @@ def test_a_stage_has_the_code_of_no_other() -> None:
 def test_readers_of_text_the_database_and_the_report_are_code_of_one_stage() -> None:
     for package, stage in (
         ("corpora.pydocs", "corpus"),
-        ("corpora.hub", "corpus"),
+        ("corpora.dataset", "corpus"),
         ("corpora.collect", "corpus"),
         ("training.tuning", "tuning"),
         ("database", "database"),

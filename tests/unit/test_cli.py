@@ -144,6 +144,34 @@ def test_a_missing_config_file(
     assert shown == [f"{name}.yaml: there is no such file" for name in ("other", "more")]
 
 
+@pytest.mark.parametrize("command", ["plan", "doctor", "verify"])
+@pytest.mark.parametrize("kind", ["link", "file", "below a file"])
+def test_results_that_are_no_folder(
+    command: str, kind: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = here / "elsewhere"
+    if kind == "link":
+        results.symlink_to("/mnt/nothing")
+        message = f"{results}: is a link to /mnt/nothing, which does not exist. Mount that disk"
+    else:
+        results.write_text("x")
+        message = f"{results}: is a file, and results go into a folder of that name."
+    path = results / "deep" if kind == "below a file" else results
+    assert main([command, "--results", str(path)]) == 1
+    assert capsys.readouterr().err.strip().startswith(message)
+
+
+def test_a_setting_without_effect_is_a_warning_of_the_plan(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "more.yaml").write_text("analyses: [rashomon]\nrollout: {prompts: 4}\n")
+    assert main(["plan", "--configfile", "more.yaml"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == (
+        "warning: more.yaml: rollout has no effect: rollout is not in analyses (line 2)\n"
+    )
+
+
 def test_ctrl_c_is_no_traceback(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import jsonschema
 import pydantic
 import pytest
+import yaml
 
 from manymasks.config import renamed
 from manymasks.config.analyses import Contrast
 from manymasks.config.checks import cross_field_problems
+from manymasks.config.effects import warnings
 from manymasks.config.loading import load_study, settings_of
 from manymasks.config.probes import Probe
 from manymasks.config.study import Study
@@ -151,6 +153,58 @@ def test_files_that_hold_no_settings(tmp_path: Path, text: str, expected: str) -
     assert problems(tmp_path, text)[0].startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: &b {w: 1, l: 2}\nc: {<<: *b, w: 64}\n", {"w": 64, "l": 2}),
+        ("a: &b {w: 1, l: 2}\nc: {w: 64, <<: *b}\n", {"w": 64, "l": 2}),
+        ("c:\n  <<: {w: 1}\n  w: 64\n", {"w": 64}),
+        ("c: {<<: [{w: 1}, {w: 2, l: 3}], h: 4}\n", {"w": 1, "l": 3, "h": 4}),
+        ("a: &a {w: 1}\nb: &b {<<: *a, l: 2}\nc: {<<: *b}\n", {"w": 1, "l": 2}),
+        ("a: &a {m: {x: 1, y: 2}}\nc: {<<: *a, m: {x: 3}}\n", {"m": {"x": 3}}),
+        ("c: {<<: {}}\n", {}),
+        ('c: {"<<": 3}\n', {"<<": 3}),
+    ],
+)
+def test_merge_keys(tmp_path: Path, text: str, expected: dict[str, object]) -> None:
+    path = tmp_path / "merged.yaml"
+    path.write_text(text, encoding="utf-8")
+    document = read_yaml(path)
+    assert not document.problems
+    assert document.values["c"] == expected
+    if '"<<"' not in text:
+        assert yaml.safe_load(text)["c"] == expected, "as another reader has it"
+
+
+def test_a_mistake_that_is_merged_is_located_where_it_is_written(tmp_path: Path) -> None:
+    sizes = "sizes:\n  one: &one\n    widht: 8\n  two: {<<: *one, width: 16}\n"
+    lines = problems(tmp_path, sizes)
+    number = (tmp_path / "config.yaml").read_text(encoding="utf-8").split("widht")[0].count("\n")
+    assert any("sizes.two.widht is not a setting" in line for line in lines)
+    assert all(line.endswith(f"(line {number + 1})") for line in lines if "two.widht" in line)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: &a {<<: *a, w: 1}\n", "config.yaml line 1: contains itself, through an anchor"),
+        ("a: {<<: 3}\n", "config.yaml line 1: '<<' takes mappings, such as *name of an anchor"),
+        ("a: {<<: [{}, 3]}\n", "config.yaml line 1: '<<' takes mappings"),
+    ],
+)
+def test_merge_keys_that_merge_nothing(tmp_path: Path, text: str, expected: str) -> None:
+    assert problems(tmp_path, text)[0].startswith(expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "wide.yaml"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes(f"{mark}name: x\n".encode(encoding))
+    with pytest.raises(UserError, match=r"wide\.yaml: .* It is UTF-16: save it as UTF-8"):
+        load_study([path])
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("name: caf\xe9\n".encode("latin-1"))
     files = [tmp_path / "absent.yaml", tmp_path / "latin.yaml", tmp_path]
@@ -195,7 +249,8 @@ def test_yaml_aliases_are_resolved(tmp_path: Path) -> None:
         (
             "tokenizer: {xyzzy: 1}\n",
             "config.yaml: tokenizer.xyzzy is not a setting. Settings of this section: "
-            f"kind, vocabulary. (line {NEXT})",
+            "kind, vocabulary, path, repository, revision, sha256, end_of_text. "
+            f"(line {NEXT})",
         ),
         (
             "rashomon:\n  references:\n    x: {kind: absolute, natss: 3}\n",
@@ -398,7 +453,10 @@ def test_unknown_names_are_refused_at_every_level(tmp_path: Path) -> None:
         ("training: 3\n", "training must be a mapping of settings, found 3"),
         ("training: null\n", "training must be a mapping of settings, found nothing"),
         ("tokenizer: {vocabulary: 256}\n", "tokenizer.vocabulary must be greater than or equal"),
-        ("tokenizer: {kind: byte}\n", "tokenizer.kind must be 'bpe', 'bytes' or 'characters'"),
+        (
+            "tokenizer: {kind: byte}\n",
+            "tokenizer.kind must be 'bpe', 'bytes', 'characters' or 'pretrained'",
+        ),
         ("seeds: {init: 3}\n", "seeds.init must be a list, found 3"),
         ("seeds: {init: []}\n", "seeds.init must have at least 1, found []"),
         ("seeds: {init: [a]}\n", "seeds.init.0 must be a whole number, found the text 'a'"),
@@ -1025,7 +1083,7 @@ def test_defaults_are_checked_too() -> None:
 # --------------------------------------------------------------------------- the own files
 
 
-@pytest.mark.parametrize("overlay", [None, "smoke", "shakespeare", "tinystories"])
+@pytest.mark.parametrize("overlay", [None, "smoke", "shakespeare", "tinystories", "pretrained"])
 def test_the_studies_of_the_repository_load(overlay: str | None) -> None:
     files = [CONFIG / "config.yaml", *([CONFIG / f"{overlay}.yaml"] if overlay else [])]
     assert load_study(files).name == (overlay or "default")
@@ -1044,3 +1102,63 @@ def test_the_schema_accepts_overlays_and_rejects_mistakes() -> None:
         {"corpora": {"pydocs": {"kind": "pydoc"}}},
     ):
         assert list(check.iter_errors(wrong)), wrong
+
+
+# ------------------------------------------------------------------- settings without effect
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ("training: {learning_rate: 1e30}", "training.learning_rate has no effect: "
+         "overridden by sizes.base.learning_rate, sizes.small.learning_rate"),
+        ("sizes: {base: {learning_rate: 1}}\nvariants: {causal: {learning_rate: 1}, myopic: "
+         "{learning_rate: 1}}", "sizes.base.learning_rate has no effect: "
+         "overridden by variants.causal.learning_rate, variants.myopic.learning_rate"),
+        ("tokenizer: {kind: bytes, vocabulary: 300}",
+         "tokenizer.vocabulary has no effect: a tokenizer of kind bytes has its own"),
+        ("analyses: [rashomon]\nrollout: {prompts: 3}",
+         "rollout has no effect: rollout is not in analyses"),
+        ("corpora: {pydocs: {members: {steps: 5}}}\ntraining: {steps: 7}",
+         "training.steps has no effect: overridden by corpora.pydocs.members.steps"),
+        ("corpora: {pydocs: {members: {seeds: {init: [0], order: [0]}}}}\nseeds: {init: [5]}",
+         "seeds has no effect: overridden by corpora.pydocs.members.seeds"),
+        ("corpora: {pydocs: null, c: {kind: process, process: tally}}\ntraining: {context: 99}",
+         "training.context has no effect: all corpora are processes, which bring their own"),
+    ],
+)  # fmt: skip
+def test_a_setting_without_effect_is_named_with_what_wins(
+    tmp_path: Path, overlay: str, expected: str
+) -> None:
+    rates = "sizes: {base: {learning_rate: 1e-2}, small: {width: 32, learning_rate: 2e-2}}\n"
+    texts = (BASE, rates, overlay)
+    study = study_of(tmp_path, *texts)
+    files = [tmp_path / name for name in ("config.yaml", "overlay1.yaml", "overlay2.yaml")]
+    lines = [
+        line.replace(f"{tmp_path}/", "")
+        for line in warnings(study, files)
+        if "overlay2.yaml" in line
+    ]
+    assert any(line.startswith(f"overlay2.yaml: {expected} (line ") for line in lines), lines
+    # The same on the command line, and nothing about what the study itself sets.
+    typed = yaml.safe_load(overlay.replace("1e30", "1.0e+30"))
+    study = study_of(tmp_path, *texts[:2], overrides=typed)
+    assert f"--config: {expected}" in warnings(study, files[:2], typed)
+    assert not warnings(study_of(tmp_path, BASE), files[:1])
+
+
+def test_settings_with_an_effect_are_not_named(tmp_path: Path) -> None:
+    overlay = (
+        "training: {learning_rate: 1e-3, steps: 5}\nsizes: {base: {learning_rate: null}}\n"
+        "analyses: [funnel]\nmyopia: {contrasts: [{variant: myopic, baseline: causal}]}\n"
+    )
+    study = study_of(tmp_path, BASE, overlay)
+    assert not warnings(study, [tmp_path / "config.yaml", tmp_path / "overlay1.yaml"])
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.stem)
+def test_overlays_of_the_repository_have_no_setting_without_effect(path: Path) -> None:
+    if path.stem in ("config", "corpora"):
+        return
+    files = [CONFIG / "config.yaml", path]
+    assert not warnings(load_study(files), files)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from loopback import refuse, send, serving
 
-from manymasks.corpora import download
-from manymasks.corpora.download import fetch, verify_local
 from manymasks.disk.lock import try_lock
+from manymasks.downloads import download
+from manymasks.downloads.download import fetch, verify_local
 from manymasks.errors import UserError
 
 DATA = bytes(range(256)) * 20_000  # several blocks of BLOCK bytes

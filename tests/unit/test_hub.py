@@ -24,7 +24,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from manymasks.config.corpora import HubCorpus
-from manymasks.corpora.hub import HubRevision, fetch_hub
+from manymasks.downloads.hub import HubRevision, fetch_hub
 from manymasks.errors import UserError
 settings = HubCorpus(kind="hub", **json.loads(sys.argv[1]))
 try:

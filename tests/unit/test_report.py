@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import duckdb
 import example_known
+import matplotlib
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -63,6 +64,39 @@ def test_figures_are_the_same_every_time(figure: drawing.Figure, database: Path)
     root = ElementTree.fromstring(svg)
     assert root.tag.endswith("svg")
     assert "<dc:date>" not in svg
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        {"text.usetex": True},
+        {"axes.unicode_minus": False, "lines.linewidth": 9, "figure.dpi": 37},
+        {
+            "svg.fonttype": "none",
+            "savefig.facecolor": "red",
+            "axes.prop_cycle": "cycler('lw', [5])",
+        },
+    ],
+)
+def test_figures_do_not_depend_on_the_settings_of_a_person(
+    personal: dict[str, Any], database: Path
+) -> None:
+    """A `matplotlibrc` of the folder is in these when a process starts."""
+    figure = FIGURES["loss_curves"]
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = drawing.records(connection, drawing.query(figure.query))
+    plain = drawing.draw(figure, rows)
+    with matplotlib.rc_context(personal):
+        assert drawing.draw(figure, rows) == plain
+        assert all(matplotlib.rcParams[name] is not None for name in personal)
+
+
+def test_control_characters_are_shown_as_symbols(database: Path, tmp_path: Path) -> None:
+    study = {"name": "a\0b\x1b[31m\x7f\x85\r", "statistics": {"confidence": 0.9}}
+    page.write_page(database, study, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "a\u2400b\u241b[31m\u2421\ufffd\u240d" in text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)

@@ -38,7 +38,8 @@ from manymasks.store.manifest import damaged_files, read_manifest
 
 STUDY = """\
 corpora:
-  mine: {kind: files, paths: ["texts/*.txt"], separator: "\\n\\n", select: 0.3, measure: 0.3}
+  mine: {kind: files, paths: ["texts/*.txt"], separator: "\\n\\n", select: 0.3, measure: 0.3,
+    held_out_tokens: null}
 tokenizer: {kind: bytes}
 sizes: {base: {width: 8, layers: 1, heads: 1}}
 variants: {causal: {gradient: causal}}
@@ -367,7 +368,7 @@ def test_a_split_shorter_than_a_window_is_refused(here: Path) -> None:
         check_lengths(plan, RESULTS, Path())
     lines = str(caught.value).splitlines()
     assert [line.partition(" split has")[0] for line in lines] == [
-        f"corpora.mine: its {split}" for split in ("measure", "select", "train")
+        f"corpora.mine: its {split}" for split in ("train", "select", "measure")
     ]
     assert "too short for training.context (4096), which needs 8192" in lines[0]
     check_lengths(study_in(here), RESULTS, Path())

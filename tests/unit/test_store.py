@@ -85,7 +85,7 @@ def test_content_reaches_the_disk_before_the_name_does(
 
 
 def test_only_one_module_renames_files_into_place_and_only_one_locks() -> None:
-    moves = {"corpora.download", "corpora.hub", "native.build", "engine.jobs", "disk.atomic"}
+    moves = {"downloads.download", "downloads.hub", "native.build", "engine.jobs", "disk.atomic"}
     """Those of finished files: downloads, libraries, members of a stack."""
     calls = {
         (name, node.func.attr)

@@ -62,6 +62,20 @@ def test_a_context_longer_than_the_text_is_refused_before_any_job(project: Proje
     assert "Traceback" not in done.stderr
 
 
+def test_results_on_a_disk_that_is_not_mounted_are_refused(checkout: Project) -> None:
+    checkout.results.symlink_to("/mnt/nothing")
+    done = checkout.snakemake("-n")
+    assert done.returncode == 1
+    assert "results: is a link to /mnt/nothing, which does not exist." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_without_effect_is_a_warning_of_a_run(checkout: Project) -> None:
+    done = checkout.snakemake("-n", "--config", 'training={"learning_rate": 1}')
+    assert done.returncode == 0
+    assert "warning: --config: training.learning_rate has no effect: overridden by" in done.stderr
+
+
 def test_a_missing_package_names_the_command_that_installs_it(
     checkout: Project, tmp_path: Path
 ) -> None:

@@ -5,11 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.config.analyses import Analysis
-from manymasks.config.settings import Name, Settings, Share, operational
+from manymasks.config.settings import (
+    Commit,
+    Name,
+    Repository,
+    Settings,
+    Sha256,
+    Share,
+    operational,
+)
 from manymasks.config.training import Rate, Seeds, Size
 from manymasks.kinds.processes import PROCESSES
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Members(Settings):
@@ -132,9 +138,9 @@ class HubCorpus(TextCorpusSettings):
 
     kind: Literal["hub"]
     """A download from the Hub."""
-    repository: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
+    repository: Repository
     """Dataset repository, `owner/name`."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    revision: Commit
     """Commit of the repository, 40 hex digits; branches move, commits do not."""
     files: Annotated[tuple[HubFile, ...], Field(min_length=1)]
     """The files to read, each with its digest."""
@@ -172,7 +178,7 @@ class DatasetCorpus(WrittenCorpusSettings):
     or webdataset."""
     name: str | None = None
     """Configuration of the dataset; null takes its default."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    revision: Commit | None = None
     """Hub only: commit of the repository, 40 hex digits; branches move, commits do not."""
     data_files: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] | None = None
     """Files or patterns in the repository or folder, or the same by split; null takes those that

@@ -22,9 +22,10 @@ class NamedCorpus(Settings):
     """Bytes of the download, about."""
     citation: str
     """Where it is described."""
-    digests: Literal["published", "on first use"]
-    """Whether its source publishes the digests that are written here. The others are those that
-    `manymasks pin` receives from the source at the first use, and every later one must match."""
+    digests: Literal["published", "cited", "on first use"]
+    """Who states the digests that are written here: its source, or several projects that use the
+    file. The others are those that `manymasks pin` receives from the source at the first use, and
+    every later one must match."""
     corpus: Corpus
     """Settings of the corpus."""
 

@@ -27,13 +27,7 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
     probe or reference; `"*": null` removes all that earlier files name. Texts in `overrides` are
     parsed like scalars in a file. Raises UserError with every mistake in every file.
     """
-    documents = [read_yaml(path) for path in files]
-    if overrides:
-        typed = Document(Path(COMMAND_LINE))
-        typed.values = _read_texts(dict(overrides), (), typed)
-        # Overrides have no line numbers; messages name the command line instead.
-        typed.lines.clear()
-        documents.append(typed)
+    documents = documents_of(files, overrides)
     problems = [problem for document in documents for problem in document.problems]
     merged: dict[str, Any] = {}
     for document in documents:
@@ -44,7 +38,7 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
         mistakes = [(where, text) for where, text in mistakes if not text.startswith(MISSING)]
     else:
         mistakes += _cross_field_mistakes(merged, {str(where[0]) for where, _ in mistakes})
-    problems += [_located(where, text, documents) for where, text in mistakes[: SHOWN + 1]]
+    problems += [located(where, text, documents) for where, text in mistakes[: SHOWN + 1]]
     if study is None or problems:
         raise UserError("\n".join(_first(list(dict.fromkeys(problems)))))
     return study
@@ -55,6 +49,20 @@ def _first(problems: Sequence[str]) -> Iterator[str]:
     yield from problems[:SHOWN]
     if len(problems) > SHOWN:
         yield "There are more mistakes: correct these first."
+
+
+def documents_of(
+    files: Sequence[Path], overrides: Mapping[str, Any] | None = None
+) -> list[Document]:
+    """The files, and overrides as the last document."""
+    documents = [read_yaml(path) for path in files]
+    if overrides:
+        typed = Document(Path(COMMAND_LINE))
+        typed.values = _read_texts(dict(overrides), (), typed)
+        # Overrides have no line numbers; messages name the command line instead.
+        typed.lines.clear()
+        documents.append(typed)
+    return documents
 
 
 def _merge(below: Any, above: Any, where: tuple[str, ...] = ()) -> Any:
@@ -177,7 +185,7 @@ def _cross_field_mistakes(values: dict[str, Any], wrong: set[str]) -> list[tuple
     ]
 
 
-def _located(where: Where, text: str, documents: Sequence[Document]) -> str:
+def located(where: Where, text: str, documents: Sequence[Document]) -> str:
     """A mistake with the file and line that set the value; the last file to set it counts."""
     for depth in range(len(where), 0, -1):
         for document in reversed(documents):
@@ -185,12 +193,12 @@ def _located(where: Where, text: str, documents: Sequence[Document]) -> str:
             if path in document.lines_by_text:
                 suffix = f" (line {document.lines_by_text[path]})"
                 return f"{document.path}: {_dotted(where)} {text}{suffix}"
-            if str(document.path) == COMMAND_LINE and _holds(document.values, where[:depth]):
+            if str(document.path) == COMMAND_LINE and holds(document.values, where[:depth]):
                 return f"{COMMAND_LINE}: {_dotted(where)} {text}"
     return f"{documents[0].path if documents else 'study'}: {_dotted(where)} {text}"
 
 
-def _holds(values: Any, where: Where) -> bool:
+def holds(values: Any, where: Where) -> bool:
     for step in where:
         if not isinstance(values, dict) or step not in values:
             return False

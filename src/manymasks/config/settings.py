@@ -10,6 +10,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Repository = Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 

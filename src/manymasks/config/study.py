@@ -110,14 +110,25 @@ class Study(Analyses, Trained):
         """The peak learning rate of a size and variant on a corpus, or `tune`. The rate of the
         corpus overrides that of the variant and the size. A fine-tuned variant keeps its rate: such
         variants differ by it."""
-        of_corpus = self.corpora[corpus].members.learning_rate
-        of_variant = self.variants[variant].learning_rate
-        of_size = self.sizes_of(corpus)[size].learning_rate
-        if self.variants[variant].starts_from is None:
-            rates = (of_corpus, of_variant, of_size)
-        else:
-            rates = (of_variant, of_corpus, of_size)
+        rates = self.learning_rates(corpus, size, variant).values()
         return next((rate for rate in rates if rate is not None), self.training.learning_rate)
+
+    def learning_rates(
+        self, corpus: str, size: str, variant: str
+    ) -> dict[str, float | Literal["tune"] | None]:
+        """The settings that may hold the rate of a size and variant on a corpus, before
+        `training.learning_rate`; the first that is not null counts."""
+        of_corpus = f"corpora.{corpus}.members"
+        of_size = f"{of_corpus}.sizes" if self.corpora[corpus].members.sizes else "sizes"
+        rates = {
+            f"{of_corpus}.learning_rate": self.corpora[corpus].members.learning_rate,
+            f"variants.{variant}.learning_rate": self.variants[variant].learning_rate,
+            f"{of_size}.{size}.learning_rate": self.sizes_of(corpus)[size].learning_rate,
+        }
+        if self.variants[variant].starts_from is not None:
+            rates = {f"variants.{variant}.learning_rate": None, **rates}
+            rates[f"variants.{variant}.learning_rate"] = self.variants[variant].learning_rate
+        return rates
 
     def reference_arm(self, corpus: str) -> tuple[str, str] | None:
         """Size and variant of the reference seeds of a corpus; None if it has none."""

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from manymasks.config.settings import DISTINCT, RISING, Name, Settings, Share
+from manymasks.config.settings import (
+    DISTINCT,
+    RISING,
+    Commit,
+    Name,
+    Repository,
+    Settings,
+    Sha256,
+    Share,
+    operational,
+)
 from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
 
 SeedList = Annotated[
@@ -19,13 +29,55 @@ Precision = Literal["float32", "bf16"]
 Rate = Annotated[float, Field(gt=0)] | Literal["tune"]
 
 
+TOKENIZER_FILE = "tokenizer.json"
+"""Where a repository keeps its tokenizer."""
+
+
 class TokenizerSettings(Settings):
     """How text becomes tokens."""
 
-    kind: Literal["bpe", "bytes", "characters"] = "bpe"
-    """Byte-level BPE trained on the train split, raw bytes, or the train split's characters."""
+    kind: Literal["bpe", "bytes", "characters", "pretrained"] = "bpe"
+    """Byte-level BPE trained on the train split, raw bytes, the train split's characters, or a
+    `tokenizer.json` of the library `tokenizers`."""
     vocabulary: Annotated[int, Field(ge=257, le=1_000_000)] = 1024
     """`bpe` only: number of tokens, including the 256 bytes and the end of text."""
+    path: Annotated[str, Field(min_length=1)] | None = operational(None)
+    """`pretrained` only: the `tokenizer.json`, relative to the folder of the run, or to the
+    repository if one is set; null takes `tokenizer.json` of the repository."""
+    repository: Repository | None = operational(None)
+    """`pretrained` only: model repository of the Hugging Face Hub that holds the file,
+    `owner/name`."""
+    revision: Commit | None = operational(None)
+    """Commit of the repository, 40 hex digits; `manymasks pin tokenizer` writes it."""
+    sha256: Sha256 | None = None
+    """`pretrained` only: SHA-256 of the file, which identifies it; `manymasks pin tokenizer` writes
+    it."""
+    end_of_text: Annotated[str, Field(min_length=1)] | None = None
+    """`pretrained` only: the token that ends a document; null takes the one with a usual name, such
+    as `<|endoftext|>` or `</s>`."""
+
+    @model_validator(mode="after")
+    def _a_file_belongs_to_pretrained(self) -> Self:
+        given = [
+            name
+            for name in ("path", "repository", "revision", "sha256", "end_of_text")
+            if getattr(self, name) is not None
+        ]
+        if self.kind != "pretrained":
+            if given:
+                raise ValueError(
+                    f"{given[0]} belongs to kind pretrained, this one is {self.kind}: set "
+                    f"{given[0]} to null"
+                )
+            return self
+        if self.path is None and self.repository is None:
+            raise ValueError(
+                "path is missing: kind pretrained needs a tokenizer.json (path), or a repository "
+                "of the Hub that holds one"
+            )
+        if self.revision is not None and self.repository is None:
+            raise ValueError("revision belongs to a repository, which is not set")
+        return self
 
 
 class Size(Settings):

@@ -7,6 +7,7 @@ mistake, reported with both lines.
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import yaml
 from manymasks.config.yaml_limits import BYTES, excess
 
 Where = tuple[str | int, ...]
+MERGE = "<<"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass
@@ -77,7 +80,10 @@ def read_yaml(path: Path) -> Document:
         document.problems.append(f"{path}: there is no such file")
         return document
     except (OSError, UnicodeDecodeError) as error:
-        document.problems.append(f"{path}: cannot be read as UTF-8 text ({error})")
+        hint = ""
+        if isinstance(error, UnicodeDecodeError) and error.object[:2] in UTF16_MARKS:
+            hint = ". It is UTF-16: save it as UTF-8"
+        document.problems.append(f"{path}: cannot be read as UTF-8 text ({error}){hint}")
         return document
     problem = excess(text)
     if problem is not None:
@@ -120,12 +126,14 @@ def _value(
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         first: dict[str, int] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node, is_merged in _pairs(node, document, parents):
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 document.problems.append(f"{document.path} line {line}: a key must be a plain word")
                 continue
             key = _characters(key_node, document)
+            if key in values and is_merged:
+                continue
             if key in values:
                 document.problems.append(
                     f"{document.path} line {line}: '{'.'.join(map(str, (*where, key)))}' is set "
@@ -164,6 +172,33 @@ def _characters(node: yaml.Node, document: Document) -> str:
             "character, a lone surrogate: write the character itself"
         )
         return ""
+
+
+def _pairs(
+    node: yaml.MappingNode, document: Document, parents: tuple[yaml.Node, ...]
+) -> Iterator[tuple[yaml.Node, yaml.Node, bool]]:
+    """Keys and values of a mapping; those that it merges (`<<: *name`) come last, and are marked:
+    they hold where the mapping has no such key, and the first of several where others have it
+    too."""
+    merged: list[yaml.Node] = []
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.value != MERGE or key.style is not None:
+            yield key, value, False
+        elif isinstance(value, yaml.SequenceNode):
+            merged += value.value
+        else:
+            merged.append(value)
+    for source in merged:
+        place = f"{document.path} line {source.start_mark.line + 1}"
+        if any(source is parent for parent in parents):
+            document.problems.append(f"{place}: contains itself, through an anchor")
+        elif isinstance(source, yaml.MappingNode):
+            for key, value, _ in _pairs(source, document, (*parents, source)):
+                yield key, value, True
+        else:
+            document.problems.append(
+                f"{place}: '{MERGE}' takes mappings, such as *name of an anchor &name"
+            )
 
 
 def _scalar(tag: str, text: str) -> Any:

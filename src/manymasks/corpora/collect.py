@@ -13,12 +13,12 @@ from manymasks.config.corpora import (
 )
 from manymasks.corpora.dataset import read_dataset
 from manymasks.corpora.documents import Raw
-from manymasks.corpora.download import OnDownload, fetch, quiet, verify_local
 from manymasks.corpora.files import read_files
-from manymasks.corpora.hub import HubRevision, fetch_hub
 from manymasks.corpora.paths import expand, names
 from manymasks.corpora.pydocs import read_pydocs
 from manymasks.corpora.versions import versions
+from manymasks.downloads.download import OnDownload, fetch, quiet, verify_local
+from manymasks.downloads.hub import HubRevision, fetch_hub
 
 
 def collect(

@@ -16,14 +16,14 @@ from manymasks.callbacks import OnMessage, ignore_message
 from manymasks.config.corpora import DatasetCorpus, GivenSplits
 from manymasks.corpora.csv_rows import OPTIONS, read_csv
 from manymasks.corpora.documents import Raw, Split, split_of
-from manymasks.corpora.download import verify_pinned
 from manymasks.corpora.files import joined, numbered
-from manymasks.corpora.hub import HubRevision, fetch_hub
 from manymasks.corpora.json_lines import read_json_lines
 from manymasks.corpora.parquet_rows import BATCH_ROWS, column_of, rows_at_once, texts
 from manymasks.corpora.records import FieldPath, Piece
 from manymasks.corpora.streams import explained, streams
 from manymasks.corpora.text_pieces import Separator, read_text, read_text_lines
+from manymasks.downloads.download import verify_pinned
+from manymasks.downloads.hub import HubRevision, fetch_hub
 from manymasks.errors import UserError
 
 BUILDERS = ("arrow", "csv", "json", "parquet", "text", "webdataset", "xml")
@@ -138,11 +138,19 @@ def _fetched(
         source = HubRevision(settings.path, settings.revision)
         paths = fetch_hub(source, settings.files, downloads, say)
         return dict(zip(settings.files, paths, strict=True))
-    folder = base / Path(settings.path).expanduser() if settings.path not in BUILDERS else base
+    paths = local_files(settings, base)
     return {
-        name: verify_pinned(folder / Path(name).expanduser(), sha256)
-        for name, sha256 in settings.files.items()
+        name: verify_pinned(path, sha256)
+        for path, (name, sha256) in zip(paths, settings.files.items(), strict=True)
     }
+
+
+def local_files(settings: DatasetCorpus, base: Path) -> list[Path]:
+    """Paths of the pinned files, in order, if they are on this machine; none for the Hub's."""
+    if settings.revision is not None:
+        return []
+    folder = base / Path(settings.path).expanduser() if settings.path not in BUILDERS else base
+    return [folder / Path(name).expanduser() for name in settings.files]
 
 
 def _pieces(
@@ -167,14 +175,14 @@ def _pieces(
         return read_text(
             path, {"document": None, "paragraph": Separator("\n\n")}.get(unit, separator)
         )
-    if builder == "json" and not options and not _is_array(path):
+    if builder == "json" and not options and not is_array(path):
         return read_json_lines(path, field)
     if builder == "csv" and options.keys() <= OPTIONS.keys():
         return read_csv(path, field, {OPTIONS[name]: value for name, value in options.items()})
     return _streamed(builder, path, options, field, cache)
 
 
-def _is_array(path: Path) -> bool:
+def is_array(path: Path) -> bool:
     """Whether a JSON file is one list of rows, over any number of lines."""
     for _, stream in streams(path):
         return stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["

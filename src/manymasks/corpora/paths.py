@@ -28,8 +28,9 @@ def expand(patterns: Sequence[str], base: Path) -> list[Path]:
                 if folders
                 else "check the path and its spelling"
             )
+            below = "" if expanded.is_absolute() else f" below {base.resolve()}"
             raise UserError(
-                f"paths: {pattern!r} matches no file below {base}. {hint[0].upper()}{hint[1:]}."
+                f"paths: {pattern!r} matches no file{below}. {hint[0].upper()}{hint[1:]}."
             )
         matches |= files
     return sorted(matches)

@@ -1,4 +1,4 @@
-"""What a dataset's settings name: its files and their digests, asked once and written down.
+"""What settings name: the files of a dataset or a tokenizer, and their digests, written down.
 
 The only module that asks the Hub which files there are. Offline, `datasets` answers with another
 revision than the one asked for, so every address is compared with the commit.
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from manymasks.config.corpora import DatasetCorpus
+from manymasks.config.training import TOKENIZER_FILE, TokenizerSettings
 from manymasks.corpora.dataset import BUILDERS, quiet_datasets, splits_of
-from manymasks.corpora.download import file_sha256
-from manymasks.corpora.hub import HubRevision, download_from_hub, hub_error
+from manymasks.downloads.download import file_sha256
+from manymasks.downloads.hub import HubRevision, download_from_hub, hub_error
 from manymasks.errors import UserError
 
 COMMIT = 40
@@ -41,11 +42,32 @@ def pin_dataset(settings: DatasetCorpus, base: Path, revision: str | None = None
         by_split = _wanted(settings, _local_files(settings, folder))
         files = {name: file_sha256(folder / name) for name in _all(by_split)}
         return Pinned(None, _data_files(settings, by_split), files)
-    source = _commit(settings, revision or settings.revision or "main")
+    source = _commit(HubRevision(settings.path, revision or settings.revision or "main"))
     by_split = _wanted(settings, _hub_files(settings, source))
     return Pinned(
         source.revision, _data_files(settings, by_split), hub_digests(source, _all(by_split))
     )
+
+
+def pin_tokenizer(
+    settings: TokenizerSettings, base: Path, revision: str | None = None
+) -> dict[str, str]:
+    """Settings that pin a pretrained tokenizer: the digest of its file, and the commit of its
+    repository if it has one. `base`: folder that local paths start at. `revision`: as in
+    `pin_dataset`. Raises UserError if something is missing."""
+    if settings.repository is None:
+        path = base / Path(str(settings.path)).expanduser()
+        try:
+            return {"sha256": file_sha256(path)}
+        except OSError as error:
+            raise UserError(
+                f"tokenizer.path: {path} cannot be read ({error.strerror}). Give the path of a "
+                "tokenizer.json."
+            ) from error
+    name = settings.path or TOKENIZER_FILE
+    requested = revision or settings.revision or "main"
+    source = _commit(HubRevision(settings.repository, requested, "model"))
+    return {"revision": source.revision, "sha256": hub_digests(source, [name])[name]}
 
 
 def _local_folder(settings: DatasetCorpus, base: Path) -> Path | None:
@@ -56,28 +78,29 @@ def _local_folder(settings: DatasetCorpus, base: Path) -> Path | None:
         return folder
     if settings.path.count("/") != 1 or settings.path.startswith((".", "/", "~")):
         raise UserError(
-            f"path: '{settings.path}' is neither a folder below {base}, a dataset of the Hub "
-            f"(owner/name), nor a builder ({', '.join(BUILDERS)})."
+            f"path: '{settings.path}' is neither a folder below {base.resolve()}, a dataset of the "
+            f"Hub (owner/name), nor a builder ({', '.join(BUILDERS)})."
         )
     return None
 
 
-def _commit(settings: DatasetCorpus, revision: str) -> HubRevision:
-    """The commit that a branch, tag or commit stands for."""
+def _commit(requested: HubRevision) -> HubRevision:
+    """The repository at the commit that a branch, tag or commit stands for."""
     from huggingface_hub import HfApi
 
-    requested = HubRevision(settings.path, revision)
+    repository, revision = requested.repository, requested.revision
     try:
-        commit = HfApi().dataset_info(settings.path, revision=revision).sha
+        info = HfApi().repo_info(repository, repo_type=requested.holds, revision=revision)
     except Exception as error:
         raise hub_error(requested, "", error) from error
+    commit = info.sha
     is_commit = len(revision) == COMMIT and set(revision) <= set("0123456789abcdef")
     if commit is None or (is_commit and commit != revision):
         raise UserError(
-            f"{settings.path}: the Hub answers with revision {commit} to a request for "
+            f"{repository}: the Hub answers with revision {commit} to a request for "
             f"{revision}. Try again, or take another commit."
         )
-    return HubRevision(settings.path, commit)
+    return HubRevision(repository, commit, requested.holds)
 
 
 def _hub_files(settings: DatasetCorpus, source: HubRevision) -> dict[str, list[str]]:
@@ -135,7 +158,7 @@ def _glob(folder: Path, pattern: str) -> list[Path]:
     matched = glob.glob(str(root / Path(pattern).expanduser()), recursive=True)  # noqa: PTH207
     files = sorted(Path(name) for name in matched if Path(name).is_file())
     if not files:
-        raise UserError(f"data_files: '{pattern}' matches no file below {folder}.")
+        raise UserError(f"data_files: '{pattern}' matches no file below {folder.resolve()}.")
     return files
 
 
@@ -213,7 +236,7 @@ def hub_digests(source: HubRevision, paths: Iterable[str]) -> dict[str, str]:
     names = list(paths)
     try:
         infos = HfApi().get_paths_info(
-            source.repository, names, repo_type="dataset", revision=source.revision
+            source.repository, names, repo_type=source.holds, revision=source.revision
         )
     except Exception as error:
         raise hub_error(source, ", ".join(names), error) from error

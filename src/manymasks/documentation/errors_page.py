@@ -27,8 +27,12 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "plan": ("The plan", "While the artifacts of a study are listed, before any job starts."),
     "engine": ("Running", "While a run is started, or by the process of a job."),
     "corpora": (
-        "Text: reading and downloading",
+        "Text: reading",
         "In a job of the stage `corpus`, or in `manymasks pin`; local files also in a plan.",
+    ),
+    "downloads": (
+        "Text: downloading",
+        "In a job of the stage `corpus` or `tokenizer`, or in `manymasks pin`.",
     ),
     "tokens": (
         "Tokens",

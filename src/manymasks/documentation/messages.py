@@ -17,6 +17,10 @@ CHECKS = (
     "config/checks", "config/loading", "config/probes", "config/yaml_limits", "config/yaml_reading",
 )  # fmt: skip
 """Modules whose functions return or yield messages."""
+RETURNED = {"tokens/document_lengths": ("too_short",)}
+"""Functions of other modules that return messages."""
+BY_CORPUS = ("corpora/", "downloads/")
+"""Modules whose messages stand after the name of their corpus in a plan."""
 LEAST_LETTERS = 8
 """A text with fewer letters is a part of a message."""
 
@@ -83,6 +87,8 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     return tuple(
         re.compile(rf"(?:.*: )?(?:.* )?{text}(?: \(line \d+\))?", re.DOTALL)
         if _is_of_settings(module)
+        else re.compile(rf"(?:corpora\.[^ ]+: )?{text}", re.DOTALL)
+        if module.startswith(BY_CORPUS)
         else re.compile(text, re.DOTALL)
         for module, template in messages()
         for text in [_pattern(template)]
@@ -126,6 +132,8 @@ def message_arguments(module: str, tree: ast.Module, constants: Constants) -> It
     if module in CHECKS:
         for function in functions.values():
             yield from _results(function)
+    for name in RETURNED.get(module, ()):
+        yield from _results(functions[name])
 
 
 def _resolved(

@@ -32,6 +32,7 @@ INTRODUCTION = """\
 A study is read from `config.yaml`, then each file of `--configfile`, then `--config`; later
 settings override earlier ones. Mappings merge; lists and values replace. `name: null` removes a
 named corpus, size, variant, probe or reference; `"*": null` removes all that earlier files name.
+Anchors and merge keys (`big: {<<: *base, width: 256}`) hold inside a file.
 With `schema.json` an editor completes and checks these files.
 
 | file | content |
@@ -45,6 +46,7 @@ With `schema.json` an editor completes and checks these files.
 | `probes.yaml` | overlay: every family of probes on the embedded text |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
+| `pretrained.yaml` | overlay: short stories in the tokens of GPT-2, a tokenizer of the Hub |
 
 An **identity** setting is in the key of every artifact that depends on it: a change makes new
 artifacts and keeps the old ones. An **operational** setting changes only how the work is done and

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from manymasks.catalogue import STAGES
+from manymasks.config.effects import warnings
 from manymasks.config.loading import load_study
 from manymasks.disk.atomic import link, write_json
 from manymasks.disk.lock import holder, try_lock
@@ -104,13 +105,16 @@ class Session:
         `is_main`: whether this is the main process, and not that of a job.
         """
         given = set(options)
-        layout = Layout(RESULTS)
         try:
+            layout = Layout.at(RESULTS)
             if set("{}") & set(str(Path.cwd())):
                 raise UserError(
                     f"{Path.cwd()}: Snakemake reads braces in a path as names. Rename the folder."
                 )
-            plan = plan_study(load_study([_as_typed(path) for path in files], overrides), Path())
+            typed = [_as_typed(path) for path in files]
+            plan = plan_study(load_study(typed, overrides), Path())
+            for warning in warnings(plan.study, typed, overrides) if is_main else ():
+                print(f"warning: {warning}", file=sys.stderr)
             check_lengths(plan, layout, Path())
             wanted = plan.nodes if given & set(ALL_JOBS_OPTIONS) else missing(plan, layout)
             nodes: dict[str, dict[str, Node]] = {}

@@ -7,8 +7,8 @@ fields, because `ast.dump` differs between versions of Python. A string "module:
 target of a lazy import, counts as an import of that module below the package, and "folder:*" as
 imports of all its modules.
 
-Modules that plan, store and read settings are left out, and how files are written: settings and
-inputs are in the key by value. So no logic that shapes a result may live in them.
+Modules that plan, store and read settings are left out, and those that write or download files:
+settings and inputs are in the key by value. So no logic that shapes a result may live in them.
 """
 
 import ast
@@ -21,7 +21,8 @@ from typing import Any
 PACKAGE = "manymasks"
 SOURCE = Path(__file__).resolve().parent.parent
 MACHINERY = tuple(
-    f"{PACKAGE}.{name}." for name in ("config", "plan", "store", "disk", "errors", "cli")
+    f"{PACKAGE}.{name}."
+    for name in ("config", "plan", "store", "disk", "downloads", "errors", "cli")
 )
 DATA_SUFFIXES = {".sql", ".j2", ".css", ".h", ".cpp"}
 COMMENTS = {".sql": "--", ".h": "//", ".cpp": "//"}

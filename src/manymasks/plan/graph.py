@@ -28,6 +28,7 @@ from manymasks.plan.analyses import (
     set_nodes,
 )
 from manymasks.plan.node import Node, planned_code
+from manymasks.plan.requirements import requirements
 from manymasks.plan.sources import corpus_settings, token_settings, tokenizer_settings
 from manymasks.plan.trainings import PlannedCorpus, arms
 
@@ -54,7 +55,7 @@ def plan_study(study: Study, base: Path) -> Plan:
     nodes = list(documents.values())
     corpora: dict[str, PlannedCorpus] = {}
     for name in documents:
-        corpora[name], corpus_nodes = _corpus_nodes(study, name, documents)
+        corpora[name], corpus_nodes = _corpus_nodes(study, name, documents, base)
         nodes += corpus_nodes
     nodes += control_nodes(corpora)
 
@@ -92,14 +93,15 @@ def _documents(study: Study, name: str, base: Path) -> Node:
 
 
 def _corpus_nodes(
-    study: Study, name: str, documents: Mapping[str, Node]
+    study: Study, name: str, documents: Mapping[str, Node], base: Path
 ) -> tuple[PlannedCorpus, list[Node]]:
     """A corpus, and all of its nodes after its documents."""
     inputs = {"corpus": (documents[name],)}
-    settings = tokenizer_settings(study, study.corpora[name])
-    tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, inputs)
-    settings = token_settings(study.corpora[name])
-    tokens = Node("tokens", f"tokens/{name}", settings, {**inputs, "tokenizer": (tokenizer,)})
+    settings, operational = tokenizer_settings(study, study.corpora[name], base)
+    tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, inputs, operational)
+    inputs = {**inputs, "tokenizer": (tokenizer,)}
+    needs = {"requirements": requirements(study, name)}
+    tokens = Node("tokens", f"tokens/{name}", token_settings(study.corpora[name]), inputs, needs)
     tunings, members = arms(study, name, tokens)
     nodes = [tokenizer, tokens, *tunings]
     for member in members:

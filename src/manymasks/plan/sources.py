@@ -8,14 +8,25 @@ from manymasks.config.corpora import (
     Corpus,
     DatasetCorpus,
     FilesCorpus,
+    HubCorpus,
     ProcessCorpus,
     PydocsCorpus,
+    TextCorpus,
+    UrlCorpus,
 )
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
+from manymasks.config.training import TokenizerSettings
 from manymasks.corpora.versions import versions
+from manymasks.errors import UserError
 from manymasks.kinds.processes import PROCESSES
 from manymasks.store.manifest import sha256_of
+
+USED_BY_TOKENIZER: dict[str, set[str]] = {
+    "bpe": {"vocabulary"},
+    "pretrained": {"sha256", "end_of_text", "path", "repository", "revision"},
+}
+"""Settings that a kind of tokenizer depends on, besides its kind."""
 
 
 def corpus_settings(settings: Corpus, base: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -44,14 +55,53 @@ def token_settings(corpus: Corpus) -> dict[str, Any]:
     return {"held_out_tokens": corpus.held_out_tokens}
 
 
-def tokenizer_settings(study: Study, corpus: Corpus) -> dict[str, Any]:
-    """Settings of the tokenizer of a corpus; a process has a fixed vocabulary."""
+def tokenizer_settings(
+    study: Study, corpus: Corpus, base: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Identity and operational settings of the tokenizer of a corpus; a process has a fixed
+    vocabulary. Raises UserError if a pretrained tokenizer is not pinned, or its local file is not
+    the one that was pinned."""
     if isinstance(corpus, ProcessCorpus):
-        return {"words": list(PROCESSES[corpus.process].vocabulary)}
-    settings = identity(study.tokenizer)
-    if study.tokenizer.kind != "bpe":
-        del settings["vocabulary"]
-    return {"tokenizer": settings}
+        return {"words": list(PROCESSES[corpus.process].vocabulary)}, {}
+    settings = study.tokenizer
+    names = USED_BY_TOKENIZER.get(settings.kind, set())
+    if settings.kind == "pretrained":
+        _verify_tokenizer(settings, base)
+    values = {name: value for name, value in identity(settings).items() if name in names}
+    located = settings.model_dump(mode="json", include=names - values.keys())
+    return {"tokenizer": {"kind": settings.kind, **values}}, located
+
+
+def sources_problem(settings: TextCorpus, base: Path) -> str | None:
+    """What is wrong with the local files of a corpus, by their first records; None if nothing."""
+    match settings:
+        case PydocsCorpus() | HubCorpus():
+            return None
+        case FilesCorpus(format="text") | UrlCorpus(local=None):
+            return None
+    # Imported here: only studies of such files need it.
+    from manymasks.corpora.preview import refuse_unreadable
+
+    try:
+        refuse_unreadable(settings, base)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _verify_tokenizer(settings: TokenizerSettings, base: Path) -> None:
+    is_remote = settings.repository is not None
+    if settings.sha256 is None or (is_remote and settings.revision is None):
+        missing = "sha256" if settings.sha256 is None else "revision"
+        raise UserError(
+            f"tokenizer.{missing}: is missing: a pretrained tokenizer is identified by the digest "
+            "of its file. `manymasks pin tokenizer` writes it into the configuration."
+        )
+    if not is_remote:
+        # Imported here: only studies of local files need it.
+        from manymasks.downloads.download import verify_pinned
+
+        verify_pinned(base / Path(str(settings.path)).expanduser(), settings.sha256, "tokenizer")
 
 
 def digests(settings: FilesCorpus, base: Path) -> dict[str, str]:

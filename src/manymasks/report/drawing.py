@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
 from matplotlib.figure import SubFigure
 from matplotlib.transforms import Bbox
 
-from manymasks.report.style import SETTINGS
+from manymasks.report.style import styled
 
 Row = dict[str, Any]
 Canvas = Sheet | SubFigure
@@ -64,7 +63,7 @@ def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
 
 def draw(figure: Figure, rows: list[Row]) -> str:
     """A figure of some rows, at least one, as SVG."""
-    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": f"manymasks-{figure.query}"}):
+    with styled({"svg.hashsalt": f"manymasks-{figure.query}"}):
         # 72 dots per inch as in SVG: text is as wide in the layout as in the picture.
         size = figure.inches(rows)
         sheet = Sheet(figsize=size, dpi=72, layout="constrained", facecolor="white")

@@ -15,6 +15,14 @@ from manymasks.report.drawing import WIDTH, Row, query, records
 from manymasks.report.section import pivot
 from manymasks.report.sections import SECTIONS
 
+CONTROLS = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+"""Control characters of texts, and the symbols that a page shows for them: HTML has no way to write
+most of them. Those from U+0080 on have no symbols."""
+
 
 def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
     """Write the report of `database` to `out`, atomically. `study` holds the study's settings as
@@ -47,7 +55,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             cost_query=query("cost"),
         )
     with replacing(out) as partial:
-        partial.write_text(html, encoding="utf-8")
+        partial.write_text(html.translate(CONTROLS), encoding="utf-8")
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Sheet
 
 from manymasks.report.drawing import Row, query, records
 from manymasks.report.panels import grouped
 from manymasks.report.sections import FIGURES
-from manymasks.report.style import SETTINGS
+from manymasks.report.style import styled
 
 MOST_PARTS = 4
 MOST_PROBES = 4
@@ -102,7 +101,7 @@ def save_picture(database: Path, path: Path, picture: Picture, *, dpi: int = 170
         return False
     across, lines = min(len(shown), 2) or 1, -(-len(shown) // 2) or 1
     width, height = picture.inches
-    with matplotlib.rc_context(SETTINGS):
+    with styled():
         size = (width * across, height * lines)
         sheet = Sheet(figsize=size, dpi=dpi, layout="constrained", facecolor="white")
         cells: Any = sheet.subfigures(lines, across, wspace=0.03, hspace=0.05, squeeze=False)

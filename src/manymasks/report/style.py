@@ -3,7 +3,11 @@
 Colours are those of Okabe and Ito (2008), which people with any colour vision can tell apart.
 """
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import matplotlib
 
 VARIANT_ORDER = ("causal", "myopic")
 """Variants with the same colours in all figures; others follow in alphabetical order."""
@@ -39,3 +43,14 @@ SETTINGS: Any = {
     "figure.titlesize": 10.5,
     "figure.titleweight": "bold",
 }
+
+
+@contextlib.contextmanager
+def styled(more: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Draw in this style during the block: matplotlib's defaults, without those of a person's
+    `matplotlibrc`, which would change figures under one key."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        settings: Any = {**SETTINGS, **(more or {})}
+        matplotlib.rcParams.update(settings)
+        yield

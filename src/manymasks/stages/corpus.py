@@ -9,8 +9,8 @@ from pydantic import Field, TypeAdapter
 from manymasks.config.corpora import FilesCorpus, TextCorpus
 from manymasks.corpora.collect import collect, describe
 from manymasks.corpora.documents import write_documents
-from manymasks.corpora.download import file_sha256
 from manymasks.corpora.paths import expand, names
+from manymasks.downloads.download import file_sha256
 from manymasks.errors import UserError
 from manymasks.store.job import Job
 

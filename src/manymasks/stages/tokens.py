@@ -1,5 +1,6 @@
 """tokens: the documents of each split as token ids, in Arrow shards."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from manymasks.corpora.documents import read_split
+from manymasks.errors import UserError
 from manymasks.statistics.bootstrap import document_columns
 from manymasks.store.job import Job
+from manymasks.tokens.document_lengths import Requirement, shortfalls, write_lengths
 from manymasks.tokens.shards import EncodedDocument, TokenStream, write_shards
 from manymasks.tokens.tokenizer import Tokenizer, load
 
@@ -18,14 +21,16 @@ CHARACTERS_AT_ONCE = 2**20
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write <split>/tokens-*.arrow and the table `split_tokens`; the figures are tokens and
-    documents by split."""
+    """Write <split>/tokens-*.arrow, lengths.json and the table `split_tokens`; the figures are
+    tokens and documents by split. Raises UserError, with a line for each, if the splits are too
+    small for what the study asks of them."""
     held_out_tokens: int | None = job.setting("held_out_tokens", int | None)
     documents = job.input("corpus").file("documents.parquet")
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     total = job.input("corpus").figures["documents"]
     tokens = dict.fromkeys(SPLITS, 0)
     counts = dict.fromkeys(SPLITS, 0)
+    lengths = {split: Counter[int]() for split in SPLITS}
     unknown = 0
 
     def encoded(split: str) -> Iterator[EncodedDocument]:
@@ -33,7 +38,9 @@ def make(job: Job) -> dict[str, Any]:
         nonlocal unknown
         most = None if split == "train" else held_out_tokens
         for document in _encoded(documents, split, tokenizer, most):
-            tokens[split] += len(document.tokens) + (not document.is_cut)
+            length = len(document.tokens) + (not document.is_cut)
+            lengths[split][length] += 1
+            tokens[split] += length
             counts[split] += 1
             unknown += tokenizer.unknown(document.tokens)
             job.report(sum(counts.values()), total, "documents")
@@ -52,6 +59,11 @@ def make(job: Job) -> dict[str, Any]:
         cut = int(stream.is_cut.sum())
         rows.append({"corpus": corpus, "split": split, **units, "cut_documents": cut})
         rows[-1]["tokens"] = tokens[split]
+    write_lengths(lengths, job.folder)
+    needed = [Requirement(**fields) for fields in job.operational.get("requirements", ())]
+    problems = list(shortfalls(corpus, needed, lengths))
+    if problems:
+        raise UserError("\n".join(problems))
     job.write_table("split_tokens", rows)
     if unknown:
         job.say(f"{unknown} tokens are unknown: characters that the train split does not have")

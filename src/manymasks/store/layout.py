@@ -3,12 +3,33 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from manymasks.errors import UserError
+
 
 @dataclass(frozen=True)
 class Layout:
     """Paths in a results folder; each artifact has a folder."""
 
     results: Path
+
+    @classmethod
+    def at(cls, results: Path) -> "Layout":
+        """The layout of a folder, which need not exist. Raises UserError if the path is taken by
+        something else, such as a link to a disk that is not mounted."""
+        for path in (results, *results.parents):
+            if path.is_dir():
+                break
+            if path.is_symlink():
+                raise UserError(
+                    f"{path}: is a link to {path.readlink()}, which does not exist. Mount that "
+                    "disk or make that folder, or remove the link."
+                )
+            if path.exists():
+                raise UserError(
+                    f"{path}: is a file, and results go into a folder of that name. Move the file "
+                    "away."
+                )
+        return cls(results)
 
     def folder(self, stage: str, key: str) -> Path:
         """Folder of an artifact: manifest, payload, tables/, log.txt, state/, lock."""

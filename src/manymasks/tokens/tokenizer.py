@@ -1,7 +1,7 @@
-"""Text to tokens and back: byte-level BPE, raw bytes, characters, or words of a fixed list.
+"""Text to tokens and back: BPE, a pretrained tokenizer, bytes, characters, or a list of words.
 
-Token 0 is the end of text for all kinds. Text that spells it is ordinary text, except that a list
-of words cannot encode it.
+Token 0 is the end of text, except for a pretrained tokenizer. Text that spells it is ordinary text,
+except that a list of words cannot encode it.
 """
 
 import json
@@ -23,7 +23,9 @@ from manymasks.errors import UserError
 from manymasks.tokens.boundaries import CUT_AT, cut_into_words, pieces
 
 Ids = npt.NDArray[np.uint32]
-Kind = Literal["bpe", "bytes", "characters", "words"]
+Kind = Literal["bpe", "bytes", "characters", "words", "pretrained"]
+BY_LIBRARY: tuple[Kind, ...] = ("bpe", "pretrained")
+"""Kinds that the library `tokenizers` encodes."""
 
 END_OF_TEXT = "<|endoftext|>"
 FORMAT = 1
@@ -38,25 +40,23 @@ UNKNOWN = 1
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A tokenizer, defined by the BPE as JSON, the sorted characters, or the words separated by
-    spaces. Vocabulary: `bpe` the size it was trained to; `bytes` 257, byte b is token b + 1;
-    `characters` from token 2 on; `words` the words, the first being the end of text."""
+    """A tokenizer, defined by JSON of the library `tokenizers`, the sorted characters, or the words
+    separated by spaces. Vocabulary: `bpe` the size it was trained to; `pretrained` up to its
+    largest token; `bytes` 257, byte b is token b + 1; `characters` from token 2 on; `words` the
+    words, the first being the end of text."""
 
     kind: Kind
     vocabulary: int
     definition: str
-
-    @property
-    def end_of_text(self) -> int:
-        """Token that ends a document."""
-        return 0
+    end_of_text: int = 0
+    """Token that ends a document."""
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """Tokens of each text, without the end of text. Raises TypeError or UnicodeEncodeError for
         a lone surrogate, which is not text. `words` raises ValueError for an unknown word and for
         the name of the end of text."""
-        if self.kind == "bpe":
-            encodings = self._bpe.encode_batch_fast(list(texts), add_special_tokens=False)
+        if self.kind in BY_LIBRARY:
+            encodings = self._library.encode_batch_fast(list(texts), add_special_tokens=False)
             return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
         if self.kind == "bytes":
             return [np.frombuffer(t.encode(), dtype=np.uint8).astype(np.uint32) + 1 for t in texts]
@@ -65,8 +65,9 @@ class Tokenizer:
 
     def encode_long(self, texts: Sequence[str]) -> Iterator[Ids]:
         """Tokens of each text, of any length: BPE encodes long texts in pieces, with the same
-        tokens."""
-        if self.kind != "bpe":
+        tokens. So does a pretrained tokenizer, whose tokens may differ where a text is cut if it is
+        not a byte-level BPE like GPT-2's."""
+        if self.kind not in BY_LIBRARY:
             yield from self.encode(texts)
             return
         waiting: list[str] = []
@@ -94,9 +95,11 @@ class Tokenizer:
     def _encode_by_words(self, texts: Sequence[str]) -> list[Ids]:
         """Tokens of each text, of which each distinct word is encoded once: two to three times as
         fast."""
+        if not self._has_words:
+            return self.encode(texts)
         words = [cut_into_words(text) for text in texts]
         missing = list(set(chain.from_iterable(words)) - self._by_word.keys())
-        encodings = self._bpe.encode_batch_fast(missing, add_special_tokens=False)
+        encodings = self._library.encode_batch_fast(missing, add_special_tokens=False)
         self._by_word.update(
             (word, encoding.ids) for word, encoding in zip(missing, encodings, strict=True)
         )
@@ -119,8 +122,8 @@ class Tokenizer:
                 f"tokens from {array.min()} to {array.max()}: this tokenizer has 0 to "
                 f"{self.vocabulary - 1}"
             )
-        if self.kind == "bpe":
-            return self._bpe.decode(array.tolist(), skip_special_tokens=False)
+        if self.kind in BY_LIBRARY:
+            return self._library.decode(array.tolist(), skip_special_tokens=False)
         if self.kind == "characters":
             spelled = [END_OF_TEXT, "\ufffd", *self.definition]
             return "".join(spelled[i] for i in array.tolist())
@@ -137,21 +140,28 @@ class Tokenizer:
     def bytes_of_first(self, text: str, ids: Ids, count: int) -> int:
         """UTF-8 bytes of a text that the first `count` of its tokens `ids` stand for. A character
         may be cut within."""
-        if self.kind == "bpe":
+        if self.kind == "bpe" or (self.kind == "pretrained" and self._has_words):
             return int(self._token_bytes[ids[:count]].sum())
         if self.kind == "bytes":
             return count
         if self.kind == "characters":
             return len(text[:count].encode())
+        if self.kind == "pretrained":
+            begin = next(pieces(text))
+            spans = self._library.encode(begin, add_special_tokens=False).offsets
+            if len(spans) < count:
+                spans = self._library.encode(text, add_special_tokens=False).offsets
+            return len(text[: spans[count - 1][1]].encode())
         return len(" ".join(text.split(" ")[:count]).encode())
 
     def unknown(self, ids: npt.NDArray[Any]) -> int:
-        """Number of tokens that stand for unknown characters."""
-        return int(np.count_nonzero(ids == UNKNOWN)) if self.kind == "characters" else 0
+        """Number of tokens that stand for unknown characters or words."""
+        unknown = self._unknown
+        return 0 if unknown is None else int(np.count_nonzero(ids == unknown))
 
     def save(self, path: Path) -> None:
         """Write the tokenizer as JSON; equal tokenizers give equal bytes."""
-        definition = json.loads(self.definition) if self.kind == "bpe" else self.definition
+        definition = self._json if self.kind in BY_LIBRARY else self.definition
         content = {
             "format": FORMAT,
             "kind": self.kind,
@@ -164,16 +174,44 @@ class Tokenizer:
             part.write_text(text, encoding="utf-8")
 
     @cached_property
-    def _bpe(self) -> tokenizers.Tokenizer:
-        bpe = tokenizers.Tokenizer.from_str(self.definition)
+    def _library(self) -> tokenizers.Tokenizer:
+        library = tokenizers.Tokenizer.from_str(self.definition)
         # Not saved in the file. Without it, text that spells the end of text is encoded as such.
-        bpe.encode_special_tokens = True
-        return bpe
+        library.encode_special_tokens = True
+        return library
+
+    @cached_property
+    def _json(self) -> Any:
+        return json.loads(self.definition)
+
+    @cached_property
+    def _has_words(self) -> bool:
+        """Whether the tokens of a text are those of its words: byte-level BPE by GPT-2's pattern,
+        without a change of the text and without tokens that text is searched for."""
+        before = self._json.get("pre_tokenizer") or {}
+        return bool(
+            self._json["model"]["type"] == "BPE"
+            and not self._json.get("normalizer")
+            and before.get("type") == "ByteLevel"
+            and not before.get("add_prefix_space", True)
+            and before.get("use_regex", True)
+            and all(token["special"] for token in self._json.get("added_tokens") or [])
+        )
+
+    @cached_property
+    def _unknown(self) -> int | None:
+        if self.kind == "characters":
+            return UNKNOWN
+        if self.kind != "pretrained":
+            return None
+        model = self._json["model"]
+        name = model.get("unk_token")
+        return model.get("unk_id") if name is None else self._library.token_to_id(name)
 
     @cached_property
     def _token_bytes(self) -> npt.NDArray[np.int64]:
         """Bytes of each token: the byte-level alphabet has a character for each byte."""
-        names = (self._bpe.id_to_token(i) or "" for i in range(self.vocabulary))
+        names = (self._library.id_to_token(i) or "" for i in range(self.vocabulary))
         return np.array([len(name) for name in names], dtype=np.int64)
 
     @cached_property
@@ -207,7 +245,9 @@ class Tokenizer:
             return len(self.definition) + 2
         if self.kind == "words":
             return word_tokenizer(self._words).vocabulary
-        return self._bpe.get_vocab_size()
+        if self.kind == "pretrained":
+            return max(self._library.get_vocab(with_added_tokens=True).values()) + 1
+        return self._library.get_vocab_size()
 
     def _encode_characters(self, text: str) -> Ids:
         points = _points(text)
@@ -266,12 +306,14 @@ def load(path: Path) -> Tokenizer:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT or content["kind"] not in get_args(Kind):
             raise ValueError(f"format {content['format']}, kind {content['kind']}")
-        is_bpe = content["kind"] == "bpe"
         definition = content["definition"]
+        if content["kind"] in BY_LIBRARY:
+            definition = json.dumps(definition, ensure_ascii=False)
         loaded = Tokenizer(
             content["kind"],
             int(content["vocabulary"]),
-            json.dumps(definition, ensure_ascii=False) if is_bpe else definition,
+            definition,
+            int(content["end_of_text"]),
         )
         size = loaded._size()
         if size != loaded.vocabulary:

@@ -122,8 +122,8 @@ CREATE TABLE tokenizer (
 );
 COMMENT ON TABLE tokenizer IS 'A tokenizer: one per corpus, with its vocabulary and its compression. For turning nats per token into bits per byte. Grain: artifact.';
 COMMENT ON COLUMN tokenizer.artifact IS 'Tokenizer artifact';
-COMMENT ON COLUMN tokenizer.corpus IS 'Name of the corpus it was trained on';
-COMMENT ON COLUMN tokenizer.kind IS 'bpe, bytes or characters';
+COMMENT ON COLUMN tokenizer.corpus IS 'Name of the corpus that it encodes';
+COMMENT ON COLUMN tokenizer.kind IS 'bpe, pretrained, bytes or characters; words for a process';
 COMMENT ON COLUMN tokenizer.vocabulary IS 'Number of tokens, the end-of-text token included';
 COMMENT ON COLUMN tokenizer.bytes_per_token IS 'UTF-8 bytes per token on the select split';
 COMMENT ON COLUMN tokenizer.sha256 IS 'SHA-256 of the tokenizer file';

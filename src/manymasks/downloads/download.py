@@ -120,9 +120,10 @@ def verify_local(path: Path, sha256: str) -> Path:
     return path
 
 
-def verify_pinned(path: Path, sha256: str) -> Path:
-    """A local file of a dataset, once its digest is verified; raises UserError."""
-    again = "`manymasks pin NAME` writes the digests of the files as they are now"
+def verify_pinned(path: Path, sha256: str, name: str = "NAME") -> Path:
+    """A local file, once its digest is verified; raises UserError. `name`: what `manymasks pin`
+    writes the digest for."""
+    again = f"`manymasks pin {name}` writes the digests of the files as they are now"
     try:
         digest = file_sha256(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files of a Hugging Face dataset, pinned by revision and digest.
+"""Files of the Hugging Face Hub, pinned by revision and digest.
 
 The Hub's client compares sizes only, so a damaged file of the right size passes. This module
 compares digests.
@@ -9,18 +9,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from manymasks.callbacks import OnMessage, ignore_message
-from manymasks.corpora.download import download_lock, file_sha256
+from manymasks.downloads.download import download_lock, file_sha256
 from manymasks.errors import UserError
 
 
 @dataclass(frozen=True)
 class HubRevision:
-    """A dataset repository at a commit."""
+    """A repository at a commit."""
 
     repository: str
     revision: str
+    holds: Literal["dataset", "model"] = "dataset"
 
     def named(self, path: str) -> str:
         """A file of it in messages."""
@@ -30,7 +32,7 @@ class HubRevision:
 def fetch_hub(
     source: HubRevision, files: Mapping[str, str], folder: Path, say: OnMessage = ignore_message
 ) -> list[Path]:
-    """Files of a dataset repository, from path to digest, in order, each as `folder/<sha256>`.
+    """Files of a repository, from path to digest, in order, each as `folder/<sha256>`.
 
     An existing file with its digest needs no network. Others come through the cache of the client;
     a file with a wrong digest is downloaded once more. Raises UserError if a repository, revision
@@ -72,7 +74,7 @@ def download_from_hub(source: HubRevision, path: str, *, force: bool = False) ->
         file = hf_hub_download(
             source.repository,
             path,
-            repo_type="dataset",
+            repo_type=source.holds,
             revision=source.revision,
             force_download=force,
         )
@@ -85,36 +87,37 @@ def hub_error(source: HubRevision, path: str, error: Exception) -> UserError:
     """The message for an error of the Hub's client; `path`: what was asked for."""
     from huggingface_hub import errors
 
-    name = source.named(path)
+    name, holds = source.named(path), source.holds
 
     if isinstance(error, errors.GatedRepoError):
         return UserError(
-            f"{name}: this dataset asks for consent. Accept its terms on its page, then log in "
+            f"{name}: this {holds} asks for consent. Accept its terms on its page, then log in "
             "with `hf auth login` or set HF_TOKEN."
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return UserError(
-            f"{name}: the Hub has no dataset '{source.repository}', or it is private. Correct "
+            f"{name}: the Hub has no {holds} '{source.repository}', or it is private. Correct "
             "its name, or log in with `hf auth login`."
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return UserError(
-            f"{name}: the dataset has no revision {source.revision}. Take a commit from its "
+            f"{name}: the {holds} has no revision {source.revision}. Take a commit from its "
             "history."
         )
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return UserError(
-            f"{name}: the dataset has no file '{path}' at this revision. Correct the path, or "
+            f"{name}: the {holds} has no file '{path}' at this revision. Correct the path, or "
             "take another revision."
         )
     # The exception for a broken network depends on the HTTP library of the client.
     status = getattr(getattr(error, "response", None), "status_code", None)
     limit = " The Hub limits anonymous requests: set HF_TOKEN." if status == 429 else ""
+    instead = "use a corpus of kind files" if holds == "dataset" else "set path alone"
     cause = str(error.__cause__ or error).strip().split("\n")[0]
     return UserError(
         f"{name}: could not be downloaded from the Hub ({type(error).__name__}: {cause})."
         f"{limit}\nRun again when the network is back (downloaded bytes are kept). Without "
-        "one, copy the file here by other means and use a corpus of kind files; HF_ENDPOINT "
+        f"one, copy the file here by other means and {instead}; HF_ENDPOINT "
         "names a mirror."
     )
 
