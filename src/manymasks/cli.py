@@ -165,7 +165,8 @@ def argument_parser() -> argparse.ArgumentParser:
         default=Path("results"),
         dest="source",
         metavar="PATH",
-        help="a results folder or a database (results)",
+        help="a results folder or a database (results); or docs/results/values.json, after a "
+        "change of templates",
     )
 
     completion_help = 'Print tab completion for the shell: eval "$(manymasks completion)"'
@@ -422,7 +423,7 @@ def docs(options: argparse.Namespace) -> int:
     messages = refresh(Layout(source).database if source.is_dir() else source, Path())
     for message in messages:
         print(message)
-    print("docs/results, docs/overview.png and the findings of README.md are written.")
+    print("docs/results and the findings of README.md are written.")
     return int(any(message.startswith("contradicted") for message in messages))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -181,6 +182,35 @@ def test_results_are_written_from_their_values() -> None:
         )
     assert VALUES["statements"] == statements
     assert len(statements) >= 40
+
+
+def test_pages_are_written_again_from_their_values(tmp_path: Path) -> None:
+    for folder in ("docs/results", "docs"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for path in (*(ROOT / results.FOLDER).iterdir(), README):
+        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    template = tmp_path / "docs/results/arms.md.j2"
+    template.write_text("# Other\n\n" + 40 * "some words " + "\n", encoding="utf-8")
+    findings = {name for name in VALUES["statements"] if name != "unigram-worst"}
+    assert not results.refresh(tmp_path / results.VALUES, tmp_path)
+    written = (tmp_path / "docs/results/arms.md").read_text(encoding="utf-8").splitlines()
+    assert written[2:4] == ["# Other", ""]
+    assert max(map(len, written[3:])) <= results.WIDTH
+    assert (tmp_path / "README.md").read_text("utf-8") == README.read_text("utf-8")
+    kept = json.loads((tmp_path / results.VALUES).read_text(encoding="utf-8"))
+    assert kept["statements"].keys() == findings
+    assert VALUES["answers"].keys() - kept["answers"].keys() == {"arms-and-baselines"}
+    (tmp_path / "no.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(UserError, match=r"no\.json: has no values of a run"):
+        results.refresh(tmp_path / "no.json", tmp_path)
+
+
+def test_prose_is_filled_and_code_is_kept() -> None:
+    code = "```text\na  b\n\n- c\n  d\n```"
+    page = f"# Title\n\nSome\nwords.\n\n- an\n  item\n- another\n\n{code}\n\n| a |\n|---|\n| b |\n"
+    assert results.reflowed(page) == (
+        f"# Title\n\nSome words.\n\n- an item\n- another\n\n{code}\n\n| a |\n|---|\n| b |\n"
+    )
 
 
 def test_no_statement_is_contradicted() -> None:

@@ -7,6 +7,8 @@ by query, row and column, and records of longer runs. A sentence about a sign or
 
 import json
 import re
+import textwrap
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ BLOCK = re.compile(r"(<!-- findings -->\n).*?(\n<!-- end of findings -->)", re.D
 CITED = re.compile(
     r"\b(?:numbers|one|least|most|rows_rise|count|value|interval|span|answer)\(\s*\"([\w-]+)\""
 )
+WIDTH = 110
+"""Columns of the prose of pages."""
 HEADER = (
     "<!-- Written by `manymasks docs --from results` from {}: edit that file, not this one. -->\n\n"
 )
@@ -66,31 +70,66 @@ def pages(
         rendered = environment.from_string(path.read_text(encoding="utf-8")).render()
         if path.name == FINDINGS.name:
             readme = (root / README).read_text(encoding="utf-8")
-            block = rendered.strip()
+            # Findings are the items of one list.
+            block = reflowed(re.sub(r"\n\n(?=- )", "\n", rendered.strip())).rstrip()
             written[README.as_posix()] = BLOCK.sub(lambda m: f"{m[1]}{block}{m[2]}", readme)  # noqa: B023
         else:
             name = (FOLDER / path.stem).as_posix()
-            written[name] = HEADER.format(path.name) + rendered
+            written[name] = HEADER.format(path.name) + reflowed(rendered)
     return written, answers.statements
 
 
-def refresh(database: Path, root: Path) -> list[str]:
+def refresh(source: Path, root: Path) -> list[str]:
     """Ask the database, write values.json, the pages and the picture; a message for each statement
-    that does not hold or is not settled."""
+    that does not hold or is not settled. With values.json itself as `source`, the pages are written
+    again from it, without a database."""
     if not (root / FOLDER).is_dir():
         raise UserError(f"{root / FOLDER}: no such folder. Run this in the repository's folder")
-    values = collect(database, cited(root))
+    is_kept = source.suffix == ".json"
+    values = kept_values(source) if is_kept else collect(source, cited(root))
     written, statements = pages(root, values)
     values["statements"] = statements
+    values["answers"] = {name: values["answers"][name] for name in cited(root)}
     written[VALUES.as_posix()] = dumped(values)
     for name, content in written.items():
         with replacing(root / name) as path:
             path.write_text(content, encoding="utf-8")
-    _draw(database, root / PICTURE)
+    if not is_kept:
+        _draw(source, root / PICTURE)
     unsettled = [f"not settled: {name}" for name, holds in statements.items() if holds is None]
     return [f"contradicted: {name}" for name, holds in statements.items() if holds is False] + (
         unsettled
     )
+
+
+def kept_values(path: Path) -> dict[str, Any]:
+    """The values of an earlier refresh. Raises UserError if the file has none."""
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values["provenance"], values["answers"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: has no values of a run ({error!r}). Give a database") from error
+    return values
+
+
+def reflowed(page: str) -> str:
+    """Paragraphs and items of a page filled to a line's width, since numbers have any length."""
+    filled, is_code = [], False
+    for block in re.split(r"\n{2,}", page.strip("\n")):
+        is_prose = not is_code and not re.match(r"[#|<]|```|\d+\. ", block)
+        is_code ^= len(re.findall("^```", block, re.MULTILINE)) % 2 == 1
+        if not is_prose:
+            filled.append(block)
+            continue
+        items = re.split(r"\n(?=- )", block)
+        fill = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hyphens=False)
+        filled.append(
+            "\n".join(
+                fill(" ".join(item.split()), subsequent_indent="  " * item.startswith("- "))
+                for item in items
+            )
+        )
+    return "\n\n".join(filled) + "\n"
 
 
 def dumped(values: dict[str, Any]) -> str:
