@@ -55,3 +55,17 @@ def test_a_failed_member_enters_no_set_and_blocks_no_job(tmp_path):
     for example in examples():
         made.run("manymasks", "sql", "--example", example.name)
     assert "failed" in (made.folder / "results/report.html").read_text(encoding="utf-8")
+
+
+def test_a_study_in_which_all_members_fail_is_complete_and_says_why(tmp_path):
+    made = clone(tmp_path / "none")
+    every = STUDY.replace("learning_rate: 3e-3", "learning_rate: 1e30")
+    (made.folder / "study.yaml").write_text(every)
+    output = made.snakemake("--configfile", "study.yaml")
+    assert "is empty: all 2 members failed in training" in output
+    assert "Traceback" not in output
+    with duckdb.connect(str(made.folder / "results/manymasks.duckdb"), read_only=True) as asked:
+        for table in ("rashomon_set", "pair_divergence", "myopia_gap"):
+            assert asked.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
+    page = (made.folder / "results/report.html").read_text(encoding="utf-8")
+    assert "are empty: all 2 members failed in training: their losses became infinite" in page

@@ -143,3 +143,17 @@ def test_faults_of_the_machine_are_named(
     assert str(caught.value).startswith(f"tokens/mine: {words}. Mend that and rerun")
     assert "bug" not in str(caught.value)
     assert "Traceback" in log_of(node)
+
+
+def test_an_analysis_without_members_is_complete_and_empty(here: Path) -> None:
+    plan = study_in(here, training={"learning_rate": 1e30}, analyses=["rashomon", "multiplicity"])
+    run_job(describe(plan, "training"), RESULTS)
+    run_job(describe(plan, "evaluation"), RESULTS)
+    for stage, words in (
+        ("rashomon", "all 1 members failed"),
+        ("multiplicity", "rashomon/mine is an"),
+    ):
+        made = run_job(describe(plan, stage), RESULTS)
+        assert made.files == ()
+        assert made.figures["empty"].startswith(words)
+        assert f"is empty: {words}" in log_of(node_of(plan, stage))

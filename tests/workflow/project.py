@@ -57,15 +57,15 @@ class Project:
         return self.root / "results"
 
     def python(
-        self, *words: str, package: Path | None = None, tools: Path | None = None
+        self, *words: str, package: Path | None = None, path: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run Python in the project, with its own copy of the package before any other."""
         environment = {
             **os.environ,
             "PYTHONPATH": f"{package or self.root / 'src'}{os.pathsep}{TESTS}",
         }
-        if tools:
-            environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
+        if path is not None:
+            environment["PATH"] = path
         environment.pop("SNAKEMAKE_PROFILE", None)
         return subprocess.run(
             [sys.executable, *words],
@@ -81,11 +81,11 @@ class Project:
         *words: str,
         overlay: str | None = OVERLAY,
         package: Path | None = None,
-        tools: Path | None = None,
+        path: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake in the project; commands of jobs are looked for in `tools` first."""
+        """Run Snakemake in the project; `path` in place of PATH."""
         given = ("--configfile", overlay) if overlay else ()
-        return self.python("-m", "snakemake", *words, *given, package=package, tools=tools)
+        return self.python("-m", "snakemake", *words, *given, package=package, path=path)
 
     def manymasks(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the package in the project."""

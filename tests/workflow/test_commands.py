@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fabricate import PAGE, PIXEL
-from project import NOTHING_TO_DO, OVERLAY, REPOSITORY, Project
+from project import NOTHING_TO_DO, OVERLAY, REPOSITORY, Project, copy_repository
 from test_staleness import LEARNING_RATE, MORE_INIT, SMOKE, forget, members
 
 from manymasks.disk.lock import try_lock
@@ -216,6 +216,30 @@ def test_jobs_say_what_they_do(checkout: Project) -> None:
         "loading the database\n",
     ):
         assert f": {message}" in done.stdout, message
+
+
+def test_jobs_start_by_the_interpreter_that_planned_them(checkout: Project) -> None:
+    """Neither an environment that is not on the path matters, nor another one that is."""
+    other = checkout.root / "other"
+    other.mkdir()
+    (other / "manymasks").write_text("#!/bin/sh\necho another manymasks >&2\nexit 1\n")
+    (other / "manymasks").chmod(0o755)
+    for path in ("/usr/bin:/bin", f"{other}:/usr/bin:/bin"):
+        key = next(line.key for line in checkout.plan() if line.label == "corpus/pydocs")
+        target = f"results/corpus/{key}/manifest.json"
+        done = checkout.snakemake("--cores", "1", target, path=path)
+        assert done.returncode == 0, done.stderr
+        assert (checkout.root / target).exists()
+        (checkout.root / target).unlink()
+
+
+def test_braces_in_the_path_are_refused_in_one_message(tmp_path: Path) -> None:
+    checkout = copy_repository(tmp_path / "a {b} c")
+    done = checkout.snakemake("-n")
+    assert done.returncode == 1
+    assert "Snakemake reads braces in a path as names. Rename the folder." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "NameError" not in done.stderr
 
 
 def test_lint_is_clean(checkout: Project) -> None:

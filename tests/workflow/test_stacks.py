@@ -126,11 +126,8 @@ def test_processes_of_a_run_share_its_stacks(project: Project) -> None:
     assert len(stacks) == 8
 
     # A real run writes what it grouped, before its first job; here that job fails.
-    tools = project.root / "tools"
-    tools.mkdir()
-    (tools / "manymasks").write_text("#!/bin/sh\nexit 1\n")
-    (tools / "manymasks").chmod(0o755)
-    done = project.snakemake(*ONE, tools=tools)
+    project.prepend("src/manymasks/engine/jobs.py", "raise SystemExit(1)\n")
+    done = project.snakemake(*ONE)
     assert done.returncode == 1
     kept = json.loads((project.root / ".snakemake/manymasks.stacks.json").read_text())
     in_file = {(stage, key) for stage in STACKED for keys in kept[stage] for key in keys}

@@ -121,7 +121,7 @@ def message_arguments(module: str, tree: ast.Module, constants: Constants) -> It
                     match call:
                         case ast.Call(func=ast.Attribute(attr="__init__"), args=[text]):
                             yield text
-            case ast.Call(func=ast.Name("UserError"), args=[text]):
+            case ast.Call(func=ast.Name("UserError" | "NothingToCompare"), args=[text]):
                 yield from _resolved(module, text, tree, functions, constants)
             case ast.Call(func=ast.Name("ValueError"), args=[text]) if module.startswith("config/"):
                 yield text

@@ -26,7 +26,7 @@ from manymasks.disk.atomic import intended_name
 from manymasks.engine.endings import machine_fault
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
-from manymasks.store.job import Artifact, Job
+from manymasks.store.job import Artifact, Job, NothingToCompare
 from manymasks.store.layout import Layout
 from manymasks.store.leftovers import SPILL
 from manymasks.store.manifest import InputReference, Manifest, PayloadFile, sha256_of
@@ -159,6 +159,12 @@ def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dic
         if len(jobs) == 1:
             return [module.make(jobs[0])]
         figures = list(module.make_many(jobs))
+    except NothingToCompare as error:
+        if len(jobs) > 1:
+            raise
+        jobs[0].say(f"is empty: {error}")
+        clear(stack[0].work)
+        return [{"empty": str(error)}]
     except Exception as error:
         if not is_out_of_memory(error):
             raise

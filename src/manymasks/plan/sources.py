@@ -1,5 +1,7 @@
 """Settings of corpora and tokenizers: what is in a text and how it is split, not its location."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -104,9 +106,41 @@ def _verify_tokenizer(settings: TokenizerSettings, base: Path) -> None:
         verify_pinned(base / Path(str(settings.path)).expanduser(), settings.sha256, "tokenizer")
 
 
+OUTPUTS = tuple(
+    ("results", "training", "0123456789ab", name) for name in ("log.txt", "manifest.json")
+)
+"""Files like those that a run writes."""
+
+
+def _parts(pattern: str, base: Path) -> tuple[str, ...]:
+    """The parts of a pattern below `base`; none if it matches nothing there."""
+    path = base.absolute() / Path(pattern).expanduser()
+    try:
+        return path.relative_to(base.absolute()).parts
+    except ValueError:
+        return ()
+
+
+def _can_match(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether a pattern with ** matches a path, by the parts of each."""
+    if not pattern or not parts:
+        return not pattern and not parts
+    if pattern[0] == "**":
+        return _can_match(pattern[1:], parts) or _can_match(pattern, parts[1:])
+    return fnmatch(parts[0], pattern[0]) and _can_match(pattern[1:], parts[1:])
+
+
 def digests(settings: FilesCorpus, base: Path) -> dict[str, str]:
     """SHA-256 of each file of a corpus, by the prefix of its documents' ids. Raises UserError if a
-    pattern matches no file."""
+    pattern matches no file, or could match what a run writes."""
+    for pattern in settings.paths:
+        for output in OUTPUTS:
+            if _can_match(_parts(pattern, base), output):
+                raise UserError(
+                    f"paths: {pattern!r} matches {'/'.join(output)} too, which runs write, so "
+                    "the text would change with every run. Name the folder of the text, such as "
+                    "'texts/**/*.txt'"
+                )
     # Imported here: only studies of local files need it.
     from manymasks.corpora.paths import expand, names
 

@@ -48,6 +48,7 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             settings=json.dumps(study, indent=2, ensure_ascii=False, default=str),
             confidence=confidence,
             headline=records(connection, query("headline"))[0],
+            empty=records(connection, query("empty")),
             sections=[content for content in contents if content["items"] or content["absent"]],
             corpora=records(connection, query("corpora")),
             environments=_environments(connection),

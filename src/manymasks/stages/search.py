@@ -5,27 +5,26 @@ from typing import Any
 import torch
 
 from manymasks.config.probes import Probe
-from manymasks.errors import UserError
 from manymasks.probes.distance import train_counts
 from manymasks.probes.search import member_information, plausibility, search, step_rows
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.model_classes import classes
-from manymasks.store.job import Job
+from manymasks.store.job import Job, NothingToCompare
 from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.training.device import choose_device
 
 
 def make(job: Job) -> dict[str, Any]:
     """Write contexts.npz and the tables `probe`, `probe_distance` and `search_step`. Raises
-    UserError if no class has two members in this half that did not fail."""
+    NothingToCompare if no class has two members in this half that did not fail."""
     settings: Probe = job.setting("probe", Probe)
     trainings, members = members_of(job)
     pools = {label: pool for label, pool in classes(members).items() if pool.size > 1}
     name = job.settings["name"]
     if not pools:
-        raise UserError(
+        raise NothingToCompare(
             f"the search {name} needs a class with two members in the half of the seeds that it "
             "queries, and too many failed in training: add initial seeds, or remove the probe"
         )

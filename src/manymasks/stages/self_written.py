@@ -7,7 +7,6 @@ import numpy.typing as npt
 import torch
 
 from manymasks.config.probes import Probe
-from manymasks.errors import UserError
 from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
@@ -15,7 +14,7 @@ from manymasks.probes.self_written import Reading, Writer, self_written_contexts
 from manymasks.probes.windows import Tokens
 from manymasks.stages.inputs.probe_output import write_probe
 from manymasks.stages.inputs.weights import load_members
-from manymasks.store.job import Job
+from manymasks.store.job import Job, NothingToCompare
 from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.training.device import choose_device
 
@@ -24,12 +23,12 @@ BATCH = 64
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write contexts.npz and the tables `probe` and `probe_distance`. Raises UserError if all
-    reference members failed in training."""
+    """Write contexts.npz and the tables `probe` and `probe_distance`. Raises NothingToCompare if
+    all reference members failed in training."""
     settings: Probe = job.setting("probe", Probe)
     trained = [training for training in job.inputs["training"] if training.is_trained]
     if not trained:
-        raise UserError(
+        raise NothingToCompare(
             "all reference seeds failed in training: their losses became infinite or not a "
             "number. Lower the learning rate of their size or variant, or name other "
             "reference_seeds."

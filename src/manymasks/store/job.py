@@ -16,6 +16,11 @@ from manymasks.store.manifest import Manifest, sha256_of
 Typed = TypeVar("Typed")
 
 
+class NothingToCompare(UserError):
+    """The members that a job reads failed in training. Its artifact is complete and empty, and its
+    figure `empty` holds the message."""
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A complete artifact, as an input."""
@@ -43,6 +48,10 @@ class Artifact:
         again = (
             f"Make it again with\n  manymasks run {self.manifest.stage} {self.manifest.key} --force"
         )
+        if "empty" in self.figures:
+            raise NothingToCompare(
+                f"{self.manifest.label} is an empty analysis: {self.figures['empty']}"
+            )
         if not matches:
             raise UserError(f"{self.folder}: has no file {prefix}. {again}")
         for file in matches:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from manymasks.errors import UserError
 from manymasks.statistics.model_classes import Member, Members
-from manymasks.store.job import Artifact, Job
+from manymasks.store.job import Artifact, Job, NothingToCompare
 
 
 def named(key: str, name: dict[str, Any]) -> Member:
@@ -17,8 +16,8 @@ def named(key: str, name: dict[str, Any]) -> Member:
 
 def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[Member]]:
     """The members of a job that did not fail, preceded by their inputs in a role, in one order. An
-    input other than a training has the figure `model`, the key of the training. Raises UserError if
-    all of them failed."""
+    input other than a training has the figure `model`, the key of the training. Raises
+    NothingToCompare if all of them failed."""
     names = job.settings["members"]
     artifacts: list[Artifact] = []
     members: list[Member] = []
@@ -27,7 +26,7 @@ def members_of(job: Job, role: str = "training") -> tuple[list[Artifact], list[M
             artifacts.append(artifact)
             members.append(named(artifact.figures.get("model", artifact.key), name))
     if not members:
-        raise UserError(
+        raise NothingToCompare(
             f"all {len(names)} members failed in training: their losses became infinite or not a "
             "number. Lower the learning rate (training, sizes or variants: learning_rate)."
         )
