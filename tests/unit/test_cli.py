@@ -308,6 +308,23 @@ def test_verify_names_every_damaged_file_and_how_to_make_it_again(
     assert first.exists()
 
 
+def test_verify_lists_damaged_manifests_and_files_at_once(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens, first, second = make(planned(), "tokens", "training", a=b"one", b=b"two")
+    (first / "tables/a").write_bytes(b"onE")
+    for folder, old, new in ((tokens, "9999", "9998"), (second, '"format"', '"formau"')):
+        path = folder / "manifest.json"
+        path.write_text(path.read_text().replace(old, new))
+    message = refused(capsys, "verify")
+    assert message.startswith(f"{first}/tables/a: has SHA-256 ")
+    assert f"{tokens}/manifest.json: its content differs from content_sha256" in message
+    assert f"{second}/manifest.json: its format is None" in message
+    assert "1 of 2 files differ from their manifests, and 2 manifests are damaged" in message
+    for folder in (tokens, first, second):
+        assert f"\n  manymasks run {folder.parent.name} {folder.name} --force" in message
+
+
 def test_verify_another_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(planned(), "tokens", a=b"one")
     Path("results").rename("elsewhere")

@@ -71,6 +71,8 @@ def _complete(node: Node, path: Path) -> Status:
         manifest = read_manifest(path)
     except DamagedManifest as error:
         return Status(node, "damaged", f"{error.reason}; type {error.command}")
+    if manifest.digest != node.digest:
+        return Status(node, "damaged", f"it is that of {manifest.digest}: delete {path.parent}")
     absent = absent_files(path.parent, manifest)
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
