@@ -140,6 +140,10 @@ def test_every_table_has_its_question(example: tuple[ExampleResults, Path]) -> N
             assert kinds == sorted(kinds, reverse=True), question
 
 
+EMPTY = {"rule_symmetry"}
+"""Views that the example has no rows for; they have tests of their own."""
+
+
 def test_views_keep_the_grain_they_state(example: tuple[ExampleResults, Path]) -> None:
     views = ask(
         example[1],
@@ -151,7 +155,8 @@ def test_views_keep_the_grain_they_state(example: tuple[ExampleResults, Path]) -
         assert grain, view
         twice = f"SELECT {grain}, count(*) FROM {view} GROUP BY ALL HAVING count(*) > 1"
         assert ask(example[1], twice) == [], view
-        assert ask(example[1], f"SELECT count(*) > 0 FROM {view}") == [(True,)], view
+        if view not in EMPTY:
+            assert ask(example[1], f"SELECT count(*) > 0 FROM {view}") == [(True,)], view
 
 
 def test_any_duckdb_can_read_it(example: tuple[ExampleResults, Path], tmp_path: Path) -> None:
@@ -276,7 +281,7 @@ def test_corrections_of_the_example(example: tuple[ExampleResults, Path]) -> Non
     # A claim with the same numbers on another probe is counted once.
     assert ask(example[1], "SELECT count(*) FROM contrast WHERE is_copy") == [(2,)]
     # Old claims take no part in the correction and get none.
-    without = "SELECT count(*) FROM contrast WHERE q IS NULL AND p IS NOT NULL"
+    without = "SELECT count(*) FROM contrast WHERE q IS NULL AND p IS NOT NULL AND NOT is_copy"
     assert ask(example[1], without) == [(2,)]
 
 

@@ -327,8 +327,6 @@ COMMENT ON COLUMN funnel.variant IS 'Name of the variant; NULL for all variants 
 COMMENT ON COLUMN funnel.share IS 'survivors / models';
 COMMENT ON COLUMN funnel.share_low IS 'Lower end of its Wilson interval, once all constraints are applied; NULL before';
 COMMENT ON COLUMN funnel.kl IS 'Mean KL of pairs of survivors on held-out text, mean over orders that leave a pair';
-COMMENT ON COLUMN funnel.kl_lower_quantile IS '2.5% quantile over orders';
-COMMENT ON COLUMN funnel.kl_upper_quantile IS '97.5% quantile over orders';
 COMMENT ON COLUMN funnel.models IS 'Members of the pool';
 COMMENT ON COLUMN funnel.orders IS 'Orders of the constraints that were tried';
 

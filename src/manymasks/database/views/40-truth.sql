@@ -177,10 +177,6 @@ COMMENT ON COLUMN myopia_by_demand.recovered IS '1 - variant_nats / ceiling: the
 COMMENT ON COLUMN myopia_by_demand.recovered_low IS 'Lower end of its interval, from the upper end of variant_nats';
 COMMENT ON COLUMN myopia_by_demand.control_gap IS 'The same gap on the control of the process, the first such corpus by name; NULL without one';
 COMMENT ON COLUMN myopia_by_demand.control_low IS 'Lower end of the interval of control_gap';
-COMMENT ON COLUMN myopia_by_demand.baseline_binding IS 'Members of the baseline that bind: excess loss below half of the ceiling; NULL without a ceiling';
-COMMENT ON COLUMN myopia_by_demand.baseline_rate_low IS 'Lower end of the interval of their share (Wilson)';
-COMMENT ON COLUMN myopia_by_demand.variant_binding IS 'Members of the variant that bind';
-COMMENT ON COLUMN myopia_by_demand.variant_rate_low IS 'Lower end of the interval of their share (Wilson)';
 COMMENT ON COLUMN myopia_by_demand.models IS 'Pairs of members with the same seeds';
 COMMENT ON COLUMN myopia_by_demand.documents IS 'Documents with such tokens';
 

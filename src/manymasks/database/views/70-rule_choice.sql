@@ -27,8 +27,6 @@ FROM rule_choice AS c
 JOIN artifact AS e ON e.artifact = c.artifact AND e.is_current
 JOIN current_model AS m ON m.model = c.model;
 COMMENT ON VIEW rule_choice_by_member IS 'A member and a question on which two rules disagree that agree on all training data: which of the two did it learn? Grain: model, question.';
-COMMENT ON COLUMN rule_choice_by_member.text_seed IS 'Seed of the documents';
-COMMENT ON COLUMN rule_choice_by_member.exchanged IS 'Whether red and blue cues are exchanged in all documents';
 COMMENT ON COLUMN rule_choice_by_member.other IS 'The other rule: blue, or first';
 COMMENT ON COLUMN rule_choice_by_member.share IS 'Share of questions at which the rule''s answer is the likelier of the two';
 COMMENT ON COLUMN rule_choice_by_member.share_low IS 'Lower end of its interval (Wilson)';
@@ -71,8 +69,6 @@ SELECT
 FROM rule_spread AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current;
 COMMENT ON VIEW rule_choice_over_seeds IS 'A class and such a question, with the distribution of the preferred rule over seeds: does the training data decide, or the seed? Grain: corpus, size, variant, question.';
-COMMENT ON COLUMN rule_choice_over_seeds.text_seed IS 'Seed of the documents';
-COMMENT ON COLUMN rule_choice_over_seeds.exchanged IS 'Whether red and blue cues are exchanged in all documents';
 COMMENT ON COLUMN rule_choice_over_seeds.members IS 'Members';
 
 CREATE VIEW rule_symmetry AS
@@ -138,9 +134,7 @@ SELECT
 FROM class
 LEFT JOIN mean_interval ON n = seeds AND n = independent
 ORDER BY size, variant, answered, text_seed;
-COMMENT ON VIEW rule_symmetry IS 'Members trained on a text of fork and on its copy with the colours exchanged, paired by seeds: is the preferred colour a matter of the text or of chance? Over both copies the mean preference is 1/2 for any network, whatever the text. Grain: size, variant, answered, text_seed.';
-COMMENT ON COLUMN rule_symmetry.answered IS 'Share of BEFORE documents that end with a question in training';
-COMMENT ON COLUMN rule_symmetry.text_seed IS 'Seed of the documents';
+COMMENT ON VIEW rule_symmetry IS 'A text of fork beside its copy with the colours exchanged, with the preferences of members trained on either, paired by seeds: does the text decide which colour is preferred, or chance? Over both copies the mean preference is 1/2 for any network, whatever the text. Grain: size, variant, answered, text_seed.';
 COMMENT ON COLUMN rule_symmetry.rule IS 'The rule that a preference of 1 follows: red';
 COMMENT ON COLUMN rule_symmetry.preference IS 'Mean preference of members trained on the text';
 COMMENT ON COLUMN rule_symmetry.exchanged_preference IS 'The same on the copy';
