@@ -810,6 +810,25 @@ def test_excess_needs_truth(tmp_path: Path, chosen: str, expected: str) -> None:
     assert study_of(tmp_path, BASE, "analyses: [excess]\n").analyses == ("excess",)
 
 
+@pytest.mark.parametrize(
+    ("most", "probe", "needed"),
+    [
+        (128, "{family: held-out}", 129),
+        (500, "{family: long, scored: 16, severities: [1.5, 4]}", 513),
+    ],
+)
+def test_held_out_documents_hold_a_window(
+    tmp_path: Path, most: int, probe: str, needed: int
+) -> None:
+    text = f"corpora: {{mine: {{kind: pydocs, held_out_tokens: {most}}}}}\n"
+    probes = f"probes: {{p: {probe}}}\n"
+    (problem,) = problems(tmp_path, BASE, text, probes)
+    assert f"corpora.mine.held_out_tokens is {most}, and windows have up to" in problem
+    assert f"raise it to {needed} or more" in problem
+    for enough in (needed, "null"):
+        assert study_of(tmp_path, BASE, text.replace(str(most), str(enough)), probes)
+
+
 CLAIMS = """\
 corpora: {drawn: {kind: process, process: tally}}
 sizes: {wide: {width: 128}, wider: {width: 256}}

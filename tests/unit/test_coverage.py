@@ -172,7 +172,7 @@ def test_joined_covers_whichever_errs_more(m: int, models: float, documents: flo
         # Both errors in proportion to the settings: the documents' mean is of m of them.
         middle = each.mean() + documents * generator.normal() / math.sqrt(m)
         hits += covers(joined(middle, *errors, 0.95), 0.0)
-    assert 0.94 <= hits / 4000 <= 0.975
+    assert 0.93 <= hits / 4000 <= 0.97
 
 
 @pytest.mark.slow
