@@ -32,6 +32,8 @@ SELECT
     t.nats_high AS measure_high,
     t.bits_per_byte AS measure_bits_per_byte,
     t.top1 AS measure_top1,
+    t.documents,
+    t.effective_documents,
     m.cost_seconds
 FROM model AS m
 JOIN artifact AS a ON a.artifact = m.artifact AND a.is_current
@@ -49,6 +51,7 @@ COMMENT ON COLUMN current_model.learning_rate IS 'Peak learning rate';
 COMMENT ON COLUMN current_model.measure_low IS 'Lower end of its interval over documents';
 COMMENT ON COLUMN current_model.measure_bits_per_byte IS 'The measure loss in bits per byte';
 COMMENT ON COLUMN current_model.measure_top1 IS 'Share of measure tokens that it ranks first';
+COMMENT ON COLUMN current_model.documents IS 'Documents of the measure split';
 COMMENT ON COLUMN current_model.cost_seconds IS 'Seconds its training took';
 
 CREATE VIEW tuning_summary AS
@@ -105,6 +108,8 @@ SELECT
     max(measure_nats) FILTER (WHERE status = 'trained') AS worst_nats,
     avg(measure_bits_per_byte ORDER BY model) FILTER (WHERE status = 'trained') AS bits_per_byte,
     avg(measure_top1 ORDER BY model) FILTER (WHERE status = 'trained') AS top1,
+    max(documents) AS documents,
+    max(effective_documents) AS effective_documents,
     arg_min(model, measure_nats) FILTER (WHERE status = 'trained') AS best_model
 FROM current_model
 GROUP BY corpus, size, variant
@@ -113,6 +118,7 @@ COMMENT ON VIEW leaderboard IS 'A class, with the mean loss of its members on th
 COMMENT ON COLUMN leaderboard.models IS 'Trained members: mean and spread are over these';
 COMMENT ON COLUMN leaderboard.failed IS 'Members with a failed training run; excluded from all other columns';
 COMMENT ON COLUMN leaderboard.nats IS 'Mean loss over members';
+COMMENT ON COLUMN leaderboard.documents IS 'Documents of the measure split';
 COMMENT ON COLUMN leaderboard.nats_low IS 'Mean of the lower ends of the members'' intervals over documents; the interval of the mean is at most as wide';
 COMMENT ON COLUMN leaderboard.nats_high IS 'Mean of the upper ends';
 COMMENT ON COLUMN leaderboard.sd_nats IS 'Standard deviation over members';

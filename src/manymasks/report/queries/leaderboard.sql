@@ -12,6 +12,8 @@ SELECT
     sd_nats,
     best_nats,
     bits_per_byte,
-    top1
+    top1,
+    documents,
+    effective_documents
 FROM leaderboard
 ORDER BY corpus, nats;
