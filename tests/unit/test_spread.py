@@ -36,6 +36,7 @@ KEYS = {
     "high",
     "units",
     "documents",
+    "effective_documents",
     "covered",
 }
 

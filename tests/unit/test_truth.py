@@ -88,6 +88,7 @@ def test_rows_are_means_over_counted_tokens() -> None:
     levels = {COUNTED: (COUNTED,), "role": ("x", "y", "z")}
     rows = excess_rows(kl, strata, levels, STATISTICS)
     keys = ["stratum", "level", "nats", "nats_low", "nats_high", "tokens", "documents"]
+    keys.append("effective_documents")
     assert all(list(each) == keys for each in rows)
     found = {
         (each["stratum"], each["level"]): (each["nats"], each["tokens"], each["documents"])
