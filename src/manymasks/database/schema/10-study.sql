@@ -406,7 +406,7 @@ COMMENT ON COLUMN myopia_horizon.baseline IS 'The causal variant';
 COMMENT ON COLUMN myopia_horizon.gammas IS 'Discounts with members, including 0 (myopic) and 1 (causal); NULL, with all that follow, if either is missing';
 COMMENT ON COLUMN myopia_horizon.gap IS 'Gap at gamma = 0, nats per token';
 COMMENT ON COLUMN myopia_horizon.half_gamma IS 'Discount with half of that gap, by linear interpolation between the gammas; NULL if the gap is not above 0';
-COMMENT ON COLUMN myopia_horizon.half_gamma_low IS 'Lower end of its interval: bootstrap over seeds and documents, too narrow for few seeds';
+COMMENT ON COLUMN myopia_horizon.half_gamma_low IS 'Lower end of its interval: bootstrap over seeds and documents, expanded for the number of seeds';
 COMMENT ON COLUMN myopia_horizon.horizon IS 'Effective planning horizon in tokens, 1 / (1 - half_gamma)';
 COMMENT ON COLUMN myopia_horizon.horizon_low IS 'Lower end of its interval';
 COMMENT ON COLUMN myopia_horizon.fitted_horizon IS 'Horizon from a fitted curve a (1 - gamma) / (1 - gamma r) through all gaps; NULL without a fit';

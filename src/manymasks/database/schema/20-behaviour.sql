@@ -160,7 +160,7 @@ COMMENT ON COLUMN pool_divergence.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN pool_divergence.other IS 'The same class (pairs within it) or another (pairs across; between variants of one size without pairs that share both seeds)';
 COMMENT ON COLUMN pool_divergence.metric IS 'kl, hellinger, js, tv, top1_disagreement or hidden; within a class also information, I(Y; model | x) = H(mean p) - mean H(p), and ensemble_gain, log mean p(y) - mean log p(y)';
 COMMENT ON COLUMN pool_divergence.value IS 'Mean over pairs of members (U-statistic), js and tv on sampled positions; nats per token except for hellinger, tv and top1_disagreement. information and ensemble_gain grow with the number of members: compare equal numbers';
-COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife with t(m - 1), joined with the document bootstrap';
+COMMENT ON COLUMN pool_divergence.low IS 'Lower end of the interval: delete-one-model jackknife, joined with the document bootstrap by degrees of freedom';
 COMMENT ON COLUMN pool_divergence.floor IS 'Noise floor of the same metric';
 COMMENT ON COLUMN pool_divergence.entropy_share IS 'value / mean predictive entropy of the members, for metrics in nats';
 COMMENT ON COLUMN pool_divergence.models IS 'Members that entered: the units of the interval, except between variants of one size, where the shared seeds are, half as many';
