@@ -122,6 +122,14 @@ _ROWS = (
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
         if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
         compares="non-controls", seconds=9),
+    Stage("universal", unit="corpus",
+        summary="Certified upper bounds of every token's probability after any prefix, prefixes "
+            "that come close, and how far the members of a set share proofs.",
+        message="bounding every token of members of {label} over all prefixes",
+        inputs=("rashomon", "training", "tokens", "tokenizer"),
+        tables=("universal_bound", "universal_certificate", "witness", "proof_transfer",
+            "statement_multiplicity"), uses_models=True,
+        if_out_of_memory="universal.windows, universal.batch", is_analysis=True, seconds=25),
     # Behaviour on probes.
     Stage("probe", unit="probe",
         summary="The contexts of a probe at each severity, and their distance from training text.",

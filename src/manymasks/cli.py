@@ -138,7 +138,11 @@ def argument_parser() -> argparse.ArgumentParser:
     added = command("corpora", corpora, "List named corpora, or print an overlay for one of them.")
     added.add_argument("name", nargs="?", help="a corpus of config/corpora.yaml")
 
-    command("verify", verify, "Check every file of every artifact against its digest.")
+    command(
+        "verify",
+        verify,
+        "Check every file of every artifact against its digest, and re-derive what is proved.",
+    )
 
     added = command("sql", sql, "Query the database, read-only.")
     added.add_argument("query", nargs="?", help="an SQL query; - reads it from standard input")
@@ -318,10 +322,15 @@ def corpora(options: argparse.Namespace) -> int:
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Check every payload file; the exit status is 1 if one is missing or damaged."""
+    """Check every payload file and every certificate; the exit status is 1 if a file is missing or
+    damaged, or a certificate does not prove its bounds."""
+    from manymasks.commands.check_certificates import check_certificates
     from manymasks.commands.verify import verify_artifacts
 
-    print(verify_artifacts(Layout.at(options.results)))
+    layout = Layout.at(options.results)
+    print(verify_artifacts(layout))
+    if proved := check_certificates(layout):
+        print(proved)
     return 0
 
 

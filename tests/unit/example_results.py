@@ -14,6 +14,7 @@ from typing import Any
 import example_behaviour
 import example_known
 import example_sets
+import example_universal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -318,6 +319,14 @@ class ExampleResults:
         inputs = {"training": [model["model"] for model in self.models], "derived": made}
         tables = example_sets.sets(classes, derived)
         key = self.add("rashomon", "pydocs", tables, inputs)
+        trained = [row for row in tables["rashomon_set"] if row["method"] == "trained"]
+        self.add(
+            "universal",
+            "pydocs",
+            example_universal.universal(self.models, trained, np.random.default_rng(11)),
+            {**inputs, "rashomon": [key]},
+            settings={"universal": {"thresholds": list(example_universal.THRESHOLDS)}},
+        )
         tables = example_sets.multiplicity(tables, self.random)
         self.add("multiplicity", "pydocs", tables, {**inputs, "rashomon": [key]})
         self.add("volume", "pydocs", example_sets.volume(self.models, self.random), inputs)

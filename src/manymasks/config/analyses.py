@@ -69,6 +69,37 @@ class Divergence(WithFloor):
     because it changes last bits)."""
 
 
+class Universal(Settings):
+    """Statements about every prefix: upper bounds of probabilities, and prefixes that refute."""
+
+    thresholds: Annotated[tuple[Share, ...], Field(min_length=1), RISING] = (
+        0.05, 0.1, 0.25, 0.5, 0.9,
+    )  # fmt: skip
+    """Thresholds of the statements that a token has at most this probability after any prefix."""
+    gap: Annotated[float, Field(gt=0)] = 1e-4
+    """Largest duality gap, in nats: how far a bound may be above the best one of its kind."""
+    iterations: Annotated[int, Field(ge=1)] = 1000
+    """Iterations of the optimiser at most; a token that reaches them has a larger gap, and its
+    bound holds all the same."""
+    late: bool = False
+    """Whether weights saved during training (`training.late`) are bounded too."""
+    windows: Annotated[int, Field(ge=1)] = 32
+    """Windows of the train split whose prefixes are tried as witnesses."""
+    short_prefixes: Annotated[int, Field(ge=0)] = 10_000
+    """All prefixes of a length are tried, up to the greatest length that has at most so many: of
+    one token, or of two where the vocabulary has at most the root of this number."""
+    rounds: Annotated[int, Field(ge=0)] = 0
+    """Rounds of the search for witnesses; 0 for none."""
+    candidates: Annotated[int, Field(ge=1)] = 128
+    """Prefixes that a round of the search tries."""
+    longest: Annotated[int, Field(ge=1)] = 8
+    """Tokens of a prefix in the search."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Windows in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the search."""
+
+
 class Rollout(WithFloor):
     """What members write after the same prompts, and when two of them first differ."""
 
@@ -248,6 +279,8 @@ class Analyses(Settings):
     """How differently the members of a set predict."""
     volume: Volume = Volume()
     """Local volume."""
+    universal: Universal = Universal()
+    """Statements about every prefix."""
     funnel: Funnel = Funnel()
     """The constraint funnel."""
     probes: Annotated[dict[Name, Probe], Field(min_length=1)] = {

@@ -113,6 +113,16 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "funnel_step",
         "pattern",
     ),
+    "What is proved of every prefix, and do equally good models share the proofs?": (
+        "provable_share",
+        "verdict",
+        "shared_proofs",
+        "universal_bound",
+        "universal_certificate",
+        "witness",
+        "proof_transfer",
+        "statement_multiplicity",
+    ),
     "Do two models write different texts?": (
         "rollout_agreement",
         "rollout_summary",

@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "probes": ("Probes", "In a job that makes the contexts of a probe."),
     "training": ("Devices", "In a job that runs models."),
     "native": ("Native kernels", "While a study is planned, or in a job that runs models."),
+    "universal": ("Certificates", "In `manymasks verify`, which re-derives what is proved."),
     "stages": (
         "Analyses and other jobs",
         "In a job of a stage, about its settings or its inputs.",

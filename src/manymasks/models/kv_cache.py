@@ -4,6 +4,8 @@ The same computation as `Transformer.forward`, token by token: writing 48 tokens
 fifth of the time of whole windows. Rounding differs, because matrices have other shapes.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ class CachedTransformer:
             raise ValueError(f"expected one member that reads its own past, found {model.routes}")
         if longest > model.context:
             raise ValueError(f"{longest} tokens are more than the context of {model.context}")
-        self._model, self._read = model, 0
+        self._model, self._read, self._texts = model, 0, texts
         d, heads = model.size.width, model.size.heads
         shape = len(model.blocks), 2, heads * texts, d // heads, longest
         self._past = model.W_E.new_empty(shape)
@@ -32,6 +34,16 @@ class CachedTransformer:
         for block in model.blocks:
             gain, *matrices = _weights(block, "norm_attention", "W_V", "W_K", "W_Q")
             self._vkq.append(torch.cat(matrices, 1) * gain.unsqueeze(1))
+
+    def repeated(self, count: int) -> "CachedTransformer":
+        """A copy in which every text is repeated `count` times in sequence: branches of one past,
+        which is computed once."""
+        branches = copy.copy(self)
+        branches._texts = self._texts * count
+        layers, two, both, head, longest = self._past.shape
+        past = self._past.view(layers, two, both // self._texts, self._texts, head, longest)
+        branches._past = past.repeat_interleave(count, 3).flatten(2, 3)
+        return branches
 
     def read(self, tokens: Tensor) -> Tensor:
         """Append tokens (texts, n) and return the logits (texts, vocabulary) after them."""

@@ -22,7 +22,7 @@ from manymasks.plan.trainings import (
 
 
 def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
-    """Derived members, Rashomon sets, and their multiplicity."""
+    """Derived members, Rashomon sets, their multiplicity, and what is proved of their members."""
     members = corpus.set_members
     derived: dict[str, tuple[Node, ...]] = {}
     if corpus.has_analysis("derived"):
@@ -37,6 +37,12 @@ def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
             inputs = {"rashomon": (rashomon,), **corpus.inputs(members), **derived}
             settings = corpus.analysis_settings("multiplicity", members)
             yield Node("multiplicity", f"multiplicity/{corpus.name}", settings, inputs)
+    if corpus.has_analysis("universal") and members:
+        # Without sets there is nothing to share proofs in, and bounds hold all the same.
+        sets = {"rashomon": (rashomon,)} if corpus.has_analysis("rashomon") else {}
+        settings = corpus.analysis_settings("universal", members)
+        inputs = {**sets, **corpus.inputs(members)}
+        yield Node("universal", f"universal/{corpus.name}", settings, inputs)
 
 
 def _derived_nodes(corpus: PlannedCorpus) -> Iterator[Node]:

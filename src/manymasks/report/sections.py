@@ -42,6 +42,10 @@ SECTIONS = (
         "behave are three questions, and size may answer each of them differently. Membership is "
         "decided on the select split; everything below is measured on the measure split.",
     ),
+    Section("universal", "Every prefix", "What is proved of every prefix", _items("universal"),
+        intro="Statements about prefixes of any length, proved from the final norm and the "
+        "unembedding of a member alone, and prefixes that refute them.",
+    ),
     Section("divergence", "Divergence", "How differently they behave", _items("divergence"),
         absent="This study has no divergence analysis: there is nothing to show here.",
     ),

@@ -10,6 +10,7 @@ from manymasks.errors import UserError
 
 SUBJECTS: Mapping[str, str] = {
     "sets": "Rashomon sets: equally good models, and what equal loss hides",
+    "universal": "Every prefix: what is proved, refuted and shared",
     "myopia": "Myopic training: what it costs, and where",
     "probes": "Probes: behaviour away from the text",
     "processes": "Known processes: members against the exact law",

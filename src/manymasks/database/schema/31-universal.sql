@@ -1,0 +1,152 @@
+CREATE TABLE universal_bound (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    is_final BOOLEAN NOT NULL,
+    token_id INTEGER NOT NULL,
+    token VARCHAR,
+    occurrences BIGINT,
+    log_p_bound DOUBLE,
+    log_p_bound_real DOUBLE,
+    log_p_attained DOUBLE,
+    gap DOUBLE,
+    log_p_floor DOUBLE,
+    neighbour VARCHAR,
+    neighbour_nats DOUBLE
+);
+COMMENT ON TABLE universal_bound IS 'A token with its certified bound: the largest probability it can have after any prefix of any length, from the final norm and the unembedding of a member. The rows behind verdict. Grain: artifact, model, step, token_id.';
+COMMENT ON COLUMN universal_bound.artifact IS 'Universal artifact';
+COMMENT ON COLUMN universal_bound.step IS 'Optimiser steps after which the weights were saved';
+COMMENT ON COLUMN universal_bound.is_final IS 'Whether they are the last weights, those of the member';
+COMMENT ON COLUMN universal_bound.token_id IS 'Number of the token in the vocabulary';
+COMMENT ON COLUMN universal_bound.token IS 'The token as text';
+COMMENT ON COLUMN universal_bound.occurrences IS 'How often it occurs in the train split';
+COMMENT ON COLUMN universal_bound.log_p_bound IS 'Proved: ln P(token | any prefix) is at most this, for the softmax of the float32 logits';
+COMMENT ON COLUMN universal_bound.log_p_bound_real IS 'The same in exact arithmetic; log_p_bound adds an allowance for float32';
+COMMENT ON COLUMN universal_bound.log_p_attained IS 'ln P at a point of the ball: no bound over the ball can be lower. A prefix need not reach this point';
+COMMENT ON COLUMN universal_bound.gap IS 'Duality gap, log_p_bound_real - log_p_attained, nats';
+COMMENT ON COLUMN universal_bound.log_p_floor IS 'Proved: ln P(token | any prefix) is at least this';
+COMMENT ON COLUMN universal_bound.neighbour IS 'The token with the most confined odds against this one';
+COMMENT ON COLUMN universal_bound.neighbour_nats IS 'Proved: the log odds of the two are within plus and minus this after any prefix';
+
+CREATE TABLE universal_certificate (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    is_final BOOLEAN NOT NULL,
+    certificate VARCHAR,
+    sha256 VARCHAR,
+    tokens INTEGER,
+    width INTEGER,
+    radius DOUBLE,
+    gap_largest DOUBLE,
+    gap_median DOUBLE,
+    unreached INTEGER,
+    logit_error DOUBLE,
+    logit_error_measured DOUBLE,
+    iterations BIGINT,
+    operations DOUBLE,
+    bytes BIGINT
+);
+COMMENT ON TABLE universal_certificate IS 'A certificate of a member: a point for every token, from which `manymasks verify` re-derives the bounds with the weights alone. Grain: artifact, model, step.';
+COMMENT ON COLUMN universal_certificate.artifact IS 'Universal artifact';
+COMMENT ON COLUMN universal_certificate.step IS 'Optimiser steps after which the weights were saved';
+COMMENT ON COLUMN universal_certificate.is_final IS 'Whether they are the last weights, those of the member';
+COMMENT ON COLUMN universal_certificate.certificate IS 'File in the folder of the artifact';
+COMMENT ON COLUMN universal_certificate.sha256 IS 'Digest of gain times unembedding, which the bounds are about';
+COMMENT ON COLUMN universal_certificate.tokens IS 'Tokens of the vocabulary';
+COMMENT ON COLUMN universal_certificate.width IS 'Width of the residual stream';
+COMMENT ON COLUMN universal_certificate.radius IS 'Radius of the ball of normalised residual streams, the root of the width';
+COMMENT ON COLUMN universal_certificate.gap_largest IS 'Largest duality gap of a token, nats';
+COMMENT ON COLUMN universal_certificate.gap_median IS 'Median duality gap, nats';
+COMMENT ON COLUMN universal_certificate.unreached IS 'Tokens with a gap above universal.gap: their bounds hold, and may be improved';
+COMMENT ON COLUMN universal_certificate.logit_error IS 'Bound of the rounding error of a float32 logit, which the bounds allow for';
+COMMENT ON COLUMN universal_certificate.logit_error_measured IS 'Largest difference between float32 logits and those of the same stream in float64, on windows of the train split';
+COMMENT ON COLUMN universal_certificate.iterations IS 'Iterations of the optimiser, over all tokens';
+COMMENT ON COLUMN universal_certificate.operations IS 'Floating-point operations of their matrix products';
+COMMENT ON COLUMN universal_certificate.bytes IS 'Size of the points';
+
+CREATE TABLE witness (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    token_id INTEGER NOT NULL,
+    method VARCHAR NOT NULL,
+    exhausted INTEGER,
+    log_p DOUBLE,
+    prefix_length INTEGER,
+    prefix VARCHAR,
+    prefix_tokens VARCHAR
+);
+COMMENT ON TABLE witness IS 'A witness: the prefix after which a token is most probable, of those that a method tried. The rows behind verdict. Grain: artifact, model, token_id, method.';
+COMMENT ON COLUMN witness.artifact IS 'Universal artifact';
+COMMENT ON COLUMN witness.token_id IS 'Number of the token in the vocabulary';
+COMMENT ON COLUMN witness.method IS 'Prefixes that were tried. text: of windows of the train split. short: all up to a length, so that the value is the exact maximum there. search: an archive of prefixes that starts from the others';
+COMMENT ON COLUMN witness.exhausted IS 'short: all prefixes of up to so many tokens were tried; NULL for other methods';
+COMMENT ON COLUMN witness.log_p IS 'ln P of the token after the prefix, which refutes every lower bound';
+COMMENT ON COLUMN witness.prefix_length IS 'Tokens of the prefix';
+COMMENT ON COLUMN witness.prefix IS 'The prefix as text';
+COMMENT ON COLUMN witness.prefix_tokens IS 'The prefix as token ids';
+
+CREATE TABLE proof_transfer (
+    artifact VARCHAR NOT NULL,
+    source_model VARCHAR NOT NULL,
+    target_model VARCHAR NOT NULL,
+    tokens INTEGER,
+    cost_median DOUBLE,
+    cost_mean DOUBLE,
+    cost_high DOUBLE,
+    bound_correlation DOUBLE,
+    witness_home DOUBLE,
+    witness_away DOUBLE,
+    witness_correlation DOUBLE
+);
+COMMENT ON TABLE proof_transfer IS 'Two members, the proofs and best prefixes of one used for the other: what does a transfer cost? Within classes all pairs, across classes their first members. Grain: artifact, source_model, target_model.';
+COMMENT ON COLUMN proof_transfer.artifact IS 'Universal artifact';
+COMMENT ON COLUMN proof_transfer.source_model IS 'Member whose proofs and prefixes are taken';
+COMMENT ON COLUMN proof_transfer.target_model IS 'Member that they are used for';
+COMMENT ON COLUMN proof_transfer.tokens IS 'Tokens of the vocabulary';
+COMMENT ON COLUMN proof_transfer.cost_median IS 'Median over tokens of the bound by the source''s proof minus that by the target''s, nats';
+COMMENT ON COLUMN proof_transfer.cost_mean IS 'Mean over tokens of the same';
+COMMENT ON COLUMN proof_transfer.cost_high IS '95% quantile over tokens of the same';
+COMMENT ON COLUMN proof_transfer.bound_correlation IS 'Rank correlation of the bounds of the two over tokens';
+COMMENT ON COLUMN proof_transfer.witness_home IS 'Median over tokens of ln P in the source after its best prefixes';
+COMMENT ON COLUMN proof_transfer.witness_away IS 'Median over tokens of ln P in the target after the same prefixes';
+COMMENT ON COLUMN proof_transfer.witness_correlation IS 'Rank correlation of the two over tokens';
+
+CREATE TABLE statement_multiplicity (
+    artifact VARCHAR NOT NULL,
+    rashomon_set VARCHAR NOT NULL,
+    threshold DOUBLE NOT NULL,
+    statements INTEGER,
+    members INTEGER,
+    proved_mean DOUBLE,
+    core INTEGER,
+    refuted INTEGER,
+    contested INTEGER,
+    open INTEGER,
+    shared INTEGER,
+    discrepancy DOUBLE,
+    jaccard DOUBLE,
+    jaccard_low DOUBLE,
+    jaccard_high DOUBLE,
+    jaccard_by_chance DOUBLE,
+    correlation DOUBLE,
+    correlation_low DOUBLE,
+    correlation_high DOUBLE
+);
+COMMENT ON TABLE statement_multiplicity IS 'A Rashomon set and a threshold: how many of the statements that a token has at most this probability after any prefix are proved of all members, refuted of all, contested or open? Sets of at least two trained members. The rows behind shared_proofs. Grain: artifact, rashomon_set, threshold.';
+COMMENT ON COLUMN statement_multiplicity.artifact IS 'Universal artifact';
+COMMENT ON COLUMN statement_multiplicity.threshold IS 'Probability that a token does not exceed, by the statement';
+COMMENT ON COLUMN statement_multiplicity.statements IS 'Statements: one for every token';
+COMMENT ON COLUMN statement_multiplicity.proved_mean IS 'Share of statements that is proved of a member, mean over members';
+COMMENT ON COLUMN statement_multiplicity.core IS 'Statements proved of every member';
+COMMENT ON COLUMN statement_multiplicity.refuted IS 'Statements refuted of every member';
+COMMENT ON COLUMN statement_multiplicity.contested IS 'Statements proved of a member and refuted of another';
+COMMENT ON COLUMN statement_multiplicity.open IS 'All other statements: neither proved nor refuted of some member, and without contest';
+COMMENT ON COLUMN statement_multiplicity.shared IS 'Statements that one proof, the mean over the members, proves of every member';
+COMMENT ON COLUMN statement_multiplicity.discrepancy IS 'Largest share of statements that two members contest';
+COMMENT ON COLUMN statement_multiplicity.jaccard IS 'Intersection over union of the statements proved of two members, mean over pairs; NULL where a pair has none';
+COMMENT ON COLUMN statement_multiplicity.jaccard_low IS 'Lower end of its interval over members; NULL for fewer than three';
+COMMENT ON COLUMN statement_multiplicity.jaccard_by_chance IS 'The same if members'' statements were proved independently';
+COMMENT ON COLUMN statement_multiplicity.correlation IS 'Rank correlation over tokens of the bounds of two members, mean over pairs';
+COMMENT ON COLUMN statement_multiplicity.correlation_low IS 'Lower end of its interval over members; NULL for fewer than three';

@@ -1,0 +1,269 @@
+"""universal: what is proved of every prefix, which prefixes refute it, and whether members of a set
+share their proofs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from manymasks.arrays import Floats, Ints, Rows
+from manymasks.config.analyses import Universal
+from manymasks.models.transformer import Transformer
+from manymasks.probes.distance import train_counts
+from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.weights import load_members
+from manymasks.statistics.model_classes import Member, classes
+from manymasks.store.job import Artifact, Job
+from manymasks.tokens.shards import TokenStream
+from manymasks.tokens.tokenizer import Tokenizer, load
+from manymasks.training.checkpoint import load_weights, read_weights
+from manymasks.training.device import choose_device
+from manymasks.universal.ball import ball_maxima
+from manymasks.universal.certificate import OutputLayer, bounds_of_points
+from manymasks.universal.elites import Elites, log_p_after, offer_windows
+from manymasks.universal.prefix_search import search_prefixes
+from manymasks.universal.proof_sharing import (
+    ProvedMember,
+    statement_rows,
+    transfer_pairs,
+    transfer_row,
+    transferred_bounds,
+)
+from manymasks.universal.short_prefixes import exhausted_length, offer_short_prefixes
+from manymasks.universal.universal_tables import (
+    bound_rows,
+    certificate_row,
+    measured_logit_error,
+    witness_rows,
+)
+
+CHECKED = 4
+"""Windows on which the error of float32 logits is measured."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all members of a job share."""
+
+    settings: Universal
+    device: torch.device
+    windows: Ints
+    """(windows, context) of the train split."""
+    counts: Ints
+    """(vocabulary,) of the train split."""
+    tokenizer: Tokenizer
+    spelled: list[str]
+    """(vocabulary,) tokens as text."""
+    folder: Path
+    """Of the certificates."""
+    tables: dict[str, Rows]
+
+
+def make(job: Job) -> dict[str, Any]:
+    """Write a certificate for every member, and the tables `universal_bound`,
+    `universal_certificate`, `witness`, `proof_transfer` and `statement_multiplicity`."""
+    settings: Universal = job.setting("universal", Universal)
+    trainings, members = members_of(job)
+    train = TokenStream.open(job.input("tokens").files("train/"))
+    context = trainings[0].manifest.settings["training"]["context"]
+    tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
+    work = _Work(
+        settings,
+        choose_device(job.hardware.device),
+        train.spread(settings.windows, context)[:, :context],
+        train_counts(train.pieces(), train.vocabulary),
+        tokenizer,
+        [tokenizer.decode([token]) for token in range(train.vocabulary)],
+        job.folder / "certificates",
+        {name: [] for name in ("universal_bound", "universal_certificate", "witness")},
+    )
+    work.folder.mkdir()
+    proved: list[ProvedMember] = []
+    elites: list[Elites] = []
+    for index, (training, member) in enumerate(zip(trainings, members, strict=True)):
+        job.report(index, len(members), "members bounded")
+        model = load_members([training], work.device)
+        if settings.late:
+            _bound_late_weights(work, training, member, model)
+        final = _bound(work, training, member.model, model, step=None)
+        witnesses = _witnesses(work, member, model, final.bounds)
+        elites.append(_best_of(witnesses))
+        proved.append(
+            ProvedMember(final.layer, final.points, final.bounds, elites[-1].log_p, member.seeds)
+        )
+    job.say("comparing proofs of members")
+    tables = {**work.tables, **_shared(job, work, trainings, members, proved, elites)}
+    job.write_tables(tables)
+    bounds = np.stack([member.bounds for member in proved])
+    return {
+        "members": len(members),
+        "tokens": bounds.shape[1],
+        "largest_gap": max(row["gap_largest"] for row in work.tables["universal_certificate"]),
+        "proved_half": float((bounds <= np.log(0.5)).mean()),
+    }
+
+
+@dataclass(frozen=True)
+class _Bound:
+    layer: OutputLayer
+    points: Any
+    bounds: Floats
+
+
+def _bound(
+    work: _Work, training: Artifact, model_key: str, model: Transformer, step: int | None
+) -> _Bound:
+    """Bound all tokens of a member and write the certificate. `step`: of weights saved during
+    training; None for the last ones."""
+    name = "weights.safetensors" if step is None else f"weights-{step}.safetensors"
+    weights = {key: weight.numpy() for key, weight in read_weights(training.file(name)).items()}
+    layer = OutputLayer.of_weights(weights)
+    settings = work.settings
+    maxima = ball_maxima(
+        layer, tolerance=settings.gap, limit=settings.iterations, device=work.device
+    )
+    bounds = bounds_of_points(layer, maxima.points)
+    names = {
+        "model": model_key,
+        "step": training.manifest.settings["training"]["steps"] if step is None else step,
+        "is_final": step is None,
+    }
+    certificate = model_key if step is None else f"{model_key}-{step}"
+    np.savez(
+        work.folder / f"{certificate}.npz",
+        points=maxima.points,
+        bounds=bounds.float32,
+        digest=np.array(layer.digest),
+        weights=np.array(f"{training.key}/{name}"),
+    )
+    rows = bound_rows(layer, maxima, bounds, work.counts, work.spelled)
+    measured = measured_logit_error(model, layer, work.windows[:CHECKED])
+    row = certificate_row(layer, maxima, rows, settings.gap, measured)
+    path = {"certificate": f"certificates/{certificate}.npz"}
+    work.tables["universal_bound"] += [{**names, **row} for row in rows]
+    work.tables["universal_certificate"].append({**names, **path, **row})
+    return _Bound(layer, maxima.points, bounds.float32)
+
+
+def _bound_late_weights(
+    work: _Work, training: Artifact, member: Member, model: Transformer
+) -> None:
+    """Bound the weights that the member had during training; the last ones are in the model again
+    afterwards."""
+    files = [file.path for file in training.manifest.files if file.path.startswith("weights-")]
+    steps = sorted(int(Path(path).stem.removeprefix("weights-")) for path in files)
+    for step in steps:
+        load_weights(model, 0, training.file(f"weights-{step}.safetensors"))
+        _bound(work, training, member.model, model, step)
+    load_weights(model, 0, training.file("weights.safetensors"))
+
+
+def _witnesses(
+    work: _Work, member: Member, model: Transformer, bounds: Floats
+) -> dict[str, Elites]:
+    """The best prefix for every token by method, and their rows."""
+    settings = work.settings
+    witnesses = {"text": Elites.empty(len(bounds))}
+    offer_windows(model, work.windows, settings.batch, witnesses["text"])
+    exhausted = exhausted_length(len(bounds), settings.short_prefixes, model.context)
+    if exhausted:
+        witnesses["short"] = Elites.empty(len(bounds))
+        offer_short_prefixes(model, exhausted, witnesses["short"])
+    if settings.rounds:
+        witnesses["search"] = _best_of(witnesses)
+        search_prefixes(
+            model,
+            witnesses["search"],
+            bounds,
+            rounds=settings.rounds,
+            candidates=settings.candidates,
+            longest=settings.longest,
+            batch=settings.candidates,
+            seed=settings.seed,
+        )
+    for method, elites in witnesses.items():
+        length = exhausted if method == "short" else None
+        work.tables["witness"] += [
+            {"model": member.model, "exhausted": length, **row}
+            for row in witness_rows(method, elites, bounds, work.tokenizer.decode)
+        ]
+    return witnesses
+
+
+def _best_of(witnesses: dict[str, Elites]) -> Elites:
+    """The best prefix for every token over all methods."""
+    methods = list(witnesses.values())
+    best = methods[0].copy()
+    for elites in methods[1:]:
+        for token in np.flatnonzero(elites.log_p > best.log_p):
+            best.log_p[token] = elites.log_p[token]
+            best.prefixes[token] = elites.prefixes[token]
+    return best
+
+
+def _shared(
+    job: Job,
+    work: _Work,
+    trainings: Sequence[Artifact],
+    members: Sequence[Member],
+    proved: Sequence[ProvedMember],
+    elites: Sequence[Elites],
+) -> dict[str, Rows]:
+    """Rows on what members share: of pairs, and of Rashomon sets of trained members."""
+    position = {member.model: i for i, member in enumerate(members)}
+    sets: dict[str, tuple[int, ...]] = {}
+    for artifact in job.inputs.get("rashomon", ()):
+        content = json.loads(artifact.file("sets.json").read_text(encoding="utf-8"))
+        for entry in content["sets"]:
+            if entry["method"] == "trained" and len(entry["members"]) > 1:
+                sets[entry["rashomon_set"]] = tuple(position[key] for key in entry["members"])
+    groups = list(dict.fromkeys(sets.values()))
+    pairs = transfer_pairs({label: group.tolist() for label, group in classes(members).items()})
+    moved, by_mean = transferred_bounds(proved, pairs, groups)
+    away = _witnesses_away(work, trainings, pairs, elites)
+    statements = {
+        group: statement_rows(
+            [proved[i] for i in group], shared, work.settings.thresholds, job.statistics.confidence
+        )
+        for group, shared in zip(groups, by_mean, strict=True)
+    }
+    return {
+        "proof_transfer": [
+            {
+                "source_model": members[source].model,
+                "target_model": members[target].model,
+                **transfer_row(proved[source], proved[target], bounds, away[source, target]),
+            }
+            for (source, target), bounds in moved.items()
+        ],
+        "statement_multiplicity": [
+            {"rashomon_set": name, **row}
+            for name, group in sets.items()
+            for row in statements[group]
+        ],
+    }
+
+
+def _witnesses_away(
+    work: _Work,
+    trainings: Sequence[Artifact],
+    pairs: Sequence[tuple[int, int]],
+    elites: Sequence[Elites],
+) -> dict[tuple[int, int], Floats]:
+    """ln P in a target after the best prefixes of a source, for pairs of the two."""
+    away: dict[tuple[int, int], Floats] = {}
+    tokens = np.arange(len(work.counts))
+    for target, training in enumerate(trainings):
+        sources = [source for source, other in pairs if other == target]
+        if not sources:
+            continue
+        model = load_members([training], work.device)
+        prefixes = [prefix for source in sources for prefix in elites[source].prefixes]
+        values = log_p_after(model, prefixes, np.tile(tokens, len(sources)), work.settings.batch)
+        for source, part in zip(sources, np.split(values, len(sources)), strict=True):
+            away[source, target] = part
+    return away

@@ -1,0 +1,1 @@
+"""Statements about every prefix: upper bounds of next-token probabilities, and witnesses."""

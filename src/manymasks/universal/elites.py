@@ -1,0 +1,103 @@
+"""The best prefix for every token: lower bounds of what some prefix attains, and refutations."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manymasks.arrays import Floats, Indices, Ints
+from manymasks.models.transformer import Transformer
+
+AT_ONCE = 1 << 20
+"""Logits in memory at once."""
+
+
+@dataclass
+class Elites:
+    """A prefix for every token: the one after which it is most probable, of those offered."""
+
+    log_p: Floats
+    """(vocabulary,) ln P of the float32 logits, normalised in float64."""
+    prefixes: list[Ints]
+    """(vocabulary,) token ids; empty where nothing was offered."""
+
+    @classmethod
+    def empty(cls, vocabulary: int) -> "Elites":
+        """Without prefixes: ln P is -inf."""
+        return cls(np.full(vocabulary, -np.inf), [np.empty(0, np.int64)] * vocabulary)
+
+    def copy(self) -> "Elites":
+        """Independent of this one."""
+        return Elites(self.log_p.copy(), list(self.prefixes))
+
+    def offer(self, logits: Tensor, prefix: Callable[[int], Ints]) -> None:
+        """Keep what is better than before. `logits` (n, vocabulary) after n prefixes; `prefix`: of
+        a row."""
+        best, rows = (logits - logits.logsumexp(1, keepdim=True)).max(0)
+        values, rows_of = best.cpu().numpy(), rows.cpu().numpy()
+        # Rounding of float32 decides nothing: those that may be better are normalised again.
+        tokens = np.flatnonzero(values > self.log_p - 1e-4)
+        if not tokens.size:
+            return
+        used, inverse = np.unique(rows_of[tokens], return_inverse=True)
+        chosen = logits[torch.from_numpy(used).to(logits.device)].double()
+        totals = chosen.logsumexp(1).cpu().numpy()[inverse]
+        exact = chosen.cpu().numpy()[inverse, tokens] - totals
+        for token, row, log_p in zip(tokens, rows_of[tokens], exact, strict=True):
+            if log_p > self.log_p[token]:
+                self.log_p[token] = log_p
+                self.prefixes[token] = prefix(int(row))
+
+
+@torch.no_grad()
+def offer_windows(model: Transformer, tokens: Ints, batch: int, elites: Elites) -> None:
+    """Offer every prefix of windows (n, positions) to the elites of a member. `model`: a stack of
+    one member. `batch`: windows in one pass."""
+    positions = tokens.shape[1]
+    batch = min(batch, max(AT_ONCE // (positions * model.W_U.shape[1]), 1))
+    for begin in range(0, len(tokens), batch):
+        part = tokens[begin : begin + batch]
+        logits = model(torch.from_numpy(part)[None].to(model.W_E.device))[0]
+
+        def prefix(row: int, part: Ints = part) -> Ints:
+            return part[row // positions, : row % positions + 1]
+
+        elites.offer(logits.flatten(0, 1), prefix)
+
+
+@torch.no_grad()
+def log_p_after(
+    model: Transformer, prefixes: Sequence[Ints], tokens: Indices | Ints, batch: int
+) -> Floats:
+    """ln P of a token after a prefix, for pairs of the two, (n,). NaN after an empty prefix.
+
+    Prefixes that begin alike are computed once, where one is the beginning of another.
+    """
+    result = np.full(len(prefixes), np.nan)
+    order = sorted(range(len(prefixes)), key=lambda i: prefixes[i].tolist())
+    rows: list[Ints] = []
+    members: list[list[int]] = []
+    for i in reversed(order):
+        prefix = prefixes[i]
+        if not prefix.size:
+            continue
+        if rows and np.array_equal(rows[-1][: prefix.size], prefix):
+            members[-1].append(i)
+        else:
+            rows.append(prefix)
+            members.append([i])
+    by_length = sorted(range(len(rows)), key=lambda row: rows[row].size)
+    for begin in range(0, len(by_length), batch):
+        chosen = by_length[begin : begin + batch]
+        longest = rows[chosen[-1]].size
+        windows = np.stack([np.pad(rows[row], (0, longest - rows[row].size)) for row in chosen])
+        logits = model(torch.from_numpy(windows)[None].to(model.W_E.device))[0]
+        for line, row in enumerate(chosen):
+            ends = [prefixes[i].size - 1 for i in members[row]]
+            targets = np.asarray(tokens)[members[row]]
+            after = logits[line, ends].double()
+            values = after[torch.arange(len(ends)), torch.from_numpy(targets)]
+            result[members[row]] = (values - after.logsumexp(1)).cpu().numpy()
+    return result
