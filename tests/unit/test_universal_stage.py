@@ -32,7 +32,7 @@ variants:
   failed: {gradient: causal, learning_rate: 1.0e+38}
   myopic: {gradient: myopic}
 training: {batch: 4, steps: 60, curve_every: 20, curve_windows: 4, late: [0.5]}
-seeds: {init: [0, 1, 2], order: [0]}
+seeds: {init: [0, 1, 2]}
 rashomon: {eps: {nats: [5.0]}, references: {best: {kind: best_of_class}}}
 statistics: {resamples: 100}
 universal: {late: true, windows: 4, rounds: 3, candidates: 16, short_prefixes: 500}
