@@ -1,28 +1,33 @@
 -- The bounds of one seed against those of another of its class
-WITH member AS (
-    SELECT
-        m.label,
-        m.model,
-        row_number() OVER (PARTITION BY m.label ORDER BY m.seed_init, m.seed_order) AS number,
-        count(*) OVER (PARTITION BY m.label) AS members
-    FROM current_model AS m
-    SEMI JOIN universal_bound USING (model)
+WITH bound AS (
+    SELECT label, model, seed_init, seed_order, token_id, log_p_bound
+    FROM verdict
+    WHERE threshold = (SELECT max(threshold) FROM verdict)
 ),
 pair AS (
     SELECT
-        x.label,
-        x.log_p_bound AS a,
-        y.log_p_bound AS b,
-        row_number() OVER (PARTITION BY x.label ORDER BY x.log_p_bound, x.token_id) AS rank,
-        count(*) OVER (PARTITION BY x.label) AS tokens,
-        x.label AS class
-    FROM (SELECT v.*, m.number FROM verdict AS v JOIN member AS m USING (model)) AS x
-    JOIN (
-        -- The last member shares neither seed with the first one.
-        SELECT v.*, m.number, m.members FROM verdict AS v JOIN member AS m USING (model)
-    ) AS y USING (label, token_id, threshold)
-    WHERE x.number = 1 AND y.number = y.members AND y.number > 1
-    QUALIFY threshold = max(threshold) OVER ()
+        label,
+        -- With independent members, the last shares neither seed with the first.
+        min((seed_init, seed_order)) AS first_seeds,
+        max((seed_init, seed_order)) AS last_seeds
+    FROM bound
+    GROUP BY label
+    HAVING count(DISTINCT model) > 1
+),
+point AS (
+    SELECT
+        p.label,
+        a.token_id,
+        a.log_p_bound AS a,
+        b.log_p_bound AS b,
+        row_number() OVER (PARTITION BY p.label ORDER BY a.log_p_bound, a.token_id) AS rank,
+        count(*) OVER (PARTITION BY p.label) AS tokens
+    FROM pair AS p
+    JOIN bound AS a ON a.label = p.label AND (a.seed_init, a.seed_order) = p.first_seeds
+    JOIN bound AS b
+        ON b.label = p.label
+        AND (b.seed_init, b.seed_order) = p.last_seeds
+        AND b.token_id = a.token_id
 )
 SELECT
     c.corpus,
@@ -32,7 +37,8 @@ SELECT
     round(exp(p.a), 9) AS p_a,
     round(exp(p.b), 9) AS p_b,
     p.tokens
-FROM pair AS p
+FROM point AS p
 JOIN model_class AS c ON c.label = p.label AND c.is_current
+-- At most 256 tokens of a class, evenly over the ranks of their bounds.
 WHERE floor(p.rank * 256 / p.tokens) > floor((p.rank - 1) * 256 / p.tokens)
 ORDER BY c.corpus, c.parameters, c.size, c.variant, p.rank;
