@@ -49,6 +49,9 @@ def universal(models: Rows, sets: Rows, random: np.random.Generator) -> dict[str
     ]
     return {
         **tables,
+        "attention_bound": [
+            {"model": models[0]["model"], "token_id": 3, "token": "t3", "log_p_bound": -2.0}
+        ],
         "universal_certificate": certificates,
         "proof_transfer": [
             {"source_model": a["model"], "target_model": b["model"], "cost_median": 0.4}

@@ -94,6 +94,15 @@ class Universal(Settings):
     """Prefixes that a round of the search tries."""
     longest: Annotated[int, Field(ge=1)] = 8
     """Tokens of a prefix in the search."""
+    attention_tokens: Annotated[int, Field(ge=0)] = 8
+    """Tokens that are also bounded by the last token of the prefix, in members of one layer without
+    an MLP (`mlp: 0`): ends and middles of the ranks by frequency."""
+    attention_gap: Annotated[float, Field(gt=0)] = 0.02
+    """Nats by which such a bound may be above what attention can attain."""
+    attention_lengths: Annotated[
+        tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1), RISING
+    ] = (8, 64, 256)
+    """Lengths of the prefixes that approach it."""
     batch: Annotated[int, Field(ge=1)] = 16
     """Windows in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0

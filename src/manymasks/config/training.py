@@ -89,8 +89,10 @@ class Size(Settings):
     """Number of blocks, each of attention and an MLP."""
     heads: Annotated[int, Field(ge=1)] = 2
     """Attention heads; the width must be divisible by twice this number (rotary pairs)."""
-    mlp: Annotated[int, Field(ge=1)] = 4
-    """Hidden width of the MLP, in units of the width."""
+    mlp: Annotated[int, Field(ge=0)] = 4
+    """Hidden width of the MLP, in units of the width. 0 leaves attention alone, computed by torch
+    kernels: in one layer with rotary positions, the stage `universal` then bounds tokens by the
+    last token of the prefix too."""
     positions: Literal["rotary", "learned"] = "rotary"
     """Position embedding: rotary queries and keys, or a learned vector added to each token."""
     rotary_base: Annotated[float, Field(gt=1)] = 10_000.0

@@ -122,6 +122,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "witness",
         "proof_transfer",
         "statement_multiplicity",
+        "attention_bound",
     ),
     "Do two models write different texts?": (
         "rollout_agreement",

@@ -269,7 +269,8 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
                 if leaf.startswith("norm"):
                     weight[member].fill_(1.0)
                     continue
-                scale = named.get(leaf) or 1 / math.sqrt(weight.shape[2])
+                # A block without an MLP has empty matrices for it.
+                scale = named.get(leaf) or 1 / math.sqrt(max(weight.shape[2], 1))
                 if leaf in ("W_O", "W_out"):
                     scale *= writers
                 values = torch.randn(weight.shape[1:], generator=generator) * scale

@@ -141,6 +141,9 @@ def _arm_settings(study: Study, corpus: str, size: str, variant_name: str) -> di
     }
     for section in settings.values():
         del section["learning_rate"]
+    if not settings["size"]["mlp"]:
+        # Native kernels have an MLP in every block.
+        settings["training"]["kernels"] = "torch"
     # Other members are inputs, named by their role: names of variants are in no key.
     settings["variant"]["past_from"] = "past" if variant.past_from else None
     settings["variant"]["starts_from"] = "start" if variant.starts_from else None

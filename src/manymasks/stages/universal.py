@@ -22,6 +22,7 @@ from manymasks.tokens.shards import TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
 from manymasks.training.checkpoint import load_weights, read_weights
 from manymasks.training.device import choose_device
+from manymasks.universal.attention_tables import attention_rows, is_attention_alone
 from manymasks.universal.ball import ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
 from manymasks.universal.elites import Elites, log_p_after, offer_windows
@@ -65,7 +66,8 @@ class _Work:
 
 def make(job: Job) -> dict[str, Any]:
     """Write a certificate for every member, and the tables `universal_bound`,
-    `universal_certificate`, `witness`, `proof_transfer` and `statement_multiplicity`."""
+    `universal_certificate`, `witness`, `proof_transfer`, `statement_multiplicity` and
+    `attention_bound`."""
     settings: Universal = job.setting("universal", Universal)
     trainings, members = members_of(job)
     train = TokenStream.open(job.input("tokens").files("train/"))
@@ -79,7 +81,10 @@ def make(job: Job) -> dict[str, Any]:
         tokenizer,
         [tokenizer.decode([token]) for token in range(train.vocabulary)],
         job.folder / "certificates",
-        {name: [] for name in ("universal_bound", "universal_certificate", "witness")},
+        {
+            name: []
+            for name in ("universal_bound", "universal_certificate", "witness", "attention_bound")
+        },
     )
     work.folder.mkdir()
     proved: list[ProvedMember] = []
@@ -91,6 +96,8 @@ def make(job: Job) -> dict[str, Any]:
             _bound_late_weights(work, training, member, model)
         final = _bound(work, training, member.model, model, step=None)
         witnesses = _witnesses(work, member, model, final.bounds)
+        if settings.attention_tokens and is_attention_alone(model.size):
+            witnesses |= _attention(work, training, member, final)
         elites.append(_best_of(witnesses))
         proved.append(
             ProvedMember(final.layer, final.points, final.bounds, elites[-1].log_p, member.seeds)
@@ -190,6 +197,27 @@ def _witnesses(
         work.tables["witness"] += [
             {"model": member.model, "exhausted": length, **row}
             for row in witness_rows(method, elites, bounds, work.tokenizer.decode)
+        ]
+    return witnesses
+
+
+def _attention(work: _Work, training: Artifact, member: Member, final: _Bound) -> dict[str, Elites]:
+    """Bound sampled tokens of a member of attention alone by last token; the prefixes that come
+    close, by method."""
+    settings = work.settings
+    context = training.manifest.settings["training"]["context"]
+    longest = max(context, *settings.attention_lengths)
+    model = load_members([training], work.device, context=longest)
+    weights = {name: weight.cpu().numpy() for name, weight in model.weights_of(0).items()}
+    rows, witnesses = attention_rows(
+        model, weights, final.points, final.bounds, work.counts, work.spelled, settings
+    )
+    named = {"model": member.model}
+    work.tables["attention_bound"] += [{**named, **row} for row in rows]
+    for method, elites in witnesses.items():
+        work.tables["witness"] += [
+            {**named, "exhausted": None, **row}
+            for row in witness_rows(method, elites, final.bounds, work.tokenizer.decode)
         ]
     return witnesses
 

@@ -80,7 +80,7 @@ CREATE TABLE witness (
 COMMENT ON TABLE witness IS 'A witness: the prefix after which a token is most probable, of those that a method tried. The rows behind verdict. Grain: artifact, model, token_id, method.';
 COMMENT ON COLUMN witness.artifact IS 'Universal artifact';
 COMMENT ON COLUMN witness.token_id IS 'Number of the token in the vocabulary';
-COMMENT ON COLUMN witness.method IS 'Prefixes that were tried. text: of windows of the train split. short: all up to a length, so that the value is the exact maximum there. search: an archive of prefixes that starts from the others';
+COMMENT ON COLUMN witness.method IS 'Prefixes that were tried. text: of windows of the train split. short: all up to a length, so that the value is the exact maximum there. search: an archive of prefixes that starts from the others. mixture N: N tokens that bring the attention of one layer close to the mixture behind attention_bound';
 COMMENT ON COLUMN witness.exhausted IS 'short: all prefixes of up to so many tokens were tried; NULL for other methods';
 COMMENT ON COLUMN witness.log_p IS 'ln P of the token after the prefix, which refutes every lower bound';
 COMMENT ON COLUMN witness.prefix_length IS 'Tokens of the prefix';
@@ -150,3 +150,26 @@ COMMENT ON COLUMN statement_multiplicity.jaccard_low IS 'Lower end of its interv
 COMMENT ON COLUMN statement_multiplicity.jaccard_by_chance IS 'The same if members'' statements were proved independently';
 COMMENT ON COLUMN statement_multiplicity.correlation IS 'Rank correlation over tokens of the bounds of two members, mean over pairs';
 COMMENT ON COLUMN statement_multiplicity.correlation_low IS 'Lower end of its interval over members; NULL for fewer than three';
+
+CREATE TABLE attention_bound (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    token_id INTEGER NOT NULL,
+    token VARCHAR,
+    log_p_ball DOUBLE,
+    log_p_bound DOUBLE,
+    log_p_attained DOUBLE,
+    last_token VARCHAR,
+    separated DOUBLE,
+    mixed_tokens INTEGER
+);
+COMMENT ON TABLE attention_bound IS 'A token of a member of one layer without an MLP, with its bound over prefixes of any length by what attention can write: how near does it come to the truth? Sampled tokens. Grain: artifact, model, token_id.';
+COMMENT ON COLUMN attention_bound.artifact IS 'Universal artifact';
+COMMENT ON COLUMN attention_bound.token_id IS 'Number of the token in the vocabulary';
+COMMENT ON COLUMN attention_bound.token IS 'The token as text';
+COMMENT ON COLUMN attention_bound.log_p_ball IS 'Bound of ln P from the final norm and the unembedding alone';
+COMMENT ON COLUMN attention_bound.log_p_bound IS 'Proved in exact arithmetic of attention: ln P(token | any prefix) is at most this, the largest over last tokens';
+COMMENT ON COLUMN attention_bound.log_p_attained IS 'ln P at a mixture of values: no such bound can be lower. With one head, prefixes come as close to it as wanted';
+COMMENT ON COLUMN attention_bound.last_token IS 'Last token of the prefixes that come closest';
+COMMENT ON COLUMN attention_bound.separated IS 'Share of last tokens for which attention cannot write the origin, so that the bound is tighter than that of the ball';
+COMMENT ON COLUMN attention_bound.mixed_tokens IS 'Tokens with at least a thousandth of the attention in the mixture';

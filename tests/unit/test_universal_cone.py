@@ -1,0 +1,142 @@
+"""Bounds by last token in one layer of attention: never exceeded, and attained by long prefixes."""
+
+import numpy as np
+import pytest
+import torch
+from test_universal_bounds import member
+from test_universal_witnesses import all_prefixes
+
+from manymasks.arrays import Floats
+from manymasks.config.training import Size
+from manymasks.models.parts import EPSILON
+from manymasks.models.transformer import Transformer
+from manymasks.universal.ball import ball_maxima
+from manymasks.universal.certificate import OutputLayer, bounds_of_points
+from manymasks.universal.cone import Cone, ConeMaximum, cone_maximum
+from manymasks.universal.cone_certificate import AttentionValues, cone_bound
+from manymasks.universal.elites import log_p_after
+from manymasks.universal.mixture_prefix import attention_weights, mixture_prefix
+
+VOCABULARY, CONTEXT = 11, 12
+
+
+class Bounded:
+    """A member of one layer without an MLP, with its bounds."""
+
+    def __init__(self, seed: int, heads: int, scale: float = 20.0) -> None:
+        size = Size(width=8, layers=1, heads=heads, mlp=0, embedding_sd=1.0)
+        self.heads = heads
+        self.model: Transformer = member(seed, scale=scale, size=size)
+        self.weights = {name: weight.numpy() for name, weight in self.model.weights_of(0).items()}
+        self.layer = OutputLayer.of_weights(self.weights)
+        self.attention = AttentionValues.of_weights(self.weights, heads, EPSILON)
+        self.cones = [Cone(self.attention, last) for last in range(VOCABULARY)]
+        self.points = ball_maxima(self.layer, tolerance=1e-4, limit=500).points.astype(float)
+        self.ball = bounds_of_points(self.layer, self.points).float32
+
+    def maximum(self, token: int) -> ConeMaximum:
+        return cone_maximum(
+            self.layer, self.attention, self.cones, token, self.points[token],
+            tolerance=0.01, limit=100,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def bounded(request: pytest.FixtureRequest) -> Bounded:
+    return Bounded(3, request.param)
+
+
+def test_values_are_what_attention_writes(bounded: Bounded) -> None:
+    """With one token in a prefix, all attention is on it."""
+    tokens = torch.arange(VOCABULARY)[None, :, None]
+    stream = bounded.model.streams(tokens)[-1][0, :, 0].double().numpy()
+    written = bounded.attention.embeddings + bounded.attention.values.sum(axis=0)
+    np.testing.assert_allclose(written, stream, atol=1e-5)
+
+
+def test_projections_are_those_of_the_cone(bounded: Bounded) -> None:
+    generator = np.random.default_rng(0)
+    for cone in bounded.cones[:4]:
+        for target in generator.normal(size=(5, 8)):
+            nearest, used = cone.project(target)
+            residual = target - nearest
+            # Moreau: the residual is in the polar cone and orthogonal to the projection.
+            assert bounded.attention.support(cone.last, residual) < 1e-5
+            assert abs(residual @ nearest) < 1e-6
+            assert all(weight > 0 and len(tokens) == bounded.heads for tokens, weight in used)
+
+
+def test_no_prefix_exceeds_the_bound_by_last_token(bounded: Bounded) -> None:
+    generator = np.random.default_rng(1)
+    prefixes = [all_prefixes(2), generator.integers(VOCABULARY, size=(3000, CONTEXT))]
+    # Long prefixes of few tokens come closest.
+    few = generator.integers(VOCABULARY, size=(3000, 3))
+    prefixes.append(np.take_along_axis(few, generator.integers(3, size=(3000, CONTEXT)), 1))
+    best = np.full((VOCABULARY, VOCABULARY), -np.inf)
+    for tokens in prefixes:
+        logits = bounded.model(torch.from_numpy(tokens)[None])[0].double()
+        log_p = torch.log_softmax(logits, -1).flatten(0, 1).numpy()
+        for last in range(VOCABULARY):
+            at = tokens.ravel() == last
+            best[last] = np.maximum(best[last], log_p[at].max(axis=0))
+    for token in range(VOCABULARY):
+        maximum = bounded.maximum(token)
+        assert maximum.bound <= bounded.ball[token] + 1e-3
+        assert maximum.bound - 0.011 <= maximum.attained <= maximum.bound
+        for last, proof in enumerate(maximum.proofs):
+            assert best[last, token] <= proof.bound
+        assert maximum.mixture.sum(axis=1) == pytest.approx(np.ones(bounded.heads))
+
+
+def test_a_proof_by_any_direction_is_valid(bounded: Bounded) -> None:
+    """The checker repairs or refuses what is not in the polar cone."""
+    generator = np.random.default_rng(5)
+    maximum = bounded.maximum(4)
+    for proof, cone in zip(maximum.proofs, bounded.cones, strict=True):
+        for noise in (1e-3, 1.0):
+            polar = proof.polar + noise * generator.normal(size=8)
+            bound = cone_bound(
+                bounded.layer, bounded.attention, 4, cone.last, proof.point, polar, cone.separator
+            )
+            assert bound >= maximum.bound - 0.02 or cone.last != maximum.last
+        none = np.zeros(8)
+        ball = cone_bound(
+            bounded.layer, bounded.attention, 4, cone.last, bounded.points[4], none, none
+        )
+        assert ball == pytest.approx(bounded.ball[4], abs=1e-9)
+        wrong = cone_bound(
+            bounded.layer, bounded.attention, 4, cone.last, bounded.points[4], proof.polar + 1, none
+        )
+        assert wrong >= bounded.ball[4] - 1e-9
+
+
+def attained_by(bounded: Bounded, token: int, length: int) -> float:
+    maximum = bounded.maximum(token)
+    weights = attention_weights(bounded.weights, 1, 10_000.0, EPSILON, maximum.last, length)
+    prefix = mixture_prefix(maximum.mixture[0], weights, maximum.last, length)
+    long = Transformer(bounded.model.size, VOCABULARY, length).requires_grad_(False)
+    for name, weight in long.weights_of(0).items():
+        weight.copy_(bounded.model.weights_of(0)[name])
+    return float(log_p_after(long, [prefix], np.array([token]), 1)[0])
+
+
+@pytest.mark.parametrize("token", [0, 5, 9])
+def test_long_prefixes_attain_the_bound_of_one_head(token: int) -> None:
+    bounded = Bounded(6, 1)
+    maximum = bounded.maximum(token)
+    values: list[float] = [attained_by(bounded, token, length) for length in (8, 64, 1024)]
+    assert values[-1] <= maximum.bound
+    assert values[-1] >= maximum.bound - 0.05
+    assert values[0] <= maximum.bound
+
+
+def test_weights_of_attention_are_those_of_the_model() -> None:
+    """Attention of a member on a prefix, from the stream that it writes."""
+    bounded = Bounded(2, 1)
+    tokens = np.array([3, 7, 7, 1, 5])
+    weights = attention_weights(bounded.weights, 1, 10_000.0, EPSILON, 5, 5)
+    raw: Floats = weights[np.arange(5)[::-1], tokens]
+    shares = raw / raw.sum()
+    stream = bounded.model.streams(torch.from_numpy(tokens)[None, None])[-1][0, 0, -1]
+    expected = bounded.attention.embeddings[5] + shares @ bounded.attention.values[0, tokens]
+    np.testing.assert_allclose(stream.double().numpy(), expected, atol=1e-5)
