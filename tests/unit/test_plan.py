@@ -423,7 +423,7 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 
 ENDS = {"database", "report"}
-SETS = {"derived", "rashomon", "multiplicity", "volume", "funnel"}
+SETS = {"derived", "rashomon", "multiplicity", "volume", "universal", "funnel"}
 BEHAVIOUR = {"divergence", "severity", "rollout", "representation"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
@@ -448,8 +448,8 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
         {"statistics": {"confidence": 0.9}},
         {"evaluation", *SETS, "probe", *BEHAVIOUR, "ngram_baseline", "myopia", *ENDS},
     ),
-    ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", "multiplicity", *ENDS}),
-    ({"derived": {"draws": 5}}, {"derived", "rashomon", "multiplicity", *ENDS}),
+    ({"rashomon": {"eps": {"nats": [0.03]}}}, {"rashomon", "multiplicity", "universal", *ENDS}),
+    ({"derived": {"draws": 5}}, {"derived", "rashomon", "multiplicity", "universal", *ENDS}),
     ({"multiplicity": {"top_k": 3}}, {"multiplicity", *ENDS}),
     ({"volume": {"directions": 5}}, {"volume", *ENDS}),
     ({"funnel": {"orders": 50}}, {"funnel", *ENDS}),
@@ -604,6 +604,7 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "rashomon": 1,
         "multiplicity": 1,
         "volume": 1,
+        "universal": 1,
         "funnel": 1,
         "divergence": 2,
         "severity": 1,
@@ -693,8 +694,8 @@ def test_another_grid_changes_only_tuned_arms(tmp_path: Path, tune: dict[str, An
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
         "tuning": 2, "training": 12, "evaluation": 12, "derived": 2, "rashomon": 1,
-        "multiplicity": 1, "volume": 1, "funnel": 1, "divergence": 2, "severity": 1, "rollout": 1,
-        "representation": 1, "myopia": 1, "database": 1, "report": 1,
+        "multiplicity": 1, "volume": 1, "universal": 1, "funnel": 1, "divergence": 2, "severity": 1,
+        "rollout": 1, "representation": 1, "myopia": 1, "database": 1, "report": 1,
     }  # fmt: skip
     new = {node.digest for node in before.nodes}
     for node in after.nodes:

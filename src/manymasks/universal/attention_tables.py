@@ -31,8 +31,10 @@ def is_attention_alone(size: Size) -> bool:
 
 def sampled_tokens(counts: Ints, number: int) -> Ints:
     """Tokens evenly spread over the ranks by frequency, from the most frequent one."""
-    order = np.argsort(-counts, kind="stable")
-    return order[np.unique(np.linspace(0, len(order) - 1, min(number, len(order))).astype(int))]
+    order: Ints = np.argsort(-counts, kind="stable")
+    return np.asarray(
+        order[np.unique(np.linspace(0, len(order) - 1, min(number, len(order))).astype(int))]
+    )
 
 
 def attention_rows(

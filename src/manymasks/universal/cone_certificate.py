@@ -57,7 +57,7 @@ class AttentionValues:
         terms = [float(self.embeddings[last] @ direction), *along.max(axis=1).tolist()]
         length = float(np.linalg.norm(direction))
         most = float(np.abs(self.embeddings[last]).sum() + np.abs(self.values).sum(axis=2).max())
-        return sum(terms) + ROUNDING * length * most
+        return float(sum(terms) + ROUNDING * length * most)
 
 
 def cone_bound(
