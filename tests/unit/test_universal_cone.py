@@ -1,5 +1,7 @@
 """Bounds by last token in one layer of attention: never exceeded, and attained by long prefixes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,11 @@ from test_universal_bounds import member
 from test_universal_witnesses import all_prefixes
 
 from manymasks.arrays import Floats
+from manymasks.config.analyses import Universal
 from manymasks.config.training import Size
 from manymasks.models.parts import EPSILON
 from manymasks.models.transformer import Transformer
+from manymasks.universal.attention_tables import attention_rows, is_attention_alone
 from manymasks.universal.ball import ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
 from manymasks.universal.cone import Cone, ConeMaximum, cone_maximum
@@ -110,13 +114,19 @@ def test_a_proof_by_any_direction_is_valid(bounded: Bounded) -> None:
         assert wrong >= bounded.ball[4] - 1e-9
 
 
+def lengthened(bounded: Bounded, length: int) -> Transformer:
+    """The member with another context."""
+    long = Transformer(bounded.model.size, VOCABULARY, length).requires_grad_(False)
+    for name, weight in long.weights_of(0).items():
+        weight.copy_(bounded.model.weights_of(0)[name])
+    return long
+
+
 def attained_by(bounded: Bounded, token: int, length: int) -> float:
     maximum = bounded.maximum(token)
     weights = attention_weights(bounded.weights, 1, 10_000.0, EPSILON, maximum.last, length)
     prefix = mixture_prefix(maximum.mixture[0], weights, maximum.last, length)
-    long = Transformer(bounded.model.size, VOCABULARY, length).requires_grad_(False)
-    for name, weight in long.weights_of(0).items():
-        weight.copy_(bounded.model.weights_of(0)[name])
+    long = lengthened(bounded, length)
     return float(log_p_after(long, [prefix], np.array([token]), 1)[0])
 
 
@@ -140,3 +150,35 @@ def test_weights_of_attention_are_those_of_the_model() -> None:
     stream = bounded.model.streams(torch.from_numpy(tokens)[None, None])[-1][0, 0, -1]
     expected = bounded.attention.embeddings[5] + shares @ bounded.attention.values[0, tokens]
     np.testing.assert_allclose(stream.double().numpy(), expected, atol=1e-5)
+
+
+def test_rows_of_sampled_tokens() -> None:
+    bounded = Bounded(6, 1)
+    counts = np.arange(VOCABULARY)[::-1].copy()
+    settings = Universal(attention_tokens=3, attention_lengths=(4, 30))
+    rows, elites = attention_rows(
+        lengthened(bounded, 30), bounded.weights, bounded.points, bounded.ball, counts,
+        [f"t{token}" for token in range(VOCABULARY)], settings,
+    )  # fmt: skip
+    assert [row["token_id"] for row in rows] == [0, 5, 10]
+    assert list(elites) == ["mixture 4", "mixture 30"]
+    for row in rows:
+        assert row["log_p_attained"] <= row["log_p_bound"] <= row["log_p_ball"]
+        assert row["log_p_bound"] - row["log_p_attained"] <= settings.attention_gap + 1e-6
+        assert 0 < row["separated"] <= 1 and 1 <= row["mixed_tokens"] <= VOCABULARY
+        for length in (4, 30):
+            best = elites[f"mixture {length}"]
+            assert best.prefixes[row["token_id"]].size == length
+            assert best.log_p[row["token_id"]] <= row["log_p_bound"]
+    assert np.isneginf(elites["mixture 4"].log_p[1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_alone"),
+    [({}, True), ({"layers": 2}, False), ({"mlp": 1}, False), ({"positions": "learned"}, False)],
+)
+def test_only_one_layer_of_rotary_attention_is_alone(
+    changed: dict[str, Any], is_alone: bool
+) -> None:
+    size = {"width": 8, "layers": 1, "heads": 1, "mlp": 0, **changed}
+    assert is_attention_alone(Size.model_validate(size)) == is_alone

@@ -20,7 +20,6 @@ from manymasks.engine.job_file import description_of
 from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
 from manymasks.plan.graph import Plan, plan_study
-from manymasks.stages import universal
 from manymasks.store.layout import Layout
 
 STUDY = """\
@@ -211,10 +210,33 @@ def test_a_certificate_that_is_no_archive_is_named(made: Made) -> None:
         path.write_bytes(whole)
 
 
-def test_a_study_without_sets_has_bounds_alone(made: Made, tmp_path: Path) -> None:
+def test_a_study_without_sets_has_bounds_alone(tmp_path: Path) -> None:
     text = STUDY.replace("analyses: [rashomon, universal]", "analyses: [universal]")
-    (tmp_path / "config.yaml").write_text(text.replace("failed:", "other:"), encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     plan = plan_study(load_study([tmp_path / "config.yaml"], {}), tmp_path)
     (node,) = (node for node in plan.nodes if node.stage == "universal")
     assert "rashomon" not in node.inputs and len(node.inputs["training"]) == 9
-    assert universal.make.__doc__ is not None
+
+
+def test_blocks_without_an_mlp_are_trained_by_torch(tmp_path: Path) -> None:
+    text = STUDY.replace("heads: 1,", "heads: 1, mlp: 0,").replace("steps: 60", "steps: 4")
+    text = text.replace("init: [0, 1, 2]", "init: [0]")
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    study = load_study([tmp_path / "config.yaml"], {})
+    layout = Layout(tmp_path / "results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        for node in plan_study(study, tmp_path).nodes:
+            if node.stage in ("database", "report"):
+                continue
+            manifest = run_job(description_of(node, study.hardware), layout)
+            if node.stage == "training":
+                assert node.settings["training"]["kernels"] == "torch"
+                assert manifest.figures["kernels"] in ("torch", None)
+    folder = next((layout.results / "universal").iterdir())
+    rows = pq.read_table(folder / "tables" / "attention_bound.parquet").to_pylist()
+    # Eight tokens of two members; the third one failed.
+    assert len(rows) == 2 * 8
+    witnesses = pq.read_table(folder / "tables" / "witness.parquet").to_pylist()
+    lengths = {row["prefix_length"] for row in witnesses if row["method"].startswith("mixture")}
+    assert lengths == {8, 64, 256}

@@ -118,7 +118,7 @@ _ITEMS = (
         alt="Certified bound of the probability of each token against its probability after the "
         "best prefix, by class",
         caption="Bound of a token's probability over all prefixes against its probability after "
-        "the best prefix that was tried, for at most 256 tokens of the first member of a class. "
+        "the best prefix that was tried, for at most 128 tokens of the first member of a class. "
         "No point can lie below the diagonal.",
     ),
     Figure("provable_steps", _draw_steps,
@@ -134,7 +134,7 @@ _ITEMS = (
         title="Bounds of two seeds",
         alt="Bounds of the tokens for one seed against those for another, by class",
         caption="Bound of a token's probability over all prefixes for the last member of a class, "
-        "which shares no seed with the first, against that for the first; at most 256 tokens.",
+        "which shares no seed with the first, against that for the first; at most 128 tokens.",
     ),
     PageTable("shared_proofs"),
 )  # fmt: skip

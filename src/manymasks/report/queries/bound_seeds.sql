@@ -39,6 +39,6 @@ SELECT
     p.tokens
 FROM point AS p
 JOIN model_class AS c ON c.label = p.label AND c.is_current
--- At most 256 tokens of a class, evenly over the ranks of their bounds.
-WHERE floor(p.rank * 256 / p.tokens) > floor((p.rank - 1) * 256 / p.tokens)
+-- At most 128 tokens of a class, evenly over the ranks of their bounds.
+WHERE floor(p.rank * 128 / p.tokens) > floor((p.rank - 1) * 128 / p.tokens)
 ORDER BY c.corpus, c.parameters, c.size, c.variant, p.rank;

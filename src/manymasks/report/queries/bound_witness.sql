@@ -23,6 +23,6 @@ SELECT
     r.tokens
 FROM ranked AS r
 LEFT JOIN model_class AS c ON c.label = r.label AND c.is_current
--- At most 256 tokens of a class, evenly over the ranks of their bounds.
-WHERE floor(r.rank * 256 / r.tokens) > floor((r.rank - 1) * 256 / r.tokens)
+-- At most 128 tokens of a class, evenly over the ranks of their bounds.
+WHERE floor(r.rank * 128 / r.tokens) > floor((r.rank - 1) * 128 / r.tokens)
 ORDER BY r.corpus, c.parameters, r.size, r.variant, r.rank;
