@@ -51,6 +51,7 @@ WHERE b.is_final;
 COMMENT ON VIEW verdict IS 'A statement that a token has at most a probability after any prefix of any length, with its verdict for a member: is it proved, refuted by a prefix, or open? Grain: model, token_id, threshold.';
 COMMENT ON COLUMN verdict.threshold IS 'Probability that the token does not exceed, by the statement';
 COMMENT ON COLUMN verdict.verdict IS 'proved: the bound is at most the threshold. refuted: a prefix exceeds it. open: neither';
+COMMENT ON COLUMN verdict.log_p_bound IS 'Proved: ln P(token | any prefix) is at most this, for the softmax of the float32 logits';
 COMMENT ON COLUMN verdict.log_p_best IS 'ln P of the token after its best prefix';
 COMMENT ON COLUMN verdict.method IS 'Method of the best prefix: text, short or search';
 COMMENT ON COLUMN verdict.prefix IS 'The best prefix as text';
