@@ -147,7 +147,7 @@ def test_views_give_three_verdicts(made: Made) -> None:
         assert connection.execute(steps).fetchall() == [(10,)]
         shared = "SELECT count(*), bool_and(abs(core + refuted + contested + open - 1) < 1e-9) "
         ((count, is_whole),) = connection.execute(f"{shared} FROM shared_proofs").fetchall()
-        assert count > 0 and count % 10 == 0 and is_whole
+        assert count > 0 and count % 5 == 0 and is_whole
 
 
 # ------------------------------------------------------------------------------- certificates

@@ -31,7 +31,8 @@ class Optimizer:
         self._weights = {name: weight.detach() for name, weight in weights.items()}
         is_muon = settings.optimizer == "muon"
         matrices = [name for name in weights if name.startswith("blocks.") and ".W_" in name]
-        self._hidden = matrices if is_muon else []
+        # Those of a block without an MLP are empty, and nothing can be orthogonalised.
+        self._hidden = [name for name in matrices if weights[name].numel()] if is_muon else []
         rest = [name for name in weights if name not in self._hidden]
         self._groups = [
             ([name for name in rest if weights[name].ndim > 2], settings.weight_decay),
