@@ -121,7 +121,7 @@ def test_prose_has_no_typed_measurement(path: Path) -> None:
     text = results.BLOCK.sub("", path.read_text(encoding="utf-8"))
     # The table is written from a file of a simulation.
     text = re.sub("<!-- coverage -->.*<!-- end of coverage -->", "", text, flags=re.DOTALL)
-    text = re.sub(r"Python \d\.\d+|Apache-2\.0", "", prose(text))
+    text = re.sub(r"Python \d\.\d+|Apache-2\.0|arXiv \d+\.\d+", "", prose(text))
     assert not re.findall(r"\d+\.\d+|\d+ ?%", text)
     # Guides and concepts count things that are no results; the README might count results.
     assert not number_words(text, f"{COUNTS}|{RATIOS}" if path == README else RATIOS)
