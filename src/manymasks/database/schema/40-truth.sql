@@ -36,7 +36,8 @@ CREATE TABLE capability_price (
     exact DOUBLE,
     exact_error DOUBLE,
     tokens BIGINT,
-    documents INTEGER
+    documents INTEGER,
+    effective_documents DOUBLE
 );
 COMMENT ON TABLE capability_price IS 'A capability of the exact predictor on a stratum, with the loss that is added without it, in expectation and on the documents of members: what is it worth? Grain: artifact, capability, stratum, level.';
 COMMENT ON COLUMN capability_price.artifact IS 'Truth artifact';
