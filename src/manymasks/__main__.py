@@ -1,11 +1,18 @@
 """`python -m manymasks` is the command `manymasks`."""
 
-import os
-import sys
-from typing import NoReturn
+import signal
 
-from manymasks.engine.client import run_in_worker
-from manymasks.engine.environment import restart_with_environment
+IS_INTERRUPTED_QUIETLY = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if IS_INTERRUPTED_QUIETLY:
+    # Ctrl-C among imports would print where in them it came.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import os  # noqa: E402
+import sys  # noqa: E402
+from typing import NoReturn  # noqa: E402
+
+from manymasks.engine.client import run_in_worker  # noqa: E402
+from manymasks.engine.environment import restart_with_environment  # noqa: E402
 
 
 def program() -> NoReturn:
@@ -38,6 +45,8 @@ def _status(arguments: list[str]) -> int:
     # Imported here: a job that has a server does not need it.
     from manymasks.cli import main
 
+    if IS_INTERRUPTED_QUIETLY:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if arguments[:1] == ["serve"]:
         from manymasks.engine.server import serve
 
