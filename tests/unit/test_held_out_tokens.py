@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
+from example_members import SIZES, VOCABULARY
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,9 @@ import kit
 from manymasks.config.corpora import PydocsCorpus
 from manymasks.config.training import TokenizerSettings
 from manymasks.corpora.documents import Raw, write_documents
+from manymasks.models.transformer import Transformer, initialise
 from manymasks.probes.windows import choose_windows, dealt
+from manymasks.rashomon.measurement import position_blocks
 from manymasks.stages import tokens
 from manymasks.statistics.bootstrap import effective_documents
 from manymasks.store.job import Job
@@ -136,3 +140,27 @@ def test_long_documents_do_not_take_the_windows_of_others() -> None:
         windows_setting="windows",
     )
     assert len(windows.documents) == len(set(windows.documents)) == 48
+
+
+def test_scored_positions_are_those_of_whole_windows() -> None:
+    models = [Transformer(SIZES["tiny"], VOCABULARY, 12) for _ in range(2)]
+    for seed, model in enumerate(models):
+        initialise(model, [seed])
+    generator = np.random.default_rng(0)
+    windows = generator.integers(0, VOCABULARY, size=(5, 13))
+    every = np.tile(np.arange(12), (5, 1))
+    some = np.sort(generator.random((5, 12)).argsort(axis=1)[:, :4], axis=1)
+    whole, part = (
+        list(position_blocks(models, windows, scored, np.repeat(np.arange(5), scored.shape[1]), 2))
+        for scored in (every, some)
+    )
+    assert [block.begin for block in part] == [0, 8, 16]
+    logp = torch.cat([block.logp for block in whole], 1).reshape(2, 5, 12, VOCABULARY)
+    rows = np.arange(5)[:, None]
+    expected = logp[:, rows, some].flatten(1, 2)
+    torch.testing.assert_close(torch.cat([block.logp for block in part], 1), expected)
+    targets = torch.cat([block.targets for block in part]).numpy()
+    np.testing.assert_array_equal(targets, windows[:, 1:][rows, some].ravel())
+    assert np.concatenate([block.documents for block in part]).tolist() == [
+        document for document in range(5) for _ in range(4)
+    ]
