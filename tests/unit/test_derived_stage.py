@@ -349,6 +349,6 @@ def test_volumes_and_their_contrast(made: Made, tmp_path: Path) -> None:
     ]
     assert contrast["estimate"] == pytest.approx(means[0] - means[1])
     assert contrast["low"] < contrast["estimate"] < contrast["high"]
-    assert contrast["models"] == 4
+    assert contrast["inits"] == 2
     assert contrast["documents"] is None
     assert "is_primary" not in contrast

@@ -185,7 +185,7 @@ def test_items_and_components_agree_with_the_other_tables(
             if row["severity"] == 1:
                 assert row["floor"] == pytest.approx(floor * 3 / 8)
     orderings = {row["ordering"] for row in tables["behaviour_component"]}
-    assert orderings == {"size > seed_init", "seed_init > size", "interactions"}
+    assert orderings == {"size > seed", "seed > size", "interactions"}
 
 
 def test_the_floor_is_low_and_names_its_perturbation(made: tuple[dict[str, Rows], Path]) -> None:
