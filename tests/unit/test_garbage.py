@@ -170,11 +170,11 @@ def test_plan_and_doctor_name_what_is_gone_or_damaged(tmp_path: Path) -> None:
     (layout.folder(gone.stage, gone.key) / "weights").unlink()
     path = layout.manifest(edited.stage, edited.key)
     path.write_text(path.read_text().replace("3.11.7", "3.11.8"))
-    found = {status.node: status for status in statuses(plan, layout) if status.state != "done"}
-    assert found[gone].state == "evicted"
-    assert found[gone].because == "weights is gone; made again when it is needed"
-    assert found[edited].state == "damaged"
-    assert f"manymasks run {edited.stage} {edited.key} --force" in found[edited].because
+    by_node = {status.node: status for status in statuses(plan, layout) if status.state != "done"}
+    assert by_node[gone].state == "evicted"
+    assert by_node[gone].because == "weights is gone; made again when it is needed"
+    assert by_node[edited].state == "damaged"
+    assert f"manymasks run {edited.stage} {edited.key} --force" in by_node[edited].because
     lines = "\n".join(examined(plan, layout))
     assert f"evicted    {gone.label}: weights is gone" in lines
     assert f"damaged    {edited.label}: its content differs" in lines

@@ -26,7 +26,7 @@ def test_copies_are_paired_by_seeds(tmp_path: Path) -> None:
         results.add("rule_choice", corpus, {"rule_choice": rows})
     load(results.root, results.current, tmp_path / "x.duckdb")
     with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as connection:
-        found = connection.execute(
+        rows_of_view = connection.execute(
             "SELECT text_seed, over_both, over_both_low, over_both_high, by_text, by_text_low, "
             "by_text_high, seeds FROM rule_symmetry"
         ).fetchall()
@@ -35,4 +35,4 @@ def test_copies_are_paired_by_seeds(tmp_path: Path) -> None:
     for values in ((text + copy) / 2, (text - copy) / 2):
         ends = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
         expected += [values.mean(), *ends]
-    assert found == [pytest.approx((*expected, 3), abs=1e-4)]
+    assert rows_of_view == [pytest.approx((*expected, 3), abs=1e-4)]

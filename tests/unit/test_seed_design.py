@@ -49,19 +49,19 @@ def test_pairs_that_share_nothing_differ_in_both_seeds() -> None:
 
 def test_error_of_independent_members_is_that_of_the_mean() -> None:
     values = np.random.default_rng(0).normal(size=7)
-    found = mean_error(values, diagonal(7))
-    assert (found.error, found.degrees) == pytest.approx((stats.sem(values), 6))
+    error = mean_error(values, diagonal(7))
+    assert (error.error, error.degrees) == pytest.approx((stats.sem(values), 6))
     without = (values.sum() - values) / 6
     assert seed_error(without, diagonal(7)).error == pytest.approx(jackknife_error(without))
 
 
 def test_error_of_crossed_members_has_the_two_mean_squares() -> None:
     table = np.random.default_rng(1).normal(size=(4, 5))
-    found = mean_error(table.ravel(), grid(4, 5))
+    error = mean_error(table.ravel(), grid(4, 5))
     rows = stats.sem(table.mean(1)) ** 2
     columns = stats.sem(table.mean(0)) ** 2
-    assert found.error**2 == pytest.approx(rows + columns)
-    assert found.degrees == pytest.approx((rows + columns) ** 2 / (rows**2 / 3 + columns**2 / 4))
+    assert error.error**2 == pytest.approx(rows + columns)
+    assert error.degrees == pytest.approx((rows + columns) ** 2 / (rows**2 / 3 + columns**2 / 4))
 
 
 def test_one_member_has_no_error() -> None:

@@ -207,10 +207,10 @@ def test_an_unreadable_manifest_is_refused(tmp_path: Path, change: Any, expected
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         read_manifest(path)
-    told = str(caught.value)
-    assert told.startswith(f"{path}: is not the manifest that was written here ({expected}")
-    assert "\n  manymasks run tokens 0123456789ab --force\n" in told
-    assert f"delete the folder {path.parent}" in told
+    message = str(caught.value)
+    assert message.startswith(f"{path}: is not the manifest that was written here ({expected}")
+    assert "\n  manymasks run tokens 0123456789ab --force\n" in message
+    assert f"delete the folder {path.parent}" in message
     with pytest.raises(UserError):
         list(all_manifests(layout))
     damaged: list[DamagedManifest] = []
@@ -356,8 +356,8 @@ def test_a_second_process_waits_and_learns_who_holds_the_lock(tmp_path: Path) ->
     first = hold(path, 1.5)
     assert line_of(first) == "holds"
     second = hold(path, 0)
-    told = line_of(second)
-    assert re.fullmatch(rf"waits for process {first.pid} on \S+ since \d\d:\d\d:\d\d UTC", told)
+    message = line_of(second)
+    assert re.fullmatch(rf"waits for process {first.pid} on \S+ since \d\d:\d\d:\d\d UTC", message)
     assert try_lock(path) is None
     assert first.wait(10) == 0
     assert line_of(second) == "holds"

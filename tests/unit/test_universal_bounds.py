@@ -72,8 +72,8 @@ def test_orthogonal_rows_of_one_length_have_a_closed_form() -> None:
     layer = OutputLayer(length * np.eye(n))
     point = np.eye(n)[0] - 1 / n
     logits = length * math.sqrt(n) * point / np.linalg.norm(point)
-    found = bounds_of_points(layer, ball_maxima(layer, **TIGHT).points)
-    assert found.exact == pytest.approx([log_softmax(logits)[0]] * n, abs=1e-6)
+    maxima = bounds_of_points(layer, ball_maxima(layer, **TIGHT).points)
+    assert maxima.exact == pytest.approx([log_softmax(logits)[0]] * n, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -99,19 +99,19 @@ def test_the_gap_is_certified_below_the_tolerance(
     vocabulary: int, width: int, scale: float
 ) -> None:
     layer = drawn_layer(vocabulary, width, 3, scale)
-    found = ball_maxima(layer, tolerance=1e-3, limit=2000)
-    bounds = bounds_of_points(layer, found.points)
-    gap = bounds.exact - attained_values(layer, found.points)
+    maxima = ball_maxima(layer, tolerance=1e-3, limit=2000)
+    bounds = bounds_of_points(layer, maxima.points)
+    gap = bounds.exact - attained_values(layer, maxima.points)
     assert (gap > -1e-12).all() and gap.max() <= 1e-3
     assert (bounds.float32 >= bounds.exact).all()
-    assert (found.iterations < 2000).all()
+    assert (maxima.iterations < 2000).all()
 
 
 def test_at_the_limit_the_bound_holds_with_a_larger_gap() -> None:
     layer = drawn_layer(60, 8, 5, 4)
     few = ball_maxima(layer, tolerance=1e-3, limit=1)
     many = ball_maxima(layer, tolerance=1e-3, limit=2000)
-    early, late = (bounds_of_points(layer, found.points).exact for found in (few, many))
+    early, late = (bounds_of_points(layer, maxima.points).exact for maxima in (few, many))
     assert (few.iterations <= 2).all()
     assert (early >= attained_values(layer, many.points)).all()
     assert (early - late).max() > 1e-2

@@ -35,7 +35,7 @@ def without_effect(study: Study) -> Iterator[tuple[tuple[str, ...], str]]:
     for name in ("batch", "steps"):
         places = [f"corpora.{corpus}.members" for corpus in study.corpora]
         if all(getattr(settings.members, name) for settings in study.corpora.values()):
-            yield ("training", name), _overridden(f"{place}.{name}" for place in places)
+            yield ("training", name), _overridden(f"{path}.{name}" for path in places)
     for name in ("sizes", "seeds"):
         places = [f"corpora.{corpus}.members.{name}" for corpus in study.corpora]
         if all(getattr(settings.members, name) for settings in study.corpora.values()):

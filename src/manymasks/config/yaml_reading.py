@@ -189,15 +189,15 @@ def _pairs(
         else:
             merged.append(value)
     for source in merged:
-        place = f"{document.path} line {source.start_mark.line + 1}"
+        position = f"{document.path} line {source.start_mark.line + 1}"
         if any(source is parent for parent in parents):
-            document.problems.append(f"{place}: contains itself, through an anchor")
+            document.problems.append(f"{position}: contains itself, through an anchor")
         elif isinstance(source, yaml.MappingNode):
             for key, value, _ in _pairs(source, document, (*parents, source)):
                 yield key, value, True
         else:
             document.problems.append(
-                f"{place}: '{MERGE}' takes mappings, such as *name of an anchor &name"
+                f"{position}: '{MERGE}' takes mappings, such as *name of an anchor &name"
             )
 
 

@@ -67,7 +67,7 @@ UPDATE contrast SET is_primary = EXISTS (
         AND p.severity IS NOT DISTINCT FROM contrast.severity
 );
 
-UPDATE contrast SET is_copy = copies.place > 1
+UPDATE contrast SET is_copy = copies.copy_rank > 1
 FROM (
     SELECT
         c.rowid AS contrast_row,
@@ -76,7 +76,7 @@ FROM (
                 c.claim, c.corpus, c.subject, c.baseline, c.within, c.within_baseline, c.estimate,
                 c.low, c.high, c.p, a.is_current
             ORDER BY c.is_primary DESC, c.severity, c.probe, c.rowid
-        ) AS place
+        ) AS copy_rank
     FROM contrast AS c
     JOIN artifact AS a ON a.artifact = c.artifact
 ) AS copies

@@ -119,12 +119,12 @@ def _ordered(
     for name in names:
         rows[columns[name]].append(name)
     for (source, _), chain in chains.items():
-        for number, place in enumerate(chain[1:-1]):
-            rows[columns[source] + 1 + number].append(place)
+        for number, stop in enumerate(chain[1:-1]):
+            rows[columns[source] + 1 + number].append(stop)
     neighbours = _neighbours(chains)
     for sweep in range(SWEEPS):
         for row in rows if sweep % 2 else rows[::-1]:
-            at = {place: i / len(other) for other in rows for i, place in enumerate(other)}
+            at = {stop: i / len(other) for other in rows for i, stop in enumerate(other)}
             row.sort(key=lambda place: _mean([at[n] for n in neighbours[place]], at[place]))
     return rows
 
@@ -147,20 +147,20 @@ def _heights(
 ) -> dict[str, float]:
     """The middle of each place: near its neighbours, in the order of its column."""
     # A crossing arrow takes less room than a box.
-    room = {place: ROW / 3 if "@" in place else ROW for row in rows for place in row}
+    room = {stop: ROW / 3 if "@" in stop else ROW for row in rows for stop in row}
     at: dict[str, float] = {}
     for row in rows:
         below = 0.0
-        for place in row:
-            at[place] = below + room[place] / 2
-            below += room[place]
+        for stop in row:
+            at[stop] = below + room[stop] / 2
+            below += room[stop]
     neighbours = _neighbours(chains)
     for sweep in range(SWEEPS):
         for row in rows if sweep % 2 else rows[::-1]:
-            wanted = [_mean([at[n] for n in neighbours[place]], at[place]) for place in row]
-            at |= dict(zip(row, _spaced(wanted, [room[place] for place in row]), strict=True))
+            wanted = [_mean([at[n] for n in neighbours[stop]], at[stop]) for stop in row]
+            at |= dict(zip(row, _spaced(wanted, [room[stop] for stop in row]), strict=True))
     top = min(at.values()) - HEIGHT / 2 - 2
-    return {place: middle - top for place, middle in at.items()}
+    return {stop: middle - top for stop, middle in at.items()}
 
 
 def _spaced(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
@@ -168,8 +168,8 @@ def _spaced(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
     overlap form a block, which is centred on what its places want."""
     blocks: list[tuple[float, float, list[int]]] = []
     """Middle and size of each block, and its places."""
-    for place, middle in enumerate(wanted):
-        block = (middle, room[place], [place])
+    for stop, middle in enumerate(wanted):
+        block = (middle, room[stop], [stop])
         while blocks and blocks[-1][0] + blocks[-1][1] / 2 > block[0] - block[1] / 2:
             places = blocks.pop()[2] + block[2]
             size = sum(room[i] for i in places)
@@ -197,11 +197,11 @@ def _arrow(
     first = columns[chain[0]]
     x, y = lefts[first] + widths[first], at[chain[0]]
     line = f"M{x:.0f} {y:.0f}"
-    for step, place in enumerate(chain[1:], first + 1):
-        end, to = lefts[step], at[place]
+    for step, stop in enumerate(chain[1:], first + 1):
+        end, to = lefts[step], at[stop]
         half = (end - x) / 2
         line += f"C{x + half:.0f} {y:.0f} {end - half:.0f} {to:.0f} {end:.0f} {to:.0f}"
-        if place is not chain[-1]:
+        if stop is not chain[-1]:
             line += f"H{end + widths[step]:.0f}"
         x, y = end + widths[step], to
     tip, to = lefts[columns[chain[-1]]], at[chain[-1]]

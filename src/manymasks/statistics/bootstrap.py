@@ -112,14 +112,14 @@ def central_range(draws: Floats, tail: float | Floats) -> tuple[Floats, Floats]:
         return np.full(shape, np.nan), np.full(shape, np.nan)
     ends = []
     for level in (tails, 1 - tails):
-        place = np.where(is_unknown, 0.0, level) * np.maximum(last, 0)
-        below = np.floor(place).astype(np.intp)
+        rank = np.where(is_unknown, 0.0, level) * np.maximum(last, 0)
+        below = np.floor(rank).astype(np.intp)
         above = np.minimum(below + 1, np.maximum(last, 0))
         low, high = (
             np.take_along_axis(ordered, index[..., None], axis=-1)[..., 0]
             for index in (below, above)
         )
-        ends.append(np.where(is_unknown, np.nan, low + (place - below) * (high - low)))
+        ends.append(np.where(is_unknown, np.nan, low + (rank - below) * (high - low)))
     return ends[0], ends[1]
 
 

@@ -52,5 +52,5 @@ def offer_short_prefixes(
 def _prefixes(begin: int, end: int, vocabulary: int, length: int) -> Ints:
     """Prefixes number `begin` to `end` of a length, in order, (end - begin, length)."""
     numbers = np.arange(begin, end)
-    digits = [numbers // vocabulary**place % vocabulary for place in reversed(range(length))]
+    digits = [numbers // vocabulary**power % vocabulary for power in reversed(range(length))]
     return np.stack(digits, axis=1) if digits else np.empty((end - begin, 0), np.int64)
