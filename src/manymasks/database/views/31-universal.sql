@@ -58,7 +58,14 @@ COMMENT ON COLUMN verdict.prefix IS 'The best prefix as text';
 
 CREATE VIEW provable_share AS
 WITH bound AS (
-    SELECT b.model, b.step, b.is_final, v.threshold, avg((b.log_p_bound <= ln(v.threshold))::INT) AS proved
+    SELECT
+        b.model,
+        b.step,
+        b.is_final,
+        v.threshold,
+        avg((b.log_p_bound <= ln(v.threshold))::INT) AS proved,
+        avg((b.log_p_bound <= ln(v.threshold))::INT)
+            FILTER (WHERE b.occurrences > 0) AS proved_seen
     FROM universal_bound AS b
     JOIN artifact AS a ON a.artifact = b.artifact AND a.is_current
     CROSS JOIN (SELECT DISTINCT threshold FROM verdict) AS v
@@ -87,6 +94,7 @@ class AS (
         stddev_samp(b.proved) AS sd,
         min(b.proved) AS lowest,
         max(b.proved) AS highest,
+        avg(b.proved_seen) AS proved_seen,
         avg(d.refuted) AS refuted,
         avg(d.open) AS open,
         count(*) AS models
@@ -109,6 +117,7 @@ SELECT
     least(c.proved + i.half_width * c.sd, 1) AS high,
     c.lowest,
     c.highest,
+    c.proved_seen,
     c.refuted,
     c.open,
     c.models
@@ -121,6 +130,7 @@ COMMENT ON COLUMN provable_share.step IS 'Optimiser steps after which the weight
 COMMENT ON COLUMN provable_share.is_final IS 'Whether they are the last weights';
 COMMENT ON COLUMN provable_share.proved IS 'Share proved, mean over members';
 COMMENT ON COLUMN provable_share.low IS 'Lower end of its t interval over members; NULL for a single one';
+COMMENT ON COLUMN provable_share.proved_seen IS 'The share among tokens that occur in the train split: those that never do are often the first to be proved';
 COMMENT ON COLUMN provable_share.refuted IS 'Share refuted, mean over members; NULL before the last step';
 COMMENT ON COLUMN provable_share.open IS 'Share neither proved nor refuted, mean over members; NULL before the last step';
 

@@ -5,6 +5,7 @@ SELECT
     round(proved, 3) AS proved,
     round(low, 3) AS low,
     round(high, 3) AS high,
+    round(proved_seen, 3) AS proved_seen,
     round(refuted, 3) AS refuted,
     round(open, 3) AS open,
     models
