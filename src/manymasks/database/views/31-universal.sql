@@ -125,7 +125,6 @@ FROM class AS c
 LEFT JOIN mean_interval AS i ON i.n = c.models
 ORDER BY c.corpus, c.parameters, c.size, c.variant, c.step, c.threshold;
 COMMENT ON VIEW provable_share IS 'A class at a threshold and a training step: what share of the tokens provably has at most this probability after any prefix? Mean over members. Grain: label, threshold, step.';
-COMMENT ON COLUMN provable_share.threshold IS 'Probability that a token does not exceed, by the statement';
 COMMENT ON COLUMN provable_share.step IS 'Optimiser steps after which the weights were saved';
 COMMENT ON COLUMN provable_share.is_final IS 'Whether they are the last weights';
 COMMENT ON COLUMN provable_share.proved IS 'Share proved, mean over members';
