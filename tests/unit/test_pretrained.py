@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from manymasks.engine.job_file import description_of
 from manymasks.engine.jobs import run_job
 from manymasks.errors import UserError
 from manymasks.plan.graph import Node, Plan, plan_study
+from manymasks.stages import tokenizer as tokenizer_stage
+from manymasks.stages import tokens as tokens_stage
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import read_manifest
 from manymasks.tokens.pretrained import read_pretrained
@@ -116,7 +119,7 @@ def test_text_is_neither_cut_nor_filled_nor_encoded_by_chance(tmp_path: Path) ->
     tokenizer = read_pretrained(saved(library, tmp_path, model=model), SETTINGS)
     (ids,) = tokenizer.encode([text])
     assert ids.tolist() == plain
-    assert next(tokenizer.encode_long([text, text[:9]])).tolist() == plain
+    assert tokenizer.encode_long([text, text[:9]])[0].tolist() == plain
 
 
 PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
@@ -151,9 +154,9 @@ def test_words_are_encoded_alone_only_where_that_changes_nothing(tmp_path: Path,
     library = tokenizers.Tokenizer.from_file(str(path))
     library.encode_special_tokens = True
     short = LONG[:5000]
-    assert next(tokenizer.encode_long([short])).tolist() == library.encode(short).ids
+    assert tokenizer.encode_long([short])[0].tolist() == library.encode(short).ids
     if name == "as GPT-2":
-        assert next(tokenizer.encode_long([LONG])).tolist() == library.encode(LONG).ids
+        assert tokenizer.encode_long([LONG])[0].tolist() == library.encode(LONG).ids
 
 
 def test_bytes_of_the_first_tokens(tmp_path: Path) -> None:
@@ -330,6 +333,38 @@ def test_a_study_has_its_tokens_and_its_end_of_text(folder: Path) -> None:
     assert np.count_nonzero(ids == VOCABULARY) == len(stream.offsets) - 1
     tokenizer = read_pretrained(path, SETTINGS)
     assert "the quick brown fox" in tokenizer.decode(ids[:200])
+
+
+def test_a_large_corpus_trains_a_tokenizer_by_a_share_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer_stage, "TRAINED_ON", 2000)
+    texts: list[str] = []
+    real = tokenizer_stage.train
+
+    def train(settings: TokenizerSettings, given: Iterable[str]) -> Tokenizer:
+        texts.extend(given)
+        return real(settings, texts)
+
+    monkeypatch.setattr(tokenizer_stage, "train", train)
+    figures = run_chain(study_of(folder, {"kind": "bpe", "vocabulary": 258}))
+    assert 0 < len(texts) < figures["corpus"]["train_documents"]
+    assert sum(map(len, texts)) < 4000
+
+
+def test_threads_give_the_same_tokens_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens_stage, "CHARACTERS_AT_ONCE", 50)
+    documents = [(str(i), f"text {i} of many, " * (i % 7)) for i in range(100)]
+    for kind, definition in (("bytes", ""), ("words", "EOT text of")):
+        if kind == "words":
+            documents = [(name, "text of") for name, _ in documents]
+        tokenizer = Tokenizer(kind, 257 if kind == "bytes" else 3, definition)  # type: ignore[arg-type]
+        expected = [(name, text, tokenizer.encode([text])[0].tolist()) for name, text in documents]
+        for threads in (1, 3):
+            batches = list(tokens_stage.encoded_batches(documents, tokenizer, threads))
+            assert len(batches) > 5
+            rows = [(name, text, ids.tolist()) for batch in batches for name, text, ids in batch]
+            assert rows == expected
 
 
 def test_text_that_does_not_come_back_is_said(folder: Path) -> None:

@@ -37,8 +37,8 @@ class TokenizerSettings(Settings):
     """How text becomes tokens."""
 
     kind: Literal["bpe", "bytes", "characters", "pretrained"] = "bpe"
-    """Byte-level BPE trained on the train split, raw bytes, the train split's characters, or a
-    `tokenizer.json` of the library `tokenizers`."""
+    """Byte-level BPE trained on the train split, or on about 500 MB of it; raw bytes; the train
+    split's characters; or a `tokenizer.json` of the library `tokenizers`."""
     vocabulary: Annotated[int, Field(ge=257, le=1_000_000)] = 1024
     """`bpe` only: number of tokens, including the 256 bytes and the end of text."""
     path: Annotated[str, Field(min_length=1)] | None = operational(None)

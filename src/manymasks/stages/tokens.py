@@ -1,7 +1,11 @@
 """tokens: the documents of each split as token ids, in Arrow shards."""
 
-from collections import Counter
-from collections.abc import Iterator
+import dataclasses
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,14 @@ from manymasks.statistics.bootstrap import document_columns
 from manymasks.store.job import Job
 from manymasks.tokens.document_lengths import Requirement, shortfalls, write_lengths
 from manymasks.tokens.shards import EncodedDocument, TokenStream, write_shards
-from manymasks.tokens.tokenizer import Tokenizer, load
+from manymasks.tokens.tokenizer import Ids, Tokenizer, load
 
 SPLITS = ("train", "select", "measure")
-CHARACTERS_AT_ONCE = 2**20
-"""Characters that are encoded at once: BPE holds some hundred bytes for each."""
+CHARACTERS_AT_ONCE = 2**21
+"""Characters that are encoded at once by each thread, which holds some forty bytes for each."""
+MOST_THREADS = 8
+LARGE_CORPUS = 32 * 10**6
+"""Bytes from which all cores of the job are used."""
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -27,23 +34,26 @@ def make(job: Job) -> dict[str, Any]:
     held_out_tokens: int | None = job.setting("held_out_tokens", int | None)
     documents = job.input("corpus").file("documents.parquet")
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
-    total = job.input("corpus").figures["documents"]
+    total = job.input("corpus").figures["bytes"]
+    cores = min(len(os.sched_getaffinity(0)), MOST_THREADS)
+    threads = cores if total >= LARGE_CORPUS else 1
     tokens = dict.fromkeys(SPLITS, 0)
     counts = dict.fromkeys(SPLITS, 0)
     lengths = {split: Counter[int]() for split in SPLITS}
-    unknown = 0
+    unknown = done = 0
 
     def encoded(split: str) -> Iterator[EncodedDocument]:
         """The documents of a split, counted on their way."""
-        nonlocal unknown
+        nonlocal unknown, done
         most = None if split == "train" else held_out_tokens
-        for document in _encoded(documents, split, tokenizer, most):
+        for document in _encoded(documents, split, tokenizer, most, threads):
             length = len(document.tokens) + (not document.is_cut)
             lengths[split][length] += 1
             tokens[split] += length
             counts[split] += 1
             unknown += tokenizer.unknown(document.tokens)
-            job.report(sum(counts.values()), total, "documents")
+            done += document.bytes
+            job.report(done, total, "bytes")
             yield document
 
     corpus, rows = job.label.partition("/")[2], []
@@ -66,7 +76,7 @@ def make(job: Job) -> dict[str, Any]:
         raise UserError("\n".join(problems))
     job.write_table("split_tokens", rows)
     if unknown:
-        job.say(f"{unknown} tokens are unknown: characters that the train split does not have")
+        job.say(f"{unknown} tokens are unknown: the tokenizer has none for what stands there")
     return {
         "tokens": tokens,
         "documents": counts,
@@ -77,29 +87,53 @@ def make(job: Job) -> dict[str, Any]:
 
 
 def _encoded(
-    path: Path, split: str, tokenizer: Tokenizer, most: int | None
+    path: Path, split: str, tokenizer: Tokenizer, most: int | None, threads: int
 ) -> Iterator[EncodedDocument]:
     """Documents of a split with their tokens, at most `most`, the end of text included; memory
-    holds one batch of documents."""
+    holds a batch of documents for each thread, and one more."""
+    for batch in encoded_batches(read_split(path, split), tokenizer, threads):
+        for name, text, ids in batch:
+            if most is None or len(ids) < most:
+                yield EncodedDocument(name, ids, len(text.encode()))
+            else:
+                size = tokenizer.bytes_of_first(text, ids, most)
+                yield EncodedDocument(name, ids[:most], size, is_cut=True)
+
+
+def encoded_batches(
+    documents: Iterable[tuple[str, str]], tokenizer: Tokenizer, threads: int
+) -> Iterator[list[tuple[str, str, Ids]]]:
+    """Name, text and tokens of documents, in order, in batches. Each thread has a tokenizer of its
+    own, because one remembers words."""
+    local = threading.local()
+
+    def encode(batch: list[tuple[str, str]]) -> list[tuple[str, str, Ids]]:
+        if not hasattr(local, "tokenizer"):
+            local.tokenizer = dataclasses.replace(tokenizer)
+        ids = local.tokenizer.encode_long([text for _, text in batch])
+        return [(name, text, row) for (name, text), row in zip(batch, ids, strict=True)]
+
+    if threads == 1:
+        yield from map(encode, _batches(documents))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        running: deque[Future[list[tuple[str, str, Ids]]]] = deque()
+        for batch in _batches(documents):
+            running.append(pool.submit(encode, batch))
+            if len(running) > threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
     waiting: list[tuple[str, str]] = []
     size = 0
-    for name, text in read_split(path, split):
-        waiting.append((name, text))
-        size += len(text)
+    for document in documents:
+        waiting.append(document)
+        size += len(document[1])
         if size >= CHARACTERS_AT_ONCE:
-            yield from _batch(waiting, tokenizer, most)
+            yield waiting
             waiting, size = [], 0
-    yield from _batch(waiting, tokenizer, most)
-
-
-def _batch(
-    documents: list[tuple[str, str]], tokenizer: Tokenizer, most: int | None
-) -> Iterator[EncodedDocument]:
-    for (name, text), ids in zip(
-        documents, tokenizer.encode_long([text for _, text in documents]), strict=True
-    ):
-        if most is None or len(ids) < most:
-            yield EncodedDocument(name, ids, len(text.encode()))
-        else:
-            size = tokenizer.bytes_of_first(text, ids, most)
-            yield EncodedDocument(name, ids[:most], size, is_cut=True)
+    if waiting:
+        yield waiting

@@ -5,13 +5,10 @@ holds a character that is not white space before one that is, and only matches o
 look ahead. So a cut between the two leaves both sides as they are in the whole.
 """
 
-import re
 from collections.abc import Iterator
 
 SPACES = " \n\t\r"
 """White space to Python and to the pattern alike."""
-OTHER_SPACES = re.compile(r"[^\S \n\t\r]")
-WORDS = re.compile(r"[ \n\t\r]*[^ \n\t\r]+|[ \n\t\r]+$")
 CUT_AT = 2**16
 """Characters after which a text is cut at the next boundary."""
 LONGEST_WORD = 2**18
@@ -29,13 +26,6 @@ def pieces(text: str, length: int = CUT_AT, longest: int = LONGEST_WORD) -> Iter
         yield text[begin:end]
         begin = end
     yield text[begin:] if begin else text
-
-
-def cut_into_words(text: str) -> list[str]:
-    """Words with the white space before them: all pieces that boundaries make."""
-    if OTHER_SPACES.search(text):
-        return [text]
-    return WORDS.findall(text)
 
 
 def boundary(text: str, start: int, longest: int) -> int:
