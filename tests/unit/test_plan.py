@@ -309,7 +309,7 @@ EDITS = [
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n", USE_MODELS),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
     ("kinds/families.py", "return context // 2", "return context // 3",
-     {"probe", "self_written", "search"}),
+     {"probe", "self_written", "search", "universal"}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
     ("disk/lock.py", "time.sleep(0.2)", "time.sleep(0.3)", set()),
     ("engine/jobs.py", "import contextlib\n", "import contextlib\nimport ast\n", set()),
@@ -332,8 +332,8 @@ def test_edits_of_the_source_reach_these_stages(
 # ---------------------------------------------------------------------------------- plans
 
 # Of a study whose text no process draws.
-EVERYTHING = set(STAGES) - {"tuning", "process", "self_written", "search"} - KNOWN
-"""Where all learning rates are named, and no model makes contexts."""
+EVERYTHING = set(STAGES) - {"tuning", "process", "control", "self_written", "search"} - KNOWN
+"""Where all learning rates are named, no model makes contexts, and no process has a control."""
 
 
 @pytest.mark.parametrize("overlays", kit.OVERLAYS, ids=lambda names: "".join(names) or "default")
@@ -370,6 +370,15 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
         "process": 1, "training": 24, "evaluation": 24, "derived": 4,
         **dict.fromkeys(("truth", "excess", "spectroscopy", "belief", "swap"), 1),
     }  # fmt: skip
+
+
+def test_a_process_is_compared_with_its_control(tmp_path: Path) -> None:
+    drawn = {name: {"kind": "process", "process": name} for name in ("tally", "tally1", "masks")}
+    nodes = plan_of(tmp_path, corpora=drawn).nodes
+    (control,) = (node for node in nodes if node.stage == "control")
+    assert control.label == "control/tally/tally1"
+    assert {member["corpus"] for member in control.settings["members"]} == {"tally", "tally1"}
+    assert len(control.inputs["evaluation"]) == len(control.settings["members"]) == 48
 
 
 def test_a_second_corpus_doubles_every_stage_except_database_and_report(tmp_path: Path) -> None:
