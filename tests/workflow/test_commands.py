@@ -55,8 +55,9 @@ def test_a_mistake_on_the_command_line_is_located(checkout: Project) -> None:
 
 
 def test_a_context_longer_than_the_text_is_refused_before_any_job(project: Project) -> None:
-    project.set("training.context", 15_000)
     project.set("corpora.pydocs.held_out_tokens", None)
+    project.fabricate()
+    project.set("training.context", 15_000)
     done = project.snakemake("--cores", "1")
     assert done.returncode == 1
     assert "corpora.pydocs: its select split has 20000 tokens, too short" in done.stderr

@@ -32,7 +32,8 @@ DIVERGENCES = {f"divergence/pydocs/{probe}" for probe in ("held-out", "shuffle",
 SEVERITY = {"severity/pydocs"}
 FLOOR, GRADIENT = {"ngram_baseline/pydocs"}, {"gradient/pydocs"}
 MULTIPLICITY, FUNNEL = {"multiplicity/pydocs"}, {"funnel/pydocs"}
-SETS = {"rashomon/pydocs", *MULTIPLICITY, "volume/pydocs", *FUNNEL}
+UNIVERSAL = {"universal/pydocs"}
+SETS = {"rashomon/pydocs", *MULTIPLICITY, *UNIVERSAL, "volume/pydocs", *FUNNEL}
 BEHAVIOUR = {*DIVERGENCES, *SEVERITY, "rollout/pydocs", "representation/pydocs"}
 OF_ALL_MEMBERS = {*SETS, "myopia/pydocs", *BEHAVIOUR, *GRADIENT, *PUBLISHED}
 
@@ -153,11 +154,11 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "logic in what only rashomon uses": (
         before("src/manymasks/rashomon/membership.py", "NEW = 1\n"),
-        {"rashomon/pydocs", *MULTIPLICITY, *PUBLISHED},
+        {"rashomon/pydocs", *MULTIPLICITY, *UNIVERSAL, *PUBLISHED},
     ),
     "logic in the probes": (
         before("src/manymasks/kinds/families.py", "NEW = 1\n"),
-        {*PROBES, *SAMPLED, *DIVERGENCES, *SEVERITY, *FUNNEL, *PUBLISHED},
+        {*PROBES, *SAMPLED, *UNIVERSAL, *DIVERGENCES, *SEVERITY, *FUNNEL, *PUBLISHED},
     ),
     "logic in what plans and stores": (
         edits(
@@ -207,7 +208,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "a threshold": (
         setting("rashomon.eps.nats", [0.01]),
-        {"rashomon/pydocs", *MULTIPLICITY, *PUBLISHED},
+        {"rashomon/pydocs", *MULTIPLICITY, *UNIVERSAL, *PUBLISHED},
     ),
     "resamples": (
         setting("statistics.resamples", 300),
@@ -225,6 +226,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         | FLOOR
         | {"rashomon/pydocs", "myopia/pydocs"}
         | MULTIPLICITY
+        | UNIVERSAL
         | FUNNEL
         | PUBLISHED,
     ),
@@ -275,8 +277,8 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         edits(
             edit(
                 "workflow/rules/stages.smk",
-                '"manymasks run {params.stage} {wildcards.key} --lines"',
-                '"nice manymasks run {params.stage} {wildcards.key} --lines"',
+                '"{params.program} run {params.stage} {wildcards.key} --lines"',
+                '"nice {params.program} run {params.stage} {wildcards.key} --lines"',
             ),
             before("workflow/rules/stages.smk", "# A comment.\n"),
         ),
