@@ -197,13 +197,13 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert out.stat().st_size < 4_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 34
+    assert sum(address.startswith("data:") for address in reader.addresses) == 38
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
     assert "90% interval" in reader.text
     for name in (path.stem for path in QUERIES):
-        if name in ("headline", "environments", "corpora"):
+        if name in ("headline", "environments", "corpora", "empty"):
             continue
         assert drawing.query(name).strip() in reader.text, name
     assert "torch 2.13.0" in reader.text
