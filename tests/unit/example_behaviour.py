@@ -170,19 +170,19 @@ def _positions(probe: str, severities: int, models: int, random: np.random.Gener
 
 
 def _predictions(probe: str, severities: int, models: Rows) -> Rows:
-    """Members with an even seed rank a first; the n-th model has log p(y) = -n - place / 10."""
+    """Members with an even seed rank a first; the n-th model has log p(y) = -n - shown / 10."""
     return [
         {
             "probe": probe,
             "severity": severity,
-            "item": place // 3,
-            "position": 100 + place,
+            "item": shown // 3,
+            "position": 100 + shown,
             "model": model["model"],
             "first_token": " b" if model["seed_init"] % 2 else " a",
             "p_first": 0.5,
-            "log_p": -(1 + number) * (1 + place / 10),
+            "log_p": -(1 + number) * (1 + shown / 10),
         }
-        for severity, place in itertools.product(range(severities), range(SHOWN))
+        for severity, shown in itertools.product(range(severities), range(SHOWN))
         for number, model in enumerate(models)
     ]
 

@@ -172,7 +172,7 @@ def hidden(documents: int, generator: Generator) -> bool:
     means = GAP.draw(sizes, generator)
     squares = means**2 + spread * generator.gamma(4.0, 1 / 4.0, documents)
     weights = weights_of(documents)
-    first, second = (ratio_resamples(sizes * each, sizes, weights) for each in (squares, means))
+    first, second = (ratio_resamples(sizes * moment, sizes, weights) for moment in (squares, means))
     low, high = percentile_interval((first - second**2) / 2, CONFIDENCE, sizes)
     return covers((float(low), float(high)), _hidden_truth(spread))
 

@@ -112,7 +112,7 @@ def of_log_ratio_and_documents(m: int, generator: np.random.Generator) -> bool:
         for scale in (1.5, 1.0)
     ]
     drawn = document_weights(DOCUMENTS, RESAMPLES, int(generator.integers(1 << 30)))
-    a, b = (ratio(np.moveaxis(each, 0, -1), tokens) for each in by_document)
+    a, b = (ratio(np.moveaxis(sums, 0, -1), tokens) for sums in by_document)
     in_resamples = [ratio_resamples(each.sum((1, 2)), tokens, drawn) for each in by_document]
     found = log_ratio_of_spreads(a, b, diagonal(m), *in_resamples, tokens, 0.95)
     return covers(found, 2 * math.log(1.5))

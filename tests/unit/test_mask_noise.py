@@ -67,15 +67,15 @@ def test_noise_has_one_scale_and_is_independent() -> None:
 def test_without_noise_slope_is_1_and_share_is_none() -> None:
     prompts = plain()
     fits = [tempered(prompts, 1)] * 3
-    for found in class_rows(
+    for row in class_rows(
         prompts, fits, diagonal(len(fits)), pair_divergences(prompts, fits), STATISTICS
     ):
-        assert (found["noise"], found["share"], found["share_null"]) == (0, None, None)
-        assert found["share_low"] is None
+        assert (row["noise"], row["share"], row["share_null"]) == (0, None, None)
+        assert row["share_low"] is None
         for end in ("", "_low", "_high", "_null", "_null_lowest", "_null_highest"):
-            assert found[f"sharpening{end}"] == pytest.approx(1, abs=2e-3)
-            assert found[f"from_bayes{end}"] == pytest.approx(0, abs=1e-5)
-        json.dumps(found, allow_nan=False)
+            assert row[f"sharpening{end}"] == pytest.approx(1, abs=2e-3)
+            assert row[f"from_bayes{end}"] == pytest.approx(0, abs=1e-5)
+        json.dumps(row, allow_nan=False)
 
 
 def test_random_errors_are_at_the_null() -> None:

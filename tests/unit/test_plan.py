@@ -531,7 +531,7 @@ def test_contexts_of_models_are_tried_on_other_seeds(tmp_path: Path) -> None:
     searched = {each["seed_init"] for each in nodes["search/pydocs/search"].settings["members"]}
     tried = nodes["divergence/pydocs/search"]
     assert searched == {0, 1, 2}
-    assert {each["seed_init"] for each in tried.settings["members"]} == {3, 4, 5}
+    assert {member["seed_init"] for member in tried.settings["members"]} == {3, 4, 5}
     assert tried.inputs["probe"] == (nodes["search/pydocs/search"],)
     of_members = [node.label for node in tried.inputs["training"]]
     assert len(of_members) == len(tried.settings["members"]) == 12

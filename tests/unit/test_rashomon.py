@@ -53,7 +53,11 @@ def _tables(
     sets = list(rashomon_sets(select, members, settings, statistics))
     weights = document_weights(measure.tokens.size, statistics.resamples, 0)
     seeds = [member.seeds for member in members]
-    metrics = [row for each in sets for row in loss_rows(each, seeds, measure, weights, 0.95)]
+    metrics = [
+        row
+        for rashomon_set in sets
+        for row in loss_rows(rashomon_set, seeds, measure, weights, 0.95)
+    ]
     return {**set_rows(sets, members, 0.95), "rashomon_metric": metrics}
 
 

@@ -110,9 +110,9 @@ def test_rise_is_the_pair_mean_of_differences_with_its_two_errors() -> None:
     ]
     expected = pair_mean(means[-1] - means[0], diagonal(5))
     weights = document_weights(7, STATISTICS.resamples, STATISTICS.seed)
-    drawn = [naive_levels(turned, list(range(5)), each)[0] for each in weights]
+    drawn = [naive_levels(turned, list(range(5)), counts)[0] for counts in weights]
     error = standard_error(
-        np.array([each[-1] - each[0] for each in drawn]), turned.tokens.mean(axis=0)
+        np.array([levels[-1] - levels[0] for levels in drawn]), turned.tokens.mean(axis=0)
     )
     interval = expected.interval(error, 0.95)
     row = found(trend_rows(turned, STATISTICS)["severity_trend"], "c/s/a", "kl")["rise"]

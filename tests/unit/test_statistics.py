@@ -330,7 +330,7 @@ def test_pools_are_the_classes_and_every_two_of_them() -> None:
     square += square.T
     for (label, other), pool in pools.items():
         a, b = (
-            [i for i, one in enumerate(members) if one.variant == each] for each in label + other
+            [i for i, one in enumerate(members) if one.variant == name] for name in label + other
         )
         pairs = {
             (i, j)
@@ -339,7 +339,7 @@ def test_pools_are_the_classes_and_every_two_of_them() -> None:
             if (i < j if label == other else members[i].seeds != members[j].seeds)
             or (label + other) not in (label * 2, matched)
         }
-        found = list(zip(*(each.tolist() for each in pool.pairs), strict=True))
+        found = list(zip(*(side.tolist() for side in pool.pairs), strict=True))
         assert set(found) == pairs and len(found) == len(pairs)
         assert pool.is_matched == (label + other == matched)
         assert sorted(pool.members.tolist()) == sorted({*a, *b})

@@ -38,7 +38,7 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.model_classes import Member, Members
+from manymasks.statistics.model_classes import Members
 from manymasks.statistics.seed_design import is_crossed
 
 ARMS = ("size", "variant")
@@ -87,12 +87,7 @@ def crossing(members: Members) -> Crossing | None:
     """
     has_crossed_seeds = is_crossed([member.seeds for member in members])
     factors = (*ARMS, "seed_init", "seed_order") if has_crossed_seeds else (*ARMS, "seed")
-
-    def cell(member: Member) -> tuple[Any, ...]:
-        seeds = member.seeds if has_crossed_seeds else (member.seeds,)
-        return member.size, member.variant, *seeds
-
-    position = {cell(member): i for i, member in enumerate(members)}
+    position = {(m.size, m.variant, m.seeds): i for i, m in enumerate(members)}
     levels: Levels = ([],) * len(factors)
     remaining = list(members)
     while remaining:
@@ -111,7 +106,10 @@ def crossing(members: Members) -> Crossing | None:
     shape = [len(factor_levels) for factor_levels in levels]
     if math.prod(shape) < 2:
         return None
-    cells = [position[levels_of_cell] for levels_of_cell in product(*levels)]
+    cells = [
+        position[size, variant, tuple(seeds) if has_crossed_seeds else seeds[0]]
+        for size, variant, *seeds in product(*levels)
+    ]
     positions = np.array(cells, dtype=np.intp).reshape(shape)
     varying = [factor for factor, count in zip(factors, shape, strict=True) if count > 1]
     return Crossing(positions.squeeze(), tuple(varying))
@@ -242,11 +240,7 @@ def _levels(
     complete = [
         pair
         for pair in sorted({member.seeds for member in members})
-        if all(
-            (size, variant, *(pair if has_crossed_seeds else (pair,))) in position
-            for size in sizes
-            for variant in variants
-        )
+        if all((size, variant, pair) in position for size in sizes for variant in variants)
     ]
     return sizes, variants, *(_full(complete) if has_crossed_seeds else (complete,))
 

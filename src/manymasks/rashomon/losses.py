@@ -28,8 +28,8 @@ def loss_rows(
     confidence: float,
 ) -> Rows:
     """Rows of rashomon_metric: mean_nats, sd_nats and document_sd_nats of a set. `seeds`: of all
-    models of `measure`. `hard` is the set
-    itself, `resampled` the mean over the sets in document resamples of the select split; `weights`
+    models of `measure`. `hard` is the set itself, `resampled` the mean over the sets in document
+    resamples of the select split; `weights`
     (B, D) are resamples of the measure split."""
     chosen = Losses(measure.nats[rashomon_set.members], measure.tokens)
     set_seeds = [seeds[position] for position in rashomon_set.members]
