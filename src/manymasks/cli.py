@@ -38,9 +38,9 @@ EXIT_STATUSES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = argument_parser()
-    options = parser.parse_args(arguments)
     try:
+        # Inside: to build the parser takes long enough for a Ctrl-C to come.
+        options = argument_parser().parse_args(arguments)
         return int(options.command(options))
     except UserError as error:
         print(f"\n{error}\n", file=sys.stderr)

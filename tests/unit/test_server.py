@@ -206,6 +206,18 @@ def test_an_interrupt_reaches_the_worker(run: Run) -> None:
         assert not is_alive(worker)
 
 
+@pytest.mark.parametrize("seconds", [0, 0.002, 0.005, 0.01, 0.02, 0.05])
+def test_an_interrupt_shows_no_traceback_at_any_moment(run: Run, seconds: float) -> None:
+    assert run.job().wait() == 0
+    client = run.job()
+    wait_for(run.workers)
+    time.sleep(seconds)
+    client.send_signal(signal.SIGINT)
+    status, _, err = ended(client)
+    assert status in (0, 130, -signal.SIGINT)
+    assert "Traceback" not in err
+
+
 def test_a_stopped_client_stops_its_worker(run: Run) -> None:
     with run.waiting_job() as (client, worker):
         client.send_signal(signal.SIGTSTP)

@@ -220,6 +220,8 @@ class _Server:
             if not is_current or request["inherited"] != self._inherited:
                 client.shutdown(socket.SHUT_RDWR)
                 return 1
+            # The client passes Ctrl-C on from now, which waits for the command, where it is caught.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             client.sendall(b"worker %d\n" % os.getpid())
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
@@ -232,9 +234,12 @@ class _Server:
         # It is computed from the environment once.
         tempfile.tempdir = None
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             return self._command(request["arguments"])
         except SystemExit as ended:
             return ended.code if isinstance(ended.code, int) else 1
+        except KeyboardInterrupt:
+            return 130
         except BaseException:
             traceback.print_exc()
             return 1
