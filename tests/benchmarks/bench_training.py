@@ -5,7 +5,8 @@ products    rate of matrix products in training over the sgemm rate at the same 
 evaluation  tokens a second forward only over tokens a second in training
 bf16        float32 over bf16
 native      a step of the loop (eager and compiled) and of our torch kernels over one of the native
-            kernels: one thread each, warm, processor time, the same allocator
+            kernels, and of the compiled loop over bf16: one thread each, warm, processor time, the
+            same allocator
 tokens      the loop (eager and compiled, on all cores) over ours in one process a core
 memory      resident memory of a worker
 """
@@ -72,6 +73,9 @@ def native(text: tuple[str, str], repeats: int, steps: int) -> None:
             )
             for kernels in ("native", "torch")
         }
+        ways["bf16"] = partial(
+            processor_seconds, our_step(who, {**training, "precision": "bf16"}, windows)
+        )
         job = Job((), training, vocabulary, *text)
         for other in ("eager", "compiled"):
             _, _, step = loop.stepper(
@@ -87,6 +91,10 @@ def native(text: tuple[str, str], repeats: int, steps: int) -> None:
                 f"  {spread(seconds[other], 'ms', 1e3)} of {other}: "
                 f"{ratio(seconds[other], seconds['native'])}"
             )
+        print(
+            f"  {spread(seconds['bf16'], 'ms', 1e3)} of bf16, whose compiled float32 loop over it: "
+            f"{ratio(seconds['compiled'], seconds['bf16'])}"
+        )
 
 
 def our_step(

@@ -19,7 +19,7 @@ def profile(name: str, uncommented: bool = False) -> dict[str, Any]:
     """A profile; with the lines that a site removes the # of, if `uncommented`."""
     text = (PROFILES / name / "profile.yaml").read_text(encoding="utf-8")
     if uncommented:
-        sites = r"^( *)# ((?: *)(?:set-resources|training|gpu|slurm_\w+):)"
+        sites = r"^( *)# ( *(?:(?:set-)?resources|set-resource-scopes|training|gpu|slurm_\w+):)"
         text = re.sub(sites, r"\1\2", text, flags=re.MULTILINE)
     values = yaml.safe_load(text)
     assert isinstance(values, dict)
@@ -32,7 +32,20 @@ def test_slurm_needs_no_accounting_and_no_editing() -> None:
     # `sacct`, the plugin's own choice, waits for ever where there is no slurmdbd.
     assert values["slurm-status-command"] == "squeue"
     assert values["slurm-init-seconds-before-status-checks"] <= 10
-    assert values["default-resources"] == {"runtime": 60, "mem_mb": 4000}
+    assert values["default-resources"] == {"runtime": 30, "mem_mb": 4000}
+
+
+def test_short_jobs_travel_together() -> None:
+    """Every stage is in a group, except the two that a study has one job of. Groups follow the flow
+    of data, so none of them waits for a job that waits for it."""
+    groups = dict(row.split("=") for row in profile("slurm")["groups"])
+    assert list(groups) == [name for name in STAGES if name not in ("database", "report")]
+    order = list(dict.fromkeys(groups.values()))
+    assert order == ["text", "trainings", "analyses"]
+    for stage in STAGES.values():
+        for name in stage.inputs:
+            if stage.name in groups:
+                assert order.index(groups[name]) <= order.index(groups[stage.name])
 
 
 def test_what_a_site_sets_is_valid_once_its_lines_are_uncommented() -> None:
@@ -42,6 +55,8 @@ def test_what_a_site_sets_is_valid_once_its_lines_are_uncommented() -> None:
     }  # fmt: skip
     assert values["set-resources"].keys() <= STAGES.keys()
     assert values["set-resources"]["training"]["gpu"] == 1
+    assert values["resources"] == ["gpu=1"]
+    assert values["set-resource-scopes"] == ["gpu=local"]
 
 
 def test_kubernetes_names_an_image_and_a_bucket() -> None:

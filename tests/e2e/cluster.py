@@ -1,0 +1,192 @@
+"""A SLURM cluster of two nodes on this machine, on the loopback address, without accounting.
+
+Its daemons, configuration and munge socket are its own, so a SLURM that the machine belongs to is
+not touched. It needs root and Debian's `slurm-wlm` and `munge`.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged", "mungekey")
+PORTS = (17811, 17812, 17813)
+"""Of the controller and the two nodes."""
+NODES = ("n1", "n2")
+SECONDS = 40
+
+CONFIGURATION = """\
+ClusterName=here
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort={ports[0]}
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+SchedulerType=sched/builtin
+SchedulerParameters=sched_interval=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+ReturnToService=2
+SlurmdTimeout=10
+MinJobAge=300
+MpiDefault=none
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/none
+GresTypes=gpu
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=9000 Gres=gpu:1
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=9000
+PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+"""
+GPU = "NodeName=n1 Name=gpu File=/dev/null\n"
+"""A GPU in name: a job that asks for one gets this node."""
+
+
+def missing() -> str | None:
+    """Why there can be no cluster here; None if there can."""
+    if os.geteuid() != 0:
+        return "SLURM's daemons need root"
+    absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+    if absent:
+        return f"no {', '.join(absent)}: apt-get install slurm-wlm munge"
+    try:
+        socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "the name of this host has no address"
+    return None
+
+
+def _path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+
+
+@dataclass
+class Cluster:
+    """Its daemons, by name."""
+
+    folder: Path
+    daemons: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SLURM_CONF": str(self.folder / "slurm.conf")}
+
+    def start(self) -> None:
+        for name in ("state", *(f"spool-{node}" for node in NODES)):
+            (self.folder / name).mkdir()
+        text = CONFIGURATION.format(folder=self.folder, ports=PORTS, host=socket.gethostname())
+        (self.folder / "slurm.conf").write_text(text)
+        (self.folder / "gres.conf").write_text(GPU)
+        (self.folder / "munge.key").write_bytes(os.urandom(128))
+        (self.folder / "munge.key").chmod(0o600)
+        munge = self.folder / "munge"
+        # munged refuses a folder that others may write to, as those above pytest's may be.
+        self._daemon(
+            "munged", "--foreground", "--force", f"--socket={munge}.socket",
+            f"--key-file={munge}.key", f"--log-file={munge}.log", f"--pid-file={munge}.pid",
+            f"--seed-file={munge}.seed",
+        )  # fmt: skip
+        self._wait_for(Path(f"{munge}.socket").exists)
+        self._daemon("slurmctld", "-D")
+        for node in NODES:
+            self.start_node(node)
+        self._wait_for(lambda: self.ask("sinfo", "-h", "-N", "-o", "%T") == "idle\nidle")
+
+    def start_node(self, name: str) -> None:
+        self._daemon("slurmd", "-D", "-N", name, name=name)
+
+    def cut(self, node: str) -> None:
+        """As if the power of a node were cut: its daemon and all that it started."""
+        children = _tree(self.daemons[node].pid) + [
+            process
+            for job in self.ask("squeue", "-h", "-w", node, "-o", "%A").split()
+            for step in _processes(f"slurmstepd: [{job}.")
+            for process in _tree(step)
+        ]
+        for process in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self.daemons.pop(node).wait()
+
+    def ask(self, *command: str) -> str:
+        done = subprocess.run(
+            command, env={**os.environ, **self.environment}, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def stop(self) -> None:
+        self.ask("scancel", "--state=PENDING,RUNNING")
+        for daemon in reversed(self.daemons.values()):
+            daemon.terminate()
+        for daemon in self.daemons.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                daemon.wait(10)
+            daemon.kill()
+
+    def _daemon(self, program: str, *arguments: str, name: str = "") -> None:
+        path = shutil.which(program, path=_path())
+        assert path is not None
+        with (self.folder / f"{name or program}.out").open("wb") as log:
+            self.daemons[name or program] = subprocess.Popen(
+                [path, *arguments],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait_for(self, condition) -> None:
+        end = time.monotonic() + SECONDS
+        while not condition():
+            if time.monotonic() > end:
+                logs = "\n".join(p.read_text() for p in sorted(self.folder.glob("*.out")))
+                raise TimeoutError(f"SLURM did not start:\n{logs}")
+            time.sleep(0.2)
+
+
+def _processes(title: str) -> list[int]:
+    """Processes whose command line begins with a text."""
+    processes = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().decode(errors="replace").startswith(title):
+                processes.append(int(path.parent.name))
+    return processes
+
+
+def _tree(process: int) -> list[int]:
+    """A process and all that it started, the youngest first."""
+    children = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            children += [int(word) for word in path.read_text().split()]
+    return [one for child in children for one in _tree(child)] + [process]
+
+
+@contextlib.contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    made = Cluster(folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -1,0 +1,110 @@
+"""The profile of SLURM as it stands, on a cluster of two nodes: the study of one machine."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from clones import Clone
+from cluster import Cluster, cluster, missing
+from soak import content
+from tiny_study import OVERLAY, STUDY, project, states, wait_for
+
+REASON = missing()
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(REASON is not None, reason=REASON or "")]
+
+PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--jobs", "4")
+"""The command of the documentation."""
+SOONER = ("--seconds-between-status-checks", "2", "--latency-wait", "5")
+LONGER = {"steps": 6000}
+"""Of each training, so that there is time to disturb it."""
+
+
+def study(folder: Path) -> Clone:
+    made = project(folder)
+    settings = yaml.safe_load(STUDY)
+    settings["training"] |= LONGER
+    (folder / "study.yaml").write_text(yaml.safe_dump(settings))
+    return made
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("slurm")) as made, pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment.items():
+            patch.setenv(name, value)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = study(tmp_path_factory.mktemp("e2e") / "local")
+    made.snakemake(*OVERLAY)
+    return made
+
+
+def submissions(output: str) -> int:
+    return len(re.findall(r"submitted with SLURM jobid", output))
+
+
+def test_a_study_on_a_cluster_is_that_of_one_machine(tmp_path, nodes, local):
+    made = study(tmp_path / "cluster")
+    output = made.run("snakemake", *PROFILE, *SOONER, *OVERLAY)
+    assert content(made) == content(local)
+    assert "all match their manifests" in made.run("manymasks", "verify")
+    # Text, three trainings, three evaluations, database, report.
+    assert submissions(output) == 5
+    assert "Nothing to be done" in made.run("snakemake", *PROFILE, *OVERLAY)
+
+
+def running(nodes: Cluster) -> tuple[str, str]:
+    """The job that runs, and its node."""
+    (line,) = nodes.ask("squeue", "-h", "-t", "RUNNING", "-o", "%A %N").splitlines()
+    job, node = line.split()
+    return job, node
+
+
+def test_a_study_goes_on_after_any_fault(tmp_path, nodes, local):
+    made = study(tmp_path / "disturbed")
+    command = ("snakemake", *PROFILE, *SOONER, *OVERLAY)
+
+    def saved() -> set[tuple[Path, int]]:
+        return {(path, path.stat().st_mtime_ns) for path in states(made)}
+
+    def disturbed() -> "subprocess.Popen[str]":
+        """A run that trains."""
+        before = saved()
+        run = made.start(*command)
+        wait_for(lambda: saved() - before or run.poll() is not None)
+        return run
+
+    # A job that takes more memory than it asked for is ended by the cluster.
+    run = made.start(*command, "--set-resources", "training:mem_mb=20")
+    output, _ = run.communicate(timeout=300)
+    assert run.returncode == 1 and "Traceback" not in output, output
+    assert not list(made.folder.glob("results/training/*/manifest.json"))
+
+    # A job that a person cancels.
+    run = disturbed()
+    nodes.ask("scancel", running(nodes)[0])
+    output, _ = run.communicate(timeout=300)
+    assert run.returncode == 1 and "Traceback" not in output, output
+
+    # The command itself is killed; its job goes on, and the next command's waits for it.
+    run = disturbed()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    made.run("snakemake", "--unlock", *OVERLAY)
+
+    # The node's power is cut, and the cluster sends its jobs to the other one.
+    run = disturbed()
+    for _, node in {running(nodes)}:
+        nodes.cut(node)
+    output, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, output
+    assert content(made) == content(local)
+    nodes.start_node(node)
