@@ -87,7 +87,8 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"SLURM_CONF": str(self.folder / "slurm.conf")}
+        path = os.pathsep.join([str(self.folder / "bin"), os.environ.get("PATH", "")])
+        return {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
 
     def start(self) -> None:
         for name in ("state", *(f"spool-{node}" for node in NODES)):
@@ -95,6 +96,12 @@ class Cluster:
         text = CONFIGURATION.format(folder=self.folder, ports=PORTS, host=socket.gethostname())
         (self.folder / "slurm.conf").write_text(text)
         (self.folder / "gres.conf").write_text(GPU)
+        # The plugin takes all variables of SLURM from the environment of a job.
+        wrapped = self.folder / "bin" / "srun"
+        wrapped.parent.mkdir()
+        conf = self.environment["SLURM_CONF"]
+        wrapped.write_text(f'#!/bin/sh\nSLURM_CONF={conf} exec {shutil.which("srun")} "$@"\n')
+        wrapped.chmod(0o755)
         (self.folder / "munge.key").write_bytes(os.urandom(128))
         (self.folder / "munge.key").chmod(0o600)
         munge = self.folder / "munge"

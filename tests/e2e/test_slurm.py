@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.skipif(REASON is not None, reason=R
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--jobs", "4")
 """The command of the documentation."""
 SOONER = ("--seconds-between-status-checks", "2", "--latency-wait", "5")
-LONGER = {"steps": 6000}
+LONGER = {"steps": 3000}
 """Of each training, so that there is time to disturb it."""
 
 
@@ -28,6 +28,7 @@ def study(folder: Path) -> Clone:
     made = project(folder)
     settings = yaml.safe_load(STUDY)
     settings["training"] |= LONGER
+    settings["hardware"] |= {"checkpoint_seconds": 0.3}
     (folder / "study.yaml").write_text(yaml.safe_dump(settings))
     return made
 

@@ -28,6 +28,7 @@ from manymasks.corpora.files import read_files
 from manymasks.corpora.paths import expand, names
 from manymasks.corpora.pydocs import read_pydocs
 from manymasks.errors import UserError
+from manymasks.plan.sources import digests
 
 HALVES = CorpusSettings(select=0.3, measure=0.3)
 
@@ -275,6 +276,14 @@ def test_bad_parquet_is_explained(tmp_path: Path) -> None:
     fails("is not a readable Parquet file")
     path.unlink()
     fails("cannot be read")
+
+
+@pytest.mark.parametrize("pattern", ["**/*.txt", "results/**", "*/training/*/*.txt", "./**/*.json"])
+def test_patterns_that_match_what_runs_write_are_refused(pattern: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    settings = FilesCorpus(kind="files", paths=(pattern,), select=0.2, measure=0.2)
+    with pytest.raises(UserError, match="which runs write"):
+        digests(settings, tmp_path)
 
 
 def test_patterns_are_expanded_sorted_and_once(tmp_path: Path) -> None:

@@ -28,13 +28,15 @@ from scipy import stats
 
 import kit
 from kit import diagonal
+from manymasks.database import artifacts, query, schema
 from manymasks.database import load as loading
-from manymasks.database import query, schema
 from manymasks.database.load import load
+from manymasks.database.previous import ENDING, read_previous
 from manymasks.database.questions import QUESTIONS, START
 from manymasks.errors import UserError
 from manymasks.statistics.comparisons import Comparison, TestedClaim, contrast_row
 from manymasks.statistics.intervals import Interval
+from manymasks.store.manifest import sha256_of
 
 
 @pytest.fixture(scope="module")
@@ -594,6 +596,54 @@ def test_equal_results_give_equal_databases(tmp_path: Path) -> None:
     replace_table(path, rows)
     load(results.root, results.current, tmp_path / "a.duckdb")
     assert content_hash(tmp_path / "a.duckdb") != first
+
+
+def test_unchanged_artifacts_are_taken_from_the_previous_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One artifact more, one less, one made again with other rows: as if all were loaded."""
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
+    one, two, *_, last = sorted(results.root.glob("evaluation/*/tables/document_loss.parquet"))
+    hidden = last.parents[1].rename(tmp_path / "hidden")
+    load(results.root, results.current, tmp_path / "a.duckdb")
+    hidden.rename(last.parents[1])
+    shutil.rmtree(one.parents[1])
+    rows = pq.read_table(two).to_pylist()
+    rows[0]["nats"] += 1e-9
+    replace_table(two, rows)
+
+    opened: list[Path] = []
+    monkeypatch.setattr(
+        artifacts, "sha256_of", lambda path: (opened.append(path), sha256_of(path))[1]
+    )
+    previous = tmp_path / "a.duckdb"
+    load(results.root, results.current, tmp_path / "b.duckdb", previous=previous)
+    assert {path for path in opened if path.name == "document_loss.parquet"} == {two, last}
+    read = len(opened)
+    load(results.root, results.current, tmp_path / "c.duckdb")
+    assert len(opened) - read > 2 * read
+    assert content_hash(tmp_path / "b.duckdb") == content_hash(tmp_path / "c.duckdb")
+
+
+@pytest.mark.parametrize("change", ["schema", "half", "gone", "other file"])
+def test_a_previous_database_that_cannot_be_used_is_not(tmp_path: Path, change: str) -> None:
+    results = write_results(tmp_path / "results", analyses=OF_TEXT)
+    previous = tmp_path / "a.duckdb"
+    load(results.root, results.current, previous)
+    noted = previous.with_suffix(ENDING)
+    match change:
+        case "schema":
+            noted.write_text(json.dumps({**json.loads(noted.read_text()), "schema": "0"}))
+        case "half":
+            previous.write_bytes(previous.read_bytes()[:5000])
+        case "gone":
+            previous.unlink()
+        case "other file":
+            noted.write_text("[]")
+    assert read_previous(previous) is None
+    load(results.root, results.current, tmp_path / "b.duckdb", previous=previous)
+    load(results.root, results.current, tmp_path / "c.duckdb")
+    assert content_hash(tmp_path / "b.duckdb") == content_hash(tmp_path / "c.duckdb")
 
 
 def test_a_damaged_table_is_refused(tmp_path: Path) -> None:

@@ -68,6 +68,38 @@ def test_a_training_with_a_damaged_state_begins_again_and_says_so(
     assert len(list(cases(b"x" * 99))) > len(FORMS)
 
 
+def test_a_tuning_with_a_damaged_state_tries_that_rate_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first trial of six steps is done, the second one is interrupted after three: both are
+    saved."""
+    plan = study_in(here, training={"learning_rate": "tune"}, tune={"rates": [1e-3, 3e-3, 1e-2]})
+    node = node_of(plan, "tuning")
+    folder = RESULTS.folder("tuning", node.key)
+
+    def interrupt(self: Progress, done: float, total: float | None, note: str) -> None:
+        if done == 288:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Progress, "__call__", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(describe(plan, "tuning"), RESULTS)
+    kept = folder.with_name("kept")
+    shutil.copytree(folder, kept)
+    run_job(describe(plan, "tuning"), RESULTS)
+    undisturbed = (folder / "tables/tuning.parquet").read_bytes()
+    states = sorted(path.name for path in (kept / "state").iterdir())
+    assert len(states) >= 2
+    for name in states:
+        for content in list(cases((kept / "state" / name).read_bytes()))[::3]:
+            shutil.rmtree(folder)
+            shutil.copytree(kept, folder)
+            (folder / "state" / name).write_bytes(content)
+            run_job(describe(plan, "tuning"), RESULTS)
+            assert (folder / "tables/tuning.parquet").read_bytes() == undisturbed
+
+
 def test_inputs_whose_files_are_gone_are_made_again(here: Path) -> None:
     plan = study_in(here)
     run_job(describe(plan, "training"), RESULTS)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
+from manymasks.database.previous import PreviousDatabase
 from manymasks.database.schema import written_columns
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
@@ -38,6 +39,10 @@ class Payloads:
     files: dict[str, list[str]] = field(default_factory=dict)
     columns: dict[str, set[str]] = field(default_factory=dict)
     """Columns of the schema that at least one file of a table has."""
+    kept: dict[str, list[str]] = field(default_factory=dict)
+    """Artifacts by table whose rows are in the previous database."""
+    digests: dict[str, dict[str, str]] = field(default_factory=dict)
+    """SHA-256 of the files that are loaded or kept, by table and artifact."""
     missing: int = 0
     """Files that are gone (evicted)."""
     needed: dict[str, str] = field(default_factory=dict)
@@ -69,10 +74,15 @@ def read_artifacts(results: Path) -> list[StoredArtifact]:
     return sorted(artifacts, key=lambda stored: (stored.manifest.key, stored.manifest.stage))
 
 
-def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) -> Payloads:
-    """The tables of all artifacts; `current` are the keys of the current study. Raises UserError
-    for a damaged file, and for a table of a current artifact that the schema does not know or that
-    has other columns than the schema."""
+def table_files(
+    artifacts: Sequence[StoredArtifact],
+    current: Container[str],
+    previous: PreviousDatabase | None = None,
+) -> Payloads:
+    """The tables of all artifacts; `current` are the keys of the current study. Files whose rows
+    are in the `previous` database are not opened. Raises UserError for a damaged file, and for a
+    table of a current artifact that the schema does not know or that has other columns than the
+    schema."""
     columns, required = written_columns(), written_columns(required=True)
     payloads = Payloads()
     for manifest, tables in artifacts:
@@ -82,6 +92,10 @@ def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) ->
                 payloads.missing += 1
                 if manifest.key in current:
                     payloads.needed[command] = manifest.label
+                continue
+            if previous is not None and previous.holds(file.table, manifest.key, file.sha256):
+                payloads.kept.setdefault(file.table, []).append(manifest.key)
+                payloads.digests.setdefault(file.table, {})[manifest.key] = file.sha256
                 continue
             _check_digest(file, command)
             names = set(pq.read_schema(file.path).names)
@@ -95,6 +109,7 @@ def table_files(artifacts: Sequence[StoredArtifact], current: Container[str]) ->
                 continue
             payloads.files.setdefault(file.table, []).append(str(file.path))
             payloads.columns.setdefault(file.table, set()).update(names & columns[file.table])
+            payloads.digests.setdefault(file.table, {})[manifest.key] = file.sha256
     return payloads
 
 

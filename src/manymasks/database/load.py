@@ -21,6 +21,7 @@ from manymasks.database.artifacts import Payloads, StoredArtifact, read_artifact
 from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
 from manymasks.database.mean_intervals import fill_mean_intervals
+from manymasks.database.previous import PreviousDatabase, read_previous, write_loaded
 from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 from manymasks.store.manifest import Manifest
@@ -38,6 +39,7 @@ def load(
     target: Path,
     *,
     primary: Sequence[Mapping[str, Any]] = (),
+    previous: Path | None = None,
     threads: int = 1,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, int]:
@@ -45,8 +47,9 @@ def load(
     included.
 
     `current`: labels of the artifacts of the current study, by key. `primary`: claims named before
-    the run, in order: rows of `primary_claim` without `rank`. `say`: is told what is left out, and
-    how to bring it back. Returns the rows by table; under
+    the run, in order: rows of `primary_claim` without `rank`. `previous`: a database of the folder,
+    from which rows of unchanged artifacts are taken. `say`: is told what is left out, and how to
+    bring it back. Returns the rows by table; under
     `missing_payloads` the tables that manifests list and that are gone (evicted), under
     `outdated_payloads` those of an earlier schema that were left out. Raises UserError if a
     manifest or table cannot be read, a table of a current artifact does not fit the schema, rows
@@ -54,13 +57,14 @@ def load(
     `target` then stays as it was.
     """
     artifacts = read_artifacts(results)
-    payloads = table_files(artifacts, current)
+    earlier = read_previous(previous) if previous else None
+    payloads = table_files(artifacts, current, earlier)
     for line in _left_out(payloads):
         say(line)
     try:
         with replacing(target) as building:
             building.unlink()  # DuckDB takes an existing file for a database.
-            rows = _build(building, artifacts, payloads, current, primary, threads)
+            rows = _build(building, artifacts, payloads, earlier, current, primary, threads)
             _verify(building, rows)
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise UserError(
@@ -71,6 +75,7 @@ def load(
         building.unlink(missing_ok=True)
         building.with_name(building.name + ".wal").unlink(missing_ok=True)
         shutil.rmtree(f"{building}.spill", ignore_errors=True)
+    write_loaded(target, payloads.digests)
     left_out = {"missing_payloads": payloads.missing, "outdated_payloads": payloads.outdated}
     return {**rows, **left_out}
 
@@ -97,6 +102,7 @@ def _build(
     path: Path,
     artifacts: Sequence[StoredArtifact],
     payloads: Payloads,
+    previous: PreviousDatabase | None,
     current: Mapping[str, str],
     primary: Sequence[Mapping[str, Any]],
     threads: int,
@@ -111,6 +117,8 @@ def _build(
         _execute(connection, *_scripts("schema"))
         grains = _grains(connection)
         _insert_artifacts(connection, artifacts, current)
+        if previous is not None:
+            _keep(connection, previous.path, payloads.kept)
         for table in sorted(payloads.files):
             _insert_payload(connection, table, payloads, grains[table])
         for table, grain in grains.items():
@@ -186,6 +194,19 @@ def _artifact_value(column: str, manifest: Manifest, current: Mapping[str, str])
             return current.get(manifest.key, manifest.label)
         case _:
             return getattr(manifest, column)
+
+
+def _keep(
+    connection: duckdb.DuckDBPyConnection, path: Path, kept: Mapping[str, Sequence[str]]
+) -> None:
+    """Take the rows of artifacts, by table, from the previous database, in its order."""
+    connection.execute(f"ATTACH {_quoted(str(path))} AS previous (READ_ONLY)")
+    for table, artifacts in sorted(kept.items()):
+        connection.execute(
+            f"INSERT INTO {table} BY NAME FROM previous.{table} "
+            "WHERE artifact IN (SELECT unnest(?))",
+            [list(artifacts)],
+        )
 
 
 def _insert_payload(

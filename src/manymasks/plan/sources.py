@@ -123,8 +123,10 @@ def _parts(pattern: str, base: Path) -> tuple[str, ...]:
 
 def _can_match(pattern: Sequence[str], parts: Sequence[str]) -> bool:
     """Whether a pattern with ** matches a path, by the parts of each."""
-    if not pattern or not parts:
-        return not pattern and not parts
+    if not parts:
+        return all(part == "**" for part in pattern)
+    if not pattern:
+        return False
     if pattern[0] == "**":
         return _can_match(pattern[1:], parts) or _can_match(pattern, parts[1:])
     return fnmatch(parts[0], pattern[0]) and _can_match(pattern[1:], parts[1:])

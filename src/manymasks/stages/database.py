@@ -13,6 +13,7 @@ def make(job: Job) -> dict[str, Any]:
         job.settings["labels"],
         job.folder / "manymasks.duckdb",
         primary=job.settings["primary"],
+        previous=job.layout.database,
         say=job.say,
     )
     return {"rows": rows}
