@@ -128,7 +128,8 @@ _ROWS = (
         message="bounding every token of members of {label} over all prefixes",
         inputs=("rashomon", "training", "tokens", "tokenizer"),
         tables=("universal_bound", "universal_certificate", "witness", "proof_transfer",
-            "statement_multiplicity", "attention_bound"), uses_models=True,
+            "statement_multiplicity", "attention_bound", "last_token_bound", "never_both",
+            "never_first", "process_statement"), uses_models=True,
         if_out_of_memory="universal.windows, universal.batch", is_analysis=True, seconds=25),
     # Behaviour on probes.
     Stage("probe", unit="probe",

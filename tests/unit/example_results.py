@@ -325,7 +325,9 @@ class ExampleResults:
             "pydocs",
             example_universal.universal(self.models, trained, np.random.default_rng(11)),
             {**inputs, "rashomon": [key]},
-            settings={"universal": {"thresholds": list(example_universal.THRESHOLDS)}},
+            settings={
+                "universal": {"thresholds": list(example_universal.THRESHOLDS), "lead": 0.01}
+            },
         )
         tables = example_sets.multiplicity(tables, self.random)
         self.add("multiplicity", "pydocs", tables, {**inputs, "rashomon": [key]})

@@ -9,6 +9,7 @@ import numpy as np
 Rows = list[dict[str, Any]]
 TOKENS = 40
 THRESHOLDS = (0.1, 0.5)
+SETTINGS = {"thresholds": list(THRESHOLDS), "lead": 0.01}
 STEPS = (500, 1000)
 """Of a training of 1000 steps; the first one of saved weights."""
 
@@ -27,7 +28,9 @@ def universal(models: Rows, sets: Rows, random: np.random.Generator) -> dict[str
             {**named, "token_id": token, "token": f"t{token}", "log_p_bound": float(bound)}
             for token, bound in enumerate(bounds)
         ]
-        certificates.append({**named, "certificate": f"certificates/{model['model']}.npz"})
+        path = f"certificates/{model['model']}.npz"
+        width = int(str(model["size"]).removeprefix("w"))
+        certificates.append({**named, "certificate": path, "width": width})
         if not is_final:
             continue
         for method, less in (("text", 2.5), ("short", 1.5)):
@@ -51,6 +54,49 @@ def universal(models: Rows, sets: Rows, random: np.random.Generator) -> dict[str
         **tables,
         "attention_bound": [
             {"model": models[0]["model"], "token_id": 3, "token": "t3", "log_p_bound": -2.0}
+        ],
+        "last_token_bound": [
+            {"model": models[0]["model"], "token_id": 3, "last_id": 2, "log_p_bound": -2.5}
+        ],
+        "never_both": [
+            {
+                "model": model["model"],
+                "token_a_id": 1,
+                "token_b_id": second,
+                "token_a": "t1",
+                "token_b": f"t{second}",
+                "log_p_bound": -1.5 - 0.4 * second,
+                "log_p_best": -5.0 + second,
+            }
+            for model, second in itertools.product(models, (2, 3))
+        ],
+        "never_first": [
+            {
+                "model": model["model"],
+                "token_id": token,
+                "token": f"t{token}",
+                "occurrences": 10 - token,
+                "lead_bound": 0.002 if token == 7 else 4.0,
+                "lead_best": 1.0 if token == 3 else -0.5,
+            }
+            for model, token in itertools.product(models, (3, 5, 7))
+        ],
+        "process_statement": [
+            {
+                "model": model["model"],
+                "process": "tally",
+                "last_id": 5,
+                "token_id": token,
+                "last_token": "=",
+                "token": f"t{token}",
+                "log_p_bound": -0.2,
+                "possible_length": 7,
+                "log_p_possible": -6.0 + 5 * (token == 2),
+                "log_p_text": -5.0,
+                "short_length": 3,
+                "log_p_short": -1.0,
+            }
+            for model, token in itertools.product(models, (1, 2))
         ],
         "universal_certificate": certificates,
         "proof_transfer": [

@@ -307,7 +307,8 @@ EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7", {"training", "tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n", USE_MODELS),
-    ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0", {"process", *KNOWN}),
+    ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0",
+     {"process", "universal", *KNOWN}),
     ("kinds/families.py", "return context // 2", "return context // 3",
      {"probe", "self_written", "search", "universal"}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
@@ -588,6 +589,30 @@ def test_the_rate_of_a_variant_changes_its_members_only(tmp_path: Path) -> None:
         (16, "causal"): 0.5,
         (16, "myopic"): 0.01,
     }
+
+
+def test_a_variant_replaces_settings_of_training(tmp_path: Path) -> None:
+    before = keys(plan_of(tmp_path))
+    replaced = {"optimizer": "adamw", "weight_decay": 0.5, "steps": 7}
+    plan = plan_of(tmp_path, variants={"myopic": replaced})
+    trained = {label for label in before if label.startswith(("training/", "evaluation/"))}
+    changed = {label for label in trained if keys(plan)[label] != before[label]}
+    assert changed == {label for label in trained if "/myopic/" in label}
+    for node in nodes_of(plan, "training").values():
+        is_replaced = node.settings["variant"]["gradient"] == "myopic"
+        assert (node.settings["training"].items() >= replaced.items()) == is_replaced
+        assert not node.settings["variant"].keys() & replaced.keys()
+    # The same settings elsewhere give the same training.
+    everywhere = plan_of(tmp_path, training=replaced)
+    same = {label for label in changed if label.startswith("training/")}
+    assert {keys(everywhere)[label] for label in same} == {keys(plan)[label] for label in same}
+
+
+def test_statements_of_a_process_name_it(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, corpora=drawn("tally")["corpora"])
+    settings = {node.label: node.settings for node in plan.nodes if node.stage == "universal"}
+    process = {label: body.get("process", {}).get("process") for label, body in settings.items()}
+    assert set(process.values()) == {None, "tally"}
 
 
 def test_the_same_rate_set_elsewhere_gives_the_same_training(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Bounds by last token in one layer of attention: never exceeded, and attained by long prefixes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,24 @@ from test_universal_witnesses import all_prefixes
 from manymasks.arrays import Floats
 from manymasks.config.analyses import Universal
 from manymasks.config.training import Size
+from manymasks.errors import UserError
 from manymasks.models.parts import EPSILON
 from manymasks.models.transformer import Transformer
-from manymasks.universal.attention_tables import attention_rows, is_attention_alone
+from manymasks.universal.attention_tables import (
+    AttentionBounds,
+    attention_bounds,
+    is_attention_alone,
+)
 from manymasks.universal.ball import ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
 from manymasks.universal.cone import Cone, ConeMaximum, cone_maximum
-from manymasks.universal.cone_certificate import AttentionValues, cone_bound
+from manymasks.universal.cone_certificate import (
+    AttentionValues,
+    LastTokenCertificate,
+    attention_alone,
+    check_last_tokens,
+    cone_bound,
+)
 from manymasks.universal.elites import log_p_after
 from manymasks.universal.mixture_prefix import attention_weights, mixture_prefix
 
@@ -65,7 +77,7 @@ def test_projections_are_those_of_the_cone(bounded: Bounded) -> None:
             nearest, used = cone.project(target)
             residual = target - nearest
             # Moreau: the residual is in the polar cone and orthogonal to the projection.
-            assert bounded.attention.support(cone.last, residual) < 1e-5
+            assert bounded.attention.supports(np.array([cone.last]), residual[None])[0] < 1e-5
             assert abs(residual @ nearest) < 1e-6
             assert all(weight > 0 and len(tokens) == bounded.heads for tokens, weight in used)
 
@@ -152,14 +164,26 @@ def test_weights_of_attention_are_those_of_the_model() -> None:
     np.testing.assert_allclose(stream.double().numpy(), expected, atol=1e-5)
 
 
-def test_rows_of_sampled_tokens() -> None:
-    bounded = Bounded(6, 1)
+def bounds_of(bounded: Bounded) -> AttentionBounds:
     counts = np.arange(VOCABULARY)[::-1].copy()
     settings = Universal(attention_tokens=3, attention_lengths=(4, 30))
-    rows, elites = attention_rows(
+    return attention_bounds(
         lengthened(bounded, 30), bounded.weights, bounded.points, bounded.ball, counts,
         [f"t{token}" for token in range(VOCABULARY)], settings,
     )  # fmt: skip
+
+
+def test_rows_of_sampled_tokens() -> None:
+    bounded = Bounded(6, 1)
+    settings = Universal(attention_tokens=3, attention_lengths=(4, 30))
+    made = bounds_of(bounded)
+    rows, elites = made.rows, made.witnesses
+    assert len(made.last_rows) == 3 * VOCABULARY
+    for row in rows:
+        by_last = [
+            last["log_p_bound"] for last in made.last_rows if last["token_id"] == row["token_id"]
+        ]
+        assert max(by_last) == row["log_p_bound"] and min(by_last) < row["log_p_bound"]
     assert [row["token_id"] for row in rows] == [0, 5, 10]
     assert list(elites) == ["mixture 4", "mixture 30"]
     for row in rows:
@@ -171,6 +195,73 @@ def test_rows_of_sampled_tokens() -> None:
             assert best.prefixes[row["token_id"]].size == length
             assert best.log_p[row["token_id"]] <= row["log_p_bound"]
     assert np.isneginf(elites["mixture 4"].log_p[1])
+
+
+# ------------------------------------------------------------------------------- certificates
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def proved(request: pytest.FixtureRequest) -> tuple[Bounded, LastTokenCertificate]:
+    bounded = Bounded(6, request.param)
+    return bounded, bounds_of(bounded).certificate
+
+
+def test_the_checker_accepts_what_the_stage_proves(
+    proved: tuple[Bounded, LastTokenCertificate],
+) -> None:
+    bounded, certificate = proved
+    attention = attention_alone(bounded.weights, bounded.heads, EPSILON, "c")
+    assert abs(check_last_tokens(certificate, bounded.layer, attention, "c")) < 1e-9
+    # Stored in float32, the proofs lose almost nothing.
+    for index, token in enumerate(certificate.tokens.tolist()):
+        maximum = bounded.maximum(token)
+        assert certificate.bounds[index].max() <= maximum.bound + 0.02
+
+
+@pytest.mark.parametrize("name", ["W_E", "blocks.0.W_V", "blocks.0.W_O", "blocks.0.norm_attention"])
+def test_changed_weights_of_attention_are_refused(
+    name: str, proved: tuple[Bounded, LastTokenCertificate]
+) -> None:
+    bounded, certificate = proved
+    weights = {key: weight.copy() for key, weight in bounded.weights.items()}
+    weights[name].flat[3] = np.nextafter(weights[name].flat[3], np.float32(9))
+    attention = attention_alone(weights, bounded.heads, EPSILON, "c")
+    with pytest.raises(UserError, match="the weights have changed"):
+        check_last_tokens(certificate, bounded.layer, attention, "c")
+    # Nor do the bounds hold by themselves, whatever digest is written.
+    weights[name] *= 1.5
+    attention = attention_alone(weights, bounded.heads, EPSILON, "c")
+    forged = replace(certificate, digests=(bounded.layer.digest, attention.digest))
+    if name == "blocks.0.W_O":
+        with pytest.raises(UserError, match="its point proves"):
+            check_last_tokens(forged, bounded.layer, attention, "c")
+
+
+def test_claims_by_last_token_beyond_the_proof_are_refused(
+    proved: tuple[Bounded, LastTokenCertificate],
+) -> None:
+    bounded, certificate = proved
+    attention = bounded.attention
+    bold = certificate.bounds.copy()
+    bold[1, 4] -= 1e-6
+    with pytest.raises(UserError, match=r"for token \d+ after 4, and its point proves"):
+        check_last_tokens(replace(certificate, bounds=bold), bounded.layer, attention, "c")
+    with pytest.raises(UserError, match="its point proves"):
+        wrong = replace(certificate, polars=certificate.polars + 1)
+        check_last_tokens(wrong, bounded.layer, attention, "c")
+    with pytest.raises(UserError, match=r"polars of shape \(3, 11, 7\)"):
+        wrong = replace(certificate, polars=certificate.polars[..., 1:])
+        check_last_tokens(wrong, bounded.layer, attention, "c")
+    with pytest.raises(UserError, match="not finite"):
+        wrong = replace(certificate, bounds=certificate.bounds * np.nan)
+        check_last_tokens(wrong, bounded.layer, attention, "c")
+
+
+@pytest.mark.parametrize("more", ["W_pos", "blocks.1.W_Q", "blocks.0.W_in", "blocks.0.W_out"])
+def test_weights_with_more_than_attention_are_refused(more: str) -> None:
+    weights = {**Bounded(6, 1).weights, more: np.ones((2, 8), np.float32)}
+    with pytest.raises(UserError, match=f"the weights hold {more}"):
+        attention_alone(weights, 1, EPSILON, "c")
 
 
 @pytest.mark.parametrize(

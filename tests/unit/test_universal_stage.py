@@ -123,6 +123,26 @@ def test_proofs_are_compared_within_and_across_classes(made: Made) -> None:
         assert row["shared"] <= row["core"] and row["members"] == 3
 
 
+def test_pairs_leads_and_statements_of_the_process_have_rows(made: Made) -> None:
+    pairs, firsts = made.rows("never_both"), made.rows("never_first")
+    assert len(pairs) == MEMBERS * 24 and len(firsts) == MEMBERS * 12
+    assert all(row["log_p_best"] <= row["log_p_bound"] for row in pairs)
+    assert all(row["lead_best"] <= row["lead_bound"] for row in firsts)
+    rows = [row for row in made.rows("process_statement") if row["last_token"] == "="]
+    assert {row["token"] for row in rows} == {"0", "1", "2", "3", "="}
+    bounds = {
+        (row["model"], row["token_id"]): row["log_p_bound"]
+        for row in made.rows("universal_bound")
+        if row["is_final"]
+    }
+    for row in rows:
+        assert row["log_p_bound"] == bounds[row["model"], row["token_id"]]
+        assert max(row["log_p_possible"], row["log_p_text"]) <= row["log_p_bound"]
+        assert row["prefix_text"].endswith("=") and row["prefix_text"].startswith("BOS")
+        # A window of the train split is a document.
+        assert "BOS" not in row["prefix_text"][3:] and row["process"] == "tally"
+
+
 def test_views_give_three_verdicts(made: Made) -> None:
     path = made.layout.results.parent / "x.duckdb"
     load(made.layout.results, {node.key: node.label for node in made.plan.nodes}, path)
@@ -143,6 +163,23 @@ def test_views_give_three_verdicts(made: Made) -> None:
             "FROM provable_share WHERE is_final"
         ).fetchall()
         assert shares == [(True, 3)] * 10
+        pairs = connection.execute(
+            "SELECT threshold, count(*), bool_and((verdict = 'proved') = (log_p_bound <= "
+            "ln(threshold))) FROM pair_verdict GROUP BY threshold ORDER BY threshold"
+        ).fetchall()
+        assert pairs == [(value, MEMBERS * 24, True) for value in (0.05, 0.1, 0.25)]
+        leads = connection.execute(
+            "SELECT count(*), bool_and(lead = 0.01), bool_and((verdict = 'refuted') = "
+            "(lead_best > 0 AND lead_bound > 0.01)) FROM lead_verdict"
+        ).fetchall()
+        assert leads == [(MEMBERS * 12, True, True)]
+        known = connection.execute(
+            "SELECT verdict, bool_and(CASE verdict WHEN 'proved' THEN log_p_bound <= ln(threshold) "
+            "WHEN 'refuted' THEN log_p_best > ln(threshold) ELSE log_p_best <= ln(threshold) END) "
+            "FROM process_verdict GROUP BY verdict"
+        ).fetchall()
+        assert {"refuted", "proved to a length"} <= {row[0] for row in known}
+        assert all(row[1] for row in known)
         steps = "SELECT count(*) FROM provable_share WHERE NOT is_final AND refuted IS NULL"
         assert connection.execute(steps).fetchall() == [(10,)]
         shared = "SELECT count(*), bool_and(abs(core + refuted + contested + open - 1) < 1e-9) "
@@ -155,7 +192,9 @@ def test_views_give_three_verdicts(made: Made) -> None:
 
 def test_all_certificates_are_checked(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
     tokens = made.rows("universal_certificate")[0]["tokens"]
-    counted = f"{2 * MEMBERS} certificates, {2 * MEMBERS * tokens} bounds: all re-derived from the"
+    # Over the ball at two steps; of the last weights 24 pairs and 12 leads.
+    bounds = MEMBERS * (2 * tokens + 24 + 12)
+    counted = f"{3 * MEMBERS} certificates, {bounds} bounds: all re-derived from the"
     assert check_certificates(made.layout) == f"{counted} weights"
     assert main(["verify"]) == 0
     assert "all re-derived from the weights" in capsys.readouterr().out
@@ -237,6 +276,42 @@ def test_blocks_without_an_mlp_are_trained_by_torch(tmp_path: Path) -> None:
     rows = pq.read_table(folder / "tables" / "attention_bound.parquet").to_pylist()
     # Eight tokens of two members; the third one failed.
     assert len(rows) == 2 * 8
+    by_last = pq.read_table(folder / "tables" / "last_token_bound.parquet").to_pylist()
+    assert len(by_last) == 2 * 8 * 13
+    assert check_certificates(layout).startswith("8 certificates, ")
+    check_refusals(layout, rows)
     witnesses = pq.read_table(folder / "tables" / "witness.parquet").to_pylist()
     lengths = {row["prefix_length"] for row in witnesses if row["method"].startswith("mixture")}
     assert lengths == {8, 64, 256}
+
+
+def check_refusals(layout: Layout, rows: list[dict[str, Any]]) -> None:
+    """Changed values of attention, other bounds in the tables, and unreadable files."""
+    (folder,) = (layout.results / "universal").iterdir()
+    weights_path = layout.folder("training", rows[0]["model"]) / "weights.safetensors"
+    whole = weights_path.read_bytes()
+    weights = load_file(weights_path)
+    weights["blocks.0.W_V"][2, 1] += np.float32(1e-6)
+    save_file(weights, weights_path)
+    # What the ball proves does not depend on attention; bounds by last token do.
+    with pytest.raises(UserError, match=r"-last\.npz: is about weights .* have changed"):
+        check_certificates(layout)
+    weights_path.write_bytes(whole)
+    for table, column in (("last_token_bound", "log_p_bound"), ("attention_bound", "log_p_bound"),
+                          ("attention_bound", "log_p_ball"), ("never_both", "log_p_bound"),
+                          ("never_first", "lead_bound")):  # fmt: skip
+        path = folder / "tables" / f"{table}.parquet"
+        before = pq.read_table(path).to_pylist()
+        changed = [dict(row) for row in before]
+        changed[3][column] -= 1e-3
+        replace_table(path, changed)
+        with pytest.raises(UserError, match=r"not (those|that) of"):
+            check_certificates(layout)
+        replace_table(path, before)
+    path = folder / rows[0]["certificate"]
+    whole = path.read_bytes()
+    path.write_bytes(b"nothing")
+    with pytest.raises(UserError, match="is not a readable certificate"):
+        check_certificates(layout)
+    path.write_bytes(whole)
+    check_certificates(layout)

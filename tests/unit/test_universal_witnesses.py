@@ -58,7 +58,7 @@ def test_exhaustive_maxima_agree_with_brute_force(longest: int, size: Size | Non
     model = member(7, size=size)
     elites = Elites.empty(VOCABULARY)
     seen: list[int] = []
-    offer_short_prefixes(model, longest, elites, lambda done, total: seen.append(done))
+    offer_short_prefixes(model, longest, elites, report=lambda done, total: seen.append(done))
     np.testing.assert_allclose(elites.log_p, brute_force(model, longest), atol=2e-6)
     assert seen[-1] == VOCABULARY ** (longest - 1)
     # A prefix gives what is said of it.

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from manymasks.arrays import Floats
+from manymasks.commands.check_further_certificates import (
+    check_further_certificates,
+    read_arrays,
+    weights_of,
+)
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
-from manymasks.store.manifest import Manifest, all_manifests
+from manymasks.store.manifest import all_manifests
 from manymasks.universal.certificate import Certificate, OutputLayer, check
 
 
@@ -36,9 +39,13 @@ def check_certificates(layout: Layout) -> str:
                     f"model {model} at step {step}. Make both again with\n"
                     f"  manymasks run universal {manifest.key} --force"
                 )
-            check(certificate, _layer(layout, manifest, weights), str(folder / path))
+            layer = OutputLayer.of_weights(weights_of(layout, manifest, weights))
+            check(certificate, layer, str(folder / path))
             certificates += 1
             bounds += certificate.bounds.size
+        for further in check_further_certificates(layout, manifest):
+            certificates += 1
+            bounds += further
     if not certificates:
         return ""
     return f"{certificates} certificates, {bounds} bounds: all re-derived from the weights"
@@ -66,27 +73,6 @@ def _claims(folder: Path) -> dict[tuple[str, int], tuple[str, Floats]]:
 
 def _read(path: Path) -> tuple[Certificate, str]:
     """A certificate, and the key and file of its weights."""
-    try:
-        with np.load(path) as arrays:
-            certificate = Certificate(str(arrays["digest"]), arrays["points"], arrays["bounds"])
-            return certificate, str(arrays["weights"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: is not a readable certificate ({error})") from error
-
-
-def _layer(layout: Layout, manifest: Manifest, weights: str) -> OutputLayer:
-    """The output layer of the weights `key/file`, which must be an input of the stage."""
-    key, _, name = weights.partition("/")
-    if key not in {reference.key for reference in manifest.inputs["training"]}:
-        raise UserError(
-            f"universal/{manifest.key}: a certificate is about the weights {weights}, which are "
-            "not among its inputs"
-        )
-    path = layout.folder("training", key) / name
-    try:
-        return OutputLayer.of_weights(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}), and universal/{manifest.key} has a certificate "
-            f"about these weights. Make them again with\n  manymasks run training {key} --force"
-        ) from error
+    arrays = read_arrays(path, "digest", "points", "bounds", "weights")
+    certificate = Certificate(str(arrays["digest"]), arrays["points"], arrays["bounds"])
+    return certificate, str(arrays["weights"])

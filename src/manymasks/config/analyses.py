@@ -94,6 +94,17 @@ class Universal(Settings):
     """Prefixes that a round of the search tries."""
     longest: Annotated[int, Field(ge=1)] = 8
     """Tokens of a prefix in the search."""
+    pairs: Annotated[int, Field(ge=0)] = 24
+    """Pairs of frequent tokens, for the statement that both are never above a threshold."""
+    leads: Annotated[int, Field(ge=0)] = 12
+    """Tokens, evenly over the ranks by frequency, for the statement that one is never ranked
+    first."""
+    lead: Annotated[float, Field(gt=0)] = 0.01
+    """Nats by which a token may be ahead of all others and still count as never ranked first: no
+    bound from the ball is below the allowance for float32."""
+    possible_prefixes: Annotated[int, Field(ge=1)] = 10_000
+    """On a known process: all prefixes that it can produce are tried, up to the greatest length
+    that has at most so many."""
     attention_tokens: Annotated[int, Field(ge=0)] = 8
     """Tokens that are also bounded by the last token of the prefix, in members of one layer without
     an MLP (`mlp: 0`): ends and middles of the ranks by frequency."""

@@ -1,7 +1,7 @@
 """Settings of training: tokenizers, sizes, variants, the budget, seeds, and tuning."""
 
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,7 +130,7 @@ else:
 
 
 class Variant(Settings):
-    """How gradients flow through attention."""
+    """How gradients flow through attention, and what else of training differs."""
 
     gradient: Gradient
     """`causal`: ordinary attention. `myopic`: no gradient reaches earlier hidden states; W_K and
@@ -149,6 +149,19 @@ class Variant(Settings):
     is causal."""
     learning_rate: Rate | None = None
     """Peak learning rate of this variant; null takes that of the size."""
+    optimizer: Literal["adamw", "muon"] | None = None
+    """Optimiser of this variant; null takes training.optimizer."""
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    """Weight decay of this variant; null takes training.weight_decay."""
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimiser steps of this variant; null takes those of the corpus or of training."""
+
+    @property
+    def replaced_training(self) -> dict[str, Any]:
+        """Settings of training that this variant replaces."""
+        names = ("optimizer", "weight_decay", "steps")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def flow(self) -> GradientFlow:

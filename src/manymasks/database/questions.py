@@ -123,6 +123,13 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "proof_transfer",
         "statement_multiplicity",
         "attention_bound",
+        "last_token_bound",
+        "pair_verdict",
+        "never_both",
+        "lead_verdict",
+        "never_first",
+        "process_verdict",
+        "process_statement",
     ),
     "Do two models write different texts?": (
         "rollout_agreement",

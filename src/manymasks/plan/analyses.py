@@ -41,6 +41,8 @@ def set_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
         # Without sets there is nothing to share proofs in, and bounds hold all the same.
         sets = {"rashomon": (rashomon,)} if corpus.has_analysis("rashomon") else {}
         settings = corpus.analysis_settings("universal", members)
+        if corpus.is_process:
+            settings["process"] = corpus.process
         inputs = {**sets, **corpus.inputs(members)}
         yield Node("universal", f"universal/{corpus.name}", settings, inputs)
 

@@ -141,6 +141,10 @@ def _arm_settings(study: Study, corpus: str, size: str, variant_name: str) -> di
     }
     for section in settings.values():
         del section["learning_rate"]
+    settings["training"] |= variant.replaced_training
+    for name in ("optimizer", "weight_decay", "steps"):
+        # Where a variant replaces a setting of training, that is in the key, and nothing else is.
+        del settings["variant"][name]
     if not settings["size"]["mlp"]:
         # Native kernels have an MLP in every block.
         settings["training"]["kernels"] = "torch"

@@ -3,7 +3,7 @@ share their proofs."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import torch
 
 from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Universal
+from manymasks.config.corpora import ProcessCorpus
+from manymasks.kinds.processes import PROCESSES
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
 from manymasks.stages.inputs.members import members_of
@@ -22,11 +24,12 @@ from manymasks.tokens.shards import TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
 from manymasks.training.checkpoint import load_weights, read_weights
 from manymasks.training.device import choose_device
-from manymasks.universal.attention_tables import attention_rows, is_attention_alone
-from manymasks.universal.ball import ball_maxima
+from manymasks.universal.attention_tables import attention_bounds, is_attention_alone
+from manymasks.universal.ball import BallMaxima, ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
-from manymasks.universal.elites import Elites, log_p_after, offer_windows
+from manymasks.universal.elites import Archive, Elites, log_p_after, offer_windows
 from manymasks.universal.prefix_search import search_prefixes
+from manymasks.universal.process_statements import MACHINES, ProcessStatements
 from manymasks.universal.proof_sharing import (
     ProvedMember,
     statement_rows,
@@ -35,6 +38,7 @@ from manymasks.universal.proof_sharing import (
     transferred_bounds,
 )
 from manymasks.universal.short_prefixes import exhausted_length, offer_short_prefixes
+from manymasks.universal.statement_tables import MemberStatements
 from manymasks.universal.universal_tables import (
     bound_rows,
     certificate_row,
@@ -42,8 +46,15 @@ from manymasks.universal.universal_tables import (
     witness_rows,
 )
 
+OF_MEMBERS = (
+    "universal_bound", "universal_certificate", "witness", "attention_bound", "last_token_bound",
+    "never_both", "never_first", "process_statement",
+)  # fmt: skip
+"""Tables with rows of single members."""
 CHECKED = 4
 """Windows on which the error of float32 logits is measured."""
+LAST = "weights.safetensors"
+"""File of the weights at the end of training."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +72,15 @@ class _Work:
     """(vocabulary,) tokens as text."""
     folder: Path
     """Of the certificates."""
+    process: ProcessStatements | None
+    """Of text that is drawn from a known process."""
     tables: dict[str, Rows]
 
 
 def make(job: Job) -> dict[str, Any]:
     """Write a certificate for every member, and the tables `universal_bound`,
-    `universal_certificate`, `witness`, `proof_transfer`, `statement_multiplicity` and
-    `attention_bound`."""
+    `universal_certificate`, `witness`, `proof_transfer`, `statement_multiplicity`,
+    `attention_bound`, `last_token_bound`, `never_both`, `never_first` and `process_statement`."""
     settings: Universal = job.setting("universal", Universal)
     trainings, members = members_of(job)
     train = TokenStream.open(job.input("tokens").files("train/"))
@@ -81,10 +94,8 @@ def make(job: Job) -> dict[str, Any]:
         tokenizer,
         [tokenizer.decode([token]) for token in range(train.vocabulary)],
         job.folder / "certificates",
-        {
-            name: []
-            for name in ("universal_bound", "universal_certificate", "witness", "attention_bound")
-        },
+        _process_statements(job, settings, context),
+        {name: [] for name in OF_MEMBERS},
     )
     work.folder.mkdir()
     proved: list[ProvedMember] = []
@@ -95,12 +106,23 @@ def make(job: Job) -> dict[str, Any]:
         if settings.late:
             _bound_late_weights(work, training, member, model)
         final = _bound(work, training, member.model, model, step=None)
-        witnesses = _witnesses(work, member, model, final.bounds)
+        statements = MemberStatements.of_layer(
+            final.layer, final.maxima, work.counts, settings, work.device
+        )
+        witnesses = _witnesses(work, member, model, final.bounds, statements.archives)
+        _write_statements(work, training, member, statements)
+        if work.process is not None:
+            work.tables["process_statement"] += [
+                {"model": member.model, **row}
+                for row in work.process.rows(model, final.bounds, work.windows, settings.batch)
+            ]
         if settings.attention_tokens and is_attention_alone(model.size):
             witnesses |= _attention(work, training, member, final)
         elites.append(_best_of(witnesses))
         proved.append(
-            ProvedMember(final.layer, final.points, final.bounds, elites[-1].log_p, member.seeds)
+            ProvedMember(
+                final.layer, final.maxima.points, final.bounds, elites[-1].log_p, member.seeds
+            )
         )
     job.say("comparing proofs of members")
     tables = {**work.tables, **_shared(job, work, trainings, members, proved, elites)}
@@ -114,10 +136,27 @@ def make(job: Job) -> dict[str, Any]:
     }
 
 
+def _process_statements(job: Job, settings: Universal, context: int) -> ProcessStatements | None:
+    """The statements of the process that the text is drawn from, if it has some."""
+    if "process" not in job.settings:
+        return None
+    corpus: ProcessCorpus = job.setting("process", ProcessCorpus)
+    if corpus.process not in MACHINES:
+        return None
+    parameters = {name: getattr(corpus, name) for name in PROCESSES[corpus.process].parameters}
+    return ProcessStatements.of_machine(
+        corpus.process,
+        MACHINES[corpus.process](**parameters),
+        possible=settings.possible_prefixes,
+        short=settings.short_prefixes,
+        context=context,
+    )
+
+
 @dataclass(frozen=True)
 class _Bound:
     layer: OutputLayer
-    points: Any
+    maxima: BallMaxima
     bounds: Floats
 
 
@@ -126,7 +165,7 @@ def _bound(
 ) -> _Bound:
     """Bound all tokens of a member and write the certificate. `step`: of weights saved during
     training; None for the last ones."""
-    name = "weights.safetensors" if step is None else f"weights-{step}.safetensors"
+    name = LAST if step is None else f"weights-{step}.safetensors"
     weights = {key: weight.numpy() for key, weight in read_weights(training.file(name)).items()}
     layer = OutputLayer.of_weights(weights)
     settings = work.settings
@@ -153,7 +192,20 @@ def _bound(
     path = {"certificate": f"certificates/{certificate}.npz"}
     work.tables["universal_bound"] += [{**names, **row} for row in rows]
     work.tables["universal_certificate"].append({**names, **path, **row})
-    return _Bound(layer, maxima.points, bounds.float32)
+    return _Bound(layer, maxima, bounds.float32)
+
+
+def _write_statements(
+    work: _Work, training: Artifact, member: Member, statements: MemberStatements
+) -> None:
+    """Rows and certificate of what is proved of pairs and leads."""
+    path = f"{member.model}-statements.npz"
+    arrays = asdict(statements.certificate)
+    np.savez(work.folder / path, weights_file=np.array(f"{training.key}/{LAST}"), **arrays)
+    tables = statements.tables(work.counts, work.spelled, work.tokenizer.decode)
+    for table, rows in tables.items():
+        named = {"model": member.model, "certificate": f"certificates/{path}"}
+        work.tables[table] += [{**named, **row} for row in rows]
 
 
 def _bound_late_weights(
@@ -166,20 +218,25 @@ def _bound_late_weights(
     for step in steps:
         load_weights(model, 0, training.file(f"weights-{step}.safetensors"))
         _bound(work, training, member.model, model, step)
-    load_weights(model, 0, training.file("weights.safetensors"))
+    load_weights(model, 0, training.file(LAST))
 
 
 def _witnesses(
-    work: _Work, member: Member, model: Transformer, bounds: Floats
+    work: _Work,
+    member: Member,
+    model: Transformer,
+    bounds: Floats,
+    others: Sequence[Archive],
 ) -> dict[str, Elites]:
-    """The best prefix for every token by method, and their rows."""
+    """The best prefix for every token by method, and their rows. `others`: archives that are
+    offered the same prefixes."""
     settings = work.settings
     witnesses = {"text": Elites.empty(len(bounds))}
-    offer_windows(model, work.windows, settings.batch, witnesses["text"])
+    offer_windows(model, work.windows, settings.batch, witnesses["text"], *others)
     exhausted = exhausted_length(len(bounds), settings.short_prefixes, model.context)
     if exhausted:
         witnesses["short"] = Elites.empty(len(bounds))
-        offer_short_prefixes(model, exhausted, witnesses["short"])
+        offer_short_prefixes(model, exhausted, witnesses["short"], *others)
     if settings.rounds:
         witnesses["search"] = _best_of(witnesses)
         search_prefixes(
@@ -191,6 +248,7 @@ def _witnesses(
             longest=settings.longest,
             batch=settings.candidates,
             seed=settings.seed,
+            archives=others,
         )
     for method, elites in witnesses.items():
         length = exhausted if method == "short" else None
@@ -209,17 +267,26 @@ def _attention(work: _Work, training: Artifact, member: Member, final: _Bound) -
     longest = max(context, *settings.attention_lengths)
     model = load_members([training], work.device, context=longest)
     weights = {name: weight.cpu().numpy() for name, weight in model.weights_of(0).items()}
-    rows, witnesses = attention_rows(
-        model, weights, final.points, final.bounds, work.counts, work.spelled, settings
+    bounded = attention_bounds(
+        model, weights, final.maxima.points, final.bounds, work.counts, work.spelled, settings
     )
     named = {"model": member.model}
-    work.tables["attention_bound"] += [{**named, **row} for row in rows]
-    for method, elites in witnesses.items():
+    path = f"{member.model}-last.npz"
+    np.savez_compressed(
+        work.folder / path,
+        weights_file=np.array(f"{training.key}/{LAST}"),
+        **asdict(bounded.certificate),
+    )
+    work.tables["attention_bound"] += [
+        {**named, "certificate": f"certificates/{path}", **row} for row in bounded.rows
+    ]
+    work.tables["last_token_bound"] += [{**named, **row} for row in bounded.last_rows]
+    for method, elites in bounded.witnesses.items():
         work.tables["witness"] += [
             {**named, "exhausted": None, **row}
             for row in witness_rows(method, elites, final.bounds, work.tokenizer.decode)
         ]
-    return witnesses
+    return bounded.witnesses
 
 
 def _best_of(witnesses: dict[str, Elites]) -> Elites:

@@ -1,6 +1,7 @@
 """Rows on members of one layer of attention alone: bounds by last token, and prefixes near them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,14 @@ from manymasks.models.parts import EPSILON
 from manymasks.models.transformer import Transformer
 from manymasks.universal.certificate import OutputLayer
 from manymasks.universal.cone import Cone, ConeMaximum, cone_maximum
-from manymasks.universal.cone_certificate import AttentionValues
+from manymasks.universal.cone_certificate import (
+    AttentionValues,
+    LastTokenCertificate,
+    attention_alone,
+)
 from manymasks.universal.elites import Elites, log_p_after
 from manymasks.universal.mixture_prefix import attention_weights, mixture_prefix
+from manymasks.universal.statement_tables import sampled_tokens
 
 REFINED = 200
 """Refinements of last tokens at most, for a token."""
@@ -29,15 +35,21 @@ def is_attention_alone(size: Size) -> bool:
     return size.layers == 1 and size.mlp == 0 and size.positions == "rotary"
 
 
-def sampled_tokens(counts: Ints, number: int) -> Ints:
-    """Tokens evenly spread over the ranks by frequency, from the most frequent one."""
-    order: Ints = np.argsort(-counts, kind="stable")
-    return np.asarray(
-        order[np.unique(np.linspace(0, len(order) - 1, min(number, len(order))).astype(int))]
-    )
+@dataclass(frozen=True)
+class AttentionBounds:
+    """Bounds by last token of sampled tokens of one member, with what proves and what attains
+    them."""
+
+    rows: Rows
+    """Of `attention_bound`, without the member."""
+    last_rows: Rows
+    """Of `last_token_bound`, without the member."""
+    certificate: LastTokenCertificate
+    witnesses: dict[str, Elites]
+    """By method the prefixes that approach the mixtures."""
 
 
-def attention_rows(
+def attention_bounds(
     model: Transformer,
     weights: Mapping[str, npt.NDArray[Any]],
     points: npt.NDArray[np.floating],
@@ -46,9 +58,8 @@ def attention_rows(
     spelled: Sequence[str],
     settings: Universal,
     report: OnProgress = ignore_progress,
-) -> tuple[Rows, dict[str, Elites]]:
-    """Rows of `attention_bound` of one member, without its name, and by method the prefixes that
-    approach the mixtures.
+) -> AttentionBounds:
+    """Bound sampled tokens of one member after prefixes of any length.
 
     `model`: a stack of one member whose context has the longest prefix. `weights`: its weights by
     name. `points` (vocabulary, width), `ball` (vocabulary,): of the bounds over the ball. `counts`
@@ -56,11 +67,11 @@ def attention_rows(
     """
     size = model.size
     layer = OutputLayer.of_weights(weights)
-    attention = AttentionValues.of_weights(weights, size.heads, EPSILON)
+    attention = attention_alone(weights, size.heads, EPSILON, "a member")
     cones = [Cone(attention, last) for last in range(len(counts))]
     separated = float(np.mean([cone.separator.any() for cone in cones]))
     chosen = sampled_tokens(counts, settings.attention_tokens)
-    rows: Rows = []
+    maxima: list[ConeMaximum] = []
     elites = {f"mixture {n}": Elites.empty(len(counts)) for n in settings.attention_lengths}
     longest = max(settings.attention_lengths)
     for done, token in enumerate(chosen.tolist()):
@@ -74,24 +85,66 @@ def attention_rows(
             limit=REFINED,
         )
         mixture = maximum.mixture.mean(axis=0)
-        rows.append(
-            {
-                "token_id": token,
-                "token": spelled[token],
-                "log_p_ball": float(ball[token]),
-                "log_p_bound": min(maximum.bound, float(ball[token])),
-                "log_p_attained": maximum.attained,
-                "last_token": spelled[maximum.last],
-                "separated": separated,
-                "mixed_tokens": int((mixture >= SHARE).sum()),
-            }
-        )
+        maxima.append(maximum)
         masses = attention_weights(
             weights, size.heads, size.rotary_base, EPSILON, maximum.last, longest
         )
         _approach(model, maximum, mixture, masses, token, settings, elites)
         report(done + 1, len(chosen))
-    return rows, elites
+    certificate = _certificate(layer, attention, chosen, maxima)
+    rows: Rows = []
+    last_rows: Rows = []
+    for index, (token, maximum) in enumerate(zip(chosen.tolist(), maxima, strict=True)):
+        by_last = np.minimum(certificate.bounds[index], ball[token])
+        rows.append(
+            {
+                "token_id": token,
+                "token": spelled[token],
+                "log_p_ball": float(ball[token]),
+                "log_p_bound": float(by_last.max()),
+                "log_p_attained": maximum.attained,
+                "last_token": spelled[maximum.last],
+                "separated": separated,
+                "mixed_tokens": int((maximum.mixture.mean(axis=0) >= SHARE).sum()),
+            }
+        )
+        last_rows += [
+            {
+                "token_id": token,
+                "token": spelled[token],
+                "last_id": last,
+                "last_token": spelled[last],
+                "log_p_bound": float(bound),
+            }
+            for last, bound in enumerate(by_last)
+        ]
+    return AttentionBounds(rows, last_rows, certificate, elites)
+
+
+def _certificate(
+    layer: OutputLayer, attention: AttentionValues, tokens: Ints, maxima: Sequence[ConeMaximum]
+) -> LastTokenCertificate:
+    """The proofs in float32, with the bounds that they prove in this precision."""
+    proofs = [proof for maximum in maxima for proof in maximum.proofs]
+    lasts = len(attention.embeddings)
+    width = layer.rows.shape[1]
+    points, point_of = np.unique(
+        np.array([proof.point for proof in proofs], np.float32), axis=0, return_inverse=True
+    )
+    polars = np.array([proof.polar for proof in proofs], np.float32)
+    separators = np.array([proof.separator for proof in maxima[0].proofs], np.float32)
+    certificate = LastTokenCertificate(
+        (layer.digest, attention.digest),
+        tokens,
+        points,
+        point_of.reshape(len(tokens), lasts),
+        polars.reshape(len(tokens), lasts, width),
+        separators,
+        np.empty((len(tokens), lasts)),
+    )
+    for index in range(len(tokens)):
+        certificate.bounds[index] = certificate.proved(layer, attention, index)
+    return certificate
 
 
 def _approach(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from manymasks.arrays import Ints
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.universal.certificate import OutputLayer
 
@@ -32,9 +33,9 @@ class BallMaxima:
     """Approximate maximisers of ln P over the ball."""
 
     points: npt.NDArray[np.float32]
-    """(vocabulary, width)"""
+    """(tokens, width)"""
     iterations: npt.NDArray[np.int64]
-    """(vocabulary,) of a token, in float32 and float64 together."""
+    """(tokens,) of a token, in float32 and float64 together."""
 
 
 @torch.no_grad()
@@ -53,16 +54,65 @@ def ball_maxima(
     bound, with a larger gap. `report` takes the tokens done.
     """
     rows = torch.from_numpy(layer.rows).to(device or "cpu")
-    points = torch.empty(rows.shape, device=rows.device)
-    iterations = torch.zeros(len(rows), dtype=torch.int64)
-    left = torch.arange(len(rows), device=rows.device)
+    return _maxima(rows, torch.arange(len(rows)), None, layer.radius, tolerance, limit, report)
+
+
+@torch.no_grad()
+def both_points(
+    layer: OutputLayer,
+    pairs: Ints,
+    maxima: BallMaxima,
+    *,
+    tolerance: float,
+    limit: int,
+    device: torch.device | None = None,
+) -> npt.NDArray[np.float32]:
+    """Points at which the lesser ln P of pairs (n, 2) is within `tolerance` nats of its maximum
+    over the ball, (n, width).
+
+    That maximum is where both are equally probable, on a slice of the ball through its centre,
+    unless the other token is the more probable one at the maximum of one: `maxima`, of all tokens.
+    """
+    points = maxima.points[pairs[:, 0]].copy()
+    is_open = np.ones(len(pairs), bool)
+    for one, other in ((0, 1), (1, 0)):
+        best = maxima.points[pairs[:, one]]
+        logits = [(best * layer.rows[pairs[:, side]]).sum(axis=1) for side in (one, other)]
+        is_done = is_open & (logits[1] >= logits[0])
+        points[is_done], is_open = best[is_done], is_open & ~is_done
+    if is_open.any():
+        rows = torch.from_numpy(layer.rows).to(device or "cpu")
+        tokens = torch.from_numpy(pairs[is_open])
+        points[is_open] = _maxima(
+            rows, tokens[:, 0], tokens[:, 1], layer.radius, tolerance, limit, ignore_progress
+        ).points
+    return points
+
+
+def _maxima(
+    rows: Tensor,
+    tokens: Tensor,
+    rivals: Tensor | None,
+    radius: float,
+    tolerance: float,
+    limit: int,
+    report: OnProgress,
+) -> BallMaxima:
+    """Maximisers for tokens (n,), over the ball or, with rivals (n,), over its slice on which the
+    logits of the two are equal."""
+    points = torch.empty((len(tokens), rows.shape[1]), device=rows.device)
+    iterations = torch.zeros(len(tokens), dtype=torch.int64)
+    left = torch.arange(len(tokens), device=rows.device)
+    tokens = tokens.to(rows.device)
+    rivals = None if rivals is None else rivals.to(rows.device)
     for dtype, most in ((torch.float32, min(limit, COARSE)), (torch.float64, limit)):
         size = max(AT_ONCE // len(rows), 16)
         unsolved = []
-        for tokens in torch.split(left, size):
-            block = _Ascent(rows.to(dtype), tokens, layer.radius)
+        for lines in torch.split(left, size):
+            against = None if rivals is None else rivals[lines]
+            block = _Ascent(rows.to(dtype), tokens[lines], lines, against, radius)
             unsolved.append(block.run(points, iterations, tolerance / 2, most))
-            report(int(tokens[-1]) + 1, len(rows))
+            report(int(lines[-1]) + 1, len(tokens))
         left = torch.cat(unsolved)
         if not len(left):
             break
@@ -73,12 +123,20 @@ class _Ascent:
     """Tokens of a block with the state of their ascent. Logits are linear in the point, so those of
     an extrapolated point follow from two that are known, without a product."""
 
-    def __init__(self, rows: Tensor, tokens: Tensor, radius: float) -> None:
+    def __init__(
+        self, rows: Tensor, tokens: Tensor, lines: Tensor, rivals: Tensor | None, radius: float
+    ) -> None:
         self.rows, self.radius = rows, radius
-        self.targets, self.tokens = rows[tokens], tokens
-        centred = self.targets - rows.mean(0)
+        self.tokens, self.lines = tokens, lines
+        self.normals: Tensor | None = None
+        if rivals is not None:
+            between = rows[tokens] - rows[rivals]
+            self.normals = between / between.norm(dim=1, keepdim=True).clamp_min(1e-30)
+        self.targets = self._in_slice(rows[tokens])
+        centred = self._in_slice(self.targets - rows.mean(0))
         length = centred.norm(dim=1, keepdim=True).clamp_min(1e-30)
-        self.points = radius * centred / length
+        # Where a target has almost no component in its slice, rounding decides the direction.
+        self.points = self._in_slice(radius * centred / length)
         self.logits = self.points @ rows.T
         self.values = self._values(self.logits)
         self.ahead, self.logits_ahead = self.points, self.logits
@@ -89,18 +147,18 @@ class _Ascent:
         self.noise = 8 * torch.finfo(rows.dtype).eps
 
     def run(self, points: Tensor, iterations: Tensor, tolerance: float, limit: int) -> Tensor:
-        """Ascend until gaps are below the tolerance; the tokens for which the limit came first.
-        Writes points (vocabulary, width) and adds to iterations (vocabulary,)."""
+        """Ascend until gaps are below the tolerance; the lines for which the limit came first.
+        Writes points (lines, width) and adds to iterations (lines,)."""
         for iteration in range(1, limit + 1):
             self.step()
             if iteration % EVERY and iteration < limit:
                 continue
             is_done = self.gap() < tolerance
             is_last = is_done | (iteration == limit)
-            points[self.tokens[is_last]] = self.points[is_last].float()
-            iterations[self.tokens[is_last].cpu()] += iteration
+            points[self.lines[is_last]] = self.points[is_last].float()
+            iterations[self.lines[is_last].cpu()] += iteration
             if is_last.all():
-                return self.tokens[~is_done]
+                return self.lines[~is_done]
             if is_last.any():
                 self._keep(~is_last)
         raise AssertionError("a limit is at least 1")
@@ -111,7 +169,7 @@ class _Ascent:
         weights = (self.logits_ahead - peak).exp_()
         total = weights.sum(1, True)
         values_ahead = self._of_targets(self.logits_ahead) - peak - total.log()
-        gradient = self.targets - (weights @ self.rows) / total
+        gradient = self._in_slice(self.targets - (weights @ self.rows) / total)
         moved = self._projected(self.ahead + self.steps * gradient)
         change = moved - self.ahead
         logits = moved @ self.rows.T
@@ -140,15 +198,23 @@ class _Ascent:
 
     def gap(self) -> Tensor:
         """Bound minus value of every token, nats, (tokens,)."""
-        gradient = self.targets - self.logits.softmax(1) @ self.rows
+        gradient = self._in_slice(self.targets - self.logits.softmax(1) @ self.rows)
         gap: Tensor = self.radius * gradient.norm(dim=1) - (gradient * self.points).sum(1)
         return gap
 
     def _keep(self, which: Tensor) -> None:
         """Drop the other tokens."""
-        for name in ("targets", "tokens", "points", "logits", "values", "ahead", "logits_ahead",
-                     "steps", "momentum"):  # fmt: skip
+        for name in ("targets", "tokens", "lines", "points", "logits", "values", "ahead",
+                     "logits_ahead", "steps", "momentum"):  # fmt: skip
             setattr(self, name, getattr(self, name)[which])
+        if self.normals is not None:
+            self.normals = self.normals[which]
+
+    def _in_slice(self, vectors: Tensor) -> Tensor:
+        """Without the component that changes the log odds of a token and its rival."""
+        if self.normals is None:
+            return vectors
+        return vectors - (vectors * self.normals).sum(1, keepdim=True) * self.normals
 
     def _projected(self, points: Tensor) -> Tensor:
         length = points.norm(dim=1, keepdim=True)

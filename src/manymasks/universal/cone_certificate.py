@@ -15,15 +15,23 @@ and directions, and holds no optimiser. It is about exact arithmetic: of float32
 the unembedding are allowed for, and attention is not.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from manymasks.arrays import Floats
-from manymasks.universal.certificate import OutputLayer, softmax_with_entropy
+from manymasks.arrays import Floats, Ints
+from manymasks.errors import UserError
+from manymasks.universal.certificate import (
+    TOLERANCE,
+    OutputLayer,
+    softmax_with_entropy,
+    token_blocks,
+)
 
 ROUNDING = 1e-12
 """Relative margin for the float64 evaluation of a support."""
@@ -51,13 +59,60 @@ class AttentionValues:
         writers = exact["blocks.0.W_O"].reshape(embeddings.shape[1], heads, -1)
         return cls(embeddings, np.einsum("vhk,dhk->hvd", by_head, writers))
 
-    def support(self, last: int, direction: Floats) -> float:
-        """Largest inner product with a point of C_s, for s = `last`, rounded up."""
-        along = self.values @ direction
-        terms = [float(self.embeddings[last] @ direction), *along.max(axis=1).tolist()]
-        length = float(np.linalg.norm(direction))
-        most = float(np.abs(self.embeddings[last]).sum() + np.abs(self.values).sum(axis=2).max())
-        return float(sum(terms) + ROUNDING * length * most)
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of embeddings and values, by which a certificate names its weights."""
+        shape = np.array(self.values.shape, "<i8").tobytes()
+        arrays = (self.embeddings.astype("<f8").tobytes(), self.values.astype("<f8").tobytes())
+        return hashlib.sha256(shape + b"".join(arrays)).hexdigest()
+
+    @cached_property
+    def longest(self) -> Floats:
+        """(vocabulary,) by last token: a bound of the sums that its support is rounded in."""
+        most = np.abs(self.values).sum(axis=2).max()
+        return np.asarray(np.abs(self.embeddings).sum(axis=1) + most)
+
+    def supports(self, lasts: Ints, directions: Floats) -> Floats:
+        """Largest inner product of directions (n, width) with a point of C_s, for each its s of
+        `lasts` (n,), rounded up."""
+        along = (self.values @ directions.T).max(axis=1).sum(axis=0)
+        along += (self.embeddings[lasts] * directions).sum(axis=1)
+        length = np.linalg.norm(directions, axis=1)
+        return np.asarray(along + ROUNDING * length * self.longest[lasts])
+
+
+def last_token_bounds(
+    layer: OutputLayer,
+    attention: AttentionValues,
+    token: int,
+    lasts: Ints,
+    points: Floats,
+    polars: Floats,
+    separators: Floats,
+) -> Floats:
+    """Bounds of ln P of a token after prefixes that end in each of `lasts` (n,), in nats, (n,).
+    `points` (n, width): give q. `polars` (n, width): mu. `separators` (n, width): w, or zeros where
+    C_s contains the origin, in which case mu must be 0."""
+    bounds = np.empty(len(lasts))
+    # One point usually serves many last tokens.
+    distinct, point_of = np.unique(points, axis=0, return_inverse=True)
+    gradients, entropies = np.empty_like(distinct), np.empty(len(distinct))
+    for rows in np.array_split(np.arange(len(distinct)), len(token_blocks(len(layer.rows)))):
+        q, entropies[rows] = softmax_with_entropy(distinct[rows] @ layer.rows.T)
+        gradients[rows] = layer.rows[token] - q @ layer.rows
+    gradient, entropy = gradients[point_of.ravel()], entropies[point_of.ravel()]
+    is_turned = polars.any(axis=1)
+    excess = np.where(is_turned, np.maximum(attention.supports(lasts, polars), 0), 0)
+    # The least of w.x over C_s, per unit of w.
+    norms = np.linalg.norm(separators, axis=1)
+    distance = -attention.supports(lasts, -separators) / np.where(norms > 0, norms, 1)
+    is_separated = (norms > 0) & (distance > 0)
+    length = np.linalg.norm(gradient - polars, axis=1)
+    repaired = length + excess / np.where(is_separated, distance, 1)
+    unturned = np.linalg.norm(gradient, axis=1)
+    length = np.where(excess > 0, np.where(is_separated, repaired, unturned), length)
+    bounds = layer.float_radius * length + entropy + layer.margin + 2 * layer.logit_error
+    return np.asarray(np.minimum(bounds, 0))
 
 
 def cone_bound(
@@ -69,17 +124,104 @@ def cone_bound(
     polar: Floats,
     separator: Floats,
 ) -> float:
-    """Bound of ln P of a token after prefixes that end in `last`, in nats. `point` (width,): gives
-    q. `polar` (width,): mu. `separator` (width,): w, or zeros where C_s contains the origin, in
-    which case mu must be 0."""
-    q, negative_entropy = softmax_with_entropy(point[None] @ layer.rows.T)
-    gradient = layer.rows[token] - q[0] @ layer.rows
-    excess = max(attention.support(last, polar), 0.0) if polar.any() else 0.0
-    length = float(np.linalg.norm(gradient - polar))
-    if excess:
-        # The least of w.x over C_s, per unit of w.
-        norm = float(np.linalg.norm(separator))
-        distance = -attention.support(last, -separator) / norm if norm else 0.0
-        length = length + excess / distance if distance > 0 else float(np.linalg.norm(gradient))
-    bound = layer.float_radius * length + float(negative_entropy[0])
-    return min(bound + layer.margin + 2 * layer.logit_error, 0.0)
+    """`last_token_bounds` of a single last token, whose arrays are (width,)."""
+    parts = point[None], polar[None], separator[None]
+    return float(last_token_bounds(layer, attention, token, np.array([last]), *parts)[0])
+
+
+@dataclass(frozen=True)
+class LastTokenCertificate:
+    """Points and directions for some tokens after every last token, and the bounds that they are
+    said to prove."""
+
+    digests: tuple[str, str]
+    """Of the output layer, and of what attention can write."""
+    tokens: Ints
+    """(n,) whose probability is bounded."""
+    points: npt.NDArray[np.float32]
+    """(points, width)"""
+    point_of: Ints
+    """(n, vocabulary) the point of each token and last token."""
+    polars: npt.NDArray[np.float32]
+    """(n, vocabulary, width)"""
+    separators: npt.NDArray[np.float32]
+    """(vocabulary, width) by last token."""
+    bounds: Floats
+    """(n, vocabulary) ln P after prefixes that end in each last token."""
+
+    def proved(self, layer: OutputLayer, attention: AttentionValues, index: int) -> Floats:
+        """What is proved of token number `index`, (vocabulary,) by last token."""
+        return last_token_bounds(
+            layer,
+            attention,
+            int(self.tokens[index]),
+            np.arange(len(self.separators)),
+            self.points[self.point_of[index]].astype(np.float64),
+            self.polars[index].astype(np.float64),
+            self.separators.astype(np.float64),
+        )
+
+
+def attention_alone(
+    weights: Mapping[str, npt.NDArray[Any]], heads: int, epsilon: float, name: str
+) -> AttentionValues:
+    """What attention can write in a member of one layer, from its weights by name. Raises UserError
+    if the weights hold more than that: an MLP, another layer, or learned positions."""
+    other = [
+        key
+        for key, weight in weights.items()
+        if weight.size
+        and (key == "W_pos" or (key.startswith("blocks.") and not key.startswith("blocks.0.")))
+    ]
+    other += [key for key in ("blocks.0.W_in", "blocks.0.W_out") if key in weights
+              and weights[key].size]  # fmt: skip
+    if other:
+        raise UserError(
+            f"{name}: bounds by last token need one layer of attention alone, with rotary "
+            f"positions, and the weights hold {other[0]}"
+        )
+    return AttentionValues.of_weights(weights, heads, epsilon)
+
+
+def check_last_tokens(
+    certificate: LastTokenCertificate, layer: OutputLayer, attention: AttentionValues, name: str
+) -> float:
+    """Re-derive the bounds of a certificate; the largest excess of a claim over what is re-derived,
+    in nats. `name`: of the certificate, for messages. Raises UserError if it belongs to other
+    weights, has other shapes, or claims more than it proves."""
+    vocabulary, width = layer.rows.shape
+    count = len(certificate.tokens)
+    shapes = {
+        "polars": (certificate.polars.shape, (count, vocabulary, width)),
+        "separators": (certificate.separators.shape, (vocabulary, width)),
+        "point_of": (certificate.point_of.shape, (count, vocabulary)),
+        "bounds": (certificate.bounds.shape, (count, vocabulary)),
+        "points": (certificate.points.shape[1:], (width,)),
+    }
+    for array, (present, expected) in shapes.items():
+        if present != expected:
+            raise UserError(
+                f"{name}: has {array} of shape {present}, and the member needs {expected}: the "
+                "certificate is of another member"
+            )
+    if certificate.digests != (layer.digest, attention.digest):
+        raise UserError(
+            f"{name}: is about weights with SHA-256 {' and '.join(certificate.digests)}, and those "
+            f"of the member have {layer.digest} and {attention.digest}: the weights have changed, "
+            "and nothing is proved of them"
+        )
+    arrays = certificate.points, certificate.polars, certificate.separators, certificate.bounds
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise UserError(f"{name}: has points, directions or bounds that are not finite")
+    largest = -np.inf
+    for index, token in enumerate(certificate.tokens.tolist()):
+        proved = certificate.proved(layer, attention, index)
+        excess = proved - certificate.bounds[index]
+        worst = int(excess.argmax())
+        if excess[worst] > TOLERANCE:
+            raise UserError(
+                f"{name}: claims ln P <= {certificate.bounds[index, worst]:.9f} for token {token} "
+                f"after {worst}, and its point proves {proved[worst]:.9f}"
+            )
+        largest = max(largest, float(excess[worst]))
+    return largest

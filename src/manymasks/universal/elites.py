@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,6 +14,30 @@ from manymasks.models.transformer import Transformer
 
 AT_ONCE = 1 << 20
 """Logits in memory at once."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Prefixes that were tried, with what a member predicts after them."""
+
+    logits: Tensor
+    """(n, vocabulary)"""
+    last: Tensor
+    """(n,) last tokens of the prefixes."""
+    prefix: Callable[[int], Ints]
+    """The prefix of a row."""
+
+    @cached_property
+    def log_p(self) -> Tensor:
+        """(n, vocabulary) ln P, in float32."""
+        return self.logits - self.logits.logsumexp(1, keepdim=True)
+
+
+class Archive(Protocol):
+    """Keeps the best prefixes of those offered."""
+
+    def offer(self, offered: Offer) -> None:
+        """Keep what is better than before."""
 
 
 @dataclass
@@ -32,10 +58,10 @@ class Elites:
         """Independent of this one."""
         return Elites(self.log_p.copy(), list(self.prefixes))
 
-    def offer(self, logits: Tensor, prefix: Callable[[int], Ints]) -> None:
-        """Keep what is better than before. `logits` (n, vocabulary) after n prefixes; `prefix`: of
-        a row."""
-        best, rows = (logits - logits.logsumexp(1, keepdim=True)).max(0)
+    def offer(self, offered: Offer) -> None:
+        """Keep what is better than before."""
+        logits = offered.logits
+        best, rows = offered.log_p.max(0)
         values, rows_of = best.cpu().numpy(), rows.cpu().numpy()
         # Rounding of float32 decides nothing: those that may be better are normalised again.
         tokens = np.flatnonzero(values > self.log_p - 1e-4)
@@ -48,23 +74,25 @@ class Elites:
         for token, row, log_p in zip(tokens, rows_of[tokens], exact, strict=True):
             if log_p > self.log_p[token]:
                 self.log_p[token] = log_p
-                self.prefixes[token] = prefix(int(row))
+                self.prefixes[token] = offered.prefix(int(row))
 
 
 @torch.no_grad()
-def offer_windows(model: Transformer, tokens: Ints, batch: int, elites: Elites) -> None:
-    """Offer every prefix of windows (n, positions) to the elites of a member. `model`: a stack of
+def offer_windows(model: Transformer, tokens: Ints, batch: int, *archives: Archive) -> None:
+    """Offer every prefix of windows (n, positions) to archives of a member. `model`: a stack of
     one member. `batch`: windows in one pass."""
     positions = tokens.shape[1]
     batch = min(batch, max(AT_ONCE // (positions * model.W_U.shape[1]), 1))
     for begin in range(0, len(tokens), batch):
         part = tokens[begin : begin + batch]
-        logits = model(torch.from_numpy(part)[None].to(model.W_E.device))[0]
+        windows = torch.from_numpy(part).to(model.W_E.device)
 
         def prefix(row: int, part: Ints = part) -> Ints:
             return part[row // positions, : row % positions + 1]
 
-        elites.offer(logits.flatten(0, 1), prefix)
+        offered = Offer(model(windows[None])[0].flatten(0, 1), windows.flatten(), prefix)
+        for archive in archives:
+            archive.offer(offered)
 
 
 @torch.no_grad()

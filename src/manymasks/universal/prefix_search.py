@@ -5,12 +5,14 @@ pass of any prefix scores all tokens at all its positions, so every candidate co
 niche. Tokens whose elite is far below their bound are searched more.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from manymasks.arrays import Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.transformer import Transformer
-from manymasks.universal.elites import Elites, offer_windows
+from manymasks.universal.elites import Archive, Elites, offer_windows
 
 
 def search_prefixes(
@@ -23,12 +25,14 @@ def search_prefixes(
     longest: int,
     batch: int,
     seed: int,
+    archives: Sequence[Archive] = (),
     report: OnProgress = ignore_progress,
 ) -> None:
     """Improve the elites of a member in place.
 
     `bounds` (vocabulary,): of ln P; tokens are drawn in proportion to what separates them from it.
-    `candidates`: prefixes of `longest` tokens in a round. A pure function of its arguments.
+    `candidates`: prefixes of `longest` tokens in a round. `archives`: others that are offered the
+    same prefixes. A pure function of its arguments.
     """
     vocabulary = len(elites.prefixes)
     generator = np.random.default_rng([seed, 1])
@@ -45,7 +49,7 @@ def search_prefixes(
                 for a, b in zip(targets, others, strict=True)
             ]
         )
-        offer_windows(model, born, batch, elites)
+        offer_windows(model, born, batch, elites, *archives)
         report(done + 1, rounds)
 
 

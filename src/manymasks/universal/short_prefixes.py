@@ -7,7 +7,7 @@ from manymasks.arrays import Ints
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.transformer import Transformer
-from manymasks.universal.elites import AT_ONCE, Elites
+from manymasks.universal.elites import AT_ONCE, Archive, Offer
 
 
 def exhausted_length(vocabulary: int, most: int, context: int) -> int:
@@ -20,9 +20,9 @@ def exhausted_length(vocabulary: int, most: int, context: int) -> int:
 
 @torch.no_grad()
 def offer_short_prefixes(
-    model: Transformer, longest: int, elites: Elites, report: OnProgress = ignore_progress
+    model: Transformer, longest: int, *archives: Archive, report: OnProgress = ignore_progress
 ) -> None:
-    """Offer all prefixes of 1 to `longest` tokens to the elites of a member.
+    """Offer all prefixes of 1 to `longest` tokens to archives of a member.
 
     What prefixes of equal beginnings share is computed once. `model`: a stack of one member.
     `report` takes the beginnings done, of the longest prefixes.
@@ -39,12 +39,15 @@ def offer_short_prefixes(
             if length > 1:
                 cached.read(torch.from_numpy(starts).to(device))
             branches = cached.repeated(vocabulary)
-            logits = branches.read(tokens.repeat(len(starts))[:, None])
+            last = tokens.repeat(len(starts))
+            logits = branches.read(last[:, None])
 
             def prefix(row: int, starts: Ints = starts) -> Ints:
                 return np.append(starts[row // vocabulary], row % vocabulary)
 
-            elites.offer(logits, prefix)
+            offered = Offer(logits, last, prefix)
+            for archive in archives:
+                archive.offer(offered)
             if length == longest:
                 report(min(begin + batch, beginnings), beginnings)
 

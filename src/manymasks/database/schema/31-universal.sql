@@ -161,7 +161,8 @@ CREATE TABLE attention_bound (
     log_p_attained DOUBLE,
     last_token VARCHAR,
     separated DOUBLE,
-    mixed_tokens INTEGER
+    mixed_tokens INTEGER,
+    certificate VARCHAR
 );
 COMMENT ON TABLE attention_bound IS 'A token of a member of one layer without an MLP, with its bound over prefixes of any length by what attention can write: how near does it come to the truth? Sampled tokens. Grain: artifact, model, token_id.';
 COMMENT ON COLUMN attention_bound.artifact IS 'Universal artifact';
@@ -173,3 +174,108 @@ COMMENT ON COLUMN attention_bound.log_p_attained IS 'ln P at a mixture of values
 COMMENT ON COLUMN attention_bound.last_token IS 'Last token of the prefixes that come closest';
 COMMENT ON COLUMN attention_bound.separated IS 'Share of last tokens for which attention cannot write the origin, so that the bound is tighter than that of the ball';
 COMMENT ON COLUMN attention_bound.mixed_tokens IS 'Tokens with at least a thousandth of the attention in the mixture';
+COMMENT ON COLUMN attention_bound.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bounds by last token';
+
+CREATE TABLE last_token_bound (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    token_id INTEGER NOT NULL,
+    last_id INTEGER NOT NULL,
+    token VARCHAR,
+    last_token VARCHAR,
+    log_p_bound DOUBLE
+);
+COMMENT ON TABLE last_token_bound IS 'A token and the last token of a prefix, in a member of one layer without an MLP: how probable can the one become after prefixes of any length that end in the other? Sampled tokens. Grain: artifact, model, token_id, last_id.';
+COMMENT ON COLUMN last_token_bound.artifact IS 'Universal artifact';
+COMMENT ON COLUMN last_token_bound.token_id IS 'Number of the token in the vocabulary';
+COMMENT ON COLUMN last_token_bound.last_id IS 'Number of the last token of the prefix';
+COMMENT ON COLUMN last_token_bound.token IS 'The token as text';
+COMMENT ON COLUMN last_token_bound.last_token IS 'The last token of the prefix as text';
+COMMENT ON COLUMN last_token_bound.log_p_bound IS 'Proved in exact arithmetic of attention: ln P(token | any prefix that ends in the last token) is at most this';
+
+CREATE TABLE never_both (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    token_a_id INTEGER NOT NULL,
+    token_b_id INTEGER NOT NULL,
+    token_a VARCHAR,
+    token_b VARCHAR,
+    log_p_bound DOUBLE,
+    log_p_attained DOUBLE,
+    log_p_best DOUBLE,
+    prefix VARCHAR,
+    certificate VARCHAR
+);
+COMMENT ON TABLE never_both IS 'A pair of frequent tokens with a certified bound of the lesser of their probabilities: after no prefix are both more probable. The rows behind pair_verdict. Grain: artifact, model, token_a_id, token_b_id.';
+COMMENT ON COLUMN never_both.artifact IS 'Universal artifact';
+COMMENT ON COLUMN never_both.token_a_id IS 'Number of one token in the vocabulary';
+COMMENT ON COLUMN never_both.token_b_id IS 'Number of the other one';
+COMMENT ON COLUMN never_both.token_a IS 'One token as text';
+COMMENT ON COLUMN never_both.token_b IS 'The other one as text';
+COMMENT ON COLUMN never_both.log_p_bound IS 'Proved: after any prefix the lesser ln P of the two is at most this, and never more than ln 1/2';
+COMMENT ON COLUMN never_both.log_p_attained IS 'The lesser ln P at a point of the ball: no bound over the ball can be lower';
+COMMENT ON COLUMN never_both.log_p_best IS 'The lesser ln P after the best prefix that was tried';
+COMMENT ON COLUMN never_both.prefix IS 'That prefix as text';
+COMMENT ON COLUMN never_both.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bound';
+
+CREATE TABLE never_first (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    token_id INTEGER NOT NULL,
+    token VARCHAR,
+    occurrences BIGINT,
+    lead_bound DOUBLE,
+    lead_attained DOUBLE,
+    allowance DOUBLE,
+    others INTEGER,
+    lead_best DOUBLE,
+    prefix VARCHAR,
+    certificate VARCHAR
+);
+COMMENT ON TABLE never_first IS 'A token with a certified bound of its lead, its logit minus the largest of all others: is it never the greedy token? Sampled tokens. The rows behind lead_verdict. Grain: artifact, model, token_id.';
+COMMENT ON COLUMN never_first.artifact IS 'Universal artifact';
+COMMENT ON COLUMN never_first.token_id IS 'Number of the token in the vocabulary';
+COMMENT ON COLUMN never_first.token IS 'The token as text';
+COMMENT ON COLUMN never_first.occurrences IS 'How often it occurs in the train split';
+COMMENT ON COLUMN never_first.lead_bound IS 'Proved: after any prefix the token is ahead of all others by at most so many nats';
+COMMENT ON COLUMN never_first.lead_attained IS 'Its lead at a point of the ball: no bound over the ball can be lower';
+COMMENT ON COLUMN never_first.allowance IS 'Nats of the bound that allow for float32. Logits have no biases, so no bound is below this';
+COMMENT ON COLUMN never_first.others IS 'Other tokens in the mean that the token is compared with';
+COMMENT ON COLUMN never_first.lead_best IS 'Its lead after the best prefix that was tried; positive where it is ranked first';
+COMMENT ON COLUMN never_first.prefix IS 'That prefix as text';
+COMMENT ON COLUMN never_first.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bound';
+
+CREATE TABLE process_statement (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    process VARCHAR NOT NULL,
+    last_id INTEGER NOT NULL,
+    token_id INTEGER NOT NULL,
+    last_token VARCHAR,
+    token VARCHAR,
+    log_p_bound DOUBLE,
+    possible_length INTEGER,
+    log_p_possible DOUBLE,
+    prefix_possible VARCHAR,
+    log_p_text DOUBLE,
+    prefix_text VARCHAR,
+    short_length INTEGER,
+    log_p_short DOUBLE,
+    prefix_short VARCHAR
+);
+COMMENT ON TABLE process_statement IS 'A token that never follows another one in a known process, so that its probability there is 0: how probable does a member make it? Exact up to a length. The rows behind process_verdict. Grain: artifact, model, last_id, token_id.';
+COMMENT ON COLUMN process_statement.artifact IS 'Universal artifact';
+COMMENT ON COLUMN process_statement.process IS 'Name of the process';
+COMMENT ON COLUMN process_statement.last_id IS 'Number of the last token of the prefix';
+COMMENT ON COLUMN process_statement.token_id IS 'Number of the token that never follows it';
+COMMENT ON COLUMN process_statement.last_token IS 'The last token of the prefix';
+COMMENT ON COLUMN process_statement.token IS 'The token that never follows it';
+COMMENT ON COLUMN process_statement.log_p_bound IS 'Bound of ln P(token | any prefix) over the ball, whatever the last token: it cannot be small for a token that is probable elsewhere';
+COMMENT ON COLUMN process_statement.possible_length IS 'All prefixes of up to so many tokens that the process can produce were tried';
+COMMENT ON COLUMN process_statement.log_p_possible IS 'Largest ln P of the token after those that end in the last token, exact up to rounding; NULL if none does';
+COMMENT ON COLUMN process_statement.prefix_possible IS 'The prefix that attains it';
+COMMENT ON COLUMN process_statement.log_p_text IS 'Largest ln P after prefixes of documents of the train split that end in the last token';
+COMMENT ON COLUMN process_statement.prefix_text IS 'The prefix that attains it';
+COMMENT ON COLUMN process_statement.short_length IS 'All prefixes of up to so many tokens were tried, possible or not';
+COMMENT ON COLUMN process_statement.log_p_short IS 'Largest ln P after those that end in the last token, exact up to rounding';
+COMMENT ON COLUMN process_statement.prefix_short IS 'The prefix that attains it';

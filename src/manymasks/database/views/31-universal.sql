@@ -171,3 +171,113 @@ COMMENT ON COLUMN shared_proofs.refuted IS 'Share of statements refuted of every
 COMMENT ON COLUMN shared_proofs.contested IS 'Share of statements proved of a member and refuted of another';
 COMMENT ON COLUMN shared_proofs.open IS 'Share of all other statements';
 COMMENT ON COLUMN shared_proofs.shared IS 'Share of statements that one proof, the mean over the members, proves of every member';
+
+CREATE VIEW pair_verdict AS
+SELECT
+    m.label,
+    m.corpus,
+    m.size,
+    m.variant,
+    p.model,
+    m.seed_init,
+    m.seed_order,
+    p.token_a_id,
+    p.token_b_id,
+    p.token_a,
+    p.token_b,
+    t.threshold,
+    CASE
+        WHEN p.log_p_bound <= ln(t.threshold) THEN 'proved'
+        WHEN p.log_p_best > ln(t.threshold) THEN 'refuted'
+        ELSE 'open'
+    END AS verdict,
+    p.log_p_bound,
+    p.log_p_best,
+    p.prefix
+FROM never_both AS p
+JOIN (SELECT DISTINCT model, threshold FROM verdict) AS t ON t.model = p.model
+JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
+JOIN current_model AS m ON m.model = p.model
+-- The lesser of two probabilities is at most 1/2 in any model.
+WHERE t.threshold < 0.5;
+COMMENT ON VIEW pair_verdict IS 'A statement that two tokens are never both more probable than a threshold, with its verdict for a member: is it proved, refuted by a prefix, or open? Thresholds below 1/2, above which it holds of any model. Grain: model, token_a_id, token_b_id, threshold.';
+COMMENT ON COLUMN pair_verdict.threshold IS 'Probability that one of the two does not exceed, by the statement';
+COMMENT ON COLUMN pair_verdict.verdict IS 'proved: the bound is at most the threshold. refuted: a prefix exceeds it. open: neither';
+
+CREATE VIEW lead_verdict AS
+SELECT
+    m.label,
+    m.corpus,
+    m.size,
+    m.variant,
+    f.model,
+    m.seed_init,
+    m.seed_order,
+    f.token_id,
+    f.token,
+    f.occurrences,
+    json_extract(e.settings, '$.universal.lead')::DOUBLE AS lead,
+    CASE
+        WHEN f.lead_bound <= json_extract(e.settings, '$.universal.lead')::DOUBLE THEN 'proved'
+        WHEN f.lead_best > 0 THEN 'refuted'
+        ELSE 'open'
+    END AS verdict,
+    f.lead_bound,
+    f.lead_attained,
+    f.lead_best,
+    f.prefix
+FROM never_first AS f
+JOIN artifact AS e ON e.artifact = f.artifact AND e.is_current
+JOIN current_model AS m ON m.model = f.model;
+COMMENT ON VIEW lead_verdict IS 'A statement that a token is never ranked first, with its verdict for a member: is it proved, refuted by a prefix, or open? Grain: model, token_id.';
+COMMENT ON COLUMN lead_verdict.lead IS 'Nats by which a token may be ahead of all others and still count as never ranked first';
+COMMENT ON COLUMN lead_verdict.verdict IS 'proved: the bound of its lead is at most that. refuted: it is ranked first after a prefix. open: neither';
+
+CREATE VIEW process_verdict AS
+WITH best AS (
+    SELECT
+        s.*,
+        least(s.log_p_bound, coalesce(a.log_p_bound, 0)) AS bound,
+        greatest(s.log_p_possible, s.log_p_text) AS log_p_best
+    FROM process_statement AS s
+    JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
+    LEFT JOIN last_token_bound AS a
+        ON a.artifact = s.artifact
+        AND a.model = s.model
+        AND a.token_id = s.token_id
+        AND a.last_id = s.last_id
+)
+SELECT
+    m.label,
+    m.corpus,
+    m.size,
+    m.variant,
+    b.process,
+    b.model,
+    m.seed_init,
+    m.seed_order,
+    b.last_id,
+    b.token_id,
+    b.last_token,
+    b.token,
+    t.threshold,
+    CASE
+        WHEN b.bound <= ln(t.threshold) THEN 'proved'
+        WHEN b.log_p_best > ln(t.threshold) THEN 'refuted'
+        WHEN b.log_p_possible IS NULL THEN 'open'
+        ELSE 'proved to a length'
+    END AS verdict,
+    b.possible_length,
+    b.bound AS log_p_bound,
+    b.log_p_best,
+    b.log_p_short > ln(t.threshold) AS is_exceeded_elsewhere
+FROM best AS b
+JOIN (SELECT DISTINCT model, threshold FROM verdict) AS t ON t.model = b.model
+JOIN current_model AS m ON m.model = b.model;
+COMMENT ON VIEW process_verdict IS 'A token that never follows another one in a known process, and a threshold: is it proved that a member gives it at most this probability after any prefix of the process that ends in the other? Grain: model, last_id, token_id, threshold.';
+COMMENT ON COLUMN process_verdict.last_token IS 'Last token of the prefix';
+COMMENT ON COLUMN process_verdict.token IS 'The token whose probability is 0 in the process';
+COMMENT ON COLUMN process_verdict.verdict IS 'proved: a bound over all prefixes is at most the threshold; bounds by last token exist in one layer of attention alone, and any other bound covers all last tokens. refuted: a prefix of the process exceeds it. proved to a length: no prefix of the process of up to possible_length tokens does, and nothing follows for longer ones. open: no prefix as short as that ends in the last token';
+COMMENT ON COLUMN process_verdict.log_p_bound IS 'Proved: ln P(token | any prefix that ends in the last token) is at most this';
+COMMENT ON COLUMN process_verdict.log_p_best IS 'Largest ln P of the token after a prefix of the process that was tried';
+COMMENT ON COLUMN process_verdict.is_exceeded_elsewhere IS 'Whether a short prefix that ends in the last token, possible or not in the process, exceeds the threshold';

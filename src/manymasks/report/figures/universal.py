@@ -84,6 +84,26 @@ def _draw_steps(figure: Canvas, rows: list[Row]) -> None:
     panels.legend_below(figure)
 
 
+def _draw_widths(figure: Canvas, rows: list[Row]) -> None:
+    variants = panels.ordered(rows, "variant")
+    groups = panels.panels_by(figure, rows, "corpus", "threshold", across=3, sharey=True)
+    for axis, (corpus, threshold), panel in groups:
+        for (variant,), line in panels.grouped(panel, "variant"):
+            x, y, low, high = panels.columns(line, "width", "proved", "low", "high")
+            colour = panels.colour_at(variant, variants)
+            axis.vlines(x, low, high, color=colour, linewidth=1)
+            axis.plot(x, y, marker="o", markersize=4, linewidth=1.3, color=colour, label=variant)
+        axis.set_ylim(-0.02, 1.02)
+        axis.set_xscale("log", base=2)
+        widths = sorted({row["width"] for row in panel})
+        axis.set_xticks(widths, [str(width) for width in widths])
+        axis.set_xticks([], minor=True)
+        axis.set_xlabel("width")
+        axis.set_title(panels.panel_title(rows, corpus, f"at most {threshold:g}"))
+    panels.label_left(figure, "share proved")
+    panels.legend_below(figure)
+
+
 def _draw_seeds(figure: Canvas, rows: list[Row]) -> None:
     variants = panels.ordered(rows, "variant")
     for axis, (corpus, size, variant), panel in panels.panels_by(
@@ -127,6 +147,14 @@ _ITEMS = (
         alt="Share of tokens proved against training step, by class and threshold",
         caption="Share of tokens that provably have at most a probability after any prefix, "
         "against the training step of the weights; mean over the members of a class, with "
+        "{confidence} t intervals.",
+    ),
+    Figure("provable_width", _draw_widths,
+        panels.stacked(0.6, 2.3, "corpus", "threshold", across=3),
+        title="Proved by width",
+        alt="Share of tokens proved against the width of members, by variant and threshold",
+        caption="Share of tokens that provably have at most a probability after any prefix, "
+        "against the width of the residual stream; mean over the members of a class, with "
         "{confidence} t intervals.",
     ),
     Figure("bound_seeds", _draw_seeds,
