@@ -2,7 +2,7 @@
 
 The lead over all others is at most R times the distance of the token's row from the convex hull of
 all other rows, and this is its maximum over the ball (von Neumann's minimax theorem). The nearest
-point of the hull is found by non-negative least squares (Lawson & Hanson 1974): with a row of equal
+point of the hull follows from non-negative least squares (Lawson & Hanson 1974): with a row of equal
 numbers for the sum of the weights, the solution is the nearest point up to a factor.
 """
 
@@ -19,11 +19,11 @@ LEAST = 1e-12
 def nearest_mixtures(layer: OutputLayer, tokens: Ints) -> tuple[Ints, Floats]:
     """For each of `tokens` (n,) the other tokens, (n, k), and their weights, (n, k), whose mean row
     is nearest to that of the token. Lines are padded with another token of weight 0."""
-    found = [_nearest(layer.rows, token) for token in tokens.tolist()]
-    most = max((len(others) for others, _ in found), default=1)
-    others = np.empty((len(found), most), np.int64)
-    weights = np.zeros((len(found), most))
-    for line, (chosen, shares) in enumerate(found):
+    nearest = [_nearest(layer.rows, token) for token in tokens.tolist()]
+    most = max((len(others) for others, _ in nearest), default=1)
+    others = np.empty((len(nearest), most), np.int64)
+    weights = np.zeros((len(nearest), most))
+    for line, (chosen, shares) in enumerate(nearest):
         others[line] = chosen[0]
         others[line, : len(chosen)], weights[line, : len(chosen)] = chosen, shares
     return others, weights
