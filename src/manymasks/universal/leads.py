@@ -2,8 +2,8 @@
 
 The lead over all others is at most R times the distance of the token's row from the convex hull of
 all other rows, and this is its maximum over the ball (von Neumann's minimax theorem). The nearest
-point of the hull follows from non-negative least squares (Lawson & Hanson 1974): with a row of equal
-numbers for the sum of the weights, the solution is the nearest point up to a factor.
+point of the hull follows from non-negative least squares (Lawson & Hanson 1974): with a row of
+equal numbers for the sum of the weights, the solution is the nearest point up to a factor.
 """
 
 import numpy as np
