@@ -130,10 +130,20 @@ def argument_parser() -> argparse.ArgumentParser:
     added.add_argument("--dry-run", action="store_true", help="print and write nothing")
 
     added = with_study(
-        command("export", export, "Write a finished study as files that other tools read.")
+        command("export", export, "Write a study, or one of its models, for other tools.")
     )
-    added.add_argument("what", choices=("data",), help="text, tokens and tables as Parquet")
-    added.add_argument("folder", type=Path, help="folder to write")
+    added.add_argument(
+        "what",
+        choices=("data", "model"),
+        help="`data`: text, tokens and tables as Parquet, for datasets; `model`: a member that "
+        "transformers loads",
+    )
+    added.add_argument(
+        "names",
+        nargs="+",
+        help="`data FOLDER` or `model KEY FOLDER`: the key of a training, its first digits or its "
+        "label (pydocs/base/causal/i0-o0), and the folder to write",
+    )
 
     added = command("corpora", corpora, "List named corpora, or print an overlay for one of them.")
     added.add_argument("name", nargs="?", help="a corpus of config/corpora.yaml")
@@ -300,15 +310,24 @@ def pin(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write text, tokens and tables as Parquet with a dataset card."""
-    from manymasks.commands.export_data import export_data
-    from manymasks.config.loading import load_study
-    from manymasks.plan.graph import plan_study
+    """Write a dataset or a model, with its card."""
+    form = "FOLDER" if options.what == "data" else "KEY FOLDER"
+    if len(options.names) != len(form.split()):
+        raise UserError(
+            f"export {options.what}: {len(options.names)} arguments were given. Type: manymasks "
+            f"export {options.what} {form}"
+        )
+    layout, folder = Layout.at(options.results), Path(options.names[-1])
+    if options.what == "model":
+        from manymasks.commands.export_model import export_model
 
-    planned = plan_study(load_study([CONFIG, *options.configfile]), Path())
-    for name, rows in export_data(planned, Layout.at(options.results), options.folder):
+        print(export_model(options.names[0], layout, folder))
+        return 0
+    from manymasks.commands.export_data import export_data
+
+    for name, rows in export_data(_plan(options), layout, folder):
         print(f"{name:<28} {rows:>12,} rows")
-    print(f'\ndatasets.load_dataset("{options.folder}", "documents")')
+    print(f'\ndatasets.load_dataset("{folder}", "documents")')
     return 0
 
 

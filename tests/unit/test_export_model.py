@@ -1,0 +1,214 @@
+"""manymasks export model: what `transformers` loads computes and writes what the member does."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import kit
+from manymasks.cli import main
+from manymasks.config.settings import identity
+from manymasks.config.training import Size, TokenizerSettings, Training, Variant
+from manymasks.models.arcee import ACTIVATIONS
+from manymasks.models.attention import Route
+from manymasks.models.transformer import Transformer, initialise
+from manymasks.store.manifest import InputReference, write_manifest
+from manymasks.tokens.standard import END_OF_TEXT, end_of_text_name, standard_json
+from manymasks.tokens.tokenizer import Tokenizer, train, word_tokenizer
+from manymasks.training.checkpoint import save_weights
+
+CONTEXT = 24
+TEXT = "The quick brown fox jumps over the lazy dog; naïve café, 東京.\n"
+SIZE = Size(width=16, layers=2, heads=2, embedding_sd=1.0)
+CAUSAL = Variant(gradient="causal")
+
+
+def key_of(number: int) -> str:
+    return f"{number:012x}"
+
+
+class Results:
+    """A results folder with a tokenizer, text, and members as they are added."""
+
+    def __init__(self, root: Path, tokenizer: Tokenizer) -> None:
+        self.root, self.tokenizer, self.count = root, tokenizer, 0
+        tokenizer.save(self._folder("tokenizer", key_of(1)) / "tokenizer.json")
+        self._complete("tokenizer", key_of(1))
+        figures = {"source": "a fox", "licence": "none needed"}
+        self._folder("corpus", key_of(2))
+        self._complete("corpus", key_of(2), figures=figures)
+        self._folder("tokens", key_of(3))
+        self._complete("tokens", key_of(3), inputs={"corpus": 2, "tokenizer": 1})
+
+    def _folder(self, stage: str, key: str) -> Path:
+        folder = self.root / stage / key
+        folder.mkdir(parents=True)
+        return folder
+
+    def _complete(
+        self, stage: str, key: str, inputs: dict[str, int] | None = None, **fields: Any
+    ) -> None:
+        folder = self.root / stage / key
+        references = {
+            role: (InputReference(role, key_of(number), key_of(number).ljust(64, "0")),)
+            for role, number in (inputs or {}).items()
+        }
+        files = kit.payload(folder)
+        made = kit.manifest(stage, key=key, inputs=references, files=files, **fields)
+        write_manifest(folder / "manifest.json", made)
+
+    def member(
+        self, size: Size = SIZE, variant: Variant = CAUSAL, status: str = "trained"
+    ) -> Transformer:
+        """Add a member; it is `mine/base/causal/i0-o0` with a count in its seeds."""
+        key = key_of(16 + self.count)
+        folder = self._folder("training", key)
+        model = Transformer(size, self.tokenizer.vocabulary, CONTEXT, [Route(variant.gradient)])
+        initialise(model, [self.count])
+        model.W_U.data *= 20
+        save_weights(model, 0, folder / "weights.safetensors")
+        settings = {
+            "size": identity(size),
+            "variant": identity(variant),
+            "training": identity(Training(context=CONTEXT)),
+        }
+        name = f"{size.positions}-{size.mlp}/{variant.gradient}"
+        self._complete(
+            "training", key, inputs={"tokens": 3}, settings=settings,
+            label=f"training/mine/{name}/i{self.count}-o{self.count}",
+            figures={"status": status, "vocabulary": self.tokenizer.vocabulary, "parameters": 9},
+        )  # fmt: skip
+        self.count += 1
+        return model.eval()
+
+
+BYTES = Tokenizer("bytes", 257, "")
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Results]:
+    monkeypatch.chdir(tmp_path)
+    yield Results(tmp_path / "results", BYTES)
+
+
+def export(key: str, capsys: pytest.CaptureFixture[str], folder: str = "out") -> str:
+    """What the command prints, or its message."""
+    main(["export", "model", key, folder])
+    printed = capsys.readouterr()
+    return printed.out + printed.err
+
+
+# -------------------------------------------------------------------------------- the model
+
+
+@pytest.mark.parametrize(
+    ("size", "variant"),
+    [
+        (SIZE, CAUSAL),
+        (SIZE.model_copy(update={"activation": "relu2", "rotary_base": 500.0}), CAUSAL),
+        (Size(width=24, layers=1, heads=3, mlp=2, embedding_sd=1.0), Variant(gradient="myopic")),
+    ],
+    ids=["gelu", "relu2 and low base", "narrow and myopic"],
+)
+def test_logits_are_those_of_the_member(
+    results: Results, capsys: pytest.CaptureFixture[str], size: Size, variant: Variant
+) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs the extra hf")
+    model = results.member(size, variant)
+    printed = export(key_of(16)[:11], capsys)
+    assert "ArceeForCausalLM" in printed
+    loaded = transformers.AutoModelForCausalLM.from_pretrained("out")
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(0, 257, (3, CONTEXT)))
+    with torch.no_grad():
+        expected = model(tokens[None])[0]
+        logits = loaded(tokens).logits
+    assert expected.abs().max() > 5
+    assert (logits - expected).abs().max() < 5e-5
+    begin = tokens[:1, :5]
+    greedy = loaded.generate(begin, do_sample=False, max_new_tokens=12, eos_token_id=-1)
+    written = begin
+    with torch.no_grad():
+        for _ in range(12):
+            written = torch.cat((written, model(written[None])[0, :, -1].argmax(-1)[None]), 1)
+    assert greedy.tolist() == written.tolist()
+
+
+def test_the_folder_is_whole_and_made_without_transformers(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = results.member()
+    export("mine/rotary-4/causal/i0-o0", capsys)
+    weights = load_file("out/model.safetensors")
+    assert sum(weight.numel() for weight in weights.values()) == sum(
+        weight.numel() for weight in model.weights_of(0).values()
+    )
+    config = json.loads(Path("out/config.json").read_text())
+    assert config["hidden_act"] == ACTIVATIONS["gelu"]
+    assert (config["vocab_size"], config["max_position_embeddings"]) == (257, CONTEXT)
+    generation = json.loads(Path("out/generation_config.json").read_text())
+    assert generation["eos_token_id"] == 0
+    card = Path("out/README.md").read_text()
+    for text in (key_of(16), "a fox", "none needed", "Not evaluated", "no database", '"width": 16'):
+        assert text in card
+    # An export replaces an earlier one.
+    assert "ArceeForCausalLM" in export(key_of(16), capsys)
+
+
+def test_what_cannot_be_exported_is_explained(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.member()
+    results.member(SIZE.model_copy(update={"positions": "learned"}))
+    results.member(SIZE.model_copy(update={"mlp": 0}))
+    results.member(variant=Variant(gradient="bigram"))
+    results.member(status="failed")
+    possible = "can be exported: mine/rotary-4/causal."
+    assert "its positions are learned" in export(key_of(17), capsys)
+    assert possible in export(key_of(17), capsys)
+    assert "its blocks have no MLP" in export(key_of(18), capsys)
+    assert "a bigram member does not read its own past" in export(key_of(19), capsys)
+    assert "its training failed" in export(key_of(20), capsys)
+    assert "no training in results has this label" in export("ffff", capsys)
+    assert "5 trainings match" in export("0000", capsys)
+    assert main(["export", "model", key_of(16)]) == 1
+    assert "manymasks export model KEY FOLDER" in capsys.readouterr().err
+    Path("full").mkdir()
+    Path("full/a.txt").write_text("mine")
+    assert "is not an exported model" in export(key_of(16), capsys, "full")
+    assert not Path("out").exists()
+    shutil.rmtree("results/tokenizer")
+    assert "is gone, and tokens/example was made from it" in export(key_of(16), capsys)
+
+
+# ----------------------------------------------------------------------------- the tokenizer
+
+
+@pytest.mark.parametrize("kind", ["bytes", "characters", "bpe", "words"])
+def test_tokens_have_the_same_numbers(kind: str) -> None:
+    library = pytest.importorskip("tokenizers")
+    if kind == "words":
+        tokenizer, texts = word_tokenizer(["END", "a", "b"]), ["a b b a", ""]
+    else:
+        settings = TokenizerSettings(kind=kind, vocabulary=265)  # type: ignore[arg-type]
+        tokenizer, texts = train(settings, [TEXT * 9]), [TEXT, "", " fox\n\n the  "]
+    plain = library.Tokenizer.from_str(standard_json(tokenizer))
+    assert plain.get_vocab_size() == tokenizer.vocabulary
+    for text, expected in zip(texts, tokenizer.encode(texts), strict=True):
+        encoded = plain.encode(text).ids
+        assert encoded == expected.tolist()
+        assert plain.decode(encoded) == text
+    assert plain.token_to_id(end_of_text_name(tokenizer)) == tokenizer.end_of_text == 0
+    assert plain.encode(END_OF_TEXT).ids == [0]
+
+
+def test_an_unknown_character_is_one_token() -> None:
+    library = pytest.importorskip("tokenizers")
+    tokenizer = train(TokenizerSettings(kind="characters"), ["abc"])
+    plain = library.Tokenizer.from_str(standard_json(tokenizer))
+    assert plain.encode("aéc").ids == tokenizer.encode(["aéc"])[0].tolist() == [2, 1, 4]
