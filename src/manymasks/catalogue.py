@@ -27,6 +27,9 @@ class Stage:
     """What an artifact holds, in one sentence."""
     message: str
     """What a job does, as the log of a run shows it; `{label}` names the corpus or member."""
+    outcome: str = ""
+    """Main figure of an artifact, as the log of a run shows it once the job has finished; the
+    names are those of figures in its manifest."""
     inputs: tuple[str, ...] = ()
     """Stages whose artifacts it reads. The database reads every stage."""
     reads: str = ""
@@ -68,50 +71,62 @@ _ROWS = (
     Stage("corpus", unit="corpus",
         summary="Documents read from packages, files or downloads, split into train, select and "
             "measure by a hash of their id.", message="reading documents of {label}",
+        outcome="{documents:,} documents",
         tables=("corpus", "dropped_documents"), holds_mb=1000),
     Stage("process", unit="corpus",
         summary="Documents drawn from a process whose next-token law is known, split like any "
             "corpus.", message="drawing documents of {label}",
+        outcome="{documents:,} documents",
         tables=("corpus", "dropped_documents")),
     Stage("tokenizer", unit="corpus",
         summary="The tokenizer: BPE trained on the train split, bytes, characters, or the words "
             "of a process.", message="training the tokenizer of {label}",
+        outcome="{vocabulary:,} tokens, {bytes_per_token:.2f} bytes each",
         inputs=("corpus", "process"), tables=("tokenizer",)),
     Stage("tokens", unit="corpus",
         summary="The documents of each split as token ids, in Arrow shards.",
-        message="tokenizing {label}", inputs=("corpus", "process", "tokenizer"),
+        message="tokenizing {label}",
+        outcome="{tokens[train]:,} tokens to train on", inputs=("corpus", "process", "tokenizer"),
         tables=("split_tokens",), holds_mb=1000),
     # Members.
     Stage("tuning", unit="class",
         summary="The learning rate with the lowest mean loss on the select split, over a grid of "
-            "trials.", message="tuning the learning rate of {label}", inputs=("tokens", "training"),
+            "trials.", message="tuning the learning rate of {label}",
+        outcome="rate {learning_rate:g}, {select_nats:.3f} nats per token on select",
+        inputs=("tokens", "training"),
         tables=("tuning",), uses_models=True, if_out_of_memory="training.batch, training.context",
         seconds=40),
     Stage("training", unit="member", summary="Weights and loss curves of one member.",
-        message="training {label}", inputs=("tokens", "tuning", "training"),
+        message="training {label}",
+        outcome="{select_nats:.3f} nats per token on select",
+        inputs=("tokens", "tuning", "training"),
         tables=("model", "training_curve"), uses_models=True,
         if_out_of_memory="training.batch, training.context", is_stacked=True, seconds=5),
     Stage("evaluation", unit="member",
         summary="Loss of one member by document and by position, on select and measure.",
-        message="scoring {label}", inputs=("training", "tokens"),
+        message="scoring {label}",
+        outcome="{measure_nats:.3f} nats per token on measure", inputs=("training", "tokens"),
         tables=("model_loss", "document_loss", "position_loss"), uses_models=True,
         if_out_of_memory="evaluation.batch", is_stacked=True),
     # Rashomon sets.
     Stage("derived", unit="class",
         summary="Members derived from trained ones by weight noise, dropout masks and late "
-            "checkpoints.", message="deriving members of {label}", inputs=("training", "tokens"),
+            "checkpoints.", message="deriving members of {label}",
+        outcome="{members} derived members", inputs=("training", "tokens"),
         tables=("model", "model_loss"), uses_models=True,
         if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True, seconds=11),
     Stage("rashomon", unit="corpus",
         summary="Which members are within eps of each reference, decided on select under "
             "resampled documents, and their losses on measure.",
-        message="finding the Rashomon sets of {label}", inputs=("evaluation", "derived"),
+        message="finding the Rashomon sets of {label}",
+        outcome="{sets} sets of {members} members", inputs=("evaluation", "derived"),
         tables=("rashomon_set", "rashomon_member", "rashomon_metric", "rashomon_curve_point",
             "contrast"), is_analysis=True),
     Stage("multiplicity", unit="corpus",
         summary="How differently the members of each Rashomon set predict: capacity, prediction "
             "ranges, votes, and the gain of averaging.",
         message="measuring multiplicity in the sets of {label}",
+        outcome="{positions:,} positions of {pools} sets",
         inputs=("rashomon", "training", "tokens", "tokenizer", "derived"),
         tables=("rashomon_metric", "position_multiplicity", "set_weight", "headroom",
             "variance_component", "contrast"), uses_models=True,
@@ -119,6 +134,7 @@ _ROWS = (
     Stage("volume", unit="corpus",
         summary="How far the weights of each member move in random directions before the loss "
             "rises by eps.", message="measuring local volume on {label}",
+        outcome="{members} members",
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
         if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
         compares="non-controls", seconds=9),
@@ -126,6 +142,7 @@ _ROWS = (
         summary="Certified upper bounds of every token's probability after any prefix, prefixes "
             "that come close, and how far the members of a set share proofs.",
         message="bounding every token of members of {label} over all prefixes",
+        outcome="{proved_half:.0%} of tokens proved below one half",
         inputs=("rashomon", "training", "tokens", "tokenizer"),
         tables=("universal_bound", "universal_certificate", "witness", "proof_transfer",
             "statement_multiplicity", "attention_bound", "last_token_bound", "never_both",
@@ -135,21 +152,25 @@ _ROWS = (
     Stage("probe", unit="probe",
         summary="The contexts of a probe at each severity, and their distance from training text.",
         message="making the contexts of {label}",
+        outcome="{windows} contexts, severities: {severities}",
         inputs=("tokens", "tokenizer", "corpus", "process"), tables=("probe", "probe_distance")),
     Stage("self_written", unit="probe",
         summary="Contexts sampled from the reference seeds, by temperature, and their distance "
             "from training text.", message="sampling the contexts of {label} from reference seeds",
+        outcome="{windows} contexts, severities: {severities}",
         inputs=("tokens", "training"), tables=("probe", "probe_distance"), uses_models=True,
         if_out_of_memory="windows of the probe"),
     Stage("search", unit="probe",
         summary="Contexts evolved to make one half of the seeds diverge, and their distance from "
             "training text.", message="searching for the contexts of {label}",
+        outcome="{evaluations:,} contexts tried",
         inputs=("tokens", "training"), tables=("probe", "probe_distance", "search_step"),
         uses_models=True, if_out_of_memory="windows and population of the probe", seconds=7),
     Stage("divergence", unit="probe",
         summary="How differently members behave on a probe, by severity: every member, every "
             "pair, and the behaviour ANOVA of the pool, with noise floors.",
-        message="comparing members on {label}", inputs=(*CONTEXTS, "training", "tokenizer"),
+        message="comparing members on {label}",
+        outcome="{pairs} pairs of {members} members", inputs=(*CONTEXTS, "training", "tokenizer"),
         tables=("model_probe", "pair_divergence", "pool_divergence", "noise_floor",
             "behaviour_component", "probe_item", "calibration_bin", "position_divergence",
             "position_prediction", "probe_distance", "contrast"), uses_models=True,
@@ -157,51 +178,60 @@ _ROWS = (
     Stage("funnel", unit="corpus",
         summary="How many members pass, and how diverse they are, as constraints on loss are "
             "added.", message="adding constraints to the members of {label}",
+        outcome="{members} members, {constraints} constraints",
         inputs=("evaluation", "divergence"), tables=("funnel_constraint", "funnel_step", "pattern"),
         is_analysis=True),
     Stage("severity", unit="corpus",
         summary="Trends of divergence with severity and distance, and the line of loss on probes "
             "against loss on text.", message="fitting divergence by severity on {label}",
+        outcome="{trends} trends",
         inputs=(*CONTEXTS, "divergence"),
         tables=("severity_trend", "line_fit", "line_residual", "contrast"), is_analysis=True),
     # Behaviour on text.
     Stage("rollout", unit="corpus",
         summary="What members write after the same prompts, when two of them first differ, and "
             "their exact KL along it.", message="sampling text from members of {label}",
+        outcome="{tokens:,} tokens written by {members} members",
         inputs=("training", "tokens", "tokenizer"),
         tables=("rollout", "first_divergence", "agreement_survival", "rollout_pool",
             "sequence_divergence"), uses_models=True, if_out_of_memory="rollout.batch",
         is_analysis=True, compares="non-controls", skips_processes=True, seconds=11),
     Stage("representation", unit="corpus",
         summary="Similarity of the members' representations of the same tokens, with permutation "
-            "nulls.", message="comparing representations on {label}", inputs=("training", "tokens"),
+            "nulls.", message="comparing representations on {label}",
+        outcome="{members} members", inputs=("training", "tokens"),
         tables=("representation_similarity", "representation_pool"), uses_models=True,
         if_out_of_memory="representation.batch", is_analysis=True, compares="non-controls",
         skips_processes=True, seconds=4),
     # Myopia.
     Stage("ngram_baseline", unit="corpus",
         summary="Losses of unigram and bigram counts, by document and position.",
-        message="counting n-grams of {label}", inputs=("tokens",),
+        message="counting n-grams of {label}",
+        outcome="bigrams: {measure_bigram:.3f} nats per token on measure", inputs=("tokens",),
         tables=("ngram_loss", "ngram_position_loss")),
     Stage("gradient", unit="corpus",
         summary="Shares of the causal gradient that come from the present position and from later "
             "ones.", message="splitting gradients into present and future on {label}",
+        outcome="{members} members",
         inputs=("training", "tokens"), tables=("myopia_gradient",), uses_models=True,
         if_out_of_memory="myopia.gradient_windows", seconds=3),
     Stage("myopia", unit="corpus",
         summary="The loss that restricting gradients costs a variant, by position, size and "
             "tokens seen.", message="measuring the myopia gap on {label}",
+        outcome="{gaps} gaps between {members} members",
         inputs=("evaluation", "training", "ngram_baseline"),
         tables=("myopia_gap", "myopia_arm", "myopia_part", "myopia_curve", "myopia_horizon",
             "contrast"), is_analysis=True),
     Stage("control", unit="corpus",
         summary="The myopia gap of a process beyond that of its control, seed by seed.",
         message="comparing the myopia gap on {label} with that of the control",
+        outcome="{members} members",
         inputs=("evaluation",), tables=("contrast",)),
     # Text whose next-token law is known.
     Stage("truth", unit="corpus",
         summary="The exact next-token law of a process, and prices of capabilities.",
-        message="computing the exact law of {label}", inputs=("tokens",),
+        message="computing the exact law of {label}",
+        outcome="exact law of {documents:,} documents", inputs=("tokens",),
         tables=("process_truth", "capability_price"),
         if_out_of_memory="truth.documents, truth.pricing", is_analysis=True, needs_process=True,
         seconds=5),
@@ -209,6 +239,7 @@ _ROWS = (
         summary="Members against the exact law: excess loss, capabilities that members lack, sets "
             "by price, and divergence by position.",
         message="comparing members of {label} with the exact law",
+        outcome="{members} members on {documents:,} documents",
         inputs=("truth", "training", "tokens"),
         tables=("excess_loss", "capability_kept", "demand_gap", "priced_set", "priced_member",
             "position_spread"), uses_models=True, if_out_of_memory="excess.batch, truth.documents",
@@ -216,6 +247,7 @@ _ROWS = (
     Stage("spectroscopy", unit="corpus",
         summary="The mixture of masks that best explains each member's law of the next letters, "
             "against Bayes.", message="fitting mask weights to members of {label}",
+        outcome="{members} members on {documents:,} documents",
         inputs=("training", "tokens"),
         tables=("mask_weights", "mask_fit", "mask_inertia", "mask_pair", "mask_class"),
         uses_models=True, if_out_of_memory="spectroscopy.batch, spectroscopy.documents",
@@ -223,6 +255,7 @@ _ROWS = (
     Stage("belief", unit="corpus",
         summary="What linear maps read from residual streams: beliefs, exact posteriors and later "
             "tokens.", message="fitting linear maps to residual streams of {label}",
+        outcome="{members} members on {documents:,} documents",
         inputs=("training", "tokens"),
         tables=("belief_fit", "belief_point", "speculation", "speculation_auc"), uses_models=True,
         if_out_of_memory="belief.batch, belief.documents", is_analysis=True,
@@ -230,12 +263,14 @@ _ROWS = (
     Stage("rule_choice", unit="corpus",
         summary="Which of two rules each member follows on questions that training text does not "
             "decide.", message="testing which rule members of {label} follow",
+        outcome="{members} members on {questions} questions",
         inputs=("training", "tokens"), tables=("rule_choice", "rule_spread"), uses_models=True,
         if_out_of_memory="rule_choice.questions", is_analysis=True,
         compares="own-past", needs_process=True, seconds=2),
     Stage("swap", unit="corpus",
         summary="What predictions follow when part of the past comes from another document.",
-        message="swapping pasts in members of {label}", inputs=("training", "tokens"),
+        message="swapping pasts in members of {label}",
+        outcome="{members} members on {documents:,} documents", inputs=("training", "tokens"),
         tables=("mask_swap",), uses_models=True, if_out_of_memory="swap.batch, swap.documents",
         is_analysis=True, compares="own-past", needs_process=True, seconds=2),
     # Results.
@@ -244,7 +279,8 @@ _ROWS = (
         message="loading the database", reads="tables/"),
     Stage("report", unit="study",
         summary="The report page and its pictures, drawn from the database.",
-        message="drawing the report", inputs=("database",), seconds=8),
+        message="drawing the report",
+        outcome="{bytes:,} bytes", inputs=("database",), seconds=8),
 )  # fmt: skip
 
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _ROWS})

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,10 +94,11 @@ def argument_parser() -> argparse.ArgumentParser:
         command(
             "plan",
             plan,
-            "List the artifacts of the study: which are done, which will be made, and why.",
+            "Show, by stage, which artifacts of the study are done, which will be made, and why.",
         )
     )
-    added.add_argument("--stage", help="list only this stage")
+    added.add_argument("--stage", help="list the artifacts of this stage")
+    added.add_argument("--all", action="store_true", help="list every artifact, not every stage")
 
     added = with_study(command("run", run, "Make artifacts without Snakemake."))
     added.add_argument("stage", help="such as training")
@@ -171,6 +171,9 @@ def argument_parser() -> argparse.ArgumentParser:
     added.add_argument("--describe", metavar="TABLE", help="columns of a table or view")
     added.add_argument("--example", metavar="NAME", help="run an example query")
     added.add_argument("--examples", action="store_true", help="list the example queries")
+    added.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the answer: .svg, .png or .pdf"
+    )
 
     added = command("docs", docs, "Write the pages of results in docs/ from the database of a run.")
     added.add_argument(
@@ -224,10 +227,10 @@ def _plan(options: argparse.Namespace) -> "Plan":
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Print each node with its state, and totals."""
+    """Print each stage, or each node, with its state, and totals."""
+    from manymasks.commands.show_plan import plan_lines
     from manymasks.config.effects import warnings
     from manymasks.plan.lengths import check_lengths
-    from manymasks.plan.states import statuses
 
     layout = Layout.at(options.results)
     planned = _plan(options)
@@ -236,19 +239,8 @@ def plan(options: argparse.Namespace) -> int:
     check_lengths(planned, layout, Path())
     if options.stage and options.stage not in STAGES:
         raise UserError(f"--stage {options.stage}: stages are {', '.join(STAGES)}")
-    rows = statuses(planned, layout)
-    shown = [row for row in rows if options.stage in (None, row.node.stage)]
-    stage_width = max((len(row.node.stage) for row in shown), default=0)
-    label_width = max((len(row.node.label) for row in shown), default=0)
-    for row in shown:
-        node = row.node
-        state = f"{row.state}, because {row.because}" if row.because else row.state
-        print(f"{node.stage:<{stage_width}}  {node.label:<{label_width}}  {node.key}  {state}")
-    counts = Counter(row.state for row in rows)
-    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    print(f"\n{len(rows)} artifacts: {states}")
-    if not counts["will run"] and not counts["damaged"]:
-        print("Everything is up to date.")
+    for line in plan_lines(planned, layout, options.stage, options.all):
+        print(line)
     return 0
 
 
@@ -388,7 +380,7 @@ def sql(options: argparse.Namespace) -> int:
         return 0
     if options.example is not None:
         statement = example(options.example).sql
-        if options.form == "table":
+        if options.form == "table" and options.plot is None:
             print(f"{statement.strip()}\n", flush=True)
     elif options.file:
         try:
@@ -399,6 +391,13 @@ def sql(options: argparse.Namespace) -> int:
         statement = _standard_input() if options.query == "-" else options.query
     if options.form == "parquet" and not options.output and sys.stdout.isatty():
         raise UserError("Parquet cannot be shown on a terminal: add --output FILE")
+    if options.plot is not None:
+        from manymasks.commands.plot_answer import plot_answer
+
+        title = example(options.example).question if options.example else ""
+        with _writing(options.plot):
+            plot_answer(database, title, statement, options.plot)
+        return 0
     allow_files = options.allow_files
     if not options.output:
         query.run(database, statement, options.form, sys.stdout.buffer, allow_files=allow_files)

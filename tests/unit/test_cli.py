@@ -196,14 +196,15 @@ def test_output_to_a_closed_pipe(here: Path) -> None:
 
 
 def test_plan_of_a_new_study(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = printed(capsys, "plan").splitlines()
+    rows = printed(capsys, "plan", "--all").splitlines()
     nodes = planned().nodes
     assert [row.split()[:3] for row in rows[: len(nodes)]] == [
         [node.stage, node.label, node.key] for node in nodes
     ]
     ending = "will run, because no artifact of this stage exists yet"
     assert all(row.endswith(ending) for row in rows[: len(nodes)])
-    assert rows[len(nodes) :] == ["", "10 artifacts: 10 will run"]
+    assert rows[len(nodes) : -1] == ["", "10 artifacts: 10 will run"]
+    assert rows[-1].startswith("About ") and "judged by the cost of the default study" in rows[-1]
     assert not (here / "results").exists()
 
 
@@ -212,15 +213,29 @@ def test_plan_names_what_changed(here: Path, capsys: pytest.CaptureFixture[str])
     shown = printed(capsys, "plan")
     assert shown.endswith("\n10 artifacts: 10 done\nEverything is up to date.\n")
     (here / "overlay.yaml").write_text("training: {learning_rate: 2e-3}\n", encoding="utf-8")
-    rows = printed(capsys, "plan", "--configfile", "overlay.yaml").splitlines()
-    assert rows[-1] == "10 artifacts: 3 done, 7 will run"
+    rows = printed(capsys, "plan", "--all", "--configfile", "overlay.yaml").splitlines()
+    assert rows[-2] == "10 artifacts: 3 done, 7 will run"
     reason = "will run, because training.learning_rate 0.001 -> 0.002"
     assert sum(row.startswith("training ") and row.endswith(reason) for row in rows) == 2
     rows = printed(
         capsys, "plan", "--configfile", "overlay.yaml", "--stage", "training"
     ).splitlines()
-    assert [row.split()[0] for row in rows[:-2]] == ["training", "training"]
-    assert rows[-1] == "10 artifacts: 3 done, 7 will run"
+    assert [row.split()[0] for row in rows[:-3]] == ["training", "training"]
+    assert rows[-2] == "10 artifacts: 3 done, 7 will run"
+
+
+def test_plan_has_a_line_for_each_stage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(planned(), *STAGES)
+    (here / "overlay.yaml").write_text("training: {learning_rate: 2e-3}\n", encoding="utf-8")
+    rows = printed(capsys, "plan", "--configfile", "overlay.yaml").splitlines()
+    lines = {row.split()[0]: " ".join(row.split()[1:]) for row in rows[:-3]}
+    assert list(lines) == list(dict.fromkeys(node.stage for node in planned().nodes))
+    assert lines["corpus"] == "1 done"
+    assert lines["training"] == (
+        "2 will run in about 2 s on one core, because training.learning_rate 0.001 -> 0.002"
+    )
+    # Every manifest of `make` says one second.
+    assert "judged by earlier artifacts." in rows[-1]
 
 
 def test_plan_marks_deleted_artifacts_that_are_not_needed(
@@ -272,7 +287,7 @@ def test_explain_an_artifact(here: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_explain_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "explain", "xyz") == (
         "xyz: no artifact in results and no node of the plan has a key that starts with these "
-        "digits. `manymasks plan` lists all keys."
+        "digits. `manymasks plan --all` lists all keys."
     )
     assert refused(capsys, "explain", "") == ": 10 keys start with it; give more digits"
 

@@ -98,7 +98,7 @@ class Project:
 
     def plan(self, overlay: str | None = OVERLAY) -> list[PlanLine]:
         """What `manymasks plan` prints."""
-        done = self.manymasks("plan", *(("--configfile", overlay) if overlay else ()))
+        done = self.manymasks("plan", "--all", *(("--configfile", overlay) if overlay else ()))
         assert done.returncode == 0, done.stderr
         return [
             PlanLine(

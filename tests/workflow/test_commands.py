@@ -231,8 +231,18 @@ def test_jobs_start_by_the_interpreter_that_planned_them(checkout: Project) -> N
         target = f"results/corpus/{key}/manifest.json"
         done = checkout.snakemake("--cores", "1", target, path=path)
         assert done.returncode == 0, done.stderr
+        # In plain words, and not in those of Snakemake.
+        assert "reading documents of pydocs: " in done.stderr and " documents (" in done.stderr
+        assert "1 of 1 steps done" in done.stderr and "jobid" not in done.stderr
         assert (checkout.root / target).exists()
         (checkout.root / target).unlink()
+
+
+def test_snakemakes_own_messages_are_an_option_away(checkout: Project) -> None:
+    key = next(line.key for line in checkout.plan() if line.label == "corpus/pydocs")
+    done = checkout.snakemake("--cores", "1", "-p", f"results/corpus/{key}/manifest.json")
+    assert done.returncode == 0, done.stderr
+    assert "Finished jobid" in done.stderr and "About " not in done.stderr
 
 
 def test_braces_in_the_path_are_refused_in_one_message(tmp_path: Path) -> None:

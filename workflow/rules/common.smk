@@ -18,6 +18,7 @@ try:
         config_files,
         given_options,
         job_program,
+        run_log,
         runs_jobs_here,
         share_settings,
     )
@@ -29,12 +30,15 @@ except ModuleNotFoundError as error:
         )
     raise
 
+OPTIONS = given_options(sys.argv[1:])
 STUDY = Session.start(
     files=[Path("config/config.yaml"), *config_files(workflow)],
     overrides=workflow.config_settings.config,
-    options=given_options(sys.argv[1:]),
+    options=OPTIONS,
     is_main=workflow.is_main_process,
 )
+# In place of Snakemake's lines on the terminal: `snakemake -p` keeps them.
+STUDY.log = run_log(workflow, OPTIONS)
 
 PROGRAM = job_program(workflow)
 

@@ -24,7 +24,7 @@ def explanation(key: str, layout: Layout, plan: Callable[[], Plan]) -> dict[str,
     if not matches:
         raise UserError(
             f"{key}: no artifact in {layout.results} and no node of the plan has a key "
-            "that starts with these digits. `manymasks plan` lists all keys."
+            "that starts with these digits. `manymasks plan --all` lists all keys."
         )
     if len(matches) > 1:
         raise UserError(f"{key}: {len(matches)} keys start with it; give more digits")

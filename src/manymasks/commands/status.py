@@ -2,15 +2,16 @@
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from manymasks.catalogue import STAGES
 from manymasks.disk.lock import holder
+from manymasks.engine.job_log import last_line
+from manymasks.engine.progress import span
 from manymasks.store.layout import Layout
-from manymasks.store.plans import active_folders, recorded_plans
-
-TAIL = 4096
-"""Bytes at the end of a log in which its last line is looked for."""
+from manymasks.store.plans import RecordedPlan, active_folders, recorded_plans
 
 
 def activity(layout: Layout) -> Iterator[str]:
@@ -19,9 +20,11 @@ def activity(layout: Layout) -> Iterator[str]:
     for plan in recorded_plans(layout):
         if plan.is_live:
             is_idle = False
-            names = (name.split("/") for name in plan.artifacts)
-            done = sum(layout.manifest(stage, key).exists() for stage, key in names)
-            yield f"{plan.study}: {done} of {len(plan.artifacts)} artifacts, {plan.holder}"
+            names = {name: layout.manifest(*name.split("/")) for name in plan.artifacts}
+            missing = {name for name, manifest in names.items() if not manifest.exists()}
+            done = len(names) - len(missing)
+            yield f"{plan.study}: {done} of {len(names)} artifacts, {plan.holder}"
+            yield from _to_come(plan, missing)
     for folder in active_folders(layout):
         is_idle = False
         yield f"  {_label(folder)} [{folder.name}], {holder(folder / 'lock')}"
@@ -32,18 +35,17 @@ def activity(layout: Layout) -> Iterator[str]:
         yield "Nothing runs."
 
 
+def _to_come(plan: RecordedPlan, missing: set[str]) -> Iterator[str]:
+    """Expected time left, and what is to be made by stage, as a run shows its plan."""
+    counts = Counter(name.split("/")[0] for name in missing)
+    if counts:
+        left = sum(plan.expected.get(name, 0.0) for name in missing) / plan.cores
+        stages = ", ".join(f"{counts[stage]} {stage}" for stage in STAGES if counts[stage])
+        time = f"about {span(left)} left; " if plan.expected else ""
+        yield f"  {time}to make: {stages}"
+
+
 def _label(folder: Path) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((folder / "node.json").read_text(encoding="utf-8"))["label"])
     return folder.parent.name
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that is not empty."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -136,7 +136,7 @@ def _run_stage(stack: Sequence[Task], module: ModuleType, bar: bool) -> list[dic
         logs = [task.log for task in stack]
         progress = Progress(_title(stack), *logs, seconds=first.hardware.log_seconds, bar=bar)
         keys = " ".join(task.request.key for task in stack)
-        progress.say(f"{len(stack)} in one process: {keys}")
+        progress.note(f"{len(stack)} in one process: {keys}")
     columns = written_columns()
     jobs = [
         Job(

@@ -77,7 +77,7 @@ def run_jobs(
         for key, task in tasks.items():
             complete = None if force else _complete(task)
             if complete is not None:
-                task.progress.say(f"[{key}] is complete, nothing to do")
+                task.progress.note(f"[{key}] is complete, nothing to do")
                 manifests[key] = complete
         remaining = [_clear_work(tasks[key]) for key in requests if key not in manifests]
         if remaining:
@@ -87,7 +87,7 @@ def run_jobs(
             with gpu_lease(first.request.stage, first.request.hardware, first.progress.say):
                 for task, manifest in make_artifacts(remaining, bar):
                     _publish(task, manifest)
-                    task.progress.say(f"[{manifest.key}] done in {manifest.wall_seconds:.1f} s")
+                    task.progress.note(f"[{manifest.key}] done in {manifest.wall_seconds:.1f} s")
                     manifests[manifest.key] = manifest
         for task in tasks.values():
             shutil.rmtree(task.folder / "state", ignore_errors=True)

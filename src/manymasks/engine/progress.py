@@ -1,8 +1,14 @@
 """Progress of a job: a bar on a terminal, sparse lines in a log."""
 
+import os
 import sys
 import time
 from typing import IO
+
+FOLLOWED = "MANYMASKS_FOLLOWED"
+"""Environment variable of jobs whose run shows how far they are, from their logs: they themselves
+write to the terminal only what is not expected."""
+CLEAR = "\r\033[K"
 
 
 class Progress:
@@ -14,6 +20,7 @@ class Progress:
 
     def __init__(self, label: str, *logs: IO[str], seconds: float, bar: bool) -> None:
         self._label, self._logs, self._seconds, self._bar = label, logs, seconds, bar
+        self._is_followed = not bar and FOLLOWED in os.environ
         self._began = time.monotonic()
         self._first: float | None = None
         self._logged = self._drawn = self._began
@@ -26,18 +33,27 @@ class Progress:
             self._first, self._began = done, now
         if self._bar and now - self._drawn >= 0.1:
             self._drawn = now
-            sys.stderr.write(f"\r\033[K{self._line(done, total, note, now)[:200]}")
+            sys.stderr.write(f"{CLEAR}{self._line(done, total, note, now)[:200]}")
             sys.stderr.flush()
         if now - self._logged >= self._seconds:
             self._logged = now
             line = self._line(done, total, note, now)
-            for stream in self._logs if self._bar else (*self._logs, sys.stderr):
+            shown = () if self._bar or self._is_followed else (sys.stderr,)
+            for stream in (*self._logs, *shown):
                 print(line, file=stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """Write a line to the logs, and to the terminal unless a run follows them."""
+        if not self._is_followed:
+            self.say(text)
+            return
+        for stream in self._logs:
+            print(f"{self._label}: {text}", file=stream, flush=True)
 
     def say(self, text: str) -> None:
         """Write a line, whenever the last one was written."""
-        if self._bar:
-            sys.stderr.write("\r\033[K")
+        if self._bar or (self._is_followed and sys.stderr.isatty()):
+            sys.stderr.write(CLEAR)
         for stream in (*self._logs, sys.stderr):
             print(f"{self._label}: {text}", file=stream, flush=True)
 
@@ -49,7 +65,7 @@ class Progress:
         if rate > 0:
             parts.append(f"{_number(rate)}/s")
             if total:
-                parts.append(f"{_span((total - done) / rate)} left")
+                parts.append(f"{span((total - done) / rate)} left")
         if note:
             parts.append(note)
         return ", ".join(parts)
@@ -63,7 +79,8 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if value < 10 and value != int(value) else f"{value:.0f}"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """Seconds as 4 s, 2 min 5 s or 1 h 3 min."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

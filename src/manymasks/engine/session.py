@@ -7,6 +7,7 @@ rules get every key. Missing members of one shape are grouped into stacks, each 
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +21,14 @@ from manymasks.disk.atomic import link, write_json
 from manymasks.disk.lock import holder, try_lock
 from manymasks.engine.endings import FAILED, Signals, machine_fault
 from manymasks.engine.job_file import write_node
+from manymasks.engine.progress import FOLLOWED, span
+from manymasks.engine.run_log import RunLog
+from manymasks.engine.run_text import headline, plan_text
 from manymasks.engine.server import start_server
 from manymasks.engine.snakemake import is_locked
 from manymasks.engine.stacks import stacks_of, widths_of
 from manymasks.errors import UserError
+from manymasks.plan.forecast import Forecast, forecast
 from manymasks.plan.graph import Plan, plan_study
 from manymasks.plan.lengths import check_lengths
 from manymasks.plan.node import Node, in_words
@@ -84,6 +89,8 @@ class Session:
     """Name and content of files that `snakemake --report` shows."""
     locks: list[IO[str]] = field(default_factory=list)
     signals: Signals | None = None
+    log: RunLog | None = None
+    """What the run shows; None where Snakemake's own lines are shown."""
 
     @property
     def failed(self) -> str:
@@ -219,59 +226,97 @@ class Session:
                         "or make each member alone: --config 'hardware={\"stack\": 1}'"
                     )
 
-    def begin(self, is_local: bool) -> None:
-        """Write out every job, so that later edits of the configuration do not change it.
+    def begin(self, is_local: bool, cores: int | None = None) -> None:
+        """Write out every job, so that later edits of the configuration do not change it, and show
+        the plan.
 
-        `is_local`: whether jobs run on this machine. Then a server is started for them.
+        `is_local`: whether jobs run on this machine. Then a server is started for them, on so many
+        `cores`.
         """
         keys = {
             stage: [[node.key for node in nodes] for nodes in stacks]
             for stage, stacks in self.stacked.items()
         }
         self.signals = Signals()
+        made = [node for node in self.plan.nodes if node.key in self.nodes.get(node.stage, {})]
+        expected = forecast(made, self.layout)
         try:
-            self.record()
+            self.record(expected, cores or 1)
             write_json(STACKS_FILE, keys)
             for nodes in self.nodes.values():
                 for node in nodes.values():
                     write_node(self.layout, node, self.plan.study.hardware)
         except OSError as error:
             _exit_with(error)
+        if self.log is not None:
+            by_manifest = {
+                str(self.layout.manifest(node.stage, node.key)): expected.seconds[node.digest]
+                for node in made
+            }
+            text = plan_text(self.plan, made, self._jobs(), expected, cores or 1)
+            self.log.plan(text, by_manifest, cores or 1)
         if is_local:
+            if self.log is not None:
+                os.environ[FOLLOWED] = "1"
             start_server(self.nodes)
 
-    def record(self) -> None:
+    def record(self, expected: Forecast | None = None, cores: int = 1) -> None:
         """Write down that this plan is run, which `manymasks gc` and `status` read."""
-        artifacts = (f"{node.stage}/{node.key}" for node in self.plan.nodes)
-        lock = record_plan(self.layout, self.plan.study.name, artifacts)
+        names = {f"{node.stage}/{node.key}": node.digest for node in self.plan.nodes}
+        seconds = expected.seconds if expected else {}
+        left = {name: seconds[digest] for name, digest in names.items() if digest in seconds}
+        lock = record_plan(self.layout, self.plan.study.name, names, left, cores)
         if lock is not None:
             self.locks.append(lock)
 
     def finish(self) -> None:
-        """Link this study's database and report, and print what to do next."""
+        """Link this study's database and report, and print what came out and what to do next."""
         self.publish()
         count = len(missing(self.plan, self.layout))
         if count:
-            print(f"\nDone so far; {count} artifacts are still to be made.", file=sys.stderr)
+            self._close(f"\nDone so far; {count} artifacts are still to be made.")
             return
         count = len({node.digest for node in self.plan.nodes})
-        print(
+        self._close(
             f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts{self.made}.\n"
+            f"{headline(self.plan, self.layout)}"
             f"  report    {self.layout.report}\n"
             f"  database  {self.layout.database}\n"
-            "  ask it    manymasks sql --example equally-good-models",
-            file=sys.stderr,
+            "  ask it    manymasks sql --example equally-good-models\n"
+            "            manymasks sql --example what-equal-loss-hides\n"
+            "  export    manymasks export data exported"
         )
+
+    def fail(self) -> None:
+        """Print why the run did not succeed."""
+        self._close(self.failed)
+
+    def _close(self, text: str) -> None:
+        """Print the last lines of a run."""
+        if self.log is None:
+            print(text, file=sys.stderr)
+            return
+        if self.log.total:
+            steps = f"{self.log.done} of {self.log.total} steps"
+            self.log.say(f"{steps} done in {span(self.log.seconds)}")
+        self.log.say(text)
+        self.log.close()
+
+    def _jobs(self) -> int:
+        """Jobs of this run, without `all`: a stack is one job of several artifacts."""
+        stacks = [stack for stacks in self.stacked.values() for stack in stacks]
+        return sum(map(len, self.nodes.values())) - sum(map(len, stacks)) + len(stacks)
 
     @property
     def made(self) -> str:
-        """What this run made, in Snakemake's counts: a stack is one job of several artifacts."""
+        """What this run made, in Snakemake's counts."""
         artifacts = sum(map(len, self.nodes.values()))
-        stacks = [stack for stacks in self.stacked.values() for stack in stacks]
-        jobs = artifacts - sum(map(len, stacks)) + len(stacks)
         if not artifacts:
             return ""
-        return f", {artifacts} of them made in {jobs} jobs\n  (Snakemake's steps: these and `all`)"
+        return (
+            f", {artifacts} of them made in {self._jobs()} jobs\n"
+            "  (Snakemake's steps: these and `all`)"
+        )
 
     def publish(self) -> None:
         """Link the database and report of this study, which an earlier run may have made."""

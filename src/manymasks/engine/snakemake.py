@@ -1,7 +1,7 @@
 """The private parts of Snakemake that this project uses; its version is pinned for them.
 
-These are its command-line parser, the resources and threads that are set by rule, and its lock
-folder.
+These are its command-line parser, the resources and threads that are set by rule, its lock
+folder, and the handlers of its log.
 """
 
 import contextlib
@@ -10,9 +10,19 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from manymasks.engine.run_log import RunLog
 
 LOCKS = Path(".snakemake/locks")
+STREAM_HANDLER = "DefaultStreamHandler"
+"""Name of the handler by which Snakemake writes to the terminal."""
+OUTPUT_OPTIONS = (
+    "logger", "printshellcmds", "verbose", "debug_dag", "quiet", "show_failed_logs", "dryrun",
+    "touch", "unlock",
+)  # fmt: skip
+"""Options that ask for Snakemake's own messages, in full or in part."""
 
 
 def given_options(arguments: Sequence[str]) -> dict[str, Any]:
@@ -52,6 +62,32 @@ def job_program(workflow: Any) -> str:
     if workflow.deployment_settings.deployment_method:
         return "manymasks"
     return f"{shlex.quote(sys.executable)} -m manymasks"
+
+
+def run_log(workflow: Any, options: Mapping[str, Any]) -> "RunLog | None":
+    """The log of this run, in place of Snakemake's lines on the terminal; None where these stay.
+    `--logger manymasks` asks for it, any other of `OUTPUT_OPTIONS` for Snakemake's lines.
+
+    `options`: options that Snakemake was given; none if it was called from Python.
+    """
+    if not workflow.is_main_process or not options:
+        return None
+    # Imported here: commands that look at Snakemake's lock do not need its logger.
+    from snakemake_logger_plugin_manymasks import LogHandler
+
+    manager = workflow.logger_manager
+    for handler in manager.plugin_handlers:
+        if isinstance(handler, LogHandler):
+            return handler.run
+    if set(options) & set(OUTPUT_OPTIONS):
+        return None
+    log = manager.logger
+    for handler in [one for one in log.handlers if one.name == STREAM_HANDLER]:
+        added = LogHandler(common_settings=manager.settings, settings=None)
+        log.removeHandler(handler)
+        log.addHandler(added)
+        return added.run
+    return None
 
 
 def share_settings(workflow: Any, stages: Mapping[str, str]) -> None:

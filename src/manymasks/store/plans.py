@@ -1,10 +1,11 @@
 """Plans that were run on a results folder: what each needs, and whether a run of it is alive."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from manymasks.disk.lock import holder, is_held, try_lock
@@ -22,6 +23,9 @@ class RecordedPlan:
     used: str
     """When a run of it last started, in UTC."""
     lock: Path
+    expected: Mapping[str, float]
+    """Seconds of the artifacts that this run was to make, by `stage/key`."""
+    cores: int
 
     @property
     def is_live(self) -> bool:
@@ -34,13 +38,21 @@ class RecordedPlan:
         return holder(self.lock)
 
 
-def record_plan(layout: Layout, study: str, artifacts: Iterable[str]) -> IO[str] | None:
-    """Write down that a plan is run now. Returns its lock, to be held until the run ends; None if
-    another run of the same plan holds it."""
+def record_plan(
+    layout: Layout,
+    study: str,
+    artifacts: Iterable[str],
+    expected: Mapping[str, float] = MappingProxyType({}),
+    cores: int = 1,
+) -> IO[str] | None:
+    """Write down that a plan is run now, with the seconds that artifacts are expected to take.
+    Returns its lock, to be held until the run ends; None if another run of the plan holds it."""
     names = sorted(set(artifacts))
     path = layout.plans / f"{digest([study, names])[:12]}.json"
     used = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    write_sealed(path, {"study": study, "artifacts": names, "used": used})
+    seconds = {name: round(expected[name], 1) for name in sorted(expected)}
+    run = {"expected": seconds, "cores": cores} if seconds else {}
+    write_sealed(path, {"study": study, "artifacts": names, "used": used, **run})
     return try_lock(path.with_suffix(".lock"))
 
 
@@ -52,7 +64,10 @@ def recorded_plans(layout: Layout) -> list[RecordedPlan]:
             values = read_sealed(path)
             names = frozenset(values["artifacts"])
             lock = path.with_suffix(".lock")
-            plans.append(RecordedPlan(values["study"], names, values["used"], lock))
+            expected, cores = dict(values.get("expected", {})), int(values.get("cores", 1))
+            plans.append(
+                RecordedPlan(values["study"], names, values["used"], lock, expected, cores)
+            )
     return sorted(plans, key=lambda plan: plan.used, reverse=True)
 
 
