@@ -197,7 +197,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert out.stat().st_size < 4_000_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     assert all(address.startswith(("#", "data:image/svg+xml")) for address in reader.addresses)
-    assert sum(address.startswith("data:") for address in reader.addresses) == 38
+    assert sum(address.startswith("data:") for address in reader.addresses) == 39
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text

@@ -215,7 +215,7 @@ COMMENT ON COLUMN never_both.token_b IS 'The other one as text';
 COMMENT ON COLUMN never_both.log_p_bound IS 'Proved: after any prefix the lesser ln P of the two is at most this, and never more than ln 1/2';
 COMMENT ON COLUMN never_both.log_p_attained IS 'The lesser ln P at a point of the ball: no bound over the ball can be lower';
 COMMENT ON COLUMN never_both.log_p_best IS 'The lesser ln P after the best prefix that was tried';
-COMMENT ON COLUMN never_both.prefix IS 'That prefix as text';
+COMMENT ON COLUMN never_both.prefix IS 'The prefix as text';
 COMMENT ON COLUMN never_both.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bound';
 
 CREATE TABLE never_first (
@@ -242,7 +242,7 @@ COMMENT ON COLUMN never_first.lead_attained IS 'Its lead at a point of the ball:
 COMMENT ON COLUMN never_first.allowance IS 'Nats of the bound that allow for float32. Logits have no biases, so no bound is below this';
 COMMENT ON COLUMN never_first.others IS 'Other tokens in the mean that the token is compared with';
 COMMENT ON COLUMN never_first.lead_best IS 'Its lead after the best prefix that was tried; positive where it is ranked first';
-COMMENT ON COLUMN never_first.prefix IS 'That prefix as text';
+COMMENT ON COLUMN never_first.prefix IS 'The prefix as text';
 COMMENT ON COLUMN never_first.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bound';
 
 CREATE TABLE process_statement (
@@ -267,9 +267,9 @@ COMMENT ON TABLE process_statement IS 'A token that never follows another one in
 COMMENT ON COLUMN process_statement.artifact IS 'Universal artifact';
 COMMENT ON COLUMN process_statement.process IS 'Name of the process';
 COMMENT ON COLUMN process_statement.last_id IS 'Number of the last token of the prefix';
-COMMENT ON COLUMN process_statement.token_id IS 'Number of the token that never follows it';
-COMMENT ON COLUMN process_statement.last_token IS 'The last token of the prefix';
-COMMENT ON COLUMN process_statement.token IS 'The token that never follows it';
+COMMENT ON COLUMN process_statement.token_id IS 'Number of the token in the vocabulary';
+COMMENT ON COLUMN process_statement.last_token IS 'The last token of the prefix as text';
+COMMENT ON COLUMN process_statement.token IS 'The token as text';
 COMMENT ON COLUMN process_statement.log_p_bound IS 'Bound of ln P(token | any prefix) over the ball, whatever the last token: it cannot be small for a token that is probable elsewhere';
 COMMENT ON COLUMN process_statement.possible_length IS 'All prefixes of up to so many tokens that the process can produce were tried';
 COMMENT ON COLUMN process_statement.log_p_possible IS 'Largest ln P of the token after those that end in the last token, exact up to rounding; NULL if none does';
