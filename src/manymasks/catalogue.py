@@ -175,6 +175,14 @@ _ROWS = (
             "behaviour_component", "probe_item", "calibration_bin", "position_divergence",
             "position_prediction", "probe_distance", "contrast"), uses_models=True,
         if_out_of_memory="divergence.memory_mb, divergence.batch", is_analysis=True, seconds=6),
+    Stage("explorer", unit="probe",
+        summary="The laws of every member at the tokens of a few contexts of a probe, the KL of "
+            "pairs there, and what members write after them.",
+        message="reading contexts of {label} for the explorer",
+        inputs=(*CONTEXTS, "training", "tokenizer"),
+        tables=("explored_token", "explored_prediction", "explored_continuation", "explored_pair"),
+        uses_models=True, if_out_of_memory="explorer.memory_mb, explorer.contexts",
+        is_analysis=True, seconds=2),
     Stage("funnel", unit="corpus",
         summary="How many members pass, and how diverse they are, as constraints on loss are "
             "added.", message="adding constraints to the members of {label}",

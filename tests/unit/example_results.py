@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import example_behaviour
+import example_explorer
 import example_known
 import example_sets
 import example_universal
@@ -405,8 +406,11 @@ class ExampleResults:
         ]
         more = example_behaviour.on_probe(probe, len(severities), models, self.random)
         inputs = {"probe": [key], "training": [model["model"] for model in models]}
+        if stage == "probe":
+            tables = example_explorer.explored(probe, len(severities), models)
+            self.add("explorer", f"pydocs/{probe}", tables, inputs)
         if self.reference is not None:
-            inputs["reference"] = [self.reference]
+            inputs = {**inputs, "reference": [self.reference]}
         self.add(
             "divergence",
             f"pydocs/{probe}",

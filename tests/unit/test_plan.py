@@ -291,12 +291,15 @@ def test_sql_and_templates_are_code() -> None:
         path.relative_to(SOURCE.parent).as_posix()
         for folder in ("database", "report")
         for path in (SOURCE / folder).rglob("*")
-        if path.suffix in (".sql", ".j2", ".css")
+        if path.suffix in (".sql", ".j2", ".css", ".js")
     }
+    assert files == present
+    # The explorer answers the example queries: no other artifact depends on one.
     examples = {name for name in present if name.startswith("manymasks/database/queries/")}
-    assert files == present - examples
+    assert examples and not examples & code_of("database").keys()
     assert "manymasks/database/views/10-study.sql" in files
     assert "manymasks/report/page.html.j2" in files
+    assert "manymasks/report/explorer/scripts/explorer.js" in files
 
 
 USE_MODELS = {stage for stage in STAGES if STAGES[stage].uses_models}
@@ -361,7 +364,7 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
     counts = Counter(node.stage for node in plan_of(tmp_path).nodes)
     assert counts == {
         **dict.fromkeys(EVERYTHING, 1),
-        "training": 24, "evaluation": 24, "derived": 4, "probe": 2, "divergence": 2,
+        "training": 24, "evaluation": 24, "derived": 4, "probe": 2, "divergence": 2, "explorer": 2,
     }  # fmt: skip
     known = {"kind": "process", "process": "masks"}
     both = Counter(node.stage for node in plan_of(tmp_path, corpora={"known": known}).nodes)
@@ -434,7 +437,7 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 ENDS = {"database", "report"}
 SETS = {"derived", "rashomon", "multiplicity", "volume", "universal", "funnel"}
-BEHAVIOUR = {"divergence", "severity", "rollout", "representation"}
+BEHAVIOUR = {"divergence", "explorer", "severity", "rollout", "representation"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
     ({"hardware": {"device": "cpu"}}, set()),
@@ -481,7 +484,11 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
         {"training": {"late": [0.9]}},
         {"training", "evaluation", *SETS, *BEHAVIOUR, "gradient", "myopia", *ENDS},
     ),
-    ({"probes": {"held-out": {"seed": 1}}}, {"probe", "divergence", "severity", "funnel", *ENDS}),
+    (
+        {"probes": {"held-out": {"seed": 1}}},
+        {"probe", "divergence", "explorer", "severity", "funnel", *ENDS},
+    ),
+    ({"explorer": {"scored": 8}}, {"explorer", *ENDS}),
     ({"divergence": {"batch": 4}}, {"divergence", "severity", "funnel", *ENDS}),
     ({"rollout": {"length": 30}}, {"rollout", *ENDS}),
     ({"representation": {"tokens": 100}}, {"representation", *ENDS}),
@@ -641,6 +648,7 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "universal": 1,
         "funnel": 1,
         "divergence": 2,
+        "explorer": 2,
         "severity": 1,
         "rollout": 1,
         "representation": 1,
@@ -728,8 +736,8 @@ def test_another_grid_changes_only_tuned_arms(tmp_path: Path, tune: dict[str, An
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
         "tuning": 2, "training": 12, "evaluation": 12, "derived": 2, "rashomon": 1,
-        "multiplicity": 1, "volume": 1, "universal": 1, "funnel": 1, "divergence": 2, "severity": 1,
-        "rollout": 1, "representation": 1, "myopia": 1, "database": 1, "report": 1,
+        "multiplicity": 1, "volume": 1, "universal": 1, "funnel": 1, "divergence": 2, "explorer": 2,
+        "severity": 1, "rollout": 1, "representation": 1, "myopia": 1, "database": 1, "report": 1,
     }  # fmt: skip
     new = {node.digest for node in before.nodes}
     for node in after.nodes:

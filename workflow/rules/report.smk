@@ -7,6 +7,7 @@ REQUIRED INPUTS
 OUTPUTS
     results/report/<key>/manifest.json
         report.html   linked as results/report.html
+        explorer.html linked as results/explorer.html
         headline.png
         sets.png      (if the study has multiplicity)
         probes.png    (if a probe has a severity above 0)

@@ -69,6 +69,26 @@ class Divergence(WithFloor):
     because it changes last bits)."""
 
 
+class Explorer(Settings):
+    """Contexts that the explorer shows token by token, with the laws of every member."""
+
+    contexts: Annotated[int, Field(ge=1)] = 12
+    """Contexts of a probe, over all its severities: as many windows at a severity as make these,
+    and one at least."""
+    scored: Annotated[int, Field(ge=1)] = 24
+    """Tokens at the end of a context whose laws are stored, at most those that the probe scores. On
+    text as it is, members also write as many after what comes before them."""
+    ranks: Annotated[int, Field(ge=1)] = 5
+    """First-ranked tokens of a law that are stored."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Contexts in one forward pass."""
+    memory_mb: Annotated[int, Field(ge=16)] = 512
+    """MiB for laws of all members; where a batch needs more, it is split (in the key, because it
+    changes last bits)."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the choice of windows."""
+
+
 class Universal(Settings):
     """Statements about every prefix: upper bounds of probabilities, and prefixes that refute."""
 
@@ -310,6 +330,8 @@ class Analyses(Settings):
     """Named probes."""
     divergence: Divergence = Divergence()
     """Behavioural divergence."""
+    explorer: Explorer = Explorer()
+    """Contexts of the explorer."""
     rollout: Rollout = Rollout()
     """What members write."""
     representation: Representation = Representation()

@@ -281,6 +281,7 @@ class Session:
             f"\nThe study '{self.plan.study.name}' is complete: {count} artifacts{self.made}.\n"
             f"{headline(self.plan, self.layout)}"
             f"  report    {self.layout.report}\n"
+            f"  explorer  {self.layout.explorer}\n"
             f"  database  {self.layout.database}\n"
             "  ask it    manymasks sql --example equally-good-models\n"
             "            manymasks sql --example what-equal-loss-hides\n"
@@ -319,11 +320,13 @@ class Session:
         )
 
     def publish(self) -> None:
-        """Link the database and report of this study, which an earlier run may have made."""
+        """Link the database, report and explorer of this study, which an earlier run may have
+        made."""
         database, report = self.plan.targets
         for node, name, path in (
             (database, "manymasks.duckdb", self.layout.database),
             (report, "report.html", self.layout.report),
+            (report, "explorer.html", self.layout.explorer),
         ):
             target = self.layout.folder(node.stage, node.key) / name
             if target.exists():

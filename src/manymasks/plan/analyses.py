@@ -65,9 +65,10 @@ def _derived_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
 
 
 def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterator[Node]:
-    """Probes, divergence on each, and the analyses that combine several probes. A corpus that is
-    drawn from a process has only the probe of unchanged text. `corpus`: the corpus whose members
-    are compared. `documents`: the documents of every corpus of the study, by name."""
+    """Probes, divergence on each, contexts of the explorer, and the analyses that combine several
+    probes. A corpus that is drawn from a process has only the probe of unchanged text. `corpus`:
+    the corpus whose members are compared. `documents`: the documents of every corpus of the study,
+    by name."""
     if not corpus.has_analysis("divergence"):
         return
     references = tuple(reference_seeds(corpus))
@@ -75,6 +76,7 @@ def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterato
     members = corpus.set_members
     contexts: list[Node] = []
     divergences: list[Node] = []
+    explored: list[Node] = []
     for name, probe in sorted(corpus.study.probes.items()):
         if corpus.is_process and probe.family != "held-out":
             continue
@@ -89,11 +91,15 @@ def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterato
             "training": trainings(compared),
             "tokenizer": (corpus.tokenizer,),
         }
+        if corpus.has_analysis("explorer"):
+            settings = {"members": names(compared), "explorer": identity(corpus.study.explorer)}
+            explored.append(Node("explorer", f"explorer/{corpus.name}/{name}", settings, inputs))
         if references:
-            inputs["reference"] = references
+            inputs = {**inputs, "reference": references}
         settings = corpus.analysis_settings("divergence", compared)
         divergences.append(Node("divergence", f"divergence/{corpus.name}/{name}", settings, inputs))
         yield from (contexts[-1], divergences[-1])
+    yield from explored
     if corpus.has_analysis("funnel") and divergences:
         # The contexts of a search were tried on half of the members only.
         complete = [node for node in divergences if node.inputs["training"] == trainings(members)]

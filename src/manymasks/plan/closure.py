@@ -24,8 +24,8 @@ MACHINERY = tuple(
     f"{PACKAGE}.{name}."
     for name in ("config", "plan", "store", "disk", "downloads", "errors", "cli")
 )
-DATA_SUFFIXES = {".sql", ".j2", ".css", ".h", ".cpp"}
-COMMENTS = {".sql": "--", ".h": "//", ".cpp": "//"}
+DATA_SUFFIXES = {".sql", ".j2", ".css", ".js", ".h", ".cpp"}
+COMMENTS = {".sql": "--", ".js": "//", ".h": "//", ".cpp": "//"}
 LAZY_TARGET = re.compile(r"[\w.]+:(\w+|\*)")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -1,17 +1,23 @@
-"""report: the page and its pictures, from the database alone."""
+"""report: the page and its pictures, and the explorer, from the database alone."""
 
 from typing import Any
 
+from manymasks.database.queries import examples
+from manymasks.report.explorer_page import Question, write_explorer
 from manymasks.report.page import write_page
 from manymasks.report.pictures import PICTURES, save_picture
 from manymasks.store.job import Job
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write report.html, and those of the `PICTURES` that there is data for."""
+    """Write report.html and explorer.html, and those of the `PICTURES` that there is data for."""
     database = job.input("database").file("manymasks.duckdb")
+    study = dict(job.settings["study"])
     page = job.folder / "report.html"
-    write_page(database, dict(job.settings["study"]), page)
+    explorer = job.folder / "explorer.html"
+    write_page(database, study, page)
+    questions = [Question(entry.name, entry.question, entry.sql) for entry in examples()]
+    write_explorer(database, study, questions, explorer)
     for picture in PICTURES:
         save_picture(database, job.folder / picture.name, picture)
-    return {"bytes": page.stat().st_size}
+    return {"bytes": page.stat().st_size, "explorer_bytes": explorer.stat().st_size}

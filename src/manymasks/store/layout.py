@@ -62,3 +62,8 @@ class Layout:
     def report(self) -> Path:
         """Link to the current study's report."""
         return self.results / "report.html"
+
+    @property
+    def explorer(self) -> Path:
+        """Link to the current study's explorer."""
+        return self.results / "explorer.html"
