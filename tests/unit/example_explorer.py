@@ -1,4 +1,4 @@
-"""Made-up tables of the stage `explorer`: contexts with tokens that a page has to show with care."""
+"""Made-up tables of the stage `explorer`: contexts whose tokens a page has to show with care."""
 
 import itertools
 from typing import Any

@@ -78,8 +78,16 @@ def explorer_html(packed: PackedStudy) -> str:
 def script_json(value: Any) -> str:
     """Compact JSON that can stand in a script element: no text in it can end the element, and
     control characters are escaped. Not-a-number is null."""
-    text = json.dumps(_finite(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    try:
+        text = _json(value)
+    except ValueError:
+        # Slow, and few answers have such a number.
+        text = _json(_finite(value))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:
