@@ -125,7 +125,8 @@ export function firstToPart(contexts, at) {
       if (agreed && first[from][a] !== first[from][b] && isEqual(contexts[from], a, b)
           && (best === null || kl > best.kl)) {
         const { members } = contexts[from];
-        best = { a: members[a], b: members[b], pair, from, kl, said: [first[from][a], first[from][b]] };
+        const said = [first[from][a], first[from][b]];
+        best = { a: members[a], b: members[b], pair, from, kl, said };
       }
     });
     if (best) return best;

@@ -1,7 +1,8 @@
 // Elements of the page. Text is only ever set as text: nothing in a token can be markup.
 
 const SVG = "http://www.w3.org/2000/svg";
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const INVISIBLE = new RegExp("[\\u0000-\\u001f\\u007f-\\u009f\\u00ad"
+  + "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]", "g");
 
 /** An element with attributes and children. A function is a listener, `false` no attribute. */
 export function element(name, attributes = {}, ...children) {

@@ -22,7 +22,8 @@ export function lawsTable(context, isMarked = () => false) {
       const line = element("tr", { class: isMarked(member) ? "marked" : "" },
         element("th", { scope: "row" }, memberName(member)),
         ...first.map(({ cell }) => cell), truth,
-        element("td", {}, nats(study.members[member].select)), element("td", { class: "sets" }, setsOf(member)));
+        element("td", {}, nats(study.members[member].select)),
+        element("td", { class: "sets" }, setsOf(member)));
       rows.push({ row: place.get(member), first, truth });
       return line;
     });

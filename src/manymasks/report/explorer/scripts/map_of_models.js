@@ -15,8 +15,8 @@ export function matrixOf(members, pairs) {
 
 /**
  * Effective number of models under equal weights: the diversity of order 2 of Leinster and Cobbold
- * (2012), 1 / mean over pairs of exp(-KL), a member with itself included. Between 1 (equal laws) and
- * the number of members.
+ * (2012), 1 / mean over pairs of exp(-KL), a member with itself included. Between 1 (equal laws)
+ * and the number of members.
  */
 export function effectiveNumber(matrix) {
   const values = matrix.flat().filter((kl) => !Number.isNaN(kl));

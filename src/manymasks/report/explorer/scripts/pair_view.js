@@ -125,7 +125,8 @@ function writtenBy(context, row) {
   const isParting = one[0][last] !== other[0][last];
   const common = isParting ? last : last + 1;
   const piece = (tokens, begin) => tokens.slice(begin).map((token) => visible(tokenOf(token)));
-  const shared = one[0].slice(0, common).map((token, step) => stepOf(token, one[1][step], kl[step]));
+  const shared = one[0].slice(0, common)
+    .map((token, step) => stepOf(token, one[1][step], kl[step]));
   const branch = (name, [tokens, ps]) => element("div", { class: "branch" },
     element("h3", {}, name),
     element("p", { class: "tokens" },

@@ -71,8 +71,9 @@ function simplex(title, names, points, begin) {
     const belief = point.slice(begin, begin + 3);
     const [x, y] = [0, 1].map((axis) => belief.reduce((sum, value, corner) =>
       sum + (value / 1000) * corners[corner][axis], 0));
+    const numbers = belief.map((value) => (value / 1000).toFixed(3)).join(", ");
     drawing.append(shape("circle", { class: `point in colour-${point[1] % 6}`, cx: x, cy: y, r: 4 },
-      shape("title", {}, `${names[point[1]]}: ${belief.map((v) => (v / 1000).toFixed(3)).join(", ")}`)));
+      shape("title", {}, `${names[point[1]]}: ${numbers}`)));
   }
   names.forEach((name, number) => {
     drawing.append(shape("text", { class: `label colour-${number}`, x: 20 + 92 * number, y: 332 },
@@ -104,8 +105,8 @@ function masks(redraw) {
   update();
   return element("section", {},
     element("h2", {}, "Which mask speaks?"),
-    element("p", { class: "soft" }, "Weights of the masks in the mixture closest to the prediction, "
-      + "as letters come. A spliced document changes its mask after some letters."),
+    element("p", { class: "soft" }, "Weights of the masks in the mixture closest to the "
+      + "prediction, as letters come. A spliced document changes its mask after some letters."),
     element("div", { class: "controls" },
       labelled("Document", chooser(documents.map(({ kind, document }, value) =>
         ({ value, text: `${kind} ${document}` })), scrubbed.document, (value) => {

@@ -8,7 +8,9 @@ import { look, state } from "./state.js";
 const STEPS = 200;
 const POOLS = {
   class: { text: "the best of each class", of: ({ label }) => label },
-  pool: { text: "the best of each size", of: ({ label }) => label.split("/").slice(0, 2).join("/") },
+  pool: {
+    text: "the best of each size", of: ({ label }) => label.split("/").slice(0, 2).join("/"),
+  },
   corpus: { text: "the best of all", of: ({ corpus }) => corpus },
 };
 const thresholds = new Map();
@@ -25,7 +27,8 @@ export function setView(redraw) {
   }
   if (!corpora.includes(state.corpus)) {
     // The corpus with the most members.
-    const count = (corpus) => [...compared].filter((m) => study.members[m].corpus === corpus).length;
+    const count = (corpus) =>
+      [...compared].filter((member) => study.members[member].corpus === corpus).length;
     corpora.sort((one, other) => count(other) - count(one));
     look({ corpus: corpora[0] });
   }
@@ -157,7 +160,8 @@ function outcomeOf(members, passing, points) {
       same ? tile(same.effective.toFixed(2), `exp(capacity) of the set ${same.name}`) : null),
     element("div", { class: "charts" },
       element("figure", {},
-        element("figcaption", {}, "Map of members: classical scaling of their KL. Filled: in the set."),
+        element("figcaption", {},
+          "Map of members: classical scaling of their KL. Filled: in the set."),
         mapOf(members, inside, points)),
       table(["member", "class", "select loss", "set"], lines, { class: "members" })),
   ];

@@ -30,8 +30,8 @@ export function sqlView() {
     }
   });
   return element("div", {},
-    element("p", {}, "Each question is a query of ", element("code", {}, "results/manymasks.duckdb"),
-      ". Ask more with:"),
+    element("p", {}, "Each question is a query of ",
+      element("code", {}, "results/manymasks.duckdb"), ". Ask more with:"),
     element("pre", {}, "manymasks sql --tables                # what there is, by question\n"
       + "manymasks sql --describe NAME         # what its columns mean\n"
       + "manymasks sql \"SELECT ... FROM ...\"   # a query of yours"),

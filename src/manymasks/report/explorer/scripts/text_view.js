@@ -41,7 +41,8 @@ export function textView(redraw) {
 
   function show(at) {
     const token = context.tokens[context.begin + at];
-    about.replaceChildren("The text has ", element("b", { class: "quoted" }, quoted(tokenOf(token))),
+    about.replaceChildren("The text has ",
+      element("b", { class: "quoted" }, quoted(tokenOf(token))),
       `: mean loss ${nats(context.nats[at] / 1000)} nats, disagreement within classes `
       + `${nats(context.within[at] / 1000)}, of all members `
       + `${nats(context.information[at] / 1000)} nats.`);
