@@ -50,6 +50,8 @@ def test_the_study_ends_with_a_database_and_a_report(smoke):
     for heading in ("Loss", "Rashomon", "ivergence", "yopia", "Inside the sets"):
         assert heading in page
     assert 50_000 < len(page) < 4_000_000
+    explorer = (project.folder / "results" / "explorer.html").read_text(encoding="utf-8")
+    assert 'id="context-0"' in explorer and len(explorer) < 4_000_000
 
 
 def test_a_second_run_finds_nothing_to_do(smoke):

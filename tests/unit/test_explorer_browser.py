@@ -191,6 +191,7 @@ def test_cold_to_a_token_on_which_two_models_of_equal_loss_disagree_and_what_eac
 def test_what_members_say_is_what_the_database_has(tab: Tab, made: Path) -> None:
     tab.page.focus(".tokens")
     tab.page.keyboard.press("Home")
+    tab.page.wait_for_function("location.hash.includes('context')")
     with duckdb.connect(str(made / "x.duckdb"), read_only=True) as connection:
         for at in range(example_explorer.SCORED):
             title = tab.page.evaluate(
@@ -323,6 +324,7 @@ def test_a_link_shows_the_same_again(browser: Any, made: Path, tab: Tab) -> None
     tab.page.click("#tab-pair")
     tab.page.focus(".tokens")
     tab.page.keyboard.press("End")
+    tab.page.wait_for_function(f"location.hash.includes('at={example_explorer.SCORED - 1}')")
     address, shown = tab.page.url, tab.text("main")
     again = browser.new_page()
     again.goto(address)

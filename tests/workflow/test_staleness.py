@@ -29,12 +29,13 @@ PUBLISHED = {"database", "report"}
 PROBES = {"probe/pydocs/held-out", "probe/pydocs/shuffle"}
 REFERENCE, SAMPLED = {"training/pydocs/small/causal/i900-o900"}, {"self_written/pydocs/self"}
 DIVERGENCES = {f"divergence/pydocs/{probe}" for probe in ("held-out", "shuffle", "self")}
+EXPLORED = {f"explorer/pydocs/{probe}" for probe in ("held-out", "shuffle", "self")}
 SEVERITY = {"severity/pydocs"}
 FLOOR, GRADIENT = {"ngram_baseline/pydocs"}, {"gradient/pydocs"}
 MULTIPLICITY, FUNNEL = {"multiplicity/pydocs"}, {"funnel/pydocs"}
 UNIVERSAL = {"universal/pydocs"}
 SETS = {"rashomon/pydocs", *MULTIPLICITY, *UNIVERSAL, "volume/pydocs", *FUNNEL}
-BEHAVIOUR = {*DIVERGENCES, *SEVERITY, "rollout/pydocs", "representation/pydocs"}
+BEHAVIOUR = {*DIVERGENCES, *EXPLORED, *SEVERITY, "rollout/pydocs", "representation/pydocs"}
 OF_ALL_MEMBERS = {*SETS, "myopia/pydocs", *BEHAVIOUR, *GRADIENT, *PUBLISHED}
 
 
@@ -204,7 +205,10 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "a probe's severities": (
         setting("probes.shuffle.severities", [4, 8]),
-        {"probe/pydocs/shuffle", "divergence/pydocs/shuffle", *SEVERITY, *FUNNEL, *PUBLISHED},
+        {f"{stage}/pydocs/shuffle" for stage in ("probe", "divergence", "explorer")}
+        | SEVERITY
+        | FUNNEL
+        | PUBLISHED,
     ),
     "a threshold": (
         setting("rashomon.eps.nats", [0.01]),
@@ -245,6 +249,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
         {"training/pydocs/small/causal/i901-o901"}
         | SAMPLED
         | DIVERGENCES
+        | {"explorer/pydocs/self"}
         | SEVERITY
         | FUNNEL
         | PUBLISHED,

@@ -2,6 +2,9 @@
 
 import { contextOf, study } from "./data.js";
 
+/** Milliseconds without a change before the address follows. */
+const ADDRESS_DELAY = 200;
+
 const defaults = { view: "text", context: 0, at: 0, a: -1, b: -1, corpus: "" };
 
 export const state = { ...defaults, ...fromAddress() };
@@ -18,10 +21,15 @@ function fromAddress() {
 /** Whether the address of the page says what to look at. */
 export const isAddressed = location.hash.length > 1;
 
-/** Change what is looked at, and the address with it. */
+let pending = 0;
+
+/** Change what is looked at, and soon the address with it: browsers limit how often it changes. */
 export function look(change) {
   Object.assign(state, change);
-  history.replaceState(null, "", `#${new URLSearchParams(state)}`);
+  clearTimeout(pending);
+  pending = setTimeout(() => {
+    history.replaceState(null, "", `#${new URLSearchParams(state)}`);
+  }, ADDRESS_DELAY);
 }
 
 /** Look at the token of a context on which two equally good models are surest and disagree. */
