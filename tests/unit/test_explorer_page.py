@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import example_explorer
 import pytest
-from example_results import PRIMARY, UNTESTED, write_results
+from example_results import PRIMARY, write_results
 
 from manymasks.database.load import load
 from manymasks.database.queries import examples
@@ -39,7 +39,7 @@ TOP = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+|\{[
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explorer")
     results = write_results(folder / "results")
-    load(results.root, results.current, folder / "x.duckdb", primary=(*PRIMARY, UNTESTED))
+    load(results.root, results.current, folder / "x.duckdb", primary=PRIMARY)
     return folder / "x.duckdb"
 
 

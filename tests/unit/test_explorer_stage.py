@@ -63,6 +63,11 @@ def _job(trainings: tuple[Artifact, ...], folder: Path, severities: int) -> Job:
     return kit.job("explorer", settings, inputs, folder / "made")
 
 
+def token_id(text: str) -> int:
+    """The number of a token of the example, of which the first is the end of text."""
+    return 0 if text == "<|endoftext|>" else int(text.removeprefix("w"))
+
+
 class Made:
     """The tables of a job with the text that they are of."""
 
@@ -129,7 +134,7 @@ def test_predictions_are_those_of_the_members(made: Made) -> None:
         law = made.log_law(model, window[:position])
         order = np.argsort(-law, kind="stable")
         for row in rows:
-            token = int(row["token"].removeprefix("w"))
+            token = token_id(row["token"])
             assert row["p"] == pytest.approx(float(np.exp(law[token])), rel=1e-4)
             assert order[row["rank"] - 1] == token
             assert row["is_true"] == (token == window[position])
@@ -170,7 +175,7 @@ def test_members_write_what_they_rank_first_and_pairs_are_followed_until_they_pa
         )
         assert len(read) == row["position"]
         law = made.log_law(row["model"], read)
-        token = int(row["token"].removeprefix("w"))
+        token = token_id(row["token"])
         assert law[token] == pytest.approx(law.max(), abs=1e-5)
         written.setdefault((row["item"], row["model"]), []).append(token)
     paths: dict[tuple[Any, ...], Rows] = {}
