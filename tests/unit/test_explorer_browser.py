@@ -1,7 +1,7 @@
 """The explorer in a real browser: Debian's chromium, or that of playwright, through playwright.
 
-Without a browser one is installed where that is possible without a question: by playwright into the
-folder of the user, else by apt-get as root. Where neither works the tests are skipped.
+Without a browser one is installed where that is possible without a question: by apt-get as root,
+else by playwright into the folder of the user. Where neither works the tests are skipped.
 MANYMASKS_BROWSER names another program, or is `none` to skip them at once.
 """
 
@@ -29,10 +29,8 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-INSTALL = (
-    [sys.executable, "-m", "playwright", "install", "chromium"],
-    ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
-)
+APT = "apt-get update && apt-get install -y --no-install-recommends chromium"
+INSTALL = (["sh", "-c", APT], [sys.executable, "-m", "playwright", "install", "chromium"])
 SECONDS = 180
 """An installation takes at most."""
 WIDTHS = (1440, 390)
@@ -50,10 +48,11 @@ def program() -> str | None:
 
 def install(command: list[str]) -> None:
     """Run an installation; whether it worked shows when the browser is started."""
-    if command[0] == "apt-get" and (os.geteuid() or not shutil.which("apt-get")):
+    if APT in command and (os.geteuid() or not shutil.which("apt-get")):
         return
+    environment = {**os.environ, "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "10000"}
     try:
-        subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=environment)
     except (OSError, subprocess.TimeoutExpired):
         return
 
