@@ -87,7 +87,8 @@ def test_returned_rows_are_those_in_the_file(tmp_path: Path) -> None:
     assert (rows.pop("missing_payloads"), rows.pop("outdated_payloads")) == (0, 0)
     for table, count in rows.items():
         assert ask(tmp_path / "db" / "x.duckdb", f"SELECT count(*) FROM {table}") == [(count,)]
-    assert [path.name for path in (tmp_path / "db").iterdir()] == ["x.duckdb"]
+    names = sorted(path.name for path in (tmp_path / "db").iterdir())
+    assert names == ["x.duckdb", "x.loaded.json"]
 
 
 def test_everything_has_a_comment(example: tuple[ExampleResults, Path]) -> None:
@@ -435,7 +436,8 @@ def test_a_failed_load_leaves_the_old_file(tmp_path: Path) -> None:
     assert "table model_loss" in str(error.value)
     assert f"artifact = {key}, model = m, split = measure" in str(error.value)
     assert target.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "x.duckdb"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["results", "x.duckdb", "x.loaded.json"]
 
 
 def test_a_reader_keeps_the_database_it_opened(tmp_path: Path) -> None:
@@ -580,12 +582,20 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def test_equal_results_give_equal_databases(tmp_path: Path) -> None:
+def test_equal_results_give_equal_databases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Threads, the order of rows and the time of the build leave no trace in the tables."""
     results = write_results(tmp_path / "results", analyses=OF_TEXT)
     load(results.root, results.current, tmp_path / "a.duckdb")
     load(results.root, results.current, tmp_path / "b.duckdb", threads=2)
     first = content_hash(tmp_path / "a.duckdb")
+    assert first == content_hash(tmp_path / "b.duckdb")
+    with monkeypatch.context() as patched:
+        # Large tables are loaded and checked in parts.
+        patched.setattr(loading, "SORTED_BYTES", 1)
+        patched.setattr(loading, "GROUPED_ROWS", 2000)
+        load(results.root, results.current, tmp_path / "b.duckdb")
     assert first == content_hash(tmp_path / "b.duckdb")
     path = next(results.root.glob("evaluation/*/tables/model_loss.parquet"))
     rows = pq.read_table(path).to_pylist()

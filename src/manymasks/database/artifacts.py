@@ -36,9 +36,8 @@ class StoredArtifact(NamedTuple):
 class Payloads:
     """Parquet files by table, and how many of those that manifests list are not loaded."""
 
-    files: dict[str, list[str]] = field(default_factory=dict)
-    columns: dict[str, set[str]] = field(default_factory=dict)
-    """Columns of the schema that at least one file of a table has."""
+    files: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)
+    """Paths by table, with the columns of the schema that each has."""
     kept: dict[str, list[str]] = field(default_factory=dict)
     """Artifacts by table whose rows are in the previous database."""
     digests: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -107,8 +106,7 @@ def table_files(
             elif file.table not in columns or not names >= required[file.table]:
                 payloads.outdated += 1
                 continue
-            payloads.files.setdefault(file.table, []).append(str(file.path))
-            payloads.columns.setdefault(file.table, set()).update(names & columns[file.table])
+            payloads.files.setdefault(file.table, {})[str(file.path)] = columns[file.table] & names
             payloads.digests.setdefault(file.table, {})[manifest.key] = file.sha256
     return payloads
 

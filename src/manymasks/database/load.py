@@ -9,7 +9,7 @@ import glob
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,19 @@ from manymasks.database.artifacts import Payloads, StoredArtifact, read_artifact
 from manymasks.database.claims import correct, refuse_untested
 from manymasks.database.columns import comment_columns
 from manymasks.database.mean_intervals import fill_mean_intervals
-from manymasks.database.previous import PreviousDatabase, read_previous, write_loaded
+from manymasks.database.previous import ENDING, PreviousDatabase, read_previous, write_loaded
 from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
 from manymasks.store.manifest import Manifest
 
 FOLDER = Path(__file__).parent
 MEMORY = "2GB"
-"""What DuckDB holds at most while it loads; sorts of larger tables go to the disk, beside the
-database."""
+"""What DuckDB holds at most while it loads."""
+SORTED_BYTES = 1 << 28
+"""Parquet that is sorted at once. A sort of all rows of a large table would take several times its
+size on the disk."""
+GROUPED_ROWS = 20_000_000
+"""Rows that are searched for duplicates at once."""
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
 
@@ -66,6 +70,8 @@ def load(
             building.unlink()  # DuckDB takes an existing file for a database.
             rows = _build(building, artifacts, payloads, earlier, current, primary, threads)
             _verify(building, rows)
+            # It is about the database that is replaced now.
+            target.with_suffix(ENDING).unlink(missing_ok=True)
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise UserError(
             f"{target}: the database could not be written. Check the space on that disk and the "
@@ -212,36 +218,54 @@ def _keep(
 def _insert_payload(
     connection: duckdb.DuckDBPyConnection, table: str, payloads: Payloads, grain: list[str]
 ) -> None:
-    """Insert the Parquet files of one table, sorted by its grain, which compresses best."""
-    files, columns = payloads.files[table], {"artifact", *payloads.columns[table]}
+    """Insert the Parquet files of one table, sorted by its grain, which compresses best; a large
+    table in parts, each sorted."""
     # The artifact is the folder two levels above the file: results/<stage>/<key>/tables/.
     artifact = "parse_path(filename, 'both_slash')[-3] AS artifact"
-    selected = [
-        artifact if name == "artifact" else name
-        for name in _columns(connection, table)
-        if name in columns
-    ]
-    try:
-        connection.execute(
-            f"INSERT INTO {table} BY NAME SELECT {', '.join(selected)} "
-            "FROM read_parquet(?, union_by_name = true, filename = true) "
-            f"ORDER BY {', '.join(name for name in grain if name in columns)}",
-            [[glob.escape(file) for file in files]],
-        )
-    except duckdb.Error as error:
-        raise UserError(
-            f"table {table}: its {len(files)} Parquet files (first: {files[0]}) cannot be "
-            f"loaded. DuckDB says: {str(error).strip()}"
-        ) from error
+    order = _columns(connection, table)
+    for files in _parts(payloads.files[table]):
+        columns = {"artifact"}.union(*(payloads.files[table][file] for file in files))
+        selected = [artifact if name == "artifact" else name for name in order if name in columns]
+        try:
+            connection.execute(
+                f"INSERT INTO {table} BY NAME SELECT {', '.join(selected)} "
+                "FROM read_parquet(?, union_by_name = true, filename = true) "
+                f"ORDER BY {', '.join(name for name in grain if name in columns)}",
+                [[glob.escape(file) for file in files]],
+            )
+        except duckdb.Error as error:
+            raise UserError(
+                f"table {table}: its {len(files)} Parquet files (first: {files[0]}) cannot be "
+                f"loaded. DuckDB says: {str(error).strip()}"
+            ) from error
+
+
+def _parts(files: Iterable[str]) -> Iterator[list[str]]:
+    """Files in order, as many at a time as SORTED_BYTES allows."""
+    part: list[str] = []
+    size = 0
+    for file in files:
+        more = Path(file).stat().st_size
+        if part and size + more > SORTED_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(file)
+        size += more
+    if part:
+        yield part
 
 
 def _check_grain(connection: duckdb.DuckDBPyConnection, table: str, grain: list[str]) -> None:
     columns = ", ".join(grain)
-    duplicate = connection.execute(
-        f"SELECT {columns}, count(*) FROM {table} GROUP BY ALL HAVING count(*) > 1 "
-        "ORDER BY ALL LIMIT 1"
-    ).fetchone()
-    if duplicate:
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    parts = rows // GROUPED_ROWS + 1
+    for part in range(parts):
+        duplicate = connection.execute(
+            f"SELECT {columns}, count(*) FROM {table} WHERE hash({columns}) % {parts} = {part} "
+            "GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
+        ).fetchone()
+        if duplicate is None:
+            continue
         pairs = zip(grain, duplicate[:-1], strict=True)
         example = ", ".join(f"{name} = {value}" for name, value in pairs)
         raise UserError(
