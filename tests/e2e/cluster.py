@@ -5,6 +5,7 @@ not touched. It needs root and Debian's `slurm-wlm` and `munge`.
 """
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -62,6 +63,8 @@ GPU = "NodeName=n1 Name=gpu File=/dev/null\n"
 
 def missing() -> str | None:
     """Why there can be no cluster here; None if there can."""
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "no snakemake-executor-plugin-slurm"
     if os.geteuid() != 0:
         return "SLURM's daemons need root"
     absent = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]

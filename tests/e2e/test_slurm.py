@@ -15,7 +15,11 @@ from soak import content
 from tiny_study import OVERLAY, STUDY, project, states, wait_for
 
 REASON = missing()
-pytestmark = [pytest.mark.slurm, pytest.mark.skipif(REASON is not None, reason=REASON or "")]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+]
 
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--jobs", "4")
 """The command of the documentation."""
