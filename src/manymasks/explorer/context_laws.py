@@ -16,8 +16,9 @@ from manymasks.models.transformer import Transformer
 Laws = npt.NDArray[np.float32]
 """Log-probabilities in nats; the last axis is the vocabulary."""
 
-COPIES = 4
-"""Laws of the text and of continuations, and as much again for temporaries."""
+COPIES = 6
+"""Laws in float32, and their logarithms and probabilities in float64 (twice as large each), with a
+temporary."""
 
 
 @dataclass(frozen=True)
