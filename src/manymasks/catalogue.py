@@ -179,7 +179,8 @@ _ROWS = (
         summary="The laws of every member at the tokens of a few contexts of a probe, the KL of "
             "pairs there, and what members write after them.",
         message="reading contexts of {label} for the explorer",
-        outcome="{contexts} contexts, {members} members", inputs=(*CONTEXTS, "training", "tokenizer"),
+        outcome="{contexts} contexts, {members} members",
+        inputs=(*CONTEXTS, "training", "tokenizer"),
         tables=("explored_token", "explored_prediction", "explored_continuation", "explored_pair"),
         uses_models=True, if_out_of_memory="explorer.memory_mb, explorer.contexts",
         is_analysis=True, seconds=2),

@@ -152,12 +152,12 @@ class ExplorerRows:
     def _pair_divergences(self, laws: Laws) -> list[tuple[int, int, Floats]]:
         """Both members of each pair of a class, that with the smaller key first, and their KL
         (n, steps), the mean of both directions."""
-        found = []
+        pairs = []
         for group in self.groups.values():
             keys = sorted(group.tolist(), key=lambda m: self.members[m].model)
             kl = symmetric_kl(torch.from_numpy(laws[keys]).double())
-            found += [(keys[i], keys[j], kl[i, j]) for i, j in combinations(range(len(keys)), 2)]
-        return found
+            pairs += [(keys[i], keys[j], kl[i, j]) for i, j in combinations(range(len(keys)), 2)]
+        return pairs
 
     def _pair(
         self, context: Context, path: str, position: int, a: int, b: int, kl: float

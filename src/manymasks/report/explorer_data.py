@@ -289,20 +289,20 @@ def _context_of(row: Row) -> tuple[str, int, int]:
 
 
 def _by_context(rows: list[Row]) -> dict[tuple[str, int, int], list[Row]]:
-    found: dict[tuple[str, int, int], list[Row]] = {}
+    grouped: dict[tuple[str, int, int], list[Row]] = {}
     for row in rows:
-        found.setdefault(_context_of(row), []).append(row)
-    return found
+        grouped.setdefault(_context_of(row), []).append(row)
+    return grouped
 
 
 def _beliefs(rows: list[Row], member: Mapping[str, int]) -> list[dict[str, Any]]:
     """By member: letters, mask and both beliefs of each point."""
     corners = ("truth_a", "truth_b", "truth_c", "read_a", "read_b", "read_c")
-    found = []
+    packed = []
     for (model, layer), points in groupby(rows, lambda row: (row["model"], row["layer"])):
         listed = list(points)
         masks = sorted({row["mask"] for row in listed})
-        found.append(
+        packed.append(
             {
                 "member": member[model],
                 "layer": layer,
@@ -317,7 +317,7 @@ def _beliefs(rows: list[Row], member: Mapping[str, int]) -> list[dict[str, Any]]
                 ],
             }
         )
-    return found
+    return packed
 
 
 def _masks(rows: list[Row], member: Mapping[str, int]) -> dict[str, Any]:
