@@ -287,9 +287,9 @@ _ROWS = (
         summary="All artifacts of the results folder, in one DuckDB file.",
         message="loading the database", reads="tables/"),
     Stage("report", unit="study",
-        summary="The report page and its pictures, drawn from the database.",
+        summary="The report page and its pictures, and the explorer, drawn from the database.",
         message="drawing the report",
-        outcome="{bytes:,} bytes", inputs=("database",), seconds=8),
+        outcome="{bytes:,} bytes", inputs=("database",), seconds=12),
 )  # fmt: skip
 
 STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _ROWS})
