@@ -44,7 +44,7 @@ With `schema.json` an editor completes and checks these files.
 | `erosion.yaml` | overlay: causal members of `tally`, fine-tuned with myopic gradients |
 | `myopia.yaml` | overlay: every variant, with controls and n-gram baselines |
 | `probes.yaml` | overlay: every family of probes on the embedded text |
-| `universal.yaml` | overlay: bounds over every prefix, by width and training step, with a search |
+| `universal.yaml` | overlay: bounds over every prefix, by width, step, optimizer and budget |
 | `attention.yaml` | overlay: one layer of attention alone, where bounds are nearly exact |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
