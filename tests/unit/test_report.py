@@ -25,6 +25,7 @@ from manymasks.report import drawing, page, panels, pictures
 from manymasks.report.figures import processes_beliefs
 from manymasks.report.section import PageTable, Section, pivot, units
 from manymasks.report.sections import FIGURES, SECTIONS
+from manymasks.report.study_answers import QUESTIONS, headline
 from manymasks.stages import report
 
 QUERIES = sorted(drawing.QUERIES.glob("*.sql"))
@@ -119,7 +120,8 @@ def test_queries_and_templates_are_all_used() -> None:
     assert {path.name for path in TEMPLATES.iterdir()} == {
         f"{name}.html.j2" for name in tables | {"cost"}
     }
-    used = tables | set(FIGURES) | {"headline", "corpora", "environments", "cost", "empty"}
+    parts = {"headline", "corpora", "environments", "cost", "empty", "classes", "study_card"}
+    used = tables | set(FIGURES) | parts | {question.query for question in QUESTIONS}
     assert used == {path.stem for path in QUERIES}
     assert len(FIGURES) == sum(isinstance(item, drawing.Figure) for item in shown)
     parts = [part.query for picture in pictures.PICTURES for part in picture.parts]
@@ -216,9 +218,41 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert "no member" in reader.text, "of a set that is empty there is no count"
     assert not re.search(r"None|\u2013 to", reader.text), "what is not known is a dash"
     assert re.search(r"\d+ exploratory comparisons, \d+ with q below 0.05", reader.text)
+    assert text_of_headline(database) in " ".join(reader.text.split())
     text = out.read_text()
+    # Each figure has a text for those who do not see it.
+    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 39
     page.write_page(database, STUDY, out)
     assert out.read_text() == text
+
+
+def text_of_headline(database: Path) -> str:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        found = headline(connection)
+    assert found.startswith("Two seeds of ") or found.startswith("Not settled: Two seeds of ")
+    return found
+
+
+def test_the_page_opens_with_answers(database: Path, tmp_path: Path) -> None:
+    page.write_page(database, STUDY, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text()
+    answers = text[text.index('<section id="answers">') : text.index('<div class="tiles">')]
+    with duckdb.connect(str(database), read_only=True) as connection:
+        expected = [
+            question.text
+            for question in QUESTIONS
+            if drawing.records(connection, drawing.query(question.query))
+        ]
+    assert re.findall(r"<h3>(.*?)</h3>", answers) == expected
+    assert answers.count("The query</summary>") == len(expected) >= 10
+    assert not re.search(r"None|nan|\{\w+\}", answers.split("<pre>")[0])
+
+
+def test_the_study_card(database: Path, tmp_path: Path) -> None:
+    page.write_page(database, STUDY, tmp_path / "x.html")
+    text = " ".join(read(tmp_path / "x.html").text.split())
+    assert "Wh estimated: processor seconds at 10 W for a busy core" in text
+    assert "digest of their keys" in text and "@software{manymasks," in text
 
 
 def test_links_lead_somewhere(database: Path, tmp_path: Path) -> None:

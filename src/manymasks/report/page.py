@@ -1,6 +1,5 @@
 """The report: one HTML file with everything in it, readable from disk without a network."""
 
-import base64
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from manymasks.disk.atomic import replacing
 from manymasks.report.drawing import WIDTH, Row, query, records
 from manymasks.report.section import pivot
 from manymasks.report.sections import SECTIONS
+from manymasks.report.study_answers import answered
 
 CONTROLS = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
@@ -22,6 +22,8 @@ CONTROLS = {
 }
 """Control characters of texts, and the symbols that a page shows for them: HTML has no way to write
 most of them. Those from U+0080 on have no symbols."""
+WATTS = 10
+"""Of a busy core, by which energy is estimated; servers of 2020 to 2025 draw 5 to 15 W for one."""
 
 
 def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
@@ -43,6 +45,8 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
     confidence = f"{100 * float(share):g}%"
     with duckdb.connect(str(database), read_only=True) as connection:
         contents = [section.content(connection, confidence, data_address) for section in SECTIONS]
+        present = [item["name"] for content in contents for item in content["items"]]
+        card = records(connection, query("study_card"))[0]
         html = page.get_template("page.html.j2").render(
             study=study,
             settings=json.dumps(study, indent=2, ensure_ascii=False, default=str),
@@ -50,6 +54,11 @@ def write_page(database: Path, study: Mapping[str, Any], out: Path) -> None:
             headline=records(connection, query("headline"))[0],
             empty=records(connection, query("empty")),
             sections=[content for content in contents if content["items"] or content["absent"]],
+            answers=answered(connection, present),
+            card={**card, "watts": WATTS, "watt_hours": _watt_hours(card["cpu_seconds"])},
+            card_query=query("study_card"),
+            classes=records(connection, query("classes")),
+            classes_query=query("classes"),
             corpora=records(connection, query("corpora")),
             environments=_environments(connection),
             cost=records(connection, query("cost")),
@@ -91,12 +100,18 @@ def duration(value: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def _watt_hours(cpu_seconds: float | None) -> float | None:
+    return None if cpu_seconds is None else WATTS * cpu_seconds / 3600
+
+
 def data_address(svg: str) -> dict[str, str]:
-    """An SVG as a data address, whose identifiers cannot clash with another figure's."""
+    """An SVG as a data address, whose identifiers cannot clash with another figure's. Only what has
+    a meaning in addresses is encoded: a third shorter than base64."""
     points = re.search(r'<svg [^>]*?width="([\d.]+)pt"', svg)
     share = float(points[1]) / 72 / WIDTH if points else 1.0
-    encoded = base64.b64encode(svg.encode()).decode()
-    return {"src": f"data:image/svg+xml;base64,{encoded}", "width": f"{100 * share:.0f}"}
+    text = re.sub(r"\s+", " ", re.sub(r"<!DOCTYPE.*?>|<!--.*?-->", "", svg, flags=re.DOTALL))
+    encoded = text.replace('"', "'").replace("%", "%25").replace("#", "%23").replace("://", "%3A//")
+    return {"src": f"data:image/svg+xml,{encoded.strip()}", "width": f"{100 * share:.0f}"}
 
 
 def by_reference(rows: list[Row]) -> list[dict[str, Any]]:

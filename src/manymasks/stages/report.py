@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import duckdb
+
 from manymasks.database.queries import examples
 from manymasks.report.explorer_page import Question, write_explorer
 from manymasks.report.page import write_page
 from manymasks.report.pictures import PICTURES, save_picture
+from manymasks.report.study_answers import headline
 from manymasks.store.job import Job
 
 
@@ -20,4 +23,10 @@ def make(job: Job) -> dict[str, Any]:
     write_explorer(database, study, questions, explorer)
     for picture in PICTURES:
         save_picture(database, job.folder / picture.name, picture)
-    return {"bytes": page.stat().st_size, "explorer_bytes": explorer.stat().st_size}
+    with duckdb.connect(str(database), read_only=True) as connection:
+        answer = headline(connection)
+    return {
+        "bytes": page.stat().st_size,
+        "explorer_bytes": explorer.stat().st_size,
+        "headline": answer,
+    }
