@@ -4,90 +4,20 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from example_outside import CAUSAL, CONTEXT, SIZE, Results, key_of
 from safetensors.torch import load_file
 
-import kit
 from manymasks.cli import main
-from manymasks.config.settings import identity
-from manymasks.config.training import Size, TokenizerSettings, Training, Variant
+from manymasks.config.training import Size, TokenizerSettings, Variant
 from manymasks.models.arcee import ACTIVATIONS
-from manymasks.models.attention import Route
-from manymasks.models.transformer import Transformer, initialise
-from manymasks.store.manifest import InputReference, write_manifest
 from manymasks.tokens.standard import END_OF_TEXT, end_of_text_name, standard_json
 from manymasks.tokens.tokenizer import Tokenizer, train, word_tokenizer
-from manymasks.training.checkpoint import save_weights
 
-CONTEXT = 24
 TEXT = "The quick brown fox jumps over the lazy dog; naïve café, 東京.\n"
-SIZE = Size(width=16, layers=2, heads=2, embedding_sd=1.0)
-CAUSAL = Variant(gradient="causal")
-
-
-def key_of(number: int) -> str:
-    return f"{number:012x}"
-
-
-class Results:
-    """A results folder with a tokenizer, text, and members as they are added."""
-
-    def __init__(self, root: Path, tokenizer: Tokenizer) -> None:
-        self.root, self.tokenizer, self.count = root, tokenizer, 0
-        tokenizer.save(self._folder("tokenizer", key_of(1)) / "tokenizer.json")
-        self._complete("tokenizer", key_of(1))
-        figures = {"source": "a fox", "licence": "none needed"}
-        self._folder("corpus", key_of(2))
-        self._complete("corpus", key_of(2), figures=figures)
-        self._folder("tokens", key_of(3))
-        self._complete("tokens", key_of(3), inputs={"corpus": 2, "tokenizer": 1})
-
-    def _folder(self, stage: str, key: str) -> Path:
-        folder = self.root / stage / key
-        folder.mkdir(parents=True)
-        return folder
-
-    def _complete(
-        self, stage: str, key: str, inputs: dict[str, int] | None = None, **fields: Any
-    ) -> None:
-        folder = self.root / stage / key
-        references = {
-            role: (InputReference(role, key_of(number), key_of(number).ljust(64, "0")),)
-            for role, number in (inputs or {}).items()
-        }
-        files = kit.payload(folder)
-        made = kit.manifest(stage, key=key, inputs=references, files=files, **fields)
-        write_manifest(folder / "manifest.json", made)
-
-    def member(
-        self, size: Size = SIZE, variant: Variant = CAUSAL, status: str = "trained"
-    ) -> Transformer:
-        """Add a member; it is `mine/base/causal/i0-o0` with a count in its seeds."""
-        key = key_of(16 + self.count)
-        folder = self._folder("training", key)
-        model = Transformer(size, self.tokenizer.vocabulary, CONTEXT, [Route(variant.gradient)])
-        initialise(model, [self.count])
-        model.W_U.data *= 20
-        save_weights(model, 0, folder / "weights.safetensors")
-        settings = {
-            "size": identity(size),
-            "variant": identity(variant),
-            "training": identity(Training(context=CONTEXT)),
-        }
-        name = f"{size.positions}-{size.mlp}/{variant.gradient}"
-        self._complete(
-            "training", key, inputs={"tokens": 3}, settings=settings,
-            label=f"training/mine/{name}/i{self.count}-o{self.count}",
-            figures={"status": status, "vocabulary": self.tokenizer.vocabulary, "parameters": 9},
-        )  # fmt: skip
-        self.count += 1
-        return model.eval()
-
-
 BYTES = Tokenizer("bytes", 257, "")
 
 

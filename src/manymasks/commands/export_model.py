@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
+from manymasks.commands.trained_members import matching_trainings
 from manymasks.config.training import Size, Training, Variant
 from manymasks.disk.atomic import replacing
 from manymasks.errors import UserError
@@ -38,8 +39,8 @@ def export_model(key: str, layout: Layout, folder: Path) -> str:
     settings = training.manifest.settings
     size = Size.model_validate(settings["size"])
     _check_shape(training.manifest, size, layout)
-    tokens = _input(training.manifest, "tokens", layout)
-    tokenizer = load(_input(tokens.manifest, "tokenizer", layout).file("tokenizer.json"))
+    tokens = input_of(training.manifest, "tokens", layout)
+    tokenizer = load(input_of(tokens.manifest, "tokenizer", layout).file("tokenizer.json"))
     context = Training.model_validate(settings["training"]).context
     config = arcee_config(size, tokenizer.vocabulary, context, tokenizer.end_of_text)
     end = end_of_text_name(tokenizer)
@@ -83,12 +84,7 @@ def export_model(key: str, layout: Layout, folder: Path) -> str:
 def trained_member(key: str, layout: Layout) -> Artifact:
     """The training of a member that did not fail, by its key, its first digits, or its label. Of
     several with one label, that of the current study. Raises UserError if there is none."""
-    trainings = list(all_manifests(layout, "training"))
-    chosen = [manifest for manifest in trainings if manifest.digest.startswith(key)]
-    chosen = chosen or [item for item in trainings if item.label.partition("/")[2] == key]
-    if len(chosen) > 1 and layout.database.is_file():
-        current = _current(layout)
-        chosen = [manifest for manifest in chosen if manifest.key in current] or chosen
+    chosen = matching_trainings(key, layout)
     if not chosen:
         raise UserError(
             f"{key}: no training in {layout.results} has this label (corpus/size/variant/i0-o0) or "
@@ -104,17 +100,6 @@ def trained_member(key: str, layout: Layout) -> Artifact:
             "member."
         )
     return artifact
-
-
-def _current(layout: Layout) -> set[str]:
-    """Keys of the trainings of the current study."""
-    from manymasks.database import query
-
-    with query.connect(layout.database) as connection:
-        rows = connection.execute(
-            "SELECT artifact FROM artifact WHERE stage = 'training' AND is_current"
-        ).fetchall()
-    return {key for (key,) in rows}
 
 
 def _check_shape(manifest: Manifest, size: Size, layout: Layout) -> None:
@@ -140,7 +125,8 @@ def _check_shape(manifest: Manifest, size: Size, layout: Layout) -> None:
     )
 
 
-def _input(manifest: Manifest, role: str, layout: Layout) -> Artifact:
+def input_of(manifest: Manifest, role: str, layout: Layout) -> Artifact:
+    """The first input of an artifact in a role. Raises UserError if it is gone."""
     reference: InputReference = manifest.inputs[role][0]
     path = layout.manifest(reference.stage, reference.key)
     if not path.is_file():
@@ -154,7 +140,7 @@ def _input(manifest: Manifest, role: str, layout: Layout) -> Artifact:
 def _card(training: Artifact, tokens: Artifact, layout: Layout, end: str) -> str:
     """The model card: origin, data, loss with interval, and sets."""
     manifest = training.manifest
-    corpus = _input(tokens.manifest, "corpus", layout).figures
+    corpus = input_of(tokens.manifest, "corpus", layout).figures
     parameters = training.figures.get("parameters")
     lines = [
         "---",

@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "In a job of the stage `tokenizer` or `tokens`, or one that reads them.",
     ),
     "probes": ("Probes", "In a job that makes the contexts of a probe."),
+    "models": ("Models from outside", "While a checkpoint of `transformers` is loaded."),
     "training": ("Devices", "In a job that runs models."),
     "native": ("Native kernels", "While a study is planned, or in a job that runs models."),
     "universal": ("Certificates", "In `manymasks verify`, which re-derives what is proved."),
@@ -50,6 +51,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "database": ("The database", "While it is loaded, or in `manymasks sql`."),
     "cli": ("Commands", "In a command, about its arguments or what it writes."),
     "commands": ("Commands on corpora and data", "In `manymasks pin`, `corpora` and `export`."),
+    "api": ("Notebooks", "In functions of `import manymasks as mm`."),
     "documentation": ("Pages of results", "In `manymasks docs`."),
 }
 """Title of each package with messages, and when they appear."""

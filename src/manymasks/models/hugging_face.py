@@ -1,0 +1,143 @@
+"""A causal language model of the library `transformers`, from a folder on disk.
+
+Weights are read from safetensors alone: a pickle runs code when it is read. Nothing is fetched.
+"""
+
+import importlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manymasks.arrays import Ints
+from manymasks.errors import UserError
+from manymasks.models.language_model import LanguageModel
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+WITHOUT_LIMIT = 2048
+"""Context of a model whose configuration states none."""
+
+
+class PretrainedModel(LanguageModel):
+    """A model with its own tokenizer. `model`, `tokenizer`: those of `transformers`."""
+
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        self.name, self.model, self.tokenizer = name, model, tokenizer
+        self.vocabulary = int(model.get_output_embeddings().weight.shape[0])
+        config = model.config.get_text_config()
+        self.context = int(getattr(config, "max_position_embeddings", None) or WITHOUT_LIMIT)
+        ends = [tokenizer.eos_token_id, *np.atleast_1d(config.eos_token_id or [])]
+        self.end = frozenset(int(token) for token in ends if token is not None)
+        starts = (tokenizer.bos_token_id, config.bos_token_id, *sorted(self.end))
+        start = next((token for token in starts if token is not None), None)
+        if start is None:
+            raise UserError(
+                f"{name}: has no token that begins or ends a text (bos_token_id, eos_token_id), "
+                "after which its first token could be scored. Set bos_token_id in its config.json."
+            )
+        self.start = int(start)
+        self.has_plain_head = self._is_head_plain()
+
+    def encode(self, text: str) -> Ints:
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return np.array(ids, dtype=np.int64)
+
+    def decode(self, ids: Sequence[int] | Ints) -> str:
+        return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+    def logits(self, tokens: Tensor, last: int | None = None) -> Tensor:
+        read = tokens.to(self.model.device)
+        out = self.model(input_ids=read, logits_to_keep=last or 0, use_cache=False)
+        # A class that does not know the argument returns all positions.
+        logits: Tensor = out.logits if last is None else out.logits[:, -last:]
+        return logits.float().cpu()
+
+    def logit_blocks(self, window: Tensor, rows: int) -> Iterator[Tensor]:
+        if not self.has_plain_head:
+            yield from super().logit_blocks(window, rows)
+            return
+        read = window[None].to(self.model.device)
+        states = self.model.base_model(input_ids=read, use_cache=False).last_hidden_state[0]
+        for part in torch.split(states, rows):
+            logits: Tensor = self.model.get_output_embeddings()(part)
+            yield logits.float().cpu()
+
+    @torch.no_grad()
+    def _is_head_plain(self) -> bool:
+        """Whether logits are the unembedding of the last hidden state, and not scaled or capped:
+        then those of a few positions at a time take no second pass."""
+        tokens = torch.tensor([[self.start, *range(min(3, self.vocabulary))]])
+        expected = self.logits(tokens)[0]
+        self.has_plain_head = True
+        (logits,) = self.logit_blocks(tokens[0], len(tokens[0]))
+        return bool(torch.allclose(logits, expected, rtol=1e-4, atol=1e-5))
+
+
+def load_pretrained(
+    folder: Path, device: str = "cpu", dtype: Dtype = "float32", *, remote_code: bool = False
+) -> PretrainedModel:
+    """The model of a folder with config.json, safetensors and a tokenizer. `remote_code`: whether
+    code that lies in the folder may run. Raises UserError if a part is missing, if weights are
+    pickles, or if it needs code that may not run."""
+    check_folder(folder, remote_code=remote_code)
+    try:
+        transformers: Any = importlib.import_module("transformers")
+    except ImportError as error:
+        raise UserError(
+            f"{folder}: models from outside need transformers, which is not installed. Type: pip "
+            "install -c envs/constraints.txt -e '.[hf]'"
+        ) from error
+    options = {"local_files_only": True, "trust_remote_code": remote_code}
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, dtype=getattr(torch, dtype), **options
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise UserError(
+            f"{folder}: transformers {transformers.__version__} cannot load it as a causal "
+            f"language model: {error}"
+        ) from error
+    finally:
+        transformers.logging.set_verbosity(level)
+    return PretrainedModel(str(folder), model.to(device).eval(), tokenizer)
+
+
+def check_folder(folder: Path, *, remote_code: bool = False) -> dict[str, Any]:
+    """The content of config.json. Raises UserError for a folder that is no checkpoint, without
+    safetensors, or with code that may not run."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}). A checkpoint is a folder that `save_pretrained` of "
+            "transformers wrote, with config.json, safetensors and tokenizer."
+        ) from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: is {type(config).__name__}, expected an object with settings")
+    if not any(folder.glob("*.safetensors")):
+        pickles = [file.name for pattern in PICKLES for file in folder.glob(pattern)]
+        reason = (
+            f"its weights are pickles ({', '.join(sorted(pickles))}), which may run code when read"
+            if pickles
+            else "it has no weights"
+        )
+        raise UserError(
+            f"{folder}: {reason}. Write them as safetensors: load the model where you trust it, "
+            "and call save_pretrained(FOLDER)."
+        )
+    if "auto_map" in config and not remote_code:
+        raise UserError(
+            f"{folder}: its config.json names code to run (auto_map). Read that code, then allow "
+            "it with remote_code=True."
+        )
+    return config
