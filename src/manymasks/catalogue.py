@@ -44,6 +44,8 @@ class Stage:
     """Whether `analyses` of a study chooses it, and a section of its name configures it."""
     needs_process: bool = False
     """Whether it needs text drawn from a process, whose next-token law is known."""
+    needs_attention: bool = False
+    """Whether it has no form for recurrent members."""
     skips_processes: bool = False
     """Whether it leaves out text drawn from a process."""
     compares: Literal["non-controls", "own-past"] | None = None
@@ -281,7 +283,15 @@ _ROWS = (
         message="swapping pasts in members of {label}",
         outcome="{members} members on {documents:,} documents", inputs=("training", "tokens"),
         tables=("mask_swap",), uses_models=True, if_out_of_memory="swap.batch, swap.documents",
-        is_analysis=True, compares="own-past", needs_process=True, seconds=2),
+        is_analysis=True, compares="own-past", needs_process=True, needs_attention=True,
+        seconds=2),
+    Stage("recurrence", unit="corpus",
+        summary="Posteriors read from residual streams and recurrent states at matched dimension; "
+            "states that are swapped or edited, deleted writes, half-lives and ranks.",
+        message="reading and editing states of members of {label}", inputs=("training", "tokens"),
+        tables=("state_reading", "state_patch", "write_effect", "state_statistic"),
+        uses_models=True, if_out_of_memory="recurrence.documents, recurrence.positions",
+        is_analysis=True, compares="own-past", needs_process=True, seconds=20),
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",

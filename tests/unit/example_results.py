@@ -14,6 +14,7 @@ from typing import Any
 import example_behaviour
 import example_explorer
 import example_known
+import example_recurrence
 import example_sets
 import example_universal
 import numpy as np
@@ -541,6 +542,7 @@ class ExampleResults:
             if corpus == "masks":
                 tables["spectroscopy"] = example_known.spectroscopy(models, self.random)
                 tables["swap"] = example_known.swap(models, self.random)
+                tables["recurrence"] = example_recurrence.recurrence(models)
             if corpus == "fork":
                 tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)
             for stage, rows in tables.items():

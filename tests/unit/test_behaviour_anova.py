@@ -1,5 +1,6 @@
 """The behaviour ANOVA: against naive float64 loops, closed forms, and a crossing with holes."""
 
+import dataclasses
 import math
 from itertools import product
 
@@ -300,3 +301,26 @@ def test_a_single_document_has_no_interval() -> None:
     assert [row["low"] for row in rows] == [None] * len(rows)
     assert [row["floor"] for row in rows] == [None] * len(rows)
     assert rows[0]["value"] == rows[0]["entropy_share"] == 0.5
+
+
+def test_mixers_of_one_shape_are_crossed_and_named_before_size() -> None:
+    members = [
+        Member(
+            model=f"{mixer}{shape}{seed}", model_class=f"c/{mixer}{shape}/v", corpus="c",
+            size=f"{mixer}{shape}", variant="v", seed_init=seed, seed_order=seed, mixer=mixer,
+            shape=shape,
+        )
+        for mixer, shape, seed in product(
+            ("attention", "recurrent"), ("32x2", "64x2"), range(3)
+        )
+    ]  # fmt: skip
+    found = crossing(members)
+    assert found is not None
+    assert found.factors == ("mixer", "size", "seed")
+    assert found.members.shape == (2, 2, 3)
+    assert [members[i].mixer for i in found.members[1].ravel()] == ["recurrent"] * 6
+    # Two recurrent sizes of one shape: sizes are no pairs of a mixer and a shape.
+    twice = [dataclasses.replace(m, shape="32x2") for m in members]
+    again = crossing(twice)
+    assert again is not None
+    assert again.factors == ("size", "seed")

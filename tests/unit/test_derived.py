@@ -42,24 +42,24 @@ def test_same_bits_independent_of_earlier_draws(
 ) -> None:
     before = bits(weights)
     torch.manual_seed(1)
-    one = bits(derived_weights(weights, SIZE, method, 0.3, 7))
+    one = bits(derived_weights(weights, method, 0.3, 7))
     state = torch.get_rng_state()
-    derived_weights(weights, SIZE, method, 0.2, 8)
+    derived_weights(weights, method, 0.2, 8)
     backwards = dict(reversed(weights.items()))
-    assert bits(derived_weights(backwards, SIZE, method, 0.3, 7)) == one
+    assert bits(derived_weights(backwards, method, 0.3, 7)) == one
     assert torch.equal(torch.get_rng_state(), state)
     assert bits(weights) == before
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
-    assert bits(derived_weights(weights, SIZE, method, 0.3, 7)) == one
+    assert bits(derived_weights(weights, method, 0.3, 7)) == one
     torch.set_num_threads(threads)
-    assert bits(derived_weights(weights, SIZE, method, 0.3, 8)) != one
-    assert bits(derived_weights(weights, SIZE, method, 0.0, 7)) == before
+    assert bits(derived_weights(weights, method, 0.3, 8)) != one
+    assert bits(derived_weights(weights, method, 0.0, 7)) == before
 
 
 def test_noise_is_as_large_as_the_weights(weights: dict[str, torch.Tensor]) -> None:
     noise = noise_like(weights, 5)
-    moved = derived_weights(weights, SIZE, "noise", 0.25, 5)
+    moved = derived_weights(weights, "noise", 0.25, 5)
     for name, weight in weights.items():
         rms = math.sqrt(float(weight.double().square().mean()))
         torch.testing.assert_close(moved[name] - weight, 0.25 * noise[name], atol=1e-6, rtol=1e-4)
@@ -82,7 +82,7 @@ def test_dropout_is_a_mask_on_activations(
     model: Transformer, weights: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rate = 0.4
-    found = derived_weights(weights, SIZE, "dropout", rate, 2)
+    found = derived_weights(weights, "dropout", rate, 2)
     masks = []
     for layer in range(SIZE.layers):
         for leaf, units in (("W_O", SIZE.width), ("W_out", SIZE.width * SIZE.mlp)):
@@ -115,16 +115,15 @@ def test_dropout_is_a_mask_on_activations(
 @given(st.floats(0, 0.9), st.floats(0, 0.9), st.integers(0, 5))
 def test_masks_are_nested_in_their_rate(one: float, two: float, seed: int) -> None:
     ones = {"W_O": torch.ones(4, 16), "W_out": torch.ones(16, 64)}
-    low, high = (derived_weights(ones, SIZE, "dropout", rate, seed) for rate in sorted((one, two)))
+    low, high = (derived_weights(ones, "dropout", rate, seed) for rate in sorted((one, two)))
     for name in ones:
         assert not ((high[name] != 0) & (low[name] == 0)).any()
         assert (low[name] == low[name][0]).all()
 
 
 def test_the_rate_is_the_share_that_is_dropped() -> None:
-    wide = Size(width=2048, mlp=4)
     ones = {"W_O": torch.ones(1, 2048), "W_out": torch.ones(1, 8192)}
-    found = derived_weights(ones, wide, "dropout", 0.3, 0)
+    found = derived_weights(ones, "dropout", 0.3, 0)
     assert float((found["W_out"] == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
     assert float(found["W_out"].mean()) == pytest.approx(1.0, abs=0.03)
     assert not torch.equal(found["W_O"][0], found["W_out"][0, :2048])
@@ -137,7 +136,7 @@ def test_rejects_unknown_methods_and_scales(
     method: str, scale: float, weights: dict[str, torch.Tensor]
 ) -> None:
     with pytest.raises(ValueError, match=f"there is no {method}"):
-        derived_weights(weights, SIZE, method, scale, 0)
+        derived_weights(weights, method, scale, 0)
 
 
 # ------------------------------------------------------------------------- finding a scale

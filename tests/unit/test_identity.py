@@ -31,7 +31,10 @@ variants:
 """
 RICH = f"""\
 corpora:
-  text: {{kind: pydocs, packages: []}}
+  text:
+    kind: pydocs
+    packages: []
+    members: {{variants: [causal, plain, myopic, half, tuned, again]}}
   link: {{kind: url, url: "http://a/b", sha256: {"a" * 64}, members: {{variants: [causal, plain]}}}}
   hub:
     kind: hub
@@ -56,11 +59,15 @@ corpora:
     kind: process
     process: masks
     members: {{sizes: {{tiny: {{width: 8}}}}, seeds: {{init: [5, 6, 7, 8]}}}}
-  fork: {{kind: process, process: fork, members: {{variants: [causal]}}}}
+  fork:
+    kind: process
+    process: fork
+    members: {{variants: [causal], sizes: {{state: {{mixer: recurrent, width: 32}}}}}}
 sizes:
   base: {{width: 16}}
   more: {{width: 32}}
   most: {{width: 64}}
+  state: {{mixer: recurrent, width: 32}}
 variants:
   causal: {{gradient: causal}}
   plain: {{gradient: causal, learning_rate: 0.1}}

@@ -200,7 +200,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     elsewhere = [one for one in reader.addresses if not one.startswith(("#", "data:image/svg+xml"))]
     assert elsewhere == ["explorer.html"]
-    assert sum(address.startswith("data:") for address in reader.addresses) == 39
+    assert sum(address.startswith("data:") for address in reader.addresses) == 41
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text

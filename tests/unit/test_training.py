@@ -133,12 +133,13 @@ def trained(
     seed_init: int = 0,
     seed_order: int = 0,
     gradient: Any = "causal",
+    size: Size = SIZE,
     settings: Training = SETTINGS,
     every: float = math.inf,
     stop_after: int | None = None,
 ) -> tuple[Transformer, TrainingProgress]:
     """Train; with `stop_after`, break off once that many steps are done."""
-    model = model_of(seed_init, gradient)
+    model = model_of(seed_init, gradient, size)
 
     def on_step(step: int, note: str) -> None:
         if step == stop_after:
@@ -550,6 +551,20 @@ def test_muon_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     model, _ = trained_together(tmp_path, STACK[:1], settings=settings)
     assert bits_of(model, 0) == alone(tmp_path, STACK[0], settings=settings)
     assert bits_of(model, 0) != alone(tmp_path, STACK[0])
+
+
+@pytest.mark.parametrize("gradient", ["causal", "myopic", "reservoir"])
+def test_a_recurrent_member_is_resumed_to_the_same_bits(tmp_path: Path, gradient: str) -> None:
+    settings = SETTINGS.model_copy(update={"optimizer": "muon"})
+    size = Size(mixer="recurrent", width=16, head_size=8, chunk=3)
+    kind: dict[str, Any] = {"gradient": gradient, "size": size, "settings": settings}
+    whole, progressed = trained(tmp_path, "whole", **kind)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, "killed", every=0, stop_after=5, **kind)
+    again, resumed = trained(tmp_path, "killed", **kind)
+    assert bits(again) == bits(whole)
+    assert resumed.curve == progressed.curve
+    assert progressed.failed_step is None
 
 
 def test_a_local_member_is_trained_on_the_past_of_another(tmp_path: Path) -> None:

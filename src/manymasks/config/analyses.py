@@ -306,6 +306,46 @@ class Swap(Settings):
     """Seed of the pairs."""
 
 
+class Recurrence(Settings):
+    """What can be read from members at matched dimension, and edits of recurrent states."""
+
+    documents: Annotated[int, Field(ge=4)] = 160
+    """Documents: the first ones of the measure split. Maps are fitted on the first half of them and
+    tested on the second, whose states are edited."""
+    positions: Annotated[int, Field(ge=1)] = 12
+    """Positions of a document, evenly, at which members are read."""
+    components: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), RISING] = (
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+    )
+    """Numbers of principal components, rising, that a map may use; all of them come last."""
+    ridge: Annotated[float, Field(gt=0)] = 1e-4
+    """Ridge penalty, as a share of the mean variance of the components."""
+    last_letters: Annotated[int, Field(ge=1)] = 3
+    """Tokens that a control sees: the last ones."""
+    patched: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), RISING] = (
+        16, 40,
+    )  # fmt: skip
+    """Positions, rising, after which states are edited and writes deleted."""
+    read_on: Annotated[int, Field(ge=1)] = 8
+    """Tokens that are read after an edit, whose predictions are compared with the exact law."""
+    lags: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), RISING] = (
+        1, 4, 16,
+    )  # fmt: skip
+    """Distances, in tokens, at which the effect of a deleted write is measured."""
+    writes: Annotated[int, Field(ge=2)] = 32
+    """Documents in which writes are deleted."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Documents in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the controls and of the MLP."""
+
+
 class Analyses(Settings):
     """What is measured. The section of an analysis has the name of its stage."""
 
@@ -350,6 +390,8 @@ class Analyses(Settings):
     """Rule choice."""
     swap: Swap = Swap()
     """Swapped pasts."""
+    recurrence: Recurrence = Recurrence()
+    """States of recurrent members, beside what attention holds."""
 
 
 class Statistics(Settings):

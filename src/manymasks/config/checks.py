@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from manymasks.catalogue import STAGES
 from manymasks.config.claims import TESTED_BY, Primary
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import too_large
@@ -29,6 +30,7 @@ def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
     yield from _probe_problems(study)
     yield from _excess_without_truth(study)
     yield from _documents_cut_too_short(study)
+    yield from _unsuited_mixers(study)
     context = study.training.context
     written = study.rollout.prompt + study.rollout.length
     if "rollout" in study.analyses and written > context:
@@ -49,6 +51,34 @@ def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
             same = names.setdefault(settings.model_dump_json(), name)
             if same != name:
                 yield f"{section}.{name}", f"is the same as {section}.{same}: remove one"
+
+
+def _unsuited_mixers(study: Study) -> Iterator[tuple[str, str]]:
+    """Variants and analyses that a recurrence has no form of, on corpora with a recurrent size."""
+    for corpus in study.corpora:
+        recurrent = [name for name, size in study.sizes_of(corpus).items() if size.is_recurrent]
+        if not recurrent:
+            continue
+        for name, variant in study.variants_of(corpus).items():
+            if "recurrent" not in variant.flow.mixers:
+                yield (
+                    f"variants.{name}.gradient",
+                    f"{variant.gradient} needs attention, and size {recurrent[0]} on {corpus} is "
+                    f"recurrent: give corpora.{corpus}.members other variants or sizes",
+                )
+        settings = study.corpora[corpus]
+        of_process = (
+            PROCESSES[settings.process].analyses if isinstance(settings, ProcessCorpus) else ()
+        )
+        for analysis in study.analyses_of(corpus):
+            stage = STAGES[analysis]
+            is_run = analysis in of_process or not stage.needs_process
+            if stage.needs_attention and is_run:
+                yield (
+                    f"corpora.{corpus}.members.analyses",
+                    f"{analysis} needs attention, and size {recurrent[0]} is recurrent: leave it "
+                    "out of the analyses, or give the corpus other sizes",
+                )
 
 
 def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from manymasks.config.settings import (
     operational,
 )
 from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
+from manymasks.kinds.mixers import matched_hidden, mixer_weights
 
 SeedList = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(min_length=1), DISTINCT
@@ -80,13 +81,26 @@ class TokenizerSettings(Settings):
         return self
 
 
+OF_MIXER = {
+    "attention": ("heads", "positions", "rotary_base"),
+    "recurrent": (
+        "head_size", "chunk", "decay", "delta", "token_shift", "read_norm", "hidden",
+    ),
+}  # fmt: skip
+"""Settings of a size that only one mixer reads."""
+
+
 class Size(Settings):
     """The shape of a model."""
 
+    mixer: Literal["attention", "recurrent"] = "attention"
+    """What carries information between positions. `recurrent`: a matrix for each head, decayed and
+    written at every position, in the style of RWKV-7; computed by torch kernels. The MLP is then as
+    wide as gives a block as many weights as one of attention with the same width and `mlp`."""
     width: Annotated[int, Field(ge=2)]
     """Width of the residual stream."""
     layers: Annotated[int, Field(ge=1)] = 2
-    """Number of blocks, each of attention and an MLP."""
+    """Number of blocks, each of a mixer and an MLP."""
     heads: Annotated[int, Field(ge=1)] = 2
     """Attention heads; the width must be divisible by twice this number (rotary pairs)."""
     mlp: Annotated[int, Field(ge=0)] = 4
@@ -104,6 +118,25 @@ class Size(Settings):
     later positions read from a token, it never learns to write there."""
     activation: Literal["gelu", "relu2"] = "gelu"
     """Nonlinearity of the MLP: GELU or squared ReLU."""
+    head_size: Annotated[int, Field(ge=2)] = 16
+    """`recurrent` only: keys and values of a head's matrix; the width must be divisible by it."""
+    chunk: Annotated[int, Field(ge=1, le=128)] = 32
+    """`recurrent` only: positions that are computed at once (in the key, because it changes last
+    bits)."""
+    decay: Literal["channel", "scalar"] = "channel"
+    """`recurrent` only: whether each channel of the keys decays at a rate of its own, or all of a
+    head at one."""
+    delta: bool = True
+    """`recurrent` only: the delta rule, by which a write first removes what the state holds under
+    its key."""
+    token_shift: bool = True
+    """`recurrent` only: whether the inputs of a position are mixed with those of the position
+    before."""
+    read_norm: bool = True
+    """`recurrent` only: whether the read-out of each head is normalised."""
+    hidden: Annotated[int, Field(ge=0)] | None = None
+    """`recurrent` only: hidden width of the MLP; null takes the width that matches the number of
+    weights."""
     learning_rate: Rate | None = None
     """Peak learning rate of this size; null takes training.learning_rate. `tune` finds one for each
     of its variants, on the grid of `tune`."""
@@ -113,9 +146,50 @@ class Size(Settings):
         """Number of weights in the matrices of all blocks, by which sizes are ordered."""
         return self.layers * (4 + 2 * self.mlp) * self.width**2
 
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a recurrence stands in the place of attention."""
+        return self.mixer == "recurrent"
+
+    @property
+    def matched_hidden(self) -> int:
+        """Hidden width of the MLP of a recurrent block."""
+        if self.hidden is not None:
+            return self.hidden
+        weights = mixer_weights(
+            self.width,
+            self.head_size,
+            self.decay,
+            delta=self.delta,
+            token_shift=self.token_shift,
+            read_norm=self.read_norm,
+        )
+        return matched_hidden(self.width, self.mlp, weights)
+
+    @model_validator(mode="after")
+    def _has_settings_of_its_mixer(self) -> Self:
+        for mixer, names in OF_MIXER.items():
+            changed = [n for n in names if getattr(self, n) != type(self).model_fields[n].default]
+            if changed and self.mixer != mixer:
+                raise ValueError(
+                    f"{changed[0]} belongs to mixer {mixer}, this one is {self.mixer}: remove it"
+                )
+        return self
+
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
-        if self.width % (2 * self.heads):
+        if self.is_recurrent:
+            if self.width % self.head_size:
+                raise ValueError(
+                    f"width {self.width} is not divisible by head_size ({self.head_size}): every "
+                    "head of a recurrence has as many channels"
+                )
+            if self.mlp and self.matched_hidden < 1:
+                raise ValueError(
+                    f"a recurrent block of width {self.width} has more weights than one of "
+                    f"attention with mlp {self.mlp}: raise mlp, or the width, or give hidden"
+                )
+        elif self.width % (2 * self.heads):
             raise ValueError(
                 f"width {self.width} is not divisible by 2 x heads ({self.heads} heads): each "
                 "head needs an even number of dimensions for its rotary positions"
@@ -135,9 +209,10 @@ class Variant(Settings):
     gradient: Gradient
     """`causal`: ordinary attention. `myopic`: no gradient reaches earlier hidden states; W_K and
     W_V still learn from all pairs. `myopic-kv`: earlier keys and values are detached too.
-    `discount`: gamma^(i-j) of the gradient from i reaches position j. Two are controls: `local`,
-    trained while all earlier positions stay those of a finished member, and `bigram`, which sees
-    no earlier position."""
+    `discount`: gamma^(i-j) of the gradient from i reaches position j. Three are controls: `local`,
+    trained while all earlier positions stay those of a finished member; `bigram`, which sees no
+    earlier position; and `reservoir`, in which only reading is trained, and what is written for any
+    position keeps its random weights. A recurrence has neither `myopic-kv` nor `local`."""
     past_from: Name | None = None
     """`local` only: the variant that provides the past, by its member of the same size and seeds.
     """

@@ -23,7 +23,7 @@ FROM (
     ('parameters', 'Weights of a member'),
     ('training_tokens', 'Tokens a member is trained on'),
     ('status', 'trained, or failed: the loss became infinite or NaN'),
-    ('gradient', 'Gradient flow: causal, myopic, myopic-kv, discount, local or bigram'),
+    ('gradient', 'Gradient flow: causal, myopic, myopic-kv, discount, local, bigram or reservoir'),
     ('step', 'Optimiser steps done'),
     -- measurements and their units
     ('split', 'measure: the split that decides no membership'),

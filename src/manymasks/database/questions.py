@@ -186,6 +186,17 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "belief_point",
         "mask_swap",
     ),
+    "Is a recurrent state easier to read than what attention holds?": (
+        "mixer_comparison",
+        "reading_by_dimension",
+        "patch_efficacy",
+        "write_effect_by_layer",
+        "state_summary",
+        "state_reading",
+        "state_patch",
+        "write_effect",
+        "state_statistic",
+    ),
     "Known processes: which of two rules was learned?": (
         "rule_choice_by_member",
         "rule_choice_over_seeds",

@@ -1,7 +1,8 @@
 """The behaviour ANOVA: an exact split of the differences between members by factor.
 
-The factors are crossed: size, variant and seed, or both seeds where these are crossed too. For a
-set S of factors, members with the same levels of S are a group, and
+The factors are crossed: size, variant and seed, or both seeds where these are crossed too. Where a
+corpus has attention and recurrent members of equal width and depth, the mixer is a factor before
+the size. For a set S of factors, members with the same levels of S are a group, and
 
     U(S) = F(all members) - mean over groups of F(group)
 
@@ -38,10 +39,12 @@ from manymasks.statistics.bootstrap import (
     ratio_resamples,
 )
 from manymasks.statistics.intervals import finite, finite_columns
-from manymasks.statistics.model_classes import Members
+from manymasks.statistics.model_classes import Member, Members
 from manymasks.statistics.seed_design import is_crossed
 
 ARMS = ("size", "variant")
+ARMS_OF_MIXERS = ("mixer", "shape", "variant")
+"""Where sizes are pairs of a mixer and a shape."""
 Levels = tuple[list[Any], ...]
 """Remaining levels of each factor."""
 KINDS = ("information", "variance")
@@ -54,8 +57,8 @@ SCALE = 2.0**60
 @dataclass(frozen=True)
 class Crossing:
     """Members in a full crossing of factors. `members`: positions of members, one axis for each
-    factor. `factors`: those with more than one level: size, variant, then the seed, or `seed_init`
-    and `seed_order` where these are crossed."""
+    factor. `factors`: those with more than one level: mixer, size, variant, then the seed, or
+    `seed_init` and `seed_order` where these are crossed."""
 
     members: Indices
     factors: tuple[str, ...]
@@ -86,32 +89,34 @@ def crossing(members: Members) -> Crossing | None:
     complete are removed. The result has the most members; of equals, the most sizes and variants.
     """
     has_crossed_seeds = is_crossed([member.seeds for member in members])
-    factors = (*ARMS, "seed_init", "seed_order") if has_crossed_seeds else (*ARMS, "seed")
-    position = {(m.size, m.variant, m.seeds): i for i, m in enumerate(members)}
+    arms = _arms(members)
+    factors = (*arms, "seed_init", "seed_order") if has_crossed_seeds else (*arms, "seed")
+    position = {(*_arm(member, arms), member.seeds): i for i, member in enumerate(members)}
     levels: Levels = ([],) * len(factors)
     remaining = list(members)
     while remaining:
-        crossed = _levels(position, remaining, has_crossed_seeds)
+        crossed = _levels(position, remaining, arms, has_crossed_seeds)
         if _cells(crossed) > _cells(levels):
             levels = crossed
         smaller = [
             [member for member in remaining if getattr(member, factor) != level]
-            for factor in ARMS
+            for factor in arms
             for level in dict.fromkeys(getattr(member, factor) for member in remaining)
         ]
         remaining = max(
             smaller,
-            key=lambda kept: (_cells(_levels(position, kept, has_crossed_seeds)), len(kept)),
+            key=lambda kept: (_cells(_levels(position, kept, arms, has_crossed_seeds)), len(kept)),
         )
     shape = [len(factor_levels) for factor_levels in levels]
     if math.prod(shape) < 2:
         return None
     cells = [
-        position[size, variant, tuple(seeds) if has_crossed_seeds else seeds[0]]
-        for size, variant, *seeds in product(*levels)
+        position[*cell[: len(arms)], cell[len(arms) :] if has_crossed_seeds else cell[-1]]
+        for cell in product(*levels)
     ]
     positions = np.array(cells, dtype=np.intp).reshape(shape)
-    varying = [factor for factor, count in zip(factors, shape, strict=True) if count > 1]
+    labels = ("size" if factor == "shape" else factor for factor in factors)
+    varying = [factor for factor, count in zip(labels, shape, strict=True) if count > 1]
     return Crossing(positions.squeeze(), tuple(varying))
 
 
@@ -230,19 +235,33 @@ def component_rows(
     return rows
 
 
+def _arms(members: Members) -> tuple[str, ...]:
+    """What distinguishes the members apart from seeds: size and variant; or mixer, shape and
+    variant, if there are several mixers and each has one size of a shape."""
+    sizes = {member.size: (member.mixer, member.shape) for member in members}
+    is_unique = len(set(sizes.values())) == len(sizes)
+    return ARMS_OF_MIXERS if is_unique and len({m for m, _ in sizes.values()}) > 1 else ARMS
+
+
+def _arm(member: Member, arms: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(getattr(member, factor) for factor in arms)
+
+
 def _levels(
-    position: Mapping[tuple[Any, ...], int], members: Members, has_crossed_seeds: bool
+    position: Mapping[tuple[Any, ...], int],
+    members: Members,
+    arms: tuple[str, ...],
+    has_crossed_seeds: bool,
 ) -> Levels:
-    """Sizes and variants of the members, and the seeds that all of them have: pairs, or a full
-    crossing. `position`: existing members, by size, variant and seeds."""
-    sizes = list(dict.fromkeys(member.size for member in members))
-    variants = list(dict.fromkeys(member.variant for member in members))
+    """Levels of the arms of the members, and the seeds that all of them have: pairs, or a full
+    crossing. `position`: existing members, by arm and seeds."""
+    levels = [list(dict.fromkeys(getattr(m, factor) for m in members)) for factor in arms]
     complete = [
         pair
         for pair in sorted({member.seeds for member in members})
-        if all((size, variant, pair) in position for size in sizes for variant in variants)
+        if all((*arm, pair) in position for arm in product(*levels))
     ]
-    return sizes, variants, *(_full(complete) if has_crossed_seeds else (complete,))
+    return *levels, *(_full(complete) if has_crossed_seeds else (complete,))
 
 
 def _cells(levels: Levels) -> int:

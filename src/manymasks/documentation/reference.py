@@ -77,13 +77,16 @@ def kinds_page() -> str:
     """Gradient flows of variants, and metrics of sets."""
     rows = [
         "## Gradients of variants\n",
-        "| gradient | share of the gradient kept at distance 1 | past it reads | in sets |",
-        "|---|---|---|---|",
+        "| gradient | share of the gradient kept at distance 1 | past it reads | in sets "
+        "| mixers |",
+        "|---|---|---|---|---|",
     ]
     for name, flow in GRADIENTS.items():
         keeps = "none, nor of keys and values" if flow.keeps is None else f"{flow.keeps:g}"
         keeps = "`gamma`" if flow.takes_gamma else keeps
-        rows.append(f"| `{name}` | {keeps} | {flow.past} | {'no' if flow.is_control else 'yes'} |")
+        keeps = "none, nor of what is written at distance 0" if flow.freezes_writes else keeps
+        in_sets, mixers = "no" if flow.is_control else "yes", ", ".join(flow.mixers)
+        rows.append(f"| `{name}` | {keeps} | {flow.past} | {in_sets} | {mixers} |")
     rows += [
         "\n## Metrics of sets\n",
         "| metric | label | unit | meaning | can only grow with members |",

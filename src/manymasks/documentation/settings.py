@@ -45,6 +45,7 @@ With `schema.json` an editor completes and checks these files.
 | `myopia.yaml` | overlay: every variant, with controls and n-gram baselines |
 | `probes.yaml` | overlay: every family of probes on the embedded text |
 | `universal.yaml` | overlay: bounds over every prefix, by width, step, optimizer and budget |
+| `recurrent.yaml` | overlay: a recurrence beside attention, with states that are read and edited |
 | `attention.yaml` | overlay: one layer of attention alone, where bounds are nearly exact |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |

@@ -10,7 +10,7 @@ import torch
 from manymasks.arrays import Ints
 from manymasks.config.analyses import Explorer
 from manymasks.evaluation.forward import log_probabilities
-from manymasks.models.kv_cache import CachedTransformer
+from manymasks.models.text_reader import text_reader
 from manymasks.models.transformer import Transformer
 
 Laws = npt.NDArray[np.float32]
@@ -85,7 +85,7 @@ def continuations(
     laws = np.empty((*shape, models[0].W_U.shape[1]), np.float32)
     for member, model in enumerate(models):
         # The last token is written, not read.
-        reader = CachedTransformer(model, len(contexts), tokens.shape[1] + length - 1)
+        reader = text_reader(model, len(contexts), tokens.shape[1] + length - 1)
         new = prompts
         for step in range(length):
             log = reader.read(new).float().log_softmax(-1)

@@ -18,13 +18,19 @@ class GradientFlow:
     """
     is_control: bool = False
     """Whether its members are trained for comparison only and enter no set."""
+    freezes_writes: bool = False
+    """Whether what a position writes for any position, itself included, is not trained at all."""
+    mixers: tuple[str, ...] = ("attention", "recurrent")
+    """Mixers that can route gradients this way."""
 
 
 GRADIENTS = {
     "causal": GradientFlow(keeps=1.0),
     "myopic": GradientFlow(keeps=0.0),
-    "myopic-kv": GradientFlow(keeps=None),
+    # A recurrence has no keys beside its state, which `myopic` detaches.
+    "myopic-kv": GradientFlow(keeps=None, mixers=("attention",)),
     "discount": GradientFlow(keeps=0.0, takes_gamma=True),
-    "local": GradientFlow(keeps=0.0, past="given", is_control=True),
+    "local": GradientFlow(keeps=0.0, past="given", is_control=True, mixers=("attention",)),
     "bigram": GradientFlow(keeps=0.0, past="none", is_control=True),
+    "reservoir": GradientFlow(keeps=None, is_control=True, freezes_writes=True),
 }

@@ -45,13 +45,15 @@ FORK_VOCABULARY = (
 PROCESSES: Mapping[str, ProcessSpec] = {
     "masks": ProcessSpec(
         ("BOS", *numbered("P", 5), "a", "b", "c"), 64, "corpora.processes.masks:masks_process",
-        analyses=("spectroscopy", "belief", "swap"),
+        analyses=("spectroscopy", "belief", "swap", "recurrence"),
     ),
     "tally": ProcessSpec(
-        TALLY_VOCABULARY, 64, "corpora.processes.tally:tally_process", analyses=("belief",)
+        TALLY_VOCABULARY, 64, "corpora.processes.tally:tally_process",
+        analyses=("belief", "recurrence"),
     ),
     "tally1": ProcessSpec(
-        TALLY_VOCABULARY, 64, "corpora.processes.tally:tally1_process", analyses=("belief",),
+        TALLY_VOCABULARY, 64, "corpora.processes.tally:tally1_process",
+        analyses=("belief", "recurrence"),
         control_of="tally",
     ),
     "fork": ProcessSpec(
@@ -63,10 +65,12 @@ PROCESSES: Mapping[str, ProcessSpec] = {
     ),
     "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "corpora.processes.chains:markov_process"),
     "mess3": ProcessSpec(
-        ("BOS", "a", "b", "c"), 64, "corpora.processes.chains:mess3_process", analyses=("belief",)
+        ("BOS", "a", "b", "c"), 64, "corpora.processes.chains:mess3_process",
+        analyses=("belief", "recurrence"),
     ),
     "rrxor": ProcessSpec(
-        ("BOS", "0", "1"), 64, "corpora.processes.chains:rrxor_process", analyses=("belief",)
+        ("BOS", "0", "1"), 64, "corpora.processes.chains:rrxor_process",
+        analyses=("belief", "recurrence"),
     ),
     "hierarchy": ProcessSpec(
         ("BOS", *numbered("s", 8)), 17, "corpora.processes.hierarchy:hierarchy_process"

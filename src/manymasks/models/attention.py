@@ -9,7 +9,8 @@ its writing is not (h_j is detached). This is what Wu, Morris & Levine (2024) tr
 k_j and v_j are detached, so W_K and W_V learn from the diagonal only (Rofin, Naghiyev & Hahn 2026).
 `discount`: as `myopic`, but h_j gets gamma^(i-j) of its gradient. Displacements add along any path
 through the layers, so the discount is exact end to end: gamma = 1 is causal, gamma = 0 myopic.
-`local`: the past j < i is that of another model, given and fixed. `bigram`: no past.
+`local`: the past j < i is that of another model, given and fixed. `bigram`: no past. `reservoir`:
+keys and values are detached on the diagonal too, so only reading is trained.
 
 With s the scaled scores, a their softmax, do the gradient of the outputs and
 ds_ij = a_ij (do_i . v_j - do_i . o_i), the gradients are

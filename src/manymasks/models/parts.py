@@ -222,6 +222,8 @@ def _routed(
     else:
         past_v, past_k = read.unbind(1)
         attend_backward(grad, q, past_k, past_v, out, lse, into, keeps, (k, v))
+    if route.flow.freezes_writes:
+        gradients[:, :2] = 0
     return gradients
 
 

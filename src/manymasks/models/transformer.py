@@ -2,7 +2,8 @@
 
 RMSNorm before each part and at the end, rotary or learned positions, no biases, an untied
 unembedding. The names of the weights are those of the literature: W_E, W_Q, W_K, W_V, W_O, W_in,
-W_out, W_U. Members share only the time they are computed in.
+W_out, W_U. Members share only the time they are computed in. Blocks of a size with a recurrent
+mixer have a recurrence in the place of attention, and no positions.
 """
 
 import math
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from manymasks.config.training import Kernels, Precision, Size
 from manymasks.models import parts
 from manymasks.models.attention import Route
+from manymasks.models.recurrent_block import RecurrentBlock
 from manymasks.native.build import resolved, target
 from manymasks.native.member import NativeMember, native_route
 
@@ -42,7 +44,9 @@ class Transformer(nn.Module):
         kernels: Kernels = "torch",
     ) -> None:
         super().__init__()
-        self.kernels = resolved(kernels, precision)
+        is_recurrent = size.mixer == "recurrent"
+        # The native step knows attention alone.
+        self.kernels = "torch" if is_recurrent else resolved(kernels, precision)
         self._native: list[NativeMember] = []
         self.size, self.routes, self.context = size, tuple(routes), context
         self.members, self.bf16 = len(self.routes), precision == "bf16"
@@ -51,11 +55,16 @@ class Transformer(nn.Module):
         is_learned = size.positions == "learned"
         self.W_pos = _weight(self.members, context, d) if is_learned else None
         self.blocks = nn.ModuleList(
-            [Block(size, self.members, self.bf16) for _ in range(size.layers)]
+            [
+                (RecurrentBlock if is_recurrent else Block)(size, self.members, self.bf16)
+                for _ in range(size.layers)
+            ]
         )
         self.norm = _weight(self.members, d)
         self.W_U = _weight(self.members, vocabulary, d)
-        table = parts.rotary_table(context, d // size.heads, size.rotary_base).float()
+        # A recurrence reads only how long a window is.
+        head = 2 if is_recurrent else d // size.heads
+        table = parts.rotary_table(context, head, size.rotary_base).float()
         if is_learned:
             # Cosines and sines of angle 0.
             table = torch.stack((torch.ones_like(table[0]), torch.zeros_like(table[1])))
@@ -257,8 +266,14 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
     Normal, with the size's standard deviation for the embeddings of tokens, 0.02 for those of
     positions, and 1/sqrt(inputs) for the matrices; those that write to the residual stream are
     divided by sqrt(2 layers), as in GPT-2. The unembedding has 0.02 too, so initial predictions are
-    close to uniform.
+    close to uniform. Weights of a recurrence that are not drawn have their constants.
     """
+    constants = {
+        f"blocks.{layer}.{name}": value
+        for layer, block in enumerate(model.blocks)
+        if isinstance(block, RecurrentBlock)
+        for name, value in block.constants().items()
+    }
     writers = 1 / math.sqrt(2 * len(model.blocks))
     named = {"W_E": model.size.embedding_sd, "W_pos": 0.02, "W_U": 0.02}
     for member, seed in enumerate(seeds):
@@ -266,6 +281,9 @@ def initialise(model: Transformer, seeds: Sequence[int]) -> None:
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 leaf = name.rpartition(".")[2]
+                if name in constants:
+                    weight[member].copy_(constants[name])
+                    continue
                 if leaf.startswith("norm"):
                     weight[member].fill_(1.0)
                     continue

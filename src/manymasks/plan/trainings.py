@@ -9,7 +9,7 @@ from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
-from manymasks.config.training import Training, Variant
+from manymasks.config.training import OF_MIXER, Training, Variant
 from manymasks.kinds.processes import PROCESSES
 from manymasks.native.build import resolved
 from manymasks.plan.node import Node, member_label
@@ -17,7 +17,8 @@ from manymasks.plan.node import Node, member_label
 
 @dataclass(frozen=True)
 class PlannedMember:
-    """A member with its nodes; its name is corpus, size, variant and two seeds."""
+    """A member with its nodes; its name is corpus, size, variant and two seeds, with its mixer and
+    shape where some members of the corpus are recurrent."""
 
     name: dict[str, Any]
     variant: Variant
@@ -145,8 +146,15 @@ def _arm_settings(study: Study, corpus: str, size: str, variant_name: str) -> di
     for name in ("optimizer", "weight_decay", "steps"):
         # Where a variant replaces a setting of training, that is in the key, and nothing else is.
         del settings["variant"][name]
-    if not settings["size"]["mlp"]:
-        # Native kernels have an MLP in every block.
+    shape = study.sizes_of(corpus)[size]
+    other = OF_MIXER["attention" if shape.is_recurrent else "recurrent"]
+    settings["size"] = {k: v for k, v in settings["size"].items() if k not in other}
+    if shape.is_recurrent:
+        settings["size"]["hidden"] = shape.matched_hidden
+    else:
+        del settings["size"]["mixer"]
+    if shape.is_recurrent or not shape.mlp or variant.flow.freezes_writes:
+        # Native kernels have attention and an MLP in every block, and train both.
         settings["training"]["kernels"] = "torch"
     # Other members are inputs, named by their role: names of variants are in no key.
     settings["variant"]["past_from"] = "past" if variant.past_from else None
@@ -165,6 +173,7 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
         "evaluation": evaluation_settings(study, corpus),
         "statistics": identity(study.statistics),
     }
+    has_mixers = any(size.is_recurrent for size in study.sizes_of(corpus).values())
     # A variant that needs the weights of another comes after it.
     variants = sorted(
         study.variants_of(corpus).items(),
@@ -183,6 +192,9 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
         for seed_init, seed_order in seeds:
             member_seeds = {"seed_init": seed_init, "seed_order": seed_order}
             member = {"corpus": corpus, "size": size, "variant": variant_name, **member_seeds}
+            if has_mixers:
+                shape = study.sizes_of(corpus)[size]
+                member |= {"mixer": shape.mixer, "shape": f"{shape.width}x{shape.layers}"}
             inputs = dict(arm_inputs)
             for role, other in (("past", variant.past_from), ("start", variant.starts_from)):
                 if other is not None:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manymasks.config.training import Size
 from manymasks.rashomon.crossing import crossings
 
 LARGEST = {"noise": float("inf"), "dropout": 0.9}
@@ -22,9 +21,12 @@ POWER = {"noise": 2.0, "dropout": 1.0}
 """Exponent of the excess loss at small scales: noise moves every weight by the scale; the rate of
 dropout is the share of units it removes."""
 
+UNITS = ("W_O", "W_out")
+"""Matrices with columns for units that a mask may drop."""
+
 
 def derived_weights(
-    weights: Mapping[str, Tensor], size: Size, method: str, scale: float, seed: int
+    weights: Mapping[str, Tensor], method: str, scale: float, seed: int
 ) -> dict[str, Tensor]:
     """The weights of a derived member, (...) each, float32 on the CPU.
 
@@ -40,12 +42,11 @@ def derived_weights(
     if method == "noise":
         noise = noise_like(weights, seed)
         return {name: weight + scale * noise[name] for name, weight in weights.items()}
-    units = {"W_O": size.width, "W_out": size.width * size.mlp}
     derived = {}
     for name, weight in weights.items():
         leaf = name.rpartition(".")[2]
-        if leaf in units:
-            draws = torch.rand(units[leaf], generator=_generator(seed, "dropout", name))
+        if leaf in UNITS:
+            draws = torch.rand(weight.shape[-1], generator=_generator(seed, "dropout", name))
             weight = weight * ((draws >= scale) / (1 - scale))
         derived[name] = weight.clone()
     return derived

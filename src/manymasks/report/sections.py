@@ -60,6 +60,10 @@ SECTIONS = (
     Section("processes", "Processes", "Text of known processes",
         (PageTable("process_corpora"), *_items("processes")),
     ),
+    Section("recurrence", "Recurrence", "A state in the open", _items("recurrence"),
+        intro="A recurrent member knows of earlier tokens what its state holds, and nothing else. "
+        "What can be read from it, beside what attention holds, and what an edit of it does.",
+    ),
     Section("claims", "Claims", "What was tested", (PageTable("claims"),),
         absent="This study tests no comparison.",
     ),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from manymasks.arrays import Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
-from manymasks.models.kv_cache import CachedTransformer
+from manymasks.models.text_reader import text_reader
 from manymasks.models.transformer import Transformer
 
 Mode = Literal["greedy", "shared-noise"]
@@ -78,7 +78,7 @@ def write(
             rule.seed, range(begin, begin + len(some_prompts)), models[0].W_U.shape[1]
         )
         readers = [
-            CachedTransformer(model, len(some_prompts), some_prompts.shape[1] + length)
+            text_reader(model, len(some_prompts), some_prompts.shape[1] + length)
             for model in models
         ]
         seen: list[Tensor] = [some_prompts] * len(models)

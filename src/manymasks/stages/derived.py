@@ -12,7 +12,6 @@ from torch import Tensor
 from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.config.rashomon import Derived
-from manymasks.config.training import Size
 from manymasks.evaluation.document_losses import Scores, loss_columns, score_documents
 from manymasks.rashomon.derived import derived_weights, scale_reaching
 from manymasks.stages.inputs.derived_members import empty_stack, stack_of
@@ -91,7 +90,6 @@ def _scale(
 ) -> float:
     """The scale at which these draws lose eps on average; each evaluation is one stack."""
     weights = read_weights(parent.file("weights.safetensors"))
-    size = Size.model_validate(parent.manifest.settings["size"])
     stack = empty_stack(parent, len(draws)).to(windows.device)
     single = empty_stack(parent, 1).to(windows.device)
     set_weights(single, 0, weights)
@@ -100,7 +98,7 @@ def _scale(
 
     def excess(scale: float) -> float:
         for slot, draw in enumerate(draws):
-            set_weights(stack, slot, derived_weights(weights, size, method, scale, draw))
+            set_weights(stack, slot, derived_weights(weights, method, scale, draw))
         return stack.nats(stacked_windows).double().mean().item() - loss
 
     return scale_reaching(excess, eps, method)

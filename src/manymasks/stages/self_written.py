@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from manymasks.config.probes import Probe
-from manymasks.models.kv_cache import CachedTransformer
+from manymasks.models.text_reader import text_reader
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
 from manymasks.probes.self_written import Reading, Writer, self_written_contexts
@@ -55,7 +55,7 @@ def cached_writer(model: Transformer, device: torch.device) -> Writer:
 
     def begin(texts: int, longest: int) -> Reading:
         sizes = [min(BATCH, texts - first) for first in range(0, texts, BATCH)]
-        readers = [CachedTransformer(model, size, longest) for size in sizes]
+        readers = [text_reader(model, size, longest) for size in sizes]
 
         def logits(new: Tokens) -> npt.NDArray[np.float32]:
             parts = torch.split(torch.from_numpy(new).to(device), sizes)

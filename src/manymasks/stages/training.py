@@ -159,6 +159,7 @@ def _model_row(job: Job, rate: float, progress: TrainingProgress) -> dict[str, A
         "model": job.key,
         "model_class": digest([shared, rate, job.input("tokens").manifest.digest])[:12],
         **job.arm,
+        "mixer": job.settings["size"].get("mixer", "attention"),
         "gradient": variant["gradient"],
         "gamma": variant["gamma"],
         "seed_init": job.settings["seed_init"],

@@ -13,7 +13,8 @@ from manymasks.statistics.seed_design import Seeds
 class Member:
     """A model whose training succeeded. `model` is its key, `model_class` the label of its class
     (corpus/size/variant), `method` its origin: trained, or a way to derive a member from a trained
-    one, with the seeds of its parent."""
+    one, with the seeds of its parent. `shape`: width and layers, where a corpus has several
+    mixers."""
 
     model: str
     model_class: str
@@ -23,6 +24,8 @@ class Member:
     seed_init: int
     seed_order: int
     method: str = "trained"
+    mixer: str = "attention"
+    shape: str = ""
 
     @property
     def seeds(self) -> Seeds:

@@ -32,7 +32,8 @@ SHARE = 1e-3
 
 def is_attention_alone(size: Size) -> bool:
     """Whether members are of one layer without an MLP, whose values carry no position."""
-    return size.layers == 1 and size.mlp == 0 and size.positions == "rotary"
+    is_rotary = size.mixer == "attention" and size.positions == "rotary"
+    return size.layers == 1 and size.mlp == 0 and is_rotary
 
 
 @dataclass(frozen=True)

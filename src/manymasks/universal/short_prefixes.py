@@ -5,7 +5,7 @@ import torch
 
 from manymasks.arrays import Ints
 from manymasks.callbacks import OnProgress, ignore_progress
-from manymasks.models.kv_cache import CachedTransformer
+from manymasks.models.text_reader import text_reader
 from manymasks.models.transformer import Transformer
 from manymasks.universal.elites import AT_ONCE, Archive, Offer
 
@@ -35,7 +35,7 @@ def offer_short_prefixes(
         batch = max(AT_ONCE // vocabulary**2, 1)
         for begin in range(0, beginnings, batch):
             starts = _prefixes(begin, min(begin + batch, beginnings), vocabulary, length - 1)
-            cached = CachedTransformer(model, len(starts), length)
+            cached = text_reader(model, len(starts), length)
             if length > 1:
                 cached.read(torch.from_numpy(starts).to(device))
             branches = cached.repeated(vocabulary)

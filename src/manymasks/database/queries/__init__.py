@@ -14,6 +14,7 @@ SUBJECTS: Mapping[str, str] = {
     "myopia": "Myopic training: what it costs, and where",
     "probes": "Probes: behaviour away from the text",
     "processes": "Known processes: members against the exact law",
+    "recurrence": "Recurrence: a state in the open, beside attention",
     "study": "The study: claims, noise floor, cost and settings",
 }
 """Folders of queries, in the order in which they are listed."""

@@ -151,6 +151,7 @@ CREATE TABLE model (
     model_class VARCHAR NOT NULL,
     corpus VARCHAR NOT NULL,
     size VARCHAR NOT NULL,
+    mixer VARCHAR,
     variant VARCHAR NOT NULL,
     gradient VARCHAR,
     gamma DOUBLE,
@@ -172,6 +173,7 @@ COMMENT ON TABLE model IS 'A model: trained, fine-tuned or derived, with its see
 COMMENT ON COLUMN model.artifact IS 'Training artifact; of a derived member, the derived artifact';
 COMMENT ON COLUMN model.model IS 'Key of the training artifact; of a derived member, a digest of its parent, method, scale and draw';
 COMMENT ON COLUMN model.model_class IS 'Its class';
+COMMENT ON COLUMN model.mixer IS 'What carries information between its positions: attention or recurrent; NULL in artifacts from before there was a choice, which are attention';
 COMMENT ON COLUMN model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';
 COMMENT ON COLUMN model.method IS 'Origin of the member: trained, fine-tuned (from the weights of another member), or derived by noise, dropout or checkpoint';
 COMMENT ON COLUMN model.parent IS 'Member that it was derived or fine-tuned from; NULL for trained ones';

@@ -17,6 +17,7 @@ SELECT
     concat_ws('/', m.corpus, m.size, m.variant) AS label,
     m.corpus,
     m.size,
+    coalesce(m.mixer, 'attention') AS mixer,
     m.variant,
     m.gradient,
     m.gamma,
@@ -46,6 +47,7 @@ LEFT JOIN (
 WHERE m.method IN ('trained', 'fine-tuned') AND m.model NOT IN (FROM reference_model);
 COMMENT ON VIEW current_model IS 'A trained member of the study, with its class, seeds, losses and cost: the list of models, and the table to join for their names. Reference seeds are excluded. Grain: model.';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
+COMMENT ON COLUMN current_model.mixer IS 'What carries information between its positions: attention or recurrent';
 COMMENT ON COLUMN current_model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';
 COMMENT ON COLUMN current_model.learning_rate IS 'Peak learning rate';
 COMMENT ON COLUMN current_model.measure_low IS 'Lower end of its interval over documents';

@@ -68,6 +68,8 @@ SELECT
     b.label AS class_b,
     CASE
         WHEN a.label = b.label THEN 'seed'
+        WHEN a.mixer <> b.mixer AND a.variant = b.variant THEN 'mixer'
+        WHEN a.mixer <> b.mixer THEN 'mixer and variant'
         WHEN a.size = b.size THEN 'variant'
         WHEN a.variant = b.variant THEN 'size'
         ELSE 'size and variant'
@@ -86,7 +88,7 @@ COMMENT ON VIEW current_pair IS 'Two members on a probe at a severity, with thei
 COMMENT ON COLUMN current_pair.artifact IS 'Divergence artifact';
 COMMENT ON COLUMN current_pair.class_a IS 'Class of model_a, corpus/size/variant';
 COMMENT ON COLUMN current_pair.class_b IS 'Class of model_b';
-COMMENT ON COLUMN current_pair.relation IS 'Difference of the two: seed (same class), variant, size, or size and variant';
+COMMENT ON COLUMN current_pair.relation IS 'Difference of the two: seed (same class), variant, size, mixer (attention or recurrent, whatever the size), or one of the last two and the variant';
 COMMENT ON COLUMN current_pair.kl_low IS 'Lower end of its interval over documents';
 
 CREATE VIEW severity_curve AS
@@ -273,7 +275,7 @@ SELECT
     effective_documents
 FROM component
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
-COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (size, variant, seed, or both seeds where they are crossed): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
+COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (mixer, size, variant, seed, or both seeds where they are crossed): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_anova.kind IS 'information: I(Y; model | x); or variance: mean KL of the geometric centroid from the members';
 COMMENT ON COLUMN behaviour_anova.component IS 'A factor, an interaction (factors joined by x), or total';
 COMMENT ON COLUMN behaviour_anova.nats IS 'Nats per token; interactions may be negative';

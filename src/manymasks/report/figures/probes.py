@@ -13,6 +13,7 @@ from manymasks.report.section import PageTable, SectionPart
 from manymasks.report.style import COLOURS, DOTTED, INIT_COLOUR, INK, MUTED, ORDER_COLOUR
 
 FACTORS = {
+    "mixer": ("mixer", COLOURS[2]),
     "size": ("size", COLOURS[0]),
     "variant": ("variant", COLOURS[1]),
     "seed": ("seed", INIT_COLOUR),

@@ -61,7 +61,4 @@ def _weights_of(
         return read_weights(parent.file(f"weights-{member['step']}.safetensors"))
     if parent.key not in cache:
         cache[parent.key] = read_weights(parent.file("weights.safetensors"))
-    size = Size.model_validate(parent.manifest.settings["size"])
-    return derived_weights(
-        cache[parent.key], size, member["method"], member["scale"], member["draw"]
-    )
+    return derived_weights(cache[parent.key], member["method"], member["scale"], member["draw"])
