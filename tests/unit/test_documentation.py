@@ -39,7 +39,7 @@ RATIOS = (
 )
 NOT_RESULTS = (
     # what a row or a comparison is of
-    "two members", "two models", "two rules", "two seeds", "two trained", "any two",
+    "two members", "two models", "two rules", "two seeds", "two trained",
     # definitions and facts that can be proved
     "half the variance", "less than half of", "one half", "half-difference",
     "other half", "half of the seeds",

@@ -203,7 +203,6 @@ WHERE t.threshold < 0.5;
 COMMENT ON VIEW pair_verdict IS 'A statement that two tokens are never both more probable than a threshold, with its verdict for a member: is it proved, refuted by a prefix, or open? Thresholds below 1/2, above which it holds of any model. Grain: model, token_a_id, token_b_id, threshold.';
 COMMENT ON COLUMN pair_verdict.threshold IS 'Probability that one of the two does not exceed, by the statement';
 COMMENT ON COLUMN pair_verdict.log_p_bound IS 'Proved: after any prefix the lesser ln P of the two is at most this';
-COMMENT ON COLUMN pair_verdict.log_p_best IS 'The lesser ln P after the best prefix that was tried';
 COMMENT ON COLUMN pair_verdict.verdict IS 'proved: the bound is at most the threshold. refuted: a prefix exceeds it. open: neither';
 
 CREATE VIEW lead_verdict AS
