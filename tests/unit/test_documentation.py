@@ -41,7 +41,7 @@ NOT_RESULTS = (
     # what a row or a comparison is of
     "two members", "two models", "two rules", "two seeds", "two trained",
     # definitions and facts that can be proved
-    "half the variance", "less than half of", "one half", "half-difference",
+    "half-lives", "half the variance", "less than half of", "one half", "half-difference",
     "other half", "half of the seeds",
     "odds of twenty to one", "next three letters", "intervals need three members",
     "million tokens", "is measured twice", "made twice",

@@ -52,7 +52,7 @@ CREATE TABLE explored_continuation (
     token VARCHAR NOT NULL,
     p DOUBLE
 );
-COMMENT ON TABLE explored_continuation IS 'A token that a member writes greedily after a sampled context of a probe without severities, in place of the scored tokens. Grain: artifact, severity, item, model, position.';
+COMMENT ON TABLE explored_continuation IS 'A token that a member writes greedily after a sampled context of a probe without severities, in place of the scored tokens: where do equally good models part? Grain: artifact, severity, item, model, position.';
 COMMENT ON COLUMN explored_continuation.artifact IS 'Explorer artifact';
 COMMENT ON COLUMN explored_continuation.item IS 'Window of the probe';
 COMMENT ON COLUMN explored_continuation.position IS 'Position that it takes in the window; the last one is an end of text, or that of the last scored token';
