@@ -5,6 +5,7 @@ not touched. It needs root and Debian's `slurm-wlm` and `munge`.
 """
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -17,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged", "mungekey")
-PORTS = (17811, 17812, 17813)
-"""Of the controller and the two nodes."""
 NODES = ("n1", "n2")
 SECONDS = 40
+SIGNAL_OF_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux: no daemon outlives the tests, however they end."""
 
 CONFIGURATION = """\
 ClusterName=here
@@ -77,6 +78,19 @@ def missing() -> str | None:
     return None
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(SIGNAL_OF_PARENT, signal.SIGTERM)
+
+
 def _path() -> str:
     return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
 
@@ -96,7 +110,8 @@ class Cluster:
     def start(self) -> None:
         for name in ("state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir()
-        text = CONFIGURATION.format(folder=self.folder, ports=PORTS, host=socket.gethostname())
+        ports = free_ports(1 + len(NODES))
+        text = CONFIGURATION.format(folder=self.folder, ports=ports, host=socket.gethostname())
         (self.folder / "slurm.conf").write_text(text)
         (self.folder / "gres.conf").write_text(GPU)
         # The plugin takes all variables of SLURM from the environment of a job.
@@ -162,6 +177,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
 
     def _wait_for(self, condition) -> None:
