@@ -288,7 +288,9 @@ _ROWS = (
     Stage("recurrence", unit="corpus",
         summary="Posteriors read from residual streams and recurrent states at matched dimension; "
             "states that are swapped or edited, deleted writes, half-lives and ranks.",
-        message="reading and editing states of members of {label}", inputs=("training", "tokens"),
+        message="reading and editing states of members of {label}",
+        outcome="{members} members at {positions} positions of {documents} documents",
+        inputs=("training", "tokens"),
         tables=("state_reading", "state_patch", "write_effect", "state_statistic"),
         uses_models=True, if_out_of_memory="recurrence.documents, recurrence.positions",
         is_analysis=True, compares="own-past", needs_process=True, seconds=20),

@@ -354,9 +354,10 @@ def test_nodes_of_the_studies_of_the_repository(overlays: tuple[str, ...]) -> No
         seen.add(node.digest)
 
 
-def test_the_default_study_has_every_stage_but_tuning() -> None:
+def test_the_default_study_has_every_stage_but_two() -> None:
     stages = {node.stage for node in kit.repository_plan().nodes}
-    assert STAGES.keys() - stages <= {"tuning"}
+    # Rates are found once, and recurrent members are those of a preset.
+    assert STAGES.keys() - stages <= {"tuning", "recurrence"}
 
 
 def test_nodes_of_a_study(tmp_path: Path) -> None:
@@ -372,7 +373,7 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
     assert both - counts == {
         **dict.fromkeys(EVERYTHING - {"corpus", "severity", "rollout", "representation", *ENDS}, 1),
         "process": 1, "training": 24, "evaluation": 24, "derived": 4,
-        **dict.fromkeys(("truth", "excess", "spectroscopy", "belief", "swap"), 1),
+        **dict.fromkeys(("truth", "excess", "spectroscopy", "belief", "swap", "recurrence"), 1),
     }  # fmt: skip
 
 
@@ -941,7 +942,7 @@ def test_excess_compares_models_without_another_past(tmp_path: Path) -> None:
 
 def test_analyses_depend_on_the_process(tmp_path: Path) -> None:
     for process, expected in (
-        ("masks", {"truth", "excess", "spectroscopy", "belief", "swap"}),
+        ("masks", {"truth", "excess", "spectroscopy", "belief", "swap", "recurrence"}),
         ("fork", {"truth", "excess", "rule_choice"}),
         ("tally", {"truth", "excess", "belief"}),
         ("hierarchy", {"truth", "excess"}),

@@ -11,7 +11,7 @@ from manymasks.models.recurrent_text import RecurrentText
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.truth.state_patching import patch_rows
 from manymasks.truth.state_reading import (
-    Components,
+    PrincipalComponents,
     even_positions,
     fit_on_components,
     reading_rows,
@@ -59,7 +59,7 @@ def test_components_give_the_ridge_of_all_features() -> None:
     y = rng.standard_normal((40, 2))
     for width in (6, 60):
         x = rng.standard_normal((40, width)) @ rng.standard_normal((width, width))
-        components = Components.of(x, 40)
+        components = PrincipalComponents.of_rows(x, 40)
         count = len(components.squares)
         fit = fit_on_components(components, x, y, count, 0.1)
         centred = x - x.mean(0)
@@ -127,7 +127,7 @@ def test_an_edit_along_a_fit_changes_what_the_fit_reads(tokens: np.ndarray) -> N
     assert reader.state is not None
     states = vectors_of(reader.state).double().numpy()
     belief = MESS3.posteriors(tokens)["state"][:, 5]
-    fit = fit_on_components(Components.of(states, 12), states, belief, 12, 1e-6)
+    fit = fit_on_components(PrincipalComponents.of_rows(states, 12), states, belief, 12, 1e-6)
     rows = patch_rows(model, tokens, MESS3.laws, {"state": fit}, SETTINGS, STATISTICS)
     scopes = {row["scope"] for row in rows}
     assert {"direction state", "random state"} <= scopes

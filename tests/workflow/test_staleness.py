@@ -159,7 +159,7 @@ TABLE: dict[str, tuple[Edit, set[str]]] = {
     ),
     "logic in the probes": (
         before("src/manymasks/kinds/families.py", "NEW = 1\n"),
-        {*PROBES, *SAMPLED, *UNIVERSAL, *DIVERGENCES, *SEVERITY, *FUNNEL, *PUBLISHED},
+        {*PROBES, *SAMPLED, *UNIVERSAL, *DIVERGENCES, *EXPLORED, *SEVERITY, *FUNNEL, *PUBLISHED},
     ),
     "logic in what plans and stores": (
         edits(

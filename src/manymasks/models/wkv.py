@@ -182,14 +182,14 @@ class _Routed(torch.autograd.Function):
         # H_{t-1} d_out_t, from what each chunk adds to its first state.
         upper = d_out.new_ones(c, c).triu(1).repeat(keys.shape[-1] // c, 1)
         along = scale * (states @ d_out + keys @ ((values @ d_out) * upper))
-        own = (v * d_out).sum(-2, keepdim=True)
+        direct = (v * d_out).sum(-2, keepdim=True)
         decay = g.exp()
-        d_r = decay * along + own * k
+        d_r = decay * along + direct * k
         d_a = d_b = None
         if a is not None:
-            found = (a * along).sum(-2, keepdim=True)
-            d_r = d_r + found * b
-            d_a, d_b = (r * b).sum(-2, keepdim=True) * along, found * r
+            looked_up = (a * along).sum(-2, keepdim=True)
+            d_r = d_r + looked_up * b
+            d_a, d_b = (r * b).sum(-2, keepdim=True) * along, looked_up * r
         if route.flow.freezes_writes:
             return (
                 None,
@@ -199,7 +199,7 @@ class _Routed(torch.autograd.Function):
             )
         d_v = (r * k).sum(-2, keepdim=True) * d_out
         d_g = decay * (r * along if g.shape == r.shape else (r * along).sum(-2, keepdim=True))
-        return None, None, d_r, d_g, own * r, d_v, d_a, d_b
+        return None, None, d_r, d_g, direct * r, d_v, d_a, d_b
 
 
 def _discounted(writes: Writes, start: Tensor, gamma: float, grad: Tensor) -> list[Tensor | None]:
@@ -208,5 +208,5 @@ def _discounted(writes: Writes, start: Tensor, gamma: float, grad: Tensor) -> li
         live = Writes(*(None if x is None else x.detach().requires_grad_() for x in writes))  # type: ignore[arg-type]
         out, _ = step_by_step(live, start, gamma)
         present = [x for x in live if x is not None]
-        found = iter(torch.autograd.grad(out, present, grad))
-        return [None if x is None else next(found) for x in live]
+        gradients = iter(torch.autograd.grad(out, present, grad))
+        return [None if x is None else next(gradients) for x in live]

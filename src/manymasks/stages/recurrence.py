@@ -17,7 +17,7 @@ from manymasks.store.job import Job
 from manymasks.truth import belief
 from manymasks.truth.state_patching import patch_rows
 from manymasks.truth.state_reading import (
-    Components,
+    PrincipalComponents,
     ReadingFit,
     Site,
     concatenated,
@@ -84,23 +84,23 @@ def make(job: Job) -> dict[str, Any]:
         sites = sites_of(model, tokens, positions, settings.batch)
         rows = reading_rows(sites, at_positions, "none", **given) + without_model
         rows += reading_rows(sites, shuffled, "shuffled", **given)
-        found = {"state_reading": rows}
+        tables = {"state_reading": rows}
         if model.size.mixer == "recurrent":
             fits = _whole_fits(sites["state"], at_positions, settings)
             held_out = tokens[half:]
-            found["state_patch"] = patch_rows(
+            tables["state_patch"] = patch_rows(
                 model, held_out, process.laws, fits, settings, job.statistics
             )
             few = held_out[: settings.writes]
-            found["write_effect"] = write_effect_rows(model, few, settings, job.statistics)
-            found["state_statistic"] = state_statistic_rows(model, held_out, positions)
+            tables["write_effect"] = write_effect_rows(model, few, settings, job.statistics)
+            tables["state_statistic"] = state_statistic_rows(model, held_out, positions)
         arm = member.size, member.seed_init
         if arm not in untrained:
             initialise(model, [member.seed_init])
             sites = sites_of(model, tokens, positions, settings.batch)
             untrained[arm] = reading_rows(sites, at_positions, "untrained", **given)
-        found["state_reading"] += untrained[arm]
-        for name, part in found.items():
+        tables["state_reading"] += untrained[arm]
+        for name, part in tables.items():
             tables[name] += [{"model": member.model, **row} for row in part]
     job.write_tables(tables)
     return {"members": len(members), "documents": len(tokens), "positions": len(positions)}
@@ -130,7 +130,7 @@ def _whole_fits(
         decided = np.asarray(~np.isnan(posterior[:half]).any(-1))
         x, y = states[:half][decided].astype(np.float64), posterior[:half][decided]
         if len(x):
-            components = Components.of(x, len(x))
+            components = PrincipalComponents.of_rows(x, len(x))
             count = len(components.squares)
             fits[latent] = fit_on_components(components, x, y, count, settings.ridge)
     return fits

@@ -56,12 +56,12 @@ def patch_rows(
         mixed = np.concatenate([donors[:, : position + 1], tokens[:, position + 1 :]], 1)
         # The law of the token after each of those that are read on.
         target = laws(mixed)[:, position + 2 : position + 2 + settings.read_on]
-        own, other = own_states[position], other_states[position]
+        current, other = own_states[position], other_states[position]
         reader = RecurrentText(model, len(tokens))
-        like = own[1]
+        like = current[1]
         run = _Run(reader, tokens[:, ahead], target, like)
-        unedited = run.errors(own[0])
-        for scope, layer, head, edited in _edits(own[0], other[0], like, fits, settings.seed):
+        unedited = run.errors(current[0])
+        for scope, layer, head, edited in _edits(current[0], other[0], like, fits, settings.seed):
             rows.append(
                 {"position": position, "scope": scope, "layer": layer, "head": head}
                 | _efficacy(run.errors(edited), unedited, statistics)
@@ -98,7 +98,7 @@ def _states(
 
 
 def _edits(
-    own: Tensor,
+    current: Tensor,
     other: Tensor,
     like: Sequence[LayerState],
     fits: Mapping[str, ReadingFit],
@@ -107,20 +107,20 @@ def _edits(
     """Scope, layer and head of each edit, and the edited states (documents, values)."""
     yield "whole", None, None, other
     for (layer, head), places in head_slices(like).items():
-        edited = own.clone()
+        edited = current.clone()
         for place in places:
             edited[:, place] = other[:, place]
         yield ("layer" if head is None else "head"), layer, head, edited
     rng = np.random.default_rng(seed)
     for latent, fit in fits.items():
-        wanted = fit(other.double().cpu().numpy()) - fit(own.double().cpu().numpy())
+        wanted = fit(other.double().cpu().numpy()) - fit(current.double().cpu().numpy())
         change = wanted @ np.linalg.pinv(fit.weights)
         drawn = rng.standard_normal(change.shape)
         drawn *= np.linalg.norm(change, axis=1, keepdims=True) / np.linalg.norm(
             drawn, axis=1, keepdims=True
         )
         for scope, moved in ((f"direction {latent}", change), (f"random {latent}", drawn)):
-            yield scope, None, None, own + torch.from_numpy(moved).to(own)
+            yield scope, None, None, current + torch.from_numpy(moved).to(current)
 
 
 def _efficacy(edited: Floats, unedited: Floats, statistics: Statistics) -> Row:

@@ -29,7 +29,7 @@ HIDDEN, STEPS, RATE = 64, 200, 1e-2
 
 
 @dataclass(frozen=True)
-class Components:
+class PrincipalComponents:
     """Principal components of a site in the documents of the fit. `axes` (values, components), from
     the largest variance, whose sums over rows are `squares`."""
 
@@ -38,7 +38,7 @@ class Components:
     squares: Floats
 
     @classmethod
-    def of(cls, rows: Floats, most: int) -> "Components":
+    def of_rows(cls, rows: Floats, most: int) -> "PrincipalComponents":
         """At most `most` of them, from (rows, values)."""
         centre = rows.mean(0)
         x = rows - centre
@@ -65,7 +65,7 @@ class ReadingFit:
 
 
 def fit_on_components(
-    components: Components, rows: Floats, targets: Floats, count: int, ridge: float
+    components: PrincipalComponents, rows: Floats, targets: Floats, count: int, ridge: float
 ) -> ReadingFit:
     """Ridge of targets (rows, outputs) on the first `count` components, whose penalty is `ridge`
     times their mean variance: in closed form, as components are orthogonal."""
@@ -96,7 +96,7 @@ def reading_rows(
             x, y = flat[:half][decided[:half]], posterior[:half][decided[:half]]
             if not len(x):
                 continue
-            components = Components.of(x, len(x))
+            components = PrincipalComponents.of_rows(x, len(x))
             available = len(components.squares)
             counts = [k for k in settings.components if k < available]
             for count in (*counts, available):
@@ -148,7 +148,7 @@ def _r2(
 
 
 def _mlp(
-    components: Components, x: Floats, y: Floats, count: int, seed: int
+    components: PrincipalComponents, x: Floats, y: Floats, count: int, seed: int
 ) -> Callable[[Floats], Floats]:
     """A hidden layer of tanh units on standardised scores, fitted to all rows at once by Adam."""
     scale, mean = np.sqrt(components.squares[:count] / len(x)), y.mean(0)

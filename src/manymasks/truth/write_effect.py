@@ -92,12 +92,12 @@ class _Step:
 
 def _continued(model: Transformer, reader: RecurrentText, ahead: Tensor) -> list[_Step]:
     """The steps of an unedited member over the tokens ahead."""
-    own = RecurrentText(model, len(ahead))
-    own.state = reader.state
+    undisturbed = RecurrentText(model, len(ahead))
+    undisturbed.state = reader.state
     steps = []
     for token in torch.split(ahead, 1, dim=1):
-        logits = own.read(token)
-        steps.append(_Step(own, logits))
+        logits = undisturbed.read(token)
+        steps.append(_Step(undisturbed, logits))
     return steps
 
 
