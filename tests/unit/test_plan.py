@@ -944,7 +944,7 @@ def test_analyses_depend_on_the_process(tmp_path: Path) -> None:
     for process, expected in (
         ("masks", {"truth", "excess", "spectroscopy", "belief", "swap", "recurrence"}),
         ("fork", {"truth", "excess", "rule_choice"}),
-        ("tally", {"truth", "excess", "belief"}),
+        ("tally", {"truth", "excess", "belief", "recurrence"}),
         ("hierarchy", {"truth", "excess"}),
     ):
         plan = plan_of(tmp_path, **drawn(process))
