@@ -19,7 +19,7 @@ TEXT, GREEDY = "text", "greedy"
 
 
 class ExplorerRows:
-    """Rows of all tables but for the probe; `decode` is called once for each token."""
+    """Rows of all tables without the probe; `decode` is called once for each token."""
 
     def __init__(self, members: Members, ranks: int, end_of_text: int, decode: Decode) -> None:
         self.members, self.ranks, self.end_of_text = members, ranks, end_of_text

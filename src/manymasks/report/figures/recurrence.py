@@ -71,8 +71,8 @@ _ITEMS = (
         caption="Share of the variance of an exact posterior that ridge regression explains on "
         "held-out documents, against the number of principal components of what a member holds; "
         "mean over members, with {confidence} t intervals. Grey: the last tokens alone.",
-        note="At equal numbers of components a site is no better for having more values, but for "
-        "having them in the directions with the most variance.",
+        note="At equal numbers of components a site with more values has an advantage only if its "
+        "leading directions hold more of the posterior.",
     ),
     Figure("patching", _draw_patching, _inches,
         title="Edits of recurrent states",
