@@ -41,7 +41,7 @@ class Payloads:
     kept: dict[str, list[str]] = field(default_factory=dict)
     """Artifacts by table whose rows are in the previous database."""
     digests: dict[str, dict[str, str]] = field(default_factory=dict)
-    """SHA-256 of the files that are loaded or kept, by table and artifact."""
+    """SHA-256 of the files with all columns that are loaded or kept, by table and artifact."""
     missing: int = 0
     """Files that are gone (evicted)."""
     needed: dict[str, str] = field(default_factory=dict)
@@ -107,7 +107,9 @@ def table_files(
                 payloads.outdated += 1
                 continue
             payloads.files.setdefault(file.table, {})[str(file.path)] = columns[file.table] & names
-            payloads.digests.setdefault(file.table, {})[manifest.key] = file.sha256
+            # A file that lacks a column is refused once its artifact is current: it is read again.
+            if names >= columns[file.table]:
+                payloads.digests.setdefault(file.table, {})[manifest.key] = file.sha256
     return payloads
 
 

@@ -240,7 +240,7 @@ COMMENT ON COLUMN never_first.occurrences IS 'How often it occurs in the train s
 COMMENT ON COLUMN never_first.lead_bound IS 'Proved: after any prefix the token is ahead of all others by at most so many nats';
 COMMENT ON COLUMN never_first.lead_attained IS 'Its lead at a point of the ball: no bound over the ball can be lower';
 COMMENT ON COLUMN never_first.allowance IS 'Nats of the bound that allow for float32. Logits have no biases, so no bound is below this';
-COMMENT ON COLUMN never_first.others IS 'Other tokens in the mean that the token is compared with';
+COMMENT ON COLUMN never_first.others IS 'Number of other tokens whose mixture the token is compared with';
 COMMENT ON COLUMN never_first.lead_best IS 'Its lead after the best prefix that was tried; positive where it is ranked first';
 COMMENT ON COLUMN never_first.prefix IS 'The prefix as text';
 COMMENT ON COLUMN never_first.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bound';
