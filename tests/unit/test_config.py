@@ -742,6 +742,69 @@ def test_a_corpus_chooses_its_members_their_seeds_and_their_rate(tmp_path: Path)
     assert study.learning_rate("pydocs", "base", "causal") == 1.2e-2
 
 
+STARTED = """\
+corpora:
+  pydocs: {kind: pydocs, members: {variants: [causal]}}
+  masks: {kind: process, process: masks, members: {variants: [causal]}}
+  other: {kind: process, process: masks, seed: 1, members: {variants: [tuned]}}
+variants:
+  causal: {gradient: causal}
+  myopic: {gradient: myopic}
+  tuned: {gradient: causal, starts_from: causal, starts_on: masks}
+sizes: {base: {width: 64}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("variants: {tuned: {starts_from: null}}", "variants.tuned starts_on names the corpus of"),
+        (
+            "variants: {tuned: {starts_on: masque}}",
+            "variants.tuned.starts_on 'masque' is not a corpus. Corpora: pydocs, masks, other",
+        ),
+        (
+            "corpora: {masks: {members: {variants: [myopic]}}}",
+            "corpora.other.members.variants 'tuned' starts from 'causal' on masks, which is not "
+            "trained there: add it to corpora.masks.members.variants",
+        ),
+        (
+            "corpora: {masks: {members: {sizes: {base: {width: 48}}}}}",
+            "'tuned' starts from members of masks, which has no size base of this shape: give",
+        ),
+        (
+            "corpora: {masks: {members: {seeds: {init: [0, 1]}}}}",
+            "'tuned' starts from members of masks, none of which has the seeds 2 and 2: give",
+        ),
+        (
+            "corpora: {other: {process: mess3}}",
+            "'tuned' starts from members of masks, and other has another vocabulary: list",
+        ),
+        (
+            "corpora: {pydocs: {members: {variants: [tuned]}}}",
+            "corpora.pydocs.members.variants 'tuned' starts from members of masks, and pydocs",
+        ),
+        (
+            "corpora: {masks: {members: {variants: [causal, tuned, more]}}}\n"
+            "variants: {more: {gradient: causal, starts_from: tuned, starts_on: masks}}",
+            "variants.more.starts_on 'tuned' is itself fine-tuned on masks: go on from it on a",
+        ),
+        (
+            "corpora: {masks: {members: {variants: [causal, back]}}}\n"
+            "variants: {back: {gradient: causal, starts_from: tuned, starts_on: other}}",
+            "corpora.masks.members.variants members of masks, other start from one another",
+        ),
+        (
+            "variants: {tuned: {warmup: 0.8}}",
+            "variants.tuned has warmup 0.8 and decay 0.3, shares of its steps",
+        ),
+    ],
+)
+def test_a_start_on_another_corpus_is_checked(tmp_path: Path, text: str, expected: str) -> None:
+    assert study_of(tmp_path, STARTED).starts_on("other") == {"masks"}
+    assert expected in problems(tmp_path, STARTED, text)[0]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

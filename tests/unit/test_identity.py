@@ -59,6 +59,12 @@ corpora:
     kind: process
     process: masks
     members: {{sizes: {{tiny: {{width: 8}}}}, seeds: {{init: [5, 6, 7, 8]}}}}
+  changed:
+    kind: process
+    process: masks
+    seed: 1
+    members:
+      {{variants: [causal, moved], sizes: {{tiny: {{width: 8}}}}, seeds: {{init: [5]}}, analyses: []}}
   fork:
     kind: process
     process: fork
@@ -76,6 +82,7 @@ variants:
   tuned: {{gradient: discount, gamma: 0.7, learning_rate: tune}}
   alone: {{gradient: local, past_from: causal}}
   again: {{gradient: myopic, starts_from: causal}}
+  moved: {{gradient: causal, starts_from: causal, learning_rate: 0.2}}
 training: {{late: [0.5]}}
 tune: {{rates: [0.1, 0.2], seeds: {{init: [50, 51, 52, 53]}}}}
 seeds: {{init: [0, 1, 2, 3]}}
@@ -102,6 +109,7 @@ primary:
 NAMES = (
     "other", "b" * 64, "b" * 40, "a/c", "mine.txt", "m*.txt", "causal", "plain", "myopic", "half",
     "base", "more", "most", "numpy", "text", "mine", "held-out", "shuffle",
+    "known",
 )  # fmt: skip
 VALUES = (
     *NAMES,
@@ -114,6 +122,7 @@ VALUES = (
     {"wide": {"width": 8}},
     ["truth"],
     [70, 71, 72, 73],
+    [0.25],
 )
 """What a text, or a null, is replaced by; most of it is refused for most settings."""
 OPERATIONAL = {

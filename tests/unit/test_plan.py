@@ -1,6 +1,7 @@
 """Keys: what changes them and what does not, and which nodes a study has."""
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -976,6 +977,70 @@ def test_a_corpus_chooses_its_members(tmp_path: Path) -> None:
     assert not {label for label in nodes_of(after, "myopia") if label.startswith("known")}
     (excess,) = nodes_of(after, "excess").values()
     assert excess.settings["contrasts"] == []
+
+
+CHANGED = """\
+corpora:
+  again: {kind: process, process: masks, seed: 2, members: {variants: [revived, causal]}}
+  masks: {kind: process, process: masks, members: {variants: [causal, myopic]}}
+  other: {kind: process, process: masks, seed: 1, members: {variants: [tuned, tuned-myopic]}}
+sizes: {small: {width: 8}, base: {width: 16}}
+variants:
+  causal: {gradient: causal}
+  myopic: {gradient: myopic}
+  tuned: {gradient: causal, starts_from: causal, starts_on: masks, late: [0.25], warmup: 0}
+  tuned-myopic: {gradient: myopic, starts_from: myopic, starts_on: masks}
+  revived: {gradient: causal, starts_from: tuned, starts_on: other, steps: 7}
+training: {learning_rate: 0.003, steps: 100}
+seeds: {init: [0, 1]}
+analyses: [truth, excess]
+"""
+
+
+def test_a_variant_starts_from_members_of_another_corpus(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, CHANGED)
+    trainings = nodes_of(plan, "training")
+    for fine_tuned, start in (
+        ("other/{}/tuned/{}", "masks/{}/causal/{}"),
+        ("other/{}/tuned-myopic/{}", "masks/{}/myopic/{}"),
+        ("again/{}/revived/{}", "other/{}/tuned/{}"),
+    ):
+        for size, seeds in itertools.product(("small", "base"), ("i0-o0", "i1-o1")):
+            node = trainings[fine_tuned.format(size, seeds)]
+            assert node.inputs["start"] == (trainings[start.format(size, seeds)],)
+            assert plan.nodes.index(*node.inputs["start"]) < plan.nodes.index(node)
+            assert not {"starts_on", "late", "warmup", "decay"} & node.settings["variant"].keys()
+    tuned = trainings["other/base/tuned/i0-o0"].settings["training"]
+    assert (tuned["late"], tuned["warmup"], tuned["steps"]) == ([0.25], 0, 100)
+    assert trainings["again/base/revived/i0-o0"].settings["training"]["steps"] == 7
+    assert trainings["again/base/causal/i0-o0"].settings["training"]["late"] == []
+
+
+def test_a_fine_tuned_member_changes_with_all_that_it_goes_back_to(tmp_path: Path) -> None:
+    before = keys(plan_of(tmp_path, CHANGED))
+    for change, changed in (
+        ({"corpora": {"masks": {"documents": 30_000}}}, {"masks", "other", "again"}),
+        ({"variants": {"myopic": {"steps": 9}}}, {"masks", "other"}),
+        ({"variants": {"tuned": {"decay": 0.2}}}, {"other", "again"}),
+        ({"corpora": {"again": {"seed": 3}}}, {"again"}),
+    ):
+        after = keys(plan_of(tmp_path, CHANGED, **change))
+        moved = {label for label in before if before[label] != after[label]}
+        fine_tuned = {label for label in moved if label.startswith("training/")}
+        assert {label.split("/")[1] for label in fine_tuned} == changed
+
+
+def test_fine_tuned_members_of_other_starts_are_of_other_classes(tmp_path: Path) -> None:
+    """The settings of a training and of its start do not tell what that start started from."""
+    trainings = nodes_of(plan_of(tmp_path, CHANGED), "training")
+    seeds = plan_of(tmp_path, CHANGED, corpora={"masks": {"seed": 9}})
+    changed = nodes_of(seeds, "training")
+    for label in ("other/base/tuned/i0-o0", "again/base/revived/i0-o0"):
+        one, other = (found[label].settings["start_class"] for found in (trainings, changed))
+        assert one != other
+        same = label.replace("i0-o0", "i1-o1")
+        assert trainings[same].settings["start_class"] == one
+    assert "start_class" not in trainings["masks/base/causal/i0-o0"].settings
 
 
 def test_a_fine_tuned_variant_starts_from_another_members_weights(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from manymasks.catalogue import STAGES
 from manymasks.config.claims import TESTED_BY, Primary
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import too_large
+from manymasks.config.starts import missing_starts
 from manymasks.config.study import Study
 from manymasks.kinds.families import FAMILIES
 from manymasks.kinds.processes import PROCESSES
@@ -31,6 +32,7 @@ def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
     yield from _excess_without_truth(study)
     yield from _documents_cut_too_short(study)
     yield from _unsuited_mixers(study)
+    yield from missing_starts(study)
     context = study.training.context
     written = study.rollout.prompt + study.rollout.length
     if "rollout" in study.analyses and written > context:
@@ -45,6 +47,17 @@ def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
             f"the last bucket begins at {study.evaluation.position_edges[-1]}, but positions "
             f"end before training.context ({context})",
         )
+    for name, variant in study.variants.items():
+        warmup, decay = (
+            getattr(study.training if getattr(variant, share) is None else variant, share)
+            for share in ("warmup", "decay")
+        )
+        if warmup + decay > 1:
+            yield (
+                f"variants.{name}",
+                f"has warmup {warmup:g} and decay {decay:g}, shares of its steps: together they "
+                "must not exceed 1",
+            )
     for section in ("sizes", "variants", "corpora"):
         names: dict[str, str] = {}
         for name, settings in getattr(study, section).items():
@@ -215,7 +228,7 @@ def _unknown_variants(study: Study) -> Iterator[tuple[str, str]]:
             elif study.variants[other].past_from is not None:
                 gradient = study.variants[other].gradient
                 yield where, f"'{other}' is itself {gradient}: name another variant"
-            elif study.variants[other].starts_from is not None:
+            elif study.variants[other].starts_from is not None and variant.starts_on is None:
                 yield where, f"'{other}' is itself fine-tuned: name another variant"
     for name, corpus in study.corpora.items():
         where = f"corpora.{name}.members.variants"
@@ -224,7 +237,10 @@ def _unknown_variants(study: Study) -> Iterator[tuple[str, str]]:
             if variant_name not in study.variants:
                 yield where, f"'{variant_name}' is not a variant. {variants}"
         for variant_name, variant in study.variants_of(name).items():
-            for other in (variant.past_from, variant.starts_from):
+            others = [variant.past_from]
+            if variant.starts_on in (None, name):
+                others.append(variant.starts_from)
+            for other in others:
                 if other in study.variants and chosen and other not in chosen:
                     yield (
                         where,

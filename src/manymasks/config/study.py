@@ -92,6 +92,11 @@ class Study(Analyses, Trained):
         chosen = self.corpora[corpus].members.variants or self.variants
         return {name: variant for name, variant in self.variants.items() if name in chosen}
 
+    def starts_on(self, corpus: str) -> set[str]:
+        """Other corpora whose members those of a corpus start from."""
+        names = {variant.starts_on for variant in self.variants_of(corpus).values()}
+        return {name for name in names if name is not None and name != corpus}
+
     def seeds_of(self, corpus: str) -> Seeds:
         """The seeds of the members on a corpus."""
         return self.corpora[corpus].members.seeds or self.seeds

@@ -14,6 +14,7 @@ from manymasks.config.settings import (
     Settings,
     Sha256,
     Share,
+    identity,
     operational,
 )
 from manymasks.kinds.gradient_flows import GRADIENTS, GradientFlow
@@ -203,6 +204,10 @@ else:
     Gradient = Literal[tuple(GRADIENTS)]
 
 
+REPLACED = ("optimizer", "weight_decay", "steps", "warmup", "decay", "late")
+"""Settings of training that a variant may replace."""
+
+
 class Variant(Settings):
     """How gradients flow through attention, and what else of training differs."""
 
@@ -219,6 +224,9 @@ class Variant(Settings):
     starts_from: Name | None = None
     """The variant whose weights this one starts from, by its member of the same size and seeds: it
     shows what this gradient does to a solution found under another."""
+    starts_on: Name | None = None
+    """`starts_from` only: the corpus on which that member was trained, whose vocabulary is the
+    same; null takes the corpus of this member. It may be a fine-tuned member itself."""
     gamma: Annotated[float, Field(ge=0, le=1)] | None = None
     """`discount` only: the share of the gradient that reaches the previous position; 0 is myopic, 1
     is causal."""
@@ -230,13 +238,21 @@ class Variant(Settings):
     """Weight decay of this variant; null takes training.weight_decay."""
     steps: Annotated[int, Field(ge=1)] | None = None
     """Optimiser steps of this variant; null takes those of the corpus or of training."""
+    warmup: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the steps over which the learning rate of this variant rises from 0; null takes
+    training.warmup."""
+    decay: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the steps at the end over which the learning rate of this variant falls to 0; null
+    takes training.decay."""
+    late: Annotated[tuple[Share, ...], RISING] | None = None
+    """Shares of the steps of this variant, rising, after which weights are saved too; null takes
+    training.late."""
 
     @property
     def replaced_training(self) -> dict[str, Any]:
         """Settings of training that this variant replaces."""
-        names = ("optimizer", "weight_decay", "steps")
-        values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
+        values = identity(self)
+        return {name: values[name] for name in REPLACED if values[name] is not None}
 
     @property
     def flow(self) -> GradientFlow:
@@ -261,6 +277,11 @@ class Variant(Settings):
                     f"{setting} belongs to gradient {' or '.join(gradients)}: "
                     + (f"this one is {self.gradient}" if is_given else "it is missing here")
                 )
+        if self.starts_on is not None and self.starts_from is None:
+            raise ValueError(
+                "starts_on names the corpus of the member that starts_from names, which is not "
+                "set: add starts_from, or remove starts_on"
+            )
         return self
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 PACKAGE = Path(__file__).parents[1]
 CHECKS = (
-    "config/checks", "config/loading", "config/probes", "config/yaml_limits", "config/yaml_reading",
+    "config/checks", "config/loading", "config/probes", "config/starts", "config/yaml_limits",
+    "config/yaml_reading",
 )  # fmt: skip
 """Modules whose functions return or yield messages."""
 RETURNED = {"tokens/document_lengths": ("too_short",)}

@@ -9,7 +9,7 @@ tables show them, and in no key of an expensive artifact. Sizes are ordered by t
 everything else by name, so that the order of settings in a file changes no key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,8 @@ def plan_study(study: Study, base: Path) -> Plan:
     documents = {name: _documents(study, name, base) for name in sorted(study.corpora)}
     nodes = list(documents.values())
     corpora: dict[str, PlannedCorpus] = {}
-    for name in documents:
-        corpora[name], corpus_nodes = _corpus_nodes(study, name, documents, base)
+    for name in _starts_first(study):
+        corpora[name], corpus_nodes = _corpus_nodes(study, name, documents, base, corpora)
         nodes += corpus_nodes
     nodes += control_nodes(corpora)
 
@@ -86,6 +86,15 @@ def plan_study(study: Study, base: Path) -> Plan:
     return Plan(study, (*nodes, database, report))
 
 
+def _starts_first(study: Study) -> Iterator[str]:
+    """Corpora by name, each after those whose members its own start from."""
+    waiting = sorted(study.corpora)
+    while waiting:
+        name = next(name for name in waiting if study.starts_on(name).isdisjoint(waiting))
+        waiting.remove(name)
+        yield name
+
+
 def _documents(study: Study, name: str, base: Path) -> Node:
     settings, operational = corpus_settings(study.corpora[name], base)
     stage = "process" if isinstance(study.corpora[name], ProcessCorpus) else "corpus"
@@ -93,16 +102,20 @@ def _documents(study: Study, name: str, base: Path) -> Node:
 
 
 def _corpus_nodes(
-    study: Study, name: str, documents: Mapping[str, Node], base: Path
+    study: Study,
+    name: str,
+    documents: Mapping[str, Node],
+    base: Path,
+    planned: Mapping[str, PlannedCorpus],
 ) -> tuple[PlannedCorpus, list[Node]]:
-    """A corpus, and all of its nodes after its documents."""
+    """A corpus, and all of its nodes after its documents. `planned`: the corpora before it."""
     inputs = {"corpus": (documents[name],)}
     settings, operational = tokenizer_settings(study, study.corpora[name], base)
     tokenizer = Node("tokenizer", f"tokenizer/{name}", settings, inputs, operational)
     inputs = {**inputs, "tokenizer": (tokenizer,)}
     needs = {"requirements": requirements(study, name)}
     tokens = Node("tokens", f"tokens/{name}", token_settings(study.corpora[name]), inputs, needs)
-    tunings, members = arms(study, name, tokens)
+    tunings, members = arms(study, name, tokens, planned)
     nodes = [tokenizer, tokens, *tunings]
     for member in members:
         nodes += (member.training, member.evaluation)

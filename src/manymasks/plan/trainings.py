@@ -1,6 +1,6 @@
 """The members of a corpus: the nodes of their training, tuning and evaluation."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -9,10 +9,15 @@ from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import Corpus, ProcessCorpus
 from manymasks.config.settings import identity
 from manymasks.config.study import Study
-from manymasks.config.training import OF_MIXER, Training, Variant
+from manymasks.config.training import OF_MIXER, REPLACED, Training, Variant
 from manymasks.kinds.processes import PROCESSES
 from manymasks.native.build import resolved
 from manymasks.plan.node import Node, member_label
+from manymasks.store.canonical import digest
+
+SEEDS = ("seed_init", "seed_order")
+PARTS_OF_NAME = ("corpus", "size", "variant", *SEEDS)
+"""By which a member is found."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def _arm_settings(study: Study, corpus: str, size: str, variant_name: str) -> di
     for section in settings.values():
         del section["learning_rate"]
     settings["training"] |= variant.replaced_training
-    for name in ("optimizer", "weight_decay", "steps"):
+    for name in (*REPLACED, "starts_on"):
         # Where a variant replaces a setting of training, that is in the key, and nothing else is.
         del settings["variant"][name]
     shape = study.sizes_of(corpus)[size]
@@ -163,10 +168,17 @@ def _arm_settings(study: Study, corpus: str, size: str, variant_name: str) -> di
     return settings
 
 
-def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[PlannedMember]]:
-    """Tunings of the sizes and variants whose learning rate is `tune`, and all members."""
+def arms(
+    study: Study, corpus: str, tokens: Node, planned: Mapping[str, PlannedCorpus]
+) -> tuple[list[Node], list[PlannedMember]]:
+    """Tunings of the sizes and variants whose learning rate is `tune`, and all members. `planned`:
+    by name, at least the corpora whose members those of this corpus start from."""
     tunings: list[Node] = []
-    trained: dict[tuple[Any, ...], Node] = {}
+    trained: dict[tuple[Any, ...], Node] = {
+        tuple(member.name[part] for part in PARTS_OF_NAME): member.training
+        for name in study.starts_on(corpus)
+        for member in planned[name].members
+    }
     members: list[PlannedMember] = []
     seeds = study.seeds_of(corpus).pairs
     evaluated = {
@@ -185,7 +197,7 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
         if settings["training"]["learning_rate"] == "tune":
             inputs = dict(arm_inputs)
             if variant.past_from is not None:
-                inputs["past"] = (trained[size, variant.past_from, *seeds[0]],)
+                inputs["past"] = (trained[corpus, size, variant.past_from, *seeds[0]],)
             label = f"tuning/{corpus}/{size}/{variant_name}"
             tunings.append(Node("tuning", label, _tuning_settings(study, settings), inputs))
             arm_inputs["tuning"] = (tunings[-1],)
@@ -196,15 +208,27 @@ def arms(study: Study, corpus: str, tokens: Node) -> tuple[list[Node], list[Plan
                 shape = study.sizes_of(corpus)[size]
                 member |= {"mixer": shape.mixer, "shape": f"{shape.width}x{shape.layers}"}
             inputs = dict(arm_inputs)
-            for role, other in (("past", variant.past_from), ("start", variant.starts_from)):
-                if other is not None:
-                    inputs[role] = (trained[size, other, seed_init, seed_order],)
+            if variant.past_from is not None:
+                inputs["past"] = (trained[corpus, size, variant.past_from, seed_init, seed_order],)
+            if variant.starts_from is not None:
+                on = variant.starts_on or corpus
+                start = trained[on, size, variant.starts_from, seed_init, seed_order]
+                inputs["start"] = (start,)
+                if on != corpus:
+                    settings["start_class"] = _class_of(start)
             label = f"training/{member_label(member)}"
             training = Node("training", label, settings | member_seeds, inputs)
-            trained[size, variant_name, seed_init, seed_order] = training
+            trained[corpus, size, variant_name, seed_init, seed_order] = training
             evaluation = _evaluation(member, training, evaluated)
             members.append(PlannedMember(member, variant, training, evaluation))
     return tunings, members
+
+
+def _class_of(training: Node) -> str:
+    """A digest of all of a training except its seeds, and of what it starts from: fine-tuned
+    members are of one class where their starts are."""
+    shared = {name: value for name, value in training.settings.items() if name not in SEEDS}
+    return digest([shared, training.inputs["tokens"][0].digest])[:12]
 
 
 def _tuning_settings(study: Study, settings: dict[str, Any]) -> dict[str, Any]:
