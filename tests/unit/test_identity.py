@@ -64,7 +64,10 @@ corpora:
     process: masks
     seed: 1
     members:
-      {{variants: [causal, moved], sizes: {{tiny: {{width: 8}}}}, seeds: {{init: [5]}}, analyses: []}}
+      variants: [causal, moved]
+      sizes: {{tiny: {{width: 8}}}}
+      seeds: {{init: [5]}}
+      analyses: []
   fork:
     kind: process
     process: fork
