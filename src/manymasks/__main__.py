@@ -46,7 +46,9 @@ def _status(arguments: list[str]) -> int:
     from manymasks.cli import main
 
     if IS_INTERRUPTED_QUIETLY:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        from manymasks.engine.interrupts import end_at_interrupts
+
+        end_at_interrupts()
     if arguments[:1] == ["serve"]:
         from manymasks.engine.server import serve
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from manymasks import __version__
 from manymasks.catalogue import STAGES
+from manymasks.engine.interrupts import INTERRUPTED, STATUS, interrupts_raised
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
 
@@ -57,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{fault}\n", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted. Completed artifacts are kept.", file=sys.stderr)
-        return 130
+        print(INTERRUPTED, end="", file=sys.stderr)
+        return STATUS
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -310,15 +311,17 @@ def export(options: argparse.Namespace) -> int:
             f"export {options.what} {form}"
         )
     layout, folder = Layout.at(options.results), Path(options.names[-1])
-    if options.what == "model":
-        from manymasks.commands.export_model import export_model
+    # The file that is half written is deleted.
+    with interrupts_raised():
+        if options.what == "model":
+            from manymasks.commands.export_model import export_model
 
-        print(export_model(options.names[0], layout, folder))
-        return 0
-    from manymasks.commands.export_data import export_data
+            print(export_model(options.names[0], layout, folder))
+            return 0
+        from manymasks.commands.export_data import export_data
 
-    for name, rows in export_data(_plan(options), layout, folder):
-        print(f"{name:<28} {rows:>12,} rows")
+        for name, rows in export_data(_plan(options), layout, folder):
+            print(f"{name:<28} {rows:>12,} rows")
     print(f'\ndatasets.load_dataset("{folder}", "documents")')
     return 0
 

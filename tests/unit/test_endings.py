@@ -12,6 +12,7 @@ import pytest
 
 from manymasks import cli
 from manymasks.engine.endings import FAILED, SIGNALLED, Signals, machine_fault
+from manymasks.engine.interrupts import INTERRUPTED, STATUS
 from manymasks.store.layout import Layout
 from manymasks.store.plans import record_plan
 
@@ -96,3 +97,29 @@ def test_status_and_gc_are_commands(
     assert cli.main(["gc", "--plans", "1", "--keep", "mine"]) == 0
     assert "0 artifacts and 0 half files" in capsys.readouterr().out
     lock.close()
+
+
+IN_A_CALLBACK = """
+import ctypes, os, signal, sys
+from manymasks.engine.interrupts import end_at_interrupts, interrupts_raised
+
+@ctypes.CFUNCTYPE(None)
+def interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    # Python runs the handler here, and an exception would be printed and forgotten.
+    pass
+
+end_at_interrupts()
+try:
+    with interrupts_raised():
+        os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("tidied up")
+interrupted()
+print("went on")
+"""
+
+
+def test_an_interrupt_in_a_callback_of_an_extension_ends_the_command() -> None:
+    run = subprocess.run([sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (STATUS, "tidied up\n", INTERRUPTED)

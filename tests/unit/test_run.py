@@ -249,6 +249,7 @@ def test_a_resumed_training_ends_with_the_same_bits(
             run_job(describe(plan, "training"), RESULTS)
     assert not (folder / "manifest.json").exists()
     assert (folder / "state" / "training.safetensors").exists()
+    assert (folder / "log.txt").read_text().endswith("interrupted\n")
     steps: list[str] = []
     monkeypatch.setattr(Progress, "__call__", lambda self, done, total, note: steps.append(note))
     run_job(describe(plan, "training"), RESULTS)

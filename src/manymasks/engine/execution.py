@@ -24,6 +24,7 @@ from manymasks.config.study import Hardware
 from manymasks.database.schema import written_columns
 from manymasks.disk.atomic import intended_name
 from manymasks.engine.endings import machine_fault
+from manymasks.engine.interrupts import interrupts_raised
 from manymasks.engine.progress import Progress
 from manymasks.errors import UserError
 from manymasks.store.job import Artifact, Job, NothingToCompare
@@ -103,7 +104,7 @@ def make_artifacts(tasks: Sequence[Task], bar: bool) -> Iterator[tuple[Task, Man
         # Reference cycles keep the memory of an earlier stack, or of a failed attempt.
         gc.collect()
         stack = remaining[:width]
-        with _errors_logged(stack):
+        with _errors_logged(stack), interrupts_raised():
             figures = _run_stage(stack, module, bar)
         if figures is None:
             width = (len(stack) + 1) // 2
@@ -217,6 +218,10 @@ def _errors_logged(stack: Sequence[Task]) -> Iterator[None]:
             f"  {stack[0].folder / 'log.txt'}\n"
             f"To run this job alone:\n  manymasks run {stack[0].request.stage} {keys}"
         ) from error
+    except KeyboardInterrupt:
+        for task in stack:
+            print("interrupted", file=task.log)
+        raise
     except BaseException:
         for task in stack:
             traceback.print_exc(file=task.log)

@@ -32,6 +32,7 @@ from typing import TextIO
 
 from manymasks.engine.client import ADDRESS
 from manymasks.engine.environment import ENVIRONMENT, inherited
+from manymasks.engine.interrupts import STATUS
 from manymasks.plan.closure import SOURCE, code_of
 
 LOG = Path(".snakemake/manymasks.server.log")
@@ -239,7 +240,7 @@ class _Server:
         except SystemExit as ended:
             return ended.code if isinstance(ended.code, int) else 1
         except KeyboardInterrupt:
-            return 130
+            return STATUS
         except BaseException:
             traceback.print_exc()
             return 1
