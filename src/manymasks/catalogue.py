@@ -263,6 +263,16 @@ _ROWS = (
         tables=("mask_weights", "mask_fit", "mask_inertia", "mask_pair", "mask_class"),
         uses_models=True, if_out_of_memory="spectroscopy.batch, spectroscopy.documents",
         is_analysis=True, compares="own-past", needs_process=True, seconds=9),
+    Stage("decomposition", unit="corpus",
+        summary="The ergodic parts of members, from their laws of the next letters alone, beside "
+            "exact predictors with windows and noise as large as their errors.",
+        message="decomposing members of {label} into parts",
+        outcome="parts of {members} members: {parts}",
+        inputs=("training", "tokens"),
+        tables=("operator_spectrum", "decomposition", "part_weight", "decomposition_pair",
+            "decomposition_class", "prediction"),
+        uses_models=True, if_out_of_memory="decomposition.batch, decomposition.documents",
+        is_analysis=True, compares="own-past", needs_process=True, seconds=30),
     Stage("belief", unit="corpus",
         summary="What linear maps read from residual streams: beliefs, exact posteriors and later "
             "tokens.", message="fitting linear maps to residual streams of {label}",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import example_behaviour
+import example_decomposition
 import example_explorer
 import example_known
 import example_recurrence
@@ -542,6 +543,7 @@ class ExampleResults:
             if corpus == "masks":
                 tables["spectroscopy"] = example_known.spectroscopy(models, self.random)
                 tables["swap"] = example_known.swap(models, self.random)
+                tables["decomposition"] = example_decomposition.decomposition(corpus, models)
                 tables["recurrence"] = example_recurrence.recurrence(models)
             if corpus == "fork":
                 tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)

@@ -358,7 +358,7 @@ def test_nodes_of_the_studies_of_the_repository(overlays: tuple[str, ...]) -> No
 def test_the_default_study_has_every_stage_but_two() -> None:
     stages = {node.stage for node in kit.repository_plan().nodes}
     # Rates are found once, and recurrent members are those of a preset.
-    assert STAGES.keys() - stages <= {"tuning", "recurrence"}
+    assert STAGES.keys() - stages <= {"tuning", "recurrence", "decomposition"}
 
 
 def test_nodes_of_a_study(tmp_path: Path) -> None:
@@ -374,7 +374,9 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
     assert both - counts == {
         **dict.fromkeys(EVERYTHING - {"corpus", "severity", "rollout", "representation", *ENDS}, 1),
         "process": 1, "training": 24, "evaluation": 24, "derived": 4,
-        **dict.fromkeys(("truth", "excess", "spectroscopy", "belief", "swap", "recurrence"), 1),
+        **dict.fromkeys(
+            ("truth", "excess", "spectroscopy", "decomposition", "belief", "swap", "recurrence"), 1
+        ),
     }  # fmt: skip
 
 

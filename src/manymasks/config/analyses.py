@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.catalogue import ANALYSES
+from manymasks.config.decomposition import Decomposition
 from manymasks.config.probes import Probe
 from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
 from manymasks.config.settings import RISING, Name, Settings, Share
@@ -384,6 +385,8 @@ class Analyses(Settings):
     """Loss above the exact law."""
     spectroscopy: Spectroscopy = Spectroscopy()
     """Which mixture of masks a member predicts with."""
+    decomposition: Decomposition = Decomposition()
+    """Who speaks, from behaviour alone."""
     belief: Belief = Belief()
     """Beliefs in the residual stream."""
     rule_choice: RuleChoice = RuleChoice()

@@ -186,6 +186,14 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "belief_point",
         "mask_swap",
     ),
+    "Known processes: who speaks, by predictions alone?": (
+        "decomposition_by_class",
+        "decomposition",
+        "operator_spectrum",
+        "part_weight",
+        "decomposition_pair",
+        "decomposition_class",
+    ),
     "Is a recurrent state easier to read than what attention holds?": (
         "mixer_comparison",
         "reading_by_dimension",
@@ -211,6 +219,8 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "old_artifact",
         "primary_claim",
         "contrast",
+        "predicted_and_seen",
+        "prediction",
         "mean_interval",
     ),
 }

@@ -45,7 +45,7 @@ FORK_VOCABULARY = (
 PROCESSES: Mapping[str, ProcessSpec] = {
     "masks": ProcessSpec(
         ("BOS", *numbered("P", 5), "a", "b", "c"), 64, "corpora.processes.masks:masks_process",
-        analyses=("spectroscopy", "belief", "swap", "recurrence"),
+        analyses=("spectroscopy", "decomposition", "belief", "swap", "recurrence"),
     ),
     "tally": ProcessSpec(
         TALLY_VOCABULARY, 64, "corpora.processes.tally:tally_process",
@@ -66,7 +66,7 @@ PROCESSES: Mapping[str, ProcessSpec] = {
     "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "corpora.processes.chains:markov_process"),
     "mess3": ProcessSpec(
         ("BOS", "a", "b", "c"), 64, "corpora.processes.chains:mess3_process",
-        analyses=("belief", "recurrence"),
+        analyses=("decomposition", "belief", "recurrence"),
     ),
     "rrxor": ProcessSpec(
         ("BOS", "0", "1"), 64, "corpora.processes.chains:rrxor_process",

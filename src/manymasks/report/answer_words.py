@@ -248,6 +248,24 @@ def exact(rows: list[Row]) -> Answer:
     )
 
 
+def parts(rows: list[Row]) -> Answer:
+    """Ergodic parts of members, and whether seeds share errors beyond those of noise."""
+    first = rows[0]
+    count = span((first["parts_lowest"], first["parts_highest"]), 0)
+    low, noise = first["shared_low"], first["noise_high"]
+    shares = low is not None and noise is not None and low > noise
+    return say(
+        shares,
+        "From their predictions alone, members of <b>{label}</b> have {count} ergodic parts, whose "
+        "weights explain {estimate} of the variance of the exact posterior. Read by the true "
+        "masks, the errors of two seeds correlate by {shared}, those of noise as large by at most "
+        "{noise}{verdict}.",
+        label=first["label"], count=count, estimate=estimate(first, 2),
+        shared=plain(first["shared"], 2), noise=plain(first["noise"], 2),
+        verdict=": seeds share a misreading" if shares else "",
+    )  # fmt: skip
+
+
 def proved(rows: list[Row]) -> Answer:
     """Shares of tokens with a proof, a witness or neither."""
     first = rows[0]

@@ -64,7 +64,7 @@ SECTIONS = (
         intro="A recurrent member knows of earlier tokens what its state holds, and nothing else. "
         "What can be read from it, beside what attention holds, and what an edit of it does.",
     ),
-    Section("claims", "Claims", "What was tested", (PageTable("claims"),),
+    Section("claims", "Claims", "What was tested", (PageTable("claims"), PageTable("predictions")),
         absent="This study tests no comparison.",
     ),
 )  # fmt: skip

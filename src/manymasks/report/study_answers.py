@@ -47,6 +47,8 @@ QUESTIONS = (
         words.averaging),
     Topic("answer_exact", "How far are members from the exact law?",
         ("price_ladder", "capabilities"), words.exact),
+    Topic("answer_parts", "Who speaks, by predictions alone?",
+        ("operator_spectra", "shared_errors"), words.parts),
     Topic("answer_proved", "What is proved of every prefix?",
         ("verdict_shares", "provable_steps"), words.proved),
     Topic("answer_claims", "Did the claims named before the run hold?", ("claims",),

@@ -1,0 +1,87 @@
+"""Predictors beside members in a decomposition into parts: windows, and exact laws with errors.
+
+Two members whose weights of the parts agree have not shown that they share anything: noise of
+their size agrees through the same estimator. So exact laws with errors as large as those of a
+member go through it too. *Independent* errors are log-normal, drawn for each probability.
+*Exchanged* errors are the member's own, ln(member / exact), each taken from another prompt of equal
+length and with the same last letter: they keep how errors hang together over continuations and
+states, and lose what they have to do with the rest of the prompt. Both are scaled so that the mean
+divergence from the exact law over prompts of a length is that of the member.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from manymasks.arrays import Floats, Ints
+from manymasks.corpora.processes import masks
+from manymasks.corpora.processes.machine import divergence
+from manymasks.truth.continuation_laws import NextLaws
+
+TOLERANCE = 1e-4
+"""Relative difference allowed between the mean divergence of the noise and that of the member."""
+STEPS = 60
+
+
+def window_laws(kept: int) -> NextLaws:
+    """The exact law of the next token given the last `kept` letters of a text of `masks`. The
+    premise is seen as long as all letters are (`masks.forget`)."""
+
+    def laws(texts: Ints) -> Floats:
+        premise, letters = masks.split_document(texts)
+        slides = letters.shape[1] > kept
+        prior = masks.UNIFORM_PRIOR[None] if slides else masks.PRIOR[premise]
+        # Short windows recur, and are computed once.
+        seen, number = np.unique(letters[:, -kept:], axis=0, return_inverse=True)
+        *_, (law, evidence) = masks.by_mask(seen)
+        weights = masks.posterior(evidence[number], prior)
+        return masks.mixed(law[number], weights)
+
+    return laws
+
+
+def independent_errors(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Standard normal errors of logarithms of laws."""
+    return rng.normal(size=shape)
+
+
+def exchanged_errors(laws: Floats, exact: Floats, last: Ints, rng: np.random.Generator) -> Floats:
+    """ln(laws / exact), (documents, prompts, values), each from another document at the same prompt
+    with the same last token (documents, prompts); in place where there is no other."""
+    errors = np.log(laws) - np.log(exact)
+    exchanged = errors.copy()
+    for prompt, tokens in enumerate(last.T):
+        for token in np.unique(tokens):
+            rows = rng.permutation(np.flatnonzero(tokens == token))
+            # A cycle through all of them leaves none in place.
+            exchanged[np.roll(rows, 1), prompt] = errors[rows, prompt]
+    return exchanged
+
+
+def with_errors(exact: Floats, errors: Floats, target: Floats) -> Floats:
+    """Exact laws (documents, prompts, values) times exp(s errors), renormalised, with the scale s
+    at which the mean divergence over documents, KL(exact || result), is `target` (prompts,) nats.
+    To leading order a divergence is proportional to s^2, so each step multiplies the scale by the
+    square root of the missing factor."""
+    logs = np.log(exact)
+    scale = np.ones(len(target))
+    for _ in range(STEPS):
+        raw = logs + scale[:, None] * errors
+        laws = np.exp(raw - np.logaddexp.reduce(raw, -1, keepdims=True))
+        reached = divergence(exact, laws).mean(0)
+        off = np.abs(reached - target) > TOLERANCE * target
+        if not off.any():
+            break
+        factor = np.divide(target, reached, out=np.ones_like(scale), where=off & (reached > 0))
+        scale = scale * np.sqrt(factor)
+    return np.asarray(laws)
+
+
+def mean_divergence(exact: Floats, laws: Floats) -> Floats:
+    """KL(exact || laws), mean over documents, (prompts,) nats."""
+    return np.asarray(divergence(exact, laws).mean(0))
+
+
+def last_tokens_of_prompts(tokens: Ints, ends: Sequence[int]) -> Ints:
+    """The last token of each prompt, (documents, prompts)."""
+    return tokens[:, np.array(ends) - 1]
