@@ -945,7 +945,10 @@ def test_excess_compares_models_without_another_past(tmp_path: Path) -> None:
 
 def test_analyses_depend_on_the_process(tmp_path: Path) -> None:
     for process, expected in (
-        ("masks", {"truth", "excess", "spectroscopy", "belief", "swap", "recurrence"}),
+        (
+            "masks",
+            {"truth", "excess", "spectroscopy", "decomposition", "belief", "swap", "recurrence"},
+        ),
         ("fork", {"truth", "excess", "rule_choice"}),
         ("tally", {"truth", "excess", "belief", "recurrence"}),
         ("hierarchy", {"truth", "excess"}),
