@@ -46,6 +46,8 @@ class Stage:
     """Whether it needs text drawn from a process, whose next-token law is known."""
     needs_attention: bool = False
     """Whether it has no form for recurrent members."""
+    needs_training: bool = False
+    """Whether it needs members that are trained here: it leaves out pretrained ones."""
     skips_processes: bool = False
     """Whether it leaves out text drawn from a process."""
     compares: Literal["non-controls", "own-past"] | None = None
@@ -67,6 +69,9 @@ class Stage:
 
 CONTEXTS = ("probe", "self_written", "search")
 """Stages that make the contexts of probes."""
+
+MODELS = ("training", "pretrained")
+"""Stages that make members with weights of their own."""
 
 _ROWS = (
     # Text.
@@ -104,10 +109,18 @@ _ROWS = (
         inputs=("tokens", "tuning", "training"),
         tables=("model", "training_curve"), uses_models=True,
         if_out_of_memory="training.batch, training.context", is_stacked=True, seconds=5),
+    Stage("pretrained", unit="member",
+        summary="A checkpoint of `transformers` as a member: its files, verified by their digests, "
+            "with its size, vocabulary and context.",
+        message="verifying {label}",
+        outcome="{parameters:,} weights, {vocabulary:,} tokens",
+        inputs=("tokens", "tokenizer"), tables=("model", "pretrained_model"), uses_models=True,
+        if_out_of_memory="training.context", seconds=5),
     Stage("evaluation", unit="member",
         summary="Loss of one member by document and by position, on select and measure.",
         message="scoring {label}",
-        outcome="{measure_nats:.3f} nats per token on measure", inputs=("training", "tokens"),
+        outcome="{measure_nats:.3f} nats per token on measure",
+        inputs=(*MODELS, "tokens"),
         tables=("model_loss", "document_loss", "position_loss"), uses_models=True,
         if_out_of_memory="evaluation.batch", is_stacked=True),
     # Rashomon sets.
@@ -116,7 +129,8 @@ _ROWS = (
             "checkpoints.", message="deriving members of {label}",
         outcome="{members} derived members", inputs=("training", "tokens"),
         tables=("model", "model_loss"), uses_models=True,
-        if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True, seconds=11),
+        if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True,
+        needs_training=True, seconds=11),
     Stage("rashomon", unit="corpus",
         summary="Which members are within eps of each reference, decided on select under "
             "resampled documents, and their losses on measure.",
@@ -129,7 +143,7 @@ _ROWS = (
             "ranges, votes, and the gain of averaging.",
         message="measuring multiplicity in the sets of {label}",
         outcome="{positions:,} positions of {pools} sets",
-        inputs=("rashomon", "training", "tokens", "tokenizer", "derived"),
+        inputs=("rashomon", *MODELS, "tokens", "tokenizer", "derived"),
         tables=("rashomon_metric", "position_multiplicity", "set_weight", "headroom",
             "variance_component", "contrast"), uses_models=True,
         if_out_of_memory="multiplicity.batch", is_analysis=True, seconds=5),
@@ -139,7 +153,7 @@ _ROWS = (
         outcome="{members} members",
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
         if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
-        compares="non-controls", seconds=9),
+        needs_training=True, compares="non-controls", seconds=9),
     Stage("universal", unit="corpus",
         summary="Certified upper bounds of every token's probability after any prefix, prefixes "
             "that come close, and how far the members of a set share proofs.",
@@ -149,7 +163,8 @@ _ROWS = (
         tables=("universal_bound", "universal_certificate", "witness", "proof_transfer",
             "statement_multiplicity", "attention_bound", "last_token_bound", "never_both",
             "never_first", "process_statement"), uses_models=True,
-        if_out_of_memory="universal.windows, universal.batch", is_analysis=True, seconds=25),
+        if_out_of_memory="universal.windows, universal.batch", is_analysis=True,
+        needs_training=True, seconds=25),
     # Behaviour on probes.
     Stage("probe", unit="probe",
         summary="The contexts of a probe at each severity, and their distance from training text.",
@@ -160,19 +175,19 @@ _ROWS = (
         summary="Contexts sampled from the reference seeds, by temperature, and their distance "
             "from training text.", message="sampling the contexts of {label} from reference seeds",
         outcome="{windows} contexts, severities: {severities}",
-        inputs=("tokens", "training"), tables=("probe", "probe_distance"), uses_models=True,
+        inputs=("tokens", *MODELS), tables=("probe", "probe_distance"), uses_models=True,
         if_out_of_memory="windows of the probe"),
     Stage("search", unit="probe",
         summary="Contexts evolved to make one half of the seeds diverge, and their distance from "
             "training text.", message="searching for the contexts of {label}",
         outcome="{evaluations:,} contexts tried",
-        inputs=("tokens", "training"), tables=("probe", "probe_distance", "search_step"),
+        inputs=("tokens", *MODELS), tables=("probe", "probe_distance", "search_step"),
         uses_models=True, if_out_of_memory="windows and population of the probe", seconds=7),
     Stage("divergence", unit="probe",
         summary="How differently members behave on a probe, by severity: every member, every "
             "pair, and the behaviour ANOVA of the pool, with noise floors.",
         message="comparing members on {label}",
-        outcome="{pairs} pairs of {members} members", inputs=(*CONTEXTS, "training", "tokenizer"),
+        outcome="{pairs} pairs of {members} members", inputs=(*CONTEXTS, *MODELS, "tokenizer"),
         tables=("model_probe", "pair_divergence", "pool_divergence", "noise_floor",
             "behaviour_component", "probe_item", "calibration_bin", "position_divergence",
             "position_prediction", "probe_distance", "contrast"), uses_models=True,
@@ -182,7 +197,7 @@ _ROWS = (
             "pairs there, and what members write after them.",
         message="reading contexts of {label} for the explorer",
         outcome="{contexts} contexts, {members} members",
-        inputs=(*CONTEXTS, "training", "tokenizer"),
+        inputs=(*CONTEXTS, *MODELS, "tokenizer"),
         tables=("explored_token", "explored_prediction", "explored_continuation", "explored_pair"),
         uses_models=True, if_out_of_memory="explorer.memory_mb, explorer.contexts",
         is_analysis=True, seconds=2),
@@ -203,14 +218,14 @@ _ROWS = (
         summary="What members write after the same prompts, when two of them first differ, and "
             "their exact KL along it.", message="sampling text from members of {label}",
         outcome="{tokens:,} tokens written by {members} members",
-        inputs=("training", "tokens", "tokenizer"),
+        inputs=(*MODELS, "tokens", "tokenizer"),
         tables=("rollout", "first_divergence", "agreement_survival", "rollout_pool",
             "sequence_divergence"), uses_models=True, if_out_of_memory="rollout.batch",
         is_analysis=True, compares="non-controls", skips_processes=True, seconds=11),
     Stage("representation", unit="corpus",
         summary="Similarity of the members' representations of the same tokens, with permutation "
             "nulls.", message="comparing representations on {label}",
-        outcome="{members} members", inputs=("training", "tokens"),
+        outcome="{members} members", inputs=(*MODELS, "tokens"),
         tables=("representation_similarity", "representation_pool"), uses_models=True,
         if_out_of_memory="representation.batch", is_analysis=True, compares="non-controls",
         skips_processes=True, seconds=4),
@@ -232,7 +247,7 @@ _ROWS = (
         outcome="{gaps} gaps between {members} members",
         inputs=("evaluation", "training", "ngram_baseline"),
         tables=("myopia_gap", "myopia_arm", "myopia_part", "myopia_curve", "myopia_horizon",
-            "contrast"), is_analysis=True),
+            "contrast"), is_analysis=True, needs_training=True),
     Stage("control", unit="corpus",
         summary="The myopia gap of a process beyond that of its control, seed by seed.",
         message="comparing the myopia gap on {label} with that of the control",

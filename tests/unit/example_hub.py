@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 from loopback import Server, serving
@@ -159,3 +163,24 @@ def hub(**settings: Any) -> Iterator[tuple[Hub, Server]]:
     one = Hub(**settings)
     with serving(one.answer) as server:
         yield one, server
+
+
+COMMAND = "import sys; from manymasks.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def python(program: str, url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A process, because the client reads its settings when it is imported."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "HF_ENDPOINT": url,
+            "HF_HOME": str(Path("home").absolute()),
+            "no_proxy": "127.0.0.1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -132,15 +132,22 @@ OPERATIONAL = {
     "corpora.<name>.paths", "corpora.<name>.url", "corpora.<name>.local", "hardware.device",
     "hardware.members_per_gpu", "hardware.stack", "hardware.log_seconds",
     "hardware.checkpoint_seconds", "tokenizer.path", "tokenizer.repository", "tokenizer.revision",
+    "corpora.<name>.members.pretrained.<item>.path",
+    "corpora.<name>.members.pretrained.<item>.repository",
+    "corpora.<name>.members.pretrained.<item>.revision",
+    "corpora.<name>.members.pinned.<name>.revision",
 }  # fmt: skip
 
+MEMBERS = ("corpora.<name>.members.pretrained", "corpora.<name>.members.pinned")
 FIELDS = {".".join(path): field for path, field in settings_of(Study)}
 LEAVES = [path for path in FIELDS if not any(other.startswith(f"{path}.") for other in FIELDS)]
 TOGETHER = (
     "corpora.<name>.kind", "tokenizer.sha256", "tokenizer.end_of_text", "tokenizer.path",
     "tokenizer.repository", "tokenizer.revision",
+    *(path for path in FIELDS if path.startswith(MEMBERS)),
 )  # fmt: skip
-"""A kind decides which other settings there are; those of `pretrained` are in test_pretrained."""
+"""A kind decides which other settings there are; those of `pretrained` are in test_pretrained, and
+those of pretrained members in test_pretrained_members."""
 SINGLE = [path for path in LEAVES if path not in TOGETHER]
 """Settings that can be changed alone."""
 

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ import numpy as np
 import pytest
 import tokenizers
 import yaml
-from example_hub import FIRST, NAME, SECOND, hub
+from example_hub import COMMAND, FIRST, NAME, SECOND, hub, python
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from manymasks.cli import main
@@ -424,25 +421,6 @@ try:
 except UserError as error:
     sys.exit(f"UserError: {error}")
 """
-COMMAND = "import sys; from manymasks.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-def python(program: str, url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A process, because the client reads its settings when it is imported."""
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "HF_ENDPOINT": url,
-            "HF_HOME": str(Path("home").absolute()),
-            "no_proxy": "127.0.0.1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("states_digests", [True, False])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from manymasks.config.corpora import DatasetCorpus
+from manymasks.config.corpora import Corpus, DatasetCorpus
 from manymasks.config.loading import load_study
 from manymasks.config.study import Study
 from manymasks.config.yaml_editing import NotEditable, block, with_settings
@@ -16,26 +16,45 @@ TOKENIZER = "tokenizer"
 
 
 def pin_files(name: str, files: Sequence[Path], revision: str | None, *, dry_run: bool) -> str:
-    """Resolve the files of a corpus, or of the tokenizer, and write them into the configuration
-    file that sets it; what was done, in words. `name`: a corpus, or `tokenizer` unless a corpus is
-    named so. `files`: configuration files, later ones over earlier ones. Raises UserError if there
-    is nothing of that name to pin, or its file cannot be edited."""
+    """Resolve the files of a corpus with its pretrained members, or of the tokenizer, and write
+    them into the configuration file that sets it; what was done, in words. `name`: a corpus, or
+    `tokenizer` unless a corpus is named so. `files`: configuration files, later ones over earlier
+    ones. Raises UserError if there is nothing of that name to pin, or its file cannot be edited.
+    """
     study = load_study(files)
     if name == TOKENIZER and name not in study.corpora:
         return _write((TOKENIZER,), _tokenizer(study, revision), files, dry_run)
-    return _write(("corpora", name), _corpus(study, name, revision), files, dry_run)
-
-
-def _corpus(study: Study, name: str, revision: str | None) -> dict[str, Any]:
     settings = study.corpora.get(name)
     if settings is None:
         raise UserError(
             f"'{name}' is not a corpus. Corpora: {', '.join(study.corpora)}; `manymasks pin "
             f"{TOKENIZER}` pins a pretrained tokenizer"
         )
+    done = []
+    if settings.members.pretrained is not None:
+        where = ("corpora", name, "members")
+        done.append(_write(where, {"pinned": _pretrained(study, name)}, files, dry_run))
+    if isinstance(settings, DatasetCorpus) or not done:
+        pinned = _corpus(settings, name, revision)
+        done.append(_write(("corpora", name), pinned, files, dry_run))
+    return "\n".join(done)
+
+
+def _pretrained(study: Study, name: str) -> dict[str, Any]:
+    """Files of the pretrained members of a corpus, by their folder or repository."""
+    from manymasks.corpora.pinning import pin_checkpoint
+
+    return {
+        member.location: pin_checkpoint(member.path, member.repository, member.revision, Path())
+        for member in study.corpora[name].members.pretrained_members
+    }
+
+
+def _corpus(settings: Corpus, name: str, revision: str | None) -> dict[str, Any]:
     if not isinstance(settings, DatasetCorpus):
         raise UserError(
-            f"corpora.{name}: is of kind {settings.kind}, and only `dataset` needs to be pinned"
+            f"corpora.{name}: is of kind {settings.kind}, and only `dataset` and pretrained "
+            "members need to be pinned"
         )
     from manymasks.corpora.pinning import pin_dataset
 
@@ -66,8 +85,9 @@ def _write(
     shown = block(
         {key: value for key, value in values.items() if value is not None}, 2 * len(where)
     )
-    number = len(values.get("files", ("one",)))
-    count = f"{number} file{'s' * (number != 1)}"
+    pinned = values.get("pinned")
+    number = len(pinned if pinned is not None else values.get("files", ("one",)))
+    count = f"{number} {'file' if pinned is None else 'checkpoint'}{'s' * (number != 1)}"
     if dry_run:
         return f"{name}: {count}\n{shown}"
     path = next((path for path in reversed(files) if where in read_yaml(path).lines), None)

@@ -33,6 +33,7 @@ def cross_field_problems(study: Study) -> Iterator[tuple[str, str]]:
     yield from _documents_cut_too_short(study)
     yield from _unsuited_mixers(study)
     yield from missing_starts(study)
+    yield from _unsuited_pretrained(study)
     context = study.training.context
     written = study.rollout.prompt + study.rollout.length
     if "rollout" in study.analyses and written > context:
@@ -94,6 +95,33 @@ def _unsuited_mixers(study: Study) -> Iterator[tuple[str, str]]:
                 )
 
 
+def _unsuited_pretrained(study: Study) -> Iterator[tuple[str, str]]:
+    """Corpora with pretrained members whose tokens are others, and analyses that train."""
+    for name, corpus in study.corpora.items():
+        if corpus.members.pretrained is None:
+            continue
+        where = f"corpora.{name}.members"
+        if isinstance(corpus, ProcessCorpus):
+            yield (
+                f"{where}.pretrained",
+                "checkpoints read text, and a process has a vocabulary of its own: remove it",
+            )
+        elif study.tokenizer.kind != "pretrained":
+            yield (
+                f"{where}.pretrained",
+                f"checkpoints read the tokens of their own tokenizer, and tokenizer.kind is "
+                f"{study.tokenizer.kind}: write `tokenizer: {{kind: pretrained, ...}}` with the "
+                "tokenizer.json of one of them",
+            )
+        for analysis in corpus.members.analyses or ():
+            if STAGES[analysis].needs_training:
+                yield (
+                    f"{where}.analyses",
+                    f"{analysis} needs members that are trained here, and these are pretrained: "
+                    "leave it out",
+                )
+
+
 def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
     """Probes that do not fit the context, or lack what they are made from."""
     context = study.training.context
@@ -114,7 +142,15 @@ def _probe_problems(study: Study) -> Iterator[tuple[str, str]]:
             yield f"{where}.corpus", f"'{probe.corpus}' is not a corpus. Corpora: {corpora}"
         if family.stage == "self_written":
             for corpus in study.texts_with_divergence():
-                if study.reference_arm(corpus) is None:
+                is_pretrained = study.corpora[corpus].members.pretrained is not None
+                if is_pretrained and not study.has_references(corpus):
+                    yield (
+                        where,
+                        f"reference models write the contexts of a {probe.family} probe, and "
+                        f"{corpus} has none: write `reference: true` beside one of "
+                        f"corpora.{corpus}.members.pretrained, or remove the probe",
+                    )
+                elif not study.has_references(corpus):
                     yield (
                         where,
                         f"reference seeds of a causal variant write the contexts of a "
@@ -212,7 +248,9 @@ def _excess_without_truth(study: Study) -> Iterator[tuple[str, str]]:
 def _unknown_variants(study: Study) -> Iterator[tuple[str, str]]:
     """Names of variants that do not exist or do not qualify."""
     variants = f"Variants: {', '.join(study.variants)}"
-    for i, contrast in enumerate(study.myopia.contrasts if "myopia" in study.analyses else ()):
+    is_trained = any(corpus.members.pretrained is None for corpus in study.corpora.values())
+    has_contrasts = is_trained and "myopia" in study.analyses
+    for i, contrast in enumerate(study.myopia.contrasts if has_contrasts else ()):
         for role in ("baseline", "variant"):
             name = getattr(contrast, role)
             if name not in study.variants:
@@ -298,7 +336,7 @@ def _untested_claims(study: Study) -> Iterator[tuple[str, str]]:
 
 def _unknown_names(study: Study, claim: Primary) -> Iterator[tuple[str, str]]:
     """Unknown names in a claim on a known corpus, by setting."""
-    variants, sizes = study.variants_of(claim.corpus), study.sizes_of(claim.corpus)
+    variants, sizes = study.variant_names(claim.corpus), study.sizes_by_weights(claim.corpus)
     known: dict[str, Iterable[str]] = {"subject": sizes, "baseline": sizes, "within": variants}
     if claim.claim == "gap":
         known = {"subject": variants, "baseline": variants, "within": sizes}
@@ -347,9 +385,10 @@ def _untested_because(study: Study, claim: Primary) -> str | None:
         return f"'{claim.subject}' is smaller than '{claim.baseline}': exchange the two"
     if claim.claim == "headroom" and steps > 1:
         return f"headroom is measured from a size to the next one, of {', '.join(sizes)}"
-    if study.variants[claim.within].is_control:
+    within = study.variants_of(claim.corpus).get(claim.within)
+    if within is not None and within.is_control:
         return f"'{claim.within}' is a control, in no Rashomon set and in no divergence"
-    if claim.claim == "spread" and len(study.seeds_of(claim.corpus).pairs) < 2:
+    if claim.claim == "spread" and study.seeds_of(claim.corpus).count < 2:
         return f"a spread needs two members of a size, and {claim.corpus} has one"
     is_process = isinstance(study.corpora[claim.corpus], ProcessCorpus)
     if claim.probe is not None and is_process and (study.probes[claim.probe].family != "held-out"):

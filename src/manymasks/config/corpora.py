@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.config.analyses import Analysis
+from manymasks.config.pretrained_members import (
+    PretrainedFiles,
+    PretrainedMember,
+    PretrainedSeries,
+    pretrained_members,
+)
 from manymasks.config.settings import (
     Commit,
     Name,
@@ -36,6 +42,42 @@ class Members(Settings):
     """Peak learning rate; null takes that of the variant, the size or the study."""
     analyses: tuple[Analysis, ...] | None = None
     """Analyses of its members, among those of the study; null takes all."""
+    pretrained: Annotated[tuple[PretrainedSeries, ...], Field(min_length=1)] | None = None
+    """Checkpoints of `transformers` in the place of members that are trained. Sizes are taken as
+    they are listed, from small to large. Analyses that need training are left out."""
+    pinned: dict[str, PretrainedFiles] = {}
+    """Files of each checkpoint by its folder or repository; `manymasks pin` writes them."""
+
+    @property
+    def pretrained_members(self) -> tuple[PretrainedMember, ...]:
+        """Its checkpoints; none where members are trained."""
+        return tuple(pretrained_members(self.pretrained or ()))
+
+    @model_validator(mode="after")
+    def _is_either_trained_or_pretrained(self) -> Self:
+        if self.pretrained is None:
+            if self.pinned:
+                raise ValueError("pinned belongs to pretrained, which is not set: remove it")
+            return self
+        for name in ("sizes", "variants", "seeds", "batch", "steps", "learning_rate"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is of training, and these members are pretrained")
+        places: set[str] = set()
+        kinds: set[tuple[str, str, int, int]] = set()
+        for model in self.pretrained_members:
+            kind = model.size, model.variant, model.seed_init, model.seed_order
+            if model.location in places:
+                raise ValueError(f"pretrained: {model.location} is listed more than once")
+            if kind in kinds:
+                raise ValueError(
+                    f"pretrained: {model.location} has the size, variant and seeds of another one: "
+                    "members of a class have different seeds"
+                )
+            places.add(model.location)
+            kinds.add(kind)
+        if all(model.is_reference for model in self.pretrained_members):
+            raise ValueError("pretrained: all are reference models, so there is no member")
+        return self
 
 
 class CorpusSettings(Settings):

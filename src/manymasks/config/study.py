@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from manymasks.catalogue import ANALYSES
+from manymasks.catalogue import ANALYSES, STAGES
 from manymasks.config.analyses import Analyses, Analysis, Statistics
 from manymasks.config.claims import Primary
 from manymasks.config.corpora import Corpus, ProcessCorpus
@@ -79,16 +79,24 @@ class Study(Analyses, Trained):
     """How the work is done."""
 
     def sizes_of(self, corpus: str) -> Mapping[str, Size]:
-        """The sizes that are trained on a corpus."""
+        """The sizes that are trained on a corpus; none where members are pretrained."""
+        if self.corpora[corpus].members.pretrained is not None:
+            return {}
         return self.corpora[corpus].members.sizes or self.sizes
 
     def sizes_by_weights(self, corpus: str) -> list[str]:
-        """Names of the sizes on a corpus from small to large, equal ones by name."""
+        """Names of the sizes on a corpus from small to large, equal ones by name; those of
+        pretrained members as they are listed."""
+        pretrained = self.corpora[corpus].members.pretrained_members
+        if pretrained:
+            return list(dict.fromkeys(model.size for model in pretrained))
         sizes = self.sizes_of(corpus)
         return sorted(sizes, key=lambda name: (sizes[name].block_weights, name))
 
     def variants_of(self, corpus: str) -> Mapping[str, Variant]:
-        """The variants that are trained on a corpus."""
+        """The variants that are trained on a corpus; none where members are pretrained."""
+        if self.corpora[corpus].members.pretrained is not None:
+            return {}
         chosen = self.corpora[corpus].members.variants or self.variants
         return {name: variant for name, variant in self.variants.items() if name in chosen}
 
@@ -97,19 +105,46 @@ class Study(Analyses, Trained):
         names = {variant.starts_on for variant in self.variants_of(corpus).values()}
         return {name for name in names if name is not None and name != corpus}
 
+    def variant_names(self, corpus: str) -> list[str]:
+        """Names of the variants of the members on a corpus."""
+        pretrained = self.corpora[corpus].members.pretrained_members
+        names = [model.variant for model in pretrained] or self.variants_of(corpus)
+        return list(dict.fromkeys(names))
+
     def seeds_of(self, corpus: str) -> Seeds:
         """The seeds of the members on a corpus."""
+        pretrained = self.corpora[corpus].members.pretrained_members
+        if pretrained:
+            pairs = [(m.seed_init, m.seed_order) for m in pretrained if not m.is_reference]
+            inits, orders = (tuple(dict.fromkeys(seeds)) for seeds in zip(*pairs, strict=True))
+            # Checkpoints need not be a diagonal or a crossing.
+            return Seeds.model_construct(init=inits, order=orders)
         return self.corpora[corpus].members.seeds or self.seeds
 
     def members_of(self, corpus: str) -> int:
-        """The number of members that are trained on a corpus."""
+        """The number of members on a corpus."""
+        pretrained = self.corpora[corpus].members.pretrained_members
+        if pretrained:
+            return len(pretrained)
         arms = len(self.sizes_of(corpus)) * len(self.variants_of(corpus))
         return arms * self.seeds_of(corpus).count
 
     def analyses_of(self, corpus: str) -> tuple[Analysis, ...]:
-        """The analyses of the members on a corpus."""
-        chosen = self.corpora[corpus].members.analyses
-        return tuple(name for name in self.analyses if chosen is None or name in chosen)
+        """The analyses of the members on a corpus; those of pretrained ones need no training."""
+        members = self.corpora[corpus].members
+        return tuple(
+            name
+            for name in self.analyses
+            if members.analyses is None or name in members.analyses
+            if members.pretrained is None or not STAGES[name].needs_training
+        )
+
+    def has_references(self, corpus: str) -> bool:
+        """Whether a corpus has reference seeds or reference models."""
+        pretrained = self.corpora[corpus].members.pretrained_members
+        if pretrained:
+            return any(model.is_reference for model in pretrained)
+        return self.reference_arm(corpus) is not None
 
     def learning_rate(self, corpus: str, size: str, variant: str) -> float | Literal["tune"]:
         """The peak learning rate of a size and variant on a corpus, or `tune`. The rate of the
@@ -138,7 +173,8 @@ class Study(Analyses, Trained):
     def reference_arm(self, corpus: str) -> tuple[str, str] | None:
         """Size and variant of the reference seeds of a corpus; None if it has none."""
         reference = self.reference_seeds
-        if reference is None or corpus not in self.texts_with_divergence():
+        is_trained = self.corpora[corpus].members.pretrained is None
+        if reference is None or not is_trained or corpus not in self.texts_with_divergence():
             return None
         variants = self.variants_of(corpus)
         causal = sorted(name for name, arm in variants.items() if arm.gradient == "causal")

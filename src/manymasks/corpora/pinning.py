@@ -1,10 +1,11 @@
-"""What settings name: the files of a dataset or a tokenizer, and their digests, written down.
+"""What settings name: the files of a dataset, a tokenizer or a checkpoint, and their digests.
 
 The only module that asks the Hub which files there are. Offline, `datasets` answers with another
 revision than the one asked for, so every address is compared with the commit.
 """
 
 import glob
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from manymasks.errors import UserError
 
 COMMIT = 40
 """Hex digits of a commit."""
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,56 @@ def pin_tokenizer(
     requested = revision or settings.revision or "main"
     source = _commit(HubRevision(settings.repository, requested, "model"))
     return {"revision": source.revision, "sha256": hub_digests(source, [name])[name]}
+
+
+def pin_checkpoint(
+    path: str | None, repository: str | None, revision: str | None, base: Path
+) -> dict[str, Any]:
+    """The files of a checkpoint of `transformers` with their digests, and its commit. `path`: its
+    folder; or else its `repository`, with the branch, tag or commit to resolve. Raises UserError if
+    something is missing, and for weights that are pickles."""
+    if path is not None:
+        folder = base / Path(path).expanduser()
+        if not folder.is_dir():
+            raise UserError(
+                f"{folder}: is not a folder. Give path the folder of a checkpoint, relative to "
+                f"{base.resolve()}."
+            )
+        names = sorted(file.name for file in folder.iterdir() if file.is_file())
+        chosen = _of_checkpoint(names, str(folder))
+        return {"files": {name: file_sha256(folder / name) for name in chosen}}
+    source = _commit(HubRevision(str(repository), revision or "main", "model"))
+    from huggingface_hub import HfApi
+
+    try:
+        listed = HfApi().list_repo_files(source.repository, revision=source.revision)
+    except Exception as error:
+        raise hub_error(source, "", error) from error
+    chosen = _of_checkpoint(sorted(listed), f"{source.repository}@{source.revision[:12]}")
+    return {"revision": source.revision, "files": hub_digests(source, chosen)}
+
+
+def _of_checkpoint(names: list[str], where: str) -> list[str]:
+    """Those of the files of a folder that a checkpoint needs."""
+    if WEIGHTS in names:
+        weights = [WEIGHTS]
+    else:
+        weights = [name for name in names if SHARD.fullmatch(name)]
+        weights += [name for name in (f"{WEIGHTS}.index.json",) if name in names]
+    if not weights:
+        pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
+        reason = (
+            f"its weights are pickles ({', '.join(pickles)}), which may run code when read"
+            if pickles
+            else "it has no weights"
+        )
+        raise UserError(
+            f"{where}: {reason}. Write them as safetensors: load the model where you trust it, "
+            "and call save_pretrained(FOLDER); then give that folder as path."
+        )
+    if CONFIG not in names:
+        raise UserError(f"{where}: has no {CONFIG}, so it is not a checkpoint of transformers.")
+    return [CONFIG, *weights, *(name for name in (TOKENIZER_FILE,) if name in names)]
 
 
 def _local_folder(settings: DatasetCorpus, base: Path) -> Path | None:

@@ -32,7 +32,7 @@ SELECT
     arg_max(m.variant, (a.is_current, a.created)) AS variant,
     any_value(m.parameters) AS parameters,
     max(m.training_tokens) AS training_tokens,
-    (count(*) FILTER (WHERE m.method IN ('trained', 'fine-tuned')))::INTEGER AS models,
+    (count(*) FILTER (WHERE m.method IN ('trained', 'fine-tuned', 'pretrained')))::INTEGER AS models,
     bool_or(a.is_current) AS is_current
 FROM model AS m
 JOIN artifact AS a ON a.artifact = m.artifact

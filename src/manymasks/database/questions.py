@@ -30,6 +30,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "tokenizer",
         "model_class",
         "model",
+        "pretrained_model",
         "reference_model",
         "model_loss",
         "document_loss",

@@ -28,7 +28,7 @@ from manymasks.divergence.position_sample import (
     sampled,
     sampled_positions,
 )
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ class ProbePass:
     def __init__(
         self,
         windows: ProbeWindows,
-        models: Sequence[Transformer],
-        references: Sequence[Transformer],
+        models: Sequence[MemberModel],
+        references: Sequence[MemberModel],
         pools: Sequence[Indices],
         crossed: Crossing | None,
         settings: Divergence,
@@ -247,13 +247,13 @@ class ProbePass:
         return pairs.joined_members(by_member)
 
 
-def _logits(model: Transformer, windows: Tensor, count: int) -> Tensor:
+def _logits(model: MemberModel, windows: Tensor, count: int) -> Tensor:
     """(windows, count, vocabulary), float32, of the last `count` tokens of windows."""
     logits: Tensor = model(windows[:, :-1].unsqueeze(0), count)
     return logits[0].float()
 
 
-def _nats(models: Sequence[Transformer], windows: Tensor, count: int) -> _Nats:
+def _nats(models: Sequence[MemberModel], windows: Tensor, count: int) -> _Nats:
     """Nats of the last `count` tokens of each window, (windows,), mean over models."""
     total = torch.zeros(len(windows), dtype=torch.float64, device=windows.device)
     for model in models:

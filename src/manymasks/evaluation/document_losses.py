@@ -17,6 +17,7 @@ from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.evaluation.loss_summary import split_loss
+from manymasks.models.member_model import MemberModel
 from manymasks.models.transformer import Transformer
 
 
@@ -77,7 +78,7 @@ def windows_of(
 
 
 def score_documents(
-    model: Transformer,
+    model: MemberModel,
     documents: Sequence[Ints],
     *,
     context: int,

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import Floats, Ints
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 
 
 @torch.no_grad()
 def log_probabilities(
-    model: Transformer, tokens: Ints, batch: int, last: int | None = None
+    model: MemberModel, tokens: Ints, batch: int, last: int | None = None
 ) -> Floats:
     """Log-probabilities after each token, in nats, (documents, positions, vocabulary).
 
@@ -34,7 +34,7 @@ def log_probabilities(
 
 @torch.no_grad()
 def streams(
-    model: Transformer, tokens: Ints, batch: int, at: tuple[Ints, Ints] | None = None
+    model: MemberModel, tokens: Ints, batch: int, at: tuple[Ints, Ints] | None = None
 ) -> list[npt.NDArray[np.float32]]:
     """Residual streams of a member by level: before each block and after the last.
 
@@ -56,7 +56,7 @@ def streams(
     return result
 
 
-def _parts(model: Transformer, tokens: Ints, batch: int) -> Iterator[tuple[slice, Tensor]]:
+def _parts(model: MemberModel, tokens: Ints, batch: int) -> Iterator[tuple[slice, Tensor]]:
     """Rows of documents, and their tokens (1, documents, positions) on the device, a pass each."""
     for begin in range(0, len(tokens), batch):
         rows = slice(begin, begin + batch)

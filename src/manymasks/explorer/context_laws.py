@@ -10,8 +10,8 @@ import torch
 from manymasks.arrays import Ints
 from manymasks.config.analyses import Explorer
 from manymasks.evaluation.forward import log_probabilities
+from manymasks.models.member_model import MemberModel
 from manymasks.models.text_reader import text_reader
-from manymasks.models.transformer import Transformer
 
 Laws = npt.NDArray[np.float32]
 """Log-probabilities in nats; the last axis is the vocabulary."""
@@ -60,7 +60,7 @@ def parts(
             yield equal[begin : begin + at_once]
 
 
-def text_laws(models: Sequence[Transformer], contexts: Sequence[Context], scored: int) -> Laws:
+def text_laws(models: Sequence[MemberModel], contexts: Sequence[Context], scored: int) -> Laws:
     """(m, n, scored, V): laws of the scored tokens of contexts of one length."""
     tokens = np.stack([context.tokens for context in contexts])[:, :-1]
     return np.stack(
@@ -73,7 +73,7 @@ def text_laws(models: Sequence[Transformer], contexts: Sequence[Context], scored
 
 @torch.no_grad()
 def continuations(
-    models: Sequence[Transformer], contexts: Sequence[Context], length: int
+    models: Sequence[MemberModel], contexts: Sequence[Context], length: int
 ) -> Continuations:
     """Greedy continuations of contexts of one length, from the token before their last `length`
     ones. Ties go to the lowest id."""

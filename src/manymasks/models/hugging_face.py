@@ -23,17 +23,72 @@ WITHOUT_LIMIT = 2048
 """Context of a model whose configuration states none."""
 
 
+class CausalModel:
+    """A model without its tokenizer: logits of token ids (batch, positions), float32 on its device.
+
+    - `vocabulary`: number of logits
+    - `context`: most tokens of a window
+    - `start`: token before a text; None if its configuration has none
+    - `end`: tokens that end a text
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.vocabulary = int(model.get_output_embeddings().weight.shape[0])
+        config = model.config.get_text_config()
+        self.context = int(getattr(config, "max_position_embeddings", None) or WITHOUT_LIMIT)
+        ends = np.atleast_1d([] if config.eos_token_id is None else config.eos_token_id)
+        self.end = frozenset(int(token) for token in ends)
+        starts = (config.bos_token_id, *sorted(self.end))
+        start = next((token for token in starts if token is not None), None)
+        self.start = None if start is None else int(start)
+        self.has_plain_head = self._is_head_plain()
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self.model.device
+        return device
+
+    def logits(self, tokens: Tensor, last: int | None = None) -> Tensor:
+        """Logits at all positions, or at the `last` ones."""
+        out = self.model(input_ids=tokens, logits_to_keep=last or 0, use_cache=False)
+        # A class that does not know the argument returns all positions.
+        logits: Tensor = out.logits if last is None else out.logits[:, -last:]
+        return logits.float()
+
+    def blocks_of_logits(self, tokens: Tensor, rows: int) -> Iterator[Tensor]:
+        """Logits after each token, in order, (at most `rows`, vocabulary) each."""
+        if not self.has_plain_head:
+            yield from torch.split(self.logits(tokens).flatten(0, 1), rows)
+            return
+        states = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+        for part in torch.split(states.flatten(0, 1), rows):
+            logits: Tensor = self.model.get_output_embeddings()(part)
+            yield logits.float()
+
+    @torch.no_grad()
+    def _is_head_plain(self) -> bool:
+        """Whether logits are the unembedding of the last hidden state, and not scaled or capped:
+        then those of a few positions at a time take no second pass."""
+        first = range(min(3, self.vocabulary))
+        tokens = torch.tensor([[self.start or 0, *first]], device=self.device)
+        expected = self.logits(tokens)[0]
+        self.has_plain_head = True
+        (logits,) = self.blocks_of_logits(tokens, len(tokens[0]))
+        # Products of half precision differ by the shape of the matrices.
+        relative, absolute = (1e-4, 1e-5) if self.model.dtype == torch.float32 else (2e-2, 2e-2)
+        return bool(torch.allclose(logits, expected, relative, absolute))
+
+
 class PretrainedModel(LanguageModel):
     """A model with its own tokenizer. `model`, `tokenizer`: those of `transformers`."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        self.name, self.model, self.tokenizer = name, model, tokenizer
-        self.vocabulary = int(model.get_output_embeddings().weight.shape[0])
-        config = model.config.get_text_config()
-        self.context = int(getattr(config, "max_position_embeddings", None) or WITHOUT_LIMIT)
-        ends = [tokenizer.eos_token_id, *np.atleast_1d(config.eos_token_id or [])]
+        self.name, self.causal, self.tokenizer = name, CausalModel(model), tokenizer
+        self.vocabulary, self.context = self.causal.vocabulary, self.causal.context
+        ends = [tokenizer.eos_token_id, *self.causal.end]
         self.end = frozenset(int(token) for token in ends if token is not None)
-        starts = (tokenizer.bos_token_id, config.bos_token_id, *sorted(self.end))
+        starts = (tokenizer.bos_token_id, self.causal.start, *sorted(self.end))
         start = next((token for token in starts if token is not None), None)
         if start is None:
             raise UserError(
@@ -41,7 +96,16 @@ class PretrainedModel(LanguageModel):
                 "after which its first token could be scored. Set bos_token_id in its config.json."
             )
         self.start = int(start)
-        self.has_plain_head = self._is_head_plain()
+
+    @property
+    def model(self) -> Any:
+        """The model of `transformers`."""
+        return self.causal.model
+
+    @property
+    def has_plain_head(self) -> bool:
+        """Whether logits are the unembedding of the last hidden state alone."""
+        return self.causal.has_plain_head
 
     def encode(self, text: str) -> Ints:
         ids = self.tokenizer.encode(text, add_special_tokens=False)
@@ -51,31 +115,12 @@ class PretrainedModel(LanguageModel):
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
     def logits(self, tokens: Tensor, last: int | None = None) -> Tensor:
-        read = tokens.to(self.model.device)
-        out = self.model(input_ids=read, logits_to_keep=last or 0, use_cache=False)
-        # A class that does not know the argument returns all positions.
-        logits: Tensor = out.logits if last is None else out.logits[:, -last:]
-        return logits.float().cpu()
+        return self.causal.logits(tokens.to(self.causal.device), last).cpu()
 
     def logit_blocks(self, window: Tensor, rows: int) -> Iterator[Tensor]:
-        if not self.has_plain_head:
-            yield from super().logit_blocks(window, rows)
-            return
-        read = window[None].to(self.model.device)
-        states = self.model.base_model(input_ids=read, use_cache=False).last_hidden_state[0]
-        for part in torch.split(states, rows):
-            logits: Tensor = self.model.get_output_embeddings()(part)
-            yield logits.float().cpu()
-
-    @torch.no_grad()
-    def _is_head_plain(self) -> bool:
-        """Whether logits are the unembedding of the last hidden state, and not scaled or capped:
-        then those of a few positions at a time take no second pass."""
-        tokens = torch.tensor([[self.start, *range(min(3, self.vocabulary))]])
-        expected = self.logits(tokens)[0]
-        self.has_plain_head = True
-        (logits,) = self.logit_blocks(tokens[0], len(tokens[0]))
-        return bool(torch.allclose(logits, expected, rtol=1e-4, atol=1e-5))
+        read = window[None].to(self.causal.device)
+        for logits in self.causal.blocks_of_logits(read, rows):
+            yield logits.cpu()
 
 
 def load_pretrained(
@@ -85,6 +130,20 @@ def load_pretrained(
     code that lies in the folder may run. Raises UserError if a part is missing, if weights are
     pickles, or if it needs code that may not run."""
     check_folder(folder, remote_code=remote_code)
+    model = _from_folder(folder, "AutoModelForCausalLM", dtype, remote_code)
+    tokenizer = _from_folder(folder, "AutoTokenizer", None, remote_code)
+    return PretrainedModel(str(folder), model.to(device).eval(), tokenizer)
+
+
+def load_causal(folder: Path, device: torch.device, dtype: Dtype) -> CausalModel:
+    """As `load_pretrained`, without the tokenizer; code in the folder never runs."""
+    check_folder(folder)
+    model = _from_folder(folder, "AutoModelForCausalLM", dtype, False)
+    return CausalModel(model.to(device).eval().requires_grad_(False))
+
+
+def _from_folder(folder: Path, kind: str, dtype: Dtype | None, remote_code: bool) -> Any:
+    """What a class of `transformers` reads from a folder."""
     try:
         transformers: Any = importlib.import_module("transformers")
     except ImportError as error:
@@ -92,15 +151,14 @@ def load_pretrained(
             f"{folder}: models from outside need transformers, which is not installed. Type: pip "
             "install -c envs/constraints.txt -e '.[hf]'"
         ) from error
-    options = {"local_files_only": True, "trust_remote_code": remote_code}
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": remote_code}
+    if dtype is not None:
+        options |= {"use_safetensors": True, "dtype": getattr(torch, dtype)}
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, dtype=getattr(torch, dtype), **options
-        )
+        return getattr(transformers, kind).from_pretrained(folder, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise UserError(
             f"{folder}: transformers {transformers.__version__} cannot load it as a causal "
@@ -108,7 +166,6 @@ def load_pretrained(
         ) from error
     finally:
         transformers.logging.set_verbosity(level)
-    return PretrainedModel(str(folder), model.to(device).eval(), tokenizer)
 
 
 def check_folder(folder: Path, *, remote_code: bool = False) -> dict[str, Any]:

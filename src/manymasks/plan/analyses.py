@@ -16,7 +16,6 @@ from manymasks.plan.trainings import (
     evaluation_settings,
     evaluations,
     names,
-    reference_seeds,
     trainings,
 )
 
@@ -71,7 +70,7 @@ def probe_nodes(corpus: PlannedCorpus, documents: Mapping[str, Node]) -> Iterato
     by name."""
     if not corpus.has_analysis("divergence"):
         return
-    references = tuple(reference_seeds(corpus))
+    references = corpus.references
     yield from references
     members = corpus.set_members
     contexts: list[Node] = []
@@ -179,7 +178,9 @@ def member_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
         members = corpus.set_members if is_set else corpus.own_past_members
         if members:
             settings = {**corpus.analysis_settings(name, members), **process}
-            inputs = {role: corpus.inputs(members)[role] for role in stage.inputs}
+            given = corpus.inputs(members)
+            # Pretrained members have the role of trainings.
+            inputs = {role: given[role] for role in stage.inputs if role in given}
             yield Node(name, f"{name}/{corpus.name}", settings, inputs)
 
 

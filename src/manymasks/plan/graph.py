@@ -28,9 +28,10 @@ from manymasks.plan.analyses import (
     set_nodes,
 )
 from manymasks.plan.node import Node, planned_code
+from manymasks.plan.pretrained_nodes import pretrained_nodes
 from manymasks.plan.requirements import requirements
 from manymasks.plan.sources import corpus_settings, token_settings, tokenizer_settings
-from manymasks.plan.trainings import PlannedCorpus, arms
+from manymasks.plan.trainings import PlannedCorpus, arms, reference_seeds
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,16 @@ def _corpus_nodes(
     inputs = {**inputs, "tokenizer": (tokenizer,)}
     needs = {"requirements": requirements(study, name)}
     tokens = Node("tokens", f"tokens/{name}", token_settings(study.corpora[name]), inputs, needs)
-    tunings, members = arms(study, name, tokens, planned)
+    tunings: list[Node] = []
+    if study.corpora[name].members.pretrained is not None:
+        members, references = pretrained_nodes(study, name, tokens, tokenizer)
+    else:
+        tunings, members = arms(study, name, tokens, planned)
+        references = list(reference_seeds(study, name, tokens))
     nodes = [tokenizer, tokens, *tunings]
     for member in members:
         nodes += (member.training, member.evaluation)
-    corpus = PlannedCorpus(study, name, tokenizer, tokens, tuple(members))
+    corpus = PlannedCorpus(study, name, tokenizer, tokens, tuple(members), tuple(references))
     nodes += set_nodes(corpus)
     nodes += probe_nodes(corpus, documents)
     nodes += myopia_nodes(corpus)

@@ -32,7 +32,8 @@ def _requirements(study: Study, name: str) -> Iterator[Requirement]:
     for split in SPLITS:
         purpose = f"training.context ({context})"
         yield Requirement(purpose, split, LOWER_CONTEXT, tokens=2 * context)
-    if all(variant.is_control for variant in study.variants_of(name).values()):
+    variants = study.variants_of(name).values()
+    if variants and all(variant.is_control for variant in variants):
         return
     chosen = study.analyses_of(name)
     is_process = isinstance(corpus, ProcessCorpus)

@@ -40,6 +40,8 @@ class PlannedCorpus:
     tokenizer: Node
     tokens: Node
     members: tuple[PlannedMember, ...]
+    references: tuple[Node, ...] = ()
+    """Reference seeds or models, which are in no analysis."""
 
     @property
     def settings(self) -> Corpus:
@@ -219,7 +221,7 @@ def arms(
             label = f"training/{member_label(member)}"
             training = Node("training", label, settings | member_seeds, inputs)
             trained[corpus, size, variant_name, seed_init, seed_order] = training
-            evaluation = _evaluation(member, training, evaluated)
+            evaluation = evaluation_node(member, training, evaluated)
             members.append(PlannedMember(member, variant, training, evaluation))
     return tunings, members
 
@@ -239,7 +241,7 @@ def _tuning_settings(study: Study, settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "training": training, "tune": tune}
 
 
-def _evaluation(member: dict[str, Any], training: Node, settings: dict[str, Any]) -> Node:
+def evaluation_node(member: dict[str, Any], training: Node, settings: dict[str, Any]) -> Node:
     """Losses of a member on the tokens of its corpus."""
     inputs = {"training": (training,), "tokens": training.inputs["tokens"]}
     if "past" in training.inputs:
@@ -254,18 +256,18 @@ def evaluation_settings(study: Study, corpus: str) -> dict[str, Any]:
     return {**identity(study.evaluation), "position_edges": edges}
 
 
-def reference_seeds(corpus: PlannedCorpus) -> Iterator[Node]:
+def reference_seeds(study: Study, corpus: str, tokens: Node) -> Iterator[Node]:
     """Trainings of the reference seeds, which are in no analysis."""
-    arm, seeds = corpus.study.reference_arm(corpus.name), corpus.study.reference_seeds
+    arm, seeds = study.reference_arm(corpus), study.reference_seeds
     if arm is None or seeds is None:
         return
     size, variant = arm
-    settings = _arm_settings(corpus.study, corpus.name, size, variant)
+    settings = _arm_settings(study, corpus, size, variant)
     # Only their last weights are used.
     settings["training"]["late"] = []
     settings["variant"]["past_from"] = settings["variant"]["starts_from"] = None
     for seed_init, seed_order in seeds.pairs:
         member_seeds = {"seed_init": seed_init, "seed_order": seed_order}
-        member = {"corpus": corpus.name, "size": size, "variant": variant, **member_seeds}
+        member = {"corpus": corpus, "size": size, "variant": variant, **member_seeds}
         label = f"training/{member_label(member)}"
-        yield Node("training", label, settings | member_seeds, {"tokens": (corpus.tokens,)})
+        yield Node("training", label, settings | member_seeds, {"tokens": (tokens,)})

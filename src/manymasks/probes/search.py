@@ -21,7 +21,7 @@ from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.analyses import Statistics
 from manymasks.config.probes import Probe
 from manymasks.kinds.families import FAMILIES, description
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 from manymasks.probes.contexts import Contexts, probe_windows
 from manymasks.probes.distance import ngram_surprise, ngrams
 from manymasks.probes.windows import ProbeSource, Tokens
@@ -163,13 +163,13 @@ def plausibility(pieces: Callable[[], Iterable[Tokens]], unigrams: Tokens) -> Su
 
 
 def member_information(
-    stacks: Sequence[Transformer], scored: int, device: torch.device
+    stacks: Sequence[MemberModel], scored: int, device: torch.device
 ) -> Disagreement:
     """Information of the next token about the member of a class, mean over the scored tokens.
     `stacks`: the members of each class. `scored`: tokens at the end of a window that count.
     `device`: of the stacks."""
 
-    def class_information(stack: Transformer, windows: Tensor) -> Tensor:
+    def class_information(stack: MemberModel, windows: Tensor) -> Tensor:
         size = stack.members * scored * stack.W_U.shape[1]
         batch = max(AT_ONCE[device.type] // size, 1)
         parts = [

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from manymasks.arrays import Floats, Indices, Ints
 from manymasks.config.rashomon import Multiplicity
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 from manymasks.rashomon.capacity import Capacities, information_at, shared_capacity
 from manymasks.rashomon.multiplicity import (
     Facts,
@@ -50,7 +50,7 @@ class PositionBlock:
 
 
 def position_blocks(
-    models: Sequence[Transformer], tokens: Ints, scored: Ints, owners: Indices, batch: int
+    models: Sequence[MemberModel], tokens: Ints, scored: Ints, owners: Indices, batch: int
 ) -> Iterator[PositionBlock]:
     """Predictions of models, each a stack of one, at the positions `scored` (n, s) of windows (n,
     length + 1), `batch` windows at a time. `owners` (n x s,): document of each position, from

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from manymasks.arrays import Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
+from manymasks.models.member_model import MemberModel
 from manymasks.models.text_reader import text_reader
-from manymasks.models.transformer import Transformer
 
 Mode = Literal["greedy", "shared-noise"]
 
@@ -58,7 +58,7 @@ class Texts:
 
 
 def write(
-    models: Sequence[Transformer],
+    models: Sequence[MemberModel],
     prompts: Tensor,
     length: int,
     rule: Rule,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from manymasks.arrays import Bools, Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 from manymasks.rollouts.sampling import GumbelNoise, Rule, Texts, chosen
 
 
@@ -45,7 +45,7 @@ class Again:
 
 
 def along_texts(
-    models: Sequence[Transformer],
+    models: Sequence[MemberModel],
     prompts: Tensor,
     texts: Texts,
     temperature: float,
@@ -72,7 +72,7 @@ def along_texts(
 
 
 def along_continuation(
-    models: Sequence[Transformer],
+    models: Sequence[MemberModel],
     prompts: Tensor,
     continuation: Tensor,
     temperature: float,
@@ -99,7 +99,7 @@ def along_continuation(
 
 
 def again(
-    models: Sequence[Transformer],
+    models: Sequence[MemberModel],
     prompts: Tensor,
     texts: Texts,
     rule: Rule,
@@ -145,7 +145,7 @@ def again(
 
 
 def continuation_again(
-    models: Sequence[Transformer],
+    models: Sequence[MemberModel],
     prompts: Tensor,
     continuation: Tensor,
     temperature: float,
@@ -191,14 +191,14 @@ def _batches(
         yield rows, prompts[rows], written, lengths
 
 
-def _logits(model: Transformer, prompts: Tensor, texts: Tensor) -> Tensor:
+def _logits(model: MemberModel, prompts: Tensor, texts: Tensor) -> Tensor:
     """Logits of every token of the texts, (prompts, length, vocabulary)."""
     windows = torch.cat((prompts, texts[:, :-1]), dim=1)
     logits: Tensor = model(windows.unsqueeze(0), texts.shape[1])
     return logits[0].float()
 
 
-def _log_laws(model: Transformer, prompts: Tensor, texts: Tensor, temperature: float) -> Tensor:
+def _log_laws(model: MemberModel, prompts: Tensor, texts: Tensor, temperature: float) -> Tensor:
     return (_logits(model, prompts, texts) / temperature).log_softmax(-1)
 
 

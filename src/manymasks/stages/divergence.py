@@ -13,7 +13,7 @@ from manymasks.divergence.pair_tables import divergence_rows
 from manymasks.divergence.probe_pass import AtSeverity, ProbePass, ProbeWindows
 from manymasks.divergence.severity_tables import severity_rows
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.weights import load_members
+from manymasks.stages.inputs.models import load_models
 from manymasks.statistics.model_classes import Member, classes
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.tokenizer import load
@@ -75,7 +75,7 @@ def _probe_pass(
     device = choose_device(job.hardware.device)
     references = [seed for seed in job.inputs.get("reference", ()) if seed.is_trained]
     models, judges = (
-        [load_members([training], device, context=windows.longest) for training in artifacts]
+        [load_models([training], device, context=windows.longest) for training in artifacts]
         for artifacts in (trainings, references)
     )
     return ProbePass(

@@ -14,6 +14,7 @@ from manymasks.evaluation.document_losses import (
     score_documents,
 )
 from manymasks.evaluation.loss_summary import position_losses
+from manymasks.stages.inputs.models import context_of, is_pretrained, load_models
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
@@ -35,8 +36,10 @@ def make_many(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             job.say("its training failed: there is nothing to score")
     scores: dict[str, dict[str, Scores]] = {}
     on_gpu = bool(trained) and choose_device(trained[0].hardware.device).type == "cuda"
-    # On a CPU one member at a time: stacks are no faster there, and hold more.
-    for stack in [trained] if on_gpu else [[job] for job in trained]:
+    is_stack = on_gpu and not is_pretrained(trained[0].input("training"))
+    # On a CPU one member at a time: stacks are no faster there, and hold more. Pretrained members
+    # may be large.
+    for stack in [trained] if is_stack else [[job] for job in trained]:
         scores |= _score(stack)
     return [_write(job, scores.get(job.key, {})) for job in jobs]
 
@@ -48,7 +51,7 @@ def _score(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
     device = choose_device(first.hardware.device)
     trainings = [job.input("training") for job in jobs]
     pasts = [job.input("past") for job in jobs if "past" in job.inputs]
-    model = load_members(with_dummies(trainings, first.hardware, device), device)
+    model = load_models(with_dummies(trainings, first.hardware, device), device)
     past = load_members(with_dummies(pasts, first.hardware, device), device) if pasts else None
     scores: dict[str, dict[str, Scores]] = {job.key: {} for job in jobs}
     for split in SPLITS:
@@ -56,7 +59,7 @@ def _score(jobs: Sequence[Job]) -> dict[str, dict[str, Scores]]:
         of_stack = score_documents(
             model,
             [stream.document(i) for i in range(len(stream.documents))],
-            context=trainings[0].manifest.settings["training"]["context"],
+            context=context_of(trainings[0]),
             end_of_text=stream.end_of_text,
             edges=settings.position_edges,
             batch=settings.batch,
@@ -76,7 +79,7 @@ def _write(job: Job, scores: dict[str, Scores]) -> dict[str, Any]:
     figures: dict[str, Any] = {"status": training.figures["status"], "model": training.key}
     if not scores:
         return figures
-    figures["context"] = context = training.manifest.settings["training"]["context"]
+    figures["context"] = context = context_of(training)
     edges = settings.position_edges
     sums: dict[str, Any] = {"edges": np.array(edges)}
     tables: dict[str, Rows] = {"model_loss": [], "document_loss": [], "position_loss": []}

@@ -15,7 +15,7 @@ from manymasks.explorer.context_laws import (
 )
 from manymasks.explorer.explorer_tables import ExplorerRows, joined
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.weights import load_members
+from manymasks.stages.inputs.models import load_models
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.tokenizer import load
 from manymasks.training.device import choose_device
@@ -32,7 +32,7 @@ def make(job: Job) -> dict[str, Any]:
     is_written = all(context.severity == 0 for context in contexts)
     device = choose_device(job.hardware.device)
     longest = max(len(context.tokens) for context in contexts) - 1
-    models = [load_members([training], device, context=longest) for training in trainings]
+    models = [load_models([training], device, context=longest) for training in trainings]
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     rows = ExplorerRows(members, settings.ranks, tokenizer.end_of_text, tokenizer.decode)
     tables: list[dict[str, Rows]] = []

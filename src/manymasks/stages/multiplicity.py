@@ -11,14 +11,14 @@ import numpy as np
 from manymasks.arrays import Indices, Ints, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Multiplicity
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 from manymasks.probes.windows import Windows, choose_windows
 from manymasks.rashomon.headroom import headroom_between_sizes
 from manymasks.rashomon.measurement import MeasuredSets, Subset, measure_pool, position_blocks
 from manymasks.rashomon.set_tables import component_rows, metric_rows, position_rows, weight_rows
 from manymasks.stages.inputs.derived_members import load_derived
 from manymasks.stages.inputs.members import derived_members, members_of
-from manymasks.stages.inputs.weights import load_members
+from manymasks.stages.inputs.models import context_of, load_models
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
@@ -50,7 +50,7 @@ class _Pool:
     model_class: str
     method: str
     members: list[Member]
-    models: list[Transformer]
+    models: list[MemberModel]
     sets: Rows = field(default_factory=list)
 
     def subset(self, models: Sequence[str]) -> Subset:
@@ -109,7 +109,7 @@ def _positions(job: Job, settings: Multiplicity) -> _Positions:
     windows = choose_windows(
         [(name, stream.document(i)) for i, name in enumerate(stream.documents)],
         settings.windows,
-        context=job.inputs["training"][0].manifest.settings["training"]["context"],
+        context=context_of(job.inputs["training"][0]),
         end_of_text=stream.end_of_text,
         seed=settings.seed,
         purpose="multiplicity",
@@ -139,7 +139,7 @@ def _pools(job: Job, sets: Rows) -> list[_Pool]:
     device = choose_device(job.hardware.device)
     trainings, members = members_of(job)
     models = {
-        member.model: load_members([training], device)
+        member.model: load_models([training], device)
         for training, member in zip(trainings, members, strict=True)
     }
     for artifact, index, member in derived_members(job.inputs.get("derived", ()), members):

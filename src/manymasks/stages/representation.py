@@ -7,10 +7,11 @@ from manymasks.divergence.representations import Streams, matched_tokens, repres
 from manymasks.errors import UserError
 from manymasks.evaluation.forward import streams
 from manymasks.probes.windows import choose_windows
-from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.models import context_of, load_models
 from manymasks.store.job import Job
 from manymasks.tokens.shards import StreamDocuments, TokenStream
+from manymasks.training.device import choose_device
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def make(job: Job) -> dict[str, Any]:
     failed, or the windows have too few tokens."""
     settings: Representation = job.setting("representation", Representation)
     trainings, members = members_of(job)
-    context = trainings[0].manifest.settings["training"]["context"]
+    context = context_of(trainings[0])
     measure = TokenStream.open(job.input("tokens").files("measure/"))
     windows = choose_windows(
         StreamDocuments(measure),
@@ -40,7 +41,10 @@ def make(job: Job) -> dict[str, Any]:
     tokens = windows.tokens[:, :-1]
     once: list[Streams] = []
     again: list[Streams] = []
-    for _, model in member_models(job):
+    device = choose_device(job.hardware.device)
+    for index, training in enumerate(trainings):
+        job.report(index, len(members), "members")
+        model = load_models([training], device)
         once.append(streams(model, tokens, settings.batch, positions))
         again.append(streams(model, tokens, settings.floor_batch, positions))
     tables = representation_rows(

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 
 from manymasks.config.analyses import Rollout
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 from manymasks.probes.windows import Windows, choose_windows
 from manymasks.rollouts import sequences
 from manymasks.rollouts.rollout_tables import RolloutPrompts, TextDivergence, rollout_rows
 from manymasks.rollouts.sampling import MODES, Mode, Texts, rule_of, write
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.weights import load_members
+from manymasks.stages.inputs.models import load_models
 from manymasks.store.job import Job
 from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
@@ -25,7 +25,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: Rollout = job.setting("rollout", Rollout)
     trainings, members = members_of(job)
     device = choose_device(job.hardware.device)
-    models = [load_members([training], device) for training in trainings]
+    models = [load_models([training], device) for training in trainings]
     stream = TokenStream.open(job.input("tokens").files("measure/"))
     windows = _windows(stream, settings)
     tokens = torch.from_numpy(windows.tokens).to(device)
@@ -90,7 +90,7 @@ def _windows(stream: TokenStream, settings: Rollout) -> Windows:
 
 def _text_divergence(
     job: Job,
-    models: Sequence[Transformer],
+    models: Sequence[MemberModel],
     prompts: torch.Tensor,
     continuation: torch.Tensor,
     texts: Texts,

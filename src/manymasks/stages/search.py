@@ -8,8 +8,8 @@ from manymasks.config.probes import Probe
 from manymasks.probes.distance import train_counts
 from manymasks.probes.search import member_information, plausibility, search, step_rows
 from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.models import load_models
 from manymasks.stages.inputs.probe_output import write_probe
-from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.model_classes import classes
 from manymasks.store.job import Job, NothingToCompare
 from manymasks.tokens.shards import StreamDocuments, TokenStream
@@ -32,7 +32,7 @@ def make(job: Job) -> dict[str, Any]:
     train = TokenStream.open(tokens.files("train/"))
     unigrams = train_counts(train.pieces(), train.vocabulary)
     device = choose_device(job.hardware.device)
-    stacks = [load_members([trainings[i] for i in pool], device) for pool in pools.values()]
+    stacks = [load_models([trainings[i] for i in pool], device) for pool in pools.values()]
     searched = {label: pool.size for label, pool in pools.items()}
     models = sum(searched.values())
     with torch.no_grad():

@@ -7,13 +7,13 @@ import numpy.typing as npt
 import torch
 
 from manymasks.config.probes import Probe
+from manymasks.models.member_model import MemberModel
 from manymasks.models.text_reader import text_reader
-from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
 from manymasks.probes.self_written import Reading, Writer, self_written_contexts
 from manymasks.probes.windows import Tokens
+from manymasks.stages.inputs.models import load_models
 from manymasks.stages.inputs.probe_output import write_probe
-from manymasks.stages.inputs.weights import load_members
 from manymasks.store.job import Job, NothingToCompare
 from manymasks.tokens.shards import StreamDocuments, TokenStream
 from manymasks.training.device import choose_device
@@ -40,7 +40,7 @@ def make(job: Job) -> dict[str, Any]:
         contexts = self_written_contexts(
             settings,
             StreamDocuments(TokenStream.open(tokens.files("measure/"))),
-            [cached_writer(load_members([training], device), device) for training in trained],
+            [cached_writer(load_models([training], device), device) for training in trained],
             context=job.settings["context"],
             end_of_text=train.end_of_text,
             report=job.progress("tokens of each context"),
@@ -50,7 +50,7 @@ def make(job: Job) -> dict[str, Any]:
     return {**figures, "writers": len(trained)}
 
 
-def cached_writer(model: Transformer, device: torch.device) -> Writer:
+def cached_writer(model: MemberModel, device: torch.device) -> Writer:
     """A model as a writer of texts, with the keys and values of each cached."""
 
     def begin(texts: int, longest: int) -> Reading:

@@ -169,21 +169,48 @@ CREATE TABLE model (
     cost_seconds DOUBLE,
     weights_sha256 VARCHAR
 );
-COMMENT ON TABLE model IS 'A model: trained, fine-tuned or derived, with its seeds and the outcome of its training. Every model of the results folder is here, those of earlier settings too. Grain: model.';
-COMMENT ON COLUMN model.artifact IS 'Training artifact; of a derived member, the derived artifact';
-COMMENT ON COLUMN model.model IS 'Key of the training artifact; of a derived member, a digest of its parent, method, scale and draw';
+COMMENT ON TABLE model IS 'A model: trained, fine-tuned, pretrained or derived, with its seeds and the outcome of its training. Every model of the results folder is here, those of earlier settings too. Grain: model.';
+COMMENT ON COLUMN model.artifact IS 'Training or pretrained artifact; of a derived member, the derived artifact';
+COMMENT ON COLUMN model.model IS 'Key of the training or pretrained artifact; of a derived member, a digest of its parent, method, scale and draw';
 COMMENT ON COLUMN model.model_class IS 'Its class';
 COMMENT ON COLUMN model.mixer IS 'What carries information between its positions: attention or recurrent; NULL in artifacts from before there was a choice, which are attention';
 COMMENT ON COLUMN model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';
-COMMENT ON COLUMN model.method IS 'Origin of the member: trained, fine-tuned (from the weights of another member), or derived by noise, dropout or checkpoint';
+COMMENT ON COLUMN model.method IS 'Origin of the member: trained, fine-tuned (from the weights of another member), pretrained (a checkpoint from outside), or derived by noise, dropout or checkpoint';
 COMMENT ON COLUMN model.parent IS 'Member that it was derived or fine-tuned from; NULL for trained ones';
 COMMENT ON COLUMN model.scale IS 'Of derived members: noise as a share of the rms of each weight tensor, share of units dropped, or share of the training steps done; NULL for others';
 COMMENT ON COLUMN model.draw IS 'Of noise and dropout: random seed; parent, method, scale and draw reproduce the member bit for bit';
-COMMENT ON COLUMN model.status IS 'trained, or failed: the loss became infinite or NaN, and the member is in no set';
+COMMENT ON COLUMN model.status IS 'trained, or failed: the loss became infinite or NaN, and the member is in no set; a pretrained one with a finite loss is trained';
 COMMENT ON COLUMN model.failed_step IS 'Step at which training failed';
 COMMENT ON COLUMN model.learning_rate IS 'Peak learning rate';
 COMMENT ON COLUMN model.cost_seconds IS 'Seconds to make it: its training, or its share of the search for the scale and the draws, without the training of its parent';
-COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights file';
+COMMENT ON COLUMN model.weights_sha256 IS 'SHA-256 of the weights file; of a pretrained member with several files, that of their digests';
+
+CREATE TABLE pretrained_model (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    revision VARCHAR,
+    architecture VARCHAR,
+    dtype VARCHAR NOT NULL,
+    context INTEGER NOT NULL,
+    longest INTEGER NOT NULL,
+    logits INTEGER NOT NULL,
+    step BIGINT,
+    labels JSON NOT NULL,
+    files JSON NOT NULL
+);
+COMMENT ON TABLE pretrained_model IS 'A pretrained member with its origin and the factors that describe it: which checkpoint is it? Grain: model.';
+COMMENT ON COLUMN pretrained_model.artifact IS 'Pretrained artifact';
+COMMENT ON COLUMN pretrained_model.source IS 'Repository of the Hugging Face Hub, or local folder';
+COMMENT ON COLUMN pretrained_model.revision IS 'Commit of the repository; NULL for a folder';
+COMMENT ON COLUMN pretrained_model.architecture IS 'Class of transformers that its configuration names';
+COMMENT ON COLUMN pretrained_model.dtype IS 'Precision of its weights and products here';
+COMMENT ON COLUMN pretrained_model.context IS 'Tokens of a window in the study';
+COMMENT ON COLUMN pretrained_model.longest IS 'Tokens that it can read at most';
+COMMENT ON COLUMN pretrained_model.logits IS 'Logits of a position; those beyond the vocabulary of the tokenizer are left out';
+COMMENT ON COLUMN pretrained_model.step IS 'Its factor step: training steps done; NULL if the study names none';
+COMMENT ON COLUMN pretrained_model.labels IS 'Its factors besides size, variant and seeds';
+COMMENT ON COLUMN pretrained_model.files IS 'SHA-256 of its files by name';
 
 CREATE TABLE tuning (
     artifact VARCHAR NOT NULL,

@@ -44,8 +44,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT l.* FROM model_loss AS l JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
 ) AS t ON t.model = m.model AND t.split = 'measure'
-WHERE m.method IN ('trained', 'fine-tuned') AND m.model NOT IN (FROM reference_model);
-COMMENT ON VIEW current_model IS 'A trained member of the study, with its class, seeds, losses and cost: the list of models, and the table to join for their names. Reference seeds are excluded. Grain: model.';
+WHERE m.method IN ('trained', 'fine-tuned', 'pretrained') AND m.model NOT IN (FROM reference_model);
+COMMENT ON VIEW current_model IS 'A trained or pretrained member of the study, with its class, seeds, losses and cost: the list of models, and the table to join for their names. Reference seeds are excluded. Grain: model.';
 COMMENT ON COLUMN current_model.model_class IS 'Its class';
 COMMENT ON COLUMN current_model.mixer IS 'What carries information between its positions: attention or recurrent';
 COMMENT ON COLUMN current_model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';

@@ -188,7 +188,7 @@ LEFT JOIN loss AS s ON s.model = m.model AND s.split = 'select'
 LEFT JOIN loss AS t ON t.model = m.model AND t.split = 'measure'
 LEFT JOIN loss AS p ON p.model = m.parent AND p.split = 'select'
 LEFT JOIN loss AS q ON q.model = m.parent AND q.split = 'measure'
-WHERE m.method NOT IN ('trained', 'fine-tuned')
+WHERE m.method NOT IN ('trained', 'fine-tuned', 'pretrained')
 ORDER BY m.corpus, m.size, m.variant, m.method, m.parent, m.scale, m.draw;
 COMMENT ON VIEW derived_model IS 'A member derived from a trained one by weight noise, a dropout mask or an earlier checkpoint, with its loss: is a cheap member as good as its parent? Its weights are not stored, but recomputed from the parent. Grain: model.';
 COMMENT ON COLUMN derived_model.method IS 'noise, dropout or checkpoint';
