@@ -64,7 +64,7 @@ def settings_of(folder: Path, **members: Any) -> dict[str, Any]:
         },
         "multiplicity": {"windows": 8, "scored": 4, "kept": 4},
         "rollout": {"prompts": 4, "prompt": 4, "length": 4},
-        "representation": {"windows": 8, "tokens": 32, "permutations": 19},
+        "representation": {"windows": 4, "tokens": 24, "permutations": 19},
         "explorer": {"contexts": 3, "scored": 4},
         "funnel": {"orders": 20},
         "statistics": {"resamples": 100},

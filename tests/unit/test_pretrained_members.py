@@ -388,3 +388,34 @@ def test_digests_and_factors_identify_a_checkpoint_and_its_place_does_not(folder
     assert keys(path="other/a")["evaluation"] == first["evaluation"]
     for changes in ({"dtype": "bfloat16"}, {"factors": {"size": "a", "seed": 1}}):
         assert keys(**changes)["pretrained"] != first["pretrained"]
+
+
+def test_the_study_of_the_repository_has_ten_seeds_of_two_sizes_once_it_is_pinned(
+    tmp_path: Path,
+) -> None:
+    root = Path(__file__).parents[2] / "config"
+    files = [root / "config.yaml", root / "pretrained.yaml"]
+    members = load_study(files).corpora["stories"].members
+    pinned = {
+        model.location: {"revision": FIRST, "files": {"config.json": f"a{number:063x}"}}
+        for number, model in enumerate(members.pretrained_members)
+    }
+    overlay = tmp_path / "pinned.yaml"
+    settings = {
+        "corpora": {"stories": {"members": {"pinned": pinned}}},
+        "tokenizer": {"revision": FIRST, "sha256": "0" * 64},
+    }
+    overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    nodes = plan_study(load_study([*files, overlay]), tmp_path).nodes
+    labels = [node.label for node in nodes if node.stage == "evaluation"]
+    assert labels == [
+        f"evaluation/stories/{size}/pretrained/i{seed}-o{seed}"
+        for size in ("14m", "31m")
+        for seed in range(10)
+    ]
+    (written,) = [node for node in nodes if node.stage == "self_written"]
+    assert [node.label for node in written.inputs["training"]] == [
+        "pretrained/stories/70m/pretrained/i0-o0"
+    ]
+    (contested,) = [node for node in nodes if node.label == "divergence/stories/held-out"]
+    assert (len(contested.inputs["training"]), len(contested.inputs["reference"])) == (20, 1)

@@ -50,7 +50,8 @@ With `schema.json` an editor completes and checks these files.
 | `seeds.yaml` | overlay: what training can change: who speaks by predictions alone |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
-| `pretrained.yaml` | overlay: short stories in the tokens of GPT-2, a tokenizer of the Hub |
+| `pretrained.yaml` | overlay: ten seeds of Pythia 14M and 31M from the Hub, compared |
+| `gpt2-tokens.yaml` | overlay: short stories in the tokens of GPT-2, a tokenizer of the Hub |
 
 An **identity** setting is in the key of every artifact that depends on it: a change makes new
 artifacts and keeps the old ones. An **operational** setting changes only how the work is done and
