@@ -319,6 +319,16 @@ _ROWS = (
         tables=("state_reading", "state_patch", "write_effect", "state_statistic"),
         uses_models=True, if_out_of_memory="recurrence.documents, recurrence.positions",
         is_analysis=True, compares="own-past", needs_process=True, seconds=20),
+    Stage("fine_tuning", unit="corpus",
+        summary="What fine-tuning changed in members of `masks`, step by step: the probabilities "
+            "of the masks, how evidence is read, or what no mask explains.",
+        message="comparing fine-tuned members of {label} with their starts",
+        outcome="{states} states of {members} members on {prompts} prompts",
+        inputs=("training",),
+        tables=("tuned_law", "tuned_reading", "tuned_shift", "tuned_profile", "tuned_wake",
+            "tuned_premise", "prediction"),
+        uses_models=True, if_out_of_memory="fine_tuning.batch, fine_tuning.documents",
+        is_analysis=True, needs_process=True, seconds=60),
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",

@@ -17,6 +17,7 @@ import example_explorer
 import example_known
 import example_recurrence
 import example_sets
+import example_tuning
 import example_universal
 import numpy as np
 import pyarrow as pa
@@ -545,6 +546,9 @@ class ExampleResults:
                 tables["swap"] = example_known.swap(models, self.random)
                 tables["decomposition"] = example_decomposition.decomposition(corpus, models)
                 tables["recurrence"] = example_recurrence.recurrence(models)
+                tables["fine_tuning"] = example_tuning.by_variant(
+                    models, {"causal": "one mask", "myopic": "one premise"}
+                )
             if corpus == "fork":
                 tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)
             for stage, rows in tables.items():

@@ -63,11 +63,17 @@ corpora:
     kind: process
     process: masks
     seed: 1
+    law: {{only: sticky, premise: P4}}
     members:
       variants: [causal, moved]
       sizes: {{tiny: {{width: 8}}}}
       seeds: {{init: [5]}}
-      analyses: []
+      analyses: [fine_tuning]
+  other-prior:
+    kind: process
+    process: masks
+    law: {{prior: [0.4, 0.2, 0.2, 0.2]}}
+    members: {{variants: [causal], sizes: {{tiny: {{width: 8}}}}, analyses: []}}
   fork:
     kind: process
     process: fork
@@ -175,7 +181,13 @@ def others(value: Any, annotation: Any) -> Iterator[Any]:
         case float():
             yield from (0.99 * value, 0.5 * value, value + 0.01, value + 1)
         case list():
-            yield from (value[:-1], value[1:], [*value, 1.0], *([*value, name] for name in NAMES))
+            yield from (
+                value[::-1],
+                value[:-1],
+                value[1:],
+                [*value, 1.0],
+                *([*value, name] for name in NAMES),
+            )
             last = value[-1] if value else 1
             yield from ([*value[:-1], item] for item in others(last, annotation))
         case _:

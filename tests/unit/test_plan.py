@@ -357,10 +357,11 @@ def test_nodes_of_the_studies_of_the_repository(overlays: tuple[str, ...]) -> No
         seen.add(node.digest)
 
 
-def test_the_default_study_has_every_stage_but_four() -> None:
+def test_the_default_study_has_every_stage_but_five() -> None:
     stages = {node.stage for node in kit.repository_plan().nodes}
     # Rates are found once; the others are of presets.
-    assert STAGES.keys() - stages <= {"tuning", "pretrained", "recurrence", "decomposition"}
+    presets = {"pretrained", "recurrence", "decomposition", "fine_tuning"}
+    assert STAGES.keys() - stages <= {"tuning", *presets}
 
 
 def test_nodes_of_a_study(tmp_path: Path) -> None:

@@ -347,6 +347,27 @@ class Recurrence(Settings):
     """Seed of the controls and of the MLP."""
 
 
+class FineTuning(Settings):
+    """What fine-tuning changed in members of `masks`: the probabilities of the masks, or the
+    rest."""
+
+    documents: Annotated[int, Field(ge=5)] = 30
+    """Documents of each mask whose prefixes are the prompts."""
+    letters: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=59)], ...], Field(min_length=2), RISING
+    ] = (0, 4, 8, 16, 32, 56)
+    """Lengths of the prompts in letters, rising; three more letters must fit a document."""
+    alphas: Annotated[tuple[float, ...], Field(min_length=3), RISING] = (
+        -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5,
+    )  # fmt: skip
+    """Shares of the evidence, rising, at which the profile is computed that shows whether the share
+    that a member reads is identified."""
+    batch: Annotated[int, Field(ge=1)] = 256
+    """Prompts in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the documents."""
+
+
 class Analyses(Settings):
     """What is measured. The section of an analysis has the name of its stage."""
 
@@ -395,6 +416,8 @@ class Analyses(Settings):
     """Swapped pasts."""
     recurrence: Recurrence = Recurrence()
     """States of recurrent members, beside what attention holds."""
+    fine_tuning: FineTuning = FineTuning()
+    """What fine-tuning changed."""
 
 
 class Statistics(Settings):

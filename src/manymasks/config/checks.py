@@ -81,9 +81,7 @@ def _unsuited_mixers(study: Study) -> Iterator[tuple[str, str]]:
                     f"recurrent: give corpora.{corpus}.members other variants or sizes",
                 )
         settings = study.corpora[corpus]
-        of_process = (
-            PROCESSES[settings.process].analyses if isinstance(settings, ProcessCorpus) else ()
-        )
+        of_process = settings.process_analyses if isinstance(settings, ProcessCorpus) else ()
         for analysis in study.analyses_of(corpus):
             stage = STAGES[analysis]
             is_run = analysis in of_process or not stage.needs_process

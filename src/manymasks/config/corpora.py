@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.config.analyses import Analysis
+from manymasks.config.mask_law import MaskLaw
 from manymasks.config.pretrained_members import (
     PretrainedFiles,
     PretrainedMember,
@@ -276,6 +277,10 @@ else:
     ProcessName = Literal[tuple(PROCESSES)]
 
 
+OF_CHANGES: tuple[str, ...] = ("fine_tuning",)
+"""Analyses of a process that know its changed laws."""
+
+
 class ProcessCorpus(CorpusSettings):
     """Documents drawn from a known process: the law of every next token is known exactly. The
     process fixes the vocabulary and the context, which holds one document. The only probes are
@@ -297,7 +302,17 @@ class ProcessCorpus(CorpusSettings):
     both copies has the exact null 1/2, whatever the text; the difference between them is what the
     text decides."""
 
+    law: MaskLaw | None = None
+    """`masks` only: a changed law of its documents, for members that are fine-tuned on them; null
+    keeps the law of the process."""
+
     keeps_repeats: ClassVar[bool] = True
+
+    @property
+    def process_analyses(self) -> tuple[Analysis, ...]:
+        """Analyses of this process, beside those of any: under a changed law, those of changes."""
+        names = PROCESSES[self.process].analyses
+        return tuple(name for name in names if self.law is None or name in OF_CHANGES)
 
     @model_validator(mode="after")
     def _process_takes_its_parameters(self) -> Self:

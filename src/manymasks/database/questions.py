@@ -206,6 +206,17 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "write_effect",
         "state_statistic",
     ),
+    "Known processes: does fine-tuning move the masks or the machinery?": (
+        "shift_or_machinery",
+        "wake_curve",
+        "premise_leak",
+        "tuned_law",
+        "tuned_reading",
+        "tuned_shift",
+        "tuned_profile",
+        "tuned_wake",
+        "tuned_premise",
+    ),
     "Known processes: which of two rules was learned?": (
         "rule_choice_by_member",
         "rule_choice_over_seeds",

@@ -45,7 +45,10 @@ FORK_VOCABULARY = (
 PROCESSES: Mapping[str, ProcessSpec] = {
     "masks": ProcessSpec(
         ("BOS", *numbered("P", 5), "a", "b", "c"), 64, "corpora.processes.masks:masks_process",
-        analyses=("spectroscopy", "decomposition", "belief", "swap", "recurrence"),
+        analyses=(
+            "spectroscopy", "decomposition", "belief", "swap", "recurrence", "fine_tuning",
+        ),
+        parameters=("law",),
     ),
     "tally": ProcessSpec(
         TALLY_VOCABULARY, 64, "corpora.processes.tally:tally_process",

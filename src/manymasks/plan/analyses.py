@@ -233,6 +233,24 @@ def control_nodes(corpora: Mapping[str, PlannedCorpus]) -> Iterator[Node]:
             yield Node("control", label, settings, {"evaluation": evaluations(members)})
 
 
+def fine_tuning_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
+    """What fine-tuning changed, on corpora with fine-tuned members, beside those that were trained
+    there from drawn weights."""
+    members = corpus.own_past_members
+    is_known = "fine_tuning" in corpus.process_analyses and corpus.has_analysis("fine_tuning")
+    starts: list[Node] = []
+    # The list grows by the starts of starts.
+    for training in (waiting := list(trainings(members))):
+        for start in training.inputs.get("start", ()):
+            if start not in starts:
+                starts.append(start)
+                waiting.append(start)
+    if is_known and starts:
+        settings = {**corpus.analysis_settings("fine_tuning", members), "process": corpus.process}
+        inputs = {"training": trainings(members), "start": tuple(starts)}
+        yield Node("fine_tuning", f"fine_tuning/{corpus.name}", settings, inputs)
+
+
 def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
     """The exact next-token law of a process, and the excess loss of members over it."""
     if not corpus.is_process or not corpus.has_analysis("truth"):

@@ -21,6 +21,7 @@ from manymasks.config.study import Study
 from manymasks.errors import UserError
 from manymasks.plan.analyses import (
     control_nodes,
+    fine_tuning_nodes,
     member_nodes,
     myopia_nodes,
     probe_nodes,
@@ -131,4 +132,5 @@ def _corpus_nodes(
     nodes += myopia_nodes(corpus)
     nodes += process_nodes(corpus)
     nodes += member_nodes(corpus)
+    nodes += fine_tuning_nodes(corpus)
     return corpus, nodes

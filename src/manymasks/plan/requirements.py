@@ -9,7 +9,6 @@ from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.probes import Probe
 from manymasks.config.study import Study
 from manymasks.kinds.families import FAMILIES
-from manymasks.kinds.processes import PROCESSES
 from manymasks.plan.trainings import training_of
 from manymasks.tokens.document_lengths import Requirement
 
@@ -63,7 +62,7 @@ def _requirements(study: Study, name: str) -> Iterator[Requirement]:
             windows=study.representation.windows,
             scored=study.representation.tokens,
         )
-    known = PROCESSES[corpus.process].analyses if isinstance(corpus, ProcessCorpus) else ()
+    known = corpus.process_analyses if isinstance(corpus, ProcessCorpus) else ()
     if "belief" in chosen and "belief" in known:
         remedy = f"raise corpora.{name}.documents"
         yield Requirement("belief", "measure", remedy, documents=BELIEF_DOCUMENTS)

@@ -85,7 +85,7 @@ class PlannedCorpus:
     def process_analyses(self) -> tuple[Analysis, ...]:
         """Analyses of this process, beside those of any; none for other text."""
         corpus = self.settings
-        return PROCESSES[corpus.process].analyses if isinstance(corpus, ProcessCorpus) else ()
+        return corpus.process_analyses if isinstance(corpus, ProcessCorpus) else ()
 
     @property
     def statistics(self) -> dict[str, Any]:

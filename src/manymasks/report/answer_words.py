@@ -266,6 +266,25 @@ def parts(rows: list[Row]) -> Answer:
     )  # fmt: skip
 
 
+def tuned(rows: list[Row]) -> Answer:
+    """Share of the change that one shift of the masks explains, and whether alpha is told."""
+    first = rows[0]
+    least = min(row["value"] for row in rows)
+    members = sum(row["models"] for row in rows)
+    identified = sum(row["identified"] for row in rows)
+    return say(
+        all(row["low"] is not None for row in rows),
+        "After {step} steps on documents of one mask, one shift of the masks' log-weights explains "
+        "{estimate} of the change of <b>{label}</b>{others}. What no mask explains went from "
+        "{before} to {after} nats. Whether evidence for the other masks is still read is told by "
+        "{identified} of {members} members.",
+        step=first["step"], estimate=estimate(first), label=first["label"],
+        others=f" (at least {plain(least)} in {len(rows)} classes)" if len(rows) > 1 else "",
+        before=plain(first["base_residual"]), after=plain(first["residual"]),
+        identified=identified, members=members,
+    )  # fmt: skip
+
+
 def proved(rows: list[Row]) -> Answer:
     """Shares of tokens with a proof, a witness or neither."""
     first = rows[0]

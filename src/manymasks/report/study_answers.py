@@ -49,6 +49,8 @@ QUESTIONS = (
         ("price_ladder", "capabilities"), words.exact),
     Topic("answer_parts", "Who speaks, by predictions alone?",
         ("operator_spectra", "shared_errors"), words.parts),
+    Topic("answer_tuned", "Does fine-tuning move masks or machinery?",
+        ("tuning_paths", "tuned_steps"), words.tuned),
     Topic("answer_proved", "What is proved of every prefix?",
         ("verdict_shares", "provable_steps"), words.proved),
     Topic("answer_claims", "Did the claims named before the run hold?", ("claims",),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from manymasks.config.corpora import ProcessCorpus
+from manymasks.config.mask_law import MaskLaw
 from manymasks.corpora.documents import write_documents
 from manymasks.corpora.processes.text import read_process
 from manymasks.kinds.processes import PROCESSES
@@ -14,7 +15,7 @@ def make(job: Job) -> dict[str, Any]:
     settings: ProcessCorpus = job.setting("corpus", ProcessCorpus)
     summary = write_documents(read_process(settings), job.folder / "documents.parquet", settings)
     values = {name: getattr(settings, name) for name in PROCESSES[settings.process].parameters}
-    parameters = "".join(f", {name} {value:g}" for name, value in values.items() if value)
+    parameters = "".join(f", {name} {_shown(value)}" for name, value in values.items() if value)
     corpus = job.label.partition("/")[2]
     figures = {
         "corpus": corpus,
@@ -26,3 +27,7 @@ def make(job: Job) -> dict[str, Any]:
     job.write_table("corpus", [figures])
     job.write_table("dropped_documents", summary.dropped_rows(corpus))
     return figures
+
+
+def _shown(value: MaskLaw | float) -> str:
+    return str(value) if isinstance(value, MaskLaw) else f"{value:g}"

@@ -6,14 +6,13 @@ import numpy as np
 
 from manymasks.arrays import Floats, Rows
 from manymasks.config.analyses import Spectroscopy
-from manymasks.evaluation.forward import log_probabilities
-from manymasks.models.transformer import Transformer
 from manymasks.stages.inputs.member_models import member_models
 from manymasks.stages.inputs.members import members_of
 from manymasks.stages.inputs.process_documents import process_documents, process_of
 from manymasks.statistics.model_classes import classes, seeds_of
 from manymasks.store.job import Job
 from manymasks.truth import spectroscopy
+from manymasks.truth.member_laws import member_laws
 from manymasks.truth.noise import class_rows
 from manymasks.truth.splice import (
     inertia_row,
@@ -49,7 +48,7 @@ def make(job: Job) -> dict[str, Any]:
     gaps: list[float] = []
     for member, model in member_models(job):
         for prompts in (plain, spliced):
-            laws, other = _laws(model, prompts, settings.batch)
+            laws, other = member_laws(model, prompts.tokens, prompts.letters, settings.batch)
             fit = spectroscopy.fit_masks(prompts, laws)
             gaps.append(fit.gap)
             for row in spectroscopy.weight_rows(prompts, fit):
@@ -79,20 +78,3 @@ def make(job: Job) -> dict[str, Any]:
         "off_letters": float(np.mean(other_tokens)),
         "gap": float(np.max(gaps)),
     }
-
-
-def _laws(
-    model: Transformer, prompts: spectroscopy.MaskPrompts, batch: int
-) -> tuple[Floats, Floats]:
-    """Logarithms of a member's laws, (documents, prompts, 27), and the probability of other tokens
-    than letters, (documents, prompts). One pass for each length of prompt, over all documents and
-    continuations."""
-    laws, other = [], []
-    for letters in prompts.letters:
-        sequences = spectroscopy.with_continuations(prompts.tokens, letters)
-        law, off = spectroscopy.triple_laws(
-            log_probabilities(model, sequences, batch, spectroscopy.AHEAD)
-        )
-        laws.append(law)
-        other.append(off)
-    return np.stack(laws, 1), np.stack(other, 1)

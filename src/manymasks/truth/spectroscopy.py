@@ -57,12 +57,17 @@ UNIFORM = 1e-12
 LISTED_DOCUMENTS = 40
 """Documents of each kind, the first ones, for which weights are listed one by one."""
 
-_STEPS = np.einsum("zij,ja->zaij", MOVES, EMISSIONS)
-TRIPLE_LAWS: Floats = np.einsum("zaij,zbjk,zckl->ziabc", _STEPS, _STEPS, _STEPS).reshape(
-    len(MASKS), STATES, -1
-)
-"""(masks, states, 27): the law of the next three letters of each mask in each state; the third
-letter varies fastest."""
+
+def laws_of_three(moves: Floats) -> Floats:
+    """(masks, states, 27): the law of the next three letters in each state of masks with these
+    transitions (masks, states, states); the third letter varies fastest."""
+    steps = np.einsum("zij,ja->zaij", moves, EMISSIONS)
+    laws = np.einsum("zaij,zbjk,zckl->ziabc", steps, steps, steps)
+    return np.asarray(laws.reshape(len(moves), STATES, -1))
+
+
+TRIPLE_LAWS: Floats = laws_of_three(MOVES)
+"""Of the masks of the process."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from manymasks.universal.short_prefixes import exhausted_length, offer_short_pre
 from manymasks.universal.statement_archives import FollowerElites
 
 MACHINES: Mapping[str, Callable[..., Machine]] = {
+    # A changed law makes masks likelier; which tokens can follow which stays.
     "masks": lambda **_: masks(),
     "tally": lambda **_: tally(),
     "tally1": lambda **_: tally1(),

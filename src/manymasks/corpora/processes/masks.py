@@ -19,11 +19,12 @@ of jitter is 1.048.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from manymasks.arrays import Floats, Ints
+from manymasks.config.mask_law import MaskLaw
 from manymasks.corpora.processes.machine import Machine, machine_from_steps
 from manymasks.corpora.processes.process import (
     Laws,
@@ -63,16 +64,40 @@ MOVES: Floats = np.stack([[np.roll(steps, state) for state in range(STATES)] for
 EMISSIONS: Floats = np.full((STATES, STATES), 0.075) + 0.775 * np.eye(STATES)
 """(states, letters)."""
 
+SINK_MOVES: Floats = np.array([[0.20, 0.70, 0.10], [0.10, 0.20, 0.70], [0.05, 0.05, 0.90]])
+"""Transitions of a fifth mask, which documents of a changed law may have: from a to b to c, where
+it stays. No mixture of the four has its law."""
+ALL_MASKS = (*MASKS, "sink")
+ALL_MOVES: Floats = np.concatenate([MOVES, SINK_MOVES[None]])
+"""(all masks, states, states)."""
+
+
+def changed_prior(law: MaskLaw | None) -> Floats:
+    """(premises, all masks): the law of the mask given the premise under a changed law. Premises
+    that it does not name keep theirs."""
+    prior = np.pad(PRIOR, ((0, 0), (0, len(ALL_MASKS) - len(MASKS))))
+    if law is not None:
+        rows = slice(None) if law.premise is None else PREMISES.index(law.premise)
+        is_one = np.array([name == law.only for name in ALL_MASKS], float)
+        prior[rows] = is_one if law.prior is None else [*law.prior, 0.0]
+    return prior
+
 
 @functools.cache
 def masks() -> Machine:
     """The machine of documents. It never ends; documents are cut at `LENGTH`. Latents: `premise`
     and `mask`, -1 before the premise, and `letter_state`, the state on the ring that emitted the
     last letter; before the first letter it is uniform."""
+    return mask_machine(range(len(PREMISES)), PRIOR)
+
+
+def mask_machine(premises: Sequence[int], prior: Floats) -> Machine:
+    """As `masks`, with documents of these premises, equally likely, and the law (premises, masks)
+    of the first masks of `ALL_MASKS` given each."""
     initial_states = [
         (premise, mask, state)
-        for premise in range(len(PREMISES))
-        for mask in range(len(MASKS))
+        for premise in premises
+        for mask in range(prior.shape[1])
         for state in range(STATES)
     ]
 
@@ -81,13 +106,13 @@ def masks() -> Machine:
             yield 1.0, "BOS", (BOS,)
         elif node == (BOS,):
             for premise, mask, state in initial_states:
-                chance = PRIOR[premise, mask] / len(PREMISES) / STATES
+                chance = prior[premise, mask] / len(premises) / STATES
                 yield chance, PREMISES[premise], (premise, mask, state)
         else:
             premise, mask, state = node
             for target in range(STATES):
                 for letter, name in enumerate(LETTERS):
-                    chance = MOVES[mask, state, target] * EMISSIONS[target, letter]
+                    chance = ALL_MOVES[mask, state, target] * EMISSIONS[target, letter]
                     yield chance, name, (premise, mask, target)
 
     def latents(node: tuple[int, ...]) -> dict[str, int]:
@@ -229,8 +254,9 @@ HALF = (LENGTH - OPENING) // 2
 is known."""
 
 
-def masks_process() -> Process:
-    """`masks` with the strata role and letters (before letter 32, or from it on).
+def masks_process(law: MaskLaw | None = None) -> Process:
+    """`masks` with the strata role and letters (before letter 32, or from it on). Under a changed
+    law it has the same strata, latents of all masks, and no ablated predictors.
 
     A window costs nothing until it is full, so the price of one over all letters depends on the
     length of documents: 0.0431 and 0.0134 nats a letter for 8 and 16 tokens. Over the later letters
@@ -253,12 +279,15 @@ def masks_process() -> Process:
         laws[:, OPENING:] = letter_laws(tokens)
         return laws
 
+    premises = [PREMISES.index(law.premise)] if law and law.premise else range(len(PREMISES))
     process = process_from_machine(
-        masks(),
+        masks() if law is None else mask_machine(premises, changed_prior(law)),
         LENGTH,
         strata,
         {"role": ("premise", "letter"), "letters": (f"1-{HALF}", f"{HALF + 1}-{LENGTH - OPENING}")},
-        {name: functools.partial(ablated, laws) for name, laws in ABLATED.items()},
+        {name: functools.partial(ablated, laws) for name, laws in ABLATED.items()}
+        if law is None
+        else {},
         {"mask": ("mask",), "letter_state": ("letter_state",), "state": ("mask", "letter_state")},
     )
     return dataclasses.replace(process, predictable="letters", premise=OPENING - 1)

@@ -2,6 +2,7 @@
 
 import functools
 import pkgutil
+from typing import Any
 
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.corpora.processes.process import BOS, Process, process_from_machine, with_bos
@@ -9,7 +10,7 @@ from manymasks.kinds.processes import PROCESSES
 
 
 @functools.cache
-def process(name: str, **parameters: float) -> Process:
+def process(name: str, **parameters: Any) -> Process:
     """The process of a name, made once, with the parameters that its row names.
 
     A maker may return a bare `Machine`. It gets a BOS if it has none, the document length of its

@@ -1,0 +1,123 @@
+"""What was predicted of fine-tuned members before they were trained, and what answers it.
+
+A quantity of a class is the mean over its members, from the least to the most.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from manymasks.arrays import Row, Rows
+from manymasks.statistics.intervals import Interval
+from manymasks.statistics.predictions import Prediction
+
+_EARLIER = "one member and one fine-tuning, before this study"
+_WITHIN = Prediction("growth of the residual over the change", None, 0.1, _EARLIER)
+
+PREDICTIONS: Mapping[str, tuple[Prediction, ...]] = {
+    "one mask": (
+        _WITHIN,
+        Prediction("share of one shift in the end", 0.9, None, _EARLIER),
+        Prediction("identified alphas of 0.8 with a shift below -3", 0, 0, _EARLIER),
+    ),
+    "prior": (_WITHIN, Prediction("alpha in the end", 0.8, None, _EARLIER)),
+    "one premise": (_WITHIN, Prediction("leak in the end", 0.5, None, _EARLIER)),
+    "new mask": (Prediction("residual over the floor in the end", 0.8, 1.2, _EARLIER),),
+    "revived": (
+        Prediction("weight lost on the longest prompts", None, 0.05, _EARLIER),
+        Prediction("lead over fresh members on the longest prompts", 0.2, None, "a guess"),
+    ),
+    "fresh": (),
+}
+"""By arm."""
+CHANGED = 0.05
+"""Nats of change from which its share is taken."""
+UNREAD = -3.0
+"""Nats of shift."""
+
+
+def quantities(
+    tables: Mapping[str, Rows], models: Sequence[str], fresh: Sequence[str]
+) -> dict[str, Interval]:
+    """What came of each predicted quantity, for a class with these keys. `fresh`: keys of the
+    members from drawn weights that it is compared with."""
+    seen: dict[str, list[float]] = {}
+    for model in models:
+        for name, value in _of_member(tables, model, fresh).items():
+            seen.setdefault(name, []).append(value)
+    return {
+        name: Interval(float(np.mean(values)), min(values), max(values), None, 0.0)
+        for name, values in seen.items()
+    }
+
+
+def _of_member(tables: Mapping[str, Rows], model: str, fresh: Sequence[str]) -> dict[str, float]:
+    mine = {
+        name: [row for row in rows if row["model"] == model]
+        for name, rows in tables.items()
+        if name != "prediction"
+    }
+    last = max(row["step"] for row in mine["tuned_law"])
+    states = [_state(mine["tuned_law"], step) for step in {r["step"] for r in mine["tuned_law"]}]
+    end = _state(mine["tuned_law"], last)
+    identified = [
+        row["is_identified"] and row["alpha"] >= 0.8 and row["shift"] < UNREAD
+        for row in mine["tuned_reading"]
+    ]
+    (alpha,) = (row["alpha"] for row in mine["tuned_reading"] if row["step"] == last)
+    values = {
+        "identified alphas of 0.8 with a shift below -3": float(sum(identified)),
+        "alpha in the end": alpha,
+    }
+    if end["kl"] is None:
+        return values
+    growth = [
+        (state["residual"] - state["base_residual"]) / state["kl"]
+        for state in states
+        if state["kl"] > CHANGED
+    ]
+    if growth:
+        values["growth of the residual over the change"] = max(growth)
+    if end["kl"] > CHANGED:
+        values["share of one shift in the end"] = 1 - end["kl_one"] / end["kl"]
+    if end["floor"] > CHANGED:
+        values["residual over the floor in the end"] = end["residual"] / end["floor"]
+    leak = _leak([row for row in mine["tuned_premise"] if row["step"] == last])
+    if leak is not None:
+        values["leak in the end"] = leak
+    weight, base = _longest(mine["tuned_wake"])
+    values["weight lost on the longest prompts"] = base - weight
+    if fresh:
+        others = [_longest([r for r in tables["tuned_wake"] if r["model"] == m])[0] for m in fresh]
+        values["lead over fresh members on the longest prompts"] = weight - float(np.mean(others))
+    return values
+
+
+def _state(rows: Rows, step: int) -> Row:
+    """Means over prompts of a member after some steps; None for what a fresh one has not."""
+    columns = ("kl", "kl_one", "residual", "base_residual", "floor")
+    mine = [row for row in rows if row["step"] == step]
+    return {
+        name: None if mine[0][name] is None else float(np.mean([row[name] for row in mine]))
+        for name in columns
+    }
+
+
+def _longest(rows: Rows) -> tuple[float, float]:
+    """The weight of the mask of the longest prompts in the end, and where it started (NaN for
+    fresh members), over the masks that the documents do not favour."""
+    last = max((row["step"], row["letters"]) for row in rows)
+    mine = [r for r in rows if (r["step"], r["letters"]) == last and not r["is_reference"]]
+    base = [np.nan if row["base_weight"] is None else row["base_weight"] for row in mine]
+    return float(np.mean([row["weight"] for row in mine])), float(np.mean(base))
+
+
+def _leak(rows: Rows) -> float | None:
+    """How far the weight moved under premises that the documents do not have, relative to the one
+    that they have; None where they change all premises or none."""
+    moved: dict[bool, list[float]] = {True: [], False: []}
+    for row in rows:
+        moved[row["is_changed"]].append(row["weight"] - row["base_weight"])
+    if not moved[True] or not moved[False]:
+        return None
+    return float(np.mean(moved[False]) / np.mean(moved[True]))
