@@ -72,7 +72,7 @@ def make(job: Job) -> dict[str, Any]:
             for key, gradient in gradients.items()
             if arm == "revived" and arms[key] == "fresh" and gradient == gradients[keys[0]]
         ]
-        seen = quantities(tables, keys, fresh)
+        seen = quantities(tables, arm, keys, fresh)
         labels = {"corpus": one.corpus, "size": one.size, "variant": one.variant}
         tables["prediction"] += prediction_rows("fine_tuning", PREDICTIONS[arm], seen, labels)
     job.write_tables(tables)

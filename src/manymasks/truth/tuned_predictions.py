@@ -1,6 +1,7 @@
 """What was predicted of fine-tuned members before they were trained, and what answers it.
 
-A quantity of a class is the mean over its members, from the least to the most.
+What came of a class is the value of the member furthest from the prediction: a single one refutes
+it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,18 +38,27 @@ UNREAD = -3.0
 
 
 def quantities(
-    tables: Mapping[str, Rows], models: Sequence[str], fresh: Sequence[str]
+    tables: Mapping[str, Rows], arm: str, models: Sequence[str], fresh: Sequence[str]
 ) -> dict[str, Interval]:
-    """What came of each predicted quantity, for a class with these keys. `fresh`: keys of the
-    members from drawn weights that it is compared with."""
+    """What came of each quantity predicted of an arm, for a class with these keys. `fresh`: keys of
+    the members from drawn weights that it is compared with."""
     seen: dict[str, list[float]] = {}
     for model in models:
         for name, value in _of_member(tables, model, fresh).items():
             seen.setdefault(name, []).append(value)
-    return {
-        name: Interval(float(np.mean(values)), min(values), max(values), None, 0.0)
-        for name, values in seen.items()
-    }
+    furthest = {}
+    for prediction in PREDICTIONS[arm]:
+        if prediction.quantity in seen:
+            value = _furthest(prediction, seen[prediction.quantity])
+            furthest[prediction.quantity] = Interval(value, value, value, None, 0.0)
+    return furthest
+
+
+def _furthest(prediction: Prediction, values: Sequence[float]) -> float:
+    """The value furthest beyond an end of the range, or nearest to one from within."""
+    low = -np.inf if prediction.low is None else prediction.low
+    high = np.inf if prediction.high is None else prediction.high
+    return max(values, key=lambda value: max(low - value, value - high))
 
 
 def _of_member(tables: Mapping[str, Rows], model: str, fresh: Sequence[str]) -> dict[str, float]:
