@@ -17,6 +17,7 @@ from example_outside import checkpoint
 from manymasks.catalogue import STAGES
 from manymasks.commands.export_model import export_model
 from manymasks.config.corpora import Members
+from manymasks.config.effects import warnings
 from manymasks.config.loading import load_study
 from manymasks.config.pretrained_members import PretrainedSeries, pretrained_members
 from manymasks.engine.job_file import description_of
@@ -122,6 +123,17 @@ def test_what_does_not_apply_is_refused_when_it_is_planned(
         plan_study(load_study([path, overlay]), folder)
 
 
+def test_settings_of_training_have_no_effect_on_pretrained_members(folder: Path) -> None:
+    path, overlay = folder / "study.yaml", folder / "overlay.yaml"
+    path.write_text(yaml.safe_dump(example.settings_of(folder)), encoding="utf-8")
+    changes = {"training": {"steps": 9, "context": 16}, "myopia": {"gradient_windows": 4}}
+    overlay.write_text(yaml.safe_dump(changes), encoding="utf-8")
+    study = load_study([path, overlay])
+    (steps, myopia) = warnings(study, [path, overlay])
+    assert "training.steps has no effect: all members are pretrained" in steps
+    assert "myopia has no effect: myopia needs members that are trained here" in myopia
+
+
 # -------------------------------------------------------------------------------- the models
 
 
@@ -154,6 +166,8 @@ def test_a_stack_computes_as_the_library(folder: Path, architecture: str) -> Non
     assert len(levels) == 3
     text = PretrainedText(stack)
     text.read(tokens[:, :5])
+    branches = text.repeated(2).read(tokens[:, 5:6].repeat_interleave(2, 0)).log_softmax(-1)
+    assert torch.allclose(branches, expected[:, 5].repeat_interleave(2, 0), atol=1e-4)
     for i in range(5, 12):
         after = text.read(tokens[:, i : i + 1]).log_softmax(-1)
         assert torch.allclose(after, expected[:, i], atol=1e-4)
@@ -353,7 +367,7 @@ def test_a_checkpoint_that_cannot_be_a_member_is_named(folder: Path) -> None:
         example.plan_of(folder, settings)
 
 
-def test_checkpoints_of_the_hub_are_pinned_and_fetched(folder: Path) -> None:
+def test_checkpoints_of_the_hub_are_pinned_and_their_verified_files_are_taken(folder: Path) -> None:
     checkpoint(folder / "models/a", "gpt_neox", 0)
     files = {path.name: path.read_bytes() for path in (folder / "models/a").iterdir()}
     settings = one_checkpoint(folder, path=None, repository="owner/{name}")
@@ -369,11 +383,14 @@ def test_checkpoints_of_the_hub_are_pinned_and_fetched(folder: Path) -> None:
         assert done.returncode == 0, done.stderr
         pinned = yaml.safe_load(path.read_text())["corpora"]["words"]["members"]["pinned"]
         assert pinned[NAME]["revision"] == SECOND
-        (job,) = pretrained_jobs(plan_study(load_study([path]), folder))
-        Path("job.json").write_text(json.dumps(job), encoding="utf-8")
-        done = python(COMMAND, server.url, "run", "pretrained", "job.json")
-        assert done.returncode == 0, done.stderr
-    assert Layout(Path("results")).manifest("pretrained", job["key"]).is_file()
+    downloads = Layout(Path("results")).downloads
+    downloads.mkdir(parents=True)
+    for name, sha256 in pinned[NAME]["files"].items():
+        (downloads / sha256).write_bytes(files[name])
+    (job,) = pretrained_jobs(plan_study(load_study([path]), folder))
+    manifest = run_job(job, Layout(Path("results")))
+    assert manifest.label == "pretrained/words/a/namename/i0-o0"
+    assert manifest.operational["revision"] == SECOND
 
 
 def test_digests_and_factors_identify_a_checkpoint_and_its_place_does_not(folder: Path) -> None:

@@ -5,10 +5,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
+from manymasks.catalogue import STAGES
 from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.config.loading import documents_of, holds, located
 from manymasks.config.study import Study
+from manymasks.config.training import Training
 
 READ_BY = {"myopia": ("funnel", "excess")}
 """Analyses that read the section of another: contrasts of variants."""
@@ -46,10 +48,25 @@ def without_effect(study: Study) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("tokenizer",), reason
     elif study.tokenizer.kind != "bpe":
         yield ("tokenizer", "vocabulary"), f"a tokenizer of kind {study.tokenizer.kind} has its own"
+    if all(settings.members.pretrained is not None for settings in study.corpora.values()):
+        yield from _of_training()
     for name in get_args(Analysis):
         readers = {name, *READ_BY.get(name, ())}
         if name in Study.model_fields and not readers & set(study.analyses):
             yield (name,), f"{name} is not in analyses"
+
+
+def _of_training() -> Iterator[tuple[tuple[str, ...], str]]:
+    """Settings of training, and of analyses that need it, where all members are pretrained."""
+    reason = "all members are pretrained"
+    for name in ("sizes", "variants", "seeds", "reference_seeds", "tune"):
+        yield (name,), reason
+    for name in Training.model_fields:
+        if name != "context":
+            yield ("training", name), reason
+    for name in get_args(Analysis):
+        if STAGES[name].needs_training:
+            yield (name,), f"{name} needs members that are trained here, and {reason}"
 
 
 def _learning_rates(study: Study) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -5,6 +5,7 @@ the token before a text of the model, which may be another one. Numbers that no 
 tokenizer has, by which vocabularies are padded, are left out of the laws.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,6 +123,13 @@ class PretrainedText:
             raise ValueError(f"expected one member, found {stack.members}")
         self._stack = stack
         self._past: Any = None
+
+    def repeated(self, count: int) -> "PretrainedText":
+        """A copy in which every text is repeated `count` times in sequence."""
+        branches = copy.copy(self)
+        branches._past = copy.deepcopy(self._past)
+        branches._past.batch_repeat_interleave(count)
+        return branches
 
     @torch.no_grad()
     def read(self, tokens: Tensor) -> Tensor:

@@ -1,24 +1,11 @@
 """Members that read texts token by token, by whatever their mixer keeps of a text."""
 
-from typing import overload
-
 from manymasks.models.kv_cache import CachedTransformer
 from manymasks.models.member_model import MemberModel
 from manymasks.models.pretrained_stack import PretrainedStack, PretrainedText
 from manymasks.models.recurrent_text import RecurrentText
-from manymasks.models.transformer import Transformer
 
 TextReader = CachedTransformer | RecurrentText | PretrainedText
-
-
-@overload
-def text_reader(
-    model: Transformer, texts: int, longest: int
-) -> CachedTransformer | RecurrentText: ...
-
-
-@overload
-def text_reader(model: MemberModel, texts: int, longest: int) -> TextReader: ...
 
 
 def text_reader(model: MemberModel, texts: int, longest: int) -> TextReader:
