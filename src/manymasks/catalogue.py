@@ -154,6 +154,15 @@ _ROWS = (
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
         if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
         needs_training=True, compares="non-controls", seconds=9),
+    Stage("code_length", unit="corpus",
+        summary="The fewest bits that describe each member within a rise of its loss, over a "
+            "family of codes.",
+        message="coding members of {label} in fewer and fewer bits",
+        outcome="{members} members on {windows} windows",
+        inputs=("training", "tokens"),
+        tables=("code_length", "code_constant", "code_bits", "prediction"), uses_models=True,
+        if_out_of_memory="code_length.windows", is_analysis=True, needs_training=True,
+        compares="non-controls", seconds=60),
     Stage("universal", unit="corpus",
         summary="Certified upper bounds of every token's probability after any prefix, prefixes "
             "that come close, and how far the members of a set share proofs.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import example_behaviour
+import example_code_length
 import example_decomposition
 import example_explorer
 import example_known
@@ -336,6 +337,8 @@ class ExampleResults:
         tables = example_sets.multiplicity(tables, self.random)
         self.add("multiplicity", "pydocs", tables, {**inputs, "rashomon": [key]})
         self.add("volume", "pydocs", example_sets.volume(self.models, self.random), inputs)
+        coded = example_code_length.code_length("pydocs", self.models)
+        self.add("code_length", "pydocs", coded, inputs)
         self.add("funnel", "pydocs", example_sets.funnel(classes), inputs)
         return key
 

@@ -20,8 +20,8 @@ from manymasks.engine.jobs import run_job
 from manymasks.evaluation.document_losses import score_documents
 from manymasks.plan.graph import plan_study
 from manymasks.rashomon.derived import derived_weights
+from manymasks.stages import code_length, volume
 from manymasks.stages import derived as stage
-from manymasks.stages import volume
 from manymasks.stages.inputs.derived_members import load_derived
 from manymasks.stages.inputs.weights import load_members
 from manymasks.store.canonical import digest
@@ -91,6 +91,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     settings = {
         "derived": identity(study.derived),
         "volume": identity(study.volume),
+        "code_length": {"excess": [0.01, 0.1, 0.5], "eps": [0.1], "windows": 8, "seed": 0},
         "statistics": identity(study.statistics),
         "evaluation": {"batch": 16, "position_edges": [0, 8]},
     }
@@ -352,3 +353,26 @@ def test_volumes_and_their_contrast(made: Made, tmp_path: Path) -> None:
     assert contrast["inits"] == 2
     assert contrast["documents"] is None
     assert "is_primary" not in contrast
+
+
+def test_code_lengths(made: Made, tmp_path: Path) -> None:
+    labels = [label for label in made.trainings if "failed" not in label]
+    job = made.job("code_length", labels, tmp_path)
+    assert code_length.make(job) == {"members": 4, "windows": 8}
+    rows, constants = rows_of(tmp_path, "code_length"), rows_of(tmp_path, "code_constant")
+    context = made.trainings[labels[0]].manifest.settings["training"]["context"]
+    stream = TokenStream.open(made.tokens.files("measure/"))
+    windows = torch.from_numpy(stream.spread(8, context))
+    for label, constant in zip(labels, constants, strict=True):
+        training = made.trainings[label]
+        mine = [row for row in rows if row["model"] == training.key]
+        assert [row["aimed_excess"] for row in mine] == [0.01, 0.1, 0.5]
+        bits = [row["bits"] for row in mine]
+        assert bits == sorted(bits, reverse=True)
+        for row in mine:
+            assert row["bits_per_weight"] == row["bits"] / training.figures["parameters"]
+        own = float(load_members([training], CPU).requires_grad_(False).nats(windows[None]))
+        assert constant["measure_nats"] == pytest.approx(own, abs=1e-6)
+    assert {row["eps_nats"] for row in rows_of(tmp_path, "code_bits")} == {0.1}
+    quantities = {row["quantity"] for row in rows_of(tmp_path, "prediction")}
+    assert quantities == {"slope", "range of the constant over seeds"}

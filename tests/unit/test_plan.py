@@ -357,10 +357,10 @@ def test_nodes_of_the_studies_of_the_repository(overlays: tuple[str, ...]) -> No
         seen.add(node.digest)
 
 
-def test_the_default_study_has_every_stage_but_five() -> None:
+def test_the_default_study_has_every_stage_but_those_of_presets() -> None:
     stages = {node.stage for node in kit.repository_plan().nodes}
     # Rates are found once; the others are of presets.
-    presets = {"pretrained", "recurrence", "decomposition", "fine_tuning"}
+    presets = {"pretrained", "recurrence", "decomposition", "fine_tuning", "code_length"}
     assert STAGES.keys() - stages <= {"tuning", *presets}
 
 
@@ -443,7 +443,7 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 
 ENDS = {"database", "report"}
-SETS = {"derived", "rashomon", "multiplicity", "volume", "universal", "funnel"}
+SETS = {"derived", "rashomon", "multiplicity", "volume", "code_length", "universal", "funnel"}
 BEHAVIOUR = {"divergence", "explorer", "severity", "rollout", "representation"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
@@ -462,7 +462,7 @@ CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"training": {"context": 256}}, EVERYTHING - {"corpus", "tokenizer", "tokens"}),
     (
         {"evaluation": {"batch": 32}},
-        {"evaluation", *SETS - {"volume"}, "ngram_baseline", "myopia", *ENDS},
+        {"evaluation", *SETS - {"volume", "code_length"}, "ngram_baseline", "myopia", *ENDS},
     ),
     (
         {"statistics": {"confidence": 0.9}},
@@ -653,6 +653,7 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "rashomon": 1,
         "multiplicity": 1,
         "volume": 1,
+        "code_length": 1,
         "universal": 1,
         "funnel": 1,
         "divergence": 2,
@@ -744,8 +745,9 @@ def test_another_grid_changes_only_tuned_arms(tmp_path: Path, tune: dict[str, An
     after = plan_of(tmp_path, **{**TUNED, "tune": {**TUNE, **tune}})
     assert changed(before, after) == {
         "tuning": 2, "training": 12, "evaluation": 12, "derived": 2, "rashomon": 1,
-        "multiplicity": 1, "volume": 1, "universal": 1, "funnel": 1, "divergence": 2, "explorer": 2,
-        "severity": 1, "rollout": 1, "representation": 1, "myopia": 1, "database": 1, "report": 1,
+        "multiplicity": 1, "volume": 1, "code_length": 1, "universal": 1, "funnel": 1,
+        "divergence": 2, "explorer": 2, "severity": 1, "rollout": 1, "representation": 1,
+        "myopia": 1, "database": 1, "report": 1,
     }  # fmt: skip
     new = {node.digest for node in before.nodes}
     for node in after.nodes:

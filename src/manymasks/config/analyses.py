@@ -7,7 +7,14 @@ from pydantic import Field, model_validator
 from manymasks.catalogue import ANALYSES
 from manymasks.config.decomposition import Decomposition
 from manymasks.config.probes import Probe
-from manymasks.config.rashomon import Derived, Funnel, Multiplicity, Rashomon, Volume
+from manymasks.config.rashomon import (
+    CodeLength,
+    Derived,
+    Funnel,
+    Multiplicity,
+    Rashomon,
+    Volume,
+)
 from manymasks.config.settings import RISING, Name, Settings, Share
 
 if TYPE_CHECKING:
@@ -381,6 +388,8 @@ class Analyses(Settings):
     """How differently the members of a set predict."""
     volume: Volume = Volume()
     """Local volume."""
+    code_length: CodeLength = CodeLength()
+    """Bits of a member."""
     universal: Universal = Universal()
     """Statements about every prefix."""
     funnel: Funnel = Funnel()

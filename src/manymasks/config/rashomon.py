@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from manymasks.config.settings import DISTINCT, Name, Settings, Share
+from manymasks.config.settings import DISTINCT, RISING, Name, Settings, Share
 
 Method = Literal["noise", "dropout", "checkpoint"]
 
@@ -120,6 +120,31 @@ class Volume(Settings):
     """Windows of the select split on which the loss is measured."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the directions."""
+
+
+class CodeLength(Settings):
+    """The fewest bits that describe a member within a rise of its loss."""
+
+    excess: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=2), RISING] = (
+        0.004,
+        0.008,
+        0.016,
+        0.03,
+        0.06,
+        0.12,
+        0.25,
+        0.5,
+        1.0,
+    )
+    """Rises of the loss that codes are aimed at, in nats per token, rising."""
+    eps: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1), RISING] = (
+        0.01, 0.03, 0.1,
+    )  # fmt: skip
+    """Rises of the loss for which bits are listed, in nats per token, rising."""
+    windows: Annotated[int, Field(ge=1)] = 96
+    """Windows of select on which codes are chosen; as many of measure give their loss."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the noise by which the sensitivity of matrices is measured."""
 
 
 class Funnel(Settings):

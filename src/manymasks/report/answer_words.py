@@ -248,6 +248,20 @@ def exact(rows: list[Row]) -> Answer:
     )
 
 
+def bits(rows: list[Row]) -> Answer:
+    """Fewest bits of members within a rise of their loss."""
+    first = rows[0]
+    return say(
+        first["value"] is not None and first["low"] is not None,
+        "Members of <b>{label}</b> take {estimate} kbit within {eps} nats per token of their loss, "
+        "{per_weight} bits a weight, in a family of codes.{others}",
+        label=first["label"], estimate=estimate(first, 0, 1e-3), eps=plain(first["eps_nats"], 2),
+        per_weight=plain(first["bits_per_weight"], 2),
+        others=f" Over {len(rows)} classes "
+        f"{span((row['value'] for row in rows), 0, 1e-3)} kbit." if len(rows) > 1 else "",
+    )  # fmt: skip
+
+
 def parts(rows: list[Row]) -> Answer:
     """Ergodic parts of members, and whether seeds share errors beyond those of noise."""
     first = rows[0]

@@ -43,6 +43,8 @@ QUESTIONS = (
         words.where),
     Topic("answer_variants", "Does the variant matter more than the seed?",
         ("heatmap", "behaviour_ribbon"), words.variants),
+    Topic("answer_bits", "How few bits describe a member?", ("code_bits", "bits_by_class"),
+        words.bits),
     Topic("answer_averaging", "Does averaging members replace a larger model?", ("headroom",),
         words.averaging),
     Topic("answer_exact", "How far are members from the exact law?",
