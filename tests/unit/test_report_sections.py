@@ -31,6 +31,7 @@ NEEDED = {
         "rashomon_curve", "set_metrics", "effective_models", "prediction_ranges",
         "variance_components", "rarefaction",
     },
+    "code_length": {"rashomon_curve", "code_bits"},
     "funnel": {"rashomon_curve", "funnel", "rarefaction"},
     "divergence": {
         "probe_curves", "distance", "behaviour_ribbon", "hidden", "clusters", "behaviour_map",
@@ -41,7 +42,7 @@ NEEDED = {
     "severity": {"line_residuals"},
 }  # fmt: skip
 """Figures by the analysis that they need, beside probes; those of sets need `rashomon` too."""
-OF_SETS = ("rashomon", "volume", "multiplicity", "funnel")
+OF_SETS = ("rashomon", "volume", "code_length", "multiplicity", "funnel")
 
 
 def made(folder: Path, *analyses: str) -> ExampleResults:
@@ -189,7 +190,7 @@ def test_sets_without_intervals_can_be_drawn(of_sets: ExampleResults, tmp_path: 
             replace_table(path, rows)
     database = loaded(of_sets, tmp_path / "results")
     items = shown(database, "sets")
-    assert len(drawn(database)) == 7
+    assert len(drawn(database)) == 8
     for name in drawn(database):
         ElementTree.fromstring(items[name]["src"])
     assert save(database, "sets.png", tmp_path / "x.png")
