@@ -15,6 +15,9 @@ from manymasks.errors import UserError
 
 HERE = Path(__file__).parent
 
+DRAWING = ("test_report", "test_report_sections")
+"""Tests of whole pages: on one worker, where a figure of the same rows is drawn once."""
+
 # What was sent in must not fail for a draw of another day.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", deadline=None)
@@ -28,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder == "e2e":
             # One worker: these tests share a study that takes a minute to make.
             item.add_marker(pytest.mark.xdist_group(folder))
+        if item.path.stem in DRAWING:
+            item.add_marker(pytest.mark.xdist_group("report"))
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +60,23 @@ def _messages_are_documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     undocumented = [message for message in written if not is_documented(message)]
     assert not undocumented, undocumented
+
+
+_drawn: dict[tuple[str, str], str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _figures_drawn_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page takes a figure of the same rows from an earlier page: that drawing is repeatable has
+    a test of its own."""
+    if request.path.stem not in DRAWING:
+        return
+    from manymasks.report import drawing, section
+
+    def draw(figure: drawing.Figure, rows: list[drawing.Row]) -> str:
+        key = figure.query, repr(rows)
+        if key not in _drawn:
+            _drawn[key] = drawing.draw(figure, rows)
+        return _drawn[key]
+
+    monkeypatch.setattr(section, "draw", draw)

@@ -214,8 +214,8 @@ _ROWS = (
         summary="How many members pass, and how diverse they are, as constraints on loss are "
             "added.", message="adding constraints to the members of {label}",
         outcome="{members} members, {constraints} constraints",
-        inputs=("evaluation", "divergence"), tables=("funnel_constraint", "funnel_step", "pattern"),
-        is_analysis=True),
+        inputs=("evaluation", "divergence"),
+        tables=("funnel_loss", "funnel_constraint", "funnel_step", "pattern"), is_analysis=True),
     Stage("severity", unit="corpus",
         summary="Trends of divergence with severity and distance, and the line of loss on probes "
             "against loss on text.", message="fitting divergence by severity on {label}",
@@ -302,7 +302,8 @@ _ROWS = (
             "tokens.", message="fitting linear maps to residual streams of {label}",
         outcome="{members} members on {documents:,} documents",
         inputs=("training", "tokens"),
-        tables=("belief_fit", "belief_point", "speculation", "speculation_auc"), uses_models=True,
+        tables=("belief_fit", "belief_point", "belief_path", "speculation", "speculation_auc"),
+        uses_models=True,
         if_out_of_memory="belief.batch, belief.documents", is_analysis=True,
         compares="own-past", needs_process=True, seconds=6),
     Stage("rule_choice", unit="corpus",

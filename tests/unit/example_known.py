@@ -305,25 +305,40 @@ def belief(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, 
     if corpus != "masks":
         return {"speculation": speculation, "speculation_auc": auc}
     points = _points(models, random)
-    return {"belief_fit": probes, "belief_point": points, "speculation": speculation}
+    beliefs = {"belief_point": points, "belief_path": _paths(models, random)}
+    return {"belief_fit": probes, **beliefs, "speculation": speculation}
 
 
 def _points(models: Rows, random: np.random.Generator) -> Rows:
-    masks, states, _ = drawn()
     places = random.permutation([(i, t) for i in range(40) for t in range(2, 64)])[:400]
-    rows = []
-    for model in models:
-        noise = 0.03 if model["variant"] == "causal" else 0.07
-        for number, (document, t) in enumerate(places):
-            exact = states[document, t]
-            read = exact + random.normal(0, noise, 3)
-            read += (1 - read.sum()) / 3
-            row = {"model": model["model"], "layer": 2, "point": number, "letters": int(t) - 1}
-            row["mask"] = MASKS[int(masks[document, t].argmax())]
-            row |= {f"truth_{name}": float(exact[i]) for i, name in enumerate(STATES)}
-            row |= {f"read_{name}": float(read[i]) for i, name in enumerate(STATES)}
-            rows.append(row)
-    return rows
+    return [
+        {**_belief(model, document, t, random), "point": number}
+        for model in models
+        for number, (document, t) in enumerate(places)
+    ]
+
+
+def _paths(models: Rows, random: np.random.Generator) -> Rows:
+    return [
+        {**_belief(model, document, t, random), "document": document, "token": "abc"[t % 3]}
+        for model in models
+        for document in range(3)
+        for t in range(2, 64)
+    ]
+
+
+def _belief(
+    model: dict[str, Any], document: int, t: int, random: np.random.Generator
+) -> dict[str, Any]:
+    """An exact belief and a noisy reading."""
+    masks, states, _ = drawn()
+    exact = states[document, t]
+    read = exact + random.normal(0, 0.03 if model["variant"] == "causal" else 0.07, 3)
+    read += (1 - read.sum()) / 3
+    row = {"model": model["model"], "layer": 2, "letters": int(t) - 1}
+    row["mask"] = MASKS[int(masks[document, t].argmax())]
+    row |= {f"truth_{name}": float(exact[i]) for i, name in enumerate(STATES)}
+    return row | {f"read_{name}": float(read[i]) for i, name in enumerate(STATES)}
 
 
 def rule_choice(corpus: str, models: Rows, random: np.random.Generator) -> dict[str, Rows]:

@@ -350,4 +350,20 @@ def funnel(classes: Classes) -> dict[str, Rows]:
             }
             for k in range(1, count + 1)
         ]
-    return {"funnel_constraint": constraints, "funnel_step": steps, "pattern": patterns}
+    losses = [
+        {
+            "constraint_name": f"measure, part {part}",
+            "kind": "split",
+            "model": model["model"],
+            "nats": 3.6 + 0.01 * part + 0.004 * number,
+        }
+        for models in classes.values()
+        for number, model in enumerate(models)
+        for part in range(1, 5)
+    ]
+    return {
+        "funnel_loss": losses,
+        "funnel_constraint": constraints,
+        "funnel_step": steps,
+        "pattern": patterns,
+    }

@@ -383,6 +383,14 @@ def test_the_stage_writes_its_tables(tmp_path: Path) -> None:
     assert len(points) == 2 * 7
     assert {row["layer"] for row in points} == {1}
     assert len({row["truth_a"] for row in points}) == 7
+    paths = table(folder, "belief_path")
+    assert {row["document"] for row in paths} == {0, 1, 2, 3}
+    assert len(paths) == 2 * 4 * max(row["letters"] for row in paths)
+    # A sampled position of these documents has the same beliefs.
+    beliefs = [tuple(value for name, value in row.items() if "_" in name) for row in paths]
+    sampled = [tuple(value for name, value in row.items() if "_" in name) for row in points]
+    assert set(beliefs) & set(sampled) and min(row["letters"] for row in paths) == 1
+    assert {row["token"] for row in paths} == set("abc")
     assert not (folder / "speculation_auc.parquet").exists()
 
 
@@ -392,6 +400,7 @@ def test_tally_has_pairs_but_no_points(tmp_path: Path) -> None:
     assert {row["latent"] for row in probes} == {"pairs"}
     assert {row["control"] for row in probes} == {"none", "untrained", "shuffled", "last-letters"}
     assert not (folder / "belief_point.parquet").exists()
+    assert not (folder / "belief_path.parquet").exists()
     found = table(folder, "speculation_auc")
     assert len(found) == 4 * 2 * 2 * 2
     # In the control the digit itself says it, and one token later the embedding knows nothing.

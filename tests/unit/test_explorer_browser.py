@@ -223,6 +223,40 @@ def test_thresholds_choose_the_members_that_the_database_has_within_them(
                 assert tab.page.query_selector_all(".tiles b")[1].inner_text() == f"{mean:.3f}"
 
 
+def test_a_threshold_on_a_part_of_the_measure_split_chooses_members(tab: Tab, made: Path) -> None:
+    tab.page.click("#tab-set")
+    tab.page.click("main summary")
+    tab.page.get_by_role("button", name="None", exact=True).click()
+    label = tab.page.locator(".control", has_text="measure, part 2")
+    label.locator("input").focus()
+    tab.page.keyboard.press("Home")
+    with duckdb.connect(str(made / "x.duckdb"), read_only=True) as connection:
+        best = connection.execute(
+            "SELECT count(*) FROM (SELECT f.nats, min(f.nats) OVER (PARTITION BY m.label) AS least "
+            "FROM funnel_loss AS f JOIN current_model AS m USING (model) "
+            "WHERE m.corpus = 'pydocs' AND f.constraint_name = 'measure, part 2' "
+            "AND m.status = 'trained') WHERE nats = least"
+        ).fetchone()
+    assert best is not None and tab.text(".tiles b").split()[0] == str(best[0])
+
+
+def test_a_belief_is_followed_through_a_document(tab: Tab, made: Path) -> None:
+    tab.page.click("#tab-process")
+    tab.page.focus("#letters")
+    tab.page.keyboard.press("Home")
+    for _ in range(4):
+        tab.page.keyboard.press("ArrowRight")
+    with duckdb.connect(str(made / "x.duckdb"), read_only=True) as connection:
+        (letters,) = connection.execute(
+            "SELECT string_agg(token, '' ORDER BY letters) FROM belief_path "
+            "WHERE letters <= 5 AND document = 0 GROUP BY model"
+        ).fetchall()[0]
+    assert tab.text(".path b") == letters
+    circles = tab.page.query_selector_all(".simplex")[0].query_selector_all("circle")
+    assert len(circles) == 5
+    assert [one.get_attribute("r") for one in circles] == ["3"] * 4 + ["8"]
+
+
 @pytest.mark.parametrize("view", TABS)
 def test_every_control_is_reached_and_used_by_keyboard(tab: Tab, view: str) -> None:
     tab.page.focus("#tab-text")

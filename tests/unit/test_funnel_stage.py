@@ -108,6 +108,9 @@ def test_constraints_are_splits_probes_and_the_variant(
         "mine/base": [*losses, ("variant", "variant = myopic")],
     }
     assert {row["models"] for row in rows} == {3, 6}
+    # The best loss of a pool is that of a member.
+    thresholds = {row["nats_best"] for row in rows if row["nats_best"] is not None}
+    assert thresholds <= {row["nats"] for row in rows_of(layout, manifest, "funnel_loss")}
 
 
 def test_losses_are_those_of_the_evaluation_and_the_probe(

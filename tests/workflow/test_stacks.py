@@ -44,7 +44,13 @@ def remake(project: Project, *labels: str) -> None:
 
 @pytest.mark.parametrize(
     ("width", "sizes"),
-    [(1, []), (2, [2] * 6), (4, [3] * 4), (6, [6] * 2), (40, [6] * 2)],
+    [
+        (1, []),
+        pytest.param(2, [2] * 6, marks=pytest.mark.slow),
+        (4, [3] * 4),
+        pytest.param(6, [6] * 2, marks=pytest.mark.slow),
+        (40, [6] * 2),
+    ],
 )
 def test_a_new_study_is_made_in_balanced_stacks_of_one_shape(
     checkout: Project, width: int, sizes: list[int]
@@ -77,7 +83,7 @@ def test_stacks_are_wide_on_a_gpu_by_default(
     assert len(stacked(checkout)) == 4
 
 
-@pytest.mark.parametrize("width", [1, 4, 32])
+@pytest.mark.parametrize("width", [1, 4, pytest.param(32, marks=pytest.mark.slow)])
 def test_only_new_and_deleted_members_are_made(project: Project, width: int) -> None:
     project.set("hardware.stack", width)
     assert project.planned() == set()

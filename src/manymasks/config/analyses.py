@@ -286,6 +286,8 @@ class Belief(Settings):
     """Distances, in tokens, at which linear maps predict a later token."""
     points: Annotated[int, Field(ge=0)] = 1200
     """Positions per member whose beliefs are stored for the figure."""
+    paths: Annotated[int, Field(ge=0)] = 4
+    """Documents whose beliefs are stored letter by letter, for the explorer."""
     batch: Annotated[int, Field(ge=1)] = 64
     """Documents in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -120,6 +120,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "headroom",
         "variance_component",
         "funnel_constraint",
+        "funnel_loss",
         "funnel_step",
         "pattern",
     ),
@@ -190,6 +191,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "mask_inertia",
         "belief_fit",
         "belief_point",
+        "belief_path",
         "mask_swap",
     ),
     "Known processes: who speaks, by predictions alone?": (

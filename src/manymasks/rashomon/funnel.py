@@ -135,6 +135,16 @@ def split_constraints(nats: Floats, tokens: Floats, splits: int) -> list[Constra
     ]
 
 
+def loss_rows(constraints: Sequence[Constraint], models: Sequence[str]) -> Rows:
+    """The losses that constraints put thresholds on, by model; none where a member has no loss."""
+    return [
+        {"constraint_name": one.name, "kind": one.kind, "model": model, "nats": float(nats)}
+        for one in constraints
+        for model, nats in zip(models, one.column, strict=True)
+        if np.isfinite(nats)
+    ]
+
+
 def passed(column: Floats | Bools, seed_sd: float) -> Passed:
     """Members that have the property, or a loss of at most best + `seed_sd` standard deviations.
     Best and deviation (divisor m - 1) are over the members of the pool with a known loss; the

@@ -125,15 +125,15 @@ def _pairs(pairs: list[Row], member: Mapping[str, int]) -> list[dict[str, Any]]:
 def _constraints(
     answers: Mapping[str, list[Row]], member: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Losses of members on a probe at a severity, and the threshold of the funnel by pool."""
+    """Losses of members on a probe at a severity or on a part of the measure split, and the
+    threshold of the funnel by pool."""
     above = {
         (row["pool"], row["constraint_name"]): row["above_best"] for row in answers["thresholds"]
     }
     constraints = []
-    for (corpus, probe, severity), rows in groupby(
-        answers["losses"], lambda row: (row["corpus"], row["probe"], row["severity"])
+    for (corpus, name), rows in groupby(
+        answers["losses"], lambda row: (row["corpus"], row["constraint_name"])
     ):
-        name = f"{probe} severity {severity}"
         constraints.append(
             {
                 "corpus": corpus,
@@ -296,26 +296,29 @@ def _by_context(rows: list[Row]) -> dict[tuple[str, int, int], list[Row]]:
 
 
 def _beliefs(rows: list[Row], member: Mapping[str, int]) -> list[dict[str, Any]]:
-    """By member: letters, mask and both beliefs of each point."""
+    """By member and document: its letters, and after each the likeliest mask and both beliefs."""
     corners = ("truth_a", "truth_b", "truth_c", "read_a", "read_b", "read_c")
     packed = []
     for (model, layer), points in groupby(rows, lambda row: (row["model"], row["layer"])):
         listed = list(points)
         masks = sorted({row["mask"] for row in listed})
+        documents = []
+        for _, letters in groupby(listed, lambda row: row["document"]):
+            path = list(letters)
+            documents.append(
+                {
+                    "tokens": [row["token"] for row in path],
+                    "points": [
+                        [
+                            masks.index(row["mask"]),
+                            *thousandths([row[corner] for corner in corners]),
+                        ]
+                        for row in path
+                    ],
+                }
+            )
         packed.append(
-            {
-                "member": member[model],
-                "layer": layer,
-                "masks": masks,
-                "points": [
-                    [
-                        row["letters"],
-                        masks.index(row["mask"]),
-                        *thousandths([row[corner] for corner in corners]),
-                    ]
-                    for row in listed
-                ],
-            }
+            {"member": member[model], "layer": layer, "masks": masks, "documents": documents}
         )
     return packed
 

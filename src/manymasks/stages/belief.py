@@ -20,8 +20,9 @@ LEAST_DOCUMENTS = 4
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write `belief_fit`, `belief_point`, `speculation` and `speculation_auc`. Raises UserError if
-    all members failed, or the measure split has too few documents."""
+    """Write `belief_fit`, `belief_point`, `belief_path`, `speculation` and `speculation_auc`.
+
+    Raises UserError if all members failed, or the measure split has too few documents."""
     settings: Belief = job.setting("belief", Belief)
     _, members = members_of(job)
     _, process = process_of(job)
@@ -33,6 +34,8 @@ def make(job: Job) -> dict[str, Any]:
         )
     posteriors = process.posteriors(tokens)
     permuted = belief.shuffled(posteriors, settings.seed)
+    shown = tokens[belief.first_half(len(tokens)) :][: settings.paths]
+    spelled = [[process.vocabulary[token] for token in document] for document in shown]
     targets = future_tokens(process, tokens, settings.ahead, settings.seed)
     pairs = labelled_pairs(process, tokens, settings.seed)
     fixed: dict[str, Any] = {"ridge": settings.ridge, "statistics": job.statistics}
@@ -51,7 +54,7 @@ def make(job: Job) -> dict[str, Any]:
         for control, numbers in groups.items()
         for row in belief.group_fit_rows(numbers, posteriors, control, **fixed)
     ]
-    tables: dict[str, Rows] = {name: [] for name in (*fits, "belief_point")}
+    tables: dict[str, Rows] = {name: [] for name in (*fits, "belief_point", "belief_path")}
     # Members with the same initial weights share one untrained model.
     untrained: dict[tuple[str, int], dict[str, Rows]] = {}
     drawn = belief.first_of_each_class(members)
@@ -60,11 +63,14 @@ def make(job: Job) -> dict[str, Any]:
         rows = {name: fit(levels, control="none") for name, fit in fits.items()}
         rows["belief_fit"] += without_model
         rows["belief_fit"] += belief.fit_rows(levels, permuted, "shuffled", **fixed)
-        rows["belief_point"] = []
+        rows["belief_point"], rows["belief_path"] = [], []
         # The embedding depends on the last token alone.
         for level, stream in enumerate(levels[1:], 1) if member.model in drawn else ():
             rows["belief_point"] += belief.point_rows(
                 stream, level, posteriors, settings.points, settings.ridge, settings.seed
+            )
+            rows["belief_path"] += belief.path_rows(
+                stream, level, posteriors, spelled, settings.ridge
             )
         arm = member.size, member.seed_init
         if arm not in untrained:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from manymasks.arrays import Floats
 from manymasks.config.analyses import Contrast
 from manymasks.config.rashomon import Funnel
-from manymasks.rashomon.funnel import Constraint, funnel_rows, split_constraints
+from manymasks.rashomon.funnel import Constraint, funnel_rows, loss_rows, split_constraints
 from manymasks.stages.inputs.members import members_of
 from manymasks.store.job import Artifact, Job
 from manymasks.store.manifest import read_manifest
@@ -18,7 +18,7 @@ PAIRS = "tables/pair_divergence.parquet"
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write the tables `funnel_constraint`, `funnel_step` and `pattern`."""
+    """Write the tables `funnel_loss`, `funnel_constraint`, `funnel_step` and `pattern`."""
     settings: Funnel = job.setting("funnel", Funnel)
     evaluations, members = members_of(job, "evaluation")
     models = [member.model for member in members]
@@ -39,7 +39,7 @@ def make(job: Job) -> dict[str, Any]:
         settings,
         job.statistics.confidence,
     )
-    job.write_tables(tables)
+    job.write_tables({"funnel_loss": loss_rows(constraints, models), **tables})
     return {"members": len(members), "constraints": len(constraints)}
 
 

@@ -264,15 +264,53 @@ def point_rows(
     ridge: float,
     seed: int,
 ) -> Rows:
-    """Beliefs about the three states of a ring at some positions, exact and as fitted at a level.
-    Where there are masks, a row has the likeliest mask and the number of letters since the premise,
-    and the belief is about the state under any mask. A fitted belief may be negative."""
+    """Beliefs about the three states of a ring at sampled positions, exact and as fitted at a
+    level; see `_belief_rows`."""
     latent = triangle_latent(posteriors)
     if latent is None:
         return []
+    document, position = sampled_positions(posteriors[latent], points, seed)
+    rows = _belief_rows(stream, level, posteriors, latent, ridge, document, position)
+    return [{**row, "point": point} for point, row in enumerate(rows)]
+
+
+def path_rows(
+    stream: Stream,
+    level: int,
+    posteriors: Mapping[str, Floats],
+    spelled: Sequence[Sequence[str]],
+    ridge: float,
+) -> Rows:
+    """Beliefs after every letter of whole documents, as those of `point_rows`. `spelled`: tokens
+    of the first held-out documents."""
+    latent = triangle_latent(posteriors)
+    if latent is None:
+        return []
+    half = first_half(len(posteriors[latent]))
+    is_decided = ~np.isnan(posteriors[latent][half : half + len(spelled)]).any(-1)
+    document, position = np.nonzero(is_decided)
+    rows = _belief_rows(stream, level, posteriors, latent, ridge, document, position)
+    return [
+        {**row, "document": int(i), "token": spelled[i][at]}
+        for row, i, at in zip(rows, document, position, strict=True)
+        if row["letters"]
+    ]
+
+
+def _belief_rows(
+    stream: Stream,
+    level: int,
+    posteriors: Mapping[str, Floats],
+    latent: str,
+    ridge: float,
+    document: Ints,
+    position: Ints,
+) -> Rows:
+    """Exact and fitted beliefs at positions of held-out documents. Where there are masks, a row has
+    the likeliest mask and the number of letters since the premise, and the belief is about the
+    state under any mask. A fitted belief may be negative."""
     truth = posteriors[latent]
     half = first_half(len(truth))
-    document, position = sampled_positions(truth, points, seed)
     fitted = held_out_errors(stream, truth, ridge).predicted[document, position]
     exact = truth[half:][document, position]
     if "mask" in posteriors:
@@ -283,13 +321,12 @@ def point_rows(
     return [
         {
             "layer": level,
-            "point": point,
-            "mask": masks[point],
-            "letters": int(letters[point]),
-            **{f"truth_{corner}": float(exact[point, i]) for i, corner in enumerate(CORNERS)},
-            **{f"read_{corner}": float(fitted[point, i]) for i, corner in enumerate(CORNERS)},
+            "mask": masks[row],
+            "letters": int(letters[row]),
+            **{f"truth_{corner}": float(exact[row, i]) for i, corner in enumerate(CORNERS)},
+            **{f"read_{corner}": float(fitted[row, i]) for i, corner in enumerate(CORNERS)},
         }
-        for point in range(len(position))
+        for row in range(len(position))
     ]
 
 

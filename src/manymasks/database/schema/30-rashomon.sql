@@ -207,6 +207,19 @@ COMMENT ON COLUMN variance_component.low IS 'Lower end of its interval; NULL wit
 COMMENT ON COLUMN variance_component.p IS 'Permutation test of the seed labels; NULL for rest and where no test is possible';
 COMMENT ON COLUMN variance_component.orders IS 'Seeds of data order';
 
+CREATE TABLE funnel_loss (
+    artifact VARCHAR NOT NULL,
+    constraint_name VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    nats DOUBLE
+);
+COMMENT ON TABLE funnel_loss IS 'The loss of a member that a constraint of the funnel puts a threshold on: who passes at another threshold? Grain: artifact, constraint_name, model.';
+COMMENT ON COLUMN funnel_loss.artifact IS 'Funnel artifact';
+COMMENT ON COLUMN funnel_loss.constraint_name IS 'Name of the part of the measure split, or of the probe with its severity';
+COMMENT ON COLUMN funnel_loss.kind IS 'split (a part of the measure split) or probe';
+COMMENT ON COLUMN funnel_loss.nats IS 'Loss of the member there, nats per token';
+
 CREATE TABLE funnel_constraint (
     artifact VARCHAR NOT NULL,
     pool VARCHAR NOT NULL,

@@ -48,6 +48,34 @@ COMMENT ON COLUMN belief_point.read_a IS 'Linearly read belief in the first stat
 COMMENT ON COLUMN belief_point.read_b IS 'In the second';
 COMMENT ON COLUMN belief_point.read_c IS 'In the third';
 
+CREATE TABLE belief_path (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    layer INTEGER NOT NULL,
+    document INTEGER NOT NULL,
+    letters INTEGER NOT NULL,
+    token VARCHAR NOT NULL,
+    mask VARCHAR NOT NULL,
+    truth_a DOUBLE,
+    truth_b DOUBLE,
+    truth_c DOUBLE,
+    read_a DOUBLE,
+    read_b DOUBLE,
+    read_c DOUBLE
+);
+COMMENT ON TABLE belief_path IS 'A letter of one of a few held-out documents, with the exact belief after it and the one decoded at a layer: follow a belief through a document. Grain: artifact, model, layer, document, letters.';
+COMMENT ON COLUMN belief_path.artifact IS 'Belief artifact';
+COMMENT ON COLUMN belief_path.document IS 'Number of the document in the tested half of the measure split';
+COMMENT ON COLUMN belief_path.letters IS 'Letters of the document up to this one';
+COMMENT ON COLUMN belief_path.token IS 'The letter';
+COMMENT ON COLUMN belief_path.mask IS 'Most probable mask after the letter; chain for processes without masks';
+COMMENT ON COLUMN belief_path.truth_a IS 'Exact belief in the first state of the ring';
+COMMENT ON COLUMN belief_path.truth_b IS 'In the second';
+COMMENT ON COLUMN belief_path.truth_c IS 'In the third';
+COMMENT ON COLUMN belief_path.read_a IS 'Linearly read belief in the first state';
+COMMENT ON COLUMN belief_path.read_b IS 'In the second';
+COMMENT ON COLUMN belief_path.read_c IS 'In the third';
+
 CREATE TABLE speculation (
     artifact VARCHAR NOT NULL,
     model VARCHAR NOT NULL,

@@ -4,12 +4,12 @@ import { memberName, nats, study } from "./data.js";
 import { lineChart } from "./chart.js";
 import { chooser, element, labelled, queries, shape, slider } from "./elements.js";
 
-const scrubbed = { letters: 8, document: 0, step: 0 };
+const scrubbed = { corpus: null, path: 0, letters: 8, document: 0, step: 0 };
 
 /** The view; `redraw` draws it again. */
 export function processView(redraw) {
   const parts = [
-    study.beliefs.length ? beliefs() : null,
+    study.beliefs.length ? beliefs(redraw) : null,
     study.masks.documents.length ? masks(redraw) : null,
     study.answers.length ? answers() : null,
   ].filter((part) => part !== null);
@@ -21,60 +21,77 @@ export function processView(redraw) {
   return element("div", {}, ...parts, queries(study.queries.process));
 }
 
-/** The belief simplex after some letters: exact beside what is read from a member. */
-function beliefs() {
-  const letters = study.beliefs.flatMap(({ points }) => points.map(([count]) => count));
-  const [low, high] = [Math.min(...letters), Math.max(...letters)];
-  scrubbed.letters = Math.max(low, Math.min(high, scrubbed.letters));
+/** Beliefs along a document: exact beside what is read from a member of each class. */
+function beliefs(redraw) {
+  const corpora = [...new Set(study.beliefs.map(({ member }) => study.members[member].corpus))];
+  const corpus = corpora.includes(scrubbed.corpus) ? scrubbed.corpus : corpora[0];
+  const shown = study.beliefs.filter(({ member }) => study.members[member].corpus === corpus);
+  // Members of a corpus read the same documents.
+  const { documents } = shown[0];
+  scrubbed.path = Math.min(scrubbed.path, documents.length - 1);
+  const { tokens } = documents[scrubbed.path];
+  scrubbed.letters = Math.max(1, Math.min(tokens.length, scrubbed.letters));
   const place = element("div", { class: "charts" });
+  const text = element("p", { class: "path" });
   const count = element("output", {});
   const update = () => {
-    const shown = study.beliefs.flatMap(({ member, layer, masks: names, points }) => {
-      const at = points.filter(([number]) => number === scrubbed.letters);
+    const read = scrubbed.letters;
+    count.textContent = `${read} of ${tokens.length}`;
+    text.replaceChildren(element("b", {}, tokens.slice(0, read).join("")),
+      element("span", { class: "soft" }, tokens.slice(read).join("")));
+    place.replaceChildren(...shown.flatMap(({ member, layer, masks: names, documents: all }) => {
+      const path = all[scrubbed.path].points.slice(0, read);
       const label = study.members[member].label;
       return [
-        simplex(`Exact, ${label.split("/")[0]}`, names, at, 2),
-        simplex(`Read from ${memberName(member)} (${label}), level ${layer}`, names, at, 5),
+        ...(member === shown[0].member ? [simplex("Exact", names, path, 1)] : []),
+        simplex(`Read from ${memberName(member)} (${label}), level ${layer}`, names, path, 4),
       ];
-    });
-    const points = study.beliefs[0].points.filter(([number]) => number === scrubbed.letters).length;
-    count.textContent = `${scrubbed.letters}; ${points} points`;
-    place.replaceChildren(...shown);
+    }));
   };
-  const range = slider(low, high, scrubbed.letters, (value) => {
+  const range = slider(1, tokens.length, scrubbed.letters, (value) => {
     scrubbed.letters = value;
     update();
   });
   range.id = "letters";
   update();
+  const choice = (options, value, name) => chooser(options, value, (chosen) => {
+    scrubbed[name] = name === "path" ? Number(chosen) : chosen;
+    redraw();
+  });
   return element("section", {},
     element("h2", {}, "Where in its ring is the hidden state?"),
-    element("p", { class: "soft" }, "A point is the belief after so many letters of a document, "
-      + "a corner is certainty. The points are a sample of held-out positions; what is read "
-      + "linearly from a member can lie outside."),
+    element("p", { class: "soft" }, "The large point is the belief after the letters read so far, "
+      + "the small ones were those before it; a corner is certainty. The documents are held out; "
+      + "what is read linearly from a member can lie outside."),
     element("div", { class: "controls" },
+      corpora.length > 1 ? labelled("Text",
+        choice(corpora.map((value) => ({ value, text: value })), corpus, "corpus")) : null,
+      labelled("Document", choice(documents.map((_, value) =>
+        ({ value, text: `document ${value + 1}` })), scrubbed.path, "path")),
       labelled("Letters", element("span", { class: "ranged" }, range, count))),
-    place);
+    text, place);
 }
 
-/** A triangle with the belief of each point; `begin`: where its three numbers begin. */
-function simplex(title, names, points, begin) {
+/** A triangle with the beliefs along a path; `begin`: where their three numbers begin. */
+function simplex(title, names, path, begin) {
   const corners = [[200, 50], [70, 275], [330, 275]];
   const drawing = shape("svg", { viewBox: "0 0 400 340", class: "chart simplex", role: "img",
-    "aria-label": `${title}: ${points.length} beliefs in a triangle` });
+    "aria-label": `${title}: ${path.length} beliefs in a triangle` });
   drawing.append(shape("polygon", { class: "grid", points: corners.map(String).join(" ") }),
     ...["a", "b", "c"].map((name, corner) => shape("text", {
       class: "tick", x: corners[corner][0], y: corners[corner][1] + (corner ? 18 : -8),
       "text-anchor": "middle",
     }, name)));
-  for (const point of points) {
-    const belief = point.slice(begin, begin + 3);
-    const [x, y] = [0, 1].map((axis) => belief.reduce((sum, value, corner) =>
-      sum + (value / 1000) * corners[corner][axis], 0));
-    const numbers = belief.map((value) => (value / 1000).toFixed(3)).join(", ");
-    drawing.append(shape("circle", { class: `point in colour-${point[1] % 6}`, cx: x, cy: y, r: 4 },
-      shape("title", {}, `${names[point[1]]}: ${numbers}`)));
-  }
+  const at = (point) => [0, 1].map((axis) => point.slice(begin, begin + 3).reduce(
+    (sum, value, corner) => sum + (value / 1000) * corners[corner][axis], 0));
+  drawing.append(shape("polyline", { class: "grid", points: path.map(at).join(" ") }));
+  path.forEach((point, number) => {
+    const [x, y] = at(point);
+    const numbers = point.slice(begin, begin + 3).map((value) => (value / 1000).toFixed(3));
+    const r = number === path.length - 1 ? 8 : 3;
+    drawing.append(shape("circle", { class: `point in colour-${point[0] % 6}`, cx: x, cy: y, r },
+      shape("title", {}, `${number + 1} letters, ${names[point[0]]}: ${numbers.join(", ")}`)));
+  });
   names.forEach((name, number) => {
     drawing.append(shape("text", { class: `label colour-${number}`, x: 20 + 92 * number, y: 332 },
       name));

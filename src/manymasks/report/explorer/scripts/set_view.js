@@ -67,7 +67,7 @@ export function setView(redraw) {
         }))),
     controls[0],
     constraints.length > 1 ? element("details", { class: "constraints" },
-      element("summary", {}, `Thresholds on ${constraints.length - 1} probes`),
+      element("summary", {}, `Thresholds on ${constraints.length - 1} other losses`),
       element("div", { class: "controls" },
         button("Those of the funnel", () => {
           for (const constraint of constraints) {
@@ -83,7 +83,7 @@ export function setView(redraw) {
     outcome, queries(study.queries.set));
 }
 
-/** The loss on text and those on probes: how far each member is above the best of its pool. */
+/** Losses on text, its parts and probes: how far each member is above the best of its pool. */
 function constraintsOf(members) {
   const { of } = POOLS[pooling];
   const excessOf = (losses) => {
@@ -97,14 +97,14 @@ function constraintsOf(members) {
   };
   const onText = new Map(members.map((member) => [member, study.members[member].select]));
   const chosen = new Set(members);
-  const onProbes = study.constraints.filter(({ corpus }) => corpus === state.corpus)
+  const others = study.constraints.filter(({ corpus }) => corpus === state.corpus)
     .map(({ name, nats: losses, above }) => ({
       name,
       losses: new Map(Object.entries(losses).map(([member, value]) => [Number(member), value])
         .filter(([member]) => chosen.has(member))),
       funnel: Object.values(above),
     }));
-  return [{ name: "select loss on text", losses: onText, funnel: [] }, ...onProbes]
+  return [{ name: "select loss on text", losses: onText, funnel: [] }, ...others]
     .map(({ name, losses, funnel }) => {
       const excess = excessOf(losses);
       return {
