@@ -1,8 +1,7 @@
-"""manymasks: plan | run | explain | pin | export | corpora | verify | sql | docs | completion |
-status | gc | doctor.
+"""The commands of manymasks.
 
-Each command is a function that reads its arguments, calls one package and prints. A mistake that
-a person can fix is printed without a traceback, and the exit status is 1.
+Each is a function that reads its arguments, calls one package and prints. A mistake that a person
+can fix is printed without a traceback, and the exit status is 1.
 """
 
 import argparse
@@ -311,18 +310,17 @@ def export(options: argparse.Namespace) -> int:
             f"export {options.what} {form}"
         )
     layout, folder = Layout.at(options.results), Path(options.names[-1])
-    # The file that is half written is deleted.
-    with interrupts_raised():
+    with interrupts_raised():  # A half-written file is deleted.
         if options.what == "model":
             from manymasks.commands.export_model import export_model
 
             print(export_model(options.names[0], layout, folder))
-            return 0
-        from manymasks.commands.export_data import export_data
+        else:
+            from manymasks.commands.export_data import export_data
 
-        for name, rows in export_data(_plan(options), layout, folder):
-            print(f"{name:<28} {rows:>12,} rows")
-    print(f'\ndatasets.load_dataset("{folder}", "documents")')
+            for name, rows in export_data(_plan(options), layout, folder):
+                print(f"{name:<28} {rows:>12,} rows")
+            print(f'\ndatasets.load_dataset("{folder}", "documents")')
     return 0
 
 

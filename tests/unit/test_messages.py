@@ -9,6 +9,7 @@ import pytest
 
 from manymasks import cli
 from manymasks.documentation import errors_page, messages
+from manymasks.engine import interrupts
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +91,7 @@ def test_commands_end_with_documented_statuses() -> None:
         and isinstance(node.value.value, int)
     }
     # argparse ends with 2 itself.
-    assert returned | {2} == set(cli.EXIT_STATUSES)
+    assert returned | {2, interrupts.STATUS} == set(cli.EXIT_STATUSES)
     done = subprocess.run(
         [sys.executable, "-m", "manymasks", "no-command"], capture_output=True, check=False
     )

@@ -291,7 +291,7 @@ def path_rows(
     document, position = np.nonzero(is_decided)
     rows = _belief_rows(stream, level, posteriors, latent, ridge, document, position)
     return [
-        {**row, "document": int(i), "token": spelled[i][at]}
+        {**row, "document": int(i), "token": spelled[int(i)][int(at)]}
         for row, i, at in zip(rows, document, position, strict=True)
         if row["letters"]
     ]
