@@ -182,6 +182,7 @@ LEFT JOIN (
 ) AS s ON s.corpus = m.corpus AND s.size = m.size
 ORDER BY m.corpus, s.parameters, m.size, m.nats;
 COMMENT ON VIEW arms IS 'An arm of the myopia comparison (a variant, a transformer that sees no past, or n-gram counts) at a size, with its loss above the causal variant: how much of the loss does each restriction cost? Grain: corpus, size, arm.';
+COMMENT ON COLUMN arms.arm IS 'Name of the variant, or unigram or bigram for n-gram counts of the train split';
 COMMENT ON COLUMN arms.size IS 'Name of the size; n-gram baselines have a row for each';
 COMMENT ON COLUMN arms.gradient IS 'Gradient flow of the variant; NULL for n-gram baselines';
 COMMENT ON COLUMN arms.gamma IS 'Factor on the gradient per position back: 1 for causal, 0 for myopic, NULL without one';

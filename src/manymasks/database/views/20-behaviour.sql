@@ -316,6 +316,7 @@ JOIN artifact_input AS i ON i.artifact = d.artifact AND i.role = 'probe'
 JOIN current_probe AS p ON p.artifact = i.input AND p.severity = d.severity
 ORDER BY d.information DESC, p.corpus, d.probe, d.severity, d.item, d.position;
 COMMENT ON VIEW most_contested_contexts IS 'A sampled position with its context and the tokens that members rank first, the most disputed first: read what models disagree about. Grain: corpus, probe, severity, item, position.';
+COMMENT ON COLUMN most_contested_contexts.context IS 'Last tokens before the position, as text';
 COMMENT ON COLUMN most_contested_contexts.item IS 'Window';
 COMMENT ON COLUMN most_contested_contexts.position IS 'Position in the window, counted from its first token';
 COMMENT ON COLUMN most_contested_contexts.document IS 'Document of the window';
@@ -374,6 +375,7 @@ JOIN current_probe AS p
     ON p.artifact = i.input AND p.probe = l.probe AND p.severity = l.severity
 ORDER BY p.corpus, l.probe, l.severity;
 COMMENT ON VIEW on_the_line IS 'A probe at a severity, with the regression of losses there on losses on text, over members: do losses on text predict losses on the probe? Grain: corpus, probe, severity.';
+COMMENT ON COLUMN on_the_line.slope IS 'Nats on the probe per nat on text';
 COMMENT ON COLUMN on_the_line.r2 IS 'Share of the variance of the loss on the probe that the line explains';
 COMMENT ON COLUMN on_the_line.r2_low IS 'Lower end of its interval over models, documents fixed';
 COMMENT ON COLUMN on_the_line.documents IS 'Documents of the probe';

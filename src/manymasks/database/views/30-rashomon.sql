@@ -222,6 +222,7 @@ JOIN artifact AS e ON e.artifact = v.artifact AND e.is_current
 JOIN current_model AS m ON m.model = v.model
 ORDER BY m.corpus, m.parameters, m.size, m.variant, m.seed_init, m.seed_order;
 COMMENT ON VIEW member_volume IS 'A member and an allowed rise of the loss, with how far its weights can move in random directions: how much room is around it? Grain: model, eps_nats.';
+COMMENT ON COLUMN member_volume.directions IS 'Random directions';
 COMMENT ON COLUMN member_volume.eps_nats IS 'Allowed rise of the loss, nats per token on windows of select';
 COMMENT ON COLUMN member_volume.log_radius IS 'Mean over directions of ln r, where noise of r times the rms of each weight tensor raises the loss by eps: a lower bound of the log-volume per weight';
 COMMENT ON COLUMN member_volume.low IS 'Lower end of its interval over directions';
