@@ -57,6 +57,12 @@ def is_alive(process: int) -> bool:
         return False
 
 
+def _as_from_a_terminal() -> None:
+    """Tests that were started in the background have these signals ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run:
     """A folder with one job, and a server for it."""
 
@@ -72,6 +78,7 @@ class Run:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=_as_from_a_terminal,
         )
         server, self.address = self.main.stdout.readline().split()
         self.server = int(server)
@@ -80,7 +87,6 @@ class Run:
         self, *words: str, served: bool = True, before: Callable[[], None] | None = None
     ) -> "subprocess.Popen[str]":
         """`manymasks run`, as a job of this run or alone."""
-        # Whoever started these tests in the background had interrupts ignored.
         return subprocess.Popen(
             [sys.executable, "-m", "manymasks", "run", *words],
             cwd=self.folder,
@@ -89,7 +95,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=before or (lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)),
+            preexec_fn=before or _as_from_a_terminal,
         )
 
     def job(self, served: bool = True, **more: Callable[[], None]) -> "subprocess.Popen[str]":
