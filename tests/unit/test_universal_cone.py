@@ -15,22 +15,18 @@ from manymasks.config.training import Size
 from manymasks.errors import UserError
 from manymasks.models.parts import EPSILON
 from manymasks.models.transformer import Transformer
-from manymasks.universal.attention_tables import (
-    AttentionBounds,
-    attention_bounds,
-    is_attention_alone,
-)
+from manymasks.universal.any_length_tables import AnyLengthBounds, any_length_bounds
 from manymasks.universal.ball import ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
 from manymasks.universal.cone import Cone, ConeMaximum, cone_maximum
 from manymasks.universal.cone_certificate import (
     AttentionValues,
     LastTokenCertificate,
-    attention_alone,
     check_last_tokens,
     cone_bound,
 )
 from manymasks.universal.elites import log_p_after
+from manymasks.universal.lone_layer import is_lone_layer, lone_reach
 from manymasks.universal.mixture_prefix import attention_weights, mixture_prefix
 
 VOCABULARY, CONTEXT = 11, 12
@@ -66,7 +62,7 @@ def test_values_are_what_attention_writes(bounded: Bounded) -> None:
     """With one token in a prefix, all attention is on it."""
     tokens = torch.arange(VOCABULARY)[None, :, None]
     stream = bounded.model.streams(tokens)[-1][0, :, 0].double().numpy()
-    written = bounded.attention.embeddings + bounded.attention.values.sum(axis=0)
+    written = bounded.attention.fixed + bounded.attention.values.sum(axis=0)
     np.testing.assert_allclose(written, stream, atol=1e-5)
 
 
@@ -160,14 +156,14 @@ def test_weights_of_attention_are_those_of_the_model() -> None:
     raw: Floats = weights[np.arange(5)[::-1], tokens]
     shares = raw / raw.sum()
     stream = bounded.model.streams(torch.from_numpy(tokens)[None, None])[-1][0, 0, -1]
-    expected = bounded.attention.embeddings[5] + shares @ bounded.attention.values[0, tokens]
+    expected = bounded.attention.fixed[5] + shares @ bounded.attention.values[0, tokens]
     np.testing.assert_allclose(stream.double().numpy(), expected, atol=1e-5)
 
 
-def bounds_of(bounded: Bounded) -> AttentionBounds:
+def bounds_of(bounded: Bounded) -> AnyLengthBounds:
     counts = np.arange(VOCABULARY)[::-1].copy()
     settings = Universal(attention_tokens=3, attention_lengths=(4, 30))
-    return attention_bounds(
+    return any_length_bounds(
         lengthened(bounded, 30), bounded.weights, bounded.points, bounded.ball, counts,
         [f"t{token}" for token in range(VOCABULARY)], settings,
     )  # fmt: skip
@@ -210,7 +206,7 @@ def test_the_checker_accepts_what_the_stage_proves(
     proved: tuple[Bounded, LastTokenCertificate],
 ) -> None:
     bounded, certificate = proved
-    attention = attention_alone(bounded.weights, bounded.heads, EPSILON, "c")
+    attention = lone_reach(bounded.weights, bounded.model.size, "c")
     assert abs(check_last_tokens(certificate, bounded.layer, attention, "c")) < 1e-9
     # Stored in float32, the proofs lose almost nothing.
     for index, token in enumerate(certificate.tokens.tolist()):
@@ -225,12 +221,12 @@ def test_changed_weights_of_attention_are_refused(
     bounded, certificate = proved
     weights = {key: weight.copy() for key, weight in bounded.weights.items()}
     weights[name].flat[3] = np.nextafter(weights[name].flat[3], np.float32(9))
-    attention = attention_alone(weights, bounded.heads, EPSILON, "c")
+    attention = lone_reach(weights, bounded.model.size, "c")
     with pytest.raises(UserError, match="the weights have changed"):
         check_last_tokens(certificate, bounded.layer, attention, "c")
     # Nor do the bounds hold by themselves, whatever digest is written.
     weights[name] *= 1.5
-    attention = attention_alone(weights, bounded.heads, EPSILON, "c")
+    attention = lone_reach(weights, bounded.model.size, "c")
     forged = replace(certificate, digests=(bounded.layer.digest, attention.digest))
     if name == "blocks.0.W_O":
         with pytest.raises(UserError, match="its point proves"):
@@ -259,9 +255,10 @@ def test_claims_by_last_token_beyond_the_proof_are_refused(
 
 @pytest.mark.parametrize("more", ["W_pos", "blocks.1.W_Q", "blocks.0.W_in", "blocks.0.W_out"])
 def test_weights_with_more_than_attention_are_refused(more: str) -> None:
-    weights = {**Bounded(6, 1).weights, more: np.ones((2, 8), np.float32)}
+    bounded = Bounded(6, 1)
+    weights = {**bounded.weights, more: np.ones((2, 8), np.float32)}
     with pytest.raises(UserError, match=f"the weights hold {more}"):
-        attention_alone(weights, 1, EPSILON, "c")
+        lone_reach(weights, bounded.model.size, "c")
 
 
 @pytest.mark.parametrize(
@@ -272,4 +269,4 @@ def test_only_one_layer_of_rotary_attention_is_alone(
     changed: dict[str, Any], is_alone: bool
 ) -> None:
     size = {"width": 8, "layers": 1, "heads": 1, "mlp": 0, **changed}
-    assert is_attention_alone(Size.model_validate(size)) == is_alone
+    assert is_lone_layer(Size.model_validate(size)) == is_alone

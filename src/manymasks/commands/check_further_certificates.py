@@ -18,7 +18,6 @@ from manymasks.store.manifest import Manifest, read_manifest
 from manymasks.universal.certificate import OutputLayer
 from manymasks.universal.cone_certificate import (
     LastTokenCertificate,
-    attention_alone,
     check_last_tokens,
 )
 from manymasks.universal.never_both import StatementCertificate, check_statements
@@ -73,7 +72,7 @@ def _check_last_tokens(
     claims: list[dict[str, Any]],
     maxima: list[dict[str, Any]],
 ) -> int:
-    from manymasks.models.parts import EPSILON
+    from manymasks.universal.lone_layer import lone_reach
 
     names = tuple(LastTokenCertificate.__dataclass_fields__)
     arrays = dict(read_arrays(file, *names, "weights_file"))
@@ -95,9 +94,9 @@ def _check_last_tokens(
     table = [(row["token_id"], row["log_p_bound"]) for row in maxima]
     _expect(file, "attention_bound", table, [certificate.tokens, bounds.max(axis=1)])
     training = read_manifest(layout.manifest("training", name.partition("/")[0]))
-    heads = Size.model_validate(training.settings["size"]).heads
-    attention = attention_alone(weights, heads, EPSILON, str(file))
-    check_last_tokens(certificate, OutputLayer.of_weights(weights), attention, str(file))
+    size = Size.model_validate(training.settings["size"])
+    reach = lone_reach(weights, size, str(file))
+    check_last_tokens(certificate, OutputLayer.of_weights(weights), reach, str(file))
     return int(certificate.bounds.size)
 
 

@@ -135,9 +135,10 @@ class Universal(Settings):
     that has at most so many."""
     attention_tokens: Annotated[int, Field(ge=0)] = 8
     """Tokens that are also bounded by the last token of the prefix, in members of one layer without
-    an MLP (`mlp: 0`): ends and middles of the ranks by frequency."""
+    an MLP (`mlp: 0`) with rotary attention, or with a recurrence that has `decay: scalar` and
+    `delta`, `token_shift` and `read_norm` false: ends and middles of the ranks by frequency."""
     attention_gap: Annotated[float, Field(gt=0)] = 0.02
-    """Nats by which such a bound may be above what attention can attain."""
+    """Nats by which such a bound may be above what a mixture attains."""
     attention_lengths: Annotated[
         tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1), RISING
     ] = (8, 64, 256)

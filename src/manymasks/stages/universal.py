@@ -24,10 +24,11 @@ from manymasks.tokens.shards import TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
 from manymasks.training.checkpoint import load_weights, read_weights
 from manymasks.training.device import choose_device
-from manymasks.universal.attention_tables import attention_bounds, is_attention_alone
+from manymasks.universal.any_length_tables import any_length_bounds
 from manymasks.universal.ball import BallMaxima, ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
 from manymasks.universal.elites import Archive, Elites, log_p_after, offer_windows
+from manymasks.universal.lone_layer import is_lone_layer
 from manymasks.universal.prefix_search import search_prefixes
 from manymasks.universal.process_statements import MACHINES, ProcessStatements
 from manymasks.universal.proof_sharing import (
@@ -116,8 +117,8 @@ def make(job: Job) -> dict[str, Any]:
                 {"model": member.model, **row}
                 for row in work.process.rows(model, final.bounds, work.windows, settings.batch)
             ]
-        if settings.attention_tokens and is_attention_alone(model.size):
-            witnesses |= _attention(work, training, member, final)
+        if settings.attention_tokens and is_lone_layer(model.size):
+            witnesses |= _any_length(work, training, member, final)
         elites.append(_best_of(witnesses))
         proved.append(
             ProvedMember(
@@ -259,15 +260,17 @@ def _witnesses(
     return witnesses
 
 
-def _attention(work: _Work, training: Artifact, member: Member, final: _Bound) -> dict[str, Elites]:
-    """Bound sampled tokens of a member of attention alone by last token; the prefixes that come
-    close, by method."""
+def _any_length(
+    work: _Work, training: Artifact, member: Member, final: _Bound
+) -> dict[str, Elites]:
+    """Bound sampled tokens of a member of one layer by last token; the prefixes that come close, by
+    method."""
     settings = work.settings
     context = training.manifest.settings["training"]["context"]
     longest = max(context, *settings.attention_lengths)
     model = load_members([training], work.device, context=longest)
     weights = {name: weight.cpu().numpy() for name, weight in model.weights_of(0).items()}
-    bounded = attention_bounds(
+    bounded = any_length_bounds(
         model, weights, final.maxima.points, final.bounds, work.counts, work.spelled, settings
     )
     named = {"model": member.model}

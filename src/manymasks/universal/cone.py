@@ -1,6 +1,6 @@
 """The best bound over prefixes that end in a token: projections on a cone, by column generation.
 
-The cone of C_s has a generator for every choice of one token by head. A projection adds the
+The cone of C_s has a generator for every combination of one choice by head. A projection adds the
 generator along which the residual points most, and solves non-negative least squares (Lawson &
 Hanson 1974) over those so far; the residual is then in the polar cone, up to a tolerance. ln P is
 maximised over cone and ball by accelerated projected gradient.
@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 from manymasks.arrays import Floats
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.universal.certificate import OutputLayer, softmax_with_entropy
-from manymasks.universal.cone_certificate import AttentionValues, cone_bound
+from manymasks.universal.cone_certificate import Reach, cone_bound
 
 PRECISION = 1e-7
 """Relative tolerance of a projection."""
@@ -33,7 +33,7 @@ class ConeMaximum:
     last: int
     """Last token of the point that attains it."""
     mixture: Floats
-    """(heads, vocabulary) attention that attains it."""
+    """(heads, choices) weights of the choices of each head that attain it."""
     proofs: "list[ConeProof]"
     """One for every last token."""
 
@@ -51,13 +51,12 @@ class ConeProof:
 class Cone:
     """The cone of C_s for a last token, with the generators that projections have used."""
 
-    def __init__(self, attention: AttentionValues, last: int) -> None:
-        self._attention, self.last = attention, last
-        self._heads = np.arange(len(attention.values))
+    def __init__(self, reach: Reach, last: int) -> None:
+        self._reach, self.last = reach, last
         self.separator = self._nearest()
 
     def project(self, target: Floats) -> tuple[Floats, list[tuple[npt.NDArray[np.intp], float]]]:
-        """The nearest point of the cone, and the generators that it is made of, each as a token by
+        """The nearest point of the cone, and the generators that it is made of, each as a choice by
         head, with weights."""
         chosen: list[npt.NDArray[np.intp]] = []
         matrix = np.empty((target.size, 0))
@@ -65,10 +64,10 @@ class Cone:
         residual = target
         scale = float(np.linalg.norm(target))
         for _ in range(MOST_GENERATORS):
-            tokens, generator = self._along(residual)
+            choice, generator = self._reach.along(self.last, residual)
             if residual @ generator <= PRECISION * scale * np.linalg.norm(generator):
                 break
-            chosen.append(tokens)
+            chosen.append(choice)
             matrix = np.column_stack([matrix, generator])
             weights, _ = nnls(matrix, target)
             kept = weights > 0
@@ -78,20 +77,14 @@ class Cone:
         used = list(zip(chosen, weights.tolist(), strict=True))
         return target - residual, used
 
-    def _along(self, direction: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
-        """The generator with the largest inner product with a direction."""
-        tokens = (self._attention.values @ direction).argmax(axis=1)
-        values = self._attention.values[self._heads, tokens]
-        return tokens, self._attention.embeddings[self.last] + values.sum(axis=0)
-
     def _nearest(self) -> Floats:
         """The point of C_s nearest to the origin, which separates the two; zeros if it is there."""
-        embedding = self._attention.embeddings[self.last]
-        weight = float(np.linalg.norm(embedding)) + 1e-12
-        _, first = self._along(-embedding)
+        fixed = self._reach.fixed[self.last]
+        weight = float(np.linalg.norm(fixed)) + 1e-12
+        _, first = self._reach.along(self.last, -fixed)
         matrix, point = first[:, None], first
         for _ in range(MOST_GENERATORS):
-            _, generator = self._along(-point)
+            _, generator = self._reach.along(self.last, -point)
             if point @ generator >= 0.9 * float(point @ point):
                 return point
             matrix = np.column_stack([matrix, generator])
@@ -103,12 +96,12 @@ class Cone:
             point = matrix @ shares
             if np.linalg.norm(point) < 1e-6 * weight:
                 break
-        return np.zeros_like(embedding)
+        return np.zeros_like(fixed)
 
 
 def cone_maximum(
     layer: OutputLayer,
-    attention: AttentionValues,
+    reach: Reach,
     cones: list[Cone],
     token: int,
     start: Floats,
@@ -120,7 +113,7 @@ def cone_maximum(
     """The bound of a token over prefixes of any length, certified to `tolerance` nats of what the
     cones attain, where `limit` refinements of last tokens are enough. `start` (width,): a point for
     the first q, such as the maximiser over the ball."""
-    proofs = [_proof(layer, attention, cone, token, start) for cone in cones]
+    proofs = [_proof(layer, reach, cone, token, start) for cone in cones]
     best, best_last, best_point = -np.inf, 0, start
     for refined in range(limit):
         worst = int(np.argmax([proof.bound for proof in proofs]))
@@ -129,37 +122,35 @@ def cone_maximum(
         point, value = _ascend(layer, cones[worst], token, proofs[worst].point, tolerance / 4)
         if value > best:
             best, best_last, best_point = value, worst, point
-        improved = _proof(layer, attention, cones[worst], token, point)
+        improved = _proof(layer, reach, cones[worst], token, point)
         is_stuck = improved.bound >= proofs[worst].bound
         if not is_stuck:
             proofs[worst] = improved
         # The new q usually serves other last tokens better than their own.
         for last, proof in enumerate(proofs):
             if last != worst and proof.bound > best + tolerance and refined < 3:
-                other = _proof(layer, attention, cones[last], token, point)
+                other = _proof(layer, reach, cones[last], token, point)
                 proofs[last] = other if other.bound < proof.bound else proof
         report(refined + 1, limit)
         if is_stuck:
             break
-    mixture = np.zeros(attention.values.shape[:2])
+    mixture = np.zeros(reach.choices)
     _, used = cones[best_last].project(best_point)
     total = sum(weight for _, weight in used)
-    for tokens, weight in used:
-        mixture[np.arange(len(tokens)), tokens] += weight / total
+    for choice, weight in used:
+        mixture[np.arange(len(choice)), choice] += weight / total
     bound = max(proof.bound for proof in proofs)
     return ConeMaximum(bound, float(best), best_last, mixture, proofs)
 
 
-def _proof(
-    layer: OutputLayer, attention: AttentionValues, cone: Cone, token: int, point: Floats
-) -> ConeProof:
+def _proof(layer: OutputLayer, reach: Reach, cone: Cone, token: int, point: Floats) -> ConeProof:
     """The bound by the q of a point, with the best polar direction for it."""
     q, _ = softmax_with_entropy(point[None] @ layer.rows.T)
     gradient = layer.rows[token] - q[0] @ layer.rows
     polar = np.zeros_like(gradient)
     if cone.separator.any():
         polar = gradient - cone.project(gradient)[0]
-    bound = cone_bound(layer, attention, token, cone.last, point, polar, cone.separator)
+    bound = cone_bound(layer, reach, token, cone.last, point, polar, cone.separator)
     return ConeProof(point, polar, cone.separator, bound)
 
 

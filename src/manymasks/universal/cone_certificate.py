@@ -1,10 +1,10 @@
-"""Certified bounds for prefixes that end in a given token, where attention is all there is.
+"""Certified bounds for prefixes that end in a given token, in one layer without an MLP.
 
-In one layer without an MLP, with positions only in the scores (rotary), each head adds a convex
-mixture of values, one for every token of the vocabulary. So the residual stream before the final
-norm lies in C_s = e_s + sum over heads of conv{v_y}, whatever the prefix that ends in s and however
-long it is, and z is a positive multiple of a point of C_s. For every q, and every mu with
-mu.x <= 0 on C_s,
+With positions only in the scores (rotary), each head of attention adds a convex mixture of values,
+one for every token of the vocabulary. So the residual stream before the final norm lies in
+C_s = e_s + sum over heads of conv{v_y}, whatever the prefix that ends in s and however long it is;
+some recurrences have such a set too (`recurrence_reach`). z is a positive multiple of a point of
+C_s. For every q, and every mu with mu.x <= 0 on C_s,
 
     ln P(t | any prefix that ends in s)  <=  R |a_t - A'q - mu| - H(q).
 
@@ -12,14 +12,14 @@ A mu that misses mu.x <= 0 by a little is repaired by a direction w with w.x > 0
 head, repetition brings attention as close as wanted to any mixture, so the bound is that of
 prefixes of any length, and not only an upper bound of it. This module reads only weights, points
 and directions, and holds no optimiser. It is about exact arithmetic: of float32, the final norm and
-the unembedding are allowed for, and attention is not.
+the unembedding are allowed for, and the layer is not.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,12 +37,36 @@ ROUNDING = 1e-12
 """Relative margin for the float64 evaluation of a support."""
 
 
+class Reach(Protocol):
+    """The sets C_s of a layer: a fixed point, and for each head the hull of some choices."""
+
+    @property
+    def fixed(self) -> Floats:
+        """(vocabulary, width) by last token, without what the heads choose."""
+
+    @property
+    def choices(self) -> tuple[int, int]:
+        """(heads, choices of a head)"""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, by which a certificate names the weights of the layer."""
+
+    def along(self, last: int, direction: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+        """The choice by head (heads,) that leads furthest along a direction (width,), and the point
+        of C_s there (width,)."""
+
+    def supports(self, lasts: Ints, directions: Floats) -> Floats:
+        """Largest inner product of directions (n, width) with a point of C_s, for each its s of
+        `lasts` (n,), rounded up."""
+
+
 @dataclass(frozen=True)
 class AttentionValues:
-    """What attention of a member can write, by token."""
+    """What attention of a member can write: a choice is a token with all the attention."""
 
-    embeddings: Floats
-    """(vocabulary, width)"""
+    fixed: Floats
+    """(vocabulary, width) embeddings."""
     values: Floats
     """(heads, vocabulary, width) what a head adds for a token with all its attention."""
 
@@ -59,31 +83,43 @@ class AttentionValues:
         writers = exact["blocks.0.W_O"].reshape(embeddings.shape[1], heads, -1)
         return cls(embeddings, np.einsum("vhk,dhk->hvd", by_head, writers))
 
+    @property
+    def choices(self) -> tuple[int, int]:
+        """(heads, vocabulary)"""
+        heads, vocabulary, _ = self.values.shape
+        return heads, vocabulary
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of embeddings and values, by which a certificate names its weights."""
         shape = np.array(self.values.shape, "<i8").tobytes()
-        arrays = (self.embeddings.astype("<f8").tobytes(), self.values.astype("<f8").tobytes())
+        arrays = (self.fixed.astype("<f8").tobytes(), self.values.astype("<f8").tobytes())
         return hashlib.sha256(shape + b"".join(arrays)).hexdigest()
 
     @cached_property
     def longest(self) -> Floats:
         """(vocabulary,) by last token: a bound of the sums that its support is rounded in."""
         most = np.abs(self.values).sum(axis=2).max()
-        return np.asarray(np.abs(self.embeddings).sum(axis=1) + most)
+        return np.asarray(np.abs(self.fixed).sum(axis=1) + most)
+
+    def along(self, last: int, direction: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+        """The token by head (heads,) whose values lead furthest along a direction (width,), and the
+        point of C_s there (width,)."""
+        tokens = (self.values @ direction).argmax(axis=1)
+        return tokens, self.fixed[last] + self.values[np.arange(len(tokens)), tokens].sum(axis=0)
 
     def supports(self, lasts: Ints, directions: Floats) -> Floats:
         """Largest inner product of directions (n, width) with a point of C_s, for each its s of
         `lasts` (n,), rounded up."""
         along = (self.values @ directions.T).max(axis=1).sum(axis=0)
-        along += (self.embeddings[lasts] * directions).sum(axis=1)
+        along += (self.fixed[lasts] * directions).sum(axis=1)
         length = np.linalg.norm(directions, axis=1)
         return np.asarray(along + ROUNDING * length * self.longest[lasts])
 
 
 def last_token_bounds(
     layer: OutputLayer,
-    attention: AttentionValues,
+    reach: Reach,
     token: int,
     lasts: Ints,
     points: Floats,
@@ -102,10 +138,10 @@ def last_token_bounds(
         gradients[rows] = layer.rows[token] - q @ layer.rows
     gradient, entropy = gradients[point_of.ravel()], entropies[point_of.ravel()]
     is_turned = polars.any(axis=1)
-    excess = np.where(is_turned, np.maximum(attention.supports(lasts, polars), 0), 0)
+    excess = np.where(is_turned, np.maximum(reach.supports(lasts, polars), 0), 0)
     # The least of w.x over C_s, per unit of w.
     norms = np.linalg.norm(separators, axis=1)
-    distance = -attention.supports(lasts, -separators) / np.where(norms > 0, norms, 1)
+    distance = -reach.supports(lasts, -separators) / np.where(norms > 0, norms, 1)
     is_separated = (norms > 0) & (distance > 0)
     length = np.linalg.norm(gradient - polars, axis=1)
     repaired = length + excess / np.where(is_separated, distance, 1)
@@ -117,7 +153,7 @@ def last_token_bounds(
 
 def cone_bound(
     layer: OutputLayer,
-    attention: AttentionValues,
+    reach: Reach,
     token: int,
     last: int,
     point: Floats,
@@ -126,7 +162,7 @@ def cone_bound(
 ) -> float:
     """`last_token_bounds` of a single last token, whose arrays are (width,)."""
     parts = point[None], polar[None], separator[None]
-    return float(last_token_bounds(layer, attention, token, np.array([last]), *parts)[0])
+    return float(last_token_bounds(layer, reach, token, np.array([last]), *parts)[0])
 
 
 @dataclass(frozen=True)
@@ -135,7 +171,7 @@ class LastTokenCertificate:
     said to prove."""
 
     digests: tuple[str, str]
-    """Of the output layer, and of what attention can write."""
+    """Of the output layer, and of what the layer can write."""
     tokens: Ints
     """(n,) whose probability is bounded."""
     points: npt.NDArray[np.float32]
@@ -149,11 +185,11 @@ class LastTokenCertificate:
     bounds: Floats
     """(n, vocabulary) ln P after prefixes that end in each last token."""
 
-    def proved(self, layer: OutputLayer, attention: AttentionValues, index: int) -> Floats:
+    def proved(self, layer: OutputLayer, reach: Reach, index: int) -> Floats:
         """What is proved of token number `index`, (vocabulary,) by last token."""
         return last_token_bounds(
             layer,
-            attention,
+            reach,
             int(self.tokens[index]),
             np.arange(len(self.separators)),
             self.points[self.point_of[index]].astype(np.float64),
@@ -162,29 +198,8 @@ class LastTokenCertificate:
         )
 
 
-def attention_alone(
-    weights: Mapping[str, npt.NDArray[Any]], heads: int, epsilon: float, name: str
-) -> AttentionValues:
-    """What attention can write in a member of one layer, from its weights by name. Raises UserError
-    if the weights hold more than that: an MLP, another layer, or learned positions."""
-    other = [
-        key
-        for key, weight in weights.items()
-        if weight.size
-        and (key == "W_pos" or (key.startswith("blocks.") and not key.startswith("blocks.0.")))
-    ]
-    other += [key for key in ("blocks.0.W_in", "blocks.0.W_out") if key in weights
-              and weights[key].size]  # fmt: skip
-    if other:
-        raise UserError(
-            f"{name}: bounds by last token need one layer of attention alone, with rotary "
-            f"positions, and the weights hold {other[0]}"
-        )
-    return AttentionValues.of_weights(weights, heads, epsilon)
-
-
 def check_last_tokens(
-    certificate: LastTokenCertificate, layer: OutputLayer, attention: AttentionValues, name: str
+    certificate: LastTokenCertificate, layer: OutputLayer, reach: Reach, name: str
 ) -> float:
     """Re-derive the bounds of a certificate; the largest excess of a claim over what is re-derived,
     in nats. `name`: of the certificate, for messages. Raises UserError if it belongs to other
@@ -204,10 +219,10 @@ def check_last_tokens(
                 f"{name}: has {array} of shape {present}, and the member needs {expected}: the "
                 "certificate is of another member"
             )
-    if certificate.digests != (layer.digest, attention.digest):
+    if certificate.digests != (layer.digest, reach.digest):
         raise UserError(
             f"{name}: is about weights with SHA-256 {' and '.join(certificate.digests)}, and those "
-            f"of the member have {layer.digest} and {attention.digest}: the weights have changed, "
+            f"of the member have {layer.digest} and {reach.digest}: the weights have changed, "
             "and nothing is proved of them"
         )
     arrays = certificate.points, certificate.polars, certificate.separators, certificate.bounds
@@ -215,7 +230,7 @@ def check_last_tokens(
         raise UserError(f"{name}: has points, directions or bounds that are not finite")
     largest = -np.inf
     for index, token in enumerate(certificate.tokens.tolist()):
-        proved = certificate.proved(layer, attention, index)
+        proved = certificate.proved(layer, reach, index)
         excess = proved - certificate.bounds[index]
         worst = int(excess.argmax())
         if excess[worst] > TOLERANCE:

@@ -164,16 +164,16 @@ CREATE TABLE attention_bound (
     mixed_tokens INTEGER,
     certificate VARCHAR
 );
-COMMENT ON TABLE attention_bound IS 'A token of a member of one layer without an MLP, with its bound over prefixes of any length by what attention can write: how near does it come to the truth? Sampled tokens. Grain: artifact, model, token_id.';
+COMMENT ON TABLE attention_bound IS 'A token of a member of one layer without an MLP, with its bound over prefixes of any length by what its layer can write: how near does it come to the truth? Sampled tokens. Grain: artifact, model, token_id.';
 COMMENT ON COLUMN attention_bound.artifact IS 'Universal artifact';
 COMMENT ON COLUMN attention_bound.token_id IS 'Number of the token in the vocabulary';
 COMMENT ON COLUMN attention_bound.token IS 'The token as text';
 COMMENT ON COLUMN attention_bound.log_p_ball IS 'Bound of ln P from the final norm and the unembedding alone';
-COMMENT ON COLUMN attention_bound.log_p_bound IS 'Proved in exact arithmetic of attention: ln P(token | any prefix) is at most this, the largest over last tokens';
-COMMENT ON COLUMN attention_bound.log_p_attained IS 'ln P at a mixture of values: no such bound can be lower. With one head, prefixes come as close to it as wanted';
+COMMENT ON COLUMN attention_bound.log_p_bound IS 'Proved in exact arithmetic of the layer: ln P(token | any prefix) is at most this, the largest over last tokens';
+COMMENT ON COLUMN attention_bound.log_p_attained IS 'ln P at a mixture of what tokens leave, each repeated: no such bound can be lower. With one head of attention, prefixes come as close to it as wanted; a recurrence need not reach all mixtures';
 COMMENT ON COLUMN attention_bound.last_token IS 'Last token of the prefixes that come closest';
-COMMENT ON COLUMN attention_bound.separated IS 'Share of last tokens for which attention cannot write the origin, so that the bound is tighter than that of the ball';
-COMMENT ON COLUMN attention_bound.mixed_tokens IS 'Tokens with at least a thousandth of the attention in the mixture';
+COMMENT ON COLUMN attention_bound.separated IS 'Share of last tokens for which the layer cannot write the origin, so that the bound is tighter than that of the ball';
+COMMENT ON COLUMN attention_bound.mixed_tokens IS 'Tokens with at least a thousandth of the attention, or of the state, in the mixture; the empty state counts as one';
 COMMENT ON COLUMN attention_bound.certificate IS 'File in the folder of the artifact, from which `manymasks verify` re-derives the bounds by last token';
 
 CREATE TABLE last_token_bound (
@@ -191,7 +191,7 @@ COMMENT ON COLUMN last_token_bound.token_id IS 'Number of the token in the vocab
 COMMENT ON COLUMN last_token_bound.last_id IS 'Number of the last token of the prefix';
 COMMENT ON COLUMN last_token_bound.token IS 'The token as text';
 COMMENT ON COLUMN last_token_bound.last_token IS 'The last token of the prefix as text';
-COMMENT ON COLUMN last_token_bound.log_p_bound IS 'Proved in exact arithmetic of attention: ln P(token | any prefix that ends in the last token) is at most this';
+COMMENT ON COLUMN last_token_bound.log_p_bound IS 'Proved in exact arithmetic of the layer: ln P(token | any prefix that ends in the last token) is at most this';
 
 CREATE TABLE never_both (
     artifact VARCHAR NOT NULL,

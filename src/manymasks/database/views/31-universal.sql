@@ -278,7 +278,7 @@ JOIN current_model AS m ON m.model = b.model;
 COMMENT ON VIEW process_verdict IS 'A token that never follows another one in a known process, and a threshold: is it proved that a member gives it at most this probability after any prefix of the process that ends in the other? Grain: model, last_id, token_id, threshold.';
 COMMENT ON COLUMN process_verdict.last_token IS 'Last token of the prefix';
 COMMENT ON COLUMN process_verdict.token IS 'The token whose probability is 0 in the process';
-COMMENT ON COLUMN process_verdict.verdict IS 'proved: a bound over all prefixes is at most the threshold; bounds by last token exist in one layer of attention alone, and any other bound covers all last tokens. refuted: a prefix of the process exceeds it. proved to a length: no prefix of the process of up to possible_length tokens does, and nothing follows for longer ones. open: no prefix as short as that ends in the last token';
+COMMENT ON COLUMN process_verdict.verdict IS 'proved: a bound over all prefixes is at most the threshold; bounds by last token exist in one layer without an MLP, and any other bound covers all last tokens. refuted: a prefix of the process exceeds it. proved to a length: no prefix of the process of up to possible_length tokens does, and nothing follows for longer ones. open: no prefix as short as that ends in the last token';
 COMMENT ON COLUMN process_verdict.log_p_bound IS 'Proved: ln P(token | any prefix that ends in the last token) is at most this';
 COMMENT ON COLUMN process_verdict.log_p_best IS 'Largest ln P of the token after a prefix of the process that was tried';
 COMMENT ON COLUMN process_verdict.is_exceeded_elsewhere IS 'Whether a short prefix that ends in the last token, possible or not in the process, exceeds the threshold';

@@ -1,4 +1,4 @@
--- In one layer of attention alone, how close do prefixes of some length come to the bound?
+-- In one layer without an MLP, how close do prefixes of some length come to the bound?
 SELECT
     m.label,
     m.seed_init,
