@@ -1,7 +1,8 @@
 """Snakemake's logger plugin of manymasks: events of a run as lines in plain words.
 
 The Snakefile attaches it, so a run needs no option; `--logger manymasks` attaches it too. Snakemake
-imports this module at every start, so it imports nothing of manymasks before it is used.
+imports this module at every start, before it reads overlays: here they are checked first, and
+nothing else of manymasks is imported before it is used.
 """
 
 import sys
@@ -91,3 +92,9 @@ class LogHandler(LogHandlerBase):
 def _paths(outputs: list[str]) -> list[str]:
     """Paths without the notes that Snakemake adds, such as ` (update)`."""
     return [output.partition(" (")[0] for output in outputs]
+
+
+if any(argument.startswith("--configfile") for argument in sys.argv):
+    from manymasks.engine.overlays import refuse_unreadable
+
+    refuse_unreadable(sys.argv)

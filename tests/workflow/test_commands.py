@@ -2,6 +2,7 @@
 
 import base64
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from test_staleness import LEARNING_RATE, MORE_INIT, SMOKE, forget, members
 
 from manymasks.disk.lock import try_lock
 
+ALIASES = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
+)
 MISTAKES = """\
 nme: smaller
 training: {steps: many, learning_rte: 1e-3}
@@ -45,6 +49,33 @@ def test_all_mistakes_in_a_study_are_reported_at_once(
     assert all(line.startswith(OVERLAY) for line in lines)
     assert "Traceback" not in done.stdout + done.stderr
     assert not checkout.results.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ALIASES, "line 5: holds more than 20,000 values, aliases expanded"),
+        (f"seeds: {{init: {list(range(100_000))}}}", "line 1: holds more than 20,000 values"),
+        ("k: v\n" * 10_000_000, "is larger than 4 MB, no settings are"),
+        (f"a: {'[' * 3000}{']' * 3000}", "line 1: is nested deeper than 50 levels"),
+        ("a: [1", "line 1, column 6: this is not valid YAML"),
+        ("", "is empty; expected settings"),
+    ],
+    ids=["aliases", "seeds", "bytes", "nested", "broken", "empty"],
+)
+@pytest.mark.parametrize("words", [("--configfile", OVERLAY), (f"--configfile={OVERLAY}", "-p")])
+def test_an_oversized_overlay_is_refused_before_snakemake_reads_it(
+    checkout: Project, text: str, message: str, words: tuple[str, ...]
+) -> None:
+    (checkout.root / OVERLAY).write_text(text)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = checkout.snakemake("--cores", "1", *words, overlay=None)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"\n{OVERLAY} line" if "line" in message else f"\n{OVERLAY}: ")
+    assert message in done.stderr and len(done.stderr) < 400
+    # A second, beside that in which Snakemake starts.
+    assert after.ru_utime - before.ru_utime < 4
 
 
 def test_a_mistake_on_the_command_line_is_located(checkout: Project) -> None:
