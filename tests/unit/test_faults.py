@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -23,6 +26,7 @@ from manymasks.disk.checksum import sha256_of
 from manymasks.engine.job_file import read_description
 from manymasks.errors import UserError
 from manymasks.store.sealed import read_sealed, write_sealed
+from manymasks.tokens.shards import TokenStream, write_shards
 from manymasks.training.checkpoint import (
     TrainingProgress,
     damage,
@@ -77,6 +81,28 @@ def test_descriptions_of_jobs_are_read_as_written_or_refused(tmp_path: Path) -> 
     for content in damaged(path.read_bytes()):
         path.write_bytes(content)
         assert outcome(lambda: read_description(path)) in (values, UserError)
+
+
+def test_inputs_of_a_job_are_read_as_written_or_refused(tmp_path: Path) -> None:
+    """Shards of tokens and tables: their digest is compared before a reader of Arrow begins."""
+    folder = tmp_path / kit.KEY
+    documents = [(f"d{i}", np.arange(i + 1, dtype=np.int64), 9) for i in range(5)]
+    (shard,) = write_shards(documents, folder / "train", vocabulary=300, end_of_text=257)
+    made = kit.artifact("tokens", folder)
+    whole, values = shard.read_bytes(), TokenStream.open([shard]).values[0].tolist()
+    table = folder / "tables/rows.parquet"
+    table.parent.mkdir()
+    pq.write_table(pa.table({"nats": [1.5, 2.5]}), table)
+    with_table = kit.artifact("tokens", folder)
+    for content in damaged(whole):
+        shard.write_bytes(content)
+        result = outcome(lambda: TokenStream.open(made.files("train/")).values[0].tolist())
+        assert result == values if content == whole else result is UserError
+    shard.write_bytes(whole)
+    for content in damaged(table.read_bytes()):
+        table.write_bytes(content)
+        result = outcome(lambda: pq.read_table(with_table.file("tables/rows.parquet")).to_pylist())
+        assert result is UserError or result == [{"nats": 1.5}, {"nats": 2.5}]
 
 
 def state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, torch.Tensor]]]:

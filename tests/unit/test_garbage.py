@@ -1,14 +1,20 @@
 """Records of plans, what `gc` deletes, `status`, and what `doctor` finds."""
 
+import os
+import re
+import shutil
+import socket
 from pathlib import Path
 
 import pytest
 
 import kit
+from manymasks.commands import doctor
 from manymasks.commands.doctor import study as examined
 from manymasks.commands.gc import collect_garbage
 from manymasks.commands.status import activity, last_line
 from manymasks.disk.lock import is_held, try_lock
+from manymasks.engine import session
 from manymasks.errors import UserError
 from manymasks.plan.graph import Plan
 from manymasks.plan.states import statuses
@@ -103,8 +109,9 @@ def test_what_is_alive_is_not_touched(layout: Layout) -> None:
     collected(layout, plans=0, delete=True, folders=True)
     assert present(layout) == {"b", "c"}
     shown = list(activity(layout))
-    assert shown[0].startswith("live: 1 of 1 artifacts, process ")
-    assert f"training [{KEYS['c']}], process " in shown[1]
+    by = rf"process {os.getpid()} on {re.escape(socket.gethostname())} since \d\d:\d\d:\d\d UTC"
+    assert re.fullmatch(f"live: 1 of 1 artifacts, {by}", shown[0])
+    assert re.fullmatch(rf"  training \[{KEYS['c']}\], {by}", shown[1])
     live.close()
     busy.close()
     assert list(activity(layout)) == ["Nothing runs."]
@@ -179,3 +186,62 @@ def test_plan_and_doctor_name_what_is_gone_or_damaged(tmp_path: Path) -> None:
     assert f"evicted    {gone.label}: weights is gone" in lines
     assert f"damaged    {edited.label}: its content differs" in lines
     assert f"GB free below {tmp_path / 'results'}" in lines
+
+
+def test_doctor_asks_for_the_disk_that_the_results_lie_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, layout = made(tmp_path)
+    # Results may be a link to another disk, with little on it.
+    shutil.move(layout.results, tmp_path / "small disk")
+    layout.results.symlink_to(tmp_path / "small disk")
+    other = kit.manifest("report", files=kit.payload(layout.folder("report", plan.targets[1].key)))
+    layout.manifest("report", other.key).parent.mkdir()
+    write_manifest(layout.manifest("report", other.key), other)
+    layout.manifest("report", plan.targets[1].key).unlink()
+    asked: list[Path] = []
+
+    def usage(path: Path) -> shutil._ntuple_diskusage:
+        asked.append(path)
+        return shutil._ntuple_diskusage(10, 9, 1)
+
+    monkeypatch.setattr(doctor.shutil, "disk_usage", usage)
+    rows = dict(line.split(maxsplit=1) for line in examined(plan, layout))
+    assert asked == [(tmp_path / "small disk").resolve()]
+    assert rows["disk"].startswith(f"0 GB free below {asked[0]}; 1 artifacts take about 0.00 GB")
+    assert rows["disk"].endswith(": too little, see `manymasks gc`")
+    assert "GB free; jobs take at most " in rows["memory"] and "--cores " in rows["memory"]
+    assert rows["results"].endswith("0.00 GB of downloads")
+
+
+def test_doctor_names_a_database_that_was_changed_and_half_files(tmp_path: Path) -> None:
+    plan, layout = made(tmp_path)
+    (node,) = [node for node in plan.nodes if node.stage == "database"]
+    folder = layout.folder("database", node.key)
+    (folder / "weights").rename(folder / "manymasks.duckdb")
+    files = tuple(file for file in kit.payload(folder) if file.path == "manymasks.duckdb")
+    write_manifest(folder / "manifest.json", kit.planned(node, files=files))
+    layout.database.symlink_to(folder / "manymasks.duckdb")
+    assert not any("manymasks.duckdb" in line for line in examined(plan, layout))
+    (folder / "manymasks.duckdb").write_bytes(b"another")
+    (folder / ".manymasks.duckdb.12-0a1b2c3d").write_bytes(b"half")
+    lines = list(examined(plan, layout))
+    (line,) = [line for line in lines if line.startswith(f"damaged    {layout.database}: has ")]
+    assert f"manymasks run database {node.key} --force" in line
+    (line,) = [line for line in lines if line.startswith("half files ")]
+    assert line.endswith("0.0 MB: type manymasks gc --delete")
+
+
+def test_a_training_that_outlived_its_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    locks = Path(".snakemake/locks")
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").touch()
+    assert "no run is alive" in session.lock_state()
+    folder = add(Layout(Path("results")), KEYS["a"])
+    with try_lock(folder / "lock") or pytest.fail():
+        state = session.lock_state()
+    assert f"a job of it is still alive: training {KEYS['a']}, process {os.getpid()}" in state
+    assert "Wait for it or end it, then type\n  snakemake --unlock" in state

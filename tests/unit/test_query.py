@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 from pathlib import Path
 
 import duckdb
@@ -72,6 +73,15 @@ def test_table_shows_every_row_and_null(database: Path) -> None:
     assert len(long.splitlines()) == 1003
     assert "1000 of 1200 rows" in long
     assert "(no rows)" in written(database, "SELECT 1 AS a WHERE FALSE", "table")
+
+
+def test_a_table_of_many_rows_is_cut_with_a_note(empty: Path) -> None:
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    text = written(empty, "SELECT * FROM range(100_000_000)", "table")
+    assert text.count("\n") < 1100
+    assert "1000" in text.replace(",", "") and "--format" in text
+    # Megabytes, not those of all rows.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 300_000
 
 
 def test_csv_and_json(database: Path) -> None:
