@@ -188,6 +188,10 @@ def test_a_run_begins_with_its_plan(tmp_path: Path) -> None:
     assert text.startswith(f"The study 'smoke' has {count} artifacts: {count - len(nodes)} are ")
     assert "on 2 cores, judged by the cost of the default study." in text
     assert text.splitlines()[-1].startswith("To make: ")
+    assert " 5 jobs. " in " ".join(text.split())
+    for count, words in ((1, "1 submission"), (3, "3 submissions")):
+        text = run_text.plan_text(plan, nodes, 5, forecast(nodes, Layout(tmp_path)), 2, count)
+        assert f" 5 jobs, sent to the cluster in {words}. " in " ".join(text.split())
 
 
 class TestPlugin(TestLogHandlerBase):

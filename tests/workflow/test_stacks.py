@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+import yaml
 from project import NOTHING_TO_DO, OVERLAY, Project, jobs_of
 from test_staleness import LEARNING_RATE, MORE_INIT, OF_ALL_MEMBERS, OF_OTHER_RATE, SMOKE, members
 
@@ -220,3 +221,40 @@ def test_other_commands_work_with_stacks(project: Project) -> None:
         done = project.snakemake(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert project.planned() == set()
+
+
+COUNTED = """\
+import sys
+from snakemake import cli, workflow
+from manymasks.engine.snakemake import submissions
+
+class Counting(workflow.JobScheduler):
+    def __init__(self, made, *arguments, **named):
+        jobs = [job for job in made.dag.needrun_jobs() if job.output]
+        print("counted", len(jobs), submissions(made))
+        super().__init__(made, *arguments, **named)
+
+workflow.JobScheduler = Counting
+cli.main(sys.argv[1:])
+"""
+"""A call of Snakemake that prints its jobs, and how many submissions they are."""
+
+
+@pytest.mark.parametrize("name", ["slurm", "kubernetes"])
+@pytest.mark.parametrize(("stack", "submissions"), [("auto", 10), (4, 13)])
+def test_a_cluster_gets_few_submissions(
+    checkout: Project, name: str, stack: str | int, submissions: int
+) -> None:
+    """The text, the trainings by eights, the analyses that are connected, database and report.
+    Scoring joins the analyses in stacks too; stacks of trainings travel alone."""
+    checkout.set("hardware.stack", stack)
+    # The groups of the profile are all that matters here: its executor may not be installed.
+    groups = yaml.safe_load((checkout.root / f"workflow/profiles/{name}/profile.yaml").read_text())
+    words = ("--groups", *groups["groups"], "--group-components", *groups["group-components"])
+    done = checkout.python(
+        "-c", COUNTED, "-n", "--quiet", "--cores", "2", "--configfile", OVERLAY, *words
+    )
+    (counted,) = re.findall(r"^counted (\d+) (\d+)$", done.stdout, re.MULTILINE)
+    jobs, sent = map(int, counted)
+    assert sent == submissions, done.stdout
+    assert jobs >= 3 * sent - 1

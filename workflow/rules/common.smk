@@ -17,10 +17,12 @@ try:
     from manymasks.engine.snakemake import (
         config_files,
         given_options,
+        group_of,
         job_program,
         run_log,
         runs_jobs_here,
         share_settings,
+        submissions,
     )
 except ModuleNotFoundError as error:
     if error.name and error.name.startswith("manymasks"):

@@ -21,6 +21,8 @@ for stack in STUDY.stacks():
         log:
             stack.logs,
         priority: stack.priority
+        group:
+            group_of(OPTIONS, stack.stage)
         conda:
             "../../envs/manymasks.yaml"
         threads: 1

@@ -15,14 +15,24 @@ from manymasks.store.manifest import DamagedManifest, read_manifest
 WIDTH = 96
 
 
-def plan_text(plan: Plan, nodes: Sequence[Node], jobs: int, expected: Forecast, cores: int) -> str:
-    """The study, what is cached, and what a run makes: `nodes`, in so many jobs."""
+def plan_text(
+    plan: Plan,
+    nodes: Sequence[Node],
+    jobs: int,
+    expected: Forecast,
+    cores: int,
+    submissions: int | None = None,
+) -> str:
+    """The study, what is cached, and what a run makes: `nodes`, in so many jobs, which a cluster
+    gets in so many `submissions`."""
     count = len({node.digest for node in plan.nodes})
     counts = Counter(node.stage for node in nodes)
     stages = ", ".join(f"{counts[stage]} {stage}" for stage in STAGES if counts[stage])
+    sent = "1 submission" if submissions == 1 else f"{submissions} submissions"
     head = (
         f"The study '{plan.study.name}' has {count} artifacts: {count - len(nodes)} are complete, "
-        f"{len(nodes)} will be made in {jobs} jobs."
+        f"{len(nodes)} will be made in {jobs} jobs"
+        + (f", sent to the cluster in {sent}." if submissions else ".")
     )
     lines = [_filled(head), _filled(f"{time_text(nodes, expected, cores)}.")]
     return "\n".join([*lines, _filled(f"To make: {stages}.")])

@@ -226,12 +226,14 @@ class Session:
                         "or make each member alone: --config 'hardware={\"stack\": 1}'"
                     )
 
-    def begin(self, is_local: bool, cores: int | None = None) -> None:
+    def begin(
+        self, is_local: bool, cores: int | None = None, submissions: int | None = None
+    ) -> None:
         """Write out every job, so that later edits of the configuration do not change it, and show
         the plan.
 
         `is_local`: whether jobs run on this machine. Then a server is started for them, on so many
-        `cores`.
+        `cores`. `submissions`: in how many a cluster gets them.
         """
         keys = {
             stage: [[node.key for node in nodes] for nodes in stacks]
@@ -253,7 +255,7 @@ class Session:
                 str(self.layout.manifest(node.stage, node.key)): expected.seconds[node.digest]
                 for node in made
             }
-            text = plan_text(self.plan, made, self._jobs(), expected, cores or 1)
+            text = plan_text(self.plan, made, self._jobs(), expected, cores or 1, submissions)
             self.log.plan(text, by_manifest, cores or 1)
         if is_local:
             if self.log is not None:

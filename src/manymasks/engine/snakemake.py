@@ -1,7 +1,7 @@
 """The private parts of Snakemake that this project uses; its version is pinned for them.
 
-These are its command-line parser, the resources and threads that are set by rule, its lock
-folder, and the handlers of its log.
+These are its command-line parser, the resources and threads that are set by rule, its jobs and
+their groups, its lock folder, and the handlers of its log.
 """
 
 import contextlib
@@ -54,6 +54,23 @@ def config_files(workflow: Any) -> list[Path]:
 def runs_jobs_here(workflow: Any) -> bool:
     """Whether jobs run as processes of this machine, and are not sent elsewhere or only touched."""
     return bool(workflow.executor_plugin.name == "local")
+
+
+def group_of(options: Mapping[str, Any], stage: str) -> str | None:
+    """The group that a profile or an option gives the stacks of a stage. A stack of trainings fills
+    what it runs on and travels alone."""
+    return None if stage == "training" else (options.get("groups") or {}).get(stage)
+
+
+def submissions(workflow: Any) -> int | None:
+    """How often a cluster is asked for the jobs of this run, of which those of a group travel
+    together; None where jobs run on this machine."""
+    if runs_jobs_here(workflow):
+        return None
+    dag = workflow.dag
+    # The rule `all` has inputs and nothing to run.
+    jobs = [job for job in dag.needrun_jobs() if job.output]
+    return len({dag.get_job_group(job) or job for job in jobs})
 
 
 def job_program(workflow: Any) -> str:
