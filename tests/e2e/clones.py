@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,13 +18,16 @@ class Clone:
     """The project's files in a folder of their own, whose source is the one that runs."""
 
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment, over those of this process."""
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
         # The programs of this Python first, whether its environment is activated or not.
         path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
-        return {**kept, "PATH": path, "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
+        set_here = {"PATH": path, "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
+        return {**kept, **set_here, **self.variables}
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """A process in a group of its own, so that all of it can be killed."""

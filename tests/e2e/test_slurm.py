@@ -59,6 +59,11 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return made
 
 
+def plain(output: str) -> str:
+    """An output in one line."""
+    return " ".join(output.split())
+
+
 def submissions(output: str) -> int:
     return len(re.findall(r"submitted with SLURM jobid", output))
 
@@ -70,7 +75,33 @@ def test_a_study_on_a_cluster_is_that_of_one_machine(tmp_path, nodes, local):
     assert "all match their manifests" in made.run("manymasks", "verify")
     # Text, three trainings, three evaluations, database, report.
     assert submissions(output) == 5
+    assert "11 will be made in 9 jobs, sent to the cluster in 5 submissions." in plain(output)
     assert "Nothing to be done" in made.run("snakemake", *PROFILE, *OVERLAY)
+
+
+def test_trainings_get_the_gpu_that_they_ask_for(tmp_path, nodes):
+    """The lines of the profile for a GPU, which one of the two nodes has by name."""
+    made = project(tmp_path / "gpu")
+    settings = yaml.safe_load(STUDY)
+    settings["training"] |= {"steps": 60, "learning_rate": "tune"}
+    settings["sizes"]["base"] |= {"learning_rate": "tune"}
+    settings["tune"] = {"rates": [1e-3, 3e-3]}
+    (made.folder / "study.yaml").write_text(yaml.safe_dump(settings))
+    profile = made.folder / "workflow/profiles/slurm/profile.yaml"
+    before, _, after = profile.read_text().partition("# set-resources:")
+    lines = re.sub(r"^# ", "", f"# set-resources:{after}", flags=re.MULTILINE)
+    # In quotes of its own: Snakemake would take this name for Python's function.
+    profile.write_text(before + lines.replace("your-gpu-partition", "'all'"))
+    output = made.run("snakemake", *PROFILE, *SOONER, *OVERLAY)
+    jobs = [
+        nodes.ask("scontrol", "-o", "show", "job", job)
+        for job in re.findall(r"submitted with SLURM jobid '?(\d+)", output)
+    ]
+    # Text, tunings with trainings, three evaluations, database, report.
+    assert len(jobs) == 5, output
+    (training,) = [job for job in jobs if re.search(r" TresPer\w+=gres[/:]gpu[:=]1\b", job)]
+    assert " NodeList=n1 " in training and "JobState=COMPLETED" in training, training
+    assert "all match their manifests" in made.run("manymasks", "verify")
 
 
 def running(nodes: Cluster) -> tuple[str, str]:

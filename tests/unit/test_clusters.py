@@ -19,7 +19,10 @@ def profile(name: str, uncommented: bool = False) -> dict[str, Any]:
     """A profile; with the lines that a site removes the # of, if `uncommented`."""
     text = (PROFILES / name / "profile.yaml").read_text(encoding="utf-8")
     if uncommented:
-        sites = r"^( *)# ( *(?:(?:set-)?resources|set-resource-scopes|training|gpu|slurm_\w+):)"
+        sites = (
+            r"^( *)# ( *(?:(?:set-)?resources|set-resource-scopes|slurm_\w+"
+            r"|tuning|training|pretrained):)"
+        )
         text = re.sub(sites, r"\1\2", text, flags=re.MULTILINE)
     values = yaml.safe_load(text)
     assert isinstance(values, dict)
@@ -35,10 +38,11 @@ def test_slurm_needs_no_accounting_and_no_editing() -> None:
     assert values["default-resources"] == {"runtime": 30, "mem_mb": 4000}
 
 
-def test_short_jobs_travel_together() -> None:
+@pytest.mark.parametrize("name", ["slurm", "kubernetes"])
+def test_short_jobs_travel_together(name: str) -> None:
     """Every stage is in a group, except the two that a study has one job of. Groups follow the flow
     of data, so none of them waits for a job that waits for it."""
-    groups = dict(row.split("=") for row in profile("slurm")["groups"])
+    groups = dict(row.split("=") for row in profile(name)["groups"])
     assert list(groups) == [name for name in STAGES if name not in ("database", "report")]
     order = list(dict.fromkeys(groups.values()))
     assert order == ["text", "trainings", "analyses"]
@@ -48,22 +52,34 @@ def test_short_jobs_travel_together() -> None:
                 assert order.index(groups[name]) <= order.index(groups[stage.name])
 
 
-def test_what_a_site_sets_is_valid_once_its_lines_are_uncommented() -> None:
-    values = profile("slurm", uncommented=True)
-    assert values["default-resources"].keys() == {
-        "runtime", "mem_mb", "slurm_account", "slurm_partition",
-    }  # fmt: skip
-    assert values["set-resources"].keys() <= STAGES.keys()
+@pytest.mark.parametrize(
+    ("name", "defaults", "of_gpu"),
+    [
+        ("slurm", {"runtime", "mem_mb", "slurm_account", "slurm_partition"}, {"slurm_partition"}),
+        ("kubernetes", {"mem_mb", "disk_mb"}, {"gpu_manufacturer", "scale"}),
+    ],
+)
+def test_what_a_site_sets_is_valid_once_its_lines_are_uncommented(
+    name: str, defaults: set[str], of_gpu: set[str]
+) -> None:
+    values = profile(name, uncommented=True)
+    assert values["default-resources"].keys() == defaults
+    # Snakemake refuses a group in which jobs ask for different texts, or only some for one.
+    grouped = {row.split("=")[0] for row in values["groups"] if row.endswith("=trainings")}
+    assert values["set-resources"].keys() == grouped
+    assert len({str(one) for one in values["set-resources"].values()}) == 1
+    assert values["set-resources"]["training"].keys() == {"gpu", *of_gpu}
     assert values["set-resources"]["training"]["gpu"] == 1
     assert values["resources"] == ["gpu=1"]
     assert values["set-resource-scopes"] == ["gpu=local"]
 
 
-def test_kubernetes_names_an_image_and_a_bucket() -> None:
+def test_kubernetes_names_an_image_and_a_volume() -> None:
     values = profile("kubernetes")
-    assert values["executor"] == "kubernetes"
-    assert values["default-storage-prefix"].startswith("s3://")
+    assert values["executor"] == "manymasks-kubernetes"
     assert values["container-image"]
+    (volume,) = values["manymasks-kubernetes-persistent-volumes"]
+    assert re.fullmatch(r"[a-z]+:/[a-z]+", volume)
 
 
 def pinned() -> dict[str, str]:
@@ -107,7 +123,13 @@ def test_the_container_holds_what_a_run_needs_at_the_versions_of_the_constraints
     names = {name for line in copied for name in line.split()}
     assert names >= {"Snakefile", "workflow", "config", "src", "envs", "pyproject.toml"}
     assert all((kit.ROOT / name).exists() for name in names)
-    assert "-c envs/constraints.txt" in CONTAINER
+    (installed,) = re.findall(r"^RUN (.+)$", CONTAINER, re.MULTILINE)
+    options = re.escape("-c envs/constraints.txt")
+    extras = re.fullmatch(rf"pip install --no-cache-dir {options} -e '\.\[([\w,]+)\]'", installed)
+    # Nothing comes from elsewhere, and nothing that the project does not name.
+    assert extras is not None
+    assert set(extras[1].split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
+    assert "kubernetes" in extras[1]
     version = re.search(r"python:(\d+\.\d+)", CONTAINER)
     assert version is not None
     assert numbers(version[1]) >= numbers(PROJECT["project"]["requires-python"])
