@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import kit
 from manymasks.config.corpora import (
     CorpusSettings,
     FilesCorpus,
@@ -27,8 +28,10 @@ from manymasks.corpora.documents import Raw, split_of, write_documents
 from manymasks.corpora.files import read_files
 from manymasks.corpora.paths import expand, names
 from manymasks.corpora.pydocs import read_pydocs
+from manymasks.downloads.download import file_sha256
 from manymasks.errors import UserError
-from manymasks.plan.sources import digests
+from manymasks.plan.sources import digests as source_digests
+from manymasks.stages import corpus as stage
 
 HALVES = CorpusSettings(select=0.3, measure=0.3)
 
@@ -283,7 +286,7 @@ def test_patterns_that_match_what_runs_write_are_refused(pattern: str, tmp_path:
     (tmp_path / "a.txt").write_text("text")
     settings = FilesCorpus(kind="files", paths=(pattern,), select=0.2, measure=0.2)
     with pytest.raises(UserError, match="which runs write"):
-        digests(settings, tmp_path)
+        source_digests(settings, tmp_path)
 
 
 def test_patterns_are_expanded_sorted_and_once(tmp_path: Path) -> None:
@@ -425,3 +428,24 @@ def test_versions_are_cheap_and_import_nothing_heavy() -> None:
     found, modules = json.loads(out.stdout)
     assert found["numpy"] == importlib.metadata.version("numpy")
     assert not {"numpy", "pyarrow", "manymasks.corpora.documents"} & set(modules)
+
+
+def test_a_corpus_reports_what_it_has_read(tmp_path: Path) -> None:
+    texts = [f"text {number} " * 10 for number in range(40)]
+    paths = [tmp_path / f"{number:02}.txt" for number in range(40)]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+    digests = dict(zip(names(paths, Path()), map(file_sha256, paths), strict=True))
+    reports: list[tuple[float, float | None, str]] = []
+    made = stage.make(
+        kit.job(
+            "corpus",
+            {"corpus": {"kind": "files", "select": 0.3, "measure": 0.3}, "sha256": digests},
+            {},
+            tmp_path / "made",
+            operational={"paths": [str(tmp_path / "*.txt")]},
+            report=lambda *how_far: reports.append(how_far),
+        )
+    )
+    last = (sum(map(len, texts)), None, "characters, in 40 documents")
+    assert made["documents"] == len(reports) == 40 and reports[-1] == last

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from manymasks.database import query
+from manymasks.disk.parquet import parquet_file
 from manymasks.errors import UserError
 from manymasks.plan.graph import Plan
 from manymasks.store.job import Artifact
@@ -89,7 +90,7 @@ def _write(folder: Path, artifacts: dict[str, Artifact], batches: Any) -> dict[s
 
 def _documents(artifact: Artifact, split: str) -> Iterator[pa.RecordBatch]:
     path = artifact.file("documents.parquet")
-    with pq.ParquetFile(path) as file:
+    with parquet_file(path) as file:
         for batch in file.iter_batches(ROWS):
             chosen = batch.filter(pc.equal(batch.column("split"), split))
             if chosen.num_rows:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from manymasks.callbacks import OnMessage, ignore_message
 from manymasks.config.corpora import DatasetCorpus, GivenSplits
 from manymasks.corpora.csv_rows import OPTIONS, read_csv
@@ -22,6 +20,7 @@ from manymasks.corpora.parquet_rows import BATCH_ROWS, column_of, rows_at_once, 
 from manymasks.corpora.records import FieldPath, Piece
 from manymasks.corpora.streams import explained, streams
 from manymasks.corpora.text_pieces import Separator, read_text, read_text_lines
+from manymasks.disk.parquet import parquet_file
 from manymasks.downloads.download import verify_pinned
 from manymasks.downloads.hub import HubRevision, fetch_hub
 from manymasks.errors import UserError
@@ -196,7 +195,7 @@ def _streamed(
     datasets = quiet_datasets()
     rows = BATCH_ROWS
     if builder == "parquet":
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             name = column_of(file.schema_arrow, field, str(path))
             rows = rows_at_once(file.metadata, name)
         options = {"columns": [name], "batch_size": rows, **options}

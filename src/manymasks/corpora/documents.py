@@ -14,6 +14,7 @@ from manymasks.config.corpora import CorpusSettings
 from manymasks.corpora.digests import DigestTable
 from manymasks.corpora.records import NOT_UTF8, Fault, checked
 from manymasks.disk.atomic import replacing
+from manymasks.disk.parquet import parquet_file
 from manymasks.errors import UserError
 
 Split = Literal["train", "select", "measure"]
@@ -173,7 +174,7 @@ def write_documents(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -
 
 def read_split(path: Path, split: str) -> Iterator[tuple[str, str]]:
     """Id and text of each document of a split, in the order of the file."""
-    with pq.ParquetFile(path) as file:
+    with parquet_file(path) as file:
         for batch in file.iter_batches(batch_size=256, columns=["id", "split", "text"]):
             columns = (column.to_pylist() for column in batch)
             for document_id, document_split, text in zip(*columns, strict=True):
@@ -311,7 +312,7 @@ def _write(raws: Iterable[Raw], path: Path, settings: CorpusSettings) -> dict[st
 
 
 def _read(path: Path) -> Iterator[Raw]:
-    with pq.ParquetFile(path) as file:
+    with parquet_file(path) as file:
         for batch in file.iter_batches(batch_size=256, columns=SCHEMA.names):
             columns = (batch.column(name).to_pylist() for name in SCHEMA.names)
             for document_id, source, split, text in zip(*columns, strict=True):

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from manymasks.corpora.records import LONGEST, TOO_LONG, Fault, FieldPath, Piece, decoded
+from manymasks.disk.parquet import parquet_file
 from manymasks.errors import UserError
 
 BATCH_ROWS = 1024
@@ -19,7 +19,7 @@ def read_parquet(path: Path, field: FieldPath) -> Iterator[Piece]:
     """Text of each row. Raises UserError if the file is not Parquet, or has no such column, two of
     them, or one that holds no text."""
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             schema = file.schema_arrow
             name = column_of(schema, field, str(path))
             step = rows_at_once(file.metadata, name)

@@ -1,6 +1,7 @@
 """corpus: documents as Parquet, split into train, select and measure."""
 
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,11 +9,11 @@ from pydantic import Field, TypeAdapter
 
 from manymasks.config.corpora import FilesCorpus, TextCorpus
 from manymasks.corpora.collect import collect, describe
-from manymasks.corpora.documents import write_documents
+from manymasks.corpora.documents import Raw, write_documents
 from manymasks.corpora.paths import expand, names
 from manymasks.downloads.download import file_sha256
 from manymasks.errors import UserError
-from manymasks.store.job import Job
+from manymasks.store.job import Job, JobReport
 
 
 def make(job: Job) -> dict[str, Any]:
@@ -32,7 +33,8 @@ def make(job: Job) -> dict[str, Any]:
         report=job.progress("bytes downloaded"),
         say=job.say,
     )
-    summary = write_documents(documents, job.folder / "documents.parquet", settings)
+    path = job.folder / "documents.parquet"
+    summary = write_documents(_counted(documents, job.report), path, settings)
     shutil.rmtree(cache, ignore_errors=True)
     if dropped := summary.dropped_in_words():
         job.say(f"left out: {dropped}")
@@ -47,6 +49,15 @@ def make(job: Job) -> dict[str, Any]:
     job.write_table("corpus", [figures])
     job.write_table("dropped_documents", summary.dropped_rows(corpus))
     return figures
+
+
+def _counted(documents: Iterable[Raw], report: JobReport) -> Iterator[Raw]:
+    """The documents, reported as they are read; how many there are is not known before the end."""
+    characters = 0
+    for count, raw in enumerate(documents, 1):
+        characters += len(raw.text or "")
+        report(characters, None, f"characters, in {count} documents")
+        yield raw
 
 
 def _refuse_changed(settings: FilesCorpus, base: Path, planned: dict[str, str]) -> None:
