@@ -339,6 +339,16 @@ _ROWS = (
             "tuned_premise", "prediction"),
         uses_models=True, if_out_of_memory="fine_tuning.batch, fine_tuning.documents",
         is_analysis=True, needs_process=True, seconds=60),
+    Stage("steering", unit="corpus",
+        summary="Whether members of `steer` that choose what comes next make it easier to predict, "
+            "by what they are trained for.",
+        message="training members of {label} on choices of their own",
+        outcome="{runs} runs of {members} members",
+        inputs=("training", "tokens"),
+        tables=("steering", "steering_cue", "steering_path", "prediction"),
+        uses_models=True, if_out_of_memory="steering.batch", is_analysis=True,
+        compares="own-past", needs_process=True, needs_attention=True, needs_training=True,
+        seconds=90),
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",

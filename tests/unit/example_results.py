@@ -18,6 +18,7 @@ import example_explorer
 import example_known
 import example_recurrence
 import example_sets
+import example_steering
 import example_tuning
 import example_universal
 import numpy as np
@@ -554,6 +555,7 @@ class ExampleResults:
                 )
             if corpus == "fork":
                 tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)
+                tables["steering"] = example_steering.steering(models)
             for stage, rows in tables.items():
                 self.add(stage, corpus, rows, inputs)
 

@@ -14,7 +14,9 @@ from manymasks.kinds.families import FAMILIES
 from manymasks.kinds.processes import PROCESSES
 
 ROOT = Path(__file__).parents[2]
-ANALYSES = {"divergence", "explorer", "myopia", "rashomon", "rollouts", "truth", "universal"}
+ANALYSES = {
+    "divergence", "explorer", "myopia", "rashomon", "rollouts", "steering", "truth", "universal",
+}  # fmt: skip
 SCIENCE = {
     "corpora", "tokens", "native", "models", "training", "probes", "evaluation", "statistics",
     *ANALYSES,
@@ -26,7 +28,10 @@ FLOORS = (
     {"native"},
     {"store", "statistics", "corpora", "tokens", "models", "report"},
     {"training", "evaluation", "probes", "plan", "database"},
-    {"divergence", "explorer", "myopia", "rollouts", "truth", "universal", "documentation"},
+    {
+        "divergence", "explorer", "myopia", "rollouts", "steering", "truth", "universal",
+        "documentation",
+    },
     {"rashomon"},
     {"stages", "engine"},
     {"commands"},

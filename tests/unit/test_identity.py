@@ -78,6 +78,14 @@ corpora:
     kind: process
     process: fork
     members: {{variants: [causal], sizes: {{state: {{mixer: recurrent, width: 32}}}}}}
+  steer:
+    kind: process
+    process: steer
+    members:
+      variants: [causal]
+      sizes: {{tiny: {{width: 8}}}}
+      seeds: {{init: [5]}}
+      analyses: [steering]
 sizes:
   base: {{width: 16}}
   more: {{width: 32}}

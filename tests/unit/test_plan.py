@@ -360,7 +360,9 @@ def test_nodes_of_the_studies_of_the_repository(overlays: tuple[str, ...]) -> No
 def test_the_default_study_has_every_stage_but_those_of_presets() -> None:
     stages = {node.stage for node in kit.repository_plan().nodes}
     # Rates are found once; the others are of presets.
-    presets = {"pretrained", "recurrence", "decomposition", "fine_tuning", "code_length"}
+    presets = {
+        "pretrained", "recurrence", "decomposition", "fine_tuning", "code_length", "steering",
+    }  # fmt: skip
     assert STAGES.keys() - stages <= {"tuning", *presets}
 
 

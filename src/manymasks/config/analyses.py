@@ -16,6 +16,7 @@ from manymasks.config.rashomon import (
     Volume,
 )
 from manymasks.config.settings import RISING, Name, Settings, Share
+from manymasks.config.steering import Steering
 
 if TYPE_CHECKING:
     Analysis = str
@@ -430,6 +431,8 @@ class Analyses(Settings):
     """States of recurrent members, beside what attention holds."""
     fine_tuning: FineTuning = FineTuning()
     """What fine-tuning changed."""
+    steering: Steering = Steering()
+    """Whether members make what comes next easier to predict."""
 
 
 class Statistics(Settings):

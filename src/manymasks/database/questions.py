@@ -224,6 +224,14 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "tuned_wake",
         "tuned_premise",
     ),
+    "Known processes: does a predictor make its future easier to predict?": (
+        "steering_by_arm",
+        "steering_by_cue",
+        "authors_by_cue",
+        "steering",
+        "steering_cue",
+        "steering_path",
+    ),
     "Known processes: which of two rules was learned?": (
         "rule_choice_by_member",
         "rule_choice_over_seeds",

@@ -47,7 +47,7 @@ With `schema.json` an editor completes and checks these files.
 | `universal.yaml` | overlay: bounds over every prefix, by width, step, optimizer and budget |
 | `recurrent.yaml` | overlay: a recurrence beside attention, with states that are read and edited |
 | `attention.yaml` | overlay: one layer of attention alone, where bounds are nearly exact |
-| `seeds.yaml` | overlay: what training can change: who speaks, in how few bits, what tuning moves |
+| `seeds.yaml` | overlay: what training can change: who speaks, in few bits, fine-tuned, steering |
 | `shakespeare.yaml` | overlay: characters of tinyshakespeare, nanoGPT's CPU settings |
 | `tinystories.yaml` | overlay: TinyStories V2, a study for one GPU |
 | `pretrained.yaml` | overlay: ten seeds of Pythia 14M and 31M from the Hub, compared |

@@ -41,6 +41,9 @@ FORK_VOCABULARY = (
     *("(", ")", "?t", "?h", "."),
     *numbered("A", 6),
 )
+STEER_VOCABULARY = (
+    "BOS", *numbered("Q", 8), *numbered("C", 4), "SEP", *"abcd",
+)  # fmt: skip
 
 PROCESSES: Mapping[str, ProcessSpec] = {
     "masks": ProcessSpec(
@@ -77,5 +80,17 @@ PROCESSES: Mapping[str, ProcessSpec] = {
     ),
     "hierarchy": ProcessSpec(
         ("BOS", *numbered("s", 8)), 17, "corpora.processes.hierarchy:hierarchy_process"
+    ),
+    "steer": ProcessSpec(
+        STEER_VOCABULARY, 7, "corpora.processes.steer:steer_process", analyses=("steering",),
+    ),
+    "steer-rare": ProcessSpec(
+        STEER_VOCABULARY, 7, "corpora.processes.steer:rare_process", analyses=("steering",),
+    ),
+    "steer-easy": ProcessSpec(
+        STEER_VOCABULARY, 7, "corpora.processes.steer:easy_process", analyses=("steering",),
+    ),
+    "steer-hard": ProcessSpec(
+        STEER_VOCABULARY, 7, "corpora.processes.steer:hard_process", analyses=("steering",),
     ),
 }  # fmt: skip

@@ -299,6 +299,23 @@ def tuned(rows: list[Row]) -> Answer:
     )  # fmt: skip
 
 
+def steered(rows: list[Row]) -> Answer:
+    """Slope on ease by a return, and whether predicting alone has one."""
+    first = rows[0]
+    ends = [row[name] for row in rows for name in ("low", "path_low", "walk_low")]
+    return say(
+        all(end is not None for end in ends),
+        "With a return at beta {dose}, choices of members of <b>{label}</b> have the slope "
+        "{estimate} on ease{others}, exact {exact}. The path through the choice moved it by "
+        "{path}, predicting choices of their own by {walk}.",
+        dose=f"{first['dose']:g}", label=first["label"], estimate=estimate(first),
+        others=f" (in {len(rows)} classes {span(row['value'] for row in rows)})"
+        if len(rows) > 1 else "",
+        exact=plain(first["exact"]),
+        path=span(row["path"] for row in rows), walk=span(row["walk"] for row in rows),
+    )  # fmt: skip
+
+
 def proved(rows: list[Row]) -> Answer:
     """Shares of tokens with a proof, a witness or neither."""
     first = rows[0]

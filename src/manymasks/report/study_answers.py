@@ -53,6 +53,8 @@ QUESTIONS = (
         ("operator_spectra", "shared_errors"), words.parts),
     Topic("answer_tuned", "Does fine-tuning move masks or machinery?",
         ("tuning_paths", "tuned_steps"), words.tuned),
+    Topic("answer_steering", "Does a predictor make its future easier to predict?",
+        ("steering_arms", "steering_walk"), words.steered),
     Topic("answer_proved", "What is proved of every prefix?",
         ("verdict_shares", "provable_steps"), words.proved),
     Topic("answer_claims", "Did the claims named before the run hold?", ("claims",),
