@@ -31,7 +31,8 @@ def steering(models: Rows) -> dict[str, Rows]:
                 row |= {"slope_sd": 0.02 if is_walk else None, "log_change": 0.1}
                 row |= {"log_sd": 0.1 if is_walk else None, "easiest": 0.3, "cues_on_easiest": 2}
                 tables["steering"].append({**labels, **row, "later_excess": 0.01})
-        for process, cue in itertools.product(("steer-rare", "steer-easy", "steer-hard"), (3, 7)):
+        process = ("steer-rare", "steer-easy", "steer-hard")[number % 3]
+        for cue in (3, 7):
             labels = {**mine, "arm": "trained", "optimizer": None, "dose": None, "run": 0}
             row = {"process": process, "cue": cue, "is_rare": cue == 7, "documents": 7000 // cue**3}
             row |= {"slope": off, "counted_slope": None, "slope_sd": 0.02 * cue, "likeliest": 0}

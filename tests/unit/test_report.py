@@ -200,7 +200,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     elsewhere = [one for one in reader.addresses if not one.startswith(("#", "data:image/svg+xml"))]
     assert elsewhere == ["explorer.html"]
-    assert sum(address.startswith("data:") for address in reader.addresses) == 46
+    assert sum(address.startswith("data:") for address in reader.addresses) == 49
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
@@ -221,7 +221,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert text_of_headline(database) in " ".join(reader.text.split())
     text = out.read_text()
     # Each figure has a text for those who do not see it.
-    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 46
+    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 49
     page.write_page(database, STUDY, out)
     assert out.read_text() == text
 
@@ -379,7 +379,7 @@ def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_
             del current[model["model"]]
     load(root, current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
-    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 16
+    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 19
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
         rows = drawing.records(connection, drawing.query("rule_strip"))
     assert {(row["models"], row["half_band"]) for row in rows} == {(1, None)}
