@@ -4,7 +4,7 @@ Models of a study, or of `transformers` on disk, on any text; and what equal los
 models of any source, by arrays of losses and log-probabilities. No function writes anything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from manymasks.arrays import Bools, Floats, Ints, Rows
 from manymasks.commands.export_model import input_of
-from manymasks.commands.trained_members import matching_trainings
+from manymasks.commands.trained_members import matching_members
 from manymasks.config.analyses import Statistics
 from manymasks.config.rashomon import Epsilons, Rashomon, Reference
 from manymasks.database import query
@@ -25,9 +25,10 @@ from manymasks.divergence.pairs import pair_sums
 from manymasks.errors import UserError
 from manymasks.models.hugging_face import Dtype, PretrainedModel, load_pretrained
 from manymasks.models.language_model import LanguageModel, Text
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
+from manymasks.models.pretrained_stack import PretrainedStack
 from manymasks.rashomon.membership import Losses, RashomonSet, rashomon_sets
-from manymasks.stages.inputs.weights import load_members
+from manymasks.stages.inputs.models import context_of, load_models
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
@@ -46,11 +47,12 @@ Array = npt.ArrayLike | Tensor
 
 
 class StudyModel(LanguageModel):
-    """A trained member of a study with its tokenizer."""
+    """A member of a study, trained there or pretrained, with the tokenizer of the study. `context`:
+    tokens of a window, as the study scores it."""
 
-    def __init__(self, name: str, model: Transformer, tokenizer: Tokenizer) -> None:
+    def __init__(self, name: str, model: MemberModel, tokenizer: Tokenizer, context: int) -> None:
         self.name, self.model, self.tokenizer = name, model, tokenizer
-        self.vocabulary, self.context = tokenizer.vocabulary, model.context
+        self.vocabulary, self.context = tokenizer.vocabulary, context
         self.start, self.end = tokenizer.end_of_text, frozenset([tokenizer.end_of_text])
 
     def encode(self, text: str) -> Ints:
@@ -63,6 +65,14 @@ class StudyModel(LanguageModel):
         with torch.no_grad():
             logits: Tensor = self.model(tokens[None], last)
         return logits[0]
+
+    def logit_blocks(self, window: Tensor, rows: int) -> Iterator[Tensor]:
+        if isinstance(self.model, PretrainedStack):
+            read = self.model.read(0, window[None])
+            for logits in self.model.models[0].blocks_of_logits(read, rows):
+                yield logits[:, : self.vocabulary]
+        else:
+            yield from super().logit_blocks(window, rows)
 
 
 class FinishedStudy:
@@ -83,26 +93,28 @@ class FinishedStudy:
             return forms[form]()
 
     def members(self, name: str) -> list[StudyModel]:
-        """Trained members by a key, a label or its first parts, such as a class
+        """Members, trained or pretrained, by a key, a label or its first parts, such as a class
         (`pydocs/base/causal`). Raises UserError if there is none with weights."""
         models = []
-        for manifest in matching_trainings(name, self.layout):
-            training = Artifact(self.layout.folder("training", manifest.key), manifest)
-            if not training.is_trained:
+        for manifest in matching_members(name, self.layout):
+            member = Artifact(self.layout.folder(manifest.stage, manifest.key), manifest)
+            if not member.is_trained:
                 continue
             tokens = input_of(manifest, "tokens", self.layout)
             tokenizer = input_of(tokens.manifest, "tokenizer", self.layout)
             models.append(
                 StudyModel(
                     manifest.label.partition("/")[2],
-                    load_members([training], CPU),
+                    load_models([member], CPU),
                     load_tokenizer(tokenizer.file("tokenizer.json")),
+                    context_of(member),
                 )
             )
         if not models:
             raise UserError(
-                f"{name}: no trained member in {self.layout.results} has this key or label, such "
-                "as pydocs/base/causal. `manymasks plan --stage training` lists them."
+                f"{name}: no member in {self.layout.results} has this key or label, such as "
+                "pydocs/base/causal. `manymasks plan --stage training` lists them, or `--stage "
+                "pretrained`."
             )
         return models
 

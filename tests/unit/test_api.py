@@ -17,7 +17,8 @@ from manymasks.database.load import load as load_database
 from manymasks.errors import UserError
 from manymasks.tokens.tokenizer import Tokenizer
 
-GUIDE = Path(__file__).parents[2] / "docs/guides/notebook.md"
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/guides/notebook.md"
 TEXT = "Once upon a time there was a fox, and it was quick. " * 3
 BYTES = Tokenizer("bytes", 257, "")
 
@@ -46,14 +47,20 @@ def test_examples_of_the_guide_run(folder: Path, capsys: pytest.CaptureFixture[s
         checkpoint(Path("checkpoints") / name, architecture, seed, initializer_range=0.02)
     database = write_results(folder / "made")
     load_database(database.root, database.current, Path("results/manymasks.duckdb"))
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
-    assert len(blocks[0].strip().splitlines()) <= 12
+    blocks = python_blocks(GUIDE)
+    assert python_blocks(ROOT / "README.md") == blocks[:1]
+    assert len(blocks[0].splitlines()) <= 10
     scope: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(GUIDE), "exec"), scope)
     printed = capsys.readouterr().out
-    assert "hidden" in printed
+    assert re.search(r"checkpoints/\w and checkpoints/\w on \d+ tokens: .* hidden 0\.\d+", printed)
+    assert len(re.findall(r"^.* \| .* \| .* or .*$", printed, re.M)) == 3
     assert "[0 1]" in printed
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
 
 
 # ------------------------------------------------------------------------------ its models
@@ -157,7 +164,7 @@ def test_what_is_not_a_checkpoint_is_explained(folder: Path) -> None:
     with pytest.raises(UserError, match="is no folder"):
         mm.open("nowhere")
     Path("results").mkdir()
-    with pytest.raises(UserError, match="no trained member in results"):
+    with pytest.raises(UserError, match="no member in results"):
         mm.open().members("mine")
     checkpoint(Path("small"), "llama", 0)
     checkpoint(Path("large"), "llama", 0, vocabulary=300)
