@@ -45,7 +45,13 @@ def _pretrained(study: Study, name: str) -> dict[str, Any]:
     from manymasks.corpora.pinning import pin_checkpoint
 
     return {
-        member.location: pin_checkpoint(member.path, member.repository, member.revision, Path())
+        member.location: pin_checkpoint(
+            member.path,
+            member.repository,
+            member.revision,
+            Path(),
+            remote_code=member.remote_code,
+        )
         for member in study.corpora[name].members.pretrained_members
     }
 

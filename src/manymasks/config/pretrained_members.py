@@ -19,6 +19,10 @@ VARIANT = "pretrained"
 """Variant of members whose factors name none."""
 
 
+Device = Annotated[int, Field(ge=0)] | Literal["cpu"]
+Devices = Annotated[dict[str, Device], Field(min_length=1)]
+
+
 class PretrainedFiles(Settings):
     """The files of a checkpoint."""
 
@@ -46,6 +50,13 @@ class PretrainedSeries(Settings):
     is not named. Others, such as `step`, become parts of the variant's name."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Precision of weights and products; log-probabilities are float32."""
+    device_map: Literal["auto", "balanced", "sequential"] | Devices | None = None
+    """Where the parts of a model are that is too large for one GPU: a strategy of the library
+    `accelerate`, which must be installed, or devices by module, such as `{"": 0}`. Null has all of
+    them on one device. Without a GPU all are on the CPU."""
+    remote_code: bool = False
+    """Whether Python files of the repository or folder may run, which `manymasks pin` then pins
+    too. Read them first: they can do anything."""
     reference: bool = False
     """Whether they are reference models, as `reference_seeds` are: in no analysis, they measure how
     difficult a probe is and write the contexts of self-written probes."""
@@ -95,6 +106,8 @@ class PretrainedMember:
     seed_init: int
     seed_order: int
     dtype: str
+    device_map: str | Mapping[str, int | str] | None
+    remote_code: bool
     is_reference: bool
     labels: Mapping[str, Factor] = field(default_factory=dict)
     """Factors besides size, variant and seeds."""
@@ -135,6 +148,8 @@ def _expanded(series: PretrainedSeries) -> Iterator[PretrainedMember]:
             seed_init=int(seeds[0]),
             seed_order=int(seeds[-1]),
             dtype=series.dtype,
+            device_map=series.device_map,
+            remote_code=series.remote_code,
             is_reference=series.reference,
             labels=labels,
         )

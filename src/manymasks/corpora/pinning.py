@@ -75,11 +75,17 @@ def pin_tokenizer(
 
 
 def pin_checkpoint(
-    path: str | None, repository: str | None, revision: str | None, base: Path
+    path: str | None,
+    repository: str | None,
+    revision: str | None,
+    base: Path,
+    *,
+    remote_code: bool = False,
 ) -> dict[str, Any]:
     """The files of a checkpoint of `transformers` with their digests, and its commit. `path`: its
-    folder; or else its `repository`, with the branch, tag or commit to resolve. Raises UserError if
-    something is missing, and for weights that are pickles."""
+    folder; or else its `repository`, with the branch, tag or commit to resolve. `remote_code`:
+    whether its Python files are among them. Raises UserError if something is missing, and for
+    weights that are pickles."""
     if path is not None:
         folder = base / Path(path).expanduser()
         if not folder.is_dir():
@@ -88,7 +94,7 @@ def pin_checkpoint(
                 f"{base.resolve()}."
             )
         names = sorted(file.name for file in folder.iterdir() if file.is_file())
-        chosen = _of_checkpoint(names, str(folder))
+        chosen = _of_checkpoint(names, str(folder), remote_code)
         return {"files": {name: file_sha256(folder / name) for name in chosen}}
     source = _commit(HubRevision(str(repository), revision or "main", "model"))
     from huggingface_hub import HfApi
@@ -97,11 +103,12 @@ def pin_checkpoint(
         listed = HfApi().list_repo_files(source.repository, revision=source.revision)
     except Exception as error:
         raise hub_error(source, "", error) from error
-    chosen = _of_checkpoint(sorted(listed), f"{source.repository}@{source.revision[:12]}")
+    where = f"{source.repository}@{source.revision[:12]}"
+    chosen = _of_checkpoint(sorted(listed), where, remote_code)
     return {"revision": source.revision, "files": hub_digests(source, chosen)}
 
 
-def _of_checkpoint(names: list[str], where: str) -> list[str]:
+def _of_checkpoint(names: list[str], where: str, remote_code: bool) -> list[str]:
     """Those of the files of a folder that a checkpoint needs."""
     if WEIGHTS in names:
         weights = [WEIGHTS]
@@ -121,7 +128,8 @@ def _of_checkpoint(names: list[str], where: str) -> list[str]:
         )
     if CONFIG not in names:
         raise UserError(f"{where}: has no {CONFIG}, so it is not a checkpoint of transformers.")
-    return [CONFIG, *weights, *(name for name in (TOKENIZER_FILE,) if name in names)]
+    code = [name for name in names if name.endswith(".py")] if remote_code else []
+    return [CONFIG, *weights, *(name for name in (TOKENIZER_FILE,) if name in names), *code]
 
 
 def _local_folder(settings: DatasetCorpus, base: Path) -> Path | None:

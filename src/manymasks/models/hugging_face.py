@@ -5,7 +5,7 @@ Weights are read from safetensors alone: a pickle runs code when it is read. Not
 
 import importlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from manymasks.errors import UserError
 from manymasks.models.language_model import LanguageModel
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+DeviceMap = str | Mapping[str, int | str]
+"""Where the parts of a model are: a strategy of the library `accelerate`, or devices by module."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 WITHOUT_LIMIT = 2048
 """Context of a model whose configuration states none."""
@@ -46,15 +48,17 @@ class CausalModel:
 
     @property
     def device(self) -> torch.device:
-        device: torch.device = self.model.device
-        return device
+        """Of tokens that it reads and of logits that it returns: that of its first part."""
+        placed = getattr(self.model, "hf_device_map", None)
+        device: Any = next(iter(placed.values())) if placed else self.model.device
+        return torch.device(device)
 
     def logits(self, tokens: Tensor, last: int | None = None) -> Tensor:
         """Logits at all positions, or at the `last` ones."""
         out = self.model(input_ids=tokens, logits_to_keep=last or 0, use_cache=False)
         # A class that does not know the argument returns all positions.
         logits: Tensor = out.logits if last is None else out.logits[:, -last:]
-        return logits.float()
+        return logits.float().to(self.device)
 
     def blocks_of_logits(self, tokens: Tensor, rows: int) -> Iterator[Tensor]:
         """Logits after each token, in order, (at most `rows`, vocabulary) each."""
@@ -64,7 +68,7 @@ class CausalModel:
         states = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
         for part in torch.split(states.flatten(0, 1), rows):
             logits: Tensor = self.model.get_output_embeddings()(part)
-            yield logits.float()
+            yield logits.float().to(self.device)
 
     @torch.no_grad()
     def _is_head_plain(self) -> bool:
@@ -135,14 +139,32 @@ def load_pretrained(
     return PretrainedModel(str(folder), model.to(device).eval(), tokenizer)
 
 
-def load_causal(folder: Path, device: torch.device, dtype: Dtype) -> CausalModel:
-    """As `load_pretrained`, without the tokenizer; code in the folder never runs."""
-    check_folder(folder)
-    model = _from_folder(folder, "AutoModelForCausalLM", dtype, False)
-    return CausalModel(model.to(device).eval().requires_grad_(False))
+def load_causal(
+    folder: Path,
+    device: torch.device,
+    dtype: Dtype,
+    device_map: DeviceMap | None = None,
+    *,
+    remote_code: bool = False,
+) -> CausalModel:
+    """As `load_pretrained`, without the tokenizer. `device_map`: where its parts are, in place of
+    `device`; on a CPU all of them are there."""
+    check_folder(folder, remote_code=remote_code)
+    if device_map is not None and device.type == "cpu":
+        device_map = {"": "cpu"}
+    model = _from_folder(folder, "AutoModelForCausalLM", dtype, remote_code, device_map)
+    if device_map is None:
+        model = model.to(device)
+    return CausalModel(model.eval().requires_grad_(False))
 
 
-def _from_folder(folder: Path, kind: str, dtype: Dtype | None, remote_code: bool) -> Any:
+def _from_folder(
+    folder: Path,
+    kind: str,
+    dtype: Dtype | None,
+    remote_code: bool,
+    device_map: DeviceMap | None = None,
+) -> Any:
     """What a class of `transformers` reads from a folder."""
     try:
         transformers: Any = importlib.import_module("transformers")
@@ -154,6 +176,8 @@ def _from_folder(folder: Path, kind: str, dtype: Dtype | None, remote_code: bool
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": remote_code}
     if dtype is not None:
         options |= {"use_safetensors": True, "dtype": getattr(torch, dtype)}
+    if device_map is not None:
+        options["device_map"] = device_map
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -195,6 +219,6 @@ def check_folder(folder: Path, *, remote_code: bool = False) -> dict[str, Any]:
     if "auto_map" in config and not remote_code:
         raise UserError(
             f"{folder}: its config.json names code to run (auto_map). Read that code, then allow "
-            "it with remote_code=True."
+            "it: remote_code=True in Python, `remote_code: true` of its series in a study."
         )
     return config

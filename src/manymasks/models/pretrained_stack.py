@@ -28,13 +28,19 @@ class PretrainedStack:
     @property
     def W_E(self) -> Tensor:
         """The embedding of the first member, (1, vocabulary, width)."""
-        weight: Tensor = self.models[0].model.get_input_embeddings().weight
-        return weight[None, : self.vocabulary]
+        return self._where_read(self.models[0].model.get_input_embeddings().weight)
 
     @property
     def W_U(self) -> Tensor:
         """The unembedding of the first member, (1, vocabulary, width)."""
-        weight: Tensor = self.models[0].model.get_output_embeddings().weight
+        return self._where_read(self.models[0].model.get_output_embeddings().weight)
+
+    def _where_read(self, weight: Tensor) -> Tensor:
+        """A weight on the device of tokens and logits. One that a device map has elsewhere is
+        without values: analyses read shape and device."""
+        device = self.models[0].device
+        if weight.device.type != device.type or weight.device.index != device.index:
+            weight = torch.empty(1, device=device).expand(weight.shape)
         return weight[None, : self.vocabulary]
 
     @property
@@ -111,7 +117,7 @@ class PretrainedStack:
         finally:
             for handle in handles:
                 handle.remove()
-        return [level[None] for level in levels]
+        return [level[None].to(model.device) for level in levels]
 
 
 class PretrainedText:
@@ -127,8 +133,9 @@ class PretrainedText:
     def repeated(self, count: int) -> "PretrainedText":
         """A copy in which every text is repeated `count` times in sequence."""
         branches = copy.copy(self)
-        branches._past = copy.deepcopy(self._past)
-        branches._past.batch_repeat_interleave(count)
+        if self._past is not None:
+            branches._past = copy.deepcopy(self._past)
+            branches._past.batch_repeat_interleave(count)
         return branches
 
     @torch.no_grad()
@@ -136,8 +143,9 @@ class PretrainedText:
         """Append tokens (texts, n) and return the logits (texts, vocabulary) after them."""
         if self._past is None:
             tokens = self._stack.read(0, tokens)
-        model: Any = self._stack.models[0].model
+        member = self._stack.models[0]
+        model: Any = member.model
         out = model(input_ids=tokens, cache=self._past, use_cache=True, logits_to_keep=1)
         self._past = out.cache
         logits: Tensor = out.logits[:, -1, : self._stack.vocabulary].float()
-        return logits
+        return logits.to(member.device)

@@ -24,12 +24,22 @@ def pretrained_nodes(
     checkpoints that are not pinned."""
     settings = study.corpora[corpus].members
     _refuse_unpinned(study, corpus)
+    if any(model.device_map is not None for model in settings.pretrained_members):
+        _need(
+            "accelerate",
+            f"corpora.{corpus}.members.pretrained: device_map",
+            "pip install -c envs/constraints.txt accelerate",
+        )
     evaluated = {
         "evaluation": evaluation_settings(study, corpus),
         "statistics": identity(study.statistics),
     }
     context = training_of(study, study.corpora[corpus]).context
-    installed = _version()
+    installed = _need(
+        "transformers",
+        "corpora: pretrained members",
+        "pip install -c envs/constraints.txt -e '.[hf]'",
+    )
     inputs = {"tokens": (tokens,), "tokenizer": (tokenizer,)}
     sizes = study.sizes_by_weights(corpus)
     members: list[PlannedMember] = []
@@ -47,6 +57,8 @@ def pretrained_nodes(
             **{key: value for key, value in name.items() if key != "corpus"},
             "files": dict(pinned.files),
             "dtype": model.dtype,
+            "device_map": model.device_map,
+            "remote_code": model.remote_code,
             "context": context,
             "labels": dict(model.labels),
             "transformers": installed,
@@ -61,14 +73,13 @@ def pretrained_nodes(
     return members, references
 
 
-def _version() -> str:
-    """The version of `transformers`, whose code computes the members."""
+def _need(package: str, what: str, command: str) -> str:
+    """The version of a package that computes members. Raises UserError if it is missing."""
     try:
-        return version("transformers")
+        return version(package)
     except PackageNotFoundError as error:
         raise UserError(
-            "corpora: pretrained members need transformers, which is not installed. Type: pip "
-            "install -c envs/constraints.txt -e '.[hf]'"
+            f"{what}: needs {package}, which is not installed. Type: {command}"
         ) from error
 
 

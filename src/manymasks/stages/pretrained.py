@@ -33,11 +33,18 @@ def make(job: Job) -> dict[str, Any]:
     folder.mkdir()
     for name, path in _files(job):
         _link(path, folder / name)
-    config = check_folder(folder)
+    settings = job.settings
+    config = check_folder(folder, remote_code=settings["remote_code"])
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     _check_tokens(job, folder, tokenizer)
     device = choose_device(job.hardware.device)
-    model = load_causal(folder, device, job.settings["dtype"])
+    model = load_causal(
+        folder,
+        device,
+        settings["dtype"],
+        settings["device_map"],
+        remote_code=settings["remote_code"],
+    )
     _check_shape(job, model, tokenizer)
     nats = _nats(job, PretrainedStack([model], tokenizer.vocabulary, tokenizer.end_of_text))
     status = "trained" if math.isfinite(nats) else "failed"

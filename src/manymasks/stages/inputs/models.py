@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from manymasks.errors import UserError
-from manymasks.models.hugging_face import load_causal
+from manymasks.models.hugging_face import CausalModel, load_causal
 from manymasks.models.member_model import MemberModel
 from manymasks.models.pretrained_stack import PretrainedStack
 from manymasks.stages.inputs.weights import load_members
@@ -46,11 +46,20 @@ def load_models(
                 f"windows of {longest} need more: remove the long probe, or lower training.context"
             )
     figures = members[0].figures
-    models = [
-        load_causal(_folder(member), device, member.manifest.settings["dtype"])
-        for member in members
-    ]
+    models = [load_checkpoint(member, device) for member in members]
     return PretrainedStack(models, figures["vocabulary"], figures["end_of_text"])
+
+
+def load_checkpoint(member: Artifact, device: torch.device) -> CausalModel:
+    """The model of a pretrained member, once the digests of its files are verified."""
+    settings = member.manifest.settings
+    return load_causal(
+        _folder(member),
+        device,
+        settings["dtype"],
+        settings["device_map"],
+        remote_code=settings["remote_code"],
+    )
 
 
 def _folder(member: Artifact) -> Path:
