@@ -324,3 +324,28 @@ def test_mixers_of_one_shape_are_crossed_and_named_before_size() -> None:
     again = crossing(twice)
     assert again is not None
     assert again.factors == ("size", "seed")
+
+
+def test_further_factors_take_the_place_of_a_variant_that_is_named_after_them() -> None:
+    labels = {
+        f"{size}{step}{data}{seed}": {"step": step, "data": data}
+        for size, step, data, seed in product("ab", (1, 2), "xy", range(3))
+    }
+    members = [
+        Member(
+            model=key, model_class=f"c/{key[:-1]}", corpus="c", size=key[0],
+            variant=f"step{key[1]}-data{key[2]}", seed_init=int(key[3]), seed_order=int(key[3]),
+        )
+        for key in labels
+    ]  # fmt: skip
+    found = crossing(members, labels)
+    assert found is not None
+    assert found.factors == ("size", "step", "data", "seed")
+    assert found.members.shape == (2, 2, 2, 3)
+    assert {members[i].model[1] for i in found.members[:, 1].ravel()} == {"2"}
+    # A variant that says more than the labels stays a factor.
+    less = {key: {"step": factors["step"]} for key, factors in labels.items()}
+    for some in (less, {**labels, members[0].model: {}}, {}):
+        without = crossing(members, some)
+        assert without is not None
+        assert without.factors == ("size", "variant", "seed")

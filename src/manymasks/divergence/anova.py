@@ -2,7 +2,9 @@
 
 The factors are crossed: size, variant and seed, or both seeds where these are crossed too. Where a
 corpus has attention and recurrent members of equal width and depth, the mixer is a factor before
-the size. For a set S of factors, members with the same levels of S are a group, and
+the size. Pretrained members may have further factors, such as a training step, in the place of the
+variant that is named after them. For a set S of factors, members with the same levels of S are a
+group, and
 
     U(S) = F(all members) - mean over groups of F(group)
 
@@ -22,6 +24,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,6 +46,8 @@ from manymasks.statistics.model_classes import Member, Members
 from manymasks.statistics.seed_design import is_crossed
 
 ARMS = ("size", "variant")
+Labels = Mapping[str, Mapping[str, Any]]
+"""Further factors of members, by key: name -> level."""
 ARMS_OF_MIXERS = ("mixer", "shape", "variant")
 """Where sizes are pairs of a mixer and a shape."""
 Levels = tuple[list[Any], ...]
@@ -57,8 +62,8 @@ SCALE = 2.0**60
 @dataclass(frozen=True)
 class Crossing:
     """Members in a full crossing of factors. `members`: positions of members, one axis for each
-    factor. `factors`: those with more than one level: mixer, size, variant, then the seed, or
-    `seed_init` and `seed_order` where these are crossed."""
+    factor. `factors`: those with more than one level: mixer, size, variant or what it is named
+    after, then the seed, or `seed_init` and `seed_order` where these are crossed."""
 
     members: Indices
     factors: tuple[str, ...]
@@ -81,7 +86,7 @@ class AnovaSums:
     variance: Floats
 
 
-def crossing(members: Members) -> Crossing | None:
+def crossing(members: Members, labels: Labels = MappingProxyType({})) -> Crossing | None:
     """A large full crossing of the members; None if it has fewer than two.
 
     Missing members, such as failed trainings, remove levels. Sizes and variants are removed one by
@@ -89,23 +94,33 @@ def crossing(members: Members) -> Crossing | None:
     complete are removed. The result has the most members; of equals, the most sizes and variants.
     """
     has_crossed_seeds = is_crossed([member.seeds for member in members])
-    arms = _arms(members)
+    arms = _arms(members, labels)
+
+    def level_of(member: Member, factor: str) -> Any:
+        return labels.get(member.model, {}).get(factor, getattr(member, factor, None))
+
     factors = (*arms, "seed_init", "seed_order") if has_crossed_seeds else (*arms, "seed")
-    position = {(*_arm(member, arms), member.seeds): i for i, member in enumerate(members)}
+    position = {
+        (*(level_of(member, factor) for factor in arms), member.seeds): i
+        for i, member in enumerate(members)
+    }
     levels: Levels = ([],) * len(factors)
     remaining = list(members)
     while remaining:
-        crossed = _levels(position, remaining, arms, has_crossed_seeds)
+        crossed = _levels(position, remaining, arms, level_of, has_crossed_seeds)
         if _cells(crossed) > _cells(levels):
             levels = crossed
         smaller = [
-            [member for member in remaining if getattr(member, factor) != level]
+            [member for member in remaining if level_of(member, factor) != level]
             for factor in arms
-            for level in dict.fromkeys(getattr(member, factor) for member in remaining)
+            for level in dict.fromkeys(level_of(member, factor) for member in remaining)
         ]
         remaining = max(
             smaller,
-            key=lambda kept: (_cells(_levels(position, kept, arms, has_crossed_seeds)), len(kept)),
+            key=lambda kept: (
+                _cells(_levels(position, kept, arms, level_of, has_crossed_seeds)),
+                len(kept),
+            ),
         )
     shape = [len(factor_levels) for factor_levels in levels]
     if math.prod(shape) < 2:
@@ -115,8 +130,8 @@ def crossing(members: Members) -> Crossing | None:
         for cell in product(*levels)
     ]
     positions = np.array(cells, dtype=np.intp).reshape(shape)
-    labels = ("size" if factor == "shape" else factor for factor in factors)
-    varying = [factor for factor, count in zip(labels, shape, strict=True) if count > 1]
+    named = ("size" if factor == "shape" else factor for factor in factors)
+    varying = [factor for factor, count in zip(named, shape, strict=True) if count > 1]
     return Crossing(positions.squeeze(), tuple(varying))
 
 
@@ -235,27 +250,33 @@ def component_rows(
     return rows
 
 
-def _arms(members: Members) -> tuple[str, ...]:
+def _arms(members: Members, labels: Labels) -> tuple[str, ...]:
     """What distinguishes the members apart from seeds: size and variant; or mixer, shape and
-    variant, if there are several mixers and each has one size of a shape."""
+    variant, if there are several mixers and each has one size of a shape; or size and the labels
+    that all of them have, if each combination of these has one variant."""
+    names = [tuple(labels.get(member.model, ())) for member in members]
+    if names and names[0] and len(set(names)) == 1:
+        pairs = {
+            (member.variant, *(labels[member.model][name] for name in names[0]))
+            for member in members
+        }
+        if len(pairs) == len({pair[0] for pair in pairs}) == len({pair[1:] for pair in pairs}):
+            return ("size", *names[0])
     sizes = {member.size: (member.mixer, member.shape) for member in members}
     is_unique = len(set(sizes.values())) == len(sizes)
     return ARMS_OF_MIXERS if is_unique and len({m for m, _ in sizes.values()}) > 1 else ARMS
-
-
-def _arm(member: Member, arms: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(getattr(member, factor) for factor in arms)
 
 
 def _levels(
     position: Mapping[tuple[Any, ...], int],
     members: Members,
     arms: tuple[str, ...],
+    level_of: Callable[[Member, str], Any],
     has_crossed_seeds: bool,
 ) -> Levels:
     """Levels of the arms of the members, and the seeds that all of them have: pairs, or a full
     crossing. `position`: existing members, by arm and seeds."""
-    levels = [list(dict.fromkeys(getattr(m, factor) for m in members)) for factor in arms]
+    levels = [list(dict.fromkeys(level_of(m, factor) for m in members)) for factor in arms]
     complete = [
         pair
         for pair in sorted({member.seeds for member in members})

@@ -13,7 +13,7 @@ from manymasks.divergence.pair_tables import divergence_rows
 from manymasks.divergence.probe_pass import AtSeverity, ProbePass, ProbeWindows
 from manymasks.divergence.severity_tables import severity_rows
 from manymasks.stages.inputs.members import members_of
-from manymasks.stages.inputs.models import load_models
+from manymasks.stages.inputs.models import is_pretrained, load_models
 from manymasks.statistics.model_classes import Member, classes
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.tokenizer import load
@@ -83,11 +83,20 @@ def _probe_pass(
         models,
         judges,
         list(classes(members).values()),
-        crossing(members),
+        crossing(members, _labels(trainings)),
         settings,
         job.statistics.seed,
         load(job.input("tokenizer").file("tokenizer.json")).decode,
     )
+
+
+def _labels(trainings: list[Artifact]) -> dict[str, dict[str, Any]]:
+    """Further factors of pretrained members, by key."""
+    return {
+        training.key: training.manifest.settings["labels"]
+        for training in trainings
+        if is_pretrained(training)
+    }
 
 
 def _measure(job: Job, probe_pass: ProbePass) -> list[AtSeverity]:

@@ -275,7 +275,7 @@ SELECT
     effective_documents
 FROM component
 ORDER BY corpus, probe, severity, kind, ordering, component = 'total', component;
-COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (mixer, size, variant, seed, or both seeds where they are crossed): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
+COMMENT ON VIEW behaviour_anova IS 'A component of the differences in behaviour on a probe at a severity (mixer, size, variant or what a checkpoint is named after, seed, or both seeds where they are crossed): which choice decides what a model predicts? Grain: corpus, probe, severity, kind, ordering, component.';
 COMMENT ON COLUMN behaviour_anova.kind IS 'information: I(Y; model | x); or variance: mean KL of the geometric centroid from the members';
 COMMENT ON COLUMN behaviour_anova.component IS 'A factor, an interaction (factors joined by x), or total';
 COMMENT ON COLUMN behaviour_anova.nats IS 'Nats per token; interactions may be negative';

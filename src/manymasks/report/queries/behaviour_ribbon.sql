@@ -17,7 +17,7 @@ FROM behaviour_anova
 WHERE kind = 'information'
     AND ordering <> 'interactions'
     AND corpus IN (FROM text_corpus)
-QUALIFY ordering = arg_min(ordering, (starts_with(ordering, 'seed_'), ordering)) OVER (
+QUALIFY ordering = arg_min(ordering, (starts_with(ordering, 'seed'), ordering)) OVER (
     PARTITION BY corpus, probe, severity
 )
 ORDER BY corpus, NOT is_text, family, probe, severity, component;
