@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
-from example_outside import END, checkpoint
+from example_outside import END, byte_level, checkpoint
 
 from manymasks.commands.pin import pin_files
 from manymasks.config.loading import load_study
@@ -20,6 +21,8 @@ CONTEXT = 24
 ARCHITECTURES = ("gpt_neox", "llama")
 SEEDS = (0, 1, 2)
 STEPS = (0, 1)
+STEP = 20
+"""Optimiser steps between two checkpoints."""
 
 
 def write_text(folder: Path) -> None:
@@ -30,12 +33,33 @@ def write_text(folder: Path) -> None:
 
 
 def write_checkpoints(folder: Path, steps: Iterable[int] = STEPS) -> None:
-    """Two architectures, a few seeds, and as many steps: 12 folders. A later step has weights near
-    those of the earlier one."""
+    """Two architectures, a few seeds, and as many steps: 12 folders. Step 0 has drawn weights, and
+    a later one those that `STEP` optimiser steps make of the earlier one, on bytes of the text."""
+    text = (folder.parent / "words.txt").read_text(encoding="utf-8")
+    ids = torch.tensor(byte_level().encode(text).ids)
     for architecture in ARCHITECTURES:
         for seed in SEEDS:
+            model = None
             for step in steps:
-                checkpoint(folder / f"{architecture}-{seed}-{step}", architecture, 10 * seed + step)
+                path = folder / f"{architecture}-{seed}-{step}"
+                if model is None:
+                    model = checkpoint(path, architecture, seed)
+                    continue
+                train(model, ids, seed)
+                checkpoint(path, architecture, seed)
+                model.save_pretrained(path)
+
+
+def train(model: Any, ids: torch.Tensor, seed: int) -> None:
+    """A few optimiser steps on windows of a text."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(STEP):
+        begins = torch.randint(len(ids) - CONTEXT, (8,), generator=generator)
+        windows = torch.stack([ids[begin : begin + CONTEXT] for begin in begins])
+        model(input_ids=windows, labels=windows).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 def settings_of(folder: Path, **members: Any) -> dict[str, Any]:

@@ -434,6 +434,21 @@ class ExampleResults:
         )
         return key
 
+    def series(self) -> None:
+        """Members as checkpoints of a series: a variant is a step."""
+        steps = {variant: 100 * (i + 1) for i, variant in enumerate(VARIANTS)}
+        rows = [
+            {
+                "model": model["model"],
+                "source": "owner/name",
+                "step": steps[model["variant"]],
+                "labels": json.dumps({"step": steps[model["variant"]]}),
+                "files": "{}",
+            }
+            for model in self.models
+        ]
+        self.add("pretrained", "pydocs", {"pretrained_model": rows})
+
     def behaviour(self) -> None:
         """A search, what members write and represent, and the questions over severities."""
         half = [model for model in self.models if model["seed_init"] == 1]
@@ -688,6 +703,7 @@ def write_results(
         results.train("w64", "causal", 900, 900, is_reference=True)
         results.probes = [results.divergence(*probe) for probe in PROBES.items()]
         results.behaviour()
+        results.series()
     if "myopia" in analyses:
         results.myopia()
         results.myopia(is_current=False)

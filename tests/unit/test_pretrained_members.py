@@ -14,6 +14,7 @@ import yaml
 from example_hub import COMMAND, FIRST, NAME, SECOND, hub, python
 from example_outside import checkpoint
 
+import manymasks as mm
 from manymasks.catalogue import STAGES
 from manymasks.commands.export_model import export_model
 from manymasks.config.corpora import Members
@@ -26,6 +27,7 @@ from manymasks.errors import UserError
 from manymasks.models.hugging_face import load_causal, load_pretrained
 from manymasks.models.pretrained_stack import PretrainedStack, PretrainedText
 from manymasks.plan.graph import Plan, plan_study
+from manymasks.report.drawing import QUERIES
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest
 from manymasks.tokens.shards import TokenStream
@@ -236,7 +238,8 @@ def test_twelve_checkpoints_end_in_database_and_report(
         ((count,),) = rows(f"SELECT count(*) FROM {table}")
         assert count, table
     components = {name for (name,) in rows("SELECT DISTINCT component FROM behaviour_component")}
-    assert {"size", "variant"} <= components
+    assert {"size", "step", "seed", "size x step"} <= components
+    assert "variant" not in components
     sets = rows("SELECT max(members) FROM rashomon_set WHERE method = 'trained'")
     assert sets == [(3,)]
     page = Path("results/report.html").read_text(encoding="utf-8")
@@ -251,6 +254,12 @@ def test_seeds_diverge_by_the_step_of_a_series(study: tuple[Plan, dict[str, Mani
     assert {(row[1], row[2], row[3]) for row in answer} == {
         (size, step, 3) for size in example.ARCHITECTURES for step in example.STEPS
     }
+    nats = {(row[1], row[2]): row[4] for row in answer}
+    assert all(nats[size, 1] < nats[size, 0] for size in example.ARCHITECTURES)
+    series = rows((QUERIES / "checkpoint_series.sql").read_text(encoding="utf-8"))
+    assert sorted(row[2:5] for row in series) == [
+        (size, "", step) for size in example.ARCHITECTURES for step in example.STEPS
+    ]
 
 
 def test_losses_are_those_of_the_library(study: tuple[Plan, dict[str, Manifest]]) -> None:
@@ -270,6 +279,29 @@ def test_losses_are_those_of_the_library(study: tuple[Plan, dict[str, Manifest]]
         "'gpt_neox' AND variant = 'step0' AND seed_init = 1 AND split = 'measure'"
     )
     assert nats == pytest.approx(total / count, abs=1e-6)
+
+
+def test_members_of_a_study_are_models_of_a_notebook(
+    study: tuple[Plan, dict[str, Manifest]],
+) -> None:
+    opened = mm.open()
+    members = opened.members("words/gpt_neox/step0")
+    assert [member.name for member in members] == [
+        f"words/gpt_neox/step0/i{seed}-o{seed}" for seed in example.SEEDS
+    ]
+    assert len(opened.members("words")) == 12
+    outside = [load_pretrained(Path(f"models/gpt_neox-{seed}-0")) for seed in example.SEEDS]
+    text = Path("words.txt").read_text(encoding="utf-8")[:100]
+    for member, model in zip(members, outside, strict=True):
+        expected = torch.cat(list(model.laws(text, example.CONTEXT))).numpy()
+        assert np.abs(member.log_probs(text) - expected).max() < 1e-5
+        assert member.generate(text[:5], tokens=8) == model.generate(text[:5], tokens=8)
+    ours = mm.compare(*members[:2], text)
+    assert ours.names == (members[0].name, members[1].name)
+    assert len(ours.where(3)) == 3
+    assert ours.hidden > 0
+    short = mm.compare(*outside[:2], text[: example.CONTEXT])
+    assert np.allclose(ours.kl_ab[: len(short.ids)], short.kl_ab, atol=1e-4)
 
 
 def test_exported_members_have_the_same_numbers_in_a_database(folder: Path) -> None:

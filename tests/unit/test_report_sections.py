@@ -34,8 +34,8 @@ NEEDED = {
     "code_length": {"rashomon_curve", "code_bits"},
     "funnel": {"rashomon_curve", "funnel", "rarefaction"},
     "divergence": {
-        "probe_curves", "distance", "behaviour_ribbon", "hidden", "clusters", "behaviour_map",
-        "search", "reliability",
+        "probe_curves", "checkpoint_series", "distance", "behaviour_ribbon", "hidden", "clusters",
+        "behaviour_map", "search", "reliability",
     },
     "rollout": {"survival"},
     "representation": {"layers"},

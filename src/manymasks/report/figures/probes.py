@@ -21,6 +21,17 @@ FACTORS = {
     "seed_order": ("data order", ORDER_COLOUR),
 }
 """Label and colour of each component of the behaviour ANOVA, the first at the bottom."""
+OTHERS = COLOURS[3:]
+"""Colours of further factors, of pretrained members; they come after the size."""
+
+
+def _factors(rows: list[Row]) -> dict[str, tuple[str, str]]:
+    """Label and colour of the components of some rows, in order."""
+    known = {**FACTORS, "total": ("", "")}
+    others = [name for (name,), _ in panels.grouped(rows, "component") if name not in known]
+    further = {name: (name, OTHERS[i % len(OTHERS)]) for i, name in enumerate(others)}
+    first = {name: FACTORS[name] for name in ("mixer", "size")}
+    return {**first, **further, **FACTORS}
 
 
 def _draw_curves(figure: Canvas, rows: list[Row]) -> None:
@@ -103,7 +114,7 @@ def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
         x = np.array(sorted({row["severity"] for row in panel}), dtype=float)
         base, chance = np.zeros((2, len(x)))
         borders = []
-        for factor, (label, colour) in FACTORS.items():
+        for factor, (label, colour) in _factors(rows).items():
             if factor not in by_factor:
                 continue
             bits, share = panels.columns(by_factor[factor], "bits", "chance_share")
@@ -135,6 +146,30 @@ def _draw_ribbon(figure: Canvas, rows: list[Row]) -> None:
     panels.legend_below(figure, *(by_chance if len(panels.ordered(rows, "component")) > 2 else []))
 
 
+def _draw_series(figure: Canvas, rows: list[Row]) -> None:
+    """KL between seeds above, loss below, with a line per size of a series."""
+    corpora = panels.grouped(rows, "corpus")
+    lines = [name for name, _ in panels.grouped(rows, "size", "series")]
+    grid = figure.subplots(2, len(corpora), sharex="col", squeeze=False)
+    for (above, below), ((corpus,), panel) in zip(grid.T, corpora, strict=True):
+        for name, line in panels.grouped(panel, "size", "series"):
+            colour = COLOURS[lines.index(name) % len(COLOURS)]
+            x, kl, low, high, nats = panels.columns(line, "step", "kl", "low", "high", "nats")
+            above.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+            label = ", ".join(part for part in name if part)
+            above.plot(x, kl, color=colour, marker="o", markersize=3.5, label=label)
+            below.plot(x, nats, color=colour, marker="o", markersize=3.5)
+        above.set_ylim(bottom=0)
+        above.set_title(panels.panel_title(rows, corpus))
+        steps = panels.finite(panel, "step")
+        if steps.max() > 20 * max(np.median(steps), 1):
+            below.set_xscale("symlog", linthresh=1)
+        below.set_xlabel("training step")
+    grid[0, 0].set_ylabel("KL, nats per token")
+    grid[1, 0].set_ylabel("loss, nats per token")
+    panels.legend_below(figure)
+
+
 def _ribbon_inches(rows: list[Row]) -> tuple[float, float]:
     groups = len(panels.grouped(rows, "corpus", "probe"))
     return WIDTH, 0.5 + 1.9 * -(-groups // panels.columns_across(groups, most=4))
@@ -148,6 +183,14 @@ _ITEMS = (
         "the easiest of the synthetic windows. Bars and bands: {confidence} intervals over models "
         "and documents. Noise floor: a model against itself at another batch size and, on a CPU, "
         "with two threads.",
+    ),
+    Figure("checkpoint_series", _draw_series, panels.one_row(4.4),
+        title="How seeds part during training",
+        alt="KL divergence between seeds and their loss against the training step, for series of "
+        "checkpoints",
+        caption="Series of checkpoints: mean KL between two seeds of one step on unchanged text, "
+        "and the mean loss on the measure split. Bands: {confidence} intervals over models and "
+        "documents.",
     ),
     Figure("distance", _draw_distance, panels.stacked(0.9, 2.6, "corpus", "size", "variant",
         across=2),
