@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from manymasks.arrays import Floats
 from manymasks.commands.check_further_certificates import (
     check_further_certificates,
+    layer_of,
     read_arrays,
-    weights_of,
 )
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import all_manifests
-from manymasks.universal.certificate import Certificate, OutputLayer, check
+from manymasks.universal.certificate import Certificate, check
 
 
 def check_certificates(layout: Layout) -> str:
@@ -39,8 +39,7 @@ def check_certificates(layout: Layout) -> str:
                     f"model {model} at step {step}. Make both again with\n"
                     f"  manymasks run universal {manifest.key} --force"
                 )
-            layer = OutputLayer.of_weights(weights_of(layout, manifest, weights))
-            check(certificate, layer, str(folder / path))
+            check(certificate, layer_of(layout, manifest, weights), str(folder / path))
             certificates += 1
             bounds += certificate.bounds.size
         for further in check_further_certificates(layout, manifest):

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from manymasks.arrays import Floats
 from manymasks.config.training import Size
 from manymasks.errors import UserError
+from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import Manifest, read_manifest
 from manymasks.universal.certificate import OutputLayer
@@ -51,7 +52,7 @@ def _check_statements(
 ) -> int:
     names = tuple(StatementCertificate.__dataclass_fields__)
     arrays = dict(read_arrays(file, *names, "weights_file"))
-    weights = weights_of(layout, manifest, str(arrays.pop("weights_file")))
+    layer = layer_of(layout, manifest, str(arrays.pop("weights_file")))
     certificate = StatementCertificate(str(arrays.pop("digest")), **arrays)
     claims: list[tuple[float, ...]] = [
         (row["token_a_id"], row["token_b_id"], row["log_p_bound"])
@@ -61,7 +62,7 @@ def _check_statements(
     _expect(file, "never_both", claims, [*certificate.pairs.T, certificate.both])
     claims = [(row["token_id"], row["lead_bound"]) for row in firsts if row["certificate"] == path]
     _expect(file, "never_first", claims, [certificate.tokens, certificate.leads])
-    check_statements(certificate, OutputLayer.of_weights(weights), str(file))
+    check_statements(certificate, layer, str(file))
     return len(certificate.both) + len(certificate.leads)
 
 
@@ -149,14 +150,33 @@ def read_arrays(path: Path, *names: str) -> Arrays:
         raise UserError(f"{path}: is not a readable certificate ({error})") from error
 
 
+def layer_of(layout: Layout, manifest: Manifest, name: str) -> OutputLayer:
+    """The output layer of the weights `key/file`, or of the checkpoint `key/folder`, which must be
+    an input of the stage."""
+    key = name.partition("/")[0]
+    if _stage_of(manifest, key) == "training":
+        return OutputLayer.of_weights(weights_of(layout, manifest, name))
+    from manymasks.stages.inputs.output_layers import stored_layer
+
+    path = layout.manifest("pretrained", key)
+    return stored_layer(Artifact(path.parent, read_manifest(path)))
+
+
+def _stage_of(manifest: Manifest, key: str) -> str:
+    """The stage of a member that is an input of a universal artifact."""
+    for reference in manifest.inputs["training"]:
+        if reference.key == key:
+            return reference.stage
+    raise UserError(
+        f"universal/{manifest.key}: a certificate is about the weights of {key}, which are not "
+        "among its inputs"
+    )
+
+
 def weights_of(layout: Layout, manifest: Manifest, name: str) -> Arrays:
     """The weights `key/file`, which must be an input of the stage."""
     key, _, file = name.partition("/")
-    if key not in {reference.key for reference in manifest.inputs["training"]}:
-        raise UserError(
-            f"universal/{manifest.key}: a certificate is about the weights {name}, which are "
-            "not among its inputs"
-        )
+    _stage_of(manifest, key)
     path = layout.folder("training", key) / file
     try:
         weights: Arrays = load_file(path)

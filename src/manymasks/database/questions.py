@@ -133,6 +133,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "process_verdict",
         "universal_bound",
         "universal_certificate",
+        "unbounded_member",
         "witness",
         "proof_transfer",
         "statement_multiplicity",

@@ -14,19 +14,23 @@ from manymasks.arrays import Floats, Ints, Rows
 from manymasks.config.analyses import Universal
 from manymasks.config.corpora import ProcessCorpus
 from manymasks.kinds.processes import PROCESSES
+from manymasks.models.member_model import MemberModel
 from manymasks.models.transformer import Transformer
 from manymasks.probes.distance import train_counts
 from manymasks.stages.inputs.members import members_of
+from manymasks.stages.inputs.models import context_of, load_models
+from manymasks.stages.inputs.output_layers import LAST, BoundedLayer, output_layer, weights_name
 from manymasks.stages.inputs.weights import load_members
 from manymasks.statistics.model_classes import Member, classes
-from manymasks.store.job import Artifact, Job
+from manymasks.store.job import Artifact, Job, NothingToCompare
 from manymasks.tokens.shards import TokenStream
 from manymasks.tokens.tokenizer import Tokenizer, load
-from manymasks.training.checkpoint import load_weights, read_weights
+from manymasks.training.checkpoint import load_weights
 from manymasks.training.device import choose_device
 from manymasks.universal.any_length_tables import any_length_bounds
 from manymasks.universal.ball import BallMaxima, ball_maxima
 from manymasks.universal.certificate import OutputLayer, bounds_of_points
+from manymasks.universal.checkpoint_layer import NotBounded
 from manymasks.universal.elites import Archive, Elites, log_p_after, offer_windows
 from manymasks.universal.lone_layer import is_lone_layer
 from manymasks.universal.prefix_search import search_prefixes
@@ -43,19 +47,16 @@ from manymasks.universal.statement_tables import MemberStatements
 from manymasks.universal.universal_tables import (
     bound_rows,
     certificate_row,
-    measured_logit_error,
     witness_rows,
 )
 
 OF_MEMBERS = (
     "universal_bound", "universal_certificate", "witness", "attention_bound", "last_token_bound",
-    "never_both", "never_first", "process_statement",
+    "never_both", "never_first", "process_statement", "unbounded_member",
 )  # fmt: skip
 """Tables with rows of single members."""
 CHECKED = 4
 """Windows on which the error of float32 logits is measured."""
-LAST = "weights.safetensors"
-"""File of the weights at the end of training."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,12 @@ class _Work:
 def make(job: Job) -> dict[str, Any]:
     """Write a certificate for every member, and the tables `universal_bound`,
     `universal_certificate`, `witness`, `proof_transfer`, `statement_multiplicity`,
-    `attention_bound`, `last_token_bound`, `never_both`, `never_first` and `process_statement`."""
+    `attention_bound`, `last_token_bound`, `never_both`, `never_first`, `process_statement` and
+    `unbounded_member`. Raises NothingToCompare if the bounds apply to no member."""
     settings: Universal = job.setting("universal", Universal)
     trainings, members = members_of(job)
     train = TokenStream.open(job.input("tokens").files("train/"))
-    context = trainings[0].manifest.settings["training"]["context"]
+    context = context_of(trainings[0])
     tokenizer = load(job.input("tokenizer").file("tokenizer.json"))
     work = _Work(
         settings,
@@ -99,25 +101,33 @@ def make(job: Job) -> dict[str, Any]:
         {name: [] for name in OF_MEMBERS},
     )
     work.folder.mkdir()
+    bounded: list[int] = []
     proved: list[ProvedMember] = []
     elites: list[Elites] = []
     for index, (training, member) in enumerate(zip(trainings, members, strict=True)):
         job.report(index, len(members), "members bounded")
-        model = load_members([training], work.device)
-        if settings.late:
+        model = load_models([training], work.device)
+        if settings.late and isinstance(model, Transformer):
             _bound_late_weights(work, training, member, model)
-        final = _bound(work, training, member.model, model, step=None)
+        try:
+            final = _bound(work, training, member.model, model, step=None)
+        except NotBounded as reason:
+            job.say(f"{training.manifest.label}: no bounds: {reason}")
+            work.tables["unbounded_member"].append({"model": member.model, "reason": str(reason)})
+            continue
+        bounded.append(index)
         statements = MemberStatements.of_layer(
             final.layer, final.maxima, work.counts, settings, work.device
         )
         witnesses = _witnesses(work, member, model, final.bounds, statements.archives)
         _write_statements(work, training, member, statements)
-        if work.process is not None:
+        if work.process is not None and isinstance(model, Transformer):
             work.tables["process_statement"] += [
                 {"model": member.model, **row}
                 for row in work.process.rows(model, final.bounds, work.windows, settings.batch)
             ]
-        if settings.attention_tokens and is_lone_layer(model.size):
+        is_lone = isinstance(model, Transformer) and is_lone_layer(model.size)
+        if settings.attention_tokens and is_lone:
             witnesses |= _any_length(work, training, member, final)
         elites.append(_best_of(witnesses))
         proved.append(
@@ -125,12 +135,17 @@ def make(job: Job) -> dict[str, Any]:
                 final.layer, final.maxima.points, final.bounds, elites[-1].log_p, member.seeds
             )
         )
+    if not bounded:
+        reasons = {row["reason"] for row in work.tables["unbounded_member"]}
+        raise NothingToCompare(f"bounds apply to none of {len(members)} members: {min(reasons)}")
     job.say("comparing proofs of members")
-    tables = {**work.tables, **_shared(job, work, trainings, members, proved, elites)}
+    kept = [trainings[i] for i in bounded], [members[i] for i in bounded]
+    tables = {**work.tables, **_shared(job, work, *kept, proved, elites)}
     job.write_tables(tables)
     bounds = np.stack([member.bounds for member in proved])
     return {
-        "members": len(members),
+        "members": len(proved),
+        "unbounded": len(members) - len(proved),
         "tokens": bounds.shape[1],
         "largest_gap": max(row["gap_largest"] for row in work.tables["universal_certificate"]),
         "proved_half": float((bounds <= np.log(0.5)).mean()),
@@ -162,21 +177,19 @@ class _Bound:
 
 
 def _bound(
-    work: _Work, training: Artifact, model_key: str, model: Transformer, step: int | None
+    work: _Work, training: Artifact, model_key: str, model: MemberModel, step: int | None
 ) -> _Bound:
     """Bound all tokens of a member and write the certificate. `step`: of weights saved during
-    training; None for the last ones."""
-    name = LAST if step is None else f"weights-{step}.safetensors"
-    weights = {key: weight.numpy() for key, weight in read_weights(training.file(name)).items()}
-    layer = OutputLayer.of_weights(weights)
-    settings = work.settings
+    training; None for the last ones. Raises NotBounded if the bounds do not apply."""
+    ended: BoundedLayer = output_layer(training, model, step, work.windows[:CHECKED])
+    layer, settings = ended.layer, work.settings
     maxima = ball_maxima(
         layer, tolerance=settings.gap, limit=settings.iterations, device=work.device
     )
     bounds = bounds_of_points(layer, maxima.points)
     names = {
         "model": model_key,
-        "step": training.manifest.settings["training"]["steps"] if step is None else step,
+        "step": ended.step,
         "is_final": step is None,
     }
     certificate = model_key if step is None else f"{model_key}-{step}"
@@ -185,11 +198,11 @@ def _bound(
         points=maxima.points,
         bounds=bounds.float32,
         digest=np.array(layer.digest),
-        weights=np.array(f"{training.key}/{name}"),
+        weights=np.array(weights_name(training, step)),
     )
     rows = bound_rows(layer, maxima, bounds, work.counts, work.spelled)
-    measured = measured_logit_error(model, layer, work.windows[:CHECKED])
-    row = certificate_row(layer, maxima, rows, settings.gap, measured)
+    row = certificate_row(layer, maxima, rows, settings.gap, ended.logit_error)
+    row |= {"norm": ended.form, "mean_ratio": ended.mean_ratio}
     path = {"certificate": f"certificates/{certificate}.npz"}
     work.tables["universal_bound"] += [{**names, **row} for row in rows]
     work.tables["universal_certificate"].append({**names, **path, **row})
@@ -202,7 +215,7 @@ def _write_statements(
     """Rows and certificate of what is proved of pairs and leads."""
     path = f"{member.model}-statements.npz"
     arrays = asdict(statements.certificate)
-    np.savez(work.folder / path, weights_file=np.array(f"{training.key}/{LAST}"), **arrays)
+    np.savez(work.folder / path, weights_file=np.array(weights_name(training)), **arrays)
     tables = statements.tables(work.counts, work.spelled, work.tokenizer.decode)
     for table, rows in tables.items():
         named = {"model": member.model, "certificate": f"certificates/{path}"}
@@ -225,7 +238,7 @@ def _bound_late_weights(
 def _witnesses(
     work: _Work,
     member: Member,
-    model: Transformer,
+    model: MemberModel,
     bounds: Floats,
     others: Sequence[Archive],
 ) -> dict[str, Elites]:
@@ -317,8 +330,10 @@ def _shared(
     for artifact in job.inputs.get("rashomon", ()):
         content = json.loads(artifact.file("sets.json").read_text(encoding="utf-8"))
         for entry in content["sets"]:
-            if entry["method"] == "trained" and len(entry["members"]) > 1:
-                sets[entry["rashomon_set"]] = tuple(position[key] for key in entry["members"])
+            if entry["method"] == "trained":
+                kept = tuple(position[key] for key in entry["members"] if key in position)
+                if len(kept) > 1:
+                    sets[entry["rashomon_set"]] = kept
     groups = list(dict.fromkeys(sets.values()))
     pairs = transfer_pairs({label: group.tolist() for label, group in classes(members).items()})
     moved, by_mean = transferred_bounds(proved, pairs, groups)
@@ -359,7 +374,7 @@ def _witnesses_away(
         sources = [source for source, other in pairs if other == target]
         if not sources:
             continue
-        model = load_members([training], work.device)
+        model = load_models([training], work.device)
         prefixes = [prefix for source in sources for prefix in elites[source].prefixes]
         values = log_p_after(model, prefixes, np.tile(tokens, len(sources)), work.settings.batch)
         for source, part in zip(sources, np.split(values, len(sources)), strict=True):

@@ -8,6 +8,7 @@ between bound and value is R|g| - g.z, the Frank-Wolfe gap (Jaggi 2013), where g
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from manymasks.arrays import Ints
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.universal.certificate import OutputLayer
 
-AT_ONCE = 1 << 19
-"""Logits of a block of tokens: 2 MiB of float32, which fits the cache of a core."""
+AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 27}
+"""Logits of a block of tokens: on a CPU 2 MiB of float32, which fits the cache of a core."""
 COARSE = 150
 """Iterations in float32 at most. Where P is close to 1, steps gain less than float32 resolves."""
 EVERY = 10
@@ -53,8 +54,8 @@ def ball_maxima(
     iterations of a token at most, in each of the two; where it is reached, the point still proves a
     bound, with a larger gap. `report` takes the tokens done.
     """
-    rows = torch.from_numpy(layer.rows).to(device or "cpu")
-    return _maxima(rows, torch.arange(len(rows)), None, layer.radius, tolerance, limit, report)
+    tokens = torch.arange(len(layer.rows))
+    return _maxima(_Plane.of_layer(layer, device), tokens, None, tolerance, limit, report)
 
 
 @torch.no_grad()
@@ -70,47 +71,83 @@ def both_points(
     """Points at which the lesser ln P of pairs (n, 2) is within `tolerance` nats of its maximum
     over the ball, (n, width).
 
-    That maximum is where both are equally probable, on a slice of the ball through its centre,
-    unless the other token is the more probable one at the maximum of one: `maxima`, of all tokens.
+    That maximum is where both are equally probable, on a slice of the ball, unless the other token
+    is the more probable one at the maximum of one: `maxima`, of all tokens.
     """
     points = maxima.points[pairs[:, 0]].copy()
     is_open = np.ones(len(pairs), bool)
     for one, other in ((0, 1), (1, 0)):
         best = maxima.points[pairs[:, one]]
         logits = [(best * layer.rows[pairs[:, side]]).sum(axis=1) for side in (one, other)]
+        if layer.offsets is not None:
+            logits = [
+                logits[i] + layer.offsets[pairs[:, side]] for i, side in enumerate((one, other))
+            ]
         is_done = is_open & (logits[1] >= logits[0])
         points[is_done], is_open = best[is_done], is_open & ~is_done
     if is_open.any():
-        rows = torch.from_numpy(layer.rows).to(device or "cpu")
         tokens = torch.from_numpy(pairs[is_open])
+        plane = _Plane.of_layer(layer, device)
         points[is_open] = _maxima(
-            rows, tokens[:, 0], tokens[:, 1], layer.radius, tolerance, limit, ignore_progress
+            plane, tokens[:, 0], tokens[:, 1], tolerance, limit, ignore_progress
         ).points
     return points
 
 
+@dataclass(frozen=True)
+class _Plane:
+    """Logits as linear functions of a point, and the ball that it is in."""
+
+    rows: Tensor
+    """(vocabulary, width)"""
+    offsets: Tensor | None
+    """(vocabulary,)"""
+    radius: float
+
+    @classmethod
+    def of_layer(cls, layer: OutputLayer, device: torch.device | None) -> Self:
+        """In float64, on a device."""
+        offsets = None if layer.offsets is None else torch.from_numpy(layer.offsets)
+        return cls(
+            torch.from_numpy(layer.rows).to(device or "cpu"),
+            None if offsets is None else offsets.to(device or "cpu"),
+            layer.radius,
+        )
+
+    def to(self, dtype: torch.dtype) -> "_Plane":
+        """In another precision."""
+        offsets = None if self.offsets is None else self.offsets.to(dtype)
+        return _Plane(self.rows.to(dtype), offsets, self.radius)
+
+    def logits(self, points: Tensor) -> Tensor:
+        """(n, vocabulary) of points (n, width)."""
+        logits = points @ self.rows.T
+        return logits if self.offsets is None else logits + self.offsets
+
+
 def _maxima(
-    rows: Tensor,
+    plane: _Plane,
     tokens: Tensor,
     rivals: Tensor | None,
-    radius: float,
     tolerance: float,
     limit: int,
     report: OnProgress,
 ) -> BallMaxima:
     """Maximisers for tokens (n,), over the ball or, with rivals (n,), over its slice on which the
     logits of the two are equal."""
-    points = torch.empty((len(tokens), rows.shape[1]), device=rows.device)
+    device = plane.rows.device
+    points = torch.empty((len(tokens), plane.rows.shape[1]), device=device)
     iterations = torch.zeros(len(tokens), dtype=torch.int64)
-    left = torch.arange(len(tokens), device=rows.device)
-    tokens = tokens.to(rows.device)
-    rivals = None if rivals is None else rivals.to(rows.device)
+    left = torch.arange(len(tokens), device=device)
+    tokens = tokens.to(device)
+    rivals = None if rivals is None else rivals.to(device)
     for dtype, most in ((torch.float32, min(limit, COARSE)), (torch.float64, limit)):
-        size = max(AT_ONCE // len(rows), 16)
+        size = max(AT_ONCE[device.type] // len(plane.rows), 16)
+        in_precision = plane.to(dtype)
         unsolved = []
         for lines in torch.split(left, size):
             against = None if rivals is None else rivals[lines]
-            block = _Ascent(rows.to(dtype), tokens[lines], lines, against, radius)
+            block = _Ascent(in_precision, tokens[lines], lines, against)
             unsolved.append(block.run(points, iterations, tolerance / 2, most))
             report(int(lines[-1]) + 1, len(tokens))
         left = torch.cat(unsolved)
@@ -120,24 +157,30 @@ def _maxima(
 
 
 class _Ascent:
-    """Tokens of a block with the state of their ascent. Logits are linear in the point, so those of
+    """Tokens of a block with the state of their ascent. Logits are affine in the point, so those of
     an extrapolated point follow from two that are known, without a product."""
 
-    def __init__(
-        self, rows: Tensor, tokens: Tensor, lines: Tensor, rivals: Tensor | None, radius: float
-    ) -> None:
-        self.rows, self.radius = rows, radius
+    def __init__(self, plane: _Plane, tokens: Tensor, lines: Tensor, rivals: Tensor | None) -> None:
+        self.plane, self.rows = plane, plane.rows
         self.tokens, self.lines = tokens, lines
         self.normals: Tensor | None = None
+        # Of the ball, or of its slices: (tokens, width) and (tokens, 1).
+        rows, none = self.rows, self.rows.new_zeros(len(tokens), 1)
+        self.centres, self.radii = none.expand(-1, rows.shape[1]), none + plane.radius
         if rivals is not None:
             between = rows[tokens] - rows[rivals]
-            self.normals = between / between.norm(dim=1, keepdim=True).clamp_min(1e-30)
+            length = between.norm(dim=1, keepdim=True).clamp_min(1e-30)
+            self.normals = between / length
+            if plane.offsets is not None:
+                away = (plane.offsets[rivals] - plane.offsets[tokens])[:, None] / length
+                self.centres = away * self.normals
+                self.radii = (plane.radius**2 - away.square()).clamp_min(0).sqrt()
         self.targets = self._in_slice(rows[tokens])
         centred = self._in_slice(self.targets - rows.mean(0))
         length = centred.norm(dim=1, keepdim=True).clamp_min(1e-30)
         # Where a target has almost no component in its slice, rounding decides the direction.
-        self.points = self._in_slice(radius * centred / length)
-        self.logits = self.points @ rows.T
+        self.points = self.centres + self._in_slice(self.radii * centred / length)
+        self.logits = plane.logits(self.points)
         self.values = self._values(self.logits)
         self.ahead, self.logits_ahead = self.points, self.logits
         # The largest curvature of logsumexp is at most that of the most distant row.
@@ -172,7 +215,7 @@ class _Ascent:
         gradient = self._in_slice(self.targets - (weights @ self.rows) / total)
         moved = self._projected(self.ahead + self.steps * gradient)
         change = moved - self.ahead
-        logits = moved @ self.rows.T
+        logits = self.plane.logits(moved)
         values = self._values(logits)
         # What the step gains at least, if it is short enough for the curvature.
         promised = (gradient * change).sum(1, True) - change.square().sum(1, True) / (
@@ -199,13 +242,14 @@ class _Ascent:
     def gap(self) -> Tensor:
         """Bound minus value of every token, nats, (tokens,)."""
         gradient = self._in_slice(self.targets - self.logits.softmax(1) @ self.rows)
-        gap: Tensor = self.radius * gradient.norm(dim=1) - (gradient * self.points).sum(1)
+        along = (gradient * (self.points - self.centres)).sum(1)
+        gap: Tensor = self.radii[:, 0] * gradient.norm(dim=1) - along
         return gap
 
     def _keep(self, which: Tensor) -> None:
         """Drop the other tokens."""
         for name in ("targets", "tokens", "lines", "points", "logits", "values", "ahead",
-                     "logits_ahead", "steps", "momentum"):  # fmt: skip
+                     "logits_ahead", "steps", "momentum", "centres", "radii"):  # fmt: skip
             setattr(self, name, getattr(self, name)[which])
         if self.normals is not None:
             self.normals = self.normals[which]
@@ -217,8 +261,9 @@ class _Ascent:
         return vectors - (vectors * self.normals).sum(1, keepdim=True) * self.normals
 
     def _projected(self, points: Tensor) -> Tensor:
-        length = points.norm(dim=1, keepdim=True)
-        inside: Tensor = points * (self.radius / length).clamp_max(1)
+        from_centre = points - self.centres
+        length = from_centre.norm(dim=1, keepdim=True)
+        inside: Tensor = self.centres + from_centre * (self.radii / length).clamp_max(1)
         return inside
 
     def _values(self, logits: Tensor) -> Tensor:

@@ -1,15 +1,17 @@
 """Certified bounds of next-token probabilities over every prefix, re-derived from weights alone.
 
-A member ends in RMSNorm and an unembedding: its logits are A z, where z is the normalised residual
-stream and A the unembedding times the gain of the norm. Whatever the prefix and whatever the blocks
-before the norm compute, z lies in the ball |z| <= sqrt(width). For every probability vector q over
-the vocabulary, Gibbs' inequality logsumexp(l) >= q.l + H(q) and Cauchy-Schwarz give
+A member ends in a norm and an unembedding: its logits are A z + b, where z is the normalised
+residual stream, A the unembedding times the gain of the norm, and b what biases add (0 in members
+that are trained here). Whatever the prefix and whatever the blocks before the norm compute, z lies
+in the ball |z| <= sqrt(width). For every probability vector q over the vocabulary, Gibbs'
+inequality logsumexp(l) >= q.l + H(q) and Cauchy-Schwarz give
 
-    ln P(t | any prefix)  <=  sqrt(width) |a_t - A'q| - H(q).
+    ln P(t | any prefix)  <=  sqrt(width) |a_t - A'q| + b_t - q.b - H(q).
 
-A certificate is a point z for every token, with q = softmax(A z). Any point gives a valid bound,
-and the maximiser of ln P over the ball gives the best one (convex duality), so a reader trusts
-neither the optimiser that returned the points nor its convergence. This module holds no optimiser.
+A certificate is a point z for every token, with q = softmax(A z + b). Any point gives a valid
+bound, and the maximiser of ln P over the ball gives the best one (convex duality), so a reader
+trusts neither the optimiser that returned the points nor its convergence. This module holds no
+optimiser.
 
 What is bounded: the softmax, in exact arithmetic, of the float32 logits of a forward pass, as long
 as they are finite. The float32 norm returns a vector at most `NORM_SLACK` longer than sqrt(width),
@@ -49,6 +51,15 @@ class OutputLayer:
 
     rows: Floats
     """(vocabulary, width) gain times unembedding, exact in float64."""
+    offsets: Floats | None = None
+    """(vocabulary,) logits at the centre of the ball; None where all are 0."""
+    slack: float = NORM_SLACK
+    """Relative excess length of a vector normalised in float32."""
+    error: float | None = None
+    """Bound of the error of a float32 logit; None takes that of a norm and an unembedding without
+    biases."""
+    sha256: str | None = None
+    """Digest of the weights that rows and offsets were computed from; None takes that of rows."""
 
     @classmethod
     def of_weights(cls, weights: Mapping[str, npt.NDArray[Any]]) -> "OutputLayer":
@@ -67,7 +78,7 @@ class OutputLayer:
     @property
     def float_radius(self) -> float:
         """Of the ball of streams that are normalised in float32."""
-        return self.radius * (1 + NORM_SLACK)
+        return self.radius * (1 + self.slack)
 
     @cached_property
     def longest_row(self) -> float:
@@ -78,6 +89,8 @@ class OutputLayer:
     def logit_error(self) -> float:
         """Bound of the error of a float32 logit: width products and sums, in any order, and the
         rounding of gain times unembedding."""
+        if self.error is not None:
+            return self.error
         terms = self.rows.shape[1] + 2
         relative = terms * ROUNDOFF / (1 - terms * ROUNDOFF)
         return float(relative * self.longest_row * self.float_radius)
@@ -85,13 +98,27 @@ class OutputLayer:
     @property
     def margin(self) -> float:
         """Nats added to every bound for the float64 arithmetic of its evaluation."""
-        return MARGIN * (1 + self.radius * self.longest_row)
+        largest = 0.0 if self.offsets is None else float(np.abs(self.offsets).max())
+        return MARGIN * (1 + self.radius * self.longest_row + largest)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the rows, by which a certificate names its weights."""
+        if self.sha256 is not None:
+            return self.sha256
         shape = np.array(self.rows.shape, "<i8").tobytes()
         return hashlib.sha256(shape + self.rows.astype("<f8").tobytes()).hexdigest()
+
+    def logits(self, points: Floats) -> Floats:
+        """Logits (n, vocabulary) at points (n, width)."""
+        logits = points @ self.rows.T
+        return logits if self.offsets is None else logits + self.offsets
+
+    def offsets_above(self, tokens: npt.NDArray[np.integer], q: Floats) -> Floats:
+        """Offsets of tokens (n,) minus their means under q (n, vocabulary), (n,)."""
+        if self.offsets is None:
+            return np.zeros(len(tokens))
+        return np.asarray(self.offsets[tokens] - q @ self.offsets)
 
 
 @dataclass(frozen=True)
@@ -110,8 +137,9 @@ def dual_bounds(
     """Bounds of tokens (n,) from probability vectors q (n, vocabulary), any of which is a proof.
     `negative_entropy` (n,): the sum of q ln q."""
     length = np.linalg.norm(layer.rows[tokens] - q @ layer.rows, axis=1)
-    exact = np.minimum(layer.radius * length + negative_entropy + layer.margin, 0)
-    longer = layer.float_radius * length + negative_entropy
+    constant = negative_entropy + layer.offsets_above(tokens, q)
+    exact = np.minimum(layer.radius * length + constant + layer.margin, 0)
+    longer = layer.float_radius * length + constant
     float32 = np.minimum(longer + layer.margin + 2 * layer.logit_error, 0)
     return Bounds(exact, float32)
 
@@ -129,7 +157,7 @@ def bounds_of_points(layer: OutputLayer, points: npt.NDArray[np.floating]) -> Bo
     """The bounds that points (vocabulary, width), one for every token, prove."""
     parts = []
     for tokens in token_blocks(len(layer.rows)):
-        q, negative_entropy = softmax_with_entropy(points[tokens].astype(np.float64) @ layer.rows.T)
+        q, negative_entropy = softmax_with_entropy(layer.logits(points[tokens].astype(np.float64)))
         parts.append(dual_bounds(layer, tokens, q, negative_entropy))
     return Bounds(
         np.concatenate([part.exact for part in parts]),
@@ -145,7 +173,7 @@ def attained_values(layer: OutputLayer, points: npt.NDArray[np.floating]) -> Flo
         inside = points[tokens].astype(np.float64)
         length = np.linalg.norm(inside, axis=1, keepdims=True)
         inside *= np.minimum(1, layer.radius / np.maximum(length, 1e-300))
-        logits = inside @ layer.rows.T
+        logits = layer.logits(inside)
         peak = logits.max(axis=1)
         total = np.exp(logits - peak[:, None]).sum(axis=1)
         values[tokens] = logits[np.arange(len(tokens)), tokens] - peak - np.log(total)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import Floats, Indices, Ints
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 
 AT_ONCE = 1 << 20
 """Logits in memory at once."""
@@ -78,7 +78,7 @@ class Elites:
 
 
 @torch.no_grad()
-def offer_windows(model: Transformer, tokens: Ints, batch: int, *archives: Archive) -> None:
+def offer_windows(model: MemberModel, tokens: Ints, batch: int, *archives: Archive) -> None:
     """Offer every prefix of windows (n, positions) to archives of a member. `model`: a stack of
     one member. `batch`: windows in one pass."""
     positions = tokens.shape[1]
@@ -97,7 +97,7 @@ def offer_windows(model: Transformer, tokens: Ints, batch: int, *archives: Archi
 
 @torch.no_grad()
 def log_p_after(
-    model: Transformer, prefixes: Sequence[Ints], tokens: Indices | Ints, batch: int
+    model: MemberModel, prefixes: Sequence[Ints], tokens: Indices | Ints, batch: int
 ) -> Floats:
     """ln P of a token after a prefix, for pairs of the two, (n,). NaN after an empty prefix.
 

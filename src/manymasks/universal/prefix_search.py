@@ -11,12 +11,12 @@ import numpy as np
 
 from manymasks.arrays import Floats, Ints
 from manymasks.callbacks import OnProgress, ignore_progress
-from manymasks.models.transformer import Transformer
+from manymasks.models.member_model import MemberModel
 from manymasks.universal.elites import Archive, Elites, offer_windows
 
 
 def search_prefixes(
-    model: Transformer,
+    model: MemberModel,
     elites: Elites,
     bounds: Floats,
     *,

@@ -59,7 +59,7 @@ def transferred_bounds(
     for begin in range(0, vocabulary, size):
         tokens = np.arange(begin, min(begin + size, vocabulary))
         proofs = [
-            softmax_with_entropy(member.points[tokens].astype(np.float64) @ member.layer.rows.T)
+            softmax_with_entropy(member.layer.logits(member.points[tokens].astype(np.float64)))
             for member in members
         ]
         for (source, target), by_source in moved.items():

@@ -5,8 +5,8 @@ import torch
 
 from manymasks.arrays import Ints
 from manymasks.callbacks import OnProgress, ignore_progress
+from manymasks.models.member_model import MemberModel
 from manymasks.models.text_reader import text_reader
-from manymasks.models.transformer import Transformer
 from manymasks.universal.elites import AT_ONCE, Archive, Offer
 
 
@@ -20,7 +20,7 @@ def exhausted_length(vocabulary: int, most: int, context: int) -> int:
 
 @torch.no_grad()
 def offer_short_prefixes(
-    model: Transformer, longest: int, *archives: Archive, report: OnProgress = ignore_progress
+    model: MemberModel, longest: int, *archives: Archive, report: OnProgress = ignore_progress
 ) -> None:
     """Offer all prefixes of 1 to `longest` tokens to archives of a member.
 

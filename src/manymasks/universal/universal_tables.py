@@ -55,8 +55,12 @@ def closed_forms(layer: OutputLayer) -> tuple[Floats, Ints, Floats]:
         reach = layer.float_radius * np.sqrt(np.maximum(between, 0))
         line = np.arange(len(tokens))
         reach[line, tokens] = 0
-        peak = reach.max(axis=1)
-        floors[tokens] = -(peak + np.log(np.exp(reach - peak[:, None]).sum(axis=1))) - slack
+        above = reach
+        if layer.offsets is not None:
+            rise = layer.offsets - layer.offsets[tokens, None]
+            above, reach = reach + rise, reach + np.abs(rise)
+        peak = above.max(axis=1)
+        floors[tokens] = -(peak + np.log(np.exp(above - peak[:, None]).sum(axis=1))) - slack
         reach[line, tokens] = math.inf
         neighbours[tokens] = reach.argmin(axis=1)
         distances[tokens] = reach[line, neighbours[tokens]] + slack

@@ -16,7 +16,7 @@ CREATE TABLE universal_bound (
 );
 COMMENT ON TABLE universal_bound IS 'A token with its certified bound: the largest probability it can have after any prefix of any length, from the final norm and the unembedding of a member. The rows behind verdict. Grain: artifact, model, step, token_id.';
 COMMENT ON COLUMN universal_bound.artifact IS 'Universal artifact';
-COMMENT ON COLUMN universal_bound.step IS 'Optimiser steps after which the weights were saved';
+COMMENT ON COLUMN universal_bound.step IS 'Optimiser steps after which the weights were saved; of a checkpoint its factor step, 0 without one';
 COMMENT ON COLUMN universal_bound.is_final IS 'Whether they are the last weights, those of the member';
 COMMENT ON COLUMN universal_bound.token_id IS 'Number of the token in the vocabulary';
 COMMENT ON COLUMN universal_bound.token IS 'The token as text';
@@ -46,14 +46,16 @@ CREATE TABLE universal_certificate (
     logit_error_measured DOUBLE,
     iterations BIGINT,
     operations DOUBLE,
-    bytes BIGINT
+    bytes BIGINT,
+    norm VARCHAR,
+    mean_ratio DOUBLE
 );
 COMMENT ON TABLE universal_certificate IS 'A certificate of a member: a point for every token, from which `manymasks verify` re-derives the bounds with the weights alone. Grain: artifact, model, step.';
 COMMENT ON COLUMN universal_certificate.artifact IS 'Universal artifact';
-COMMENT ON COLUMN universal_certificate.step IS 'Optimiser steps after which the weights were saved';
+COMMENT ON COLUMN universal_certificate.step IS 'Optimiser steps after which the weights were saved; of a checkpoint its factor step, 0 without one';
 COMMENT ON COLUMN universal_certificate.is_final IS 'Whether they are the last weights, those of the member';
 COMMENT ON COLUMN universal_certificate.certificate IS 'File in the folder of the artifact';
-COMMENT ON COLUMN universal_certificate.sha256 IS 'Digest of gain times unembedding, which the bounds are about';
+COMMENT ON COLUMN universal_certificate.sha256 IS 'Digest of gain times unembedding, which the bounds are about; of a checkpoint that of norm and unembedding with their biases';
 COMMENT ON COLUMN universal_certificate.tokens IS 'Tokens of the vocabulary';
 COMMENT ON COLUMN universal_certificate.width IS 'Width of the residual stream';
 COMMENT ON COLUMN universal_certificate.radius IS 'Radius of the ball of normalised residual streams, the root of the width';
@@ -65,6 +67,8 @@ COMMENT ON COLUMN universal_certificate.logit_error_measured IS 'Largest differe
 COMMENT ON COLUMN universal_certificate.iterations IS 'Iterations of the optimiser, over all tokens';
 COMMENT ON COLUMN universal_certificate.operations IS 'Floating-point operations of their matrix products';
 COMMENT ON COLUMN universal_certificate.bytes IS 'Size of the points';
+COMMENT ON COLUMN universal_certificate.norm IS 'The final norm: rms, or layer, which subtracts the mean';
+COMMENT ON COLUMN universal_certificate.mean_ratio IS 'Layer norm: largest mean of the last residual stream over its standard deviation, on windows of the train split. What is proved of float32 logits holds up to 4; NULL for rms';
 
 CREATE TABLE witness (
     artifact VARCHAR NOT NULL,
@@ -134,7 +138,7 @@ CREATE TABLE statement_multiplicity (
     correlation_low DOUBLE,
     correlation_high DOUBLE
 );
-COMMENT ON TABLE statement_multiplicity IS 'A Rashomon set and a threshold: how many of the statements that a token has at most this probability after any prefix are proved of all members, refuted of all, contested or open? Sets of at least two trained members. The rows behind shared_proofs. Grain: artifact, rashomon_set, threshold.';
+COMMENT ON TABLE statement_multiplicity IS 'A Rashomon set and a threshold: how many of the statements that a token has at most this probability after any prefix are proved of all members, refuted of all, contested or open? Sets of at least two members, without those in unbounded_member. The rows behind shared_proofs. Grain: artifact, rashomon_set, threshold.';
 COMMENT ON COLUMN statement_multiplicity.artifact IS 'Universal artifact';
 COMMENT ON COLUMN statement_multiplicity.threshold IS 'Probability that a token does not exceed, by the statement';
 COMMENT ON COLUMN statement_multiplicity.statements IS 'Statements: one for every token';
@@ -239,7 +243,7 @@ COMMENT ON COLUMN never_first.token IS 'The token as text';
 COMMENT ON COLUMN never_first.occurrences IS 'How often it occurs in the train split';
 COMMENT ON COLUMN never_first.lead_bound IS 'Proved: after any prefix the token is ahead of all others by at most so many nats';
 COMMENT ON COLUMN never_first.lead_attained IS 'Its lead at a point of the ball: no bound over the ball can be lower';
-COMMENT ON COLUMN never_first.allowance IS 'Nats of the bound that allow for float32. Logits have no biases, so no bound is below this';
+COMMENT ON COLUMN never_first.allowance IS 'Nats of the bound that allow for float32. Where logits have no biases, no bound is below this';
 COMMENT ON COLUMN never_first.others IS 'Number of other tokens whose mixture the token is compared with';
 COMMENT ON COLUMN never_first.lead_best IS 'Its lead after the best prefix that was tried; positive where it is ranked first';
 COMMENT ON COLUMN never_first.prefix IS 'The prefix as text';
@@ -279,3 +283,12 @@ COMMENT ON COLUMN process_statement.prefix_text IS 'The prefix that attains it';
 COMMENT ON COLUMN process_statement.short_length IS 'All prefixes of up to so many tokens were tried, possible or not';
 COMMENT ON COLUMN process_statement.log_p_short IS 'Largest ln P after those that end in the last token, exact up to rounding';
 COMMENT ON COLUMN process_statement.prefix_short IS 'The prefix that attains it';
+
+CREATE TABLE unbounded_member (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    reason VARCHAR
+);
+COMMENT ON TABLE unbounded_member IS 'A pretrained member without bounds over every prefix: why do they not apply to it? Grain: artifact, model.';
+COMMENT ON COLUMN unbounded_member.artifact IS 'Universal artifact';
+COMMENT ON COLUMN unbounded_member.reason IS 'What its output layer has that the bounds do not cover';
