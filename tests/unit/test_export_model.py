@@ -5,15 +5,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 import torch
 from example_outside import CAUSAL, CONTEXT, SIZE, Results, key_of
 from safetensors.torch import load_file
 
+import kit
 from manymasks.cli import main
 from manymasks.config.training import Size, TokenizerSettings, Variant
 from manymasks.models.arcee import ACTIVATIONS
+from manymasks.store.manifest import write_manifest
 from manymasks.tokens.standard import END_OF_TEXT, end_of_text_name, standard_json
 from manymasks.tokens.tokenizer import Tokenizer, train, word_tokenizer
 
@@ -88,6 +91,31 @@ def test_the_folder_is_whole_and_made_without_transformers(
         assert text in card
     # An export replaces an earlier one.
     assert "ArceeForCausalLM" in export(key_of(16), capsys)
+
+
+def test_the_card_names_the_study_of_the_member(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.member()
+    folder = results.root / "report" / key_of(40)
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("page")
+    made = kit.manifest("report", key=key_of(40), settings={"study": {"name": "of foxes"}})
+    write_manifest(folder / "manifest.json", made)
+    (results.root / "report.html").symlink_to(folder / "report.html")
+    with duckdb.connect(str(results.root / "manymasks.duckdb")) as connection:
+        connection.execute(
+            "CREATE TABLE artifact (artifact VARCHAR, stage VARCHAR, is_current BOOLEAN);"
+            "CREATE TABLE rashomon_member (artifact VARCHAR, rashomon_set VARCHAR, model VARCHAR, "
+            "is_member BOOLEAN, excess_nats DOUBLE);"
+            "CREATE TABLE rashomon_set (artifact VARCHAR, rashomon_set VARCHAR, members INTEGER, "
+            "candidates INTEGER, eps_nats DOUBLE);"
+        )
+        connection.execute("INSERT INTO artifact VALUES (?, 'training', TRUE)", [key_of(16)])
+    export(key_of(16), capsys)
+    card = Path("out/README.md").read_text()
+    assert "- Study: of foxes." in card
+    assert "In none of the current study." in card
 
 
 def test_what_cannot_be_exported_is_explained(

@@ -157,6 +157,7 @@ def _card(training: Artifact, tokens: Artifact, layout: Layout, end: str) -> str
         'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
         "```",
         "",
+        *_study(manifest.key, layout),
         f"- Key {manifest.key}, digest {manifest.digest}, made {manifest.created}.",
         f"- Parameters: {parameters:,}." if parameters else "- Parameters: not recorded.",
         f"- Text: {corpus['source']}. Licence: {corpus['licence'] or 'not stated'}.",
@@ -178,6 +179,21 @@ def _card(training: Artifact, tokens: Artifact, layout: Layout, end: str) -> str
         "```",
     ]
     return "\n".join(lines)
+
+
+def _study(key: str, layout: Layout) -> list[str]:
+    """The name of the current study, if the member is of it."""
+    report = layout.report.resolve().parent / "manifest.json"
+    if not report.is_file() or not layout.database.is_file():
+        return []
+    from manymasks.database import query
+
+    with query.connect(layout.database) as connection:
+        rows = connection.execute(
+            "SELECT artifact FROM artifact WHERE artifact = ? AND is_current", [key]
+        ).fetchall()
+    name = read_manifest(report).settings["study"]["name"]
+    return [f"- Study: {name}."] if rows else []
 
 
 def _losses(key: str, layout: Layout) -> list[str]:
