@@ -50,6 +50,7 @@ class RecurrentText:
         """Append tokens (texts, n) and return the logits (texts, n, vocabulary) after each."""
         return self._logits(self._through(tokens)).view(*tokens.shape, -1)
 
+    @torch.no_grad()
     def _logits(self, x: Tensor) -> Tensor:
         return parts.logits_of(x, self._model.norm, self._model.W_U)[0]
 

@@ -84,23 +84,23 @@ def make(job: Job) -> dict[str, Any]:
         sites = sites_of(model, tokens, positions, settings.batch)
         rows = reading_rows(sites, at_positions, "none", **given) + without_model
         rows += reading_rows(sites, shuffled, "shuffled", **given)
-        tables = {"state_reading": rows}
+        of_member = {"state_reading": rows}
         if model.size.mixer == "recurrent":
             fits = _whole_fits(sites["state"], at_positions, settings)
             held_out = tokens[half:]
-            tables["state_patch"] = patch_rows(
+            of_member["state_patch"] = patch_rows(
                 model, held_out, process.laws, fits, settings, job.statistics
             )
             few = held_out[: settings.writes]
-            tables["write_effect"] = write_effect_rows(model, few, settings, job.statistics)
-            tables["state_statistic"] = state_statistic_rows(model, held_out, positions)
+            of_member["write_effect"] = write_effect_rows(model, few, settings, job.statistics)
+            of_member["state_statistic"] = state_statistic_rows(model, held_out, positions)
         arm = member.size, member.seed_init
         if arm not in untrained:
             initialise(model, [member.seed_init])
             sites = sites_of(model, tokens, positions, settings.batch)
             untrained[arm] = reading_rows(sites, at_positions, "untrained", **given)
-        tables["state_reading"] += untrained[arm]
-        for name, part in tables.items():
+        of_member["state_reading"] = rows + untrained[arm]
+        for name, part in of_member.items():
             tables[name] += [{"model": member.model, **row} for row in part]
     job.write_tables(tables)
     return {"members": len(members), "documents": len(tokens), "positions": len(positions)}
