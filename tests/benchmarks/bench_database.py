@@ -1,30 +1,57 @@
-"""python tests/benchmarks/bench_database.py [--gigabytes 10]: what loading large tables takes.
+"""python tests/benchmarks/bench_database.py: what a load of the database takes.
 
-Made-up artifacts with the table `document_loss`, of random numbers, which compress badly. Prints
-the size of the tables, the time of a load and its resident memory.
+`--gigabytes 10`: tables of that size, of random numbers, which compress badly. `--results 200`: a
+folder of that size of results, whose weights are files without blocks on the disk and whose tables
+are small; it is loaded, loaded again, and once more with one artifact added. Prints times, resident
+memory and how many tables were read.
 """
 
 import argparse
+import hashlib
+import multiprocessing
 import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import kit
+from manymasks.database import artifacts
 from manymasks.database.load import MEMORY, load
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import PayloadFile, sha256_of, write_manifest
 
 ROWS = 10_000_000
-"""In one artifact."""
+"""In one large table."""
+FEW_ROWS = 1000
+"""In a table of a folder with many artifacts."""
+WEIGHTS = 20_000_000
+"""Bytes of the weights of a model there."""
 
 
-def write(layout: Layout, index: int) -> int:
+class Taken(NamedTuple):
+    """What a load took."""
+
+    seconds: float
+    processor: float
+    gibibytes: float
+    rows: int
+    read: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seconds:.0f} s ({self.processor:.0f} s of processors), {self.gibibytes:.2f} "
+            f"GiB resident at most, {self.read} tables read, {self.rows / 1e6:.1f} M rows"
+        )
+
+
+def write_tables(layout: Layout, index: int, rows: int) -> int:
     """An artifact with one table; its bytes."""
     key = f"{index:012d}"
     folder = layout.folder("evaluation", key)
@@ -33,7 +60,7 @@ def write(layout: Layout, index: int) -> int:
     duckdb.execute(
         f"COPY (SELECT '{key}' AS model, 'measure' AS split, range::VARCHAR AS document, "
         "random() AS nats, (1 + 1000 * random())::BIGINT AS tokens, 1 AS bytes, 0 AS top1 "
-        f"FROM range({ROWS})) TO '{path}'"
+        f"FROM range({rows})) TO '{path}'"
     )
     size = path.stat().st_size
     payload = PayloadFile("tables/document_loss.parquet", size, sha256_of(path))
@@ -42,26 +69,82 @@ def write(layout: Layout, index: int) -> int:
     return size
 
 
+def write_weights(layout: Layout, index: int) -> int:
+    """A model whose weights are a file without blocks; its bytes. A load never reads them."""
+    key = f"f{index:011d}"
+    folder = layout.folder("training", key)
+    folder.mkdir(parents=True)
+    with (folder / "weights.safetensors").open("wb") as file:
+        file.truncate(WEIGHTS)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    payload = PayloadFile("weights.safetensors", WEIGHTS, digest)
+    write_manifest(folder / "manifest.json", kit.manifest("training", key=key, files=(payload,)))
+    return WEIGHTS
+
+
+def _load(results: Path, target: Path, previous: Path | None) -> Taken:
+    """Load in this process, which has done nothing else."""
+    read: list[Path] = []
+    hashed: Callable[[Path], str] = artifacts.sha256_of
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return hashed(path)
+
+    artifacts.sha256_of = counted  # type: ignore[assignment]
+    # Without a script, as in a process of multiprocessing, DuckDB draws its progress.
+    sys.modules["__main__"].__file__ = __file__
+    began, used = time.perf_counter(), time.process_time()
+    rows = load(results, {}, target, previous=previous)
+    seconds, processor = time.perf_counter() - began, time.process_time() - used
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return Taken(seconds, processor, peak, rows["document_loss"], len(read))
+
+
+def taken(results: Path, target: Path, previous: Path | None = None) -> Taken:
+    """What a load in a process of its own takes."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_load, (results, target, previous))
+
+
+def large_tables(folder: Path, gigabytes: float) -> None:
+    """A load of few large tables."""
+    size = index = 0
+    while size < gigabytes * 1e9:
+        size += write_tables(Layout(folder), index, ROWS)
+        index += 1
+    print(f"{size / 1e9:.1f} GB of tables: {taken(folder, folder / 'manymasks.duckdb')}")
+    print(f"(DuckDB's limit is {MEMORY})")
+
+
+def many_artifacts(folder: Path, gigabytes: float) -> None:
+    """Loads of a folder that grows."""
+    layout = Layout(folder)
+    size = models = 0
+    while size < gigabytes * 1e9:
+        size += write_weights(layout, models) + write_tables(layout, models, FEW_ROWS)
+        models += 1
+    disk = sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
+    print(f"{size / 1e9:.1f} GB in {2 * models} artifacts, {disk / 1e9:.2f} GB of them on the disk")
+    first, again, grown = (folder / f"{name}.duckdb" for name in ("first", "again", "grown"))
+    print(f"first load:              {taken(folder, first)}", flush=True)
+    print(f"nothing changed:         {taken(folder, again, first)}", flush=True)
+    write_tables(layout, models, FEW_ROWS)
+    print(f"one artifact was added:  {taken(folder, grown, again)}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--gigabytes", type=float, default=10.0, help="of tables, as Parquet")
-    gigabytes = parser.parse_args().gigabytes
+    parser.add_argument("--gigabytes", type=float, help="of large tables, as Parquet")
+    parser.add_argument("--results", type=float, help="gigabytes of a folder of many artifacts")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        layout = Layout(Path(folder))
-        size = index = 0
-        while size < gigabytes * 1e9:
-            size += write(layout, index)
-            index += 1
-        began = time.perf_counter()
-        rows = load(Path(folder), {}, Path(folder) / "manymasks.duckdb")
-        seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        f"{size / 1e9:.1f} GB of tables, {rows['document_loss'] / 1e6:.0f} M rows: "
-        f"{seconds:.0f} s, {peak:.1f} GiB resident at most (DuckDB's limit is {MEMORY})"
-    )
+        if options.results:
+            many_artifacts(Path(folder), options.results)
+        else:
+            large_tables(Path(folder), options.gigabytes or 10.0)
 
 
 if __name__ == "__main__":
