@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from manymasks.arrays import Floats
 from manymasks.config.training import Size
 from manymasks.corpora.processes.machine import entropy
 from manymasks.corpora.processes.registry import process
@@ -391,6 +392,25 @@ def test_members_of_a_stack_are_trained_as_alone(arm: str) -> None:
             assert not torch.equal(weight, dict(model.named_parameters())[name])
     np.testing.assert_array_equal(ends[0].laws[1:], ends[1].laws)
     np.testing.assert_array_equal(ends[0].later[1:], ends[1].later)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_exact_gradients_of_the_whole_loss_lower_it(route: Route) -> None:
+    model = Transformer(SIZE, len(VOCABULARY), LENGTH, [route])
+    initialise(model, [0])
+    start = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+    def expected(laws: Floats) -> float:
+        return float(LAW.cues @ (laws * (COSTS - np.log(laws))).sum(-1))
+
+    ends = [
+        train_arm(model, start, LAW, ArmRun("total", "exact", steps, 4, 0.05), [[0]]).laws[0]
+        for steps in (1, 200)
+    ]
+    assert expected(ends[1]) < expected(ends[0]) - 0.2
+    # No draw enters.
+    again = train_arm(model, start, LAW, ArmRun("total", "exact", 200, 4, 0.05), [[1]])
+    np.testing.assert_array_equal(again.laws[0], ends[1])
 
 
 def test_a_rate_of_zero_leaves_a_member_where_it_was() -> None:

@@ -31,7 +31,7 @@ from manymasks.training.checkpoint import save_weights
 SIZE = Size(width=8, layers=1, heads=1, rotary_base=100, embedding_sd=1)
 SETTINGS = {
     "steps": 2, "batch": 8, "betas": [1.0, 2.0], "share": 0.25, "runs": 1, "run_steps": 2,
-    "path_every": 1,
+    "path_every": 1, "exact_steps": 2,
 }  # fmt: skip
 LAW = steer_law("steer")
 SEEDS = [(0, 0), (1, 1)]

@@ -35,6 +35,10 @@ class Steering(Settings):
     than about one half."""
     path_every: Annotated[int, Field(ge=1)] = 30
     """Steps between two points of the path of a run by SGD."""
+    exact_steps: Annotated[int, Field(ge=1)] = 300
+    """Steps of `total` along the exact gradient of its expected loss."""
+    exact_rate: Annotated[float, Field(gt=0)] = 0.05
+    """Rate of these."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the documents that arms draw."""
 

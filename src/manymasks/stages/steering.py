@@ -122,6 +122,7 @@ def planned_runs(settings: Steering) -> Iterator[ArmRun]:
         yield ArmRun(
             "self", "sgd", settings.run_steps, settings.batch, settings.run_rate, number=number
         )
+    yield ArmRun("total", "exact", settings.exact_steps, settings.batch, settings.exact_rate)
 
 
 def _class_results(

@@ -11,7 +11,7 @@ from torch import Tensor
 from manymasks.arrays import Floats
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.config.training import Training
-from manymasks.corpora.processes.steer import FIRST_CUE, SteerLaw
+from manymasks.corpora.processes.steer import COSTS, FIRST_CUE, SteerLaw
 from manymasks.models.transformer import Transformer
 from manymasks.steering.choice_arms import (
     ARMS,
@@ -37,8 +37,9 @@ class ArmRun:
     arm: str
     """One of `ARMS`."""
     optimizer: str
-    """`adamw` with a schedule and without weight decay, or `sgd`: constant steps along the gradient
-    alone, for which the noise of `self` has a closed form."""
+    """`adamw` with a schedule and without weight decay; `sgd`: constant steps along the gradient
+    alone, for which the noise of `self` has a closed form; `exact`: the same along the gradient of
+    the expected loss of `total` over choices, with the exact costs and without letters."""
     steps: int
     batch: int
     rate: float
@@ -113,12 +114,16 @@ def train_arm(
     update = _Update(weights, run)
     path, later = {}, torch.zeros(model.members, device=device)
     counted = max(run.steps // 10, 1)
+    is_exact = run.optimizer == "exact"
     for step in range(run.steps):
         # Only a beta, or a choice that is fed back, needs gradients of the probabilities.
-        with torch.set_grad_enabled(arm.has_beta or arm.is_fed_back):
+        with torch.set_grad_enabled(is_exact or arm.has_beta or arm.is_fed_back):
             logs = choice_logs(model, cues)
-        documents = draws.documents(logs.detach().exp(), run.batch, run.chosen).to(device)
-        loss, last = _loss(model, arm, run, documents, logs, start_logs, chances)
+        if is_exact:
+            loss, last = _exact_total(logs, chances)
+        else:
+            documents = draws.documents(logs.detach().exp(), run.batch, run.chosen).to(device)
+            loss, last = _loss(model, arm, run, documents, logs, start_logs, chances)
         gradients = torch.autograd.grad(loss.sum(), list(weights.values()))
         update(step, dict(zip(weights, gradients, strict=True)))
         if step >= run.steps - counted:
@@ -148,6 +153,14 @@ def _loss(
         kl = ((logs.exp() * (logs - start_logs)).sum(-1) * chances).sum(-1)
     losses = document_losses(model, documents, fed_back)
     return objective(arm, losses, is_own, kl, run.beta), losses.later.detach().mean(-1)
+
+
+def _exact_total(logs: Tensor, chances: Tensor) -> tuple[Tensor, Tensor]:
+    """The expected cost and surprise (members,) of choices with ln p (members, cues, choices), and
+    the expected cost."""
+    costs = torch.from_numpy(COSTS).to(logs)
+    expected = (logs.exp() * costs).sum(-1) @ chances
+    return expected - (logs.exp() * logs).sum(-1) @ chances, expected.detach()
 
 
 class _Update:

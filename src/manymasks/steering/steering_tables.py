@@ -65,6 +65,7 @@ def arm_row(result: ArmResult, law: SteerLaw, drift: Drift | None) -> Row:
     reading = steering_reading(result.laws, law.choices)
     run = result.run
     walk = (run.rate, run.steps, run.batch) if run is not None and run.is_walk else None
+    is_exact = run is not None and run.optimizer == "exact"
     change = np.log(result.laws) - np.log(result.start)
     expected = float(law.cues @ result.laws @ COSTS)
     return {
@@ -79,7 +80,7 @@ def arm_row(result: ArmResult, law: SteerLaw, drift: Drift | None) -> Row:
         "log_sd": None if drift is None or walk is None else drift.log_sd(*walk),
         "easiest": float(result.laws[:, EASIEST].mean()),
         "cues_on_easiest": int((result.laws.argmax(-1) == EASIEST).sum()),
-        "later_excess": None if result.later is None else finite(result.later - expected),
+        "later_excess": None if is_exact or result.later is None else result.later - expected,
     }
 
 

@@ -20,7 +20,7 @@ CREATE TABLE steering (
 COMMENT ON TABLE steering IS 'A member of steer after a run of an arm, with how much likelier it makes a choice the less its letters cost, beside the exact answer: does it make its future easier to predict? The rows behind steering_by_arm. Grain: artifact, model, arm, optimizer, dose, run.';
 COMMENT ON COLUMN steering.artifact IS 'Steering artifact';
 COMMENT ON COLUMN steering.arm IS 'trained: before any arm. offline: documents of the law. self: own choices, no return. return: mean cost with a KL penalty. greedy: mean cost. total: its whole own loss, through the choice. pathwise: as return, by the gradient through the choice that is fed back. mixed: offline and greedy';
-COMMENT ON COLUMN steering.optimizer IS 'adamw or sgd; NULL for trained';
+COMMENT ON COLUMN steering.optimizer IS 'adamw, sgd, or exact: by the exact gradient of the expected loss; NULL for trained';
 COMMENT ON COLUMN steering.dose IS 'Weight of the KL penalty of return and pathwise, or the share of greedy in mixed';
 COMMENT ON COLUMN steering.run IS 'Runs with other draws, from 0';
 COMMENT ON COLUMN steering.steps IS 'Optimiser steps of the arm';
@@ -55,7 +55,7 @@ CREATE TABLE steering_cue (
 COMMENT ON TABLE steering_cue IS 'A member of steer after the first run of an arm and a cue, with the slope after that cue, beside the error of frequencies in as many documents: do members steer where cues are rare? The rows behind steering_by_cue. Grain: artifact, model, arm, optimizer, dose, cue.';
 COMMENT ON COLUMN steering_cue.artifact IS 'Steering artifact';
 COMMENT ON COLUMN steering_cue.arm IS 'What the member was trained for, as in steering';
-COMMENT ON COLUMN steering_cue.optimizer IS 'adamw or sgd; NULL for trained';
+COMMENT ON COLUMN steering_cue.optimizer IS 'adamw, sgd, or exact: by the exact gradient of the expected loss; NULL for trained';
 COMMENT ON COLUMN steering_cue.dose IS 'Weight of the KL penalty of return and pathwise, or the share of greedy in mixed';
 COMMENT ON COLUMN steering_cue.run IS 'Always 0';
 COMMENT ON COLUMN steering_cue.process IS 'steer, steer-rare, steer-easy (authors after common cues choose by ease) or steer-hard (its control: by difficulty)';

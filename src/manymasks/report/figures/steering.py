@@ -8,6 +8,7 @@ from manymasks.report.section import SectionPart
 from manymasks.report.style import COLOURS, INK, MUTED
 
 ORDER = ("trained", "offline", "self", "pathwise", "mixed", "return", "greedy", "total")
+OPTIMIZERS = {"sgd": ", SGD", "exact": ", exact gradient"}
 LARGEST_SHOWN = 2.0
 """1/nat: slopes beyond it, as of corners, are drawn at the edge."""
 AUTHORS = {
@@ -19,7 +20,7 @@ AUTHORS = {
 
 def _name(row: Row) -> str:
     dose = {"mixed": "share", "return": "beta", "pathwise": "beta"}.get(row["arm"])
-    optimizer = ", SGD" if row["optimizer"] == "sgd" else ""
+    optimizer = OPTIMIZERS.get(row["optimizer"], "")
     return f"{row['arm']}{optimizer}" + (f", {dose} {row['dose']:g}" if dose else "")
 
 
