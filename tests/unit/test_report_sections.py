@@ -1,6 +1,7 @@
 """The sections on sets and on probes: figures, tables, maps, and what vanishes without data."""
 
 import itertools
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from scipy.spatial.distance import pdist, squareform
 
+from manymasks.database import query
 from manymasks.database.load import load
 from manymasks.kinds.set_metrics import METRICS
-from manymasks.report import drawing, page, pictures
+from manymasks.report import drawing, page, pictures, style
 from manymasks.report.figures import pair_maps
 from manymasks.report.section import units
 from manymasks.report.sections import SECTIONS
@@ -299,3 +301,14 @@ def test_clusters_put_alike_members_together(probes_database: Path) -> None:
     sizes = [name.split()[0] for name in order]
     assert sorted(order) == names
     assert sum(a != b for a, b in itertools.pairwise(sizes)) == 1
+
+
+def test_every_relation_of_two_members_has_a_colour_and_a_name() -> None:
+    folder = Path(query.__file__).parent / "views"
+    (view,) = [
+        text.split("CREATE VIEW current_pair AS")[1].split("AS relation")[0]
+        for path in folder.glob("*.sql")
+        if "CREATE VIEW current_pair AS" in (text := path.read_text(encoding="utf-8"))
+    ]
+    relations = set(re.findall(r"(?:THEN|ELSE) '([^']+)'", view))
+    assert relations == set(pair_maps.RELATIONS) and len(relations) <= len(style.COLOURS)

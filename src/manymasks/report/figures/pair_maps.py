@@ -19,8 +19,11 @@ RELATIONS = {
     "seed": "seeds of a class",
     "variant": "two variants",
     "size": "two sizes",
-    "size and variant": "both differ",
+    "size and variant": "size and variant",
+    "mixer": "two mixers",
+    "mixer and variant": "mixer and variant",
 }
+"""Values of `current_pair.relation`, as a legend has them."""
 
 
 def classical_scaling(distances: Floats, dimensions: int = 2) -> tuple[Floats, float]:
