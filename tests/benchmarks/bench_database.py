@@ -8,8 +8,9 @@ memory and how many tables were read.
 
 import argparse
 import hashlib
-import multiprocessing
+import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -82,7 +83,7 @@ def write_weights(layout: Layout, index: int) -> int:
     return WEIGHTS
 
 
-def _load(results: Path, target: Path, previous: Path | None) -> Taken:
+def _load(results: Path, target: Path, previous: Path | None = None) -> Taken:
     """Load in this process, which has done nothing else."""
     read: list[Path] = []
     hashed: Callable[[Path], str] = artifacts.sha256_of
@@ -92,8 +93,6 @@ def _load(results: Path, target: Path, previous: Path | None) -> Taken:
         return hashed(path)
 
     artifacts.sha256_of = counted  # type: ignore[assignment]
-    # Without a script, as in a process of multiprocessing, DuckDB draws its progress.
-    sys.modules["__main__"].__file__ = __file__
     began, used = time.perf_counter(), time.process_time()
     rows = load(results, {}, target, previous=previous)
     seconds, processor = time.perf_counter() - began, time.process_time() - used
@@ -103,8 +102,10 @@ def _load(results: Path, target: Path, previous: Path | None) -> Taken:
 
 def taken(results: Path, target: Path, previous: Path | None = None) -> Taken:
     """What a load in a process of its own takes."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_load, (results, target, previous))
+    paths = [str(path) for path in (results, target, previous) if path is not None]
+    command = [sys.executable, __file__, "--load", *paths]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return Taken(*json.loads(done.stdout))
 
 
 def large_tables(folder: Path, gigabytes: float) -> None:
@@ -139,7 +140,12 @@ def main() -> None:
     )
     parser.add_argument("--gigabytes", type=float, help="of large tables, as Parquet")
     parser.add_argument("--results", type=float, help="gigabytes of a folder of many artifacts")
+    parser.add_argument("--load", nargs="+", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.load:
+        results, target, *previous = options.load
+        print(json.dumps(_load(results, target, *previous)))
+        return
     with tempfile.TemporaryDirectory() as folder:
         if options.results:
             many_artifacts(Path(folder), options.results)
