@@ -32,7 +32,7 @@ from manymasks.universal.checkpoint_layer import (
     checkpoint_layer,
     measured_rounding,
 )
-from manymasks.universal.elites import Elites, offer_windows
+from manymasks.universal.elites import Elites, log_p_after, offer_windows
 from manymasks.universal.leads import attained_leads, nearest_mixtures
 from manymasks.universal.never_both import both_attained, both_bounds, lead_bounds
 from manymasks.universal.universal_tables import closed_forms
@@ -182,6 +182,22 @@ def test_no_prefix_of_a_checkpoint_exceeds_its_bound(tmp_path: Path, architectur
 def loose(bounds: Bounds, attained: np.ndarray) -> bool:
     """Whether the allowance for float32 is more than small beside the bounds."""
     return bool((bounds.float32 - attained).max() > 0.05)
+
+
+def test_logits_of_a_large_vocabulary_are_offered_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = PretrainedStack([drawn_model(tmp_path, "llama", vocabulary=40)], 40, 0)
+    windows = np.random.default_rng(0).integers(0, 40, (7, 12))
+    whole, parts = Elites.empty(40), Elites.empty(40)
+    offer_windows(stack, windows, 3, whole)
+    monkeypatch.setattr("manymasks.universal.elites.LOGITS_AT_ONCE", 40 * 5)
+    offer_windows(stack, windows, 3, parts)
+    assert parts.log_p == pytest.approx(whole.log_p, abs=1e-5)
+    pairs = zip(parts.prefixes, whole.prefixes, strict=True)
+    assert all(np.array_equal(part, one) for part, one in pairs)
+    again = log_p_after(stack, parts.prefixes, np.arange(40), 16)
+    assert again == pytest.approx(parts.log_p, abs=1e-4)
 
 
 def test_a_checkpoint_without_biases_has_the_bounds_of_a_member(tmp_path: Path) -> None:

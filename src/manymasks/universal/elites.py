@@ -1,6 +1,6 @@
 """The best prefix for every token: lower bounds of what some prefix attains, and refutations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from manymasks.arrays import Floats, Indices, Ints
+from manymasks.models.language_model import LOGITS_AT_ONCE
 from manymasks.models.member_model import MemberModel
+from manymasks.models.pretrained_stack import PretrainedStack
 
 AT_ONCE = 1 << 20
 """Logits in memory at once."""
@@ -82,17 +84,34 @@ def offer_windows(model: MemberModel, tokens: Ints, batch: int, *archives: Archi
     """Offer every prefix of windows (n, positions) to archives of a member. `model`: a stack of
     one member. `batch`: windows in one pass."""
     positions = tokens.shape[1]
-    batch = min(batch, max(AT_ONCE // (positions * model.W_U.shape[1]), 1))
+    if not isinstance(model, PretrainedStack):
+        batch = min(batch, max(AT_ONCE // (positions * model.W_U.shape[1]), 1))
     for begin in range(0, len(tokens), batch):
         part = tokens[begin : begin + batch]
         windows = torch.from_numpy(part).to(model.W_E.device)
+        done = 0
+        for logits in _blocks_of_logits(model, windows):
 
-        def prefix(row: int, part: Ints = part) -> Ints:
-            return part[row // positions, : row % positions + 1]
+            def prefix(row: int, part: Ints = part, done: int = done) -> Ints:
+                window, position = divmod(done + row, positions)
+                return part[window, : position + 1]
 
-        offered = Offer(model(windows[None])[0].flatten(0, 1), windows.flatten(), prefix)
-        for archive in archives:
-            archive.offer(offered)
+            last = windows.flatten()[done : done + len(logits)]
+            offered = Offer(logits, last, prefix)
+            for archive in archives:
+                archive.offer(offered)
+            done += len(logits)
+
+
+def _blocks_of_logits(model: MemberModel, windows: Tensor) -> Iterator[Tensor]:
+    """Logits at all positions of windows (n, positions) in order, (rows, vocabulary) each. Those of
+    a checkpoint come in parts, as its vocabulary may be large."""
+    if isinstance(model, PretrainedStack):
+        rows = max(LOGITS_AT_ONCE // model.vocabulary, 1)
+        for logits in model.models[0].blocks_of_logits(model.read(0, windows), rows):
+            yield logits[:, : model.vocabulary]
+    else:
+        yield model(windows[None])[0].flatten(0, 1)
 
 
 @torch.no_grad()
@@ -117,6 +136,9 @@ def log_p_after(
             rows.append(prefix)
             members.append([i])
     by_length = sorted(range(len(rows)), key=lambda row: rows[row].size)
+    if isinstance(model, PretrainedStack) and rows:
+        logits_of_row = rows[by_length[-1]].size * model.vocabulary
+        batch = max(min(batch, LOGITS_AT_ONCE // logits_of_row), 1)
     for begin in range(0, len(by_length), batch):
         chosen = by_length[begin : begin + batch]
         longest = rows[chosen[-1]].size
