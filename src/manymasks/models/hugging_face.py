@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from manymasks.arrays import Ints
 from manymasks.errors import UserError
@@ -61,14 +61,31 @@ class CausalModel:
         return logits.float().to(self.device)
 
     def blocks_of_logits(self, tokens: Tensor, rows: int) -> Iterator[Tensor]:
-        """Logits after each token, in order, (at most `rows`, vocabulary) each."""
+        """Logits after each token, in order, (at most `rows`, vocabulary) each. The next ones may
+        take their memory."""
         if not self.has_plain_head:
             yield from torch.split(self.logits(tokens).flatten(0, 1), rows)
             return
         states = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
-        for part in torch.split(states.flatten(0, 1), rows):
-            logits: Tensor = self.model.get_output_embeddings()(part)
-            yield logits.float().to(self.device)
+        states, head = states.flatten(0, 1), self.model.get_output_embeddings()
+        # Separate allocations fragment the memory, until all logits are held.
+        buffer = self._buffer(states, head, min(rows, len(states)))
+        for part in torch.split(states, rows):
+            if buffer is None:
+                logits: Tensor = head(part)
+                yield logits.float().to(self.device)
+            elif head.bias is None:
+                yield torch.mm(part, head.weight.T, out=buffer[: len(part)])
+            else:
+                yield torch.addmm(head.bias, part, head.weight.T, out=buffer[: len(part)])
+
+    def _buffer(self, states: Tensor, head: Any, rows: int) -> Tensor | None:
+        """Memory of `rows` logits; None for a head that is more than a product in float32."""
+        is_product = type(head) is nn.Linear and not hasattr(head, "_hf_hook")
+        is_here = is_product and head.weight.device == states.device == self.device
+        if not is_here or states.dtype != torch.float32 or torch.is_grad_enabled():
+            return None
+        return states.new_empty(rows, self.vocabulary)
 
     @torch.no_grad()
     def _is_head_plain(self) -> bool:

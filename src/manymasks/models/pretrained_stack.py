@@ -92,9 +92,12 @@ class PretrainedStack:
             blocks = model.blocks_of_logits(part, rows)
             for block, column in zip(blocks, columns, strict=True):
                 logits = block[:, : self.vocabulary]
-                losses.append(nn.functional.cross_entropy(logits, column, reduction="none"))
                 scored = logits.gather(1, column[:, None])[:, 0]
-                tops.append(scored == logits.amax(1))
+                peaks = logits.amax(1)
+                tops.append(scored == peaks)
+                # In place: temporaries of this size fragment the memory.
+                totals = logits.sub_(peaks[:, None]).exp_().sum(1)
+                losses.append(totals.log_() + (peaks - scored))
         return torch.cat(losses).view(targets.shape), torch.cat(tops).view(targets.shape)
 
     def streams(self, tokens: Tensor) -> list[Tensor]:
