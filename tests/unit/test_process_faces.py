@@ -22,9 +22,10 @@ from manymasks.truth.prices import exact_prices, price_rows
 pytestmark = pytest.mark.unit
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "a-process.md"
-EVERY: list[tuple[str, dict[str, float]]] = [
+EVERY: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in PROCESSES),
     ("fork", {"answered": 0.1}),
+    *(("lag", {"answer_format": name}) for name in ("filler", "steps", "mixed")),
 ]
 
 

@@ -13,6 +13,7 @@ from manymasks.arrays import Floats, Ints
 from manymasks.config.analyses import Analysis
 from manymasks.config.corpora import ProcessCorpus, ProcessName
 from manymasks.corpora.processes import chains, fork, masks, recall, tally
+from manymasks.corpora.processes.lag import FORMATS
 from manymasks.corpora.processes.machine import ENDED, divergence, entropy, losses
 from manymasks.corpora.processes.process import COUNTED, Process, with_bos
 from manymasks.corpora.processes.registry import process
@@ -20,8 +21,12 @@ from manymasks.kinds.processes import PROCESSES
 
 EVERY = pytest.mark.parametrize(
     "known",
-    [*(process(name) for name in PROCESSES), process("fork", answered=0.1)],
-    ids=[*PROCESSES, "fork answered=0.1"],
+    [
+        *(process(name) for name in PROCESSES),
+        process("fork", answered=0.1),
+        *(process("lag", answer_format=name) for name in FORMATS[1:]),
+    ],
+    ids=[*PROCESSES, "fork answered=0.1", *(f"lag {name}" for name in FORMATS[1:])],
 )
 
 
@@ -192,6 +197,7 @@ def test_chains_are_unchanged_after_a_bos(name: str) -> None:
         ("tally1", 63 * 1.2905),
         ("fork", document_entropy()),
         ("recall", recall_entropy(recall.DEFAULT)),
+        ("lag", 11 * np.log(3) + 2 * np.log(4)),
         ("hierarchy", np.log(8) + 15 * np.log(4)),
     ],
 )

@@ -306,7 +306,17 @@ class ProcessCorpus(CorpusSettings):
     """`masks` only: a changed law of its documents, for members that are fine-tuned on them; null
     keeps the law of the process."""
 
+    answer_format: Literal["direct", "filler", "steps", "mixed"] | None = None
+    """`lag` only: what stands between a question and its answer: nothing (`direct`), as many
+    fillers as there are steps (`filler`), the steps (`steps`), or one of the last two in each
+    document (`mixed`); null takes `direct`."""
+
     keeps_repeats: ClassVar[bool] = True
+
+    @property
+    def document_length(self) -> int:
+        """Tokens of every document, BOS included."""
+        return PROCESSES[self.process].length_in(self.answer_format)
 
     @property
     def process_analyses(self) -> tuple[Analysis, ...]:

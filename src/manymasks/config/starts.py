@@ -83,10 +83,10 @@ def _shape(size: Size) -> Size:
 def _shares_vocabulary(study: Study, corpus: str, other: str) -> bool:
     """Whether a token stands for the same on both corpora, and windows are equally long."""
     settings = [study.corpora[name] for name in (corpus, other)]
-    processes = [item.process for item in settings if isinstance(item, ProcessCorpus)]
+    processes = [item for item in settings if isinstance(item, ProcessCorpus)]
     if not processes:
         return study.tokenizer.kind in SHARED_TOKENIZERS
-    kinds = {(PROCESSES[name].vocabulary, PROCESSES[name].length) for name in processes}
+    kinds = {(PROCESSES[item.process].vocabulary, item.document_length) for item in processes}
     return len(processes) == len(settings) and len(kinds) == 1
 
 

@@ -63,8 +63,10 @@ def processes_page() -> str:
     for name, spec in PROCESSES.items():
         analyses = ", ".join(f"`{analysis}`" for analysis in spec.analyses)
         settings = ", ".join(f"`{setting}`" for setting in spec.parameters)
+        length = ", ".join(f"{count} ({kind})" for kind, count in spec.lengths.items())
         parts.append(
-            f"| `{name}` | {len(spec.vocabulary)} | {spec.length} | {analyses} | {settings} |"
+            f"| `{name}` | {len(spec.vocabulary)} | {length or spec.length} | {analyses} "
+            f"| {settings} |"
         )
     for name, spec in PROCESSES.items():
         parts.append(f"\n## {name}\n\n{_summary(spec.maker)}")

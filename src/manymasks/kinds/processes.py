@@ -5,7 +5,7 @@ a function and a row.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class ProcessSpec:
     """Settings of the corpus that the maker takes as keyword arguments."""
     control_of: str | None = None
     """The process that this one is the control of."""
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    """Tokens of every document by `answer_format`, where that is a setting of the process."""
+
+    def length_in(self, answer_format: str | None) -> int:
+        """Tokens of every document in a format, BOS included."""
+        return self.lengths.get(answer_format or "", self.length)
 
 
 def numbered(prefix: str, count: int) -> tuple[str, ...]:
@@ -44,6 +50,14 @@ FORK_VOCABULARY = (
 STEER_VOCABULARY = (
     "BOS", *numbered("Q", 8), *numbered("C", 4), "SEP", *"abcd",
 )  # fmt: skip
+LAG_VOCABULARY = (
+    "BOS",
+    *numbered("x", 3),
+    *numbered("y", 3),
+    *numbered("k", 4),
+    *("=", ".", "no", "yes"),
+    *numbered("n", 5),
+)
 
 PROCESSES: Mapping[str, ProcessSpec] = {
     "masks": ProcessSpec(
@@ -68,6 +82,11 @@ PROCESSES: Mapping[str, ProcessSpec] = {
     ),
     "recall": ProcessSpec(
         ("BOS", *numbered("K", 8), *numbered("V", 8)), 17, "corpora.processes.recall:recall_process"
+    ),
+    "lag": ProcessSpec(
+        LAG_VOCABULARY, 18, "corpora.processes.lag:lag_process",
+        parameters=("answer_format",),
+        lengths={"direct": 18, "filler": 32, "steps": 32, "mixed": 32},
     ),
     "markov": ProcessSpec(("BOS", *numbered("", 8)), 64, "corpora.processes.chains:markov_process"),
     "mess3": ProcessSpec(

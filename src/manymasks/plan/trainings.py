@@ -134,7 +134,7 @@ def training_of(study: Study, corpus: Corpus) -> Training:
         if getattr(corpus.members, name) is not None
     }
     if isinstance(corpus, ProcessCorpus):
-        overrides |= {"context": PROCESSES[corpus.process].length, "shift": False}
+        overrides |= {"context": corpus.document_length, "shift": False}
     overrides["kernels"] = resolved(study.training.kernels, study.training.precision)
     return study.training.model_copy(update=overrides)
 

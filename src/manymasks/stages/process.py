@@ -29,5 +29,5 @@ def make(job: Job) -> dict[str, Any]:
     return figures
 
 
-def _shown(value: MaskLaw | float) -> str:
-    return str(value) if isinstance(value, MaskLaw) else f"{value:g}"
+def _shown(value: MaskLaw | str | float) -> str:
+    return str(value) if isinstance(value, MaskLaw | str) else f"{value:g}"
