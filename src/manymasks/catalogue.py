@@ -348,6 +348,15 @@ _ROWS = (
         uses_models=True, if_out_of_memory="steering.batch", is_analysis=True,
         compares="own-past", needs_process=True, needs_attention=True, needs_training=True,
         seconds=90),
+    Stage("thinking", unit="corpus",
+        summary="What answers of members of `lag` cost by the format of the text before them, "
+            "step by step, beside exact prices.",
+        message="asking members of {label}",
+        outcome="{states} states of {members} members on {documents:,} documents",
+        inputs=("training",),
+        tables=("thinking_answer", "thinking_step", "thinking_price", "prediction"),
+        uses_models=True, if_out_of_memory="thinking.batch, thinking.documents",
+        is_analysis=True, needs_process=True, seconds=30),
     # Results.
     Stage("database", unit="study",
         summary="All artifacts of the results folder, in one DuckDB file.",

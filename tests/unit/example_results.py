@@ -19,6 +19,7 @@ import example_known
 import example_recurrence
 import example_sets
 import example_steering
+import example_thinking
 import example_tuning
 import example_universal
 import numpy as np
@@ -568,6 +569,8 @@ class ExampleResults:
                 tables["fine_tuning"] = example_tuning.by_variant(
                     models, {"causal": "one mask", "myopic": "one premise"}
                 )
+            if corpus == "tally":
+                tables["thinking"] = example_thinking.thinking(models, {corpus: "filler"})
             if corpus == "fork":
                 tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)
                 tables["steering"] = example_steering.steering(models)

@@ -86,6 +86,11 @@ corpora:
       sizes: {{tiny: {{width: 8}}}}
       seeds: {{init: [5]}}
       analyses: [steering]
+  asked:
+    kind: process
+    process: lag
+    answer_format: filler
+    members: {{variants: [causal], sizes: {{tiny: {{width: 8}}}}, analyses: [thinking]}}
 sizes:
   base: {{width: 16}}
   more: {{width: 32}}
@@ -126,7 +131,7 @@ primary:
 NAMES = (
     "other", "b" * 64, "b" * 40, "a/c", "mine.txt", "m*.txt", "causal", "plain", "myopic", "half",
     "base", "more", "most", "numpy", "text", "mine", "held-out", "shuffle",
-    "known",
+    "known", "steps",
 )  # fmt: skip
 VALUES = (
     *NAMES,

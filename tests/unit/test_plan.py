@@ -313,7 +313,7 @@ EDITS = [
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n", USE_MODELS),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0",
-     {"process", "universal", *KNOWN}),
+     {"process", "universal", *KNOWN - {"thinking"}}),
     ("kinds/families.py", "return context // 2", "return context // 3",
      {"probe", "self_written", "search", "universal"}),
     ("config/training.py", "class Seeds", "NEW = 1\n\n\nclass Seeds", set()),
@@ -363,6 +363,7 @@ def test_the_default_study_has_every_stage_but_those_of_presets() -> None:
     # Rates are found once; the others are of presets.
     presets = {
         "pretrained", "recurrence", "decomposition", "fine_tuning", "code_length", "steering",
+        "thinking",
     }  # fmt: skip
     assert STAGES.keys() - stages <= {"tuning", *presets}
 
@@ -961,6 +962,7 @@ def test_analyses_depend_on_the_process(tmp_path: Path) -> None:
         ("fork", {"truth", "excess", "rule_choice"}),
         ("tally", {"truth", "excess", "belief", "recurrence"}),
         ("hierarchy", {"truth", "excess"}),
+        ("lag", {"truth", "excess", "thinking"}),
     ):
         plan = plan_of(tmp_path, **drawn(process))
         assert {node.stage for node in plan.nodes} & KNOWN == expected

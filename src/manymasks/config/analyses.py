@@ -379,6 +379,20 @@ class FineTuning(Settings):
     """Seed of the documents."""
 
 
+class Thinking(Settings):
+    """Answers of members of `lag`, by the format of the text before them."""
+
+    documents: Annotated[int, Field(ge=50)] = 1000
+    """Documents that are drawn for the questions, the same for every format."""
+    free: Annotated[int, Field(ge=50)] = 300
+    """Documents, the first of these, in which members write their steps themselves: they are asked
+    after all steps that they could write."""
+    batch: Annotated[int, Field(ge=1)] = 500
+    """Documents in one forward pass."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the documents."""
+
+
 class Analyses(Settings):
     """What is measured. The section of an analysis has the name of its stage."""
 
@@ -433,6 +447,8 @@ class Analyses(Settings):
     """What fine-tuning changed."""
     steering: Steering = Steering()
     """Whether members make what comes next easier to predict."""
+    thinking: Thinking = Thinking()
+    """Answers in the residual stream, after fillers, or after written steps."""
 
 
 class Statistics(Settings):

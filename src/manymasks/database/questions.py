@@ -233,6 +233,14 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "steering_cue",
         "steering_path",
     ),
+    "Known processes: is an answer computed silently or in written steps?": (
+        "thinking_by_format",
+        "thinking_contrast",
+        "thinking_curve",
+        "thinking_answer",
+        "thinking_step",
+        "thinking_price",
+    ),
     "Known processes: which of two rules was learned?": (
         "rule_choice_by_member",
         "rule_choice_over_seeds",

@@ -85,6 +85,7 @@ PROCESSES: Mapping[str, ProcessSpec] = {
     ),
     "lag": ProcessSpec(
         LAG_VOCABULARY, 18, "corpora.processes.lag:lag_process",
+        analyses=("thinking",),
         parameters=("answer_format",),
         lengths={"direct": 18, "filler": 32, "steps": 32, "mixed": 32},
     ),

@@ -251,6 +251,23 @@ def fine_tuning_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
         yield Node("fine_tuning", f"fine_tuning/{corpus.name}", settings, inputs)
 
 
+def thinking_nodes(corpora: Mapping[str, PlannedCorpus]) -> Iterator[Node]:
+    """Answers of members of all corpora of `lag` in one artifact, which compares its formats."""
+    measured = [
+        corpora[name]
+        for name in sorted(corpora)
+        if "thinking" in corpora[name].process_analyses and corpora[name].has_analysis("thinking")
+    ]
+    members = [member for corpus in measured for member in corpus.own_past_members]
+    if members:
+        settings: dict[str, Any] = measured[0].analysis_settings("thinking", members)
+        settings["formats"] = {
+            corpus.name: corpus.process["answer_format"] or "direct" for corpus in measured
+        }
+        label = "/".join(["thinking", *settings["formats"]])
+        yield Node("thinking", label, settings, {"training": trainings(members)})
+
+
 def process_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
     """The exact next-token law of a process, and the excess loss of members over it."""
     if not corpus.is_process or not corpus.has_analysis("truth"):

@@ -27,6 +27,7 @@ from manymasks.plan.analyses import (
     probe_nodes,
     process_nodes,
     set_nodes,
+    thinking_nodes,
 )
 from manymasks.plan.node import Node, planned_code
 from manymasks.plan.pretrained_nodes import pretrained_nodes
@@ -60,6 +61,7 @@ def plan_study(study: Study, base: Path) -> Plan:
         corpora[name], corpus_nodes = _corpus_nodes(study, name, documents, base, corpora)
         nodes += corpus_nodes
     nodes += control_nodes(corpora)
+    nodes += thinking_nodes(corpora)
 
     by_stage = {
         stage: tuple(node for node in nodes if node.stage == stage)

@@ -316,6 +316,21 @@ def steered(rows: list[Row]) -> Answer:
     )  # fmt: skip
 
 
+def thinking(rows: list[Row]) -> Answer:
+    """What a myopic gradient costs answers, by format."""
+    costs = Markup("; ").join(
+        Markup("in {} {} ({} against {})").format(
+            row["answer_format"], estimate(row), plain(row["nats"]), plain(row["baseline_nats"])
+        )
+        for row in rows
+    )  # fmt: skip
+    return say(
+        all(row["low"] is not None for row in rows),
+        "A myopic gradient costs an answer, which has {prior} nats of entropy: {costs} nats.",
+        prior=plain(rows[0]["prior"]), costs=costs,
+    )  # fmt: skip
+
+
 def proved(rows: list[Row]) -> Answer:
     """Shares of tokens with a proof, a witness or neither."""
     first = rows[0]

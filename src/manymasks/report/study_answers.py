@@ -55,6 +55,8 @@ QUESTIONS = (
         ("tuning_paths", "tuned_steps"), words.tuned),
     Topic("answer_steering", "Does a predictor make its future easier to predict?",
         ("steering_arms", "steering_walk"), words.steered),
+    Topic("answer_thinking", "Does an answer need written steps?",
+        ("thinking_curves", "thinking_formats"), words.thinking),
     Topic("answer_proved", "What is proved of every prefix?",
         ("verdict_shares", "provable_steps"), words.proved),
     Topic("answer_claims", "Did the claims named before the run hold?", ("claims",),

@@ -121,7 +121,7 @@ CREATE TABLE prediction (
     seen_low DOUBLE,
     seen_high DOUBLE
 );
-COMMENT ON TABLE prediction IS 'A quantity of a class that was predicted before the run, with the range that was predicted and what came. Grain: artifact, measurement, quantity, size, variant.';
+COMMENT ON TABLE prediction IS 'A quantity of a class that was predicted before the run, with the range that was predicted and what came. Grain: artifact, measurement, quantity, corpus, size, variant.';
 COMMENT ON COLUMN prediction.artifact IS 'Artifact of the stage that measured it';
 COMMENT ON COLUMN prediction.measurement IS 'Stage that measured it';
 COMMENT ON COLUMN prediction.quantity IS 'Name of the quantity';
