@@ -65,10 +65,11 @@ class Curve:
 
     @property
     def until_half(self) -> float:
-        """Tokens of the first state with at most half of the prior's loss; infinite without one."""
+        """Tokens of the first state with at most half of the prior's loss; all that it was trained
+        on without one."""
         half = ladder()[0] / 2
         pairs = zip(self.tokens, self.nats, strict=True)
-        return min((tokens for tokens, nats in pairs if nats <= half), default=np.inf)
+        return min((tokens for tokens, nats in pairs if nats <= half), default=self.tokens[-1])
 
 
 def curves(rows: Rows, models: Sequence[str], answer_format: str) -> list[Curve]:
@@ -136,7 +137,7 @@ def _quantities(
 ) -> dict[str, Interval]:
     """What came of a class, beside the causal one on its corpus and the one of direct answers."""
     mine = group.curves(rows)
-    slowest = max(min(curve.until_half, curve.tokens[-1]) for curve in mine) / 1e6
+    slowest = max(curve.until_half for curve in mine) / 1e6
     seen = {
         LOSS: _mean([curve.last for curve in mine], group.seeds, confidence),
         FORMED: Interval(slowest, slowest, slowest, None, 0.0),
@@ -155,8 +156,7 @@ def _quantities(
         if group.gradient == other.gradient and other.answer_format == "direct":
             seen[HELP] = _mean(differences, pair[0].seeds, confidence)
             ratios = [a.until_half / b.until_half for a, b in zip(mine, others, strict=True)]
-            if np.isfinite(ratios).all():
-                seen[PRICE] = _mean(ratios, pair[0].seeds, confidence)
+            seen[PRICE] = _mean(ratios, pair[0].seeds, confidence)
     return seen
 
 
