@@ -353,6 +353,7 @@ WHERE c.tokens > 0
 GROUP BY ALL
 ORDER BY m.corpus, c.probe, c.severity, m.label, c.model;
 COMMENT ON VIEW calibration IS 'A member on a probe at a severity, with its confidence and its accuracy: is it as right as it is sure, also away from the text? Grain: model, probe, severity.';
+COMMENT ON COLUMN calibration.accuracy IS 'Share of tokens for which the first-ranked token is the true one';
 COMMENT ON COLUMN calibration.calibration_error IS 'Expected calibration error of the first-ranked token: mean of |confidence - accuracy| over bins, by tokens; grows with fewer tokens, so compare equal numbers';
 COMMENT ON COLUMN calibration.overconfidence IS 'Mean confidence minus accuracy: above 0 if overconfident';
 COMMENT ON COLUMN calibration.confidence IS 'Mean probability of the first-ranked token';

@@ -81,6 +81,7 @@ FROM class
 LEFT JOIN mean_interval ON n = models AND n = independent
 ORDER BY corpus, size, variant, arm, optimizer, dose;
 COMMENT ON VIEW steering_by_arm IS 'A class of members of steer and an arm, with the slope of their choices on ease beside the exact one: what makes a predictor steer what it predicts? Grain: corpus, size, variant, arm, optimizer, dose.';
+COMMENT ON COLUMN steering_by_arm.easiest IS 'Probability of the choice whose letters cost least, mean over cues';
 COMMENT ON COLUMN steering_by_arm.arm IS 'trained: before any arm. offline: documents of the law. self: own choices, no return. return: mean cost with a KL penalty. greedy: mean cost. total: its whole own loss, through the choice. pathwise: as return, by the gradient through the choice that is fed back. mixed: offline and greedy';
 COMMENT ON COLUMN steering_by_arm.slope IS 'Slope of ln p - ln law on the ease of a choice, mean over cues and members, 1/nat';
 COMMENT ON COLUMN steering_by_arm.slope_low IS 'Lower end of its t interval over members, NULL for a single one';
