@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from manymasks.corpora.documents import SCHEMA, read_split
-from manymasks.disk.parquet import parquet_file
+from manymasks.corpora.parquet_file import parquet_file
 from source import modules
 
 
@@ -36,4 +36,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, rows_of_group: int) 
 def test_no_other_reader_of_batches_is_used() -> None:
     """The defaults of pyarrow hold all that was read until the file is closed."""
     users = {name for name, tree in modules().items() if "ParquetFile(" in ast.unparse(tree)}
-    assert users == {"disk.parquet"}
+    assert users == {"corpora.parquet_file"}

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from manymasks.corpora.parquet_file import parquet_file
 from manymasks.database import query
-from manymasks.disk.parquet import parquet_file
 from manymasks.errors import UserError
 from manymasks.plan.graph import Plan
 from manymasks.store.job import Artifact

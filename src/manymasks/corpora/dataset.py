@@ -16,11 +16,11 @@ from manymasks.corpora.csv_rows import OPTIONS, read_csv
 from manymasks.corpora.documents import Raw, Split, split_of
 from manymasks.corpora.files import joined, numbered
 from manymasks.corpora.json_lines import read_json_lines
+from manymasks.corpora.parquet_file import parquet_file
 from manymasks.corpora.parquet_rows import BATCH_ROWS, column_of, rows_at_once, texts
 from manymasks.corpora.records import FieldPath, Piece
 from manymasks.corpora.streams import explained, streams
 from manymasks.corpora.text_pieces import Separator, read_text, read_text_lines
-from manymasks.disk.parquet import parquet_file
 from manymasks.downloads.download import verify_pinned
 from manymasks.downloads.hub import HubRevision, fetch_hub
 from manymasks.errors import UserError

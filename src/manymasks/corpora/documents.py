@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from manymasks.config.corpora import CorpusSettings
 from manymasks.corpora.digests import DigestTable
+from manymasks.corpora.parquet_file import parquet_file
 from manymasks.corpora.records import NOT_UTF8, Fault, checked
 from manymasks.disk.atomic import replacing
-from manymasks.disk.parquet import parquet_file
 from manymasks.errors import UserError
 
 Split = Literal["train", "select", "measure"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from manymasks.corpora.parquet_file import parquet_file
 from manymasks.corpora.records import LONGEST, TOO_LONG, Fault, FieldPath, Piece, decoded
-from manymasks.disk.parquet import parquet_file
 from manymasks.errors import UserError
 
 BATCH_ROWS = 1024
