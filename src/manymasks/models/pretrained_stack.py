@@ -73,10 +73,16 @@ class PretrainedStack:
     def __call__(self, tokens: Tensor, last: int | None = None) -> Tensor:
         """(members, batch, positions) token ids to logits (members, batch, positions or last,
         vocabulary), float32."""
-        parts = self._parts(tokens)
-        return torch.stack(
-            [model.logits(part, last)[..., : self.vocabulary] for model, part in parts]
-        )
+        stacked: Tensor | None = None
+        for i, (model, part) in enumerate(self._parts(tokens)):
+            logits = model.logits(part, last)[..., : self.vocabulary]
+            if stacked is None:
+                stacked = logits.new_empty(self.members, *logits.shape)
+            # One member at a time: their logits side by side would take the memory twice.
+            stacked[i] = logits
+            del logits
+        assert stacked is not None, "a stack has a member"
+        return stacked
 
     def scores(
         self, windows: Tensor, past: Sequence[Tensor] | None = None
