@@ -571,9 +571,10 @@ class ExampleResults:
                 )
             if corpus == "tally":
                 tables["thinking"] = example_thinking.thinking(models, {corpus: "filler"})
+                tables["steering"] = example_steering.steering(models, "steer-hard")
             if corpus == "fork":
                 tables["rule_choice"] = example_known.rule_choice(corpus, models, self.random)
-                tables["steering"] = example_steering.steering(models)
+                tables["steering"] = example_steering.steering(models, "steer-easy")
             for stage, rows in tables.items():
                 self.add(stage, corpus, rows, inputs)
 

@@ -15,7 +15,11 @@ ARMS = (
 )
 
 
-def steering(models: Rows) -> dict[str, Rows]:
+LEAN = {"steer-rare": 0.0, "steer-easy": 0.2, "steer-hard": -0.2}
+"""What authors of a process carry over to the slope of a cue."""
+
+
+def steering(models: Rows, process: str) -> dict[str, Rows]:
     """Tables of the stage, near their exact values."""
     names = ("steering", "steering_cue", "steering_path", "prediction")
     tables: dict[str, Rows] = {name: [] for name in names}
@@ -31,11 +35,15 @@ def steering(models: Rows) -> dict[str, Rows]:
                 row |= {"slope_sd": 0.02 if is_walk else None, "log_change": 0.1}
                 row |= {"log_sd": 0.1 if is_walk else None, "easiest": 0.3, "cues_on_easiest": 2}
                 tables["steering"].append({**labels, **row, "later_excess": 0.01})
-        process = ("steer-rare", "steer-easy", "steer-hard")[number % 3]
         for cue in (3, 7):
             labels = {**mine, "arm": "trained", "optimizer": None, "dose": None, "run": 0}
             row = {"process": process, "cue": cue, "is_rare": cue == 7, "documents": 7000 // cue**3}
-            row |= {"slope": off, "counted_slope": None, "slope_sd": 0.02 * cue, "likeliest": 0}
+            row |= {
+                "slope": LEAN[process] + off,
+                "counted_slope": None,
+                "slope_sd": 0.02 * cue,
+                "likeliest": 0,
+            }
             tables["steering_cue"].append({**labels, **row, "easiest": 0.25})
         for run, step in itertools.product((0, 1), (5, 10)):
             row = {"run": run, "step": step, "change": off * step, "change_sd": 0.01 * step**0.5}

@@ -569,8 +569,9 @@ def completed(script: str, *words: str) -> list[str]:
 def test_completes_commands_options_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     script = printed(capsys, "completion")
     assert completed(script, "manymasks", "ve") == ["verify"]
-    assert completed(script, "manymasks", "sql", "--example", "cost") == [
+    assert completed(script, "manymasks", "sql", "--example", "cost-") == [
         "cost-of-myopia",
+        "cost-of-silent-thinking",
         "cost-by-stage",
     ]
     assert completed(script, "manymasks", "sql", "--format", "") == [

@@ -162,6 +162,16 @@ def test_views_keep_the_grain_they_state(example: tuple[ExampleResults, Path]) -
             assert ask(example[1], f"SELECT count(*) > 0 FROM {view}") == [(True,)], view
 
 
+def test_what_authors_carry_over_is_paired_over_processes(
+    example: tuple[ExampleResults, Path],
+) -> None:
+    """Slopes of steer-easy and steer-hard are 0.2 above and below one of their seeds."""
+    rows = ask(example[1], "SELECT carried, asymmetry, models FROM authors_by_cue")
+    assert rows and all(models > 1 for *_, models in rows)
+    for carried, asymmetry, _ in rows:
+        assert carried == pytest.approx(0.2) and abs(asymmetry) <= 0.01
+
+
 def test_any_duckdb_can_read_it(example: tuple[ExampleResults, Path], tmp_path: Path) -> None:
     assert ask(example[1], "SELECT tags['storage_version'] FROM duckdb_databases() LIMIT 1") == [
         ("v1.0.0+",)
