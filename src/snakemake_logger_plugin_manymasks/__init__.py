@@ -94,7 +94,14 @@ def _paths(outputs: list[str]) -> list[str]:
     return [output.partition(" (")[0] for output in outputs]
 
 
-if any(argument.startswith("--configfile") for argument in sys.argv):
-    from manymasks.engine.overlays import refuse_unreadable
-
+def _refuse_unreadable_overlays() -> None:
+    try:
+        from manymasks.engine.overlays import refuse_unreadable
+    except ModuleNotFoundError:
+        # The Snakefile names the command that installs what is missing.
+        return
     refuse_unreadable(sys.argv)
+
+
+if any(argument.startswith("--configfile") for argument in sys.argv):
+    _refuse_unreadable_overlays()
