@@ -74,7 +74,8 @@ def soak(made: Clone, *overlay: str, kills: int, longest: float, seed: int = 0) 
             (os.killpg if chosen.random() < 0.5 else os.kill)(run.pid, number)
         output, _ = run.communicate(timeout=600)
         if run.returncode == 0:
-            assert not list(leftovers(Layout(made.folder / "results"))), "half files are left"
+            left = [str(path) for path in leftovers(Layout(made.folder / "results"))]
+            assert not left, f"half files are left: {left}"
             made.run("manymasks", "verify")
             figures.ends.append(content(made))
             if figures.sent.total() >= kills:

@@ -56,7 +56,7 @@ class Stage:
     def _make_many(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
         self.calls.append([job.key for job in jobs])
         for job in jobs:
-            found = {path.name for path in job.folder.iterdir()} - {"node.json"}
+            found = {path.name for path in job.folder.iterdir()} - {"node.json", ".nfs0001"}
             assert found <= {"log.txt", "lock", "state"}
             (job.folder / "half").write_text("x", encoding="utf-8")
         self.before(jobs)
@@ -199,6 +199,22 @@ def test_complete_members_are_left_out_of_a_stack(plan: Plan, stage: Stage) -> N
     assert "state" not in names_in(folder_of(keys[1]))
     assert run_jobs(described(plan), RESULTS) == made
     assert len(stage.calls) == 1
+
+
+def test_half_files_of_killed_runs_go_whatever_they_were_to_become(
+    plan: Plan, stage: Stage
+) -> None:
+    done, new = keys_of(plan)[:2]
+    run_jobs(described(plan)[:1], RESULTS)
+    half = {f".{name}.12-0a1b2c3d" for name in ("manifest.json", "node.json", "weights")}
+    for key in (done, new):
+        folder_of(key).mkdir(parents=True, exist_ok=True)
+        for name in (*half, ".nfs0001"):
+            (folder_of(key) / name).write_text("half", encoding="utf-8")
+    run_jobs(described(plan)[:2], RESULTS)
+    for key in (done, new):
+        hidden = {name for name in names_in(folder_of(key)) if name.startswith(".")}
+        assert hidden == {".nfs0001"}
 
 
 def test_a_key_named_twice_is_made_once(plan: Plan, stage: Stage) -> None:

@@ -38,7 +38,8 @@ def load_study(files: Sequence[Path], overrides: Mapping[str, Any] | None = None
         mistakes = [(where, text) for where, text in mistakes if not text.startswith(MISSING)]
     else:
         mistakes += _cross_field_mistakes(merged, {str(where[0]) for where, _ in mistakes})
-    problems += [located(where, text, documents) for where, text in mistakes[: SHOWN + 1]]
+    mistakes = _lists_once(mistakes[: SHOWN + 1])
+    problems += [located(where, text, documents) for where, text in mistakes]
     if study is None or problems:
         raise UserError("\n".join(_first(list(dict.fromkeys(problems)))))
     return study
@@ -49,6 +50,17 @@ def _first(problems: Sequence[str]) -> Iterator[str]:
     yield from problems[:SHOWN]
     if len(problems) > SHOWN:
         yield "There are more mistakes: correct these first."
+
+
+def _lists_once(mistakes: Sequence[tuple[Where, str]]) -> list[tuple[Where, str]]:
+    """The mistakes, with the settings of a section listed at the first of them alone."""
+    shown: set[str] = set()
+    shorter = []
+    for where, text in mistakes:
+        mistake, _, listed = text.partition(SETTINGS)
+        shorter.append((where, mistake if listed in shown else text))
+        shown.add(listed)
+    return shorter
 
 
 def documents_of(
@@ -89,6 +101,7 @@ NAMED = (("corpora",), ("sizes",), ("variants",), ("probes",), ("rashomon", "ref
 EVERY = "*"
 """Set to null, it removes all names of earlier files."""
 MISSING = "is missing"
+SETTINGS = " Settings of this section: "
 
 
 def _without_removed(value: Any, where: tuple[str, ...] = ()) -> Any:
@@ -305,7 +318,7 @@ def _suggestion(where: Where) -> str:
         return f" Did you mean {near[0]}?"
     # Kinds of corpora share names of settings: list each once.
     names = dict.fromkeys(path.rpartition(".")[2] for path in beside)
-    return f" Settings of this section: {', '.join(names)}."
+    return f"{SETTINGS}{', '.join(names)}."
 
 
 def _expected(where: Where) -> str:

@@ -265,14 +265,25 @@ def _manifest(
 
 
 def clear(folder: Path) -> None:
-    """Delete what an interrupted run left, half files included; keep the state that it can resume
-    from. Its lock is held."""
+    """Delete the files of an interrupted run; keep the state from which it can resume. The lock of
+    the folder is held."""
+    clear_half_files(folder)
     for path in folder.iterdir():
-        # What a killed process left of a payload file; the rest is hidden for reasons of others.
-        name = intended_name(path.name.removesuffix(SPILL)) or path.name
-        if name in NOT_PAYLOAD or name.startswith("."):
-            continue
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        # Hidden files may belong to the file system.
+        if path.name not in NOT_PAYLOAD and not path.name.startswith("."):
+            _delete(path)
+
+
+def clear_half_files(folder: Path) -> None:
+    """Delete the temporary files of killed processes, whatever they were to become. The lock of the
+    folder is held."""
+    for path in folder.iterdir():
+        if intended_name(path.name.removesuffix(SPILL)) is not None:
+            _delete(path)
+
+
+def _delete(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _payload(folder: Path) -> Iterator[PayloadFile]:

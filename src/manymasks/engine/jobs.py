@@ -14,7 +14,14 @@ from typing import Any
 from manymasks.catalogue import STAGES
 from manymasks.config.study import Hardware
 from manymasks.disk.lock import locked
-from manymasks.engine.execution import NOT_PAYLOAD, Request, Task, clear, make_artifacts
+from manymasks.engine.execution import (
+    NOT_PAYLOAD,
+    Request,
+    Task,
+    clear,
+    clear_half_files,
+    make_artifacts,
+)
 from manymasks.engine.gpu import gpu_lease
 from manymasks.engine.job_file import description_from_manifest
 from manymasks.engine.progress import Progress
@@ -146,6 +153,7 @@ def _lock(request: Request, layout: Layout, held: contextlib.ExitStack, bar: boo
         progress.say(f"[{request.key}] is being made by {holder}; waiting (Ctrl-C stops waiting)")
 
     held.enter_context(locked(folder / "lock", say_waiting))
+    clear_half_files(folder)
     return Task(request, layout, folder=folder, work=folder, log=log, progress=progress)
 
 
