@@ -506,6 +506,39 @@ def test_older_columns(tmp_path: Path) -> None:
         load(results.root, {}, tmp_path / "x.duckdb")
 
 
+@pytest.mark.parametrize("rows_at_once", [1, 3, 20_000_000])
+def test_rows_of_one_grain_are_refused(
+    rows_at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whichever part of a table they are, also where one artifact is searched in parts."""
+    monkeypatch.setattr(loading, "GROUPED_ROWS", rows_at_once)
+    models = "abcdefgh"
+    for twice in ("a", "d", "h"):
+        results = ExampleResults(tmp_path / twice)
+        for name in ("one", "two", "three"):
+            rows = [_loss(model) for model in models]
+            results.add("evaluation", name, {"model_loss": rows})
+        load(results.root, {}, tmp_path / "x.duckdb")
+        results.add("evaluation", "two", {"model_loss": [*rows, _loss(twice)]})
+        expected = rf"\(artifact, model, split\), but 2 rows have artifact = \w+, model = {twice}"
+        with pytest.raises(UserError, match=expected):
+            load(results.root, {}, tmp_path / "x.duckdb")
+
+
+def test_no_row_is_without_the_first_column_of_its_grain(
+    example: tuple[ExampleResults, Path],
+) -> None:
+    """Duplicates are searched in ranges of that column, which hold no NULL."""
+    nullable = ask(
+        example[1],
+        "SELECT table_name || '.' || column_name FROM duckdb_tables() "
+        "JOIN duckdb_columns() USING (table_name) "
+        "WHERE column_name = regexp_extract(duckdb_tables.comment, 'Grain: (\\w+)', 1) "
+        "AND is_nullable AND NOT duckdb_tables.internal",
+    )
+    assert nullable == []
+
+
 def test_tables_of_an_earlier_schema_are_left_out_and_counted(tmp_path: Path) -> None:
     results = ExampleResults(tmp_path / "results")
     renamed = {"floor_loss": [{"floor": "unigram", "nats": 3.0}]}

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -34,6 +34,7 @@ SORTED_BYTES = 1 << 28
 size on the disk."""
 GROUPED_ROWS = 20_000_000
 """Rows that are searched for duplicates at once."""
+T = TypeVar("T")
 _GRAIN = re.compile(r"Grain: ([\w, ]+)\.$")
 
 
@@ -223,7 +224,7 @@ def _insert_payload(
     # The artifact is the folder two levels above the file: results/<stage>/<key>/tables/.
     artifact = "parse_path(filename, 'both_slash')[-3] AS artifact"
     order = _columns(connection, table)
-    for files in _parts(payloads.files[table]):
+    for files in _parts(payloads.files[table], _bytes_of, SORTED_BYTES):
         columns = {"artifact"}.union(*(payloads.files[table][file] for file in files))
         selected = [artifact if name == "artifact" else name for name in order if name in columns]
         try:
@@ -240,16 +241,20 @@ def _insert_payload(
             ) from error
 
 
-def _parts(files: Iterable[str]) -> Iterator[list[str]]:
-    """Files in order, as many at a time as SORTED_BYTES allows."""
-    part: list[str] = []
+def _bytes_of(file: str) -> int:
+    return Path(file).stat().st_size
+
+
+def _parts(items: Iterable[T], size_of: Callable[[T], int], limit: int) -> Iterator[list[T]]:
+    """Items in order, as many at a time as the limit of their sizes allows, and at least one."""
+    part: list[T] = []
     size = 0
-    for file in files:
-        more = Path(file).stat().st_size
-        if part and size + more > SORTED_BYTES:
+    for item in items:
+        more = size_of(item)
+        if part and size + more > limit:
             yield part
             part, size = [], 0
-        part.append(file)
+        part.append(item)
         size += more
     if part:
         yield part
@@ -257,22 +262,42 @@ def _parts(files: Iterable[str]) -> Iterator[list[str]]:
 
 def _check_grain(connection: duckdb.DuckDBPyConnection, table: str, grain: list[str]) -> None:
     columns = ", ".join(grain)
-    ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
-    parts = rows // GROUPED_ROWS + 1
-    for part in range(parts):
-        duplicate = connection.execute(
-            f"SELECT {columns}, count(*) FROM {table} WHERE hash({columns}) % {parts} = {part} "
-            "GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
-        ).fetchone()
-        if duplicate is None:
-            continue
-        pairs = zip(grain, duplicate[:-1], strict=True)
-        example = ", ".join(f"{name} = {value}" for name, value in pairs)
-        raise UserError(
-            f"table {table}: rows must be unique in ({columns}), but {duplicate[-1]} rows have "
-            f"{example}. Delete the artifact they come from and run again; if it happens twice, "
-            "the stage that writes this table is at fault."
-        )
+    for low, high, parts in _grain_ranges(connection, table, grain[0]):
+        for part in range(parts):
+            duplicate = connection.execute(
+                f"SELECT {columns}, count(*) FROM {table} WHERE {grain[0]} BETWEEN ? AND ? "
+                f"AND hash({columns}) % {parts} = {part} "
+                "GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1",
+                [low, high],
+            ).fetchone()
+            if duplicate is None:
+                continue
+            pairs = zip(grain, duplicate[:-1], strict=True)
+            example = ", ".join(f"{name} = {value}" for name, value in pairs)
+            raise UserError(
+                f"table {table}: rows must be unique in ({columns}), but {duplicate[-1]} rows have "
+                f"{example}. Delete the artifact they come from and run again; if it happens "
+                "twice, the stage that writes this table is at fault."
+            )
+
+
+def _grain_ranges(
+    connection: duckdb.DuckDBPyConnection, table: str, first: str
+) -> Iterator[tuple[Any, Any, int]]:
+    """Ranges of the first column of the grain that hold GROUPED_ROWS rows at most, by their least
+    and greatest value. The rows of one value may be more: the third number is in how many parts
+    they are searched.
+
+    Rows of one value lie together, so that a range is read without the rest of the table.
+    """
+    counts = dict(
+        connection.execute(
+            f"SELECT {first}, count(*) FROM {table} GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    )
+    for values in _parts(counts, counts.__getitem__, GROUPED_ROWS):
+        rows = sum(counts[value] for value in values)
+        yield values[0], values[-1], (rows - 1) // GROUPED_ROWS + 1
 
 
 def _verify(path: Path, rows: dict[str, int]) -> None:
