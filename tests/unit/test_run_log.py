@@ -1,6 +1,8 @@
 """What a run shows: a line for each finished job, one live line, failures, and the forecast."""
 
+import dataclasses
 import io
+import statistics
 from logging import ERROR, INFO, LogRecord
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from manymasks.engine.progress import CLEAR
 from manymasks.engine.run_log import RunLog
 from manymasks.plan.forecast import forecast
 from manymasks.plan.graph import Plan
+from manymasks.plan.node import Node
+from manymasks.plan.work import work
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import write_manifest
 from snakemake_logger_plugin_manymasks import LogHandler
@@ -163,8 +167,12 @@ def test_outcomes_count_lists_and_pick_inside_tables() -> None:
     assert all(stage.outcome or stage.unit == "study" for stage in STAGES.values())
 
 
+def trainings(*overlays: str) -> list[Node]:
+    return [node for node in kit.repository_plan(*overlays).nodes if node.stage == "training"]
+
+
 def test_seconds_are_forecast_from_earlier_artifacts(tmp_path: Path) -> None:
-    nodes = [node for node in kit.repository_plan("smoke.yaml").nodes if node.stage == "training"]
+    nodes = trainings("smoke.yaml")
     layout = Layout(tmp_path)
     assert forecast(nodes, layout).measured == 0
     for node, seconds in zip(nodes[:3], (1.0, 2.0, 9.0), strict=True):
@@ -173,11 +181,37 @@ def test_seconds_are_forecast_from_earlier_artifacts(tmp_path: Path) -> None:
         write_manifest(path, kit.planned(node, wall_seconds=seconds))
     expected = forecast(nodes, layout)
     # By label, and else the median of the stage.
-    assert [expected.seconds[node.digest] for node in nodes[:4]] == [1.0, 2.0, 9.0, 2.0]
+    first = [expected.seconds[node.digest] for node in nodes[:4]]
+    assert first == pytest.approx([1.0, 2.0, 9.0, 2.0])
     assert expected.measured == len(nodes)
-    assert expected.total == 12.0 + 2.0 * (len(nodes) - 3)
+    # Others of this study are as large or larger.
+    assert expected.total >= 12.0 + 2.0 * (len(nodes) - 3)
     assert expected.wall(nodes, 1) == expected.total
     assert expected.wall(nodes, 1000) >= 9.0
+
+
+def test_a_longer_training_takes_longer(tmp_path: Path) -> None:
+    """Studies that no artifact tells of: by the work of their trainings."""
+    layout = Layout(tmp_path)
+    usual = trainings()
+    works = [work("training", node.settings) for node in usual]
+    assert statistics.median(works) == pytest.approx(1, rel=0.1)
+    seconds = forecast(usual, layout).seconds
+    assert all(seconds[node.digest] == 5 * one for node, one in zip(usual, works, strict=True))
+    small, large = (
+        forecast(trainings(f"{name}.yaml"), layout).total for name in ("smoke", "tinystories")
+    )
+    assert small < 15
+    assert large > 24 * 3600
+    # Twice the steps of a training that was made: twice its time, without the start.
+    node = usual[0]
+    path = layout.manifest(node.stage, node.key)
+    path.parent.mkdir(parents=True)
+    write_manifest(path, kit.planned(node, wall_seconds=10.0))
+    training = {**node.settings["training"], "steps": 2 * node.settings["training"]["steps"]}
+    longer = dataclasses.replace(node, settings={**node.settings, "training": training})
+    (twice,) = forecast([longer], layout).seconds.values()
+    assert twice == pytest.approx(20, rel=0.15)
 
 
 def test_a_run_begins_with_its_plan(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from manymasks.catalogue import STAGES
 from manymasks.plan.node import Node
+from manymasks.plan.work import work
 from manymasks.store.layout import Layout
 from manymasks.store.manifest import DamagedManifest, Manifest, read_manifest
 
@@ -37,19 +38,21 @@ class Forecast:
 
 
 def forecast(nodes: Sequence[Node], layout: Layout) -> Forecast:
-    """Seconds by earlier artifacts of the same label, else of the same stage, else as the
-    catalogue has them for the default study. `nodes`: inputs before what is made from them."""
+    """Seconds by the work of artifacts, at the rate of earlier ones of the same label, else of the
+    same stage, else as the catalogue has it for the default study. `nodes`: inputs before what is
+    made from them."""
     seconds: dict[str, float] = {}
     measured = 0
     for stage in dict.fromkeys(node.stage for node in nodes):
-        earlier = _earlier(layout, stage)
-        usual = statistics.median([one.wall_seconds for one in earlier]) if earlier else None
-        newest = {one.label: one.wall_seconds for one in sorted(earlier, key=_created)}
+        earlier = sorted(_earlier(layout, stage), key=_created)
+        # The newest of a label last, which counts.
+        rates = {one.label: one.wall_seconds / work(stage, one.settings) for one in earlier}
+        usual = statistics.median(rates.values()) if rates else float(STAGES[stage].seconds)
         for node in nodes:
             if node.stage == stage:
-                measured += usual is not None
-                fallback = float(STAGES[stage].seconds) if usual is None else usual
-                seconds[node.digest] = newest.get(node.label, fallback)
+                measured += bool(rates)
+                rate = rates.get(node.label, usual)
+                seconds[node.digest] = rate * work(stage, node.settings)
     return Forecast(seconds, measured)
 
 
