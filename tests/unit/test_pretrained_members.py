@@ -13,6 +13,7 @@ import torch
 import yaml
 from example_hub import COMMAND, FIRST, NAME, SECOND, hub, python
 from example_outside import checkpoint
+from torch.nn.functional import cross_entropy
 
 import manymasks as mm
 from manymasks.catalogue import STAGES
@@ -173,6 +174,21 @@ def test_a_stack_computes_as_the_library(folder: Path, architecture: str) -> Non
     for i in range(5, 12):
         after = text.read(tokens[:, i : i + 1]).log_softmax(-1)
         assert torch.allclose(after, expected[:, i], atol=1e-4)
+
+
+def test_losses_of_a_padded_vocabulary_are_cross_entropies_in_any_company(folder: Path) -> None:
+    model = checkpoint(folder / "a", "gpt_neox", 1, 264)
+    stack = PretrainedStack([load_causal(folder / "a", CPU, "float32")], 257, 0)
+    tokens = torch.randint(1, 257, (4, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        logits = model(tokens[:, :-1]).logits[..., :257]
+        losses, tops = stack.scores(tokens[None])
+        true = tokens[:, 1:]
+        expected = cross_entropy(logits.mT, true, reduction="none")
+        assert torch.allclose(losses[0], expected, rtol=0, atol=1e-6)
+        assert torch.equal(tops[0], logits.argmax(-1) == true)
+        twice = stack.scores(tokens[[0, 1, 2, 3, 3, 2, 1, 0]][None])[0][0]
+        assert torch.equal(twice[:4], twice[4:].flip(0))
 
 
 def test_members_of_a_stack_are_computed_each_with_its_weights(folder: Path) -> None:

@@ -76,6 +76,9 @@ class PretrainedStack:
         stacked: Tensor | None = None
         for i, (model, part) in enumerate(self._parts(tokens)):
             logits = model.logits(part, last)[..., : self.vocabulary]
+            if self.members == 1:
+                # A copy would take the memory twice.
+                return logits[None]
             if stacked is None:
                 stacked = logits.new_empty(self.members, *logits.shape)
             # One member at a time: their logits side by side would take the memory twice.
@@ -97,13 +100,12 @@ class PretrainedStack:
             columns = torch.split(true.flatten(), rows)
             blocks = model.blocks_of_logits(part, rows)
             for block, column in zip(blocks, columns, strict=True):
-                logits = block[:, : self.vocabulary]
-                scored = logits.gather(1, column[:, None])[:, 0]
-                peaks = logits.amax(1)
-                tops.append(scored == peaks)
+                # Without a copy, as a part of the columns would be.
+                block[:, self.vocabulary :] = -torch.inf
+                tops.append(block.gather(1, column[:, None])[:, 0] == block.amax(1))
                 # In place: temporaries of this size fragment the memory.
-                totals = logits.sub_(peaks[:, None]).exp_().sum(1)
-                losses.append(totals.log_() + (peaks - scored))
+                logp = torch.log_softmax(block, 1, out=block)
+                losses.append(-logp.gather(1, column[:, None])[:, 0])
         return torch.cat(losses).view(targets.shape), torch.cat(tops).view(targets.shape)
 
     def streams(self, tokens: Tensor) -> list[Tensor]:
