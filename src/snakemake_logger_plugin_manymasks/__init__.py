@@ -94,6 +94,16 @@ def _paths(outputs: list[str]) -> list[str]:
     return [output.partition(" (")[0] for output in outputs]
 
 
+def _say_interrupt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """In place of a traceback: Ctrl-C before Snakemake heeds it, while it plans."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    from manymasks.engine.interrupts import INTERRUPTED
+
+    print(INTERRUPTED, end="", file=sys.stderr)
+
+
 def _refuse_unreadable_overlays() -> None:
     try:
         from manymasks.engine.overlays import refuse_unreadable
@@ -103,5 +113,6 @@ def _refuse_unreadable_overlays() -> None:
     refuse_unreadable(sys.argv)
 
 
+sys.excepthook = _say_interrupt
 if any(argument.startswith("--configfile") for argument in sys.argv):
     _refuse_unreadable_overlays()

@@ -78,11 +78,16 @@ def soak(made: Clone, *overlay: str, kills: int, longest: float, seed: int = 0) 
             assert not left, f"half files are left: {left}"
             made.run("manymasks", "verify")
             figures.ends.append(content(made))
+            print(
+                f"complete {len(figures.ends)} times, {figures.sent.total()} of {kills} kills",
+                flush=True,
+            )
             if figures.sent.total() >= kills:
                 return figures
             shutil.rmtree(made.folder / "results")
             continue
-        assert "Traceback" not in output, output
+        # Ctrl-C in the first half second, while Snakemake is imported, is Snakemake's to say.
+        assert "Traceback" not in output or "/src/manymasks/" not in output, output
         made.run("snakemake", "--unlock", *overlay)
 
 

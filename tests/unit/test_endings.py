@@ -123,3 +123,15 @@ print("went on")
 def test_an_interrupt_in_a_callback_of_an_extension_ends_the_command() -> None:
     run = subprocess.run([sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (STATUS, "tidied up\n", INTERRUPTED)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [("KeyboardInterrupt", INTERRUPTED), ("ValueError", "ValueError\n")]
+)
+def test_an_interrupted_plan_of_snakemake_shows_no_traceback(error: str, shown: str) -> None:
+    """Snakemake imports its plugins first of all."""
+    code = f"import snakemake_logger_plugin_manymasks\nraise {error}"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode != 0
+    assert run.stderr.endswith(shown)
+    assert ("Traceback" in run.stderr) == (error == "ValueError")
