@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,41 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     Sums = TypeVar("Sums", bound=DataclassInstance)
+else:
+    Sums = TypeVar("Sums")
+
+
+class Collected(Generic[Sums]):
+    """Sums of consecutive units, of which every field is an array whose first axis is units.
+
+    They are copied to arrays for all `units`: small results that are kept one by one lie between
+    the large arrays of a computation, and the memory of these is not used again.
+    """
+
+    def __init__(self, units: int) -> None:
+        self._units, self._done = units, 0
+        self._whole: Sums | None = None
+
+    def add(self, part: Sums) -> None:
+        """Sums of the next units."""
+        values = [getattr(part, field.name) for field in fields(part)]
+        if self._whole is None:
+            shapes = [(self._units, *value.shape[1:]) for value in values]
+            self._whole = type(part)(*(np.empty(shape, np.float64) for shape in shapes))
+        end = self._done + len(values[0])
+        for field, value in zip(fields(part), values, strict=True):
+            getattr(self._whole, field.name)[self._done : end] = value
+        self._done = end
+
+    @property
+    def parts(self) -> list[Sums]:
+        """Sums of all units, as one part; empty if there was none. Raises ValueError if units are
+        missing."""
+        if self._whole is None:
+            return []
+        if self._done != self._units:
+            raise ValueError(f"expected {self._units} units, found {self._done}")
+        return [self._whole]
 
 
 def summed(batches: "Iterable[Sums]", owners: Indices) -> "Sums":

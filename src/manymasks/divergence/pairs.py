@@ -89,6 +89,10 @@ class FloorSums:
 
 AnySums = TypeVar("AnySums", Sums, FloorSums)
 
+FLOOR_ELEMENTS = {"cpu": 1 << 17, "cuda": 1 << 24}
+"""Log-probabilities in one block of the noise floor, which takes a dozen arrays of float64: 1 MiB
+each on a CPU."""
+
 OVER_ALL_UNITS = ("first", "laws")
 """Fields of `Sums` without units."""
 
@@ -159,7 +163,7 @@ def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
     members, windows, positions, _ = logp_a.shape
     sums = torch.zeros(7, windows, members, dtype=torch.float64, device=logp_a.device)
     for w in range(windows):
-        for block in blocks(logp_a[:, w], BLOCK_ELEMENTS):
+        for block in blocks(logp_a[:, w], FLOOR_ELEMENTS):
             a, root_a = _normalised(logp_a[:, w, block])
             b, root_b = _normalised(logp_b[:, w, block])
             y = targets[w, block].expand(members, -1)[..., None]
@@ -176,7 +180,8 @@ def floor_sums(logp_a: Tensor, logp_b: Tensor, targets: Tensor) -> FloorSums:
             sums[4, w] += same.sum(1)
             sums[5, w] += d.sum(1)
             sums[6, w] += d.square().sum(1)
-    arrays = sums.cpu().numpy()
+    # A copy, because the memory of a tensor that is kept lies between the large ones.
+    arrays = sums.cpu().numpy().copy()
     _require_finite(arrays)
     return FloorSums(np.full(windows, float(positions)), *arrays)
 

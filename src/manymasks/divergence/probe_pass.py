@@ -6,7 +6,7 @@ memory; no array with the vocabulary at a position outlives its piece.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,14 @@ from manymasks.arrays import Floats, Indices, Ints, Rows
 from manymasks.config.analyses import Divergence
 from manymasks.divergence import pairs
 from manymasks.divergence.anova import AnovaSums, Crossing, anova_sums
-from manymasks.divergence.blocks import positions_at_once, windows_at_once
+from manymasks.divergence.blocks import (
+    BLOCK_ELEMENTS,
+    blocks,
+    positions_at_once,
+    windows_at_once,
+)
 from manymasks.divergence.calibration import ItemSums, item_sums
-from manymasks.divergence.grouping import summed
+from manymasks.divergence.grouping import Collected, summed
 from manymasks.divergence.position_examples import Decode, position_rows, prediction_rows
 from manymasks.divergence.position_sample import (
     AtPositions,
@@ -89,8 +94,12 @@ class _Piece:
     @property
     def positions(self) -> int:
         """Number of positions."""
+        return self.positions_of(self.windows[1] - self.windows[0])
+
+    def positions_of(self, batch: int) -> int:
+        """Number of positions of at most so many of its windows."""
         (begin, end), (first, last) = self.windows, self.offsets
-        return (end - begin) * (last - first)
+        return min(batch, end - begin) * (last - first)
 
 
 def pieces_of(windows: int, scored: int, at_once: int, offsets: int) -> Iterator[_Piece]:
@@ -111,17 +120,19 @@ class _Nats:
     nats: Floats
 
 
-@dataclass
 class _Parts:
     """Results of the pieces other than pair sums, in order."""
 
-    floor: list[pairs.FloorSums] = field(default_factory=list)
-    sampled: list[AtPositions] = field(default_factory=list)
-    anova: list[AnovaSums] = field(default_factory=list)
-    items: list[ItemSums] = field(default_factory=list)
-    reference: list[_Nats] = field(default_factory=list)
-    shown: Rows = field(default_factory=list)
-    predictions: Rows = field(default_factory=list)
+    def __init__(self, units: int, floor: int, positions: int) -> None:
+        """`units`: windows or parts of them; `floor`: those of the noise floor; `positions`:
+        sampled ones."""
+        self.floor = Collected[pairs.FloorSums](floor)
+        self.sampled = Collected[AtPositions](positions)
+        self.anova = Collected[AnovaSums](units)
+        self.items = Collected[ItemSums](units)
+        self.reference = Collected[_Nats](units)
+        self.shown: Rows = []
+        self.predictions: Rows = []
 
 
 class ProbePass:
@@ -151,34 +162,39 @@ class ProbePass:
         self.documents = windows.documents
         self.device, self.vocabulary = models[0].W_U.device, models[0].W_U.shape[1]
         count, scored = windows.owners.size, windows.scored
-        size = len(models), scored, self.vocabulary
-        at_once = min(windows_at_once(*size, settings), count)
-        self.pieces = list(pieces_of(count, scored, at_once, positions_at_once(*size, settings)))
+        size = len(models), scored, self.vocabulary, settings, len(windows.levels)
+        at_once = min(windows_at_once(*size), count)
+        self.pieces = list(pieces_of(count, scored, at_once, positions_at_once(*size)))
         # The noise floor compares two batch sizes, even if at_once equals floor_batch.
         self.floor_batch = settings.floor_batch + (settings.floor_batch == at_once)
         threads = ", threads 1 -> 2" if self.device.type == "cpu" else ""
         self.perturbation = f"batch {at_once} -> {self.floor_batch}{threads}"
         order = sampled_positions(count, scored, settings.sampled, seed)
         self.positions, self.shown = np.sort(order), np.sort(order[: settings.shown])
-        # One buffer for all pieces, because separate allocations fragment the memory.
+        # One buffer for all pieces, because separate allocations fragment the memory, and one for
+        # the windows of a batch of the noise floor.
         positions = max(piece.positions for piece in self.pieces)
-        self.buffer = torch.empty(len(models) * positions * self.vocabulary, device=self.device)
+        again = max(piece.positions_of(self.floor_batch) for piece in self.pieces)
+        self.buffer, self.floor_buffer = (
+            torch.empty(rows * self.vocabulary, device=self.device)
+            for rows in (len(models) * positions, again)
+        )
 
     def severity(self, number: int, report: Callable[[int], None]) -> AtSeverity:
         """All sums at one severity; `report` is called with the number of windows done."""
-        parts = _Parts()
-        owners = self.windows.owners
+        owners, documents = self.windows.owners, self.windows.names.size
         units = np.array([w for piece in self.pieces for w in range(*piece.windows)])
+        floor_units = units[units < self.settings.floor_windows]
+        parts = _Parts(units.size, floor_units.size, self.positions.size)
         sums = pairs.by_document(self._measured(number, parts, report), owners[units])
-        floor_units = np.array([w for w in units if w < self.settings.floor_windows])
-        documents = self.windows.names.size
+        anova, reference = parts.anova.parts, parts.reference.parts
         return AtSeverity(
             sums,
-            pairs.by_document(parts.floor, owners[floor_units]),
-            sampled(parts.sampled, owners[self.positions // self.windows.scored], documents),
-            summed(parts.anova, owners[units]) if parts.anova else None,
-            summed(parts.items, units),
-            summed(parts.reference, owners[units]).nats if parts.reference else None,
+            pairs.by_document(parts.floor.parts, owners[floor_units]),
+            sampled(parts.sampled.parts, owners[self.positions // self.windows.scored], documents),
+            summed(anova, owners[units]) if anova else None,
+            summed(parts.items.parts, units),
+            summed(reference, owners[units]).nats if reference else None,
             parts.shown,
             parts.predictions,
         )
@@ -197,23 +213,28 @@ class ProbePass:
             targets = windows[:, -count:]
             logp = self._log_probabilities(windows, count)
             if self.crossed is not None:
-                parts.anova.append(anova_sums(logp, self.crossed))
-            parts.items.append(item_sums(logp, targets, self.settings.bins))
+                parts.anova.add(anova_sums(logp, self.crossed))
+            parts.items.add(item_sums(logp, targets, self.settings.bins))
             start = begin * scored + first
             flat = logp.flatten(1, 2)
             sample, shown = (
                 positions[(positions >= start) & (positions < start + flat.shape[1])]
                 for positions in (self.positions, self.shown)
             )
-            parts.sampled.append(at_positions(flat[:, sample - start]))
-            laws = flat[:, shown - start]
-            parts.shown += position_rows(laws, level, scored, shown, self.documents, self.decode)
-            parts.predictions += prediction_rows(laws, level, scored, shown, self.decode)
+            for block in blocks(flat[:, : len(sample)], BLOCK_ELEMENTS):
+                parts.sampled.add(at_positions(flat[:, sample[block] - start]))
+            for block in blocks(flat[:, : len(shown)], BLOCK_ELEMENTS):
+                at = shown[block]
+                laws = flat[:, at - start]
+                parts.shown += position_rows(laws, level, scored, at, self.documents, self.decode)
+                parts.predictions += prediction_rows(laws, level, scored, at, self.decode)
+                del laws
             if begin < self.settings.floor_windows:
                 in_floor = slice(self.settings.floor_windows - begin)
-                parts.floor.append(self._floor(logp[:, in_floor], windows[in_floor], count))
+                for floor in self._floor(logp[:, in_floor], windows[in_floor], count):
+                    parts.floor.add(floor)
             if self.references:
-                parts.reference.append(_nats(self.references, windows, count))
+                parts.reference.add(_nats(self.references, windows, count))
             yield pairs.pair_sums(logp, targets, self.pools)
             report(end)
 
@@ -225,26 +246,25 @@ class ProbePass:
             torch.log_softmax(_logits(model, windows, count), -1, out=out)
         return logp
 
-    def _floor(self, logp: Tensor, windows: Tensor, count: int) -> pairs.FloorSums:
-        """Every member compared with itself in other batches and, on a CPU, with two threads."""
-        # The last batch is padded to the common size.
-        rows = torch.arange(-(-len(windows) // self.floor_batch) * self.floor_batch) % len(windows)
-        by_member = []
-        for member_logp, model in zip(logp, self.models, strict=True):
-            torch.set_num_threads(2)
-            again = torch.cat(
-                [
-                    torch.log_softmax(_logits(model, windows[batch], count), -1)
-                    for batch in torch.split(rows.to(self.device), self.floor_batch)
-                ]
-            )
-            torch.set_num_threads(1)
-            by_member.append(
-                pairs.floor_sums(
-                    member_logp[None], again[None, : len(windows)], windows[:, -count:]
-                )
-            )
-        return pairs.joined_members(by_member)
+    def _floor(self, logp: Tensor, windows: Tensor, count: int) -> Iterator[pairs.FloorSums]:
+        """Every member compared with itself in other batches and, on a CPU, with two threads.
+        Sums of the windows of each batch."""
+        for begin in range(0, len(windows), self.floor_batch):
+            # The last batch is padded to the common size.
+            rows = torch.arange(begin, begin + self.floor_batch, device=self.device) % len(windows)
+            real = slice(begin, min(begin + self.floor_batch, len(windows)))
+            by_member = []
+            for laws, model in zip(logp, self.models, strict=True):
+                torch.set_num_threads(2)
+                logits = _logits(model, windows[rows], count)[: real.stop - begin]
+                again = self.floor_buffer[: logits.numel()].view(logits.shape)
+                torch.log_softmax(logits, -1, out=again)
+                torch.set_num_threads(1)
+                targets = windows[real, -count:]
+                by_member.append(pairs.floor_sums(laws[None, real], again[None], targets))
+                # Before the logits of the next member.
+                del logits
+            yield pairs.joined_members(by_member)
 
 
 def _logits(model: MemberModel, windows: Tensor, count: int) -> Tensor:
