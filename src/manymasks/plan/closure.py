@@ -35,6 +35,7 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
     stage, whose closure starts at `stages/<stage>.py`. `source`: folder of the package. Returns
     `{"manymasks.stages.training": sha256, ..., "manymasks/database/views.sql": sha256}`"""
     digests: dict[str, str] = {}
+    folders: set[Path] = set()
     waiting = [f"{PACKAGE}.stages.{stage}"]
     while waiting:
         name = waiting.pop()
@@ -49,9 +50,13 @@ def code_of(stage: str, source: Path = SOURCE) -> dict[str, str]:
         digests[name], imports = _read_module(file, name, state.st_size, state.st_mtime_ns)
         waiting += imports
         waiting.append(name.rpartition(".")[0])
+        if file.parent in folders:
+            continue
+        folders.add(file.parent)
         for data in _data_files(file.parent):
+            state = data.stat()
             relative = data.relative_to(source.parent).as_posix()
-            digests[relative] = hashlib.sha256(_without_comments(data).encode()).hexdigest()
+            digests[relative] = _read_data(data, state.st_size, state.st_mtime_ns)
     return dict(sorted(digests.items()))
 
 
@@ -137,10 +142,12 @@ def _data_files(folder: Path) -> list[Path]:
     return files
 
 
-def _without_comments(path: Path) -> str:
+@functools.cache
+def _read_data(path: Path, size: int, modified: int) -> str:
+    """Digest of a file without its comments; size and time as in `_read_module`."""
     text = path.read_text(encoding="utf-8")
     comment = COMMENTS.get(path.suffix)
     if comment:
         lines = (line.rstrip() for line in text.splitlines())
         text = "\n".join(line for line in lines if line and not line.lstrip().startswith(comment))
-    return text
+    return hashlib.sha256(text.encode()).hexdigest()
