@@ -125,10 +125,10 @@ _ROWS = (
         if_out_of_memory="evaluation.batch", is_stacked=True),
     # Rashomon sets.
     Stage("derived", unit="class",
-        summary="Members derived from trained ones by weight noise, dropout masks and late "
-            "checkpoints.", message="deriving members of {label}",
+        summary="Members derived from trained ones by weight noise, dropout masks, rounding to few "
+            "bits and late checkpoints.", message="deriving members of {label}",
         outcome="{members} derived members", inputs=("training", "tokens"),
-        tables=("model", "model_loss"), uses_models=True,
+        tables=("model", "model_loss", "quantised_model"), uses_models=True,
         if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True,
         needs_training=True, seconds=11),
     Stage("rashomon", unit="corpus",

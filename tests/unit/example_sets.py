@@ -14,7 +14,12 @@ Rows = list[dict[str, Any]]
 Classes = Mapping[str, Rows]
 """Models by class label, corpus/size/variant."""
 
-DERIVED = {"noise": (0.03, 1, 2, 3), "dropout": (0.05, 1, 2), "checkpoint": (0.9, None)}
+DERIVED = {
+    "noise": (0.03, 1, 2, 3),
+    "dropout": (0.05, 1, 2),
+    "checkpoint": (0.9, None),
+    "quantised": (0.01, None),
+}
 """Scale and draws of each method."""
 EPS = (0.01, 0.02)
 PERCENT = 0.5
@@ -53,7 +58,18 @@ def candidates(label: str, models: Rows, random: np.random.Generator) -> dict[st
                 {"model": rows[-1]["model"], "split": split, "nats": nats + above}
                 for split, above in (("select", 0.0), ("measure", 0.02))
             ]
-    return {"model": rows, "model_loss": losses}
+    coded = [
+        {
+            "model": row["model"],
+            "bits": 4.5 * parent["parameters"],
+            "bits_per_weight": 4.5,
+            "rounding_offset": 1 / 3,
+            "select_excess": 0.011,
+        }
+        for row in rows
+        if row["method"] == "quantised"
+    ]
+    return {"model": rows, "model_loss": losses, "quantised_model": coded}
 
 
 def sets(classes: Classes, derived: Classes) -> dict[str, Rows]:

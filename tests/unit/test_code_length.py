@@ -93,6 +93,20 @@ def test_excess_falls_fourfold_with_a_bit_a_weight() -> None:
         assert point.measure_excess == point.select_excess
 
 
+def test_a_member_at_high_resolution_is_itself() -> None:
+    weights = matrices()
+    fine, coarse = codes.chosen_codes(weights, (1e-9, 0.02), quadratic, 0)
+    for name, weight in weights.items():
+        assert (fine.code.weights[name] - weight).abs().max() <= 1e-3
+    assert quadratic(fine.code.weights) == pytest.approx(2, abs=1e-8)
+    # What a code costs is at most a number and a symbol for each weight.
+    assert coarse.code.bits < fine.code.bits < 8000 * (np.log2(4000) + 8) + 200
+    # Steps and offset give the code again.
+    again = codes.rounded(weights, coarse.steps, coarse.offset)
+    assert again.bits == coarse.code.bits
+    assert all(torch.equal(again.weights[name], coarse.code.weights[name]) for name in weights)
+
+
 def test_a_loss_that_ignores_the_weights_has_no_excess_at_any_bits() -> None:
     points = codes.code_points(matrices(), (0.01, 1.0), lambda _: 2.0, lambda _: 3.0, 0)
     assert [point.select_excess for point in points] == [0, 0]

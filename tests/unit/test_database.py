@@ -606,7 +606,7 @@ def test_evicted_payloads_are_counted(tmp_path: Path) -> None:
     rows = load(results.root, results.current, tmp_path / "x.duckdb")
     assert rows["missing_payloads"] == 17
     assert rows["document_loss"] == 0
-    assert rows["model_loss"] == 34 + 48
+    assert rows["model_loss"] == 34 + 56
 
 
 def test_an_empty_results_folder(tmp_path: Path) -> None:

@@ -309,6 +309,57 @@ def test_only_the_requested_methods(made: Made, tmp_path: Path) -> None:
     assert torch.equal(again.W_U, other.W_U)
 
 
+QUANTISED = "training/two/tiny/causal/i0-o0"
+
+
+@pytest.fixture(scope="module")
+def quantised(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Derived:
+    job = made.job("derived", [QUANTISED], tmp_path_factory.mktemp("quantised"))
+    settings = {**job.settings["derived"], "methods": ["quantised"], "rises": [0.01, 0.1, 0.5]}
+    job = replace(job, settings={**job.settings, "derived": settings})
+    figures = stage.make(job)
+    return Derived(
+        job,
+        as_artifact(job, figures),
+        rows_of(job.folder, "model"),
+        rows_of(job.folder, "model_loss"),
+        [made.trainings[QUANTISED]],
+    )
+
+
+def test_quantised_members_are_the_codes_of_code_length(
+    made: Made, quantised: Derived, tmp_path: Path
+) -> None:
+    code_length.make(made.job("code_length", [QUANTISED], tmp_path))
+    expected = rows_of(tmp_path, "code_length")
+    found = rows_of(quantised.job.folder, "quantised_model")
+    assert [row["scale"] for row in quantised.rows] == [0.01, 0.1, 0.5]
+    assert [row["model"] for row in found] == [row["model"] for row in quantised.rows]
+    for name in ("bits", "bits_per_weight", "rounding_offset", "select_excess"):
+        assert [row[name] for row in found] == [row[name] for row in expected]
+    # Their weights, read again from the recipe, lose what the codes lose on both splits.
+    model = load_derived(quantised.artifact, quantised.parents, CPU)
+    parent = load_members(quantised.parents, CPU)
+    context = quantised.parents[0].manifest.settings["training"]["context"]
+    for split in ("select", "measure"):
+        stream = TokenStream.open(made.tokens.files(f"{split}/"))
+        windows = torch.from_numpy(stream.spread(8, context))
+        nats = model.nats(windows.expand(3, -1, -1)) - parent.nats(windows[None])
+        excess = [row[f"{split}_excess"] for row in expected]
+        np.testing.assert_allclose(nats.detach().numpy(), excess, atol=2e-6)
+
+
+def test_quantised_members_are_scored_like_others(quantised: Derived) -> None:
+    assert [row["method"] for row in quantised.rows] == ["quantised"] * 3
+    assert [row["draw"] for row in quantised.rows] == [None] * 3
+    assert all(row["cost_seconds"] > 0 for row in quantised.rows)
+    for split in ("select", "measure"):
+        losses = [row["nats"] for row in quantised.losses if row["split"] == split]
+        assert losses == sorted(losses)
+    with np.load(quantised.job.folder / "sums.npz") as sums:
+        assert len(sums["select_nats"]) == len(sums["measure_nats"]) == 3
+
+
 # ------------------------------------------------------------------------------- volume
 
 

@@ -27,7 +27,7 @@ def ask(example: tuple[ExampleResults, Path], sql: str) -> list[tuple[Any, ...]]
 
 
 def test_trained_and_derived_members_are_kept_apart(example: Any) -> None:
-    assert ask(example, "SELECT count(*), count(DISTINCT parent) FROM derived_model") == [(24, 4)]
+    assert ask(example, "SELECT count(*), count(DISTINCT parent) FROM derived_model") == [(28, 4)]
     assert ask(example, "SELECT count(*) FROM current_model") == [(16,)]
     # A class is as large as its trained members, whatever was derived from them.
     assert ask(example, "SELECT DISTINCT models FROM model_class WHERE is_current") == [(4,)]
@@ -43,7 +43,12 @@ def test_trained_and_derived_members_are_kept_apart(example: Any) -> None:
         ("checkpoint", None, 0.9),
         ("dropout", 1, 0.05),
         ("noise", 1, 0.03),
+        ("quantised", None, 0.01),
     ]
+    coded = "SELECT DISTINCT method, bits_per_weight FROM derived_model WHERE bits IS NOT NULL"
+    assert ask(example, coded) == [("quantised", 4.5)]
+    yields = "SELECT count(*) FROM method_yield WHERE method = 'quantised' AND candidates = 1"
+    assert ask(example, yields)[0][0] > 0
 
 
 def test_metrics_are_hard_and_resampled(example: Any) -> None:

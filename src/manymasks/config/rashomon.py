@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from manymasks.config.settings import DISTINCT, RISING, Name, Settings, Share
 
-Method = Literal["noise", "dropout", "checkpoint"]
+Method = Literal["noise", "dropout", "checkpoint", "quantised"]
 
 
 class Reference(Settings):
@@ -70,7 +70,8 @@ class Derived(Settings):
 
     methods: Annotated[tuple[Method, ...], DISTINCT] = ("noise", "dropout", "checkpoint")
     """`noise`: weights plus noise. `dropout`: one fixed mask per member, for all inputs.
-    `checkpoint`: weights from late in training, at the shares of `training.late`."""
+    `checkpoint`: weights from late in training, at the shares of `training.late`. `quantised`:
+    weights rounded by the codec of `code_length`, as coarsely as each of `rises` allows."""
     parents: Annotated[int, Field(ge=1)] = 1
     """Trained members per class that others are derived from: the first ones by their seeds."""
     draws: Annotated[int, Field(ge=2)] = 4
@@ -79,9 +80,14 @@ class Derived(Settings):
     """Target for the mean increase in loss, in nats per token: it sets the scale of the noise and
     the dropout rate."""
     windows: Annotated[int, Field(ge=1)] = 32
-    """Windows of the select split on which scale and rate are set."""
+    """Windows of the select split on which scale and rate are set, and codes are chosen."""
+    rises: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1), RISING] = (
+        0.005, 0.01, 0.02, 0.04,
+    )  # fmt: skip
+    """`quantised` only: rises of the loss that codes are aimed at, in nats per token, rising; a
+    member for each."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the draws."""
+    """Seed of the draws, and of the noise by which the sensitivity of matrices is measured."""
 
 
 class Multiplicity(Settings):

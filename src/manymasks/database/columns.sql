@@ -49,7 +49,7 @@ FROM (
     ('seeds', 'Pairs of members that share both seeds'),
     -- Rashomon sets
     ('rashomon_set', 'Name of the Rashomon set: class | reference | eps'),
-    ('method', 'Method of its candidates: trained, noise, dropout or checkpoint'),
+    ('method', 'Method of its candidates: trained, noise, dropout, checkpoint or quantised'),
     ('reference', 'Name of the reference loss'),
     ('eps', 'Threshold of the set, in eps_unit'),
     ('eps_unit', 'nats, percent (of the reference loss) or seed_sd'),

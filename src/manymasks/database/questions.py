@@ -117,6 +117,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "code_length",
         "code_constant",
         "code_bits",
+        "quantised_model",
         "headroom",
         "variance_component",
         "funnel_constraint",

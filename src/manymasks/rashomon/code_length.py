@@ -16,7 +16,7 @@ volume prices the code up to the 0.25 bits a weight of scalar quantisation.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,6 +56,18 @@ class Code:
 
     weights: dict[str, Tensor]
     bits: float
+
+
+class ChosenCode(NamedTuple):
+    """The code with the least loss of those with one aim; `rounded` gives it from its steps."""
+
+    aimed: float
+    """Excess in nats that the steps were chosen for, at high resolution."""
+    steps: dict[str, float]
+    offset: float
+    """In steps, the best of `OFFSETS` on select."""
+    code: Code
+    select_excess: float
 
 
 class CodePoint(NamedTuple):
@@ -135,18 +147,33 @@ def code_points(
 ) -> list[CodePoint]:
     """Codes of a member aimed at these excess losses, with their bits: chosen by `select`, whose
     loss is the first of the two, and measured by both."""
-    select_base, measure_base = select(weights), measure(weights)
-    sensitivity = sensitivities(weights, select, select_base, seed)
-    points = []
+    measure_base = measure(weights)
+    return [
+        CodePoint(
+            chosen.aimed,
+            chosen.offset,
+            chosen.code.bits,
+            chosen.select_excess,
+            measure(chosen.code.weights) - measure_base,
+        )
+        for chosen in chosen_codes(weights, excess, select, seed)
+    ]
+
+
+def chosen_codes(
+    weights: Weights, excess: Sequence[float], select: Loss, seed: int
+) -> Iterator[ChosenCode]:
+    """For each excess loss that is aimed at, the code of a member with the least loss on select.
+    `seed`: of the noise by which sensitivities are measured."""
+    base = select(weights)
+    sensitivity = sensitivities(weights, select, base, seed)
     for aimed in excess:
         steps = steps_for(weights, sensitivity, aimed)
         codes = [(offset, rounded(weights, steps, offset)) for offset in OFFSETS]
-        losses = [select(code.weights) - select_base for _, code in codes]
+        losses = [select(code.weights) - base for _, code in codes]
         best = int(np.argmin(losses))
         offset, code = codes[best]
-        gap = measure(code.weights) - measure_base
-        points.append(CodePoint(aimed, offset, code.bits, losses[best], gap))
-    return points
+        yield ChosenCode(aimed, steps, offset, code, losses[best])
 
 
 # ------------------------------------------------------------------------------- constants

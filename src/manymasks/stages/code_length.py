@@ -1,25 +1,22 @@
 """code_length: the fewest bits that describe each member within a rise of its loss."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from manymasks.arrays import Floats, Rows
 from manymasks.config.rashomon import CodeLength
-from manymasks.models.transformer import Transformer
-from manymasks.rashomon.code_length import CodePoint, Weights, bits_at, code_constant, code_points
+from manymasks.rashomon.code_length import CodePoint, bits_at, code_constant, code_points
 from manymasks.rashomon.code_predictions import PREDICTIONS, quantities
-from manymasks.stages.inputs.derived_members import empty_stack
+from manymasks.stages.inputs.derived_members import empty_stack, loss_on
 from manymasks.stages.inputs.members import members_of
 from manymasks.statistics.intervals import finite
 from manymasks.statistics.model_classes import classes, seeds_of
 from manymasks.statistics.predictions import prediction_rows
 from manymasks.store.job import Job
 from manymasks.tokens.shards import TokenStream
-from manymasks.training.checkpoint import read_weights, set_weights
+from manymasks.training.checkpoint import read_weights
 from manymasks.training.device import choose_device
 
 SPLITS = ("select", "measure")
@@ -49,7 +46,7 @@ def make(job: Job) -> dict[str, Any]:
         weights = read_weights(training.file("weights.safetensors"))
         count = sum(weight.numel() for weight in weights.values())
         single = empty_stack(training, 1).to(device)
-        losses = {split: partial(_loss, single, windows[split]) for split in SPLITS}
+        losses = {split: loss_on(single, windows[split]) for split in SPLITS}
         points = code_points(
             weights, settings.excess, losses["select"], losses["measure"], settings.seed
         )
@@ -89,12 +86,6 @@ def make(job: Job) -> dict[str, Any]:
         tables["prediction"] += prediction_rows("code_length", predictions, seen, labels)
     job.write_tables(tables)
     return {"members": len(members), "windows": settings.windows}
-
-
-def _loss(model: Transformer, windows: Tensor, weights: Weights) -> float:
-    """Nats per token of weights on windows (n, context + 1)."""
-    set_weights(model, 0, weights)
-    return float(model.nats(windows.unsqueeze(0)).double().item())
 
 
 def _point_columns(point: CodePoint, count: int) -> dict[str, Any]:

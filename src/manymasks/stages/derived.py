@@ -13,8 +13,10 @@ from manymasks.arrays import Rows
 from manymasks.config.analyses import Evaluation
 from manymasks.config.rashomon import Derived
 from manymasks.evaluation.document_losses import Scores, loss_columns, score_documents
+from manymasks.rashomon.code_length import chosen_codes
 from manymasks.rashomon.derived import derived_weights, scale_reaching
-from manymasks.stages.inputs.derived_members import empty_stack, stack_of
+from manymasks.stages.inputs.derived_members import empty_stack, loss_on, stack_of
+from manymasks.statistics.intervals import finite
 from manymasks.store.canonical import digest
 from manymasks.store.job import Artifact, Job
 from manymasks.tokens.shards import TokenStream
@@ -27,21 +29,27 @@ STACK = {"cpu": 1, "cuda": 8}
 
 
 def make(job: Job) -> dict[str, Any]:
-    """Write sums.npz, with an axis of members, and the tables `model` and `model_loss`. The figure
-    `members` lists the members in the order of that axis, each with the recipe of its weights for
-    `stages.inputs.derived_members`; it is empty where all parents failed."""
+    """Write sums.npz, with an axis of members, and the tables `model`, `model_loss` and, for codes,
+    `quantised_model`. The figure `members` lists the members in the order of that axis, each with
+    the recipe of its weights for `stages.inputs.derived_members`; it is empty where all parents
+    failed."""
     parents = {parent.key: parent for parent in job.inputs["training"] if parent.is_trained}
     device = choose_device(job.hardware.device)
     members: Rows = []
     rows: Rows = []
+    coded: Rows = []
     for parent in parents.values():
         for member, seconds in _derive(job, parent, device):
             members.append(member)
             rows.append(_model_row(parent, member, seconds))
+            if member["method"] == "quantised":
+                coded.append(_code_row(parent, member))
     if not members:
         job.say("all parents failed in training: there are no weights to derive from")
         return {"status": "failed", "members": members}
     job.write_table("model", rows)
+    if coded:
+        job.write_table("quantised_model", coded)
     _score(job, members, parents, device)
     return {"status": "trained", "members": members}
 
@@ -60,6 +68,12 @@ def _derive(
             continue
         windows = _windows(job, parent, settings.windows, device)
         began = time.monotonic()
+        if method == "quantised":
+            codes = list(_codes(parent, settings, windows))
+            seconds = (time.monotonic() - began) / len(codes)
+            for aimed, code in codes:
+                yield _recipe(job, parent, method, aimed, None, None) | code, seconds
+            continue
         scale = _scale(parent, method, draws, windows, settings.eps)
         seconds = (time.monotonic() - began) / len(draws)
         job.say(
@@ -67,6 +81,21 @@ def _derive(
         )
         for draw in draws:
             yield _recipe(job, parent, method, scale, draw, None), seconds
+
+
+def _codes(
+    parent: Artifact, settings: Derived, windows: Tensor
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """For each rise that is aimed at, what gives the weights of the code of a parent that loses
+    least on windows of select, with its bits and its rise there."""
+    weights = read_weights(parent.file("weights.safetensors"))
+    loss = loss_on(empty_stack(parent, 1).to(windows.device), windows)
+    for chosen in chosen_codes(weights, settings.rises, loss, settings.seed):
+        rounding = {"steps": chosen.steps, "offset": chosen.offset}
+        yield (
+            chosen.aimed,
+            {**rounding, "bits": chosen.code.bits, "select_excess": chosen.select_excess},
+        )
 
 
 def _recipe(
@@ -112,6 +141,17 @@ def _model_row(parent: Artifact, member: dict[str, Any], seconds: float) -> dict
         training = parent.manifest.settings["training"]
         row["training_tokens"] = member["step"] * training["batch"] * training["context"]
     return {**row, **recipe, "cost_seconds": round(seconds, 3), "weights_sha256": None}
+
+
+def _code_row(parent: Artifact, member: dict[str, Any]) -> dict[str, Any]:
+    """A row of `quantised_model`."""
+    return {
+        "model": member["model"],
+        "bits": member["bits"],
+        "bits_per_weight": member["bits"] / parent.figures["parameters"],
+        "rounding_offset": member["offset"],
+        "select_excess": finite(member["select_excess"]),
+    }
 
 
 def _score(

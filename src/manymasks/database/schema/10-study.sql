@@ -175,9 +175,9 @@ COMMENT ON COLUMN model.model IS 'Key of the training or pretrained artifact; of
 COMMENT ON COLUMN model.model_class IS 'Its class';
 COMMENT ON COLUMN model.mixer IS 'What carries information between its positions: attention or recurrent; NULL in artifacts from before there was a choice, which are attention';
 COMMENT ON COLUMN model.gamma IS 'Of discount: factor on the gradient per position back; NULL for other gradients';
-COMMENT ON COLUMN model.method IS 'Origin of the member: trained, fine-tuned (from the weights of another member), pretrained (a checkpoint from outside), or derived by noise, dropout or checkpoint';
+COMMENT ON COLUMN model.method IS 'Origin of the member: trained, fine-tuned (from the weights of another member), pretrained (a checkpoint from outside), or derived by noise, dropout, checkpoint or quantised';
 COMMENT ON COLUMN model.parent IS 'Member that it was derived or fine-tuned from; NULL for trained ones';
-COMMENT ON COLUMN model.scale IS 'Of derived members: noise as a share of the rms of each weight tensor, share of units dropped, or share of the training steps done; NULL for others';
+COMMENT ON COLUMN model.scale IS 'Of derived members: noise as a share of the rms of each weight tensor, share of units dropped, share of the training steps done, or rise of the loss that a code was aimed at; NULL for others';
 COMMENT ON COLUMN model.draw IS 'Of noise and dropout: random seed; parent, method, scale and draw reproduce the member bit for bit';
 COMMENT ON COLUMN model.status IS 'trained, or failed: the loss became infinite or NaN, and the member is in no set; a pretrained one with a finite loss is trained';
 COMMENT ON COLUMN model.failed_step IS 'Step at which training failed';

@@ -17,7 +17,7 @@ CREATE TABLE rashomon_set (
 COMMENT ON TABLE rashomon_set IS 'A Rashomon set: members of a class with a select loss within eps of a reference. The rows behind current_set, for all artifacts. Grain: artifact, rashomon_set.';
 COMMENT ON COLUMN rashomon_set.artifact IS 'Rashomon artifact';
 COMMENT ON COLUMN rashomon_set.rashomon_set IS 'Readable name: class | reference | eps, and the method of derived candidates';
-COMMENT ON COLUMN rashomon_set.method IS 'Method of its candidates: trained, noise, dropout or checkpoint; the reference is always among trained members';
+COMMENT ON COLUMN rashomon_set.method IS 'Method of its candidates: trained, noise, dropout, checkpoint or quantised; the reference is always among trained members';
 COMMENT ON COLUMN rashomon_set.reference_nats IS 'Select loss of the reference';
 COMMENT ON COLUMN rashomon_set.eps_unit IS 'nats, percent (of the reference loss) or seed_sd (sd of the select loss over the class)';
 COMMENT ON COLUMN rashomon_set.share IS 'members / candidates; not comparable between classes with unequal numbers of candidates';

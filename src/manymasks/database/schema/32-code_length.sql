@@ -52,3 +52,18 @@ COMMENT ON COLUMN code_bits.artifact IS 'Code length artifact';
 COMMENT ON COLUMN code_bits.eps_nats IS 'Allowed rise of the loss on windows of select, nats per token';
 COMMENT ON COLUMN code_bits.bits IS 'Fewest bits; NULL outside the codes that were tried';
 COMMENT ON COLUMN code_bits.bits_per_weight IS 'bits over the number of weights';
+
+CREATE TABLE quantised_model (
+    artifact VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    bits DOUBLE,
+    bits_per_weight DOUBLE,
+    rounding_offset DOUBLE,
+    select_excess DOUBLE
+);
+COMMENT ON TABLE quantised_model IS 'A derived member that is a code of its parent, with its bits. The rounding behind derived_model and the candidates quantised of Rashomon sets. Grain: artifact, model.';
+COMMENT ON COLUMN quantised_model.artifact IS 'Derived artifact';
+COMMENT ON COLUMN quantised_model.bits IS 'Bits of all weights, with tables and steps';
+COMMENT ON COLUMN quantised_model.bits_per_weight IS 'bits over the number of weights';
+COMMENT ON COLUMN quantised_model.rounding_offset IS 'Offset of rounding in steps, the one of three with the least loss on select';
+COMMENT ON COLUMN quantised_model.select_excess IS 'Rise of the loss over that of the parent on windows of select, on which the code was chosen, nats per token';

@@ -181,22 +181,27 @@ SELECT
     t.nats_high AS measure_high,
     s.nats - p.nats AS excess_select,
     t.nats - q.nats AS excess_measure,
+    c.bits,
+    c.bits_per_weight,
     m.cost_seconds
 FROM model AS m
 JOIN artifact AS a ON a.artifact = m.artifact AND a.is_current
+LEFT JOIN quantised_model AS c ON c.artifact = m.artifact AND c.model = m.model
 LEFT JOIN loss AS s ON s.model = m.model AND s.split = 'select'
 LEFT JOIN loss AS t ON t.model = m.model AND t.split = 'measure'
 LEFT JOIN loss AS p ON p.model = m.parent AND p.split = 'select'
 LEFT JOIN loss AS q ON q.model = m.parent AND q.split = 'measure'
 WHERE m.method NOT IN ('trained', 'fine-tuned', 'pretrained')
 ORDER BY m.corpus, m.size, m.variant, m.method, m.parent, m.scale, m.draw;
-COMMENT ON VIEW derived_model IS 'A member derived from a trained one by weight noise, a dropout mask or an earlier checkpoint, with its loss: is a cheap member as good as its parent? Its weights are not stored, but recomputed from the parent. Grain: model.';
-COMMENT ON COLUMN derived_model.method IS 'noise, dropout or checkpoint';
+COMMENT ON VIEW derived_model IS 'A member derived from a trained one by weight noise, a dropout mask, rounding to few bits or an earlier checkpoint, with its loss: is a cheap member as good as its parent? Its weights are not stored, but recomputed from the parent. Grain: model.';
+COMMENT ON COLUMN derived_model.method IS 'noise, dropout, checkpoint or quantised';
 COMMENT ON COLUMN derived_model.parent IS 'Trained member that it was derived from';
 COMMENT ON COLUMN derived_model.seed_init IS 'Seed of the initial weights of its parent';
 COMMENT ON COLUMN derived_model.seed_order IS 'Seed of the data order of its parent';
-COMMENT ON COLUMN derived_model.scale IS 'Noise as a share of the rms of each weight tensor, share of units dropped, or share of the training steps done';
+COMMENT ON COLUMN derived_model.scale IS 'Noise as a share of the rms of each weight tensor, share of units dropped, share of the training steps done, or rise of the loss that a code was aimed at';
 COMMENT ON COLUMN derived_model.measure_low IS 'Lower end of its interval over documents';
+COMMENT ON COLUMN derived_model.bits IS 'Of quantised: bits of all weights, with tables and steps';
+COMMENT ON COLUMN derived_model.bits_per_weight IS 'Of quantised: bits over the number of weights';
 COMMENT ON COLUMN derived_model.excess_select IS 'select_nats minus that of its parent';
 COMMENT ON COLUMN derived_model.excess_measure IS 'measure_nats minus that of its parent';
 COMMENT ON COLUMN derived_model.cost_seconds IS 'Seconds to derive it, without the training of its parent';
@@ -398,7 +403,7 @@ LEFT JOIN set_metric AS k
 LEFT JOIN made AS m ON m.artifact = s.artifact AND m.rashomon_set = s.rashomon_set
 LEFT JOIN ancestor AS a ON a.artifact = s.artifact AND a.rashomon_set = s.rashomon_set
 ORDER BY s.reference, s.eps_unit, s.eps, s.label, s.method <> 'trained', s.method;
-COMMENT ON VIEW method_yield IS 'A way to make members of a class (retraining, noise, dropout, checkpoints) under a threshold, with the share inside, their divergence and their cost: which way yields most for its time? Grain: label, method, reference, eps, eps_unit.';
+COMMENT ON VIEW method_yield IS 'A way to make members of a class (retraining, noise, dropout, rounding, checkpoints) under a threshold, with the share inside, their divergence and their cost: which way yields most for its time? Grain: label, method, reference, eps, eps_unit.';
 COMMENT ON COLUMN method_yield.share IS 'members / candidates: the yield';
 COMMENT ON COLUMN method_yield.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate';
 COMMENT ON COLUMN method_yield.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate';

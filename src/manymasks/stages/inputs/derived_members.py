@@ -9,6 +9,7 @@ from torch import Tensor
 from manymasks.config.training import Size, Training
 from manymasks.models.attention import Route
 from manymasks.models.transformer import Transformer
+from manymasks.rashomon.code_length import Loss, Weights, rounded
 from manymasks.rashomon.derived import derived_weights
 from manymasks.store.job import Artifact
 from manymasks.training.checkpoint import read_weights, set_weights
@@ -31,7 +32,8 @@ def load_derived(
 def stack_of(
     members: Sequence[Mapping[str, Any]], parents: Mapping[str, Artifact], device: torch.device
 ) -> Transformer:
-    """A stack of derived members, each given by its parent, method, scale, draw and step."""
+    """A stack of derived members, each given by its parent, method, scale, draw and step; a
+    quantised one by its parent, the steps of its matrices and the offset of rounding."""
     model = empty_stack(parents[members[0]["parent"]], len(members))
     cache: dict[str, dict[str, Tensor]] = {}
     for slot, member in enumerate(members):
@@ -54,6 +56,17 @@ def empty_stack(parent: Artifact, count: int) -> Transformer:
     return model.requires_grad_(False)
 
 
+def loss_on(single: Transformer, windows: Tensor) -> Loss:
+    """Weights of a member -> its nats per token on windows (n, context + 1). `single`: a stack of
+    one slot, on the device of the windows."""
+
+    def loss(weights: Weights) -> float:
+        set_weights(single, 0, weights)
+        return float(single.nats(windows.unsqueeze(0)).double().item())
+
+    return loss
+
+
 def _weights_of(
     member: Mapping[str, Any], parent: Artifact, cache: dict[str, dict[str, Tensor]]
 ) -> dict[str, Tensor]:
@@ -61,4 +74,6 @@ def _weights_of(
         return read_weights(parent.file(f"weights-{member['step']}.safetensors"))
     if parent.key not in cache:
         cache[parent.key] = read_weights(parent.file("weights.safetensors"))
+    if member["method"] == "quantised":
+        return rounded(cache[parent.key], member["steps"], member["offset"]).weights
     return derived_weights(cache[parent.key], member["method"], member["scale"], member["draw"])
