@@ -569,6 +569,8 @@ class ExampleResults:
                 tables["fine_tuning"] = example_tuning.by_variant(
                     models, {"causal": "one mask", "myopic": "one premise"}
                 )
+                for name, rows in example_tuning.rewarded(models).items():
+                    tables["fine_tuning"][name] += rows
             if corpus == "tally":
                 tables["thinking"] = example_thinking.thinking(models, {corpus: "filler"})
                 tables["steering"] = example_steering.steering(models, "steer-hard")

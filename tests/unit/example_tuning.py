@@ -6,6 +6,7 @@ from typing import Any
 Rows = list[dict[str, Any]]
 MASKS = ("sticky", "clockwise", "anticlockwise", "jitter")
 ARMS = ("one mask", "prior", "one premise", "new mask", "revived", "fresh")
+REWARD_ARMS = ("letter reward", "letter optimum", "mask reward", "mask optimum")
 STEPS, LETTERS = (0, 12, 40), (0, 16, 56)
 
 
@@ -52,6 +53,15 @@ def fine_tuning(models: Rows, arm: str) -> dict[str, Rows]:
             row |= {"letters": 0, "weight": 0.9, "base_weight": None if is_fresh else 0.2}
             row |= {"bayes": 1.0 if place == 4 else 0.1}
             tables["tuned_premise"].append({**labels, **row})
+    return tables
+
+
+def rewarded(models: Rows) -> dict[str, Rows]:
+    """Tables of members that are fine-tuned by rewards, in all arms."""
+    tables: dict[str, Rows] = {}
+    for arm in REWARD_ARMS:
+        for name, rows in fine_tuning(models, arm).items():
+            tables.setdefault(name, []).extend(rows)
     return tables
 
 

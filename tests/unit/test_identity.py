@@ -69,6 +69,11 @@ corpora:
       sizes: {{tiny: {{width: 8}}}}
       seeds: {{init: [5]}}
       analyses: [fine_tuning]
+  rewarded:
+    kind: process
+    process: masks
+    seed: 2
+    members: {{variants: [causal], sizes: {{tiny: {{width: 8}}}}, analyses: [fine_tuning]}}
   other-prior:
     kind: process
     process: masks
@@ -109,6 +114,7 @@ training: {{late: [0.5]}}
 tune: {{rates: [0.1, 0.2], seeds: {{init: [50, 51, 52, 53]}}}}
 seeds: {{init: [0, 1, 2, 3]}}
 reference_seeds: {{size: base, variant: causal, init: [60, 61, 62, 63]}}
+fine_tuning: {{reward: {{rewards: [{{letter: a, nats: 0.5}}, {{mask: sticky}}]}}}}
 rashomon:
   references:
     best: {{kind: best_of_class}}

@@ -1032,6 +1032,24 @@ def test_a_variant_starts_from_members_of_another_corpus(tmp_path: Path) -> None
     assert trainings["again/base/causal/i0-o0"].settings["training"]["late"] == []
 
 
+def test_rewards_fine_tune_where_no_member_is_fine_tuned(tmp_path: Path) -> None:
+    """And without rewards nothing is measured there."""
+    both = {"analyses": ["fine_tuning"]}
+    plain = nodes_of(plan_of(tmp_path, CHANGED, **both), "fine_tuning")
+    assert plain.keys() == {"other", "again"}
+    reward = {"rewards": [{"mask": "jitter"}], "steps": 3}
+    rewarded = plan_of(tmp_path, CHANGED, **both, fine_tuning={"reward": reward})
+    nodes = nodes_of(rewarded, "fine_tuning")
+    assert nodes.keys() == {"masks", "other", "again"}
+    assert nodes["masks"].inputs["start"] == ()
+    assert nodes["masks"].settings["fine_tuning"]["reward"]["steps"] == 3
+    for name, node in plain.items():
+        assert node.digest == nodes[name].digest
+    changed = {"masks": {"law": {"only": "sticky"}}}
+    other = plan_of(tmp_path, CHANGED, **both, fine_tuning={"reward": reward}, corpora=changed)
+    assert nodes_of(other, "fine_tuning").keys() == {"other", "again"}
+
+
 def test_a_fine_tuned_member_changes_with_all_that_it_goes_back_to(tmp_path: Path) -> None:
     before = keys(plan_of(tmp_path, CHANGED))
     for change, changed in (

@@ -200,7 +200,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     elsewhere = [one for one in reader.addresses if not one.startswith(("#", "data:image/svg+xml"))]
     assert elsewhere == ["explorer.html"]
-    assert sum(address.startswith("data:") for address in reader.addresses) == 51
+    assert sum(address.startswith("data:") for address in reader.addresses) == 52
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text
@@ -221,7 +221,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert text_of_headline(database) in " ".join(reader.text.split())
     text = out.read_text()
     # Each figure has a text for those who do not see it.
-    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 51
+    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 52
     page.write_page(database, STUDY, out)
     assert out.read_text() == text
 

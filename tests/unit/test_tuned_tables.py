@@ -10,10 +10,17 @@ from example_results import ExampleResults
 from numpy.testing import assert_allclose
 
 from manymasks.config.mask_law import MaskLaw
+from manymasks.config.rewards import Reward
 from manymasks.database.load import load
 from manymasks.truth.tuned_laws import base_laws, tuning_prompts
-from manymasks.truth.tuned_predictions import PREDICTIONS, quantities
-from manymasks.truth.tuned_tables import arm_of, reference_of, state_rows
+from manymasks.truth.tuned_predictions import PREDICTIONS, REWARD_ARMS, quantities
+from manymasks.truth.tuned_tables import (
+    arm_of,
+    arm_of_reward,
+    goal_of_law,
+    reference_of,
+    state_rows,
+)
 
 ALPHAS = (0.0, 0.5, 1.0, 1.5)
 ONE_PREMISE = MaskLaw(only="clockwise", premise="P4")
@@ -37,10 +44,18 @@ def test_arms_are_named_by_what_the_documents_change(
     assert reference_of(law) == reference
 
 
+def test_arms_of_rewards_have_predictions() -> None:
+    rewards = Reward(letter="a", nats=0.2), Reward(mask="sticky")
+    arms = [arm_of_reward(one, imitates=way) for one in rewards for way in (False, True)]
+    assert arms == [*REWARD_ARMS] == [*example_tuning.REWARD_ARMS]
+
+
 def test_rows_of_the_exact_law_of_one_premise() -> None:
     prompts = tuning_prompts(5, (0, 8), 0)
     base = base_laws(prompts, prompts.exact(None))
-    rows = state_rows(prompts, ONE_PREMISE, base, prompts.exact(ONE_PREMISE), ALPHAS)
+    rows = state_rows(
+        prompts, goal_of_law(prompts, ONE_PREMISE), base, prompts.exact(ONE_PREMISE), ALPHAS
+    )
     for row in rows["tuned_law"]:
         for name in ("from_changed", "residual", "base_residual", "floor", "kl_free"):
             assert_allclose(row[name], 0, atol=1e-6, err_msg=name)
@@ -65,7 +80,7 @@ def test_rows_of_the_exact_law_of_one_premise() -> None:
 
 def test_a_member_without_a_start_has_no_change() -> None:
     prompts = tuning_prompts(5, (0, 8), 0)
-    rows = state_rows(prompts, None, None, prompts.exact(None), ALPHAS)
+    rows = state_rows(prompts, goal_of_law(prompts, None), None, prompts.exact(None), ALPHAS)
     assert {row["kl"] for row in rows["tuned_law"]} == {None}
     assert_allclose([row["residual"] for row in rows["tuned_law"]], 0, atol=1e-6)
     assert {row["one_shift"] for row in rows["tuned_shift"]} == {None}
@@ -75,7 +90,7 @@ def test_a_member_without_a_start_has_no_change() -> None:
 
 def test_predicted_quantities_are_read_off_every_arm() -> None:
     """By hand, from the made-up rows."""
-    for arm in example_tuning.ARMS:
+    for arm in (*example_tuning.ARMS, *example_tuning.REWARD_ARMS):
         models = [{"model": f"{arm} {seed}"} for seed in (0, 1)]
         tables = example_tuning.fine_tuning(models, arm)
         others = example_tuning.fine_tuning([{"model": "other"}], "fresh")
@@ -93,6 +108,7 @@ def test_predicted_quantities_are_read_off_every_arm() -> None:
             ("alpha in the end", 0.9 - 0.4 * 1.05),
         ):
             assert_allclose(values.get(quantity, value), value)
+            assert_allclose(values.get(f"{quantity}, {arm}", value), value)
 
 
 def test_a_class_is_shown_step_by_step(tmp_path: Path) -> None:
@@ -125,7 +141,9 @@ def test_weights_of_a_noisy_base_do_not_count_as_change() -> None:
     rng = np.random.default_rng(0)
     noisy = prompts.exact(None) * rng.uniform(0.9, 1.1, prompts.exact(None).shape)
     base = base_laws(prompts, noisy / noisy.sum(-1, keepdims=True))
-    rows = state_rows(prompts, MaskLaw(only="sticky"), base, base.laws, ALPHAS)
+    rows = state_rows(
+        prompts, goal_of_law(prompts, MaskLaw(only="sticky")), base, base.laws, ALPHAS
+    )
     for row in rows["tuned_law"]:
         assert_allclose([row["kl"], row["kl_one"], row["kl_free"]], 0, atol=1e-12)
         assert row["residual"] == row["base_residual"] > 0

@@ -15,6 +15,7 @@ from manymasks.config.rashomon import (
     Rashomon,
     Volume,
 )
+from manymasks.config.rewards import RewardTraining
 from manymasks.config.settings import RISING, Name, Settings, Share
 from manymasks.config.steering import Steering
 
@@ -377,6 +378,8 @@ class FineTuning(Settings):
     """Prompts in one forward pass."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the documents."""
+    reward: RewardTraining = RewardTraining()
+    """Fine-tuning by rewards, on documents that members write themselves."""
 
 
 class Thinking(Settings):

@@ -235,7 +235,7 @@ def control_nodes(corpora: Mapping[str, PlannedCorpus]) -> Iterator[Node]:
 
 def fine_tuning_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
     """What fine-tuning changed, on corpora with fine-tuned members, beside those that were trained
-    there from drawn weights."""
+    there from drawn weights; on others without a changed law, what rewards change."""
     members = corpus.own_past_members
     is_known = "fine_tuning" in corpus.process_analyses and corpus.has_analysis("fine_tuning")
     starts: list[Node] = []
@@ -245,8 +245,13 @@ def fine_tuning_nodes(corpus: PlannedCorpus) -> Iterator[Node]:
             if start not in starts:
                 starts.append(start)
                 waiting.append(start)
-    if is_known and starts:
+    is_rewarded = (
+        bool(corpus.study.fine_tuning.reward.rewards) and corpus.process.get("law") is None
+    )
+    if is_known and (starts or is_rewarded):
         settings = {**corpus.analysis_settings("fine_tuning", members), "process": corpus.process}
+        if starts:
+            del settings["fine_tuning"]["reward"]
         inputs = {"training": trainings(members), "start": tuple(starts)}
         yield Node("fine_tuning", f"fine_tuning/{corpus.name}", settings, inputs)
 

@@ -52,7 +52,7 @@ QUESTIONS = (
     Topic("answer_parts", "Who speaks, by predictions alone?",
         ("operator_spectra", "shared_errors"), words.parts),
     Topic("answer_tuned", "Does fine-tuning move masks or machinery?",
-        ("tuning_paths", "tuned_steps"), words.tuned),
+        ("tuning_paths", "reward_shares", "tuned_steps"), words.tuned),
     Topic("answer_steering", "Does a predictor make its future easier to predict?",
         ("steering_arms", "steering_walk"), words.steered),
     Topic("answer_thinking", "Does an answer need written steps?",

@@ -13,6 +13,7 @@ from manymasks.statistics.intervals import Interval
 from manymasks.statistics.predictions import Prediction
 
 _EARLIER = "one member and one fine-tuning, before this study"
+_OPTIMUM = "the exact optimum"
 _WITHIN = Prediction("growth of the residual over the change", None, 0.1, _EARLIER)
 
 PREDICTIONS: Mapping[str, tuple[Prediction, ...]] = {
@@ -29,8 +30,31 @@ PREDICTIONS: Mapping[str, tuple[Prediction, ...]] = {
         Prediction("lead over fresh members on the longest prompts", 0.2, None, "a guess"),
     ),
     "fresh": (),
-}
-"""By arm."""
+    **{
+        f"letter {way}": (
+            Prediction(f"share of one shift in the end, letter {way}", None, 0.59, _OPTIMUM),
+            Prediction(
+                f"share of one shift beside the optimum's, letter {way}", -0.1, 0.1, "a guess"
+            ),
+            Prediction(f"KL from the optimum over that at the start, letter {way}", None, 0.5,
+                "a guess"),
+        )
+        for way in ("reward", "optimum")
+    },
+    **{
+        f"mask {way}": (
+            Prediction(f"share of one shift in the end, mask {way}", 0.9, None, _OPTIMUM),
+            Prediction(
+                f"growth of the residual over the change, mask {way}", None, 0.1, _EARLIER
+            ),
+            Prediction(f"KL from the optimum over that at the start, mask {way}", None, 0.5,
+                "a guess"),
+        )
+        for way in ("reward", "optimum")
+    },
+}  # fmt: skip
+"""By arm. Members of one class have several arms with rewards, so these quantities name theirs."""
+REWARD_ARMS = tuple(arm for arm in PREDICTIONS if arm.split()[-1] in ("reward", "optimum"))
 CHANGED = 0.05
 """Nats of change from which its share is taken."""
 UNREAD = -3.0
@@ -44,8 +68,9 @@ def quantities(
     the members from drawn weights that it is compared with."""
     seen: dict[str, list[float]] = {}
     for model in models:
-        for name, value in _of_member(tables, model, fresh).items():
-            seen.setdefault(name, []).append(value)
+        for name, value in _of_member(tables, model, arm, fresh).items():
+            named = f"{name}, {arm}" if arm in REWARD_ARMS else name
+            seen.setdefault(named, []).append(value)
     furthest = {}
     for prediction in PREDICTIONS[arm]:
         if prediction.quantity in seen:
@@ -61,9 +86,11 @@ def _furthest(prediction: Prediction, values: Sequence[float]) -> float:
     return max(values, key=lambda value: max(low - value, value - high))
 
 
-def _of_member(tables: Mapping[str, Rows], model: str, fresh: Sequence[str]) -> dict[str, float]:
+def _of_member(
+    tables: Mapping[str, Rows], model: str, arm: str, fresh: Sequence[str]
+) -> dict[str, float]:
     mine = {
-        name: [row for row in rows if row["model"] == model]
+        name: [row for row in rows if (row["model"], row["arm"]) == (model, arm)]
         for name, rows in tables.items()
         if name != "prediction"
     }
@@ -88,8 +115,19 @@ def _of_member(tables: Mapping[str, Rows], model: str, fresh: Sequence[str]) -> 
     ]
     if growth:
         values["growth of the residual over the change"] = max(growth)
+    exact = [r for r in tables["tuned_law"] if (r["model"], r["arm"]) == ("bayes", arm)]
     if end["kl"] > CHANGED:
-        values["share of one shift in the end"] = 1 - end["kl_one"] / end["kl"]
+        share = values["share of one shift in the end"] = 1 - end["kl_one"] / end["kl"]
+        if exact:
+            best = _state(exact, None)
+            values["share of one shift beside the optimum's"] = share - (
+                1 - best["kl_one"] / best["kl"]
+            )
+    begun = [row for row in mine["tuned_law"] if row["step"] == 0]
+    if begun:
+        values["KL from the optimum over that at the start"] = (
+            end["from_changed"] / _state(begun, 0)["from_changed"]
+        )
     if end["floor"] > CHANGED:
         values["residual over the floor in the end"] = end["residual"] / end["floor"]
     leak = _leak([row for row in mine["tuned_premise"] if row["step"] == last])
@@ -103,9 +141,9 @@ def _of_member(tables: Mapping[str, Rows], model: str, fresh: Sequence[str]) -> 
     return values
 
 
-def _state(rows: Rows, step: int) -> Row:
+def _state(rows: Rows, step: int | None) -> Row:
     """Means over prompts of a member after some steps; None for what a fresh one has not."""
-    columns = ("kl", "kl_one", "residual", "base_residual", "floor")
+    columns = ("kl", "kl_one", "residual", "base_residual", "floor", "from_changed")
     mine = [row for row in rows if row["step"] == step]
     return {
         name: None if mine[0][name] is None else float(np.mean([row[name] for row in mine]))

@@ -1,15 +1,19 @@
 """Rows about fine-tuned members, from their laws after the same prompts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.mask_law import MaskLaw
+from manymasks.config.rewards import Reward
 from manymasks.corpora.processes.machine import divergence
 from manymasks.corpora.processes.masks import MASKS, PREMISES, changed_prior
 from manymasks.statistics.intervals import finite
 from manymasks.truth.mixtures import mixed
+from manymasks.truth.reward_optimum import RewardOptimum
+from manymasks.truth.spectroscopy import AHEAD
 from manymasks.truth.tuned_laws import (
     BaseLaws,
     TuningPrompts,
@@ -30,6 +34,12 @@ def arm_of(law: MaskLaw | None, *, has_start: bool) -> str:
     return "one mask" if law.only in MASKS else "new mask"
 
 
+def arm_of_reward(reward: Reward, *, imitates: bool) -> str:
+    """What members are that were trained by a reward, or on documents of its optimum."""
+    rewarded = "letter" if reward.mask is None else "mask"
+    return f"{rewarded} {'optimum' if imitates else 'reward'}"
+
+
 def reference_of(law: MaskLaw | None) -> int:
     """The likeliest of the four masks under a law, the first of several: its shift is 0."""
     prior = changed_prior(law)
@@ -37,24 +47,57 @@ def reference_of(law: MaskLaw | None) -> int:
     return int(prior[row, : len(MASKS)].argmax())
 
 
+@dataclass(frozen=True)
+class TuningGoal:
+    """The exact law that a fine-tuning leads to, where members reach it."""
+
+    exact: Floats
+    """(documents, prompts, 27)."""
+    posterior: Floats
+    """(documents, prompts, masks): of the four masks."""
+    reference: int
+    """The mask whose shift is 0."""
+    changed: tuple[bool, ...]
+    """(premises,): whether the law under them is changed."""
+
+    def floor(self, prompts: TuningPrompts) -> Floats:
+        """What no mixture of the four masks explains of it, (documents, prompts) nats."""
+        return divergence(self.exact, mixed(mask_weights(prompts, self.exact), prompts.four))
+
+
+def goal_of_law(prompts: TuningPrompts, law: MaskLaw | None) -> TuningGoal:
+    """The law of Bayes for documents of a changed law, or of the process."""
+    changed = [law is not None and law.premise in (None, premise) for premise in PREMISES]
+    four = prompts.posterior(law)[..., : len(MASKS)]
+    return TuningGoal(prompts.exact(law), four, reference_of(law), tuple(changed))
+
+
+def goal_of_reward(prompts: TuningPrompts, optimum: RewardOptimum) -> TuningGoal:
+    """The optimum of a reward. Its reference is the likeliest mask after the shortest prompt."""
+    posterior = optimum.weights(prompts.tokens, prompts.letters)
+    exact = optimum.laws(prompts.tokens, prompts.letters, AHEAD)
+    reference = int(posterior[:, 0].mean(0).argmax())
+    return TuningGoal(exact, posterior, reference, (True,) * len(PREMISES))
+
+
 def state_rows(
     prompts: TuningPrompts,
-    law: MaskLaw | None,
+    goal: TuningGoal,
     base: BaseLaws | None,
     laws: Floats,
     alphas: Sequence[float],
 ) -> Mapping[str, Rows]:
-    """Rows of each table about laws (documents, prompts, 27) at one step. `law`: of the documents
-    that the member was trained on. `base`: where it started; None for a member that was trained
-    from drawn weights, whose change has no beginning."""
-    reference = reference_of(law)
+    """Rows of each table about laws (documents, prompts, 27) at one step. `base`: where the member
+    started; None for a member that was trained from drawn weights, whose change has no
+    beginning."""
+    reference = goal.reference
     weights = mask_weights(prompts, laws)
     one_shift = None
     columns = {
         "residual": divergence(laws, mixed(weights, prompts.four)),
-        "from_changed": divergence(prompts.exact(law), laws),
+        "from_changed": divergence(goal.exact, laws),
         "from_original": divergence(prompts.exact(None), laws),
-        "floor": _floor(prompts, law),
+        "floor": goal.floor(prompts),
     }
     absent = ("kl", "kl_one", "kl_free", "base_residual")
     if base is not None:
@@ -100,26 +143,19 @@ def state_rows(
         "tuned_reading": [reading_row],
         "tuned_shift": shifts,
         "tuned_profile": profile,
-        "tuned_wake": _wake_rows(prompts, law, base, weights, reference),
-        "tuned_premise": _premise_rows(prompts, law, base, weights, reference),
+        "tuned_wake": _wake_rows(prompts, goal, base, weights),
+        "tuned_premise": _premise_rows(prompts, goal, base, weights),
     }
-
-
-def _floor(prompts: TuningPrompts, law: MaskLaw | None) -> Floats:
-    """What no mixture of the four masks explains of the exact law of the documents."""
-    exact = prompts.exact(law)
-    return divergence(exact, mixed(mask_weights(prompts, exact), prompts.four))
 
 
 def _wake_rows(
     prompts: TuningPrompts,
-    law: MaskLaw | None,
+    goal: TuningGoal,
     base: BaseLaws | None,
     weights: Floats,
-    reference: int,
 ) -> Rows:
     """The weight of the mask of the document, by mask and length of the prompt."""
-    exact, before = prompts.posterior(law), prompts.posterior(None)
+    before = prompts.posterior(None)
     rows = []
     for z, mask in enumerate(MASKS):
         mine = prompts.speaker == z
@@ -127,13 +163,13 @@ def _wake_rows(
             rows.append(
                 {
                     "mask": mask,
-                    "is_reference": z == reference,
+                    "is_reference": z == goal.reference,
                     "letters": letters,
                     "weight": float(weights[mine, place, z].mean()),
                     "base_weight": None
                     if base is None
                     else float(base.weights[mine, place, z].mean()),
-                    "bayes": float(exact[mine, place, z].mean()),
+                    "bayes": float(goal.posterior[mine, place, z].mean()),
                     "bayes_before": float(before[mine, place, z].mean()),
                 }
             )
@@ -142,26 +178,25 @@ def _wake_rows(
 
 def _premise_rows(
     prompts: TuningPrompts,
-    law: MaskLaw | None,
+    goal: TuningGoal,
     base: BaseLaws | None,
     weights: Floats,
-    reference: int,
 ) -> Rows:
     """The weight of the reference after the shortest prompt, by premise."""
-    exact = prompts.posterior(law)
+    reference = goal.reference
     rows = []
     for number, premise in enumerate(PREMISES):
         mine = prompts.premise == number
         rows.append(
             {
                 "premise": premise,
-                "is_changed": law is not None and law.premise in (None, premise),
+                "is_changed": goal.changed[number],
                 "letters": prompts.letters[0],
                 "weight": float(weights[mine, 0, reference].mean()),
                 "base_weight": None
                 if base is None
                 else float(base.weights[mine, 0, reference].mean()),
-                "bayes": float(exact[mine, 0, reference].mean()),
+                "bayes": float(goal.posterior[mine, 0, reference].mean()),
             }
         )
     return rows

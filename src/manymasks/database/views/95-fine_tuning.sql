@@ -18,6 +18,9 @@ WITH change AS (
     JOIN artifact AS e ON e.artifact = l.artifact AND e.is_current
     GROUP BY ALL
 ),
+exact AS (
+    SELECT artifact, arm, kl, share_one, share_free FROM change WHERE model = 'bayes'
+),
 class AS (
     SELECT
         m.label,
@@ -26,6 +29,9 @@ class AS (
         m.variant,
         c.arm,
         c.step,
+        any_value(x.kl) AS exact_kl,
+        any_value(x.share_one) AS exact_share_one,
+        any_value(x.share_free) AS exact_share_free,
         avg(c.kl) AS kl,
         stddev_samp(c.kl) AS kl_sd,
         avg(c.share_one) AS share_one,
@@ -50,7 +56,9 @@ class AS (
         min(c.documents) AS documents
     FROM change AS c
     JOIN current_model AS m ON m.model = c.model
-    JOIN tuned_reading AS r ON r.artifact = c.artifact AND r.model = c.model AND r.step = c.step
+    JOIN tuned_reading AS r
+        ON r.artifact = c.artifact AND r.model = c.model AND r.arm = c.arm AND r.step = c.step
+    LEFT JOIN exact AS x ON x.artifact = c.artifact AND x.arm = c.arm
     GROUP BY ALL
 )
 SELECT
@@ -67,6 +75,9 @@ SELECT
     share_one - half_width * share_sd AS share_low,
     share_one + half_width * share_sd AS share_high,
     share_free,
+    exact_kl,
+    exact_share_one,
+    exact_share_free,
     residual,
     residual - half_width * residual_sd AS residual_low,
     residual + half_width * residual_sd AS residual_high,
@@ -87,19 +98,22 @@ SELECT
     documents
 FROM class
 LEFT JOIN mean_interval ON n = models AND n = independent
-ORDER BY corpus, size, variant, step;
-COMMENT ON VIEW shift_or_machinery IS 'A class of fine-tuned members after some steps, with the share of the change that one shift of the masks'' log-weights explains, and how evidence and premise are still read: did fine-tuning move the masks or the machinery? Grain: corpus, size, variant, step.';
-COMMENT ON COLUMN shift_or_machinery.arm IS 'What the documents change: one mask, prior, one premise, new mask; revived: nothing, after another fine-tuning; fresh: nothing, from drawn weights';
+ORDER BY corpus, size, variant, arm, step;
+COMMENT ON VIEW shift_or_machinery IS 'A class of fine-tuned members after some steps, with the share of the change that one shift of the masks'' log-weights explains, and how evidence and premise are still read: did fine-tuning move the masks or the machinery? Grain: corpus, size, variant, arm, step.';
+COMMENT ON COLUMN shift_or_machinery.arm IS 'What the documents change: one mask, prior, one premise, new mask; revived: nothing, after another fine-tuning; fresh: nothing, from drawn weights. Letter reward and mask reward: trained by it on documents of the member, with a KL penalty; letter optimum and mask optimum: trained on documents of its exact optimum';
 COMMENT ON COLUMN shift_or_machinery.kl IS 'KL of three letters from the members to those where they started, mean over prompts and members, nats; NULL for fresh members';
 COMMENT ON COLUMN shift_or_machinery.kl_low IS 'Lower end of its t interval over members, NULL for a single one';
 COMMENT ON COLUMN shift_or_machinery.share_one IS 'Share of kl that one shift of the masks'' log-weights explains; 1 for a law stuck on one mask too';
 COMMENT ON COLUMN shift_or_machinery.share_low IS 'Lower end of its t interval over members';
 COMMENT ON COLUMN shift_or_machinery.share_free IS 'Share of kl that weights chosen for each prompt explain';
+COMMENT ON COLUMN shift_or_machinery.exact_kl IS 'kl of the exact law that the fine-tuning leads to, to that of the process, nats; NULL without a changed law or reward';
+COMMENT ON COLUMN shift_or_machinery.exact_share_one IS 'share_one of that law';
+COMMENT ON COLUMN shift_or_machinery.exact_share_free IS 'share_free of that law';
 COMMENT ON COLUMN shift_or_machinery.residual IS 'KL to the closest mixture of the four masks, what no mask explains, nats';
 COMMENT ON COLUMN shift_or_machinery.residual_low IS 'Lower end of its t interval over members';
 COMMENT ON COLUMN shift_or_machinery.base_residual IS 'The same where they started, nats';
-COMMENT ON COLUMN shift_or_machinery.floor IS 'The same for the exact law of the changed documents, nats';
-COMMENT ON COLUMN shift_or_machinery.from_changed IS 'KL from the exact law of the changed documents, nats';
+COMMENT ON COLUMN shift_or_machinery.floor IS 'The same for the exact law that the fine-tuning leads to, nats';
+COMMENT ON COLUMN shift_or_machinery.from_changed IS 'KL from the exact law that the fine-tuning leads to, nats';
 COMMENT ON COLUMN shift_or_machinery.from_original IS 'KL from the exact law of the process, nats';
 COMMENT ON COLUMN shift_or_machinery.alpha IS 'Share of the exact evidence that is read, mean over members; read it where all are identified';
 COMMENT ON COLUMN shift_or_machinery.alpha_low IS 'Lower end of its t interval over members';
@@ -107,7 +121,7 @@ COMMENT ON COLUMN shift_or_machinery.alpha_lowest IS 'Lowest alpha whose fit is 
 COMMENT ON COLUMN shift_or_machinery.alpha_highest IS 'Highest such alpha';
 COMMENT ON COLUMN shift_or_machinery.identified IS 'Members whose alpha is identified';
 COMMENT ON COLUMN shift_or_machinery.gamma IS 'Share of the premise that is read';
-COMMENT ON COLUMN shift_or_machinery.shift IS 'Shift of the log-weights of the other three masks against the likeliest of the changed documents, nats';
+COMMENT ON COLUMN shift_or_machinery.shift IS 'Shift of the log-weights of the other three masks against the likeliest of the law that the fine-tuning leads to, nats';
 COMMENT ON COLUMN shift_or_machinery.left_over IS 'Mean KL that the fit of alpha, gamma and the shifts leaves, nats';
 
 CREATE VIEW wake_curve AS
@@ -159,8 +173,8 @@ SELECT
     models
 FROM class
 LEFT JOIN mean_interval ON n = models AND n = independent
-ORDER BY corpus, size, variant, step, letters;
-COMMENT ON VIEW wake_curve IS 'A class of fine-tuned members after some steps and letters, on prompts of the three masks that their documents do not favour, with the weight of the mask of the prompt: is it dormant, so that letters wake it, or gone? Grain: corpus, size, variant, step, letters.';
+ORDER BY corpus, size, variant, arm, step, letters;
+COMMENT ON VIEW wake_curve IS 'A class of fine-tuned members after some steps and letters, on prompts of the three masks that their documents do not favour, with the weight of the mask of the prompt: is it dormant, so that letters wake it, or gone? Grain: corpus, size, variant, arm, step, letters.';
 COMMENT ON COLUMN wake_curve.arm IS 'What the documents change, as in shift_or_machinery';
 COMMENT ON COLUMN wake_curve.weight IS 'Weight of the mask of the prompt in the mixture closest to the members, mean over prompts and members';
 COMMENT ON COLUMN wake_curve.weight_low IS 'Lower end of its t interval over members, NULL for a single one';

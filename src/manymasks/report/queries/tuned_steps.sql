@@ -10,6 +10,8 @@ SELECT
     share_low,
     share_high,
     share_free,
+    exact_share_one,
+    exact_share_free,
     residual,
     floor,
     alpha,
@@ -20,4 +22,4 @@ SELECT
     models,
     documents
 FROM shift_or_machinery
-ORDER BY corpus, size, variant, step;
+ORDER BY corpus, size, variant, arm, step;

@@ -20,5 +20,5 @@ JOIN artifact AS e ON e.artifact = r.artifact AND e.is_current
 JOIN current_model AS m ON m.model = r.model
 JOIN model_class AS c
     ON c.corpus = m.corpus AND c.size = m.size AND c.variant = m.variant AND c.is_current
-WHERE r.step IS NOT NULL
+WHERE r.step IS NOT NULL AND r.arm NOT LIKE '% reward' AND r.arm NOT LIKE '% optimum'
 ORDER BY m.corpus, m.size, m.variant, m.seed_init, m.seed_order, r.step;

@@ -16,4 +16,5 @@ SELECT
 FROM wake_curve AS w
 JOIN model_class AS c
     ON c.corpus = w.corpus AND c.size = w.size AND c.variant = w.variant AND c.is_current
+WHERE w.arm NOT LIKE '% reward' AND w.arm NOT LIKE '% optimum'
 ORDER BY w.corpus, w.size, w.variant, w.step, w.letters;

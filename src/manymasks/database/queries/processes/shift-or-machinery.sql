@@ -7,6 +7,8 @@ SELECT
     round(kl, 4) AS kl,
     round(share_one, 3) AS share_one,
     round(share_free, 3) AS share_free,
+    round(exact_share_one, 3) AS exact_share_one,
+    round(exact_share_free, 3) AS exact_share_free,
     round(residual, 4) AS residual,
     round(floor, 4) AS floor,
     round(alpha, 3) AS alpha,
@@ -16,4 +18,4 @@ SELECT
     round(left_over, 4) AS left_over,
     models
 FROM shift_or_machinery
-ORDER BY corpus, size, variant, step;
+ORDER BY corpus, size, variant, arm, step;

@@ -12,4 +12,4 @@ SELECT
     round(bayes, 3) AS bayes,
     models
 FROM wake_curve
-ORDER BY corpus, size, variant, step, letters;
+ORDER BY corpus, size, variant, arm, step, letters;
