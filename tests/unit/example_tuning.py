@@ -28,6 +28,7 @@ def fine_tuning(models: Rows, arm: str) -> dict[str, Rows]:
             kl = None if is_fresh else 0.4 * moved if step != 0 else 0.0
             row = {"letters": letters, "kl": kl, "documents": 120}
             row |= {"kl_one": kl and kl * 0.04, "kl_free": kl and kl * 0.02}
+            row |= {"goal_kl": kl and 0.5, "goal_kl_one": kl and 0.1}
             row |= {"residual": 0.012, "base_residual": None if is_fresh else 0.008}
             row |= {"floor": 0.5 if arm == "new mask" else 0.0}
             row |= {"from_changed": 0.02, "from_original": 0.4}

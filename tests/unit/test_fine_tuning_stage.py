@@ -85,6 +85,7 @@ def test_states_of_every_arm(job: Job) -> None:
             elif row["step"] is not None:
                 assert row["kl"] > 1e-6
             else:
+                assert_allclose([row["goal_kl"], row["goal_kl_one"]], [row["kl"], row["kl_one"]])
                 assert_allclose([row["from_changed"], row["residual"] - row["floor"]], 0, atol=1e-9)
     (exact,) = {
         row["kl_one"] for row in rows

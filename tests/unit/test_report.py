@@ -379,7 +379,7 @@ def test_one_member_and_no_interval_can_be_drawn(processes: ExampleResults, tmp_
             del current[model["model"]]
     load(root, current, tmp_path / "x.duckdb")
     page.write_page(tmp_path / "x.duckdb", STUDY, tmp_path / "x.html")
-    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 20
+    assert sum(address.startswith("data:") for address in read(tmp_path / "x.html").addresses) == 21
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
         rows = drawing.records(connection, drawing.query("rule_strip"))
     assert {(row["models"], row["half_band"]) for row in rows} == {(1, None)}

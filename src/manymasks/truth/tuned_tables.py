@@ -99,11 +99,13 @@ def state_rows(
         "from_original": divergence(prompts.exact(None), laws),
         "floor": goal.floor(prompts),
     }
-    absent = ("kl", "kl_one", "kl_free", "base_residual")
+    absent = ("kl", "kl_one", "kl_free", "base_residual", "goal_kl", "goal_kl_one")
     if base is not None:
         change = reweighting(prompts, base, laws, reference)
         one_shift = change.shift
         columns |= {"kl": change.kl, "kl_one": change.one, "kl_free": change.free}
+        whole = reweighting(prompts, base, goal.exact, reference)
+        columns |= {"goal_kl": whole.kl, "goal_kl_one": whole.one}
         columns["base_residual"] = divergence(base.laws, mixed(base.weights, prompts.four))
     laws_rows = [
         {

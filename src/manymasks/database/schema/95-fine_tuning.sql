@@ -7,6 +7,8 @@ CREATE TABLE tuned_law (
     kl DOUBLE,
     kl_one DOUBLE,
     kl_free DOUBLE,
+    goal_kl DOUBLE,
+    goal_kl_one DOUBLE,
     residual DOUBLE,
     base_residual DOUBLE,
     floor DOUBLE,
@@ -22,6 +24,8 @@ COMMENT ON COLUMN tuned_law.arm IS 'What the documents change: one mask, prior, 
 COMMENT ON COLUMN tuned_law.kl IS 'KL from the member''s distribution of three letters to that of the first member that it goes back to, nats; NULL for fresh members';
 COMMENT ON COLUMN tuned_law.kl_one IS 'What is left of it with one shift of the masks'' log-weights for all prompts, nats';
 COMMENT ON COLUMN tuned_law.kl_free IS 'What is left of it with weights chosen for each prompt, nats';
+COMMENT ON COLUMN tuned_law.goal_kl IS 'KL from the exact law that the fine-tuning leads to, to the first member that it goes back to, nats: kl of a member that reached it';
+COMMENT ON COLUMN tuned_law.goal_kl_one IS 'kl_one of a member that reached it: errors of the start that it would correct are no shift of masks';
 COMMENT ON COLUMN tuned_law.residual IS 'KL from the member''s distribution to the closest mixture of the four masks, nats';
 COMMENT ON COLUMN tuned_law.base_residual IS 'The same for the first member that it goes back to, nats';
 COMMENT ON COLUMN tuned_law.floor IS 'The same for the exact law that the fine-tuning leads to, nats';

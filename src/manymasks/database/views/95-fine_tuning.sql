@@ -8,6 +8,8 @@ WITH change AS (
         avg(l.kl) AS kl,
         CASE WHEN avg(l.kl) > 1e-9 THEN 1 - avg(l.kl_one) / avg(l.kl) END AS share_one,
         CASE WHEN avg(l.kl) > 1e-9 THEN 1 - avg(l.kl_free) / avg(l.kl) END AS share_free,
+        CASE WHEN avg(l.goal_kl) > 1e-9 THEN 1 - avg(l.goal_kl_one) / avg(l.goal_kl) END
+            AS goal_share_one,
         avg(l.residual) AS residual,
         avg(l.base_residual) AS base_residual,
         avg(l.floor) AS floor,
@@ -37,6 +39,7 @@ class AS (
         avg(c.share_one) AS share_one,
         stddev_samp(c.share_one) AS share_sd,
         avg(c.share_free) AS share_free,
+        avg(c.goal_share_one) AS goal_share_one,
         avg(c.residual) AS residual,
         stddev_samp(c.residual) AS residual_sd,
         avg(c.base_residual) AS base_residual,
@@ -78,6 +81,7 @@ SELECT
     exact_kl,
     exact_share_one,
     exact_share_free,
+    goal_share_one,
     residual,
     residual - half_width * residual_sd AS residual_low,
     residual + half_width * residual_sd AS residual_high,
@@ -109,6 +113,7 @@ COMMENT ON COLUMN shift_or_machinery.share_free IS 'Share of kl that weights cho
 COMMENT ON COLUMN shift_or_machinery.exact_kl IS 'kl of the exact law that the fine-tuning leads to, to that of the process, nats; NULL without a changed law or reward';
 COMMENT ON COLUMN shift_or_machinery.exact_share_one IS 'share_one of that law';
 COMMENT ON COLUMN shift_or_machinery.exact_share_free IS 'share_free of that law';
+COMMENT ON COLUMN shift_or_machinery.goal_share_one IS 'share_one of members that went from where they started to exactly that law, mean over members: below exact_share_one where they started with errors, whose correction is no shift';
 COMMENT ON COLUMN shift_or_machinery.residual IS 'KL to the closest mixture of the four masks, what no mask explains, nats';
 COMMENT ON COLUMN shift_or_machinery.residual_low IS 'Lower end of its t interval over members';
 COMMENT ON COLUMN shift_or_machinery.base_residual IS 'The same where they started, nats';

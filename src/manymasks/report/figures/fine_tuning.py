@@ -81,6 +81,7 @@ def _draw_rewards(figure: Canvas, rows: list[Row]) -> None:
             label = None if imitates else variant
             axis.plot(x, y, color=colour, linestyle=style, marker=".", markersize=4, label=label)
             axis.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
+            axis.axhline(line[0]["goal_share_one"], color=colour, linestyle=DASHED, linewidth=0.9)
         axis.set_ylim(-0.05, 1.05)
         axis.set_xlabel("steps")
         axis.set_title(f"reward of a {rewarded}")
@@ -123,11 +124,12 @@ _ITEMS = (
         caption="Share of the change of members that one shift of the masks' log-weights explains, "
         "against the steps of fine-tuning by a reward with a KL penalty, on documents that members "
         "write themselves, with {confidence} t intervals. Dotted: the same members, trained on "
-        "documents of the exact optimum. Dashed: the optimum. One reward counts a letter, the "
+        "documents of the exact optimum. Dashed: the optimum, black from the exact law of the "
+        "process, in colour from where members started. One reward counts a letter, the "
         "other is the logarithm of the probability of a mask given the whole document, whose "
         "optimum moves the masks and nothing else.",
         note="A reward of letters asks for other laws within a mask, so even its optimum is in "
-        "part no shift.",
+        "part no shift. Errors of a start that the optimum corrects are no shift either.",
     ),
     PageTable("tuned_steps"),
 )  # fmt: skip

@@ -12,6 +12,7 @@ SELECT
     s.share_high AS high,
     s.share_free,
     s.exact_share_one,
+    s.goal_share_one,
     s.kl,
     s.exact_kl,
     s.from_changed,

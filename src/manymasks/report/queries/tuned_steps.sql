@@ -11,7 +11,7 @@ SELECT
     share_high,
     share_free,
     exact_share_one,
-    exact_share_free,
+    goal_share_one,
     residual,
     floor,
     alpha,

@@ -9,6 +9,7 @@ SELECT
     round(share_free, 3) AS share_free,
     round(exact_share_one, 3) AS exact_share_one,
     round(exact_share_free, 3) AS exact_share_free,
+    round(goal_share_one, 3) AS goal_share_one,
     round(residual, 4) AS residual,
     round(floor, 4) AS floor,
     round(alpha, 3) AS alpha,
