@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from manymasks.arrays import Floats
 from manymasks.callbacks import OnProgress, ignore_progress
 from manymasks.universal.certificate import OutputLayer, softmax_with_entropy
 from manymasks.universal.cone_certificate import Reach, cone_bound
+from manymasks.universal.nonnegative import nonnegative_weights
 
 PRECISION = 1e-7
 """Relative tolerance of a projection."""
@@ -69,7 +69,7 @@ class Cone:
                 break
             chosen.append(choice)
             matrix = np.column_stack([matrix, generator])
-            weights, _ = nnls(matrix, target)
+            weights = nonnegative_weights(matrix, target)
             kept = weights > 0
             chosen = [one for one, is_kept in zip(chosen, kept, strict=True) if is_kept]
             matrix, weights = matrix[:, kept], weights[kept]
@@ -90,7 +90,7 @@ class Cone:
             matrix = np.column_stack([matrix, generator])
             # A row of ones makes the weights add up to about 1.
             rows = np.vstack([matrix, np.full(matrix.shape[1], 10 * weight)])
-            shares, _ = nnls(rows, np.append(np.zeros(len(point)), 10 * weight))
+            shares = nonnegative_weights(rows, np.append(np.zeros(len(point)), 10 * weight))
             matrix = matrix[:, shares > 0]
             shares = shares[shares > 0] / shares.sum()
             point = matrix @ shares

@@ -11,11 +11,11 @@ all tokens, adds the linear term to the squares. A few s are tried; the best mix
 """
 
 import numpy as np
-from scipy.optimize import nnls
 
 from manymasks.arrays import Floats, Ints
 from manymasks.universal.certificate import OutputLayer
 from manymasks.universal.never_both import lead_bounds
+from manymasks.universal.nonnegative import nonnegative_weights
 
 LEAST = 1e-12
 """Weight, relative to the sum, below which another token is left out."""
@@ -88,7 +88,7 @@ def _nearest(
         parts.append((level + costs / (scale**2 * level))[None])
     matrix = np.vstack([*parts, np.ones((1, len(others)))])
     target = np.append(np.zeros(len(matrix) - 1), 1.0)
-    weights, _ = nnls(matrix, target, maxiter=30 * len(others))
+    weights = nonnegative_weights(matrix, target)
     kept = np.flatnonzero(weights > LEAST * weights.sum())
     return others[kept], weights[kept] / weights[kept].sum()
 
