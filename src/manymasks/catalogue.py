@@ -237,6 +237,15 @@ _ROWS = (
         tables=("representation_similarity", "representation_pool"), uses_models=True,
         if_out_of_memory="representation.batch", is_analysis=True, compares="non-controls",
         skips_processes=True, seconds=4),
+    Stage("text_spectrum", unit="corpus",
+        summary="What members carry from token to token, from their laws of the next token alone, "
+            "beside exchanged prompts, noise and members at initialisation.",
+        message="reading what members of {label} carry from token to token",
+        outcome="slowest eigenvalue {slowest:.3f}, mean over {members} members",
+        inputs=("training", "tokens", "tokenizer"), tables=("text_spectrum",), uses_models=True,
+        if_out_of_memory="text_spectrum.windows, text_spectrum.classes, text_spectrum.batch",
+        is_analysis=True, needs_training=True, compares="non-controls", skips_processes=True,
+        seconds=90),
     # Myopia.
     Stage("ngram_baseline", unit="corpus",
         summary="Losses of unigram and bigram counts, by document and position.",

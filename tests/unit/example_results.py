@@ -19,6 +19,7 @@ import example_known
 import example_recurrence
 import example_sets
 import example_steering
+import example_text_spectrum
 import example_thinking
 import example_tuning
 import example_universal
@@ -457,6 +458,8 @@ class ExampleResults:
         inputs = {"training": [model["model"] for model in self.models]}
         self.add("rollout", "pydocs", example_behaviour.rollout(self.models, self.random), inputs)
         self.add("representation", "pydocs", example_behaviour.representation(self.models), inputs)
+        carried = example_text_spectrum.text_spectrum(self.models)
+        self.add("text_spectrum", "pydocs", carried, inputs)
         tables: dict[str, Rows] = {}
         for probe, severities in PROBES.items():
             found = example_behaviour.severity(probe, len(severities), self.models, self.random)

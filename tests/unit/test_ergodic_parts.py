@@ -11,7 +11,7 @@ from manymasks.corpora.processes import masks
 from manymasks.corpora.processes.machine import divergence
 from manymasks.corpora.processes.registry import process
 from manymasks.truth import ergodic_parts as parts
-from manymasks.truth import part_nulls
+from manymasks.truth import noisy_laws, part_nulls
 from manymasks.truth.continuation_laws import laws_of_predictor
 
 KNOWN = process("masks")
@@ -157,11 +157,11 @@ def test_a_window_of_the_whole_text_is_exact_and_a_short_one_forgets() -> None:
 def test_noise_has_the_divergence_that_is_asked_for() -> None:
     exact, _ = mixture()
     rng = np.random.default_rng(0)
-    errors = part_nulls.independent_errors(exact.shape, rng)
+    errors = noisy_laws.independent_errors(exact.shape, rng)
     target = np.array([0.03, 0.02, 0.0])
-    noisy = part_nulls.with_errors(exact, errors, target)
+    noisy = noisy_laws.with_errors(exact, errors, target)
     np.testing.assert_allclose(noisy.sum(-1), 1, atol=1e-12)
-    np.testing.assert_allclose(part_nulls.mean_divergence(exact, noisy)[:2], target[:2], rtol=1e-4)
+    np.testing.assert_allclose(noisy_laws.mean_divergence(exact, noisy)[:2], target[:2], rtol=1e-4)
     assert divergence(exact, noisy)[:, 2].max() < 1e-9
 
 
@@ -187,8 +187,8 @@ def test_noise_alone_agrees_by_the_estimator() -> None:
     rng = np.random.default_rng(0)
     weights = []
     for _ in range(2):
-        errors = part_nulls.independent_errors(exact.shape, rng)
-        noisy = part_nulls.with_errors(exact, errors, np.full(3, 0.025))
+        errors = noisy_laws.independent_errors(exact.shape, rng)
+        noisy = noisy_laws.with_errors(exact, errors, np.full(3, 0.025))
         weights.append(parts.ergodic_parts(noisy, 3, Decomposition()))
     assert [result.count for result in weights] == [4, 4]
     a, b = (np.subtract(*parts.aligned(result.weights, posterior)).ravel() for result in weights)

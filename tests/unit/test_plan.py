@@ -363,7 +363,7 @@ def test_the_default_study_has_every_stage_but_those_of_presets() -> None:
     # Rates are found once; the others are of presets.
     presets = {
         "pretrained", "recurrence", "decomposition", "fine_tuning", "code_length", "steering",
-        "thinking",
+        "text_spectrum", "thinking",
     }  # fmt: skip
     assert STAGES.keys() - stages <= {"tuning", *presets}
 
@@ -379,7 +379,7 @@ def test_nodes_of_a_study(tmp_path: Path) -> None:
     both = Counter(node.stage for node in plan_of(tmp_path, corpora={"known": known}).nodes)
     # A process has only the probes of text as it is, and no texts to compare.
     assert both - counts == {
-        **dict.fromkeys(EVERYTHING - {"corpus", "severity", "rollout", "representation", *ENDS}, 1),
+        **dict.fromkeys(EVERYTHING - {*SKIPPING, "corpus", "severity", *ENDS}, 1),
         "process": 1, "training": 24, "evaluation": 24, "derived": 4,
         **dict.fromkeys(
             ("truth", "excess", "spectroscopy", "decomposition", "belief", "swap", "recurrence"), 1
@@ -448,7 +448,9 @@ def test_spelling_order_and_operation_change_no_key(tmp_path: Path, text: str) -
 
 ENDS = {"database", "report"}
 SETS = {"derived", "rashomon", "multiplicity", "volume", "code_length", "universal", "funnel"}
-BEHAVIOUR = {"divergence", "explorer", "severity", "rollout", "representation"}
+SKIPPING = {"rollout", "representation", "text_spectrum"}
+"""Stages that leave out text drawn from a process."""
+BEHAVIOUR = {"divergence", "explorer", "severity", "rollout", "representation", "text_spectrum"}
 CHANGES: list[tuple[dict[str, Any], set[str]]] = [
     ({"name": "other"}, {"report"}),
     ({"hardware": {"device": "cpu"}}, set()),
@@ -665,6 +667,7 @@ def test_one_more_seed_trains_exactly_the_new_members(
         "severity": 1,
         "rollout": 1,
         "representation": 1,
+        "text_spectrum": 1,
         "gradient": 1,
         "myopia": 1,
         "database": 1,
@@ -751,7 +754,7 @@ def test_another_grid_changes_only_tuned_arms(tmp_path: Path, tune: dict[str, An
         "tuning": 2, "training": 12, "evaluation": 12, "derived": 2, "rashomon": 1,
         "multiplicity": 1, "volume": 1, "code_length": 1, "universal": 1, "funnel": 1,
         "divergence": 2, "explorer": 2, "severity": 1, "rollout": 1, "representation": 1,
-        "myopia": 1, "database": 1, "report": 1,
+        "text_spectrum": 1, "myopia": 1, "database": 1, "report": 1,
     }  # fmt: skip
     new = {node.digest for node in before.nodes}
     for node in after.nodes:

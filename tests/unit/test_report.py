@@ -196,11 +196,11 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     out = tmp_path / "out" / "report.html"
     page.write_page(database, STUDY, out)
     reader = read(out)
-    assert out.stat().st_size < 4_000_000
+    assert out.stat().st_size < 4_200_000
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     elsewhere = [one for one in reader.addresses if not one.startswith(("#", "data:image/svg+xml"))]
     assert elsewhere == ["explorer.html"]
-    assert sum(address.startswith("data:") for address in reader.addresses) == 52
+    assert sum(address.startswith("data:") for address in reader.addresses) == 53
     assert "http://" not in out.read_text()
     assert "https://" not in out.read_text()
     assert "a <study> & more" in reader.text

@@ -41,6 +41,7 @@ NEEDED = {
     },
     "rollout": {"survival"},
     "representation": {"layers"},
+    "text_spectrum": {"text_spectra"},
     "severity": {"line_residuals"},
 }  # fmt: skip
 """Figures by the analysis that they need, beside probes; those of sets need `rashomon` too."""
@@ -201,7 +202,7 @@ def test_sets_without_intervals_can_be_drawn(of_sets: ExampleResults, tmp_path: 
 
 def test_probes_without_intervals_can_be_drawn(of_probes: ExampleResults, tmp_path: Path) -> None:
     shutil.copytree(of_probes.root, tmp_path / "results")
-    for stage in ("divergence", "rollout", "representation", "severity", "search"):
+    for stage in ("divergence", "rollout", "representation", "text_spectrum", "severity", "search"):
         for path in (tmp_path / "results" / stage).glob("*/tables/*.parquet"):
             rows = pq.read_table(path).to_pylist()
             for row in rows:

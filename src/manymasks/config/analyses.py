@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from manymasks.catalogue import ANALYSES
-from manymasks.config.decomposition import Decomposition
+from manymasks.config.decomposition import Decomposition, TextSpectrum
 from manymasks.config.probes import Probe
 from manymasks.config.rashomon import (
     CodeLength,
@@ -438,6 +438,8 @@ class Analyses(Settings):
     """Which mixture of masks a member predicts with."""
     decomposition: Decomposition = Decomposition()
     """Who speaks, from behaviour alone."""
+    text_spectrum: TextSpectrum = TextSpectrum()
+    """What members on text carry from token to token, from their own laws."""
     belief: Belief = Belief()
     """Beliefs in the residual stream."""
     rule_choice: RuleChoice = RuleChoice()

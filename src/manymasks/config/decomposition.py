@@ -1,4 +1,4 @@
-"""Settings of the decomposition into ergodic parts."""
+"""Settings of the decomposition into ergodic parts, and of the spectrum on text."""
 
 from typing import Annotated
 
@@ -30,3 +30,27 @@ class Decomposition(Settings):
     """Documents read at once, each with its continuations."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the noise and of the exchange of errors."""
+
+
+class TextSpectrum(Settings):
+    """What members on text carry from token to token, from their laws of the next token alone."""
+
+    windows: Annotated[int, Field(ge=2)] = 256
+    """Windows of the measure split, evenly spread."""
+    tokens: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), RISING] = (
+        16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120,
+    )  # fmt: skip
+    """Lengths of the prompts, rising; those that fill the context are left out."""
+    classes: Annotated[int, Field(ge=4)] = 1024
+    """Classes of tokens whose laws are read: the most frequent tokens of the train split, each a
+    class, and all others together."""
+    directions: Annotated[int, Field(ge=2)] = 64
+    """Leading directions of the laws that are kept. Slow coordinates are not among the first ones,
+    and the more are kept, the slower is the slowest."""
+    draws: Annotated[int, Field(ge=1)] = 8
+    """Next tokens drawn from a member's law after each prompt, systematically: the mean of the laws
+    after them stands for that over all next tokens."""
+    batch: Annotated[int, Field(ge=1)] = 16
+    """Windows read at once, each with its draws."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the draws, the noise and the exchange of prompts."""

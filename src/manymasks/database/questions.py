@@ -156,8 +156,10 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "Do two models compute the same way?": (
         "representation_by_layer",
+        "text_spectrum_by_class",
         "representation_similarity",
         "representation_pool",
+        "text_spectrum",
     ),
     "Known processes: how far from the exact law, and which capabilities are missing?": (
         "current_excess",

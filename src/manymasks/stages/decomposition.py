@@ -15,7 +15,7 @@ from manymasks.statistics.intervals import Interval
 from manymasks.statistics.model_classes import Members, classes, seeds_of
 from manymasks.statistics.predictions import prediction_rows
 from manymasks.store.job import Job
-from manymasks.truth import part_nulls, part_tables, spectroscopy
+from manymasks.truth import noisy_laws, part_nulls, part_tables, spectroscopy
 from manymasks.truth.continuation_laws import laws_of_member, laws_of_predictor
 from manymasks.truth.part_predictions import PREDICTIONS, quantities
 from manymasks.truth.part_tables import PartReading
@@ -49,7 +49,7 @@ def make(job: Job) -> dict[str, Any]:
         if prompts is not None:
             triples = laws.reshape(*laws.shape[:2], -1, len(letters)).sum(-1)
             by_masks = spectroscopy.fit_masks(prompts, np.log(triples)).weights
-        kl = float(part_nulls.mean_divergence(exact, laws).mean())
+        kl = float(noisy_laws.mean_divergence(exact, laws).mean())
         return part_tables.part_reading(
             predictor, model, laws, kl, len(letters), by_masks, settings
         )
@@ -68,8 +68,8 @@ def make(job: Job) -> dict[str, Any]:
         readings.append(read("member", member.model, laws))
         rng = np.random.default_rng([settings.seed, number])
         for kind, errors in _errors(laws, exact, last, rng):
-            target = part_nulls.mean_divergence(exact, laws)
-            noisy = part_nulls.with_errors(exact, errors, target)
+            target = noisy_laws.mean_divergence(exact, laws)
+            noisy = noisy_laws.with_errors(exact, errors, target)
             readings.append(read(kind, member.model, noisy))
         if member.model_class not in untrained:
             untrained.add(member.model_class)
@@ -102,7 +102,7 @@ def _errors(
     laws: Floats, exact: Floats, last: Ints, rng: np.random.Generator
 ) -> Iterator[tuple[str, Floats]]:
     """Errors of each kind of noise."""
-    yield NOISE[0], part_nulls.independent_errors(laws.shape, rng)
+    yield NOISE[0], noisy_laws.independent_errors(laws.shape, rng)
     yield NOISE[1], part_nulls.exchanged_errors(laws, exact, last, rng)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.linalg import schur
 from scipy.optimize import linear_sum_assignment
 
-from manymasks.arrays import Floats
+from manymasks.arrays import Floats, Ints
 from manymasks.config.decomposition import Decomposition
 from manymasks.statistics.jackknife import jackknife_error
 
@@ -67,9 +67,18 @@ def letter_operator(laws: Floats, letters: int, least: float) -> LetterOperator:
     joint = laws.reshape(len(laws), -1, laws.shape[-1] // letters, letters)
     before = joint.sum(-1)
     after = laws.reshape(*joint.shape[:2], letters, -1).sum(2)
+    return fitted_operator(before, after, least)
+
+
+def fitted_operator(
+    before: Floats, after: Floats, least: float = 0.0, most: int | None = None
+) -> LetterOperator:
+    """The operator that takes laws (documents, prompts, values) to their means one letter later,
+    of equal shape, on the directions with a singular value above `least` of the first, `most` of
+    them."""
     flat = before.reshape(-1, before.shape[-1])
     _, singular, directions = np.linalg.svd(flat, full_matrices=False)
-    rank = int((singular > least * singular[0]).sum())
+    rank = int((singular > least * singular[0])[:most].sum())
     kept = directions[:rank].T
     coordinates, shifted = before @ kept, after @ kept
     matrix, *_ = np.linalg.lstsq(
@@ -87,17 +96,26 @@ def ordered_eigenvalues(matrix: Floats) -> Floats:
     return np.stack([values.real[order], values.imag[order]], 1)
 
 
-def eigenvalue_errors(operator: LetterOperator) -> Floats:
+def eigenvalue_errors(operator: LetterOperator, documents: Ints | None = None) -> Floats:
     """Standard errors over documents of the real parts of `eigenvalues`, (rank,): delete-one
-    jackknife with fixed directions. NaN for a single document."""
+    jackknife with fixed directions. `documents`: of each row, from 0; by default rows are
+    documents. NaN for a single document."""
     grams = operator.coordinates.mT @ operator.coordinates
     crossed = operator.coordinates.mT @ operator.shifted
+    if documents is not None:
+        grams, crossed = (_summed_by(values, documents) for values in (grams, crossed))
     total, total_crossed = grams.sum(0), crossed.sum(0)
     without = [
         ordered_eigenvalues(np.linalg.lstsq(total - gram, total_crossed - cross, rcond=None)[0])
         for gram, cross in zip(grams, crossed, strict=True)
     ]
     return np.array([jackknife_error(column) for column in np.stack(without)[..., 0].T])
+
+
+def _summed_by(values: Floats, groups: Ints) -> Floats:
+    summed = np.zeros((int(groups.max()) + 1, *values.shape[1:]))
+    np.add.at(summed, groups, values)
+    return summed
 
 
 def memory_letters(eigenvalue: float) -> float:

@@ -15,12 +15,7 @@ import numpy as np
 
 from manymasks.arrays import Floats, Ints
 from manymasks.corpora.processes import masks
-from manymasks.corpora.processes.machine import divergence
 from manymasks.truth.continuation_laws import NextLaws
-
-TOLERANCE = 1e-4
-"""Relative difference allowed between the mean divergence of the noise and that of the member."""
-STEPS = 60
 
 
 def window_laws(kept: int) -> NextLaws:
@@ -40,11 +35,6 @@ def window_laws(kept: int) -> NextLaws:
     return laws
 
 
-def independent_errors(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Standard normal errors of logarithms of laws."""
-    return rng.normal(size=shape)
-
-
 def exchanged_errors(laws: Floats, exact: Floats, last: Ints, rng: np.random.Generator) -> Floats:
     """ln(laws / exact), (documents, prompts, values), each from another document at the same prompt
     with the same last token (documents, prompts); in place where there is no other."""
@@ -56,30 +46,6 @@ def exchanged_errors(laws: Floats, exact: Floats, last: Ints, rng: np.random.Gen
             # A cycle through all of them leaves none in place.
             exchanged[np.roll(rows, 1), prompt] = errors[rows, prompt]
     return exchanged
-
-
-def with_errors(exact: Floats, errors: Floats, target: Floats) -> Floats:
-    """Exact laws (documents, prompts, values) times exp(s errors), renormalised, with the scale s
-    at which the mean divergence over documents, KL(exact || result), is `target` (prompts,) nats.
-    To leading order a divergence is proportional to s^2, so each step multiplies the scale by the
-    square root of the missing factor."""
-    logs = np.log(exact)
-    scale = np.ones(len(target))
-    for _ in range(STEPS):
-        raw = logs + scale[:, None] * errors
-        laws = np.exp(raw - np.logaddexp.reduce(raw, -1, keepdims=True))
-        reached = divergence(exact, laws).mean(0)
-        off = np.abs(reached - target) > TOLERANCE * target
-        if not off.any():
-            break
-        factor = np.divide(target, reached, out=np.ones_like(scale), where=off & (reached > 0))
-        scale = scale * np.sqrt(factor)
-    return np.asarray(laws)
-
-
-def mean_divergence(exact: Floats, laws: Floats) -> Floats:
-    """KL(exact || laws), mean over documents, (prompts,) nats."""
-    return np.asarray(divergence(exact, laws).mean(0))
 
 
 def last_tokens_of_prompts(tokens: Ints, ends: Sequence[int]) -> Ints:

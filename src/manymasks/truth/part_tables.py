@@ -21,6 +21,7 @@ from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.paired import mean_over_seeds
 from manymasks.statistics.seed_design import Seeds
 from manymasks.truth.ergodic_parts import (
+    LetterOperator,
     Parts,
     aligned,
     eigenvalue_errors,
@@ -75,11 +76,15 @@ def part_reading(
 def spectrum_rows(reading: PartReading) -> Rows:
     """The first `LISTED` eigenvalues, by falling real part."""
     operator = reading.parts.operator
-    errors = eigenvalue_errors(operator)
+    return eigenvalue_rows(operator, eigenvalue_errors(operator), reading.labels)
+
+
+def eigenvalue_rows(operator: LetterOperator, errors: Floats, labels: Row) -> Rows:
+    """Columns of the first `LISTED` eigenvalues and their standard errors (rank,), with labels."""
     relative = operator.singular / operator.singular[0]
     return [
         {
-            **reading.labels,
+            **labels,
             "number": number + 1,
             "re": float(real),
             "im": float(imaginary),
