@@ -309,7 +309,7 @@ KNOWN = {stage for stage in STAGES if STAGES[stage].needs_process}
 EDITS = [
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-8  # as everywhere", set()),
     ("training/optimizer.py", "EPSILON = 1e-8", "EPSILON = 1e-7",
-     {"training", "tuning", "steering"}),
+     {"training", "tuning", "steering", "fine_tuning"}),
     ("training/tuning.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"tuning"}),
     ("models/attention.py", "import math\n", "import math\nNEW = 1\n", USE_MODELS),
     ("corpora/processes/masks.py", "OPENING = 2", "OPENING = 2 + 0",
