@@ -221,7 +221,7 @@ def test_page_is_whole_and_self_contained(database: Path, tmp_path: Path) -> Non
     assert text_of_headline(database) in " ".join(reader.text.split())
     text = out.read_text()
     # Each figure has a text for those who do not see it.
-    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 52
+    assert text.count("<img ") == len(re.findall(r'<img [^>]*alt="[^"]{20,}"', text)) == 53
     page.write_page(database, STUDY, out)
     assert out.read_text() == text
 
