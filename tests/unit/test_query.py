@@ -113,7 +113,7 @@ def test_parquet_to_a_file_and_a_stream(database: Path, tmp_path: Path) -> None:
 
 def test_tables_and_describe(database: Path) -> None:
     found = {table.name: table for table in query.tables(database)}
-    assert found["model"].rows == 54 + 24
+    assert found["model"].rows == 54 + 24 + 4
     assert found["leaderboard"].kind == "view"
     assert "Grain: model." in (found["model"].comment or "")
     assert found["pairs_of(model_key)"][2:4] == ("macro", None)

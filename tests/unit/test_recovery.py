@@ -143,10 +143,11 @@ def test_half_files_of_a_killed_run_are_cleared_by_the_next(here: Path) -> None:
     (folder / "manifest.json").unlink()
     (folder / ".manymasks.duckdb.123-0a1b2c3d").write_bytes(b"half")
     (folder / ".manymasks.duckdb.123-0a1b2c3d.spill").mkdir()
-    (folder / ".node.json.12-0a1b2c3d").write_bytes(b"written without the lock")
+    (folder / ".node.json.12-0a1b2c3d").write_bytes(b"of a run that was killed as it began")
+    (folder / ".nfs0001").write_bytes(b"of the file system")
     run_job(describe(plan, "tokens"), RESULTS)
     hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
-    assert hidden == [".node.json.12-0a1b2c3d"]
+    assert hidden == [".nfs0001"]
 
 
 @pytest.mark.parametrize(

@@ -346,8 +346,9 @@ def test_an_artifact_stays_until_its_replacement_is_complete(
 
 
 def test_what_a_killed_process_left_is_deleted(tmp_path: Path) -> None:
-    kept = [".node.json.12-0123abcd", ".nfs000", "log.txt", "state"]
-    for name in (*kept, ".documents.parquet.12-0123abcd", "documents.parquet.spool"):
+    kept = [".nfs000", "log.txt", "node.json", "state"]
+    half = [".documents.parquet.12-0123abcd", ".node.json.12-0123abcd", "documents.parquet.spool"]
+    for name in (*kept, *half):
         (tmp_path / name).write_bytes(b"half")
     clear(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
