@@ -1,10 +1,16 @@
 """What Snakemake's rules are given: here, in which order jobs start."""
 
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake.cli import parse_args
+from snakemake.settings.types import MaxJobsPerTimespan
 
 import kit
 from manymasks.catalogue import STAGES
 from manymasks.engine.session import Session
+from manymasks.engine.snakemake import USUAL_RATE, drop_usual_rate_limit
 from manymasks.engine.stacks import stacks_of
 from manymasks.store.layout import Layout
 
@@ -53,3 +59,19 @@ def test_what_a_run_made_is_counted_in_artifacts_and_jobs() -> None:
     assert session.made.startswith(f", {count} of them made in {jobs} jobs\n")
     session.nodes, session.stacked = {}, {}
     assert session.made == ""
+
+
+@pytest.mark.parametrize(("option", "is_kept"), [("100/1s", False), ("3/1m", True)])
+def test_the_scheduler_looks_at_jobs_when_one_ends(option: str, is_kept: bool) -> None:
+    """Snakemake's usual limit of jobs in a second goes; that of a person stays."""
+    limit = MaxJobsPerTimespan.parse_choice(option)
+    scheduler = SimpleNamespace(job_rate_limiter=limit)
+    settings = SimpleNamespace(max_jobs_per_timespan=limit)
+    drop_usual_rate_limit(SimpleNamespace(scheduler=scheduler, scheduling_settings=settings))
+    assert scheduler.job_rate_limiter == (limit if is_kept else None)
+
+
+def test_the_usual_limit_is_that_of_the_pinned_snakemake() -> None:
+    _, options = parse_args([])
+    limit = options.max_jobs_per_timespan
+    assert (limit.max_jobs, limit.timespan) == USUAL_RATE

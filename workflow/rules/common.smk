@@ -16,6 +16,7 @@ try:
     from manymasks.engine.session import Session
     from manymasks.engine.snakemake import (
         config_files,
+        drop_usual_rate_limit,
         given_options,
         group_of,
         job_program,

@@ -1,7 +1,7 @@
 """The private parts of Snakemake that this project uses; its version is pinned for them.
 
 These are its command-line parser, the resources and threads that are set by rule, its jobs and
-their groups, its lock folder, and the handlers of its log.
+their groups, the rate limit of its scheduler, its lock folder, and the handlers of its log.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LOCKS = Path(".snakemake/locks")
 STREAM_HANDLER = "DefaultStreamHandler"
 """Name of the handler by which Snakemake writes to the terminal."""
+USUAL_RATE = (100, 1)
+"""Jobs and seconds of `--max-jobs-per-timespan` where it is not given."""
 OUTPUT_OPTIONS = (
     "logger", "printshellcmds", "verbose", "debug_dag", "quiet", "show_failed_logs", "dryrun",
     "touch", "unlock",
@@ -54,6 +56,16 @@ def config_files(workflow: Any) -> list[Path]:
 def runs_jobs_here(workflow: Any) -> bool:
     """Whether jobs run as processes of this machine, and are not sent elsewhere or only touched."""
     return bool(workflow.executor_plugin.name == "local")
+
+
+def drop_usual_rate_limit(workflow: Any) -> None:
+    """Take away Snakemake's usual limit of jobs in a second, which no study comes near; one that a
+    person set stays. With a limit, every look of the scheduler at its jobs arranges for another
+    one, in addition to those after finished jobs: after hundreds of jobs it looks hundreds of times
+    in a second, and takes a good part of a core."""
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit is not None and (limit.max_jobs, limit.timespan) == USUAL_RATE:
+        workflow.scheduler.job_rate_limiter = None
 
 
 def group_of(options: Mapping[str, Any], stage: str) -> str | None:
