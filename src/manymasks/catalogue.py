@@ -56,7 +56,8 @@ class Stage:
     is_stacked: bool = False
     """Whether one process can make several of its artifacts at once."""
     seconds: int = 1
-    """Processor seconds of a job in the default study, roughly: jobs on a long path go first."""
+    """Seconds of a job in the default study, or in the preset that has the stage, roughly: jobs on
+    a long path go first, and a plan is expected to take them."""
 
     holds_mb: int | None = None
     """Memory that a job holds at most, whatever it reads."""
@@ -108,7 +109,7 @@ _ROWS = (
         outcome="{select_nats:.3f} nats per token on select",
         inputs=("tokens", "tuning", "training"),
         tables=("model", "training_curve"), uses_models=True,
-        if_out_of_memory="training.batch, training.context", is_stacked=True, seconds=5),
+        if_out_of_memory="training.batch, training.context", is_stacked=True, seconds=3),
     Stage("pretrained", unit="member",
         summary="A checkpoint of `transformers` as a member: its files, verified by their digests, "
             "with its size, vocabulary and context.",
@@ -130,7 +131,7 @@ _ROWS = (
         outcome="{members} derived members", inputs=("training", "tokens"),
         tables=("model", "model_loss", "quantised_model"), uses_models=True,
         if_out_of_memory="evaluation.batch, derived.draws", is_analysis=True,
-        needs_training=True, seconds=11),
+        needs_training=True, seconds=3),
     Stage("rashomon", unit="corpus",
         summary="Which members are within eps of each reference, decided on select under "
             "resampled documents, and their losses on measure.",
@@ -153,7 +154,7 @@ _ROWS = (
         outcome="{members} members",
         inputs=("training", "tokens"), tables=("local_volume", "contrast"), uses_models=True,
         if_out_of_memory="volume.directions, volume.windows", is_analysis=True,
-        needs_training=True, compares="non-controls", seconds=9),
+        needs_training=True, compares="non-controls", seconds=4),
     Stage("code_length", unit="corpus",
         summary="The fewest bits that describe each member within a rise of its loss, over a "
             "family of codes.",
@@ -162,7 +163,7 @@ _ROWS = (
         inputs=("training", "tokens"),
         tables=("code_length", "code_constant", "code_bits", "prediction"), uses_models=True,
         if_out_of_memory="code_length.windows", is_analysis=True, needs_training=True,
-        compares="non-controls", seconds=60),
+        compares="non-controls", seconds=17),
     Stage("universal", unit="corpus",
         summary="Certified upper bounds of every token's probability after any prefix, prefixes "
             "that come close, and how far the members of a set share proofs.",
@@ -245,7 +246,7 @@ _ROWS = (
         inputs=("training", "tokens", "tokenizer"), tables=("text_spectrum",), uses_models=True,
         if_out_of_memory="text_spectrum.windows, text_spectrum.classes, text_spectrum.batch",
         is_analysis=True, needs_training=True, compares="non-controls", skips_processes=True,
-        seconds=90),
+        seconds=60),
     # Myopia.
     Stage("ngram_baseline", unit="corpus",
         summary="Losses of unigram and bigram counts, by document and position.",
@@ -277,7 +278,7 @@ _ROWS = (
         outcome="exact law of {documents:,} documents", inputs=("tokens",),
         tables=("process_truth", "capability_price"),
         if_out_of_memory="truth.documents, truth.pricing", is_analysis=True, needs_process=True,
-        seconds=5),
+        seconds=2),
     Stage("excess", unit="corpus",
         summary="Members against the exact law: excess loss, capabilities that members lack, sets "
             "by price, and divergence by position.",
@@ -286,7 +287,7 @@ _ROWS = (
         inputs=("truth", "training", "tokens"),
         tables=("excess_loss", "capability_kept", "demand_gap", "priced_set", "priced_member",
             "position_spread"), uses_models=True, if_out_of_memory="excess.batch, truth.documents",
-        is_analysis=True, needs_process=True, seconds=5),
+        is_analysis=True, needs_process=True, seconds=2),
     Stage("spectroscopy", unit="corpus",
         summary="The mixture of masks that best explains each member's law of the next letters, "
             "against Bayes.", message="fitting mask weights to members of {label}",
@@ -294,7 +295,7 @@ _ROWS = (
         inputs=("training", "tokens"),
         tables=("mask_weights", "mask_fit", "mask_inertia", "mask_pair", "mask_class"),
         uses_models=True, if_out_of_memory="spectroscopy.batch, spectroscopy.documents",
-        is_analysis=True, compares="own-past", needs_process=True, seconds=9),
+        is_analysis=True, compares="own-past", needs_process=True, seconds=3),
     Stage("decomposition", unit="corpus",
         summary="The ergodic parts of members, from their laws of the next letters alone, beside "
             "exact predictors with windows and noise as large as their errors.",
@@ -304,7 +305,7 @@ _ROWS = (
         tables=("operator_spectrum", "decomposition", "part_weight", "decomposition_pair",
             "decomposition_class", "prediction"),
         uses_models=True, if_out_of_memory="decomposition.batch, decomposition.documents",
-        is_analysis=True, compares="own-past", needs_process=True, seconds=30),
+        is_analysis=True, compares="own-past", needs_process=True, seconds=14),
     Stage("belief", unit="corpus",
         summary="What linear maps read from residual streams: beliefs, exact posteriors and later "
             "tokens.", message="fitting linear maps to residual streams of {label}",
@@ -356,7 +357,7 @@ _ROWS = (
         tables=("steering", "steering_cue", "steering_path", "prediction"),
         uses_models=True, if_out_of_memory="steering.batch", is_analysis=True,
         compares="own-past", needs_process=True, needs_attention=True, needs_training=True,
-        seconds=90),
+        seconds=13),
     Stage("thinking", unit="corpus",
         summary="What answers of members of `lag` cost by the format of the text before them, "
             "step by step, beside exact prices.",

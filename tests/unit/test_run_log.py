@@ -195,14 +195,17 @@ def test_a_longer_training_takes_longer(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     usual = trainings()
     works = [work("training", node.settings) for node in usual]
-    assert statistics.median(works) == pytest.approx(1, rel=0.1)
+    assert statistics.mean(works) == pytest.approx(1, rel=0.1)
     seconds = forecast(usual, layout).seconds
-    assert all(seconds[node.digest] == 5 * one for node, one in zip(usual, works, strict=True))
+    assert all(
+        seconds[node.digest] == STAGES["training"].seconds * one
+        for node, one in zip(usual, works, strict=True)
+    )
     small, large = (
         forecast(trainings(f"{name}.yaml"), layout).total for name in ("smoke", "tinystories")
     )
     assert small < 15
-    assert large > 24 * 3600
+    assert large > 12 * 3600
     # Twice the steps of a training that was made: twice its time, without the start.
     node = usual[0]
     path = layout.manifest(node.stage, node.key)
