@@ -19,7 +19,7 @@ from manymasks.errors import UserError
 from manymasks.plan.graph import Plan
 from manymasks.plan.states import statuses
 from manymasks.store.layout import Layout
-from manymasks.store.leftovers import leftovers
+from manymasks.store.leftovers import clear_state, leftovers
 from manymasks.store.manifest import read_manifest, write_manifest
 from manymasks.store.plans import record_plan, recorded_plans
 from manymasks.store.sealed import read_sealed, write_sealed
@@ -120,6 +120,20 @@ def test_what_is_alive_is_not_touched(layout: Layout) -> None:
 def test_without_a_plan_nothing_is_deleted(layout: Layout) -> None:
     with pytest.raises(UserError, match="no plan is known, so all artifacts would go"):
         collected(layout, delete=True)
+
+
+def test_a_state_beside_a_complete_artifact_is_cleared_unless_it_is_held(layout: Layout) -> None:
+    complete, begun = (layout.folder("training", KEYS[name]) for name in "ab")
+    (begun / "manifest.json").unlink()
+    for folder in (complete, begun):
+        (folder / "state").mkdir()
+    with try_lock(complete / "lock") or pytest.fail():
+        clear_state(complete)
+    assert (complete / "state").exists()
+    clear_state(complete)
+    clear_state(begun)
+    assert not (complete / "state").exists()
+    assert (begun / "state").exists()
 
 
 def test_half_files_are_named_and_cleared(layout: Layout) -> None:

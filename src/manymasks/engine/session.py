@@ -34,6 +34,7 @@ from manymasks.plan.lengths import check_lengths
 from manymasks.plan.node import Node, in_words
 from manymasks.plan.states import missing
 from manymasks.store.layout import Layout
+from manymasks.store.leftovers import clear_state
 from manymasks.store.plans import active_folders, record_plan
 
 RESULTS = Path("results")
@@ -140,6 +141,7 @@ class Session:
             session.report_files = REPORT_FILES
         if is_main and not nodes and not given & set(NO_WRITE_OPTIONS):
             session.record()
+            session.tidy()
             session.publish()
         return session
 
@@ -273,6 +275,7 @@ class Session:
 
     def finish(self) -> None:
         """Link this study's database and report, and print what came out and what to do next."""
+        self.tidy()
         self.publish()
         count = len(missing(self.plan, self.layout))
         if count:
@@ -320,6 +323,11 @@ class Session:
             f", {artifacts} of them made in {self._jobs()} jobs\n"
             "  (Snakemake's steps: these and `all`)"
         )
+
+    def tidy(self) -> None:
+        """Delete what killed jobs left beside complete artifacts of this study."""
+        for node in self.plan.nodes:
+            clear_state(self.layout.folder(node.stage, node.key))
 
     def publish(self) -> None:
         """Link the database, report and explorer of this study, which an earlier run may have

@@ -1,10 +1,11 @@
 """What killed processes left in a results folder: half files, and states that nobody resumes."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from manymasks.disk.atomic import intended_name
-from manymasks.disk.lock import is_held
+from manymasks.disk.lock import is_held, try_lock
 from manymasks.store.layout import Layout
 
 SPILL = ".spill"
@@ -21,6 +22,16 @@ def leftovers(layout: Layout) -> Iterator[Path]:
             is_state = path.name == "state" and (folder / "manifest.json").exists()
             if is_state or intended_name(path.name.removesuffix(SPILL)) is not None:
                 yield path
+
+
+def clear_state(folder: Path) -> None:
+    """Delete the state beside a complete artifact, whose job was killed as it deleted it."""
+    if not (folder / "state").exists() or not (folder / "manifest.json").exists():
+        return
+    lock = try_lock(folder / "lock")
+    if lock is not None:
+        with lock:
+            shutil.rmtree(folder / "state", ignore_errors=True)
 
 
 def size_of(path: Path) -> int:
