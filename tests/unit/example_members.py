@@ -52,3 +52,20 @@ def member(folder: Path, size: str, seed: int, status: str = "trained") -> Artif
     }
     figures = {"status": status, "vocabulary": VOCABULARY}
     return kit.artifact("training", folder, settings=settings, figures=figures)
+
+
+def of_process(
+    folder: Path, size: Size, vocabulary: int, context: int, seed: int, gradient: str = "causal"
+) -> Artifact:
+    """A member on documents of a process whose weights are drawn from a seed, and not trained."""
+    folder.mkdir(parents=True)
+    model = Transformer(size, vocabulary, context)
+    initialise(model, [seed])
+    save_weights(model, 0, folder / "weights.safetensors")
+    settings = {
+        "size": size.model_dump(mode="json"),
+        "training": {"context": context, "shift": False},
+        "variant": {"gradient": gradient},
+    }
+    figures = {"status": "trained", "vocabulary": vocabulary}
+    return kit.artifact("training", folder, settings=settings, figures=figures)

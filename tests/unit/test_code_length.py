@@ -99,7 +99,7 @@ def test_a_member_at_high_resolution_is_itself() -> None:
     for name, weight in weights.items():
         assert (fine.code.weights[name] - weight).abs().max() <= 1e-3
     assert quadratic(fine.code.weights) == pytest.approx(2, abs=1e-8)
-    # What a code costs is at most a number and a symbol for each weight.
+    # What a code costs is at most a number and a symbol per weight.
     assert coarse.code.bits < fine.code.bits < 8000 * (np.log2(4000) + 8) + 200
     # Steps and offset give the code again.
     again = codes.rounded(weights, coarse.steps, coarse.offset)

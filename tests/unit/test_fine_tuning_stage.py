@@ -5,15 +5,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from example_members import of_process
 from numpy.testing import assert_allclose
 
 import kit
 from manymasks.config.training import Size
 from manymasks.corpora.processes.masks import LENGTH, VOCABULARY
-from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import fine_tuning as stage
-from manymasks.store.job import Artifact, Job
-from manymasks.training.checkpoint import save_weights
+from manymasks.store.job import Job
 from manymasks.truth.tuned_predictions import PREDICTIONS, REWARD_ARMS
 
 SIZE = Size(width=8, layers=1, heads=1, rotary_base=100, embedding_sd=1)
@@ -24,21 +23,6 @@ SETTINGS = {
         "late": [0.5], "members": 2, "learning_rate": 0.01,
     },
 }  # fmt: skip
-
-
-def member(folder: Path, seed: int, variant: str) -> Artifact:
-    """A member that was never trained."""
-    folder.mkdir(parents=True)
-    model = Transformer(SIZE, len(VOCABULARY), LENGTH)
-    initialise(model, [seed])
-    save_weights(model, 0, folder / "weights.safetensors")
-    settings = {
-        "size": SIZE.model_dump(mode="json"),
-        "training": {"context": LENGTH, "shift": False},
-        "variant": {"gradient": variant},
-    }
-    figures = {"status": "trained", "vocabulary": len(VOCABULARY)}
-    return kit.artifact("training", folder, key=folder.name, settings=settings, figures=figures)
 
 
 def job_of(folder: Path) -> Job:
@@ -54,7 +38,10 @@ def job_of(folder: Path) -> Job:
         "statistics": {"resamples": 100},
         "fine_tuning": SETTINGS,
     }
-    trainings = tuple(member(folder / f"{variant}{seed}", seed, variant) for variant, seed in names)
+    trainings = tuple(
+        of_process(folder / f"{variant}{seed}", SIZE, len(VOCABULARY), LENGTH, seed, variant)
+        for variant, seed in names
+    )
     return kit.job("fine_tuning", settings, {"training": trainings, "start": ()}, folder / "job")
 
 

@@ -34,5 +34,7 @@ def test_weights_are_least(seed: int) -> None:
 
 def test_weights_are_least_where_active_sets_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, target = nearly_dependent(0)
+    with pytest.raises(RuntimeError, match="Maximum number of iterations"):
+        nnls(matrix, target, maxiter=10)
     monkeypatch.setattr(nonnegative, "nnls", lambda *problem, maxiter: nnls(*problem, maxiter=10))
     is_least(matrix, target, nonnegative_weights(matrix, target))

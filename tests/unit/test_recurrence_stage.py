@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from example_members import of_process
 
 import kit
 from manymasks.config.analyses import Recurrence
 from manymasks.config.training import Size
 from manymasks.corpora.processes.registry import process
-from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import recurrence as stage
-from manymasks.store.job import Artifact
-from manymasks.training.checkpoint import save_weights
 
 LENGTH = 40
 SIZES = {
@@ -24,21 +22,6 @@ SIZES = {
 SETTINGS = Recurrence(
     documents=12, positions=3, components=(2, 4), patched=(5, 9), read_on=3, lags=(1, 3), writes=4
 )
-
-
-def training(folder: Path, size: Size, seed: int) -> Artifact:
-    """A member that was never trained."""
-    folder.mkdir()
-    model = Transformer(size, 9, LENGTH)
-    initialise(model, [seed])
-    save_weights(model, 0, folder / "weights.safetensors")
-    settings = {
-        "size": size.model_dump(mode="json"),
-        "training": {"context": LENGTH, "shift": False},
-        "variant": {"gradient": "causal"},
-    }
-    figures = {"status": "trained", "vocabulary": 9}
-    return kit.artifact("training", folder, key=folder.name, settings=settings, figures=figures)
 
 
 def test_members_of_both_mixers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +40,7 @@ def test_members_of_both_mixers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "statistics": {"resamples": 100},
         "recurrence": SETTINGS.model_dump(),
     }  # fmt: skip
-    trainings = tuple(training(tmp_path / f"{s}{n}", SIZES[s], n) for s, n in names)
+    trainings = tuple(of_process(tmp_path / f"{s}{n}", SIZES[s], 9, LENGTH, n) for s, n in names)
     job = kit.job("recurrence", settings, {"training": trainings}, tmp_path / "job")
     assert stage.make(job) == {"members": 4, "documents": 12, "positions": 3}
     counts = {

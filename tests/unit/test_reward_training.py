@@ -43,7 +43,7 @@ NOTHING = Reward(letter="b", nats=1e-300)
 
 
 def laws_of(reward: Reward) -> list[Tensor]:
-    """ln p* of the next letter after each prefix, (prefixes, 3) for each number of letters."""
+    """ln p* of the next letter after each prefix, (prefixes, 3) by number of letters."""
     optimum = RewardOptimum(reward, SHORT)
     rows = [optimum.laws(TOKENS[:: COUNT ** (SHORT - n)], [n], 1)[:, 0] for n in range(SHORT)]
     return [torch.tensor(np.log(row)) for row in rows]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from example_members import of_process
 
 import kit
 from manymasks.arrays import Floats
@@ -13,7 +14,6 @@ from manymasks.config.steering import Steering
 from manymasks.config.training import Size
 from manymasks.corpora.processes.registry import process
 from manymasks.corpora.processes.steer import COSTS, CUES, LENGTH, VOCABULARY, steer_law, tilted
-from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import steering as stage
 from manymasks.steering.arm_training import ArmRun
 from manymasks.steering.steering_predictions import (
@@ -25,8 +25,7 @@ from manymasks.steering.steering_predictions import (
     steer_quantities,
 )
 from manymasks.steering.steering_tables import ArmResult, arm_row, cue_rows, exact_slope
-from manymasks.store.job import Artifact, Job
-from manymasks.training.checkpoint import save_weights
+from manymasks.store.job import Job
 
 SIZE = Size(width=8, layers=1, heads=1, rotary_base=100, embedding_sd=1)
 SETTINGS = {
@@ -35,21 +34,6 @@ SETTINGS = {
 }  # fmt: skip
 LAW = steer_law("steer")
 SEEDS = [(0, 0), (1, 1)]
-
-
-def member(folder: Path, seed: int, variant: str) -> Artifact:
-    """A member that was never trained."""
-    folder.mkdir(parents=True)
-    model = Transformer(SIZE, len(VOCABULARY), LENGTH)
-    initialise(model, [seed])
-    save_weights(model, 0, folder / "weights.safetensors")
-    settings = {
-        "size": SIZE.model_dump(mode="json"),
-        "training": {"context": LENGTH, "shift": False},
-        "variant": {"gradient": variant},
-    }
-    figures = {"status": "trained", "vocabulary": len(VOCABULARY)}
-    return kit.artifact("training", folder, key=folder.name, settings=settings, figures=figures)
 
 
 def job_of(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Job:
@@ -68,7 +52,10 @@ def job_of(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Job:
         "statistics": {"resamples": 100},
         "steering": SETTINGS,
     }  # fmt: skip
-    trainings = tuple(member(folder / f"{variant}{seed}", seed, variant) for variant, seed in names)
+    trainings = tuple(
+        of_process(folder / f"{variant}{seed}", SIZE, len(VOCABULARY), LENGTH, seed, variant)
+        for variant, seed in names
+    )
     return kit.job("steering", settings, {"training": trainings}, folder / "job")
 
 

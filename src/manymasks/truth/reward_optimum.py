@@ -143,6 +143,6 @@ def _log_share(logs: Floats, mask: int) -> Floats:
 
 
 def _drawn(chances: Floats, rng: np.random.Generator) -> Ints:
-    """An index for each row of chances (rows, values), which need not be normalised."""
+    """An index by row of chances (rows, values), which need not be normalised."""
     ends = np.cumsum(chances, 1)
     return np.asarray((ends < rng.random(len(ends))[:, None] * ends[:, -1:]).sum(1))

@@ -3,7 +3,7 @@
 The law of a member is that of its letters, among letters. With gain_t the expected reward of letter
 t under that law, minus its KL to the member at the start, both exact given the letters before it,
 what is maximised is the expected sum of gains over documents that the member writes. Its gradient
-is that of the gains on these documents, and for each letter ln p of it times the gains after it
+is that of the gains on these documents, and by letter that of its ln p times the gains after it
 (Williams 1992; the expectation over the letter itself needs no score). The baseline of a letter is
 the mean of the gains after it over the other documents of its premise: a mean that included the
 document itself would be biased.
@@ -135,8 +135,7 @@ def train_towards(
     imitates: bool,
     report: OnProgress = ignore_progress,
 ) -> Iterator[int]:
-    """Train a stack in place, and yield the number of steps after each of
-    `measured_steps`.
+    """Train a stack in place, and yield the number of steps whenever it is in `measured_steps`.
     `imitates`: learn documents of the optimum, in the place of the reward on documents of the
     members. `seeds`: of the documents of each member, numbers that are not negative."""
     start, weights = copy.deepcopy(model), dict(model.named_parameters())

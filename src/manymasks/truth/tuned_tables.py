@@ -60,16 +60,19 @@ class TuningGoal:
     changed: tuple[bool, ...]
     """(premises,): whether the law under them is changed."""
 
-    def floor(self, prompts: TuningPrompts) -> Floats:
-        """What no mixture of the four masks explains of it, (documents, prompts) nats."""
-        return divergence(self.exact, mixed(mask_weights(prompts, self.exact), prompts.four))
+    floor: Floats
+    """(documents, prompts) nats: what no mixture of the four masks explains of it."""
+
+
+def _floor(prompts: TuningPrompts, exact: Floats) -> Floats:
+    return divergence(exact, mixed(mask_weights(prompts, exact), prompts.four))
 
 
 def goal_of_law(prompts: TuningPrompts, law: MaskLaw | None) -> TuningGoal:
     """The law of Bayes for documents of a changed law, or of the process."""
     changed = [law is not None and law.premise in (None, premise) for premise in PREMISES]
-    four = prompts.posterior(law)[..., : len(MASKS)]
-    return TuningGoal(prompts.exact(law), four, reference_of(law), tuple(changed))
+    exact, four = prompts.exact(law), prompts.posterior(law)[..., : len(MASKS)]
+    return TuningGoal(exact, four, reference_of(law), tuple(changed), _floor(prompts, exact))
 
 
 def goal_of_reward(prompts: TuningPrompts, optimum: RewardOptimum) -> TuningGoal:
@@ -77,7 +80,8 @@ def goal_of_reward(prompts: TuningPrompts, optimum: RewardOptimum) -> TuningGoal
     posterior = optimum.weights(prompts.tokens, prompts.letters)
     exact = optimum.laws(prompts.tokens, prompts.letters, AHEAD)
     reference = int(posterior[:, 0].mean(0).argmax())
-    return TuningGoal(exact, posterior, reference, (True,) * len(PREMISES))
+    changed = (True,) * len(PREMISES)
+    return TuningGoal(exact, posterior, reference, changed, _floor(prompts, exact))
 
 
 def state_rows(
@@ -97,7 +101,7 @@ def state_rows(
         "residual": divergence(laws, mixed(weights, prompts.four)),
         "from_changed": divergence(goal.exact, laws),
         "from_original": divergence(prompts.exact(None), laws),
-        "floor": goal.floor(prompts),
+        "floor": goal.floor,
     }
     absent = ("kl", "kl_one", "kl_free", "base_residual", "goal_kl", "goal_kl_one")
     if base is not None:

@@ -6,7 +6,7 @@ from scipy.optimize import lsq_linear, nnls
 from manymasks.arrays import Floats
 
 STEPS = 30
-"""Steps of the active-set method for each column. Scipy's three are too few where dozens of columns
+"""Steps of the active-set method per column. Scipy's three are too few where dozens of columns
 are nearly dependent, as generators of one cone are."""
 
 

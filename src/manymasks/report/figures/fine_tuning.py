@@ -119,7 +119,7 @@ _ITEMS = (
     Figure("reward_shares", _draw_rewards,
         panels.stacked(1.0, 2.6, "rewarded", across=2),
         title="What a reward changes: the masks, or more than them?",
-        alt="Share of the change that one shift explains, by steps, for each reward, beside that "
+        alt="Share of the change that one shift explains, by steps and reward, beside that "
         "of the exact optimum",
         caption="Share of the change of members that one shift of the masks' log-weights explains, "
         "against the steps of fine-tuning by a reward with a KL penalty, on documents that members "
