@@ -1,6 +1,8 @@
 """Train the same language model many times; measure what equal loss hides."""
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+"""True to type checkers. `typing` is not imported: Ctrl-C among the imports of a job would print a
+traceback until `__main__` has run its first lines."""
 
 if TYPE_CHECKING:
     from manymasks.api import compare as compare
@@ -15,7 +17,7 @@ IN_A_NOTEBOOK = ("compare", "divergences", "load", "open", "rashomon_set")
 """Functions of `manymasks.api`, which is imported when one is used: jobs start without it."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in IN_A_NOTEBOOK:
         raise AttributeError(f"module 'manymasks' has no attribute {name!r}")
     import importlib
