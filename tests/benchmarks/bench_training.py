@@ -1,12 +1,14 @@
 """python tests/benchmarks/bench_training.py [ROW ...]: what a step costs, on a CPU.
 
-myopic      a step of myopic over a step of causal training, one thread
+myopic      a step of myopic over a step of causal training: one thread, processor time
 products    rate of matrix products in training over the sgemm rate at the same shapes, all cores
 evaluation  tokens a second forward only over tokens a second in training
 bf16        float32 over bf16
 native      a step of the loop (eager and compiled) and of our torch kernels over one of the native
             kernels, and of the compiled loop over bf16: one thread each, warm, processor time, the
             same allocator
+peak        operations of a native forward and backward pass over the rate of a loop of fused
+            multiplications and additions alone: one thread, processor time
 tokens      the loop (eager and compiled, on all cores) over ours in one process a core
 memory      resident memory of a worker
 """
@@ -27,6 +29,7 @@ import loop
 import torch
 from engine import build, seconds_a_step
 from jobs import Job, Member, size_of, windows_of, write_tokens
+from peak import open_peak
 from timing import interleaved, machine, ours, processes, ratio, spread, start_well
 
 from manymasks.training.device import choose_device
@@ -97,6 +100,30 @@ def native(text: tuple[str, str], repeats: int, steps: int) -> None:
         )
 
 
+def peak(text: tuple[str, str], repeats: int, steps: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        highest = open_peak(Path(folder))
+        for name, (size, vocabulary, context, batch) in SHAPES.items():
+            who = Member({**size}, "causal")
+            job = Job((), {"context": context, "kernels": "native"}, vocabulary, *text)
+            model = build([who], job, choose_device("cpu"))
+            (native,), weights = model.native_members(), model.weights_of(0)
+            grads = {name: torch.empty_like(weight) for name, weight in weights.items()}
+            windows = torch.randint(vocabulary, (batch, context + 1))
+            operations = flops.training(size_of(who), vocabulary, context) * batch * context
+
+            def rate(native=native, windows=windows, grads=grads, operations=operations) -> float:
+                step = partial(native.gradients, windows, grads)
+                return operations / processor_seconds(lambda _: step(), steps)
+
+            found = interleaved({"pass": rate, "peak": highest}, repeats)
+            print(
+                f"{name}: {spread(found['pass'], 'GFLOP/s', 1e-9)}, "
+                f"{spread(found['peak'], 'GFLOP/s', 1e-9)} at most: "
+                f"{ratio(found['pass'], found['peak'])}"
+            )
+
+
 def our_step(
     who: Member, training: dict[str, object], windows: torch.Tensor
 ) -> Callable[[int], object]:
@@ -127,10 +154,13 @@ def step_seconds(who: Member, job: Job) -> float:
 
 def myopic(text: tuple[str, str], repeats: int, steps: int) -> None:
     for context in (128, 256):
-        job = job_of(text, context, steps)
+        training = {"context": context, "batch": 16, "steps": steps, "optimizer": "adamw"}
+        windows = torch.randint(VOCABULARY, (steps, 16, context + 1))
         for width in (32, 64, 128):
             ways = {
-                gradient: partial(step_seconds, member(width, gradient), job)
+                gradient: partial(
+                    processor_seconds, our_step(member(width, gradient), training, windows), steps
+                )
                 for gradient in ("causal", "myopic", "myopic-kv")
             }
             found = interleaved(ways, repeats)
@@ -308,6 +338,7 @@ ROWS = {
     "evaluation": evaluation,
     "bf16": bf16,
     "native": native,
+    "peak": peak,
     "tokens": against_loop,
     "memory": memory,
 }

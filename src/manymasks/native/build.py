@@ -54,15 +54,19 @@ class Target:
 
 
 AVX512 = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "fma"})
-TILED = "amx"
-"""The target with products of bfloat16."""
 WIDE = "-mprefer-vector-width=512"
 X86_TARGETS = (
     Target(
-        TILED,
+        "amx",
         ("-march=x86-64-v4", WIDE, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"),
         ("-mcpu=x86_64_v4+avx512bf16+amx_tile+amx_bf16", WIDE),
         AVX512 | {"avx512_bf16", "amx_tile", "amx_bf16"},
+    ),
+    Target(
+        "avx512-bf16",
+        ("-march=x86-64-v4", WIDE, "-mavx512bf16"),
+        ("-mcpu=x86_64_v4+avx512bf16", WIDE),
+        AVX512 | {"avx512_bf16"},
     ),
     Target("avx512", ("-march=x86-64-v4", WIDE), ("-mcpu=x86_64_v4", WIDE), AVX512),
     Target("avx2", ("-march=x86-64-v3",), ("-mcpu=x86_64_v3",), frozenset({"avx2", "fma", "bmi2"})),
@@ -114,7 +118,7 @@ def resolved(kernels: str, precision: str) -> str:
     if kernels != "auto":
         return kernels
     row = target()
-    if row is None or (precision == "bf16" and row.name != TILED):
+    if row is None or (precision == "bf16" and "avx512_bf16" not in row.needs):
         return "torch"
     try:
         library(_say)

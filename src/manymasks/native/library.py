@@ -73,7 +73,7 @@ PRODUCT = (
 )  # fmt: skip
 SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "lanes": (c_int, ()),
-    "has_tiles": (c_int, ()),
+    "has_bf16": (c_int, ()),
     "member": (c_void_p, (POINTER(Shape), c_void_p)),
     "free": (None, (c_void_p,)),
     "gradients": (
@@ -95,7 +95,7 @@ SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     ),
     "update": (c_double, (POINTER(Parameter), c_int, POINTER(Hyperparameters), c_void_p)),
     "product": (None, PRODUCT),
-    "product_of_tiles": (None, PRODUCT),
+    "product_of_rounded": (None, PRODUCT),
     "transpose": (None, (c_void_p, c_long, c_int, c_int, c_void_p, c_long)),
     "exponential": (None, (c_void_p, c_long)),
     "activate": (None, (c_int, c_void_p, c_void_p, c_long)),

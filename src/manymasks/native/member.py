@@ -61,10 +61,10 @@ class NativeMember:
         self._weights = [weights[name] for name in self._names]
         self._dtype = self._weights[0].dtype
         self._library = open_library(self._dtype)
-        if precision == "bf16" and not self._library.has_tiles():
+        if precision == "bf16" and not self._library.has_bf16():
             raise UserError(
-                "training.precision is bf16 with native kernels, which need a CPU with AMX and a "
-                "system that allows its use: set training.kernels to torch, or precision to float32"
+                "training.precision is bf16 with native kernels, which need a CPU with "
+                "AVX512-BF16: set training.kernels to torch, or precision to float32"
             )
         self._pointers = _pointers(self._weights)
         self._route = route

@@ -12,7 +12,7 @@ constexpr Real GELU_B = 0.044715 * GELU_A;
 inline Vector gelu(Vector x, Vector* slope) {
     const Vector square = x * x;
     const Vector doubled = x * fused(square, splat(GELU_B), splat(GELU_A));
-    const Vector share = splat(1) / (splat(1) + exponential(-doubled));
+    const Vector share = splat(1) / (splat(1) + exponential(smaller(-doubled, splat(88))));
     const Vector result = x * share;
     const Vector steepness = fused(square, splat(3 * GELU_B), splat(GELU_A));
     *slope = fused(steepness, fused(-result, share, result), share);

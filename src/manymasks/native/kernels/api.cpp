@@ -28,7 +28,7 @@ extern "C" {
 
 int manymasks_lanes() { return LANES; }
 
-int manymasks_has_tiles() { return has_tiles(); }
+int manymasks_has_bf16() { return HAS_BF16; }
 
 Member* manymasks_member(const Shape* shape, const Real* table) {
     try {
@@ -151,9 +151,9 @@ void manymasks_product(int rows, int columns, int depth, const Real* a, long a_r
     product(rows, columns, depth, {a, a_rows, a_columns}, {b, line}, c, stride, adds);
 }
 
-void manymasks_product_of_tiles(int rows, int columns, int depth, const Real* a, long a_rows,
-                                long a_columns, const Real* b, long line, Real* c, long stride,
-                                int adds) {
+void manymasks_product_of_rounded(int rows, int columns, int depth, const Real* a, long a_rows,
+                                  long a_columns, const Real* b, long line, Real* c, long stride,
+                                  int adds) {
     Member member({2, 1, 0, 2, 1, 1, 1, 1, 1}, nullptr);
     const TileRegisters tiles(true);
     member.multiply(rows, columns, depth, {a, a_rows, a_columns}, {b, line}, c, stride, adds);

@@ -11,7 +11,7 @@
 
 namespace manymasks {
 
-constexpr int QUERIES = 64;
+constexpr int QUERIES = 32;
 
 // What a loss at position i changes at an earlier position j.
 enum class Flow : int {

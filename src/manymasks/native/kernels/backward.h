@@ -5,6 +5,12 @@
 
 namespace manymasks {
 
+// a_tk *= factors_t.
+inline void multiply_rows(Real* a, const Real* factors, int rows, int columns) {
+    for (int t = 0; t < rows; t++)
+        for (int k = 0; k < columns; k++) a[(long)t * columns + k] *= factors[t];
+}
+
 // Losses of the window's targets, in nats; from the logits' gradients, those of W_U (without its
 // gain) and of the last stream, in member.d_x. `share` is one over the number of positions.
 inline double score_backward(Member& member, const Weights& weights, const Weights& grads,
@@ -13,20 +19,27 @@ inline double score_backward(Member& member, const Weights& weights, const Weigh
     const int width = shape.width, columns = window.columns;
     const int vocabulary = padded(shape.vocabulary, PANEL), chunk = chunk_of(columns, vocabulary);
     double nats = 0;
+    Real* factors = member.row;
     normalise(member.x, width, columns, member.unit, member.scale);
     transpose(member.unit, columns, width, columns, member.turned, width);
     for (int first = 0; first < window.length; first += chunk) {
         const int count = window.length - first < chunk ? window.length - first : chunk;
         score(member, first, count, columns);
-        for (int t = 0; t < count; t++)
-            nats += loss_of_row<true>(member.logits + (long)t * vocabulary, shape.vocabulary,
-                                      vocabulary, window.tokens[first + t + 1], share)
-                        .nats;
+        Real* stream = member.turned + (long)first * width;
+        Real* d_stream = member.narrow + (long)first * width;
+        for (int t = 0; t < count; t++) {
+            const Scored scored =
+                loss_of_row<true>(member.logits + (long)t * vocabulary, shape.vocabulary,
+                                  vocabulary, window.tokens[first + t + 1]);
+            nats += scored.nats;
+            factors[t] = share * scored.factor;
+        }
         member.multiply(count, width, shape.vocabulary, by_rows(member.logits, vocabulary),
-                        {weights.W_U, width}, member.narrow + (long)first * width, width, false,
-                        Shared::RIGHT);
+                        {weights.W_U, width}, d_stream, width, false, Shared::RIGHT);
+        multiply_rows(d_stream, factors, count, width);
+        multiply_rows(stream, factors, count, width);
         member.multiply(shape.vocabulary, width, count, by_columns(member.logits, vocabulary),
-                        {member.turned + (long)first * width, width}, grads.W_U, width, true);
+                        {stream, width}, grads.W_U, width, true);
     }
     std::memset(member.narrow + (long)window.length * width, 0,
                 sizeof(Real) * width * (columns - window.length));

@@ -1,7 +1,7 @@
 // Next-token loss of a window and its gradient, with the logits of a chunk of positions at a time.
 #pragma once
 
-#include "tiles.h"
+#include "rounded_product.h"
 
 namespace manymasks {
 
@@ -31,36 +31,40 @@ inline void pack_unembedding(const Real* W_U, const Real* gain, int vocabulary, 
     }
 }
 
-// The loss of a position, in nats, and whether no token is more probable than its target.
+// The loss of a position, in nats; whether no token is more probable than its target; and by what
+// its row must be multiplied to be the loss's gradient.
 struct Scored {
     double nats;
     bool is_top;
+    Real factor;
 };
 
-// The loss of one position. Where it LEARNS, `row`, its logits, becomes the loss's
-// gradient times `share`. `row` has `padded` entries; those from `vocabulary` on only fill it up.
+inline Real largest_of_row(const Real* row, int count) {
+    // Four at once, since a maximum waits for the one before.
+    Vector most[4] = {load(row), load(row), load(row), load(row)};
+    int v = 0;
+    for (; v + 4 * LANES <= count; v += 4 * LANES)
+        for (int i = 0; i < 4; i++) most[i] = larger(most[i], load(row + v + i * LANES));
+    for (; v < count; v += LANES) most[0] = larger(most[0], load(row + v));
+    return largest(larger(larger(most[0], most[1]), larger(most[2], most[3])));
+}
+
+// The loss of one position. Where it LEARNS, `row`, its logits, becomes the loss's gradient up to a
+// factor, which narrower rows take at less cost. `row` has `padded` entries; those
+// from `vocabulary` on only fill it up and count for nothing.
 template <bool LEARNS>
-inline Scored loss_of_row(Real* row, int vocabulary, int padded, long target, Real share = 0) {
+inline Scored loss_of_row(Real* row, int vocabulary, int padded, long target) {
     for (int v = vocabulary; v < padded; v++) row[v] = -INFINITY;
-    Vector highest_lanes = load(row);
-    for (int v = LANES; v < padded; v += LANES)
-        highest_lanes = larger(highest_lanes, load(row + v));
-    const Real highest = largest(highest_lanes), scored = row[target];
+    const Real highest = largest_of_row(row, padded), scored = row[target];
     Vector sums = {};
     for (int v = 0; v < padded; v += LANES) {
-        Vector weight = exponential(load(row + v) - splat(highest));
-        for (int i = vocabulary - v; i < LANES; i++)
-            if (i >= 0) weight[i] = 0;
+        const Vector weight = exponential(load(row + v) - splat(highest));
         sums += weight;
         if (LEARNS) store(row + v, weight);
     }
     const Real sum = total(sums);
-    if (LEARNS) {
-        const Vector factor = splat(share / sum);
-        for (int v = 0; v < padded; v += LANES) store(row + v, factor * load(row + v));
-        row[target] -= share;
-    }
-    return {std::log((double)sum) + highest - scored, scored == highest};
+    if (LEARNS) row[target] -= sum;
+    return {std::log((double)sum) + highest - scored, scored == highest, 1 / sum};
 }
 
 }  // namespace manymasks

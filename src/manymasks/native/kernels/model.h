@@ -151,7 +151,7 @@ struct Member {
     // that precision. A weight that all windows share is packed once.
     void multiply(int rows, int columns, int depth, Left a, Right b, Real* c, long stride,
                   bool adds = false, Shared shared = Shared::NONE) {
-#ifdef MANYMASKS_TILES
+#ifdef MANYMASKS_BF16
         if (shape.is_bf16) {
             const size_t deep = padded(depth, TILE_DEPTH);
             const Tiles left =
@@ -160,7 +160,7 @@ struct Member {
                 tiles(shared == Shared::RIGHT, right_, b.at, b.line, padded(columns, SIDE) * deep);
             if (!left.is_packed) pack_left(rows, depth, a, left.at);
             if (!right.is_packed) pack_right(columns, depth, b, right.at);
-            product_of_tiles(rows, columns, depth, left.at, right.at, c, stride, adds);
+            product_of_rounded(rows, columns, depth, left.at, right.at, c, stride, adds);
             return;
         }
 #endif
