@@ -317,9 +317,9 @@ class Training(Settings):
     the default study, the mean loss of each class with `bf16` was within 0.007 nats of float32."""
     kernels: Kernels = "auto"
     """Kernels of members on a CPU: `native` ones, in C++, or those of `torch`, which are slower and
-    the only ones on a GPU, and for bf16 on a CPU without AVX512-BF16. Their last bits differ, so the choice
-    is part of what a member is. `auto` is native where the native kernels are built or can be
-    built."""
+    the only ones on a GPU, and for bf16 on a CPU without AVX512-BF16. Their last bits differ, so
+    the choice is part of what a member is. `auto` is native where the native kernels are built or
+    can be built."""
     curve_every: Annotated[int, Field(ge=1)] = 100
     """Steps between two points of the loss curves."""
     curve_windows: Annotated[int, Field(ge=1)] = 64

@@ -34,8 +34,7 @@ inline void multiply_pairs(int depth, const Rounded* a, const Rounded* b, const 
 #pragma GCC unroll 8
     for (int m = 0; m < PAIR_ROWS; m++)
 #pragma GCC unroll 2
-        for (int n = 0; n < 2; n++)
-            sums[m][n] = adds ? load(c + m * stride + n * SIDE) : Vector{};
+        for (int n = 0; n < 2; n++) sums[m][n] = adds ? load(c + m * stride + n * SIDE) : Vector{};
     for (int first = 0; first < depth; first += TILE_DEPTH, a += TILE)
         for (int k = 0; k < TILE_DEPTH; k += 2, b += TILE_DEPTH, right += TILE_DEPTH) {
             const __m512bh columns[2] = {pairs_at(b), pairs_at(right)};

@@ -1,8 +1,8 @@
-// Factors of a product rounded to bfloat16 and packed into tiles, for the instructions that multiply
-// pairs of them.
+// Factors of a product rounded to bfloat16 and packed into tiles, for the instructions that
+// multiply pairs of them.
 //
-// A tile has 16 rows of 64 bytes: of A, 16 rows of 32 entries; of B, 16 pairs of rows of 16 columns.
-// Factors are filled up with zeros.
+// A tile has 16 rows of 64 bytes: of A, 16 rows of 32 entries; of B, 16 pairs of rows of 16
+// columns. Factors are filled up with zeros.
 #pragma once
 
 #include "product.h"

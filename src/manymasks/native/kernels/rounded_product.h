@@ -25,7 +25,8 @@ inline void rounded_block(int depth, const Rounded* a, const Rounded* b, Real* c
     const Rounded* below = rows > SIDE ? a + (long)SIDE * depth : a;
     const Rounded* right = columns > SIDE ? b + (long)SIDE * depth : b;
 #ifdef MANYMASKS_TILES
-    if (has_tiles()) multiply_tiles(depth, a, below, b, right, at, line, adds);
+    if (has_tiles())
+        multiply_tiles(depth, a, below, b, right, at, line, adds);
     else
 #endif
         for (int m = 0; m < rows; m += PAIR_ROWS)
