@@ -143,13 +143,15 @@ def test_half_files_are_named_and_cleared(layout: Layout) -> None:
     (folder / ".weights.12-0a1b2c3d.spill").mkdir()
     (folder / "state").mkdir()
     (folder / ".nfs0001").write_bytes(b"of others")
-    (layout.results / ".report.html.12-0a1b2c3d").write_bytes(b"half")
+    # A link to a report that is gone, and a plan, at their temporary names.
+    (layout.results / ".report.html.12-0a1b2c3d").symlink_to("report/none")
+    (layout.plans / ".0123456789ab.json.12-0a1b2c3d").write_bytes(b"half")
     names = [path.name for path in leftovers(layout)]
     assert names == [
-        ".report.html.12-0a1b2c3d", ".weights.12-0a1b2c3d", ".weights.12-0a1b2c3d.spill", "state",
+        ".report.html.12-0a1b2c3d", ".0123456789ab.json.12-0a1b2c3d", ".weights.12-0a1b2c3d", ".weights.12-0a1b2c3d.spill", "state",
     ]  # fmt: skip
     with try_lock(folder / "lock") or pytest.fail():
-        assert len(list(leftovers(layout))) == 1
+        assert len(list(leftovers(layout))) == 2
     collected(layout, delete=True)
     assert list(leftovers(layout)) == []
     assert (folder / ".nfs0001").exists()

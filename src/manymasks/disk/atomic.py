@@ -19,7 +19,7 @@ def replacing(path: Path, is_kept: bool = True) -> Iterator[Path]:
     either the old file or the new one, and the name is on the disk after the block; neither holds
     where `is_kept` is false, for a file that the next run writes again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    temporary = _temporary(path)
     # Not `mkstemp`, whose files no other user may read.
     temporary.touch(exist_ok=False)
     try:
@@ -52,10 +52,17 @@ def link(path: Path, target: Path) -> None:
     if path.is_symlink() and path.readlink() == relative:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(relative)
-    temporary.replace(path)
+    temporary = _temporary(path)
+    try:
+        temporary.symlink_to(relative)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A hidden name beside `path` that no other process uses."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def _sync(path: Path) -> None:

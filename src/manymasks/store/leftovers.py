@@ -15,7 +15,7 @@ SPILL = ".spill"
 def leftovers(layout: Layout) -> Iterator[Path]:
     """Temporary files of processes that ended before they were renamed, and states beside complete
     artifacts. Those of artifacts that are being made are left out."""
-    for folder in (layout.results, *sorted(layout.results.glob("*/*"))):
+    for folder in (layout.results, layout.plans, *sorted(layout.results.glob("*/*"))):
         if not folder.is_dir() or is_held(folder / "lock"):
             continue
         for path in sorted(folder.iterdir()):
