@@ -148,7 +148,8 @@ def test_half_files_are_named_and_cleared(layout: Layout) -> None:
     (layout.plans / ".0123456789ab.json.12-0a1b2c3d").write_bytes(b"half")
     names = [path.name for path in leftovers(layout)]
     assert names == [
-        ".report.html.12-0a1b2c3d", ".0123456789ab.json.12-0a1b2c3d", ".weights.12-0a1b2c3d", ".weights.12-0a1b2c3d.spill", "state",
+        ".report.html.12-0a1b2c3d", ".0123456789ab.json.12-0a1b2c3d", ".weights.12-0a1b2c3d",
+        ".weights.12-0a1b2c3d.spill", "state",
     ]  # fmt: skip
     with try_lock(folder / "lock") or pytest.fail():
         assert len(list(leftovers(layout))) == 2

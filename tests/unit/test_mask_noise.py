@@ -31,8 +31,8 @@ def tempered(prompts: MaskPrompts, power: float, draws: Floats | None = None) ->
     """A predictor that weighs the masks by a power of the posterior, with noise of 0.15."""
     weights = prompts.posterior**power
     law = mixed(weights / weights.sum(-1, keepdims=True), prompts.masks)
-    raw = np.log(law) + (0 if draws is None else 0.15 * draws)
-    return fit_masks(prompts, raw - np.logaddexp.reduce(raw, -1, keepdims=True))
+    raw = law if draws is None else law * np.exp(0.15 * draws)
+    return fit_masks(prompts, raw / raw.sum(-1, keepdims=True))
 
 
 def test_noise_reaches_the_wanted_residual() -> None:
@@ -55,13 +55,13 @@ def test_noise_reaches_the_wanted_residual() -> None:
 def test_noise_has_one_scale_and_is_independent() -> None:
     prompts = plain(200, (0, 8))
     draws = np.random.default_rng(3).normal(size=prompts.exact.shape)
-    logs = with_noise(prompts, np.array([0.1, 0.3]), draws)
-    np.testing.assert_allclose(np.exp(logs).sum(-1), 1, rtol=1e-12)
-    apart_by = logs - np.log(prompts.exact)
+    laws = with_noise(prompts, np.array([0.1, 0.3]), draws)
+    np.testing.assert_allclose(laws.sum(-1), 1, rtol=1e-12)
+    apart_by = np.log(laws / prompts.exact)
     apart_by -= apart_by.mean(-1, keepdims=True)
     np.testing.assert_allclose(apart_by.std((0, 2)), [0.1, 0.3], rtol=0.05)
-    exact = np.log(prompts.exact)
-    np.testing.assert_allclose(with_noise(prompts, np.zeros(2), draws), exact, atol=1e-12)
+    unchanged = with_noise(prompts, np.zeros(2), draws)
+    np.testing.assert_allclose(unchanged, prompts.exact, atol=1e-12)
 
 
 def test_without_noise_slope_is_1_and_share_is_none() -> None:

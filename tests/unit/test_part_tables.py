@@ -11,6 +11,7 @@ import pytest
 
 import kit
 import manymasks.database
+from manymasks.arrays import Floats, Ints
 from manymasks.config.analyses import Statistics
 from manymasks.config.decomposition import Decomposition
 from manymasks.config.training import Size
@@ -25,7 +26,7 @@ from manymasks.statistics.predictions import Prediction, prediction_rows
 from manymasks.truth import part_tables as tables
 from manymasks.truth.continuation_laws import laws_of_member, laws_of_predictor
 from manymasks.truth.part_predictions import PREDICTIONS
-from manymasks.truth.spectroscopy import mask_prompts, triple_laws, with_continuations
+from manymasks.truth.spectroscopy import mask_prompts
 
 STATISTICS = Statistics(resamples=100)
 LETTERS = np.arange(masks.FIRST_LETTER, masks.FIRST_LETTER + 3)
@@ -44,16 +45,23 @@ def member(size: Size, vocabulary: int = 9, seed: int = 0) -> Transformer:
 
 @pytest.mark.parametrize("mixer", SHAPES)
 def test_laws_of_continuations_are_those_of_whole_passes(mixer: str) -> None:
-    """As spectroscopy reads them, in nine sequences for each prompt."""
+    """A next-letter law a pass, renormalised over the letters; what the letters lack is `other`."""
     model = member(SHAPES[mixer])
     tokens = process("masks").draw(5, np.random.default_rng(0))
     ends = [masks.OPENING + letters for letters in (0, 4, 9)]
     laws, other = laws_of_member(model, tokens, ends, LETTERS, 3, batch=2)
-    for number, letters in enumerate((0, 4, 9)):
-        sequences = with_continuations(tokens, letters)
-        expected, off = triple_laws(log_probabilities(model, sequences, 45, 3))
-        np.testing.assert_allclose(laws[:, number], np.exp(expected), rtol=1e-4)
-        np.testing.assert_allclose(other[:, number], off, rtol=1e-4)
+
+    def whole(texts: Ints) -> Floats:
+        return np.exp(log_probabilities(model, texts, 45, 1)[:, 0].astype(np.float64))
+
+    def renormalised(texts: Ints) -> Floats:
+        law = whole(texts)
+        return law / law[:, LETTERS].sum(1, keepdims=True)
+
+    expected = laws_of_predictor(renormalised, tokens, ends, LETTERS, 3)
+    np.testing.assert_allclose(laws, expected, rtol=1e-4)
+    letters_alone = laws_of_predictor(whole, tokens, ends, LETTERS, 3).sum(-1)
+    np.testing.assert_allclose(other, 1 - letters_alone, rtol=1e-4)
     np.testing.assert_allclose(laws.sum(-1), 1, atol=1e-12)
 
 

@@ -1,8 +1,8 @@
 """Mask spectroscopy against predictors whose masks are known, and its fit against other solvers."""
 
 import dataclasses
-import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 from example_processes import joint_law
 from example_prompts import AFTER, STATISTICS, plain
 from scipy import optimize
@@ -21,7 +20,6 @@ from manymasks.config.analyses import Spectroscopy
 from manymasks.config.training import Size
 from manymasks.corpora.processes.machine import divergence
 from manymasks.corpora.processes.masks import (
-    FIRST_LETTER,
     LENGTH,
     MASKS,
     OPENING,
@@ -33,6 +31,7 @@ from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import spectroscopy as stage
 from manymasks.statistics.model_classes import Member
 from manymasks.truth import mixtures
+from manymasks.truth.member_laws import member_laws
 from manymasks.truth.mixtures import CERTIFIED, closest, gaps, mixed
 from manymasks.truth.noise import TOLERANCE
 from manymasks.truth.spectroscopy import (
@@ -44,17 +43,8 @@ from manymasks.truth.spectroscopy import (
     mask_prompts,
     pair_divergences,
     pair_rows,
-    triple_laws,
     weight_rows,
-    with_continuations,
 )
-
-
-def log_laws(tokens: Ints) -> Floats:
-    """ln of Bayes' law after each place of prefixes (sequences, length)."""
-    more = np.hstack([tokens, np.full((len(tokens), 1), FIRST_LETTER)])
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(masks().laws(more)[:, 1:]))
 
 
 def row(rows: list[dict[str, Any]], letters: int) -> dict[str, Any]:
@@ -101,37 +91,6 @@ def test_exact_law_and_posterior_match_the_process() -> None:
 def test_prompts_leave_room_for_their_continuations() -> None:
     with pytest.raises(ValueError, match="at most 59"):
         plain(4, (0, 60))
-
-
-def test_law_of_three_letters_chains_next_letters() -> None:
-    prompts = plain(10)
-    for place, letters in enumerate(prompts.letters):
-        read = with_continuations(prompts.tokens, letters)
-        assert read.shape == (90, OPENING + letters + 2)
-        assert read.shape[1] < LENGTH
-        found, off = triple_laws(log_laws(read)[:, -3:])
-        np.testing.assert_allclose(np.exp(found), prompts.exact[:, place], rtol=1e-9)
-        np.testing.assert_allclose(off, 0, atol=1e-12)
-
-
-def test_other_tokens_are_left_out_and_reported() -> None:
-    rng = np.random.default_rng(1)
-    probs = rng.dirichlet(np.ones(9), (5, 3, 3, 3))
-    # The law at the prompt's end is the same in all nine, and the next in three of them.
-    probs[:, :, :, 0] = probs[:, :1, :1, 0]
-    probs[:, :, :, 1] = probs[:, :, :1, 1]
-    found, off = triple_laws(np.log(probs).reshape(45, 3, 9))
-    for document in range(5):
-        whole = 0.0
-        for place, word in enumerate(itertools.product(range(3), repeat=3)):
-            law, raw = 1.0, 1.0
-            for depth, letter in enumerate(word):
-                at = probs[document, word[0] if depth else 0, word[1] if depth > 1 else 0, depth]
-                law *= at[6 + letter] / at[6:].sum()
-                raw *= at[6 + letter]
-            assert np.exp(found[document, place]) == pytest.approx(law)
-            whole += raw
-        assert off[document] == pytest.approx(1 - whole)
 
 
 # ------------------------------------------------------------------------------- the fit
@@ -201,7 +160,7 @@ def test_nan_law_leaves_other_problems_alone() -> None:
 
 def test_weights_of_bayes_are_the_posterior() -> None:
     prompts = plain()
-    fit = fit_masks(prompts, np.log(prompts.exact))
+    fit = fit_masks(prompts, prompts.exact)
     assert fit.gap < 1e-9
     np.testing.assert_allclose(fit.weights, prompts.posterior, atol=1e-4)
     for found in fit_rows(prompts, fit, STATISTICS):
@@ -220,7 +179,7 @@ def test_recovers_weights_other_than_the_posterior() -> None:
         tempered = prompts.posterior**power
         tempered /= tempered.sum(-1, keepdims=True)
         law = np.einsum("dpz,dpzc->dpc", tempered, prompts.masks)
-        fit = fit_masks(prompts, np.log(law))
+        fit = fit_masks(prompts, law)
         np.testing.assert_allclose(fit.weights, tempered, atol=1e-4)
         rows = fit_rows(prompts, fit, STATISTICS)
         first = row(rows, 0)
@@ -236,7 +195,7 @@ def test_recovers_weights_other_than_the_posterior() -> None:
 def test_law_of_one_mask_has_weight_one() -> None:
     prompts = plain()
     for z in range(len(MASKS)):
-        fit = fit_masks(prompts, np.log(prompts.masks[:, :, z]))
+        fit = fit_masks(prompts, prompts.masks[:, :, z])
         np.testing.assert_allclose(
             fit.weights, np.eye(4)[z][None, None] + 0 * fit.weights, atol=1e-4
         )
@@ -248,7 +207,7 @@ def test_law_of_one_mask_has_weight_one() -> None:
 def test_residual_is_what_no_mixture_explains() -> None:
     prompts = plain()
     law = 0.5 * prompts.exact + 0.5 / 27
-    fit = fit_masks(prompts, np.log(law))
+    fit = fit_masks(prompts, law)
     rows = fit_rows(prompts, fit, STATISTICS)
     for place, found in enumerate(rows):
         by_hand = 0.0
@@ -265,7 +224,7 @@ def test_slope_matches_a_line_through_all_masks() -> None:
     prompts = plain()
     weights = np.random.default_rng(7).dirichlet(np.ones(4), prompts.posterior.shape[:2])
     law = np.einsum("dpz,dpzc->dpc", weights, prompts.masks)
-    fit = fit_masks(prompts, np.log(law))
+    fit = fit_masks(prompts, law)
     for place, found in enumerate(fit_rows(prompts, fit, STATISTICS)):
         x, y = (
             centred_log_ratios(each[:, place]).ravel() for each in (prompts.posterior, fit.weights)
@@ -280,11 +239,11 @@ def test_one_document_has_no_interval_and_equal_masks_no_slope() -> None:
     tokens = known.draw(50, np.random.default_rng(8))
     tokens = tokens[tokens[:, 1] == 5]
     prompts = mask_prompts(known, tokens, (0,), "plain")
-    fit = fit_masks(prompts, np.log(prompts.exact))
+    fit = fit_masks(prompts, prompts.exact)
     (found,) = fit_rows(prompts, fit, STATISTICS)
     assert found["sharpening"] is found["sharpening_low"] is None
     alone = mask_prompts(known, tokens[:1], (4,), "plain")
-    (found,) = fit_rows(alone, fit_masks(alone, np.log(alone.exact)), STATISTICS)
+    (found,) = fit_rows(alone, fit_masks(alone, alone.exact), STATISTICS)
     assert found["from_bayes_low"] is None
     assert found["sharpening"] == pytest.approx(1, abs=2e-3)
     json.dumps(found, allow_nan=False)
@@ -292,13 +251,13 @@ def test_one_document_has_no_interval_and_equal_masks_no_slope() -> None:
 
 def test_weights_are_listed_for_the_first_documents() -> None:
     prompts = dataclasses.replace(plain(), speaker=np.arange(60) % 4)
-    rows = weight_rows(prompts, fit_masks(prompts, np.log(prompts.exact)))
+    rows = weight_rows(prompts, fit_masks(prompts, prompts.exact))
     assert len(rows) == LISTED_DOCUMENTS * len(AFTER) * 4
     assert {each["document"] for each in rows} == set(range(LISTED_DOCUMENTS))
     for each in rows:
         assert each["weight"] == pytest.approx(each["posterior"], abs=1e-4)
         assert each["is_true_mask"] == (MASKS[each["document"] % 4] == each["mask"])
-    unknown = weight_rows(plain(), fit_masks(prompts, np.log(prompts.exact)))
+    unknown = weight_rows(plain(), fit_masks(prompts, prompts.exact))
     assert {each["is_true_mask"] for each in unknown} == {None}
 
 
@@ -307,9 +266,9 @@ def test_weights_are_listed_for_the_first_documents() -> None:
 
 def test_predictors_that_differ_only_in_masks_have_no_machinery() -> None:
     prompts = plain()
-    bayes = fit_masks(prompts, np.log(prompts.exact))
-    even = fit_masks(prompts, np.log(prompts.masks.mean(2)))
-    flattened = fit_masks(prompts, np.log(0.7 * prompts.exact + 0.3 / 27))
+    bayes = fit_masks(prompts, prompts.exact)
+    even = fit_masks(prompts, prompts.masks.mean(2))
+    flattened = fit_masks(prompts, 0.7 * prompts.exact + 0.3 / 27)
     same = dataclasses.replace(flattened, weights=bayes.weights)
     rows = pair_rows(prompts, ["b", "a"], pair_divergences(prompts, [bayes, even]), STATISTICS)
     rows += pair_rows(prompts, ["c", "d"], pair_divergences(prompts, [bayes, same]), STATISTICS)
@@ -339,11 +298,14 @@ def test_predictors_that_differ_only_in_masks_have_no_machinery() -> None:
 class Bayes:
     """The truth as a member."""
 
-    W_E = torch.zeros(1)
-    W_U = torch.zeros(1, 9)
 
-    def __call__(self, tokens: torch.Tensor, last: int) -> torch.Tensor:
-        return torch.from_numpy(log_laws(tokens[0].numpy())[:, -last:])[None]
+def laws_after(
+    model: Bayes | Transformer, tokens: Ints, letters: Sequence[int], batch: int
+) -> tuple[Floats, Floats]:
+    if isinstance(model, Transformer):
+        return member_laws(model, tokens, letters, batch)
+    exact = mask_prompts(process("masks"), tokens, letters, "plain").exact
+    return exact, np.zeros(exact.shape[:2])
 
 
 def untrained() -> Transformer:
@@ -361,6 +323,7 @@ def test_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     known = process("masks")
     tokens = known.draw(24, np.random.default_rng(13))
+    monkeypatch.setattr(stage, "member_laws", laws_after)
     monkeypatch.setattr(stage, "members_of", lambda job: ([], members))
     loaded = [(member, models[member.model]) for member in members]
     monkeypatch.setattr(stage, "member_models", lambda job: loaded)

@@ -48,7 +48,7 @@ def make(job: Job) -> dict[str, Any]:
         by_masks = None
         if prompts is not None:
             triples = laws.reshape(*laws.shape[:2], -1, len(letters)).sum(-1)
-            by_masks = spectroscopy.fit_masks(prompts, np.log(triples)).weights
+            by_masks = spectroscopy.fit_masks(prompts, triples).weights
         kl = float(noisy_laws.mean_divergence(exact, laws).mean())
         return part_tables.part_reading(
             predictor, model, laws, kl, len(letters), by_masks, settings

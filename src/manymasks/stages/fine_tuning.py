@@ -5,8 +5,6 @@ from functools import partial
 from itertools import chain, product
 from typing import Any
 
-import numpy as np
-
 from manymasks.arrays import Floats, Row, Rows
 from manymasks.config.analyses import FineTuning
 from manymasks.config.corpora import ProcessCorpus
@@ -204,5 +202,4 @@ def _of_stack(model: Transformer, prompts: TuningPrompts, settings: FineTuning) 
 
 
 def _of_model(model: Transformer, prompts: TuningPrompts, batch: int) -> Floats:
-    logs, _ = member_laws(model, prompts.tokens, prompts.letters, batch)
-    return np.exp(logs)
+    return member_laws(model, prompts.tokens, prompts.letters, batch)[0]

@@ -5,21 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from manymasks.arrays import Floats, Ints
-from manymasks.evaluation.forward import log_probabilities
+from manymasks.corpora.processes.masks import FIRST_LETTER, LETTERS, OPENING
 from manymasks.models.transformer import Transformer
-from manymasks.truth.spectroscopy import AHEAD, triple_laws, with_continuations
+from manymasks.truth.continuation_laws import laws_of_member
+from manymasks.truth.spectroscopy import AHEAD
+
+LETTER_TOKENS = FIRST_LETTER + np.arange(len(LETTERS))
 
 
 def member_laws(
     model: Transformer, tokens: Ints, letters: Sequence[int], batch: int
 ) -> tuple[Floats, Floats]:
-    """Logarithms of a member's laws, (documents, prompts, 27), and the probability of other tokens
-    than letters, (documents, prompts), after so many letters of documents (documents, length). One
-    pass for each length of prompt, over all documents and continuations."""
-    laws, other = [], []
-    for count in letters:
-        sequences = with_continuations(tokens, count)
-        law, off = triple_laws(log_probabilities(model, sequences, batch, AHEAD))
-        laws.append(law)
-        other.append(off)
-    return np.stack(laws, 1), np.stack(other, 1)
+    """A member's laws, (documents, prompts, 27), and the probability of other tokens than letters,
+    (documents, prompts), after so many letters of documents (documents, length)."""
+    ends = [OPENING + count for count in letters]
+    return laws_of_member(model, tokens, ends, LETTER_TOKENS, AHEAD, batch)

@@ -79,10 +79,10 @@ def noisy_predictors(prompts: MaskPrompts, residual: Floats, seed: int) -> Noisy
 
 
 def with_noise(prompts: MaskPrompts, scale: Floats, draws: Floats) -> Floats:
-    """Logarithms of exact laws with log-normal noise, renormalised, (documents, prompts, 27).
+    """Exact laws with log-normal noise, renormalised, (documents, prompts, 27).
     `scale` (prompts,). `draws`: standard normal, (documents, prompts, 27)."""
-    raw = np.log(prompts.exact) + scale[:, None] * draws
-    return np.asarray(raw - np.logaddexp.reduce(raw, -1, keepdims=True))
+    raw = prompts.exact * np.exp(scale[:, None] * draws)
+    return np.asarray(raw / raw.sum(-1, keepdims=True))
 
 
 def class_rows(
@@ -140,7 +140,7 @@ def mask_share(
 
 def _null_shares(prompts: MaskPrompts, null: NoisyPredictors) -> tuple[Floats, Floats, Floats]:
     """The share over all pairs of draws, and its minimum and maximum of a pair, (prompts,) each."""
-    laws = np.stack([np.exp(fit.log_laws) for fit in null.fits])
+    laws = np.stack([fit.laws for fit in null.fits])
     mixtures = np.stack([mixed(fit.weights, prompts.masks) for fit in null.fits])
     kl, mask = (symmetric_kl(values[::2], values[1::2]).mean(1) for values in (laws, mixtures))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -10,19 +10,15 @@ All values are in nats.
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from manymasks.arrays import Floats, Ints, Row, Rows
 from manymasks.config.analyses import Statistics
 from manymasks.corpora.processes.machine import divergence, entropy
 from manymasks.corpora.processes.masks import (
     EMISSIONS,
-    FIRST_LETTER,
     LENGTH,
-    LETTERS,
     MASKS,
     MOVES,
     OPENING,
@@ -108,41 +104,6 @@ def mask_prompts(
     return MaskPrompts(kind, tokens, tuple(letters), speaker, posterior, laws)
 
 
-# ------------------------------------------------------------------------------- laws of members
-
-
-def with_continuations(tokens: Ints, letters: int) -> Ints:
-    """The sequences that give a member's laws of three letters after prompts of `letters` letters.
-
-    A law of three letters takes 1 + 3 + 9 laws of the next letter. A causal member gives them in
-    nine sequences, the prompt followed by each pair of letters, at the end of the prompt and its
-    two continuations. Returns (documents x 9, OPENING + letters + 2).
-    """
-    pairs = np.array(list(itertools.product(range(len(LETTERS)), repeat=AHEAD - 1)))
-    prompts = np.repeat(tokens[:, : OPENING + letters], len(pairs), 0)
-    return np.hstack([prompts, FIRST_LETTER + np.tile(pairs, (len(tokens), 1))])
-
-
-def triple_laws(log_probs: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
-    """A member's laws of three letters from its outputs on `with_continuations`: log-probabilities
-    (documents x 9, 3, vocabulary) after the last three positions. Returns their logarithms
-    (documents, 27), each next-letter law renormalised over the letters, and the probability that
-    one of the three tokens is not a letter, (documents,)."""
-    count = len(LETTERS)
-    shape = -1, count, count, AHEAD, count
-    raw = log_probs[..., FIRST_LETTER:].astype(np.float64).reshape(shape)
-    letters = raw - np.logaddexp.reduce(raw, -1, keepdims=True)
-    total = np.exp(_chain(raw)).sum(1)
-    return _chain(letters), np.maximum(1 - total, 0)
-
-
-def _chain(next_letter: Floats) -> Floats:
-    """(documents, first, second, position, letter) next-letter logarithms to (documents, 27)."""
-    first = next_letter[:, 0, 0, 0][:, :, None, None]
-    second = next_letter[:, :, 0, 1][..., None]
-    return np.asarray((first + second + next_letter[:, :, :, 2]).reshape(len(next_letter), -1))
-
-
 # ------------------------------------------------------------------------------- fits
 
 
@@ -150,7 +111,7 @@ def _chain(next_letter: Floats) -> Floats:
 class MaskFit:
     """The laws of a predictor after some prompts, and the closest mixtures of masks."""
 
-    log_laws: Floats
+    laws: Floats
     """(documents, prompts, 27)."""
     weights: Floats
     """(documents, prompts, masks)."""
@@ -158,18 +119,16 @@ class MaskFit:
     """The largest gap of the weights, in nats (`mixtures.closest`)."""
 
 
-def fit_masks(prompts: MaskPrompts, log_laws: Floats) -> MaskFit:
-    """The closest mixtures of masks to laws with logarithms (documents, prompts, 27)."""
+def fit_masks(prompts: MaskPrompts, laws: Floats) -> MaskFit:
+    """The closest mixtures of masks to laws (documents, prompts, 27)."""
     documents, lengths, masks, triples = prompts.masks.shape
-    weights, gap = closest(
-        np.exp(log_laws).reshape(-1, triples), prompts.masks.reshape(-1, masks, triples)
-    )
-    return MaskFit(log_laws, weights.reshape(documents, lengths, masks), float(gap.max()))
+    weights, gap = closest(laws.reshape(-1, triples), prompts.masks.reshape(-1, masks, triples))
+    return MaskFit(laws, weights.reshape(documents, lengths, masks), float(gap.max()))
 
 
 def residuals(prompts: MaskPrompts, fit: MaskFit) -> Floats:
     """What no mixture of masks explains, KL(law || mixture) in nats, (documents, prompts)."""
-    return divergence(np.exp(fit.log_laws), mixed(fit.weights, prompts.masks))
+    return divergence(fit.laws, mixed(fit.weights, prompts.masks))
 
 
 def clipped(weights: Floats) -> Floats:
@@ -228,7 +187,7 @@ def fit_rows(prompts: MaskPrompts, fit: MaskFit, statistics: Statistics) -> Rows
     sums = {**bayes_sums(prompts, fit.weights), "residual": (residual, np.ones(residual.shape))}
     resamples = document_weights(len(residual), statistics.resamples, statistics.seed)
     means = {
-        "excess": divergence(prompts.exact, np.exp(fit.log_laws)).mean(0),
+        "excess": divergence(prompts.exact, fit.laws).mean(0),
         "entropy": entropy(fit.weights).mean(0),
         "posterior_entropy": entropy(prompts.posterior).mean(0),
     }
@@ -266,7 +225,7 @@ class PairDivergences:
 
 def pair_divergences(prompts: MaskPrompts, fits: Sequence[MaskFit]) -> PairDivergences:
     """The divergences between every two predictors."""
-    laws = [np.exp(fit.log_laws) for fit in fits]
+    laws = [fit.laws for fit in fits]
     mixtures = [mixed(fit.weights, prompts.masks) for fit in fits]
     shape = len(fits), len(fits), *prompts.posterior.shape[:2]
     pairs = PairDivergences(np.zeros(shape), np.zeros(shape))
