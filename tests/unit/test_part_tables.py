@@ -209,10 +209,18 @@ def test_the_stage(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 # -------------------------------------------------------------------------------- predictions
 
 
-def test_a_prediction_is_met_where_the_interval_reaches_its_range() -> None:
+def test_a_prediction_is_met_where_the_interval_is_within_its_range() -> None:
+    """A wide interval reaches any range, and confirms none."""
     cases = {
         "inside": (1, 2, Interval(1.5, 1.4, 1.6, None, 3), "met"),
-        "reaches": (1, 2, Interval(2.5, 1.9, 3.1, None, 3), "met"),
+        "equal": (1, 2, Interval(1.5, 1, 2, None, 3), "met"),
+        "reaches": (1, 2, Interval(2.5, 1.9, 3.1, None, 3), "open"),
+        "wide": (1, 2, Interval(1.5, -9, 12, None, 3), "open"),
+        "below by a little": (1, 2, Interval(1.5, 0.9, 1.6, None, 3), "open"),
+        "point": (0, 0, Interval(0.1, -0.2, 0.4, None, 3), "open"),
+        "at least, reached": (1, None, Interval(9, 0, 18, None, 3), "open"),
+        "at most, reached": (None, 1, Interval(0, -2, 2, None, 3), "open"),
+        "at most, below": (None, 1, Interval(0, -2, 0.5, None, 3), "met"),
         "above": (1, 2, Interval(2.5, 2.1, 2.9, None, 3), "not met"),
         "below": (1, 2, Interval(0.5, np.nan, np.nan, None, 0), "not met"),
         "at least": (1, None, Interval(9, np.nan, np.nan, None, 0), "met"),

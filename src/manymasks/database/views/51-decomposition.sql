@@ -69,15 +69,19 @@ SELECT
     CASE
         WHEN p.seen IS NULL THEN 'not measured'
         WHEN
-            coalesce(p.seen_high, p.seen) >= coalesce(p.predicted_low, '-inf'::DOUBLE)
-            AND coalesce(p.seen_low, p.seen) <= coalesce(p.predicted_high, 'inf'::DOUBLE)
-            THEN 'met'
-        ELSE 'not met'
+            coalesce(p.seen_high, p.seen) < p.predicted_low
+            OR coalesce(p.seen_low, p.seen) > p.predicted_high
+            THEN 'not met'
+        WHEN
+            coalesce(p.seen_low, p.seen) < p.predicted_low
+            OR coalesce(p.seen_high, p.seen) > p.predicted_high
+            THEN 'open'
+        ELSE 'met'
     END AS verdict,
     p.source
 FROM prediction AS p
 JOIN artifact AS e ON e.artifact = p.artifact AND e.is_current
 ORDER BY p.measurement, p.corpus, p.size, p.variant, p.quantity;
 COMMENT ON VIEW predicted_and_seen IS 'A quantity that was predicted before the run, with the range, what came, and whether they meet. Grain: measurement, corpus, size, variant, quantity.';
-COMMENT ON COLUMN predicted_and_seen.verdict IS 'met: the interval of what came reaches the range. not met. not measured';
+COMMENT ON COLUMN predicted_and_seen.verdict IS 'met: the interval of what came is within the range. open: it reaches the range and beyond. not met: it misses the range. not measured';
 COMMENT ON COLUMN predicted_and_seen.source IS 'What the range comes from: a proof, or an earlier run';
