@@ -138,3 +138,10 @@ def test_constants_of_a_class() -> None:
     assert seen["constant of pydocs/small/causal"].estimate == pytest.approx(1.35)
     assert seen["slope"].low < -2 < seen["slope"].high
     assert seen["range of the constant over seeds"].estimate == pytest.approx(0.1)
+
+
+def test_a_single_member_has_no_range_over_seeds() -> None:
+    """A range of 0 would meet any prediction that members are alike."""
+    seen = quantities("one", np.array([[1.3, -2.0]]), kit.diagonal(1), Statistics())
+    assert np.isnan(seen["range of the constant over seeds"].estimate)
+    assert seen["slope"].estimate == -2

@@ -20,7 +20,9 @@ from manymasks.corpora.processes.registry import process
 from manymasks.evaluation.forward import log_probabilities
 from manymasks.models.transformer import Transformer, initialise
 from manymasks.stages import decomposition as stage
+from manymasks.statistics.bootstrap import document_weights, standard_error
 from manymasks.statistics.intervals import Interval
+from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.model_classes import Member
 from manymasks.statistics.predictions import Prediction, prediction_rows
 from manymasks.truth import part_tables as tables
@@ -134,6 +136,51 @@ def test_one_member_has_no_pairs(truth: np.ndarray) -> None:
     row = tables.class_row("member", "masks", alone, 1, 60)
     assert row["r2"] == pytest.approx(1)
     assert (row["between"], row["error_correlation"], row["r2_low"]) == (None, None, None)
+
+
+def test_predictors_of_one_part_do_not_agree_by_default() -> None:
+    """Weights that are 1 everywhere have no spread, so that no share of it is explained."""
+    constant = [np.ones((20, 5, 1))] * 4
+    seen = intervals_of(constant, None)
+    row = tables.class_row("member", "operators", seen, 4, 20)
+    assert (row["between"], row["between_low"], row["between_high"]) == (None, None, None)
+    pairs = tables.pair_rows(
+        "member", "operators", list("abcd"), tables.pair_sums(constant, None), False
+    )
+    assert [pair["r2"] for pair in pairs] == [None] * 6
+
+
+def test_no_share_of_the_variance_is_above_one(truth: np.ndarray) -> None:
+    rng = np.random.default_rng(1)
+    close, far = (drawn([rng.normal(0, sd, truth.shape)], truth)[0] for sd in (0.01, 0.3))
+    assert intervals_of([close, far], truth)["r2"].high == 1
+
+
+def test_pairs_that_share_a_seed_have_no_part_in_the_interval(truth: np.ndarray) -> None:
+    """Beside a naive mean over the pairs that share none, resample by resample."""
+    rng = np.random.default_rng(1)
+    seeds = [(init, order) for init in range(3) for order in range(3)]
+    # A shared data order makes two predictors nearly equal, with an error of a few documents.
+    by_order = [rng.normal(0, 0.2, truth.shape) for _ in range(3)]
+    by_order = [error * (rng.random((len(truth), 1, 1)) < 0.2) for error in by_order]
+    weights = drawn(
+        [by_order[order] + rng.normal(0, 0.02, truth.shape) for _, order in seeds], truth
+    )
+    sums = tables.pair_sums(weights, truth)
+    seen = tables.class_intervals(weights, sums, truth, seeds, STATISTICS)["between"]
+    apart = np.array([[a != c and b != d for c, d in seeds] for a, b in seeds])
+    counts = document_weights(len(truth), STATISTICS.resamples, STATISTICS.seed)
+    means = []
+    for multiplicity in counts:
+        whole, spread = sums.apart @ multiplicity, sums.spread @ multiplicity
+        r2 = 1 - whole / ((spread[:, None] + spread) / 2)
+        means.append(r2[apart].mean())
+    documents = standard_error(np.array(means), np.ones(len(truth)))
+    models = pair_mean(sums.r2(np.ones(len(truth))), seeds)
+    expected = models.interval(documents, STATISTICS.confidence)
+    assert seen.estimate == pytest.approx(expected.estimate)
+    assert seen.standard_error == pytest.approx(expected.standard_error)
+    assert (seen.low, seen.high) == pytest.approx((expected.low, expected.high))
 
 
 # ---------------------------------------------------------------------------------- the stage

@@ -31,11 +31,11 @@ def quantities(
     label: str, constants: Floats, seeds: Sequence[Seeds], statistics: Statistics
 ) -> dict[str, Interval]:
     """What came of each predicted quantity, for a class of this label whose members have constants
-    and slopes (members, 2)."""
+    and slopes (members, 2). A single member has no range."""
     constant, slope = (
         paired_mean(column, seeds, NO_ERROR, statistics.confidence) for column in constants.T
     )
-    spread = float(np.ptp(constants[:, 0]))
+    spread = float(np.ptp(constants[:, 0])) if len(constants) > 1 else np.nan
     return {
         "slope": slope,
         f"constant of {label}": constant,

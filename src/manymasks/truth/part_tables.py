@@ -19,7 +19,7 @@ from manymasks.statistics.bootstrap import document_weights, standard_error
 from manymasks.statistics.intervals import Interval, finite, finite_columns, interval_columns
 from manymasks.statistics.jackknife import pair_mean
 from manymasks.statistics.paired import mean_over_seeds
-from manymasks.statistics.seed_design import Seeds
+from manymasks.statistics.seed_design import Seeds, share_nothing
 from manymasks.truth.ergodic_parts import (
     LetterOperator,
     Parts,
@@ -222,7 +222,8 @@ def class_intervals(
     statistics: Statistics,
 ) -> dict[str, Interval]:
     """Means over the predictors of a class, or over their pairs, with intervals over members
-    and documents: `r2` to the truth, `between` two predictors, and `error_correlation`."""
+    and documents: `r2` to the truth, `between` two predictors, and `error_correlation`. NaN where
+    the weights of two predictors do not vary, as with one part each."""
     documents = sums.spread.shape[1]
     resamples = document_weights(documents, statistics.resamples, statistics.seed)
     ones = np.ones(documents)
@@ -233,13 +234,15 @@ def class_intervals(
         spread = ((truth - truth.mean((0, 1))) ** 2).sum((1, 2))
         squares = np.stack([((np.subtract(*aligned(w, truth))) ** 2).sum((1, 2)) for w in weights])
         lost = mean_over_seeds(squares, seeds, spread, resamples, statistics.confidence)
+        high = min(1 - lost.low, 1.0) if np.isfinite(lost.low) else lost.low
         intervals["r2"] = Interval(
-            1 - lost.estimate, 1 - lost.high, 1 - lost.low, None, lost.degrees, lost.standard_error
+            1 - lost.estimate, 1 - lost.high, high, None, lost.degrees, lost.standard_error
         )
-    above = np.triu_indices(len(weights), 1)
+    # Pairs that share a seed count neither in the mean nor in its error over documents.
+    first, second = np.nonzero(np.triu(share_nothing(seeds)))
     for name, statistic in pairs.items():
-        drawn = statistic(resamples)[..., above[0], above[1]].mean(-1) if len(above[0]) else ones
-        intervals[name] = pair_mean(np.nan_to_num(statistic(ones)), seeds).interval(
+        drawn = statistic(resamples)[..., first, second].mean(-1) if len(first) else ones
+        intervals[name] = pair_mean(statistic(ones), seeds).interval(
             standard_error(drawn, ones), statistics.confidence
         )
     return intervals
