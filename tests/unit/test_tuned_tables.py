@@ -120,6 +120,10 @@ def test_a_class_is_shown_step_by_step(tmp_path: Path) -> None:
             results.train("w32", variant, seed, seed, corpus="masks")
     models = results.known["masks"]
     tables = example_tuning.by_variant(models, arms)
+    after = [
+        row for row in tables["tuned_reading"] if (row["arm"], row["step"]) == ("one mask", 12)
+    ]
+    after[0] |= {"alpha_low": None, "alpha_high": 1.2}
     results.add("fine_tuning", "masks", tables, {"training": [m["model"] for m in models]})
     load(results.root, results.current, tmp_path / "x.duckdb", primary=())
     with duckdb.connect(str(tmp_path / "x.duckdb"), read_only=True) as connection:
@@ -131,6 +135,12 @@ def test_a_class_is_shown_step_by_step(tmp_path: Path) -> None:
         assert steps[0][1:3] == (0.0, None)
         assert_allclose(steps[1][2:4], [0.96, 0.96])
         assert [row[4] for row in steps] == [3, 3, 0]
+        ends = connection.sql(
+            "SELECT alpha_lowest, alpha_highest FROM shift_or_machinery "
+            "WHERE arm = 'one mask' ORDER BY step"
+        ).fetchall()
+        # Where one range has no end, the class has none.
+        assert ends == [(0.2, 0.95), (None, 1.2), (0.2, None)]
         fresh = connection.sql("SELECT DISTINCT kl FROM shift_or_machinery WHERE arm = 'fresh'")
         assert fresh.fetchall() == [(None,)]
 

@@ -48,8 +48,9 @@ class AS (
         avg(c.from_original) AS from_original,
         avg(r.alpha) AS alpha,
         stddev_samp(r.alpha) AS alpha_sd,
-        min(r.alpha_low) AS alpha_lowest,
-        max(r.alpha_high) AS alpha_highest,
+        -- A range without an end is no narrower than those that have one.
+        CASE WHEN count(r.alpha_low) = count(*) THEN min(r.alpha_low) END AS alpha_lowest,
+        CASE WHEN count(r.alpha_high) = count(*) THEN max(r.alpha_high) END AS alpha_highest,
         count(*) FILTER (WHERE r.is_identified) AS identified,
         avg(r.gamma) AS gamma,
         avg(r.shift) AS shift,
@@ -122,7 +123,7 @@ COMMENT ON COLUMN shift_or_machinery.from_changed IS 'KL from the exact law that
 COMMENT ON COLUMN shift_or_machinery.from_original IS 'KL from the exact law of the process, nats';
 COMMENT ON COLUMN shift_or_machinery.alpha IS 'Share of the exact evidence that is read, mean over members; read it where all are identified';
 COMMENT ON COLUMN shift_or_machinery.alpha_low IS 'Lower end of its t interval over members';
-COMMENT ON COLUMN shift_or_machinery.alpha_lowest IS 'Lowest alpha whose fit is at most 20% worse than the best, over members';
+COMMENT ON COLUMN shift_or_machinery.alpha_lowest IS 'Lowest alpha whose fit is at most 20% worse than the best, over members; NULL where that of one has no end';
 COMMENT ON COLUMN shift_or_machinery.alpha_highest IS 'Highest such alpha';
 COMMENT ON COLUMN shift_or_machinery.identified IS 'Members whose alpha is identified';
 COMMENT ON COLUMN shift_or_machinery.gamma IS 'Share of the premise that is read';
