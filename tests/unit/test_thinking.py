@@ -211,6 +211,28 @@ def test_predictions_are_answered_by_pairs_of_seeds() -> None:
     )
 
 
+def test_two_members_that_learn_nothing_have_no_ratio_of_tokens() -> None:
+    """Their budgets would say that fillers are no faster."""
+    members = [member(corpus, "causal", seed) for corpus in "df" for seed in (0, 1, 2)]
+    prior = lag.ladder()[0]
+    ends = {"d": {0: 0.1, 1: 2.0, 2: 0.1}, "f": {0: 0.1, 1: 2.0, 2: 2.0}}
+    rows = [
+        {"model": one.model, "answer_format": FORMATS[one.corpus], "step": step,
+         "tokens": step * (200 if one.corpus == "d" else 300),
+         "nats_free": prior if step == 1 else ends[one.corpus][one.seed_init]}
+        for one in members for step in (1, 2)
+    ]  # fmt: skip
+    ratio = "tokens of filler over direct until half the prior"
+
+    def price(kept: list[Member]) -> float | None:
+        gradients = {one.model: "causal" for one in kept}
+        table = rows_of_predictions(rows, kept, FORMATS, gradients, 0.95)
+        return next(row["seen"] for row in table if row["quantity"] == ratio)
+
+    assert price(members) == 1.5
+    assert price([one for one in members if one.seed_init == 1]) is None
+
+
 # ---------------------------------------------------------------------------- stage and views
 
 STUDY = """\

@@ -64,6 +64,11 @@ class Curve:
         return self.nats[-1]
 
     @property
+    def has_half(self) -> bool:
+        """Whether a state has at most half of the prior's loss."""
+        return bool(min(self.nats) <= ladder()[0] / 2)
+
+    @property
     def until_half(self) -> float:
         """Tokens of the first state with at most half of the prior's loss; all that it was trained
         on without one."""
@@ -155,8 +160,15 @@ def _quantities(
             seen[GAP] = _mean(differences, pair[0].seeds, confidence)
         if group.gradient == other.gradient and other.answer_format == "direct":
             seen[HELP] = _mean(differences, pair[0].seeds, confidence)
-            ratios = [a.until_half / b.until_half for a, b in zip(mine, others, strict=True)]
-            seen[PRICE] = _mean(ratios, pair[0].seeds, confidence)
+            # Of two that never get there, the ratio is that of their budgets and says nothing.
+            reached = [
+                (a.until_half / b.until_half, seed)
+                for a, b, seed in zip(mine, others, pair[0].seeds, strict=True)
+                if a.has_half or b.has_half
+            ]
+            if reached:
+                ratios, seeds = zip(*reached, strict=True)
+                seen[PRICE] = _mean(ratios, seeds, confidence)
     return seen
 
 
