@@ -120,6 +120,12 @@ def test_yields_by_hand(example: Any) -> None:
         assert inside == pytest.approx(cost * candidates / members)
         assert per_second == pytest.approx(kl / inside)
         assert (parents, seconds) == ((0, None) if method == "trained" else (1, 12.0))
+    # Codes and checkpoints are chosen, so their share has no sampling error; draws have one.
+    sampled = "SELECT method, count(share_low), count(share_high) FROM {} GROUP BY 1 ORDER BY 1"
+    for view in ("current_set", "method_yield"):
+        ends = {method: both for method, *both in ask(example, sampled.format(view))}
+        assert ends["checkpoint"] == ends["quantised"] == [0, 0]
+        assert min(*ends["noise"], *ends["dropout"]) > 0
     free = "SELECT DISTINCT seconds_per_candidate, kl_per_second FROM method_yield "
     assert ask(example, free + "WHERE method = 'checkpoint'") == [(0.0, None)]
     # A set without members has no price for one.

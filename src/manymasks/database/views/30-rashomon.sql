@@ -9,7 +9,11 @@ SELECT
     c.size,
     c.variant,
     c.parameters,
-    s.* EXCLUDE (rashomon_set, model_class)
+    -- Rises and steps are chosen, not drawn: a share of them has no sampling error.
+    s.* EXCLUDE (rashomon_set, model_class) REPLACE (
+        CASE WHEN s.method NOT IN ('quantised', 'checkpoint') THEN s.share_low END AS share_low,
+        CASE WHEN s.method NOT IN ('quantised', 'checkpoint') THEN s.share_high END AS share_high
+    )
 FROM rashomon_set AS s
 JOIN artifact AS e ON e.artifact = s.artifact AND e.is_current
 LEFT JOIN model_class AS c ON c.label = s.model_class AND c.is_current
@@ -17,8 +21,8 @@ ORDER BY s.reference, s.model_class, s.method, s.eps_nats;
 COMMENT ON VIEW current_set IS 'A Rashomon set: the members of a class within one threshold of one reference loss. How many seeds are equally good? Grain: rashomon_set.';
 COMMENT ON COLUMN current_set.artifact IS 'Rashomon artifact';
 COMMENT ON COLUMN current_set.share IS 'members / candidates; not comparable between classes with unequal numbers of candidates';
-COMMENT ON COLUMN current_set.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate';
-COMMENT ON COLUMN current_set.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate';
+COMMENT ON COLUMN current_set.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate, and for codes and checkpoints, which are no sample';
+COMMENT ON COLUMN current_set.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate, and for codes and checkpoints, which are no sample';
 
 CREATE VIEW rashomon_divergence AS
 SELECT
@@ -405,8 +409,8 @@ LEFT JOIN ancestor AS a ON a.artifact = s.artifact AND a.rashomon_set = s.rashom
 ORDER BY s.reference, s.eps_unit, s.eps, s.label, s.method <> 'trained', s.method;
 COMMENT ON VIEW method_yield IS 'A way to make members of a class (retraining, noise, dropout, rounding, checkpoints) under a threshold, with the share inside, their divergence and their cost: which way yields most for its time? Grain: label, method, reference, eps, eps_unit.';
 COMMENT ON COLUMN method_yield.share IS 'members / candidates: the yield';
-COMMENT ON COLUMN method_yield.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate';
-COMMENT ON COLUMN method_yield.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate';
+COMMENT ON COLUMN method_yield.share_low IS 'Lower end of its Wilson interval; NULL where the reference is the loss of a candidate, and for codes and checkpoints, which are no sample';
+COMMENT ON COLUMN method_yield.share_high IS 'Upper end of its Wilson interval; NULL where the reference is the loss of a candidate, and for codes and checkpoints, which are no sample';
 COMMENT ON COLUMN method_yield.kl IS 'Mean KL over pairs of members of the set, nats per token';
 COMMENT ON COLUMN method_yield.kl_low IS 'Lower end of its interval';
 COMMENT ON COLUMN method_yield.seconds_per_candidate IS 'Mean seconds to make a candidate, without the training of its parent';
