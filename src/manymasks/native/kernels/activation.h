@@ -20,7 +20,7 @@ inline Vector gelu(Vector x, Vector* slope) {
 }
 
 inline Vector squared_relu(Vector x, Vector* slope) {
-    const Vector positive = larger(x, Vector{});
+    const Vector positive = larger(Vector{}, x);
     *slope = positive + positive;
     return positive * positive;
 }

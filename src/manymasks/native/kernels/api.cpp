@@ -1,4 +1,5 @@
-// The functions that Python calls. Arrays belong to the caller; nothing here throws across.
+// The functions that Python calls. Arrays belong to the caller. Where there is no memory for a
+// member, `manymasks_member` returns null; later, with bf16, the process ends.
 #include "backward.h"
 #include "update.h"
 

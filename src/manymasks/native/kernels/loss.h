@@ -1,7 +1,8 @@
 // Next-token loss of a window and its gradient, with the logits of a chunk of positions at a time.
 #pragma once
 
-#include "rounded_product.h"
+#include "product.h"
+#include "transpose.h"
 
 namespace manymasks {
 

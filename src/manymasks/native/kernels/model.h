@@ -8,6 +8,7 @@
 
 #include "attention.h"
 #include "loss.h"
+#include "rounded_product.h"
 
 namespace manymasks {
 

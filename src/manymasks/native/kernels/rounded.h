@@ -18,8 +18,6 @@ constexpr int SIDE = 16;
 constexpr int TILE_DEPTH = 32;
 constexpr int TILE = SIDE * TILE_DEPTH;
 
-inline int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
-
 #ifdef MANYMASKS_BF16
 
 using Rounded = uint16_t;

@@ -23,8 +23,8 @@ inline bool has_tiles() {
 // All eight tile registers with 16 rows of 64 bytes, for as long as this lives, if they are used.
 class TileRegisters {
   public:
-    explicit TileRegisters(bool is_used) : is_used_(is_used) {
-        if (!is_used || !has_tiles()) return;
+    explicit TileRegisters(bool is_used) : is_used_(is_used && has_tiles()) {
+        if (!is_used_) return;
         struct __attribute__((packed)) {
             uint8_t palette, start, reserved[14];
             uint16_t bytes[16];
@@ -80,8 +80,6 @@ inline void multiply_tiles(int depth, const Rounded* a, const Rounded* below, co
 }
 
 #else
-
-inline bool has_tiles() { return false; }
 
 struct TileRegisters {
     explicit TileRegisters(bool) {}

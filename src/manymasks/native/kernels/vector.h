@@ -20,10 +20,10 @@ namespace manymasks {
 
 #ifdef MANYMASKS_FLOAT64
 using Real = double;
-using Int = int64_t;
+using Bits = uint64_t;
 #else
 using Real = float;
-using Int = int32_t;
+using Bits = uint32_t;
 #endif
 
 #if defined(__AVX512F__)
@@ -38,7 +38,8 @@ constexpr int LANES = BYTES / sizeof(Real);
 
 typedef Real Vector __attribute__((vector_size(BYTES)));
 typedef Real Half __attribute__((vector_size(BYTES / 2)));
-typedef Int Integers __attribute__((vector_size(BYTES)));
+// Unsigned, so that sums may wrap.
+typedef Bits Integers __attribute__((vector_size(BYTES)));
 
 template <class V>
 constexpr int lanes = sizeof(V) / sizeof(Real);
@@ -119,9 +120,13 @@ inline float64x2_t fused(float64x2_t a, float64x2_t b, float64x2_t c) {
 }
 #endif
 
+// Of `larger` and `smaller`, b where either is NaN.
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
+
+// `count` filled up to a multiple.
+inline int padded(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
 // 0, 1, 2, ...
 inline Vector ramp() {
@@ -148,14 +153,15 @@ inline Vector square_root(Vector x) {
     return x;
 }
 
-// e^x for x up to 88, for float32 within 2 units in the last place; below -86 it stays e^-86.
+// e^x for x up to 88, for float32 within 2 units in the last place; below -86 it stays e^-86. NaN
+// for NaN.
 inline Vector exponential(Vector x) {
 #ifdef MANYMASKS_FLOAT64
     for (int i = 0; i < LANES; i++) x[i] = std::exp(x[i]);
     return x;
 #else
     // x = n ln 2 + r: adding 1.5 x 2^23 rounds to the integer n, which is left in the lowest bits.
-    x = larger(x, splat(-86.0f));
+    x = larger(splat(-86.0f), x);
     const Vector shift = splat(12582912.0f);
     const Vector shifted = fused(x, splat(1.44269504f), shift);
     const Vector n = shifted - shift;
