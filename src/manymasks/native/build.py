@@ -173,6 +173,8 @@ def library(say: Callable[[str], None], extra: Sequence[str] = ()) -> Path:
 
     # Jobs that start together build it once.
     with locked(path.with_suffix(".lock"), say_waiting):
+        if failure.exists():
+            raise UserError(_failed(failure))
         if not path.exists():
             _build(programs, path, extra, say)
     return path

@@ -93,9 +93,10 @@ class NativeMember:
 
         `past`: for a route that is given one, the inputs (width, n x length) of each layer.
         """
-        windows, inputs = windows.long().contiguous(), self._given(past)
+        windows = windows.long().contiguous()
         pointers = _pointers([grads[name] for name in self._names])
         batch = self._batch(windows, 1)
+        inputs = self._given(past, batch)
         return self._library.gradients(
             self._member, self._pointers, pointers, self._route, batch, _address(inputs)
         )
@@ -125,7 +126,8 @@ class NativeMember:
         tops: Tensor | None = None,
     ) -> float:
         windows = windows.long().contiguous()
-        inputs, batch = self._given(past), self._batch(windows, 1)
+        batch = self._batch(windows, 1)
+        inputs = self._given(past, batch)
         return self._library.scores(
             self._member, self._pointers, self._route, batch, _address(inputs), _address(losses),
             _address(tops),
@@ -136,8 +138,11 @@ class NativeMember:
     ) -> Tensor:
         """Logits (n, last, vocabulary) of the last positions of tokens (n, length); all if None."""
         windows, length = tokens.shape
-        result = self._empty(windows, last or length, self._shape.vocabulary)
-        self._forward(tokens, past, last=last or length, logits=result)
+        last = last or length
+        if not 0 < last <= length:
+            raise ValueError(f"the last {last} positions of windows of {length} tokens")
+        result = self._empty(windows, last, self._shape.vocabulary)
+        self._forward(tokens, past, last=last, logits=result)
         return result
 
     def streams(self, tokens: Tensor, past: Sequence[Tensor] | None = None) -> Tensor:
@@ -166,13 +171,20 @@ class NativeMember:
             raise IndexError(f"token ids beyond the vocabulary of {self._shape.vocabulary}")
         return Batch(windows.data_ptr(), count, length, apart)
 
-    def _given(self, past: Sequence[Tensor] | None) -> Tensor | None:
-        """The inputs of all layers of another model, where the route reads them."""
+    def _given(self, past: Sequence[Tensor] | None, batch: Batch) -> Tensor | None:
+        """The inputs of all layers of another model, where the route reads them.
+
+        Raises ValueError if they are missing or not those of the batch.
+        """
         if self._route.past != PASTS.index("given"):
             return None
         if past is None:
             raise ValueError("this member needs a past")
-        return torch.stack(tuple(past)).contiguous()
+        inputs = torch.stack(tuple(past)).to(self._dtype)
+        wanted = (self._shape.layers, self._shape.width, batch.windows * batch.length)
+        if inputs.shape != wanted:
+            raise ValueError(f"a past of shape {tuple(inputs.shape)} instead of {wanted}")
+        return inputs
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.empty(shape, dtype=self._dtype)
@@ -187,7 +199,8 @@ class NativeMember:
         inputs: Tensor | None = None,
     ) -> None:
         tokens = tokens.long().contiguous()
-        batch, given = self._batch(tokens, 0), self._given(past)
+        batch = self._batch(tokens, 0)
+        given = self._given(past, batch)
         self._library.forward(
             self._member, self._pointers, self._route, batch, _address(given), last,
             _address(logits), _address(streams), _address(inputs),
