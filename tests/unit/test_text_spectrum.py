@@ -21,6 +21,7 @@ from manymasks.plan.graph import plan_study
 from manymasks.stages import text_spectrum
 from manymasks.store.job import Artifact
 from manymasks.store.layout import Layout
+from manymasks.truth.ergodic_parts import eigenvalue_errors
 from manymasks.truth.token_laws import class_laws, systematic_draws, token_classes
 from manymasks.truth.token_operator import (
     exchanged_prompts,
@@ -65,6 +66,23 @@ def test_a_mixture_has_a_coordinate_that_stays() -> None:
     laws = rng.dirichlet(np.ones(8), 4)
     operator = text_operator(beliefs @ laws, beliefs @ move @ laws, 3)
     np.testing.assert_allclose(operator.eigenvalues[:, 0], [1, 0.4, 0.4], atol=1e-8)
+
+
+def test_what_does_not_vary_is_not_kept_for_ever() -> None:
+    """Rounding is the same before and after a token, so its eigenvalue would be 1."""
+    documents = np.array([0, 0, 1, 1, 2, 2])
+    for laws in (np.full((6, 3, 5), 0.2), np.random.default_rng(0).dirichlet(np.ones(5), (1, 1))):
+        constant = np.broadcast_to(laws, (6, 3, 5)) * (1 + 1e-16)
+        operator = text_operator(constant, constant, 4)
+        np.testing.assert_array_equal(operator.eigenvalues, [[0, 0]])
+        np.testing.assert_array_equal(eigenvalue_errors(operator, documents), [0])
+        assert np.isnan(held_out_slopes(operator, documents)).all()
+        assert not token_ends(operator, constant)
+    # One coordinate that halves with every token, and nothing else.
+    value = np.random.default_rng(0).normal(size=(6, 3, 1))
+    move = np.array([0.01, -0.01, 0, 0, 0])
+    operator = text_operator(0.2 + value * move, 0.2 + value / 2 * move, 4)
+    np.testing.assert_allclose(operator.eigenvalues, [[0.5, 0]], atol=1e-9)
 
 
 def test_a_coordinate_names_the_tokens_that_move_with_it() -> None:

@@ -23,18 +23,26 @@ from manymasks.truth.ergodic_parts import LetterOperator, fitted_operator
 
 SHOWN = 6
 """Tokens that a coordinate names at each of its ends."""
+ROUNDING = 1e-9
+"""Singular values below it, relative to the first, are those of rounding; so is what varies of laws
+relative to their size. Rounding is much the same before and after a token: its eigenvalues are near
+1."""
 FLAT = 1e-9
 """Standard deviation below which a coordinate has no ends."""
 
 
 def text_operator(before: Floats, after: Floats, directions: int) -> LetterOperator:
     """The operator of one token from laws before and after it, (windows, prompts, classes) each, on
-    the leading directions of the first about their mean."""
+    the leading directions of the first about their mean. Laws that are the same after all prompts
+    have one coordinate of 0, whose eigenvalue is 0."""
     centred = [(laws - laws.mean((0, 1))).astype(np.float64) for laws in (before, after)]
+    if np.linalg.norm(centred[0]) <= ROUNDING * np.linalg.norm(before):
+        nothing = np.zeros((*before.shape[:-1], 1))
+        return LetterOperator(np.ones(1), nothing, nothing, np.zeros((1, 1)))
     flat = centred[0].reshape(-1, before.shape[-1])
     # The Gram matrix of the classes is small where prompts are many.
     kept = np.linalg.eigh(flat.T @ flat)[1][:, ::-1][:, :directions]
-    return fitted_operator(centred[0] @ kept, centred[1] @ kept)
+    return fitted_operator(centred[0] @ kept, centred[1] @ kept, ROUNDING)
 
 
 def held_out_slopes(operator: LetterOperator, documents: Ints) -> Floats:
