@@ -19,8 +19,11 @@ UNSAID = (
     "Conda environments: ignored", "Singularity containers: ignored", "Group jobs: inactive",
     "Select jobs to execute", "Complete log(s)", "Elapsed time", "Job rate limit reached",
     "Finished jobid", "Removing output files of failed job", "host: ",
+    "WorkflowError:\nAt least one job did not complete successfully",
 )  # fmt: skip
 """Beginnings of Snakemake's own messages that the lines of a run make superfluous."""
+COMMAND_FAILED = ("RuleException:\nCalledProcessError", "returned non-zero exit status")
+"""Begin and part of the message for a job whose command has said itself what was wrong."""
 
 
 class LogHandler(LogHandlerBase):
@@ -60,7 +63,9 @@ class LogHandler(LogHandlerBase):
             self.run.total = int((getattr(record, "stats", None) or {}).get("total", 0))
         elif record.levelno >= WARNING or event in (None, LogEvent.ERROR):
             text = str(record.msg or "").strip()
-            if text and not text.startswith(UNSAID):
+            begin, part = COMMAND_FAILED
+            has_said = text.startswith(begin) and part in text
+            if text and not text.startswith(UNSAID) and not has_said:
                 self.run.say(text)
 
     def close(self) -> None:

@@ -78,6 +78,8 @@ def test_an_interrupted_run_says_so_and_resumes(tmp_path, undisturbed):
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=60)
     assert run.returncode != 0 and "Traceback" not in output
+    assert "interrupted: training " in output and "Interrupted by a person" in output
+    assert "failed" not in output and "Error" not in output
     made.snakemake(*OVERLAY)
     assert weights(made) == undisturbed
 

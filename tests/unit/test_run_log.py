@@ -116,6 +116,15 @@ def test_a_failed_job_shows_its_log_and_the_command_that_runs_it(here: Path) -> 
     assert f"run just this:  manymasks run training {KEY}\n" in shown
 
 
+def test_an_interrupted_job_is_not_called_failed(here: Path) -> None:
+    stream = io.StringIO()
+    log = run(stream)
+    (here / LOG).write_text("a/b: 83/100 (83%), 9/s\ninterrupted\n", encoding="utf-8")
+    log.fail(1, "training", [OUTPUT], [LOG])
+    assert stream.getvalue().splitlines()[-1] == f"interrupted: {TITLE}"
+    assert "failed" not in stream.getvalue() and "run just this" not in stream.getvalue()
+
+
 def test_a_quiet_run_without_a_terminal_says_now_and_then_how_far_it_is(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +276,12 @@ def test_events_of_snakemake_become_lines(here: Path) -> None:
                 {"jobid": 8 + gone, "rule_name": "scoring", "output": [path], "log": [LOG]}
                 for gone, path in enumerate((OUTPUT, OUTPUT.replace(KEY, "a" * 12)))
             ],
+        ),
+        record(
+            None,
+            "RuleException:\nCalledProcessError in file x.smk, line 1:\nCommand 'manymasks run' "
+            "returned non-zero exit status 1.",
+            ERROR,
         ),
         record(None, "Nothing to be done (all requested files are present and up to date)."),
         record(None, "Exiting because a job execution failed.", ERROR),

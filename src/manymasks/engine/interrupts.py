@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
+from manymasks.engine.progress import FOLLOWED
+
 INTERRUPTED = "\nInterrupted. Completed artifacts are kept.\n"
 STATUS = 130
 """The exit status of an interrupted command, as shells have it."""
@@ -22,12 +24,17 @@ def end_at_interrupts() -> None:
     signal.signal(signal.SIGINT, _end)
 
 
+def last_words() -> str:
+    """What an interrupted command prints; nothing in a job, whose run says it."""
+    return "" if FOLLOWED in os.environ else INTERRUPTED
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     # The interpreter may be in the middle of a line of standard error.
     with contextlib.suppress(OSError):
-        os.write(2, INTERRUPTED.encode())
+        os.write(2, last_words().encode())
     os._exit(STATUS)
 
 

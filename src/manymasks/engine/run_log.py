@@ -99,13 +99,18 @@ class RunLog:
             self.say(f"{words} {self._in(DIM, f'({seconds:.1f} s)')}")
 
     def fail(self, number: int, title: str, outputs: Sequence[str], logs: Sequence[str]) -> None:
-        """A job has failed: the last lines of its log, and the command that runs it alone."""
+        """A job has failed: the last lines of its log, and the command that runs it alone. One that
+        was interrupted has nothing to mend: its line says that."""
         with self._lock:
             job = self.jobs.pop(number, None)
             if number in self._failed:
                 return
             self._failed.add(number)
-            lines = [self._in(RED, f"failed: {job.title if job else title}")]
+            title = job.title if job else title
+            if any(last_line(Path(log)) == "interrupted" for log in logs):
+                self.say(f"interrupted: {title}")
+                return
+            lines = [self._in(RED, f"failed: {title}")]
             for log in logs[:1]:
                 lines += [f"  the end of {log}:"]
                 lines += [f"  | {line}" for line in last_lines(Path(log), LOG_LINES)]
