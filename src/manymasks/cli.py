@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from manymasks import __version__
 from manymasks.catalogue import STAGES
-from manymasks.engine.interrupts import INTERRUPTED, STATUS, interrupts_raised
+from manymasks.engine.interrupts import STATUS, interrupts_raised, last_words
 from manymasks.errors import UserError
 from manymasks.store.layout import Layout
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{fault}\n", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(INTERRUPTED, end="", file=sys.stderr)
+        print(last_words(), end="", file=sys.stderr)
         return STATUS
 
 
@@ -86,7 +86,7 @@ def argument_parser() -> argparse.ArgumentParser:
             nargs="+",
             default=[],
             metavar="FILE",
-            help=f"overlays over {CONFIG}, as for snakemake",
+            help=f"overlays over {CONFIG}, as for snakemake; last, since it takes all that follows",
         )
         return added
 
@@ -116,7 +116,7 @@ def argument_parser() -> argparse.ArgumentParser:
     added = with_study(
         command("explain", explain, "Show what the key of an artifact is computed from.")
     )
-    added.add_argument("key", help="a key, or its first digits")
+    added.add_argument("key", help="a key, its first digits, or a label of `manymasks plan --all`")
 
     added = with_study(
         command(
@@ -306,8 +306,8 @@ def export(options: argparse.Namespace) -> int:
     form = "FOLDER" if options.what == "data" else "KEY FOLDER"
     if len(options.names) != len(form.split()):
         raise UserError(
-            f"export {options.what}: {len(options.names)} arguments were given. Type: manymasks "
-            f"export {options.what} {form}"
+            f"export {options.what} takes {form}, and got {' '.join(options.names)}. Type: "
+            f"manymasks export {options.what} {form}, and --configfile FILE after these"
         )
     layout, folder = Layout.at(options.results), Path(options.names[-1])
     with interrupts_raised():  # A half-written file is deleted.

@@ -75,7 +75,7 @@ def soak(made: Clone, *overlay: str, kills: int, longest: float, seed: int = 0) 
         output, _ = run.communicate(timeout=600)
         if run.returncode == 0:
             left = [str(path) for path in leftovers(Layout(made.folder / "results"))]
-            assert not left, f"half files are left: {left}"
+            assert not left, f"unfinished files are left: {left}"
             made.run("manymasks", "verify")
             figures.ends.append(content(made))
             print(

@@ -181,6 +181,10 @@ def test_ctrl_c_is_no_traceback(
     monkeypatch.setattr("manymasks.plan.states.statuses", interrupted)
     assert main(["plan"]) == 130
     assert capsys.readouterr().err == "\nInterrupted. Completed artifacts are kept.\n"
+    # A job leaves it to its run.
+    monkeypatch.setenv("MANYMASKS_FOLLOWED", "1")
+    assert main(["plan"]) == 130
+    assert not capsys.readouterr().err
 
 
 def test_output_to_a_closed_pipe(here: Path) -> None:
@@ -282,12 +286,16 @@ def test_explain_an_artifact(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert about["environment"] == {"python": "3.11.7"}
     assert about["figures"] == {"tokens": {"train": 9999}}
     assert about["inputs"].keys() == {"corpus", "tokenizer"}
+    assert json.loads(printed(capsys, "explain", "tokens/pydocs")) == about
+    training = json.loads(printed(capsys, "explain", "training/pydocs/base/causal/i0-o0"))
+    assert training["made"] is None
 
 
 def test_explain_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "explain", "xyz") == (
-        "xyz: no artifact in results and no node of the plan has a key that starts with these "
-        "digits. `manymasks plan --all` lists all keys."
+        "xyz: no artifact in results has a key that starts with these digits, and the plan has "
+        "neither such a key nor this label. `manymasks plan --all` lists both; for another study, "
+        "add its --configfile."
     )
     assert refused(capsys, "explain", "") == ": 10 keys start with it; give more digits"
 

@@ -95,7 +95,7 @@ def test_status_and_gc_are_commands(
     assert cli.main(["status"]) == 0
     assert capsys.readouterr().out.startswith("mine: 0 of 1 artifacts, process ")
     assert cli.main(["gc", "--plans", "1", "--keep", "mine"]) == 0
-    assert "0 artifacts and 0 half files" in capsys.readouterr().out
+    assert "0 artifacts and 0 unfinished files" in capsys.readouterr().out
     lock.close()
 
 

@@ -70,7 +70,7 @@ def test_a_dry_run_lists_bytes_by_stage_and_study_and_deletes_nothing(layout: La
         ["training", "(none)", "3", "artifacts", "3.0", "MB"]
     ]
     assert total == (
-        "3 artifacts and 0 half files, 3.0 MB, would be deleted. Nothing was: add --delete"
+        "3 artifacts and 0 unfinished files, 3.0 MB, would be deleted. Nothing was: add --delete"
     )
     assert present(layout) == set("abcd")
 
@@ -245,7 +245,7 @@ def test_doctor_names_a_database_that_was_changed_and_half_files(tmp_path: Path)
     lines = list(examined(plan, layout))
     (line,) = [line for line in lines if line.startswith(f"damaged    {layout.database}: has ")]
     assert f"manymasks run database {node.key} --force" in line
-    (line,) = [line for line in lines if line.startswith("half files ")]
+    (line,) = [line for line in lines if line.startswith("unfinished ")]
     assert line.endswith("0.0 MB: type manymasks gc --delete")
 
 

@@ -869,7 +869,7 @@ def test_local_files_are_keyed_by_content(tmp_path: Path) -> None:
 
 
 def test_patterns_that_match_no_local_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"paths: 'texts/\*.txt' matches no file"):
+    with pytest.raises(UserError, match=r"^corpora\.pydocs: paths: 'texts/\*.txt' matches no file"):
         plan_of(tmp_path, FILES)
 
 

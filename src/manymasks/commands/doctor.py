@@ -105,4 +105,4 @@ def _faults(plan: Plan, layout: Layout) -> Iterator[str]:
     if left:
         size = sum(map(size_of, left))
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        yield f"half files {left[0]}{more}, {size / 1e6:.1f} MB: type manymasks gc --delete"
+        yield f"unfinished {left[0]}{more}, {size / 1e6:.1f} MB: type manymasks gc --delete"

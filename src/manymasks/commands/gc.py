@@ -55,20 +55,22 @@ def collect_garbage(
             "of the study, or run the study first: snakemake --cores all"
         )
     unneeded = list(_unneeded(layout, needed, recorded, folders))
-    half_files = list(leftovers(layout))
+    unfinished = list(leftovers(layout))
     groups: dict[tuple[str, str], list[Unneeded]] = {}
     for artifact in unneeded:
         groups.setdefault((artifact.stage, artifact.study), []).append(artifact)
     for (stage, study), artifacts in sorted(groups.items()):
         size = sum(artifact.bytes for artifact in artifacts)
         yield f"{stage:<16} {study:<20} {len(artifacts):>6} artifacts {size / 1e6:>12,.1f} MB"
-    total = sum(artifact.bytes for artifact in unneeded) + sum(map(size_of, half_files))
-    what = f"{len(unneeded)} artifacts and {len(half_files)} half files, {total / 1e6:,.1f} MB"
+    total = sum(artifact.bytes for artifact in unneeded) + sum(map(size_of, unfinished))
+    what = (
+        f"{len(unneeded)} artifacts and {len(unfinished)} unfinished files, {total / 1e6:,.1f} MB"
+    )
     if not delete:
         yield f"{what}, would be deleted. Nothing was: add --delete"
         return
     busy = [artifact for artifact in unneeded if not _evict(artifact.folder, folders)]
-    for path in half_files:
+    for path in unfinished:
         _remove(path)
     yield f"{what}: deleted" + (f", except {len(busy)} that are being made" if busy else "")
 

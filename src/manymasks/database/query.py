@@ -285,7 +285,7 @@ def describe(database: Path, table: str) -> list[Column]:
     raise UserError(
         f"{database}: there is no table or view '{table}'. "
         + (f"Did you mean '{close[0]}'? " if close else "")
-        + f"There are: {', '.join(names)}"
+        + "List all with: manymasks sql --tables"
     )
 
 
@@ -399,4 +399,9 @@ def _explain(error: duckdb.Error) -> str:
             "the database is opened read-only: it is built by the workflow and never changed in "
             f"place. Use SELECT, or copy the file first. DuckDB says: {message}"
         )
-    return f"the query failed. DuckDB says: {message}"
+    hint = ""
+    if isinstance(error, duckdb.CatalogException):
+        hint = "\n`manymasks sql --tables` lists what there is."
+    elif isinstance(error, duckdb.BinderException):
+        hint = "\n`manymasks sql --describe NAME` lists the columns of a table or view."
+    return f"the query failed. DuckDB says: {message}{hint}"

@@ -20,7 +20,7 @@ CHECKS = (
 """Modules whose functions return or yield messages."""
 RETURNED = {"tokens/document_lengths": ("too_short",)}
 """Functions of other modules that return messages."""
-BY_CORPUS = ("corpora/", "downloads/")
+BY_CORPUS = ("corpora/", "downloads/", "plan/sources")
 """Modules whose messages stand after the name of their corpus in a plan."""
 LEAST_LETTERS = 8
 """A text with fewer letters is a part of a message."""

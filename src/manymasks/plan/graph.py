@@ -100,7 +100,11 @@ def _starts_first(study: Study) -> Iterator[str]:
 
 
 def _documents(study: Study, name: str, base: Path) -> Node:
-    settings, operational = corpus_settings(study.corpora[name], base)
+    try:
+        settings, operational = corpus_settings(study.corpora[name], base)
+    except UserError as error:
+        # It names the setting, as one of a corpus.
+        raise UserError(f"corpora.{name}: {error}") from error
     stage = "process" if isinstance(study.corpora[name], ProcessCorpus) else "corpus"
     return Node(stage, f"{stage}/{name}", settings, operational=operational)
 

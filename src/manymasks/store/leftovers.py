@@ -1,4 +1,4 @@
-"""What killed processes left in a results folder: half files, and states that nobody resumes."""
+"""What killed processes left in results: unfinished files, and states that nobody resumes."""
 
 import shutil
 from collections.abc import Iterator
