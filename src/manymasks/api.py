@@ -40,6 +40,7 @@ NEEDS_TARGETS = (
     "visible", "hidden", "hidden_ratio", "both_wrong_agreement", "flips_ab", "flips_ba",
 )  # fmt: skip
 """Columns of a pair that are about the true tokens."""
+UNITS = ("nats", "percent", "seed_sd")
 SUMS_TO_ONE = 1e-3
 TOKENS_BEFORE = 12
 """Tokens that `where` shows before the one at which two models part."""
@@ -81,6 +82,9 @@ class FinishedStudy:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
 
+    def __repr__(self) -> str:
+        return f"the study in {self.layout.results}: ask with sql, models with members"
+
     def sql(self, statement: str, form: Literal["arrow", "pandas", "polars"] = "arrow") -> Any:
         """The answer of the database to a query, as a table of pyarrow, pandas or polars."""
         with query.connect(self.layout.database) as connection:
@@ -90,6 +94,8 @@ class FinishedStudy:
                 "pandas": answer.df,
                 "polars": answer.pl,
             }
+            if form not in forms:
+                raise ValueError(f"form {form!r}: expected one of {', '.join(forms)}")
             return forms[form]()
 
     def members(self, name: str) -> list[StudyModel]:
@@ -123,8 +129,8 @@ def open(results: str | Path = "results") -> FinishedStudy:
     """The study in a results folder. Raises UserError if there is no such folder."""
     if not Path(results).is_dir():
         raise UserError(
-            f"{results}: is no folder. Run a study with `snakemake --cores all`, or name its "
-            "results folder."
+            f"{results}: there is no such folder. Run a study with `snakemake --cores all`, or "
+            "name its results folder."
         )
     return FinishedStudy(Layout.at(Path(results)))
 
@@ -133,7 +139,12 @@ def load(
     folder: str | Path, device: str = "cpu", dtype: Dtype = "float32", *, remote_code: bool = False
 ) -> PretrainedModel:
     """A causal language model of `transformers` from a folder on disk: config.json, safetensors and
-    tokenizer. `manymasks export model` writes such a folder too."""
+    tokenizer. `manymasks export model` writes such a folder too. Raises UserError for another."""
+    if not Path(folder).is_dir():
+        raise UserError(
+            f"{folder}: there is no such folder. A checkpoint of the Hub is downloaded first: hf "
+            "download OWNER/NAME --local-dir FOLDER"
+        )
     return load_pretrained(Path(folder), device, dtype, remote_code=remote_code)
 
 
@@ -287,6 +298,12 @@ def rashomon_set(
         )
     if not np.isfinite(nats).all():
         raise ValueError("losses must be finite: leave out models that failed")
+    if unit not in UNITS:
+        raise ValueError(f"unit {unit!r}: expected one of {', '.join(UNITS)}")
+    if not 0 <= eps < np.inf:
+        raise ValueError(f"eps {eps}: expected a finite number that is not negative")
+    if reference is not None and not 0 < reference < np.inf:
+        raise ValueError(f"reference {reference}: expected a loss in nats above 0")
     kinds = {"kind": "best_of_class"} if reference is None else {"kind": "absolute"}
     settings = Rashomon(
         references={"reference": Reference.model_validate({**kinds, "nats": reference})},
