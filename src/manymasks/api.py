@@ -4,6 +4,7 @@ Models of a study, or of `transformers` on disk, on any text; and what equal los
 models of any source, by arrays of losses and log-probabilities. No function writes anything.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,10 @@ def load(
             f"{folder}: there is no such folder. A checkpoint of the Hub is downloaded first: hf "
             "download OWNER/NAME --local-dir FOLDER"
         )
-    return load_pretrained(Path(folder), device, dtype, remote_code=remote_code)
+    loaded = load_pretrained(Path(folder), device, dtype, remote_code=remote_code)
+    # Texts are read in windows: `transformers` would warn of those longer than one.
+    loaded.tokenizer.model_max_length = sys.maxsize
+    return loaded
 
 
 @dataclass(frozen=True, repr=False)

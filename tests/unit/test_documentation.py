@@ -11,6 +11,7 @@ import pytest
 
 from manymasks.catalogue import STAGES
 from manymasks.cli import argument_parser
+from manymasks.config.loading import load_study
 from manymasks.database.load import load
 from manymasks.database.queries import examples
 from manymasks.documentation import answers, results, run_records
@@ -46,7 +47,7 @@ NOT_RESULTS = (
     "odds of twenty to one", "next three letters", "intervals need three members",
     "million tokens", "is measured twice", "made twice",
     # facts of the configuration and of the documentation
-    "two CPU cores", "two minutes", "ten minutes", "four processes", "Three findings",
+    "two CPU cores", "ten minutes", "four processes", "Three findings",
     "two commands",
 )  # fmt: skip
 """Phrases with a number in words that is no result of a run."""
@@ -309,3 +310,15 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     stages = (tmp_path / "reference" / "stages.html").read_text(encoding="utf-8")
     assert "<svg" in stages
     assert "flowchart LR" not in stages
+
+
+@pytest.mark.parametrize("name", ["README", "docs/guides/own-text", "docs/guides/pretrained"])
+def test_overlays_of_guides_are_accepted_over_the_default_study(name: str, tmp_path: Path) -> None:
+    page = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    overlays = [block for block in blocks if '"*": null' in block]
+    assert overlays
+    for overlay in overlays:
+        path = tmp_path / "mine.yaml"
+        path.write_text(overlay, encoding="utf-8")
+        assert list(load_study([ROOT / "config/config.yaml", path]).corpora) == ["mine"]
