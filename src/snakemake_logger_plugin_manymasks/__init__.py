@@ -19,6 +19,7 @@ UNSAID = (
     "Conda environments: ignored", "Singularity containers: ignored", "Group jobs: inactive",
     "Select jobs to execute", "Complete log(s)", "Elapsed time", "Job rate limit reached",
     "Finished jobid", "Removing output files of failed job", "host: ",
+    "Cannot restore results/",
     "WorkflowError:\nAt least one job did not complete successfully",
 )  # fmt: skip
 """Beginnings of Snakemake's own messages that the lines of a run make superfluous."""

@@ -283,6 +283,7 @@ def test_events_of_snakemake_become_lines(here: Path) -> None:
             "returned non-zero exit status 1.",
             ERROR,
         ),
+        record(None, f"Cannot restore {OUTPUT}: no backup found.", ERROR),
         record(None, "Nothing to be done (all requested files are present and up to date)."),
         record(None, "Exiting because a job execution failed.", ERROR),
     ):
