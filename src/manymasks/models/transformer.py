@@ -29,8 +29,8 @@ class Transformer(nn.Module):
         context: the longest window.
         routes: gradient flow through the attention of each member; only routes that do not read
             their own past change logits.
-        precision: of the products with weights, except the logits, which are float32, and of
-            attention itself on a GPU.
+        precision: of the products with weights, except the logits, which are float32 unless
+            the kernels are native, and of attention itself on a GPU.
         kernels: those of passes on a CPU that need no autograd.
     """
 

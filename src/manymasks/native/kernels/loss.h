@@ -50,9 +50,9 @@ inline Real largest_of_row(const Real* row, int count) {
     return largest(larger(larger(most[0], most[1]), larger(most[2], most[3])));
 }
 
-// The loss of one position. Where it LEARNS, `row`, its logits, becomes the loss's gradient up to a
-// factor, which narrower rows take at less cost. `row` has `padded` entries; those
-// from `vocabulary` on only fill it up and count for nothing.
+// The loss of one position. Where it LEARNS, `row`, its logits, becomes the loss's gradient without
+// the factor of the result, by which rows of the stream are multiplied, which are shorter. `row`
+// has `padded` entries; those from `vocabulary` on only fill it up and count for nothing.
 template <bool LEARNS>
 inline Scored loss_of_row(Real* row, int vocabulary, int padded, long target) {
     for (int v = vocabulary; v < padded; v++) row[v] = -INFINITY;

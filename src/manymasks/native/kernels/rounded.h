@@ -58,6 +58,7 @@ inline void pack_left(int rows, int depth, Left a, Rounded* to) {
                            depth - k < TILE_DEPTH ? depth - k : TILE_DEPTH, to);
 }
 
+// Columns n .. n + 15 of row k of B, which is 0 beyond its edges.
 inline Vector row_of(Right b, int k, int depth, int n, int columns) {
     if (k >= depth) return Vector{};
     const Real* at = b.from(k, n);

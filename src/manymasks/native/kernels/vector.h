@@ -1,4 +1,5 @@
-// Vectors of one register of the target, and of half of one: all that the kernels know of the CPU.
+// Vectors of one register of the target, and of half of one: all that the kernels know of the CPU,
+// except in products of bfloat16.
 //
 // Every operation rounds once, as IEEE 754 says, and the compiler may fuse none by itself
 // (-ffp-contract=off), so different compilers give the same bits for one target. With
