@@ -96,6 +96,13 @@ def test_what_cannot_be_exported_is_explained(
     (study / "full" / "a.txt").write_text("mine")
     assert main(["export", "data", "full"]) == 1
     assert "is not an earlier export" in capsys.readouterr().err
+    earlier = study / "results/database/0123456789ab/manymasks.duckdb"
+    earlier.parent.mkdir(parents=True)
+    (study / "results/manymasks.duckdb").rename(earlier)
+    (study / "results/manymasks.duckdb").symlink_to(earlier)
+    assert main(["export", "data", "out"]) == 1
+    assert "manymasks.duckdb: is not of 'tiny' as it is configured" in capsys.readouterr().err
+    (study / "results/manymasks.duckdb").unlink()
     (study / "other.txt").write_text("another text\nof two lines")
     assert main(["export", "data", "out"]) == 1
     assert "corpus/other: is not made yet" in capsys.readouterr().err

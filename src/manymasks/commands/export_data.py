@@ -27,12 +27,13 @@ ROWS = 256
 
 def export_data(plan: Plan, layout: Layout, folder: Path) -> list[tuple[str, int]]:
     """Write the text, the tokens and every table of a finished study; names of the data sets with
-    their rows. Raises UserError if the folder exists and is no earlier export, or something is
-    not made yet."""
+    their rows. Raises UserError if the folder exists and is no earlier export, if something is
+    not made yet, or if the database is that of another study."""
     if folder.exists() and any(folder.iterdir()) and not (folder / CARD).is_file():
         raise UserError(
             f"{folder}: exists and is not an earlier export. Name another folder, or empty it."
         )
+    _check_database(plan, layout)
     corpora = _made(plan, layout, "corpus", "process")
     tokens = _made(plan, layout, "tokens")
     tables = query.tables(layout.database)
@@ -50,6 +51,17 @@ def export_data(plan: Plan, layout: Layout, folder: Path) -> list[tuple[str, int
                 sets[table.name] = {"train": table.rows or 0}
     (folder / CARD).write_text(_card(plan, sets, corpora), encoding="utf-8")
     return [(name, sum(rows.values())) for name, rows in sets.items()]
+
+
+def _check_database(plan: Plan, layout: Layout) -> None:
+    """Refuse tables of one study beside the text of another."""
+    database, _ = plan.targets
+    if layout.database.is_symlink() and layout.database.resolve().parent.name != database.key:
+        raise UserError(
+            f"{layout.database}: is not of '{plan.study.name}' as it is configured now, so its "
+            "tables and this text would be of two studies. Name the --configfile of the last run, "
+            "or run this study again with snakemake."
+        )
 
 
 def _made(plan: Plan, layout: Layout, *stages: str) -> dict[str, Artifact]:
