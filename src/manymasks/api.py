@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from manymasks.models.hugging_face import Dtype, PretrainedModel, load_pretraine
 from manymasks.models.language_model import LanguageModel, Text
 from manymasks.models.member_model import MemberModel
 from manymasks.models.pretrained_stack import PretrainedStack
-from manymasks.rashomon.membership import Losses, RashomonSet, rashomon_sets
+from manymasks.rashomon.membership import Losses, RashomonSet, Unit, rashomon_sets
 from manymasks.stages.inputs.models import context_of, load_models
 from manymasks.statistics.model_classes import Member
 from manymasks.store.job import Artifact
@@ -41,7 +41,6 @@ NEEDS_TARGETS = (
     "visible", "hidden", "hidden_ratio", "both_wrong_agreement", "flips_ab", "flips_ba",
 )  # fmt: skip
 """Columns of a pair that are about the true tokens."""
-UNITS = ("nats", "percent", "seed_sd")
 SUMS_TO_ONE = 1e-3
 TOKENS_BEFORE = 12
 """Tokens that `where` shows before the one at which two models part."""
@@ -282,7 +281,7 @@ def at_tokens(a: Tensor, b: Tensor, true: Tensor) -> Tensor:
 def rashomon_set(
     losses: Array,
     eps: float = 0.01,
-    unit: Literal["nats", "percent", "seed_sd"] = "nats",
+    unit: Unit = "nats",
     reference: float | None = None,
     tokens: Array | None = None,
 ) -> RashomonSet:
@@ -302,8 +301,8 @@ def rashomon_set(
         )
     if not np.isfinite(nats).all():
         raise ValueError("losses must be finite: leave out models that failed")
-    if unit not in UNITS:
-        raise ValueError(f"unit {unit!r}: expected one of {', '.join(UNITS)}")
+    if unit not in get_args(Unit):
+        raise ValueError(f"unit {unit!r}: expected one of {', '.join(get_args(Unit))}")
     if not 0 <= eps < np.inf:
         raise ValueError(f"eps {eps}: expected a finite number that is not negative")
     if reference is not None and not 0 < reference < np.inf:

@@ -238,7 +238,7 @@ def class_intervals(
         intervals["r2"] = Interval(
             1 - lost.estimate, 1 - lost.high, high, None, lost.degrees, lost.standard_error
         )
-    # Pairs that share a seed count neither in the mean nor in its error over documents.
+    # Pairs that share a seed are left out of the mean, and so of its error over documents.
     first, second = np.nonzero(np.triu(share_nothing(seeds)))
     for name, statistic in pairs.items():
         drawn = statistic(resamples)[..., first, second].mean(-1) if len(first) else ones
